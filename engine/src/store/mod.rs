@@ -1,0 +1,92 @@
+//! The store: a narrow, blocking face over folders, S3 and Azure Blob, and the only room that knows `object_store` and tokio.
+//!
+//! Promises: an object is created once (`put_new` is put-if-absent, durable when it returns), read whole, by range or by
+//! tail, listed and deleted; every failure is an [`crate::error::Error`] whose kind says what to do, with the object's name in it.
+//! Refuses to: overwrite, to guess from a listing that something is absent, and to hide a lost response (the caller compares).
+
+use crate::error::Result;
+use bytes::Bytes;
+use std::fmt;
+use std::ops::Range;
+
+/// An object's name inside the repository: fixed-width lowercase segments of `[0-9a-z_.-]` joined by `/`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(String);
+
+impl Name {
+    /// Takes a name that obeys the alphabet.
+    ///
+    /// # Errors
+    /// `Input` when the name is empty, starts or ends with `/`, or leaves the alphabet.
+    pub fn new(name: impl Into<String>) -> Result<Self> {
+        let name = name.into();
+        let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.' | b'-' | b'/');
+        let whole = !name.is_empty() && !name.starts_with('/') && !name.ends_with('/');
+        if whole && name.bytes().all(good) && !name.split('/').any(|s| s.is_empty() || s == "." || s == "..") {
+            Ok(Name(name))
+        } else {
+            Err(crate::error::Error::new(crate::error::Kind::Input, format!("{name:?} is no object name")))
+        }
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What the store said about an object that it keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Info {
+    /// Stored length in bytes.
+    pub bytes: u64,
+    /// The store's version id, where it keeps versions.
+    pub version: Option<String>,
+}
+
+/// One line of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The object's full name.
+    pub name: Name,
+    /// Stored length in bytes.
+    pub bytes: u64,
+}
+
+/// What `put_new` learned.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Receipt {
+    /// The store's version id, where it keeps versions.
+    pub version: Option<String>,
+    /// True only when the store itself verified a checksum that we sent with the bytes, and the probe has proven that it
+    /// refuses a wrong one. Otherwise the self-check reads the object back.
+    pub checksum_enforced: bool,
+}
+
+/// The narrow face. Blocking, shared by many threads, object-safe; decorators wrap it.
+pub trait Store: Send + Sync + fmt::Debug {
+    /// Where this is, as a URL without secrets, for messages.
+    fn location(&self) -> String;
+    /// Creates the object if no object has this name; durable on return. `Exists` when one has (perhaps our own, after a
+    /// lost response: the caller compares).
+    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt>;
+    /// The whole object. `Absent` when there is none.
+    fn get(&self, name: &Name) -> Result<Bytes>;
+    /// The bytes of `range`; the range must lie inside the object (else `Damaged`: somebody's length was wrong).
+    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes>;
+    /// The last `bytes_max` bytes (the whole object when it is shorter) and the object's whole length.
+    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)>;
+    /// The object's length and version.
+    fn head(&self, name: &Name) -> Result<Info>;
+    /// Every object under `prefix/`, in no promised order, after a full object name if one is given. The visitor may end it
+    /// early by returning `false`.
+    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()>;
+    /// Deletes the object, by version where one is named. Deleting what is absent is no error.
+    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()>;
+}
