@@ -1,0 +1,181 @@
+//! The repository's parameters (spec/config.md).
+
+use crate::bytes::{Cursor, put_time};
+use crate::container::{Header, Object, ObjectKind, ObjectWriter, Suite, kind};
+use crate::fields::{CRITICAL, Fields, FieldsWriter};
+use crate::keys::{Cipher, Secret, Secrets};
+use crate::{FormatError, RepositoryId, Result, Time};
+
+/// What a repository is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Class {
+    /// Restore points as they are made; packs of at most 5,000,000 bytes.
+    Backup = 1,
+    /// Restore points copied for long keeping; packs of at most 256,000,000 bytes.
+    Copy = 2,
+}
+
+impl Class {
+    /// The most bytes a pack may have, trailer included.
+    pub fn pack_bytes_max(self) -> u32 {
+        match self {
+            Class::Backup => 5_000_000,
+            Class::Copy => 256_000_000,
+        }
+    }
+}
+
+/// Where content is cut (spec/chunk.md), in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Cutting {
+    /// Content up to this length is one chunk, and no chunk of longer content is shorter, but the last.
+    pub least: u32,
+    /// A power of two.
+    pub average: u32,
+    /// No chunk is longer.
+    pub most: u32,
+}
+
+/// The config's fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The repository's identity.
+    pub repository: RepositoryId,
+    /// What the repository is for.
+    pub class: Class,
+    /// How its objects are sealed.
+    pub suite: Suite,
+    /// Where content is cut.
+    pub cutting: Cutting,
+    /// Plaintext bytes at which a block of small chunks is closed.
+    pub block_target: u32,
+    /// The most bytes of a pack.
+    pub pack_bytes_max: u32,
+    /// When it was created.
+    pub created: Time,
+    /// By what.
+    pub creator: String,
+    /// What the store was seen to do.
+    pub probed: String,
+    /// zstd level of new blocks.
+    pub level: i32,
+}
+
+const KNOWN: [(u16, bool); 10] = [
+    (1 | CRITICAL, false),
+    (2 | CRITICAL, false),
+    (3 | CRITICAL, false),
+    (4 | CRITICAL, false),
+    (5 | CRITICAL, false),
+    (6, false),
+    (7, false),
+    (8, false),
+    (9 | CRITICAL, false),
+    (10, false),
+];
+
+impl Config {
+    /// The object `config`. `salt` is fresh; `secrets` are those of the new repository.
+    pub fn encode(&self, secrets: &Secrets, salt: [u8; 32]) -> Vec<u8> {
+        let mut fields = FieldsWriter::new();
+        let c = &self.cutting;
+        let mut cutting = vec![1, 0, 0, 0];
+        [c.least, c.average, c.most].iter().for_each(|n| cutting.extend_from_slice(&n.to_le_bytes()));
+        let mut created = Vec::new();
+        put_time(&mut created, self.created);
+        fields
+            .put(1 | CRITICAL, &[self.class as u8])
+            .put(2 | CRITICAL, &[self.suite as u8])
+            .put(3 | CRITICAL, &cutting)
+            .put(4 | CRITICAL, &self.block_target.to_le_bytes())
+            .put(5 | CRITICAL, &self.pack_bytes_max.to_le_bytes())
+            .put(6, &created)
+            .put(7, self.creator.as_bytes())
+            .put(8, self.probed.as_bytes());
+        if self.suite == Suite::Clear {
+            fields.put(9 | CRITICAL, secrets.dedup.expose());
+        }
+        fields.put(10, &self.level.to_le_bytes());
+        let header = Header::new(ObjectKind::Config, Suite::Clear, self.repository, 0, 0, salt);
+        let cipher = secrets.cipher(&header);
+        let mut object = ObjectWriter::new(header, cipher);
+        object.push_plain(kind::CONFIG, fields.as_bytes(), 3);
+        object.finish().0
+    }
+
+    /// Reads the object `config`. Of an unencrypted repository the secrets come along, and the seal is verified here; of an encrypted one the caller
+    /// verifies it with [`verify`](Self::verify) once a slot was opened.
+    pub fn decode(bytes: &[u8]) -> Result<(Self, Option<Secrets>)> {
+        let object = Object::parse(bytes)?;
+        let header = object.header();
+        header.expect_identity(&Header::new(ObjectKind::Config, Suite::Clear, header.repository, 0, 0, [0; 32]))?;
+        let plain = object.open_only(kind::CONFIG, &Cipher::Clear)?;
+        let fields = Fields::parse(&plain, &KNOWN)?;
+        let class = match fields.array::<1>(1 | CRITICAL, "CONF-1")?[0] {
+            1 => Class::Backup,
+            2 => Class::Copy,
+            other => return Err(FormatError::unsupported("CONF-1", "a repository class", other)),
+        };
+        let suite = Suite::from_byte(fields.array::<1>(2 | CRITICAL, "CONF-1")?[0])?;
+        let config = Config {
+            repository: header.repository,
+            class,
+            suite,
+            cutting: decode_cutting(fields.cursor(3 | CRITICAL, "CONF-1")?)?,
+            block_target: u32::from_le_bytes(fields.array(4 | CRITICAL, "CONF-1")?),
+            pack_bytes_max: u32::from_le_bytes(fields.array(5 | CRITICAL, "CONF-1")?),
+            created: fields.get(6).map_or(Ok(Time::default()), |f| Cursor::new(f.bytes, "CONF-1").time())?,
+            creator: fields.text(7, "CONF-1")?,
+            probed: fields.text(8, "CONF-1")?,
+            level: fields.get(10).map_or(Ok(3), |_| fields.array(10, "CONF-1").map(i32::from_le_bytes))?,
+        };
+        config.check()?;
+        let dedup = fields.get(9 | CRITICAL).map(|_| fields.array::<32>(9 | CRITICAL, "CONF-1")).transpose()?;
+        match (suite, dedup) {
+            (Suite::Aes256Gcm, None) => Ok((config, None)),
+            (Suite::Clear, Some(dedup)) => {
+                object.verify(&Cipher::Clear)?;
+                Ok((config, Some(Secrets { master: None, dedup: Secret::new(dedup) })))
+            }
+            _ => Err(FormatError::broken("CONF-1", "dedup key in the config", "in clear repositories only", "other")),
+        }
+    }
+
+    /// Verifies the seal of an encrypted repository's config ([CONF-4]).
+    pub fn verify(bytes: &[u8], secrets: &Secrets) -> Result<()> {
+        let object = Object::parse(bytes)?;
+        object.verify(&secrets.cipher(object.header()))
+    }
+
+    fn check(&self) -> Result<()> {
+        let c = &self.cutting;
+        let ordered = 64 <= c.least && c.least <= c.average && c.average <= c.most && c.most <= 4_194_304;
+        if !ordered || !c.average.is_power_of_two() {
+            return Err(FormatError::broken(
+                "CONF-3",
+                "cutting",
+                "64 <= least <= average (2^n) <= most <= 4194304",
+                format!("{c:?}"),
+            ));
+        }
+        if !(4096..=4_194_304).contains(&self.block_target) {
+            return Err(FormatError::broken("CONF-3", "block target", "4096..=4194304", self.block_target));
+        }
+        if !(65_536..=self.class.pack_bytes_max()).contains(&self.pack_bytes_max) {
+            return Err(FormatError::broken("CONF-1", "pack limit", self.class.pack_bytes_max(), self.pack_bytes_max));
+        }
+        Ok(())
+    }
+}
+
+fn decode_cutting(mut cursor: Cursor<'_>) -> Result<Cutting> {
+    let algorithm = cursor.u8()?;
+    if algorithm != 1 {
+        return Err(FormatError::unsupported("CONF-1", "a cutting algorithm", algorithm));
+    }
+    cursor.zero(3, "zero bytes of the cutting")?;
+    let cutting = Cutting { least: cursor.u32()?, average: cursor.u32()?, most: cursor.u32()? };
+    cursor.end()?;
+    Ok(cutting)
+}

@@ -1,0 +1,329 @@
+//! Restore points: the manifest, and the values of the maps that belong to it (spec/point.md).
+
+use crate::bytes::{Cursor, put_time};
+use crate::container::{Header, Object, ObjectWriter, kind};
+use crate::fields::{CRITICAL, Fields, FieldsWriter, text};
+use crate::keys::Secrets;
+use crate::log::PointId;
+use crate::tree::{Entry, Kind};
+use crate::{ChunkId, FormatError, Result, Time};
+
+/// Whether a point was made from nothing or from the one before it. It is a complete tree either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum PointKind {
+    /// Everything was read.
+    Full = 1,
+    /// What had not changed was taken over from the base.
+    Incremental = 2,
+}
+
+/// What was backed up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Workload {
+    /// Folders of a file system.
+    Folders = 1,
+    /// One stream of bytes.
+    Stream = 2,
+}
+
+/// How many items ended how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LedgerCounts {
+    /// Stored; not in the base.
+    pub new: u64,
+    /// Stored; different in the base.
+    pub changed: u64,
+    /// Taken over from the base.
+    pub unchanged: u64,
+    /// Folders.
+    pub folders: u64,
+    /// Left out by a rule.
+    pub skipped: u64,
+    /// Could not be read.
+    pub failed: u64,
+    /// Went away before they could be read.
+    pub vanished: u64,
+    /// Stored, but changed meanwhile.
+    pub changed_while_read: u64,
+}
+
+impl LedgerCounts {
+    /// [POINT-2].
+    pub fn complete(&self) -> bool {
+        self.failed + self.vanished + self.changed_while_read == 0
+    }
+
+    fn to_array(self) -> [u64; 8] {
+        [
+            self.new,
+            self.changed,
+            self.unchanged,
+            self.folders,
+            self.skipped,
+            self.failed,
+            self.vanished,
+            self.changed_while_read,
+        ]
+    }
+}
+
+/// The manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// The point's id.
+    pub id: PointId,
+    /// When its session started.
+    pub started: Time,
+    /// When everything was stored.
+    pub finished: Time,
+    /// The job.
+    pub job: String,
+    /// The host, or empty.
+    pub host: String,
+    /// The organisation, or empty.
+    pub organisation: String,
+    /// What was asked for.
+    pub paths: Vec<Vec<u8>>,
+    /// Words that people gave it.
+    pub tags: Vec<String>,
+    /// Full or incremental.
+    pub kind: PointKind,
+    /// Why.
+    pub kind_reason: String,
+    /// What was backed up.
+    pub workload: Workload,
+    /// The root folder, with the empty name.
+    pub root: Entry,
+    /// Root of the link map.
+    pub links: Option<ChunkId>,
+    /// How items ended.
+    pub counts: LedgerCounts,
+    /// Root of the ledger's exceptions.
+    pub exceptions: Option<ChunkId>,
+    /// The point that it was built on.
+    pub base: Option<PointId>,
+    /// Root of the reference set.
+    pub references: ChunkId,
+    /// Bytes of the source, bytes of new chunks, bytes stored for them.
+    pub bytes: [u64; 3],
+    /// The source's own cursors.
+    pub cursors: Vec<Vec<u8>>,
+}
+
+const KNOWN: [(u16, bool); 19] = [
+    (1 | CRITICAL, false),
+    (2 | CRITICAL, false),
+    (3, false),
+    (4 | CRITICAL, false),
+    (5, false),
+    (6, false),
+    (7, true),
+    (8, true),
+    (9 | CRITICAL, false),
+    (10, false),
+    (11 | CRITICAL, false),
+    (12 | CRITICAL, false),
+    (13, false),
+    (14 | CRITICAL, false),
+    (15, false),
+    (16, false),
+    (17 | CRITICAL, false),
+    (18, false),
+    (19, true),
+];
+
+impl Manifest {
+    /// The object `points/<session>/<ordinal>` and its body hash.
+    pub fn encode(&self, header: Header, secrets: &Secrets) -> (Vec<u8>, [u8; 32]) {
+        let mut fields = FieldsWriter::new();
+        let time = |t| {
+            let mut out = Vec::new();
+            put_time(&mut out, t);
+            out
+        };
+        let mut root = Vec::new();
+        self.root.encode(&mut root);
+        let numbers = |row: &[u64]| row.iter().flat_map(|n| n.to_le_bytes()).collect::<Vec<u8>>();
+        fields.put(1 | CRITICAL, &self.id.0).put(2 | CRITICAL, &time(self.started)).put(3, &time(self.finished));
+        fields.put(4 | CRITICAL, self.job.as_bytes()).put(5, self.host.as_bytes()).put(6, self.organisation.as_bytes());
+        self.paths.iter().for_each(|p| _ = fields.put(7, p));
+        self.tags.iter().for_each(|t| _ = fields.put(8, t.as_bytes()));
+        fields.put(9 | CRITICAL, &[self.kind as u8]).put(10, self.kind_reason.as_bytes());
+        fields.put(11 | CRITICAL, &[self.workload as u8]).put(12 | CRITICAL, &root);
+        self.links.iter().for_each(|id| _ = fields.put(13, &id.0));
+        fields.put(14 | CRITICAL, &numbers(&self.counts.to_array()));
+        self.exceptions.iter().for_each(|id| _ = fields.put(15, &id.0));
+        self.base.iter().for_each(|id| _ = fields.put(16, &id.0));
+        fields.put(17 | CRITICAL, &self.references.0).put(18, &numbers(&self.bytes));
+        self.cursors.iter().for_each(|c| _ = fields.put(19, c));
+        let cipher = secrets.cipher(&header);
+        let mut object = ObjectWriter::new(header, cipher);
+        object.push_plain(kind::MANIFEST, fields.as_bytes(), 3);
+        object.finish()
+    }
+
+    /// Reads the object `points/<session>/<ordinal>`.
+    pub fn decode(bytes: &[u8], expected: &Header, secrets: &Secrets) -> Result<Self> {
+        let (object, cipher) = Object::parse_as(bytes, expected, |h| secrets.cipher(h))?;
+        let plain = object.open_only(kind::MANIFEST, &cipher)?;
+        let fields = Fields::parse(&plain, &KNOWN)?;
+        let optional = |tag| fields.get(tag).map(|_| fields.array::<32>(tag, "POINT-1").map(ChunkId)).transpose();
+        let root = Entry::decode(fields.need(12 | CRITICAL)?)?;
+        if root.kind != Kind::Folder || !root.name.is_empty() {
+            return Err(FormatError::broken("POINT-1", "root folder", "a folder without a name", "other"));
+        }
+        let mut counts = fields.cursor(14 | CRITICAL, "POINT-1")?;
+        let mut next = || counts.u64();
+        let counts = LedgerCounts {
+            new: next()?,
+            changed: next()?,
+            unchanged: next()?,
+            folders: next()?,
+            skipped: next()?,
+            failed: next()?,
+            vanished: next()?,
+            changed_while_read: next()?,
+        };
+        let bytes = match fields.get(18) {
+            Some(field) => {
+                let mut cursor = Cursor::new(field.bytes, "POINT-1");
+                [cursor.u64()?, cursor.u64()?, cursor.u64()?]
+            }
+            None => [0; 3],
+        };
+        Ok(Manifest {
+            id: PointId(fields.array(1 | CRITICAL, "POINT-1")?),
+            started: fields.cursor(2 | CRITICAL, "POINT-1")?.time()?,
+            finished: fields.get(3).map_or(Ok(Time::default()), |f| Cursor::new(f.bytes, "POINT-1").time())?,
+            job: fields.text(4 | CRITICAL, "POINT-1")?,
+            host: fields.text(5, "POINT-1")?,
+            organisation: fields.text(6, "POINT-1")?,
+            paths: fields.all(7).map(<[u8]>::to_vec).collect(),
+            tags: fields.all(8).map(|t| text(t, "POINT-1")).collect::<Result<_>>()?,
+            kind: match fields.array::<1>(9 | CRITICAL, "POINT-1")?[0] {
+                1 => PointKind::Full,
+                2 => PointKind::Incremental,
+                other => return Err(FormatError::unsupported("POINT-1", "a kind of point", other)),
+            },
+            kind_reason: fields.text(10, "POINT-1")?,
+            workload: match fields.array::<1>(11 | CRITICAL, "POINT-1")?[0] {
+                1 => Workload::Folders,
+                2 => Workload::Stream,
+                other => return Err(FormatError::unsupported("POINT-1", "a workload", other)),
+            },
+            root,
+            links: optional(13)?,
+            counts,
+            exceptions: optional(15)?,
+            base: fields.get(16).map(|_| fields.array(16, "POINT-1").map(PointId)).transpose()?,
+            references: ChunkId(fields.array(17 | CRITICAL, "POINT-1")?),
+            bytes,
+            cursors: fields.all(19).map(<[u8]>::to_vec).collect(),
+        })
+    }
+}
+
+/// What a reference set says about one pack ([POINT-6]): which blobs are needed, and how often those named more than once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PackReferences {
+    /// One bit a blob of the pack.
+    pub bitmap: Vec<u8>,
+    /// Number of blobs of the pack.
+    pub blobs: u32,
+    /// Blob number and count of those with a count of at least 2, rising.
+    pub counts: Vec<(u32, u32)>,
+}
+
+impl PackReferences {
+    /// The map's value.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = self.blobs.to_le_bytes().to_vec();
+        out.extend_from_slice(&self.bitmap);
+        out.extend_from_slice(
+            &u32::try_from(self.counts.len()).expect("a pack has at most 100,000 blobs").to_le_bytes(),
+        );
+        for (blob, count) in &self.counts {
+            out.extend_from_slice(&blob.to_le_bytes());
+            out.extend_from_slice(&count.to_le_bytes());
+        }
+        out
+    }
+
+    /// Reads a map's value.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        let mut cursor = Cursor::new(bytes, "POINT-6");
+        let blobs = cursor.u32()?;
+        let bitmap = cursor.take(blobs.div_ceil(8) as usize)?.to_vec();
+        let rows = cursor.u32()?;
+        let mut counts: Vec<(u32, u32)> = Vec::with_capacity((rows as usize).min(cursor.remaining() / 8));
+        for _ in 0..rows {
+            counts.push((cursor.u32()?, cursor.u32()?));
+        }
+        cursor.end()?;
+        let references = PackReferences { bitmap, blobs, counts };
+        let named = |(blob, count): &(u32, u32)| *count >= 2 && *blob < blobs && references.names(*blob);
+        if !references.counts.is_sorted_by(|a, b| a.0 < b.0) || !references.counts.iter().all(named) {
+            return Err(FormatError::broken("POINT-6", "counts", "rising, of named blobs, at least 2", "other"));
+        }
+        if !blobs.is_multiple_of(8) && references.bitmap.last().is_some_and(|b| b >> (blobs % 8) != 0) {
+            return Err(FormatError::broken("POINT-6", "bits beyond the last blob", 0, "other"));
+        }
+        Ok(references)
+    }
+
+    /// Whether the blob is needed.
+    pub fn names(&self, blob: u32) -> bool {
+        self.bitmap.get(blob as usize / 8).is_some_and(|byte| byte >> (blob % 8) & 1 == 1)
+    }
+
+    /// How often the blob is named.
+    pub fn count(&self, blob: u32) -> u32 {
+        if !self.names(blob) {
+            return 0;
+        }
+        self.counts.binary_search_by_key(&blob, |c| c.0).map_or(1, |at| self.counts[at].1)
+    }
+
+    /// Sets how often a blob is named; 0 takes it out.
+    pub fn set_count(&mut self, blob: u32, count: u32) {
+        let needed = (blob as usize) / 8 + 1;
+        if self.bitmap.len() < needed {
+            self.bitmap.resize(needed, 0);
+        }
+        let bit = 1 << (blob % 8);
+        if count == 0 {
+            self.bitmap[needed - 1] &= !bit;
+        } else {
+            self.bitmap[needed - 1] |= bit;
+        }
+        match (self.counts.binary_search_by_key(&blob, |c| c.0), count >= 2) {
+            (Ok(at), true) => self.counts[at].1 = count,
+            (Ok(at), false) => _ = self.counts.remove(at),
+            (Err(at), true) => self.counts.insert(at, (blob, count)),
+            (Err(_), false) => {}
+        }
+    }
+
+    /// True when no blob of the pack is needed.
+    pub fn is_empty(&self) -> bool {
+        self.bitmap.iter().all(|b| *b == 0)
+    }
+}
+
+/// The key of a pack in a reference set: big-endian, so that byte order is the order of packs ([POINT-6]).
+pub fn reference_key(pack: crate::ObjectId) -> [u8; 8] {
+    let mut key = [0; 8];
+    key[..4].copy_from_slice(&pack.session.to_be_bytes());
+    key[4..].copy_from_slice(&pack.ordinal.to_be_bytes());
+    key
+}
+
+/// The pack of a key in a reference set.
+pub fn reference_pack(key: &[u8]) -> Result<crate::ObjectId> {
+    let key: [u8; 8] = Cursor::new(key, "POINT-6").array()?;
+    let (session, ordinal) = key.split_at(4);
+    let number = |bytes: &[u8]| bytes.iter().fold(0u32, |n, b| n << 8 | u32::from(*b));
+    Ok(crate::ObjectId { session: number(session), ordinal: number(ordinal) })
+}
