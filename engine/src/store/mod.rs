@@ -4,7 +4,15 @@
 //! tail, listed and deleted; every failure is an [`crate::error::Error`] whose kind says what to do, with the object's name in it.
 //! Refuses to: overwrite, to guess from a listing that something is absent, and to hide a lost response (the caller compares).
 
-use crate::error::Result;
+mod local;
+mod location;
+pub mod memory;
+mod open;
+
+pub use location::Location;
+pub use open::{Limits, Options, open};
+
+use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
 use std::fmt;
 use std::ops::Range;
@@ -25,13 +33,18 @@ impl Name {
         if whole && name.bytes().all(good) && !name.split('/').any(|s| s.is_empty() || s == "." || s == "..") {
             Ok(Name(name))
         } else {
-            Err(crate::error::Error::new(crate::error::Kind::Input, format!("{name:?} is no object name")))
+            Err(Error::new(Kind::Input, format!("{name:?} is no object name")))
         }
     }
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether this name lies under `prefix/`; everything lies under the empty prefix.
+    pub fn is_below(&self, prefix: &str) -> bool {
+        prefix.is_empty() || self.0.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'))
     }
 }
 
@@ -90,3 +103,18 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Deletes the object, by version where one is named. Deleting what is absent is no error.
     fn delete(&self, name: &Name, version: Option<&str>) -> Result<()>;
 }
+
+/// A range that does not lie inside the object: somebody's length was wrong.
+fn outside(name: &Name, range: &Range<u64>, bytes: u64) -> Error {
+    Error::new(Kind::Damaged, format!("bytes {}..{} were asked of an object of {bytes} bytes", range.start, range.end))
+        .on(name)
+        .advise("the object was cut short, or what refers to it is damaged: run `cairn check`")
+}
+
+/// An object larger than any that Cairn writes is not read into memory.
+fn too_large(name: &Name, bytes: u64) -> Error {
+    Error::new(Kind::Damaged, format!("{bytes} bytes were asked at once, more than any object has")).on(name)
+}
+
+/// The largest object is a pack of a backup copy (256 MB); twice that leaves room and still bounds memory.
+const OBJECT_BYTES_MAX: u64 = 512_000_000;
