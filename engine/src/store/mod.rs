@@ -4,13 +4,25 @@
 //! tail, listed and deleted; every failure is an [`crate::error::Error`] whose kind says what to do, with the object's name in it.
 //! Refuses to: overwrite, to guess from a listing that something is absent, and to hide a lost response (the caller compares).
 
+pub mod count;
+pub mod fault;
 mod local;
 mod location;
 pub mod memory;
 mod open;
+pub mod probe;
+mod remote;
+pub mod retry;
+pub mod throttle;
 
+pub use count::{Counted, Counts, Verb};
+pub use fault::{Fault, Faulty};
 pub use location::Location;
+pub use memory::Memory;
 pub use open::{Limits, Options, open};
+pub use probe::{Probed, probe};
+pub use retry::Retry;
+pub use throttle::Throttled;
 
 use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
@@ -102,6 +114,12 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()>;
     /// Deletes the object, by version where one is named. Deleting what is absent is no error.
     fn delete(&self, name: &Name, version: Option<&str>) -> Result<()>;
+    /// For the probe: puts a few bytes with a checksum that is not theirs. True when the store refused them; false when it
+    /// took them (then the object is there), or when this store is never sent checksums.
+    fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
+        let _ = name;
+        Ok(false)
+    }
 }
 
 /// A range that does not lie inside the object: somebody's length was wrong.
@@ -115,6 +133,9 @@ fn outside(name: &Name, range: &Range<u64>, bytes: u64) -> Error {
 fn too_large(name: &Name, bytes: u64) -> Error {
     Error::new(Kind::Damaged, format!("{bytes} bytes were asked at once, more than any object has")).on(name)
 }
+
+/// Where the probe puts its objects; nothing else is ever put there.
+const PROBE_PREFIX: &str = "probe";
 
 /// The largest object is a pack of a backup copy (256 MB); twice that leaves room and still bounds memory.
 const OBJECT_BYTES_MAX: u64 = 512_000_000;

@@ -1,6 +1,8 @@
 //! From a location to a store: options, and the one function that opens.
 
-use super::{Location, Store, local};
+use super::local::Local;
+use super::remote::Remote;
+use super::{Location, Retry, Store, Throttled};
 use crate::error::Result;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -68,11 +70,11 @@ impl Default for Options {
 /// settings that make no sense.
 pub fn open(location: &Location, options: &Options) -> Result<Arc<dyn Store>> {
     let store: Arc<dyn Store> = match location {
-        Location::Folder(path) => Arc::new(local::Local::open(path, options.create)?),
+        Location::Folder(path) => Arc::new(Local::open(path, options.create)?),
         Location::S3 { .. } | Location::Azure { .. } => {
-            return Err(crate::error::Error::new(crate::error::Kind::Unsupported, "remote stores come next")
-                .on(location));
+            Arc::new(Retry::new(Arc::new(Remote::open(location, options)?), options.retries_max))
         }
     };
-    Ok(store)
+    let limited = options.limits != Limits::default();
+    Ok(if limited { Arc::new(Throttled::new(store, options.limits)) } else { store })
 }

@@ -108,7 +108,11 @@ impl Store for Local {
 
     fn delete(&self, name: &Name, _version: Option<&str>) -> Result<()> {
         match rustix::fs::unlinkat(&self.root, name.as_str(), AtFlags::empty()) {
-            Ok(()) => stage::sync_folder(&self.root, stage::parent(name)).map_err(|e| e.on(name)),
+            Ok(()) => {
+                stage::sync_folder(&self.root, stage::parent(name)).map_err(|e| e.on(name))?;
+                stage::tidy_probe(self, name);
+                Ok(())
+            }
             Err(Errno::NOENT | Errno::NOTDIR) => match self.absent(name) {
                 gone if gone.kind() == Kind::Transient => Err(gone),
                 _ => Ok(()),

@@ -14,7 +14,7 @@
 use super::Local;
 use super::error::{classify, classify_io};
 use crate::error::{Error, Kind, Result};
-use crate::store::Name;
+use crate::store::{Name, PROBE_PREFIX};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
@@ -35,7 +35,11 @@ pub(super) fn put_new(local: &Local, name: &Name, bytes: &[u8]) -> Result<()> {
         match staged.publish(&local.root, name) {
             Ok(()) => return sync_folder(&local.root, folder).map_err(|e| e.on(name)),
             Err(Errno::EXIST) => return Err(taken(local, name)),
-            Err(Errno::NOENT) => {}
+            // Somebody took the staged file or the folder away (see the module's text, and `tidy_probe`).
+            Err(Errno::NOENT) => {
+                local.durable.lock().clear();
+                ensure_folder(local, folder).map_err(|e| e.on(name))?;
+            }
             Err(e) => return Err(classify(e, "cannot give the written object its name").on(name)),
         }
     }
@@ -59,6 +63,19 @@ pub(super) fn sync_folder(root: &OwnedFd, folder: &str) -> Result<()> {
     match synced {
         Ok(()) | Err(Errno::INVAL) => Ok(()),
         Err(e) => Err(classify(e, &format!("cannot make the folder {folder:?} durable"))),
+    }
+}
+
+/// Removes the folders of the probe once they are empty. Only those: elsewhere, a folder that another process removes and makes
+/// again would not be known durable to us.
+pub(super) fn tidy_probe(local: &Local, name: &Name) {
+    let mut folder = parent(name);
+    while name.is_below(PROBE_PREFIX) && !folder.is_empty() {
+        local.durable.lock().remove(folder);
+        if rustix::fs::unlinkat(&local.root, folder, AtFlags::REMOVEDIR).is_err() {
+            return;
+        }
+        folder = folder.rsplit_once('/').map_or("", |(above, _)| above);
     }
 }
 
