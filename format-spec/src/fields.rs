@@ -1,7 +1,7 @@
 //! Fields: the tagged rows of [CONT-19], the growing part of manifests, log entries, config and key slots.
 
 use crate::bytes::Cursor;
-use crate::{FormatError, Result};
+use crate::{FormatError, Result, Time};
 
 /// Bit 15: who does not know this tag must refuse.
 pub const CRITICAL: u16 = 0x8000;
@@ -114,6 +114,17 @@ impl<'a> Fields<'a> {
         Ok(out)
     }
 
+    /// A time, when the field is there: exactly 12 bytes ([CONT-19]).
+    pub fn time(&self, tag: u16) -> Result<Option<Time>> {
+        let whole = |field: Field<'a>| {
+            let mut cursor = Cursor::new(field.bytes, "CONT-19");
+            let time = cursor.time()?;
+            cursor.end()?;
+            Ok(time)
+        };
+        self.get(tag).map(whole).transpose()
+    }
+
     /// Text of a field, empty when it is absent.
     pub fn text(&self, tag: u16, rule: &'static str) -> Result<String> {
         let bytes = self.get(tag).map_or(&[][..], |f| f.bytes);
@@ -130,4 +141,20 @@ impl<'a> Fields<'a> {
 pub fn text(bytes: &[u8], rule: &'static str) -> Result<String> {
     let text = std::str::from_utf8(bytes).map_err(|e| FormatError::broken(rule, "text", "UTF-8", e))?;
     Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_twelve_bytes_and_not_one_more() {
+        for (length, fits) in [(0, false), (11, false), (12, true), (13, false)] {
+            let mut row = FieldsWriter::new();
+            row.put(6, &vec![0; length]);
+            let fields = Fields::parse(row.as_bytes(), &[(6, false)]).expect("a row");
+            assert_eq!(fields.time(6).is_ok(), fits, "{length}");
+            assert_eq!(fields.time(7), Ok(None));
+        }
+    }
 }

@@ -160,7 +160,7 @@ impl LogEntry {
             3 => decode_commit(&fields)?,
             kind => Change::Unknown { kind, readable: treatment >= 1, writable: treatment >= 2 },
         };
-        let time = fields.get(4).map_or(Ok(Time::default()), |f| Cursor::new(f.bytes, "LOG-2").time())?;
+        let time = fields.time(4)?.unwrap_or_default();
         let (previous, attempt) = (fields.array(2 | CRITICAL, "LOG-2")?, fields.array(3 | CRITICAL, "LOG-2")?);
         Ok(LogEntry { slot, previous, attempt, time, change })
     }

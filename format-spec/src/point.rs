@@ -174,29 +174,14 @@ impl Manifest {
         if root.kind != Kind::Folder || !root.name.is_empty() {
             return Err(FormatError::broken("POINT-1", "root folder", "a folder without a name", "other"));
         }
-        let mut counts = fields.cursor(14 | CRITICAL, "POINT-1")?;
-        let mut next = || counts.u64();
-        let counts = LedgerCounts {
-            new: next()?,
-            changed: next()?,
-            unchanged: next()?,
-            folders: next()?,
-            skipped: next()?,
-            failed: next()?,
-            vanished: next()?,
-            changed_while_read: next()?,
-        };
-        let bytes = match fields.get(18) {
-            Some(field) => {
-                let mut cursor = Cursor::new(field.bytes, "POINT-1");
-                [cursor.u64()?, cursor.u64()?, cursor.u64()?]
-            }
-            None => [0; 3],
-        };
+        let [new, changed, unchanged, folders, skipped, failed, vanished, changed_while_read] =
+            numbers(fields.cursor(14 | CRITICAL, "POINT-1")?)?;
+        let counts = LedgerCounts { new, changed, unchanged, folders, skipped, failed, vanished, changed_while_read };
+        let bytes = fields.get(18).map_or(Ok([0; 3]), |f| numbers(Cursor::new(f.bytes, "POINT-1")))?;
         Ok(Manifest {
             id: PointId(fields.array(1 | CRITICAL, "POINT-1")?),
-            started: fields.cursor(2 | CRITICAL, "POINT-1")?.time()?,
-            finished: fields.get(3).map_or(Ok(Time::default()), |f| Cursor::new(f.bytes, "POINT-1").time())?,
+            started: fields.need(2 | CRITICAL).and_then(|_| fields.time(2 | CRITICAL))?.unwrap_or_default(),
+            finished: fields.time(3)?.unwrap_or_default(),
             job: fields.text(4 | CRITICAL, "POINT-1")?,
             host: fields.text(5, "POINT-1")?,
             organisation: fields.text(6, "POINT-1")?,
@@ -223,6 +208,16 @@ impl Manifest {
             cursors: fields.all(19).map(<[u8]>::to_vec).collect(),
         })
     }
+}
+
+/// A field of exactly `N` numbers.
+fn numbers<const N: usize>(mut cursor: Cursor<'_>) -> Result<[u64; N]> {
+    let mut row = [0; N];
+    for number in &mut row {
+        *number = cursor.u64()?;
+    }
+    cursor.end()?;
+    Ok(row)
 }
 
 /// What a reference set says about one pack ([POINT-6]): which blobs are needed, and how often those named more than once.

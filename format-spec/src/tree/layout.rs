@@ -148,10 +148,11 @@ impl Entry {
         let fields = Fields::parse(bytes, &KNOWN)?;
         let plain = |tag| fields.get(tag).map(|f| f.bytes.to_vec()).unwrap_or_default();
         (self.user, self.group) = (plain(1), plain(2));
-        self.btime = fields.get(3).map(|f| Cursor::new(f.bytes, "TREE-6").time()).transpose()?;
+        self.btime = fields.time(3)?;
         if matches!(self.kind, Kind::CharDevice | Kind::BlockDevice) {
             let mut cursor = fields.cursor(4 | CRITICAL, "TREE-6")?;
             self.rdev = (cursor.u32()?, cursor.u32()?);
+            cursor.end()?;
         }
         if self.kind == Kind::Symlink {
             self.target = fields.need(5 | CRITICAL)?.to_vec();
