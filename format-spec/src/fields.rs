@@ -2,12 +2,13 @@
 
 use crate::bytes::Cursor;
 use crate::{FormatError, Result, Time};
+use std::fmt;
 
 /// Bit 15: who does not know this tag must refuse.
 pub const CRITICAL: u16 = 0x8000;
 
 /// Writes fields in rising order of their tags.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct FieldsWriter {
     bytes: Vec<u8>,
     last: u16,
@@ -43,7 +44,7 @@ impl FieldsWriter {
 }
 
 /// One field as it stands in the bytes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Field<'a> {
     /// The tag with its critical bit.
     pub tag: u16,
@@ -51,6 +52,19 @@ pub struct Field<'a> {
     pub bytes: &'a [u8],
     /// Where the field (its tag) starts in the row.
     pub start: usize,
+}
+
+// Fields may carry secrets (CONF-1, 9c): Debug tells tags and lengths, never bytes.
+impl fmt::Debug for FieldsWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FieldsWriter({} bytes)", self.bytes.len())
+    }
+}
+
+impl fmt::Debug for Field<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Field({}, {} bytes at {})", self.tag & !CRITICAL, self.bytes.len(), self.start)
+    }
 }
 
 /// All fields of a row, checked for order, known tags and repetition.
