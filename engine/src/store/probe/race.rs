@@ -40,7 +40,9 @@ impl Outcome {
     fn fault(&self) -> Option<String> {
         match self.winners.len() {
             1 if self.content_is_winners => None,
-            1 => Some("one of 16 parallel creates of one object succeeded, but another one's bytes were kept".to_owned()),
+            1 => {
+                Some("one of 16 parallel creates of one object succeeded, but another one's bytes were kept".to_owned())
+            }
             n => Some(format!("{n} of {CONTENDERS} parallel creates of one object succeeded")),
         }
     }

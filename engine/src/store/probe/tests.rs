@@ -10,11 +10,12 @@ fn probe_memory(store: &dyn Store) -> Probed {
 
 fn left(store: &dyn Store) -> usize {
     let mut count = 0;
-    store.list("", None, &mut |_| {
-        count += 1;
-        true
-    })
-    .unwrap();
+    store
+        .list("", None, &mut |_| {
+            count += 1;
+            true
+        })
+        .unwrap();
     count
 }
 

@@ -156,7 +156,17 @@ impl Store for Remote {
             let inside = range.start == range.end && range.end <= length;
             return if inside { Ok(Bytes::new()) } else { Err(outside(name, &range, length)) };
         }
-        let (bytes, length) = self.read(name, Some(GetRange::Bounded(range.clone())))?;
+        let read = self.read(name, Some(GetRange::Bounded(range.clone())));
+        let (bytes, length) = match read {
+            // Servers and the client word a range beyond the end in many ways; the length decides.
+            Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Transient | Kind::Unsupported) => {
+                return match self.head(name) {
+                    Ok(info) if range.end > info.bytes => Err(outside(name, &range, info.bytes)),
+                    _ => Err(e),
+                };
+            }
+            other => other?,
+        };
         // A range that reaches over the end is cut by the server without a word.
         if bytes.len() as u64 == range.end - range.start { Ok(bytes) } else { Err(outside(name, &range, length)) }
     }
