@@ -17,6 +17,7 @@ pub mod block;
 pub mod pack;
 
 pub mod store;
+pub mod tree;
 
 pub mod log;
 
