@@ -22,6 +22,7 @@ class Sample:
         self.path, self.suite, self.hooks = path, suite, hooks
         self.chunks, self.nodes, self.named = {}, {}, defaultdict(set)
         self.objects = {}
+        hooks.pop("prepare", lambda sample: None)(self)
         self._write()
 
     def hook(self, name, value):
@@ -56,12 +57,19 @@ class Sample:
         xattr = e.field(6, struct.pack("<H", 9) + b"user.note" + b"value \0 raw")
         inner = self._folder(b"dir", [e.item(b"h2", **hard), e.item(b"void", 2, below=e.add_up([]), mode=0o700)])
         many = self._folder(b"many", [e.item(b"file %04d" % number) for number in range(900)])
-        return self._folder(b"", [
+        return self._folder(b"", self.hook("items", [
             e.item(b"a", content=1, id=self._chunk(b"hello"), size=5, fields=xattr), inner, many,
             e.item(b"big", content=2, id=big, size=len(b"".join(BIG))), e.item(b"empty"), e.item(b"pipe", 4),
             e.item(b"link", 3, size=7, fields=e.field(5, b"no\xffwher")),
             e.item(b"sparse", content=1, id=self._chunk(b"".join(SPARSE)), size=200_000, fields=runs),
-            e.item(b"z\xff\n", content=1, id=self._chunk(b"hello"), size=5), e.item(b"zz", **hard)])
+            e.item(b"z\xff\n", content=1, id=self._chunk(b"hello"), size=5), e.item(b"zz", **hard)]))
+
+    def nested(self, depth, name):
+        """A folder in a folder in a folder, with a name of the linked inode in the innermost."""
+        row = e.item(b"h0", content=1, id=e.chunk_id(b"shared"), size=6, names=2, inode=9, fields=e.field(8, GROUP, False))
+        for _ in range(depth):
+            row = self._folder(name, [row])
+        return row
 
     def _names(self, raw):
         """Ids in a node's bytes: found by search, which shares no parsing with the reader."""
