@@ -54,7 +54,7 @@ class Verify:
     def _object(self, name):
         """What an object says about itself, whether the log names it or not."""
         kind = names.parse(name).kind
-        self.verdict.counts[container.KINDS[kind] + "s"] += 1
+        self.verdict.counts[container.KINDS[kind]] += 1
         if kind == container.CONFIG:
             return  # Verified when the repository was opened.
         if kind == container.SLOT:

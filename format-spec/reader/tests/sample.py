@@ -15,7 +15,38 @@ BIG = [b"piece %04d of a long file" % number for number in range(900)]
 SPARSE = (b"begin", b"end")
 
 
-class Sample:
+class EmptyPoint:
+    """A repository whose one point is an empty folder: it needs no blob, so there is no reference set tree."""
+
+    def __init__(self, path, absent):
+        self.path, self.suite, self.objects = path, 0, {}
+        own = [b"", b""] if absent else [e.field(17, bytes(32)), e.field(67, bytes(32))]
+        root = e.item(b"", 2, below=e.add_up([]))["raw"]
+        manifest = (e.field(1, POINT_ID) + e.field(2, bytes(12)) + e.field(4, b"j") + e.field(9, b"\1") + e.field(11, b"\1") + e.field(12, root)
+                    + e.field(14, bytes(64)) + own[0])
+        self._put("config", e.build(7, [(34, e.config_fields(0))]))
+        point = self._put("points/00000001/00000000", e.build(4, [(33, manifest, 1)], 0, 1, 0))
+        commit = e.field(64, struct.pack("<I", 1)) + e.field(65, struct.pack("<IIQ", 0, 0, len(point)) + body(point))
+        self._entries([(1, b""), (3, commit + e.field(66, POINT_ID) + own[1])])
+
+    def _entries(self, rows):
+        """The log, each entry with the hash of the one before."""
+        before = self.objects["config"]
+        for slot, (kind, own) in enumerate(rows, 1):
+            plain = (e.field(1, struct.pack("<Q", slot)) + e.field(2, blake3(before).digest()) + e.field(3, b"a" * 16)
+                     + e.field(5, struct.pack("<HH", kind, 0)) + own)
+            before = self._put(f"log/{slot:016x}", e.build(5, [(32, plain)], self.suite, 0, slot))
+
+    def _put(self, name, raw):
+        self.objects[name] = raw
+        path = os.path.join(self.path, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(raw)
+        return raw
+
+
+class Sample(EmptyPoint):
     """`hooks`: name -> function of the value about to be written."""
 
     def __init__(self, path, suite=1, **hooks):
@@ -137,21 +168,6 @@ class Sample:
         plain = [(16, struct.pack("<QII", len(entries), len(blocks), len(packs))), (17, pack_rows), (18, b"".join(blocks)),
                  (19, b"".join(row[0] for row in entries)), (20, b"".join(struct.pack("<IIII", *row[1:]) for row in entries), 1)]
         self._put("index/00000001/00000003", e.build(3, plain, self.suite, 1, 3))
-
-    def _entries(self, rows):
-        before = self.objects["config"]
-        for slot, (kind, own) in enumerate(rows, 1):
-            plain = (e.field(1, struct.pack("<Q", slot)) + e.field(2, blake3(before).digest()) + e.field(3, b"a" * 16)
-                     + e.field(5, struct.pack("<HH", kind, 0)) + own)
-            before = self._put(f"log/{slot:016x}", e.build(5, [(32, plain)], self.suite, 0, slot))
-
-    def _put(self, name, raw):
-        self.objects[name] = raw
-        path = os.path.join(self.path, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as file:
-            file.write(raw)
-        return raw
 
 
 def body(raw):

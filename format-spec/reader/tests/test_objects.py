@@ -2,15 +2,17 @@
 
 import contextlib
 import io
+import random
 import struct
 import tempfile
 import unittest
 import zlib
 
 import zstandard
+from blake3 import blake3
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from reader import config, container, fields, index, keys, log, names, point, sealing
+from reader import config, container, fields, index, keys, log, names, pack, point, sealing, tree
 from reader.command import main
 from reader.errors import Broken
 from reader.judge import judge
@@ -227,6 +229,49 @@ class Rows(Case):
         for value in (good[:-1], good + b"\0", struct.pack("<IBIII", 3, 0b1101, 1, 2, 4), struct.pack("<IBIII", 3, 0b101, 1, 1, 4),
                       struct.pack("<IBIII", 3, 0b101, 1, 2, 1), struct.pack("<I", 2**32 - 1), struct.pack("<IBI", 3, 1, 2**32 - 1)):
             self.refused("POINT-6", point.parse_use, key, value)
+
+
+class Noise(Case):
+    """Whatever stands in a plaintext, a parser refuses it with a rule or takes it: nothing else is ever raised."""
+
+    def test_damaged_plaintexts(self):
+        root = e.item(b"", 2, below=e.add_up([]), fields=e.field(6, b"\1\0av"))["raw"]
+        manifest = (e.field(1, bytes(16)) + e.field(2, bytes(12)) + e.field(4, b"j") + e.field(9, b"\1") + e.field(11, b"\1") + e.field(12, root)
+                    + e.field(14, bytes(64)))
+        entry = e.field(1, bytes(8)) + e.field(2, bytes(32)) + e.field(3, bytes(16)) + e.field(5, b"\2\0\0\0")
+        publish = entry + e.field(64, bytes(4)) + e.field(65, struct.pack("<IB3xQII32x", 1, 1, 9, 1, 0)) + e.field(66, bytes(48))
+        files = [e.item(b"a", content=1, id=bytes(32), size=5, fields=e.field(7, struct.pack("<QQ", 0, 5))), e.item(b"l", 3, size=1, fields=e.field(5, b"t"))]
+        slot = bytes(container.parse(e.slot(b"key-slot", b"pass")).records[0].payload)
+        blocks = [type("Block", (), {"plain": 9})]
+        for parse, good in ((point.parse, manifest), (log.parse, publish), (config.parse, e.config_fields(1)), (keys.parse_slot, slot),
+                            (tree.parse_node, e.node(1, 0, files)), (tree.parse_node, e.node(3, 0, [e.pair(b"k", b"v")])),
+                            (lambda plain: point.parse_use(bytes(8), plain), struct.pack("<IBIII", 3, 0b101, 1, 2, 4)),
+                            (lambda plain: pack.parse_contents(plain, blocks), struct.pack("<I32sI", 1, b"", 9)),
+                            (lambda plain: sealing.decompress(plain, 1000), zstandard.ZstdCompressor().compress(bytes(1000)))):
+            parse(good)
+            chance = random.Random(len(good))
+            for _ in range(1500):
+                damaged = bytearray(good)
+                for _ in range(chance.randint(1, 3)):
+                    damaged[chance.randrange(len(damaged))] = chance.choice((0, 1, 2, 127, 128, 255, chance.randrange(256)))
+                with contextlib.suppress(Broken):
+                    parse(bytes(damaged[:chance.choice((len(damaged), chance.randrange(len(damaged) + 1)))]))
+
+    def test_damaged_containers_with_good_crcs(self):
+        good = e.build(7, [(34, e.config_fields(0)), (99, b"later")])
+        chance, verdicts = random.Random(7), set()
+        start, = struct.unpack_from("<Q", good, len(good) - 104)
+        for _ in range(4000):
+            raw = bytearray(good)
+            at = chance.choice((chance.randrange(96), chance.randrange(96, 128), chance.randrange(start, len(raw))))
+            raw[at] = chance.choice((0, 1, 255, chance.randrange(256)))
+            raw[92:96] = struct.pack("<I", zlib.crc32(raw[:92]))
+            raw[124:128] = struct.pack("<I", zlib.crc32(raw[96:124]))
+            raw[-104 + 48:-104 + 80] = blake3(raw[:start]).digest()
+            raw[-104 + 88:-104 + 92] = struct.pack("<I", zlib.crc32(raw[start:-104]))
+            raw[-8:-4] = struct.pack("<I", zlib.crc32(raw[-104:-8]))
+            verdicts.add(self.verdict(bytes(raw)))
+        self.assertLessEqual({"CONT-1", "CONT-2", "CONT-3", "CONT-4", "CONT-7", "CONT-8", "CONT-9", "CONT-13", "CONT-15", "CONT-17"}, verdicts)
 
 
 class Segments(Case):

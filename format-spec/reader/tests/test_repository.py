@@ -11,7 +11,7 @@ import unittest
 from reader.command import main
 
 from . import encoder as e
-from .sample import BIG, PASSWORD, Sample
+from .sample import BIG, PASSWORD, EmptyPoint, Sample
 
 
 def run(*arguments):
@@ -49,6 +49,17 @@ class Repository(unittest.TestCase):
                 self.assertEqual((code, err), (0, ""))
                 self.assertIn("points verified: 1", out)
                 self.assertTrue(out.endswith("ok\n"))
+
+    def test_point_that_needs_nothing(self):
+        for absent in (True, False):
+            with self.subTest(absent=absent):
+                self.repo += "."
+                self.target += "."
+                EmptyPoint(self.repo, absent)
+                code, out, err = self.read("verify")
+                self.assertEqual((code, err), (0, ""))
+                self.assertTrue(self.read("points")[1].endswith("\tj\tfull\tcomplete\n"))
+                self.assertEqual(self.read("restore", "1", self.target)[0], 0)
 
     def test_sample_has_trees_of_several_levels(self):
         sample = Sample(self.repo)
