@@ -23,8 +23,6 @@ pub mod log;
 
 pub mod index;
 
-pub mod tree;
-
 pub mod blob;
 
 pub mod restore_point;
@@ -34,5 +32,9 @@ pub mod reader;
 pub mod repository;
 
 pub mod backup;
+
+pub mod restore;
+
+pub mod care;
 
 pub use error::{Error, Kind, Result};

@@ -102,7 +102,9 @@ impl<'a> Frame<'a> {
             (None, Some(base)) if base.totals.entries == self.position => {
                 (self.entry.content, self.entry.totals) = (base.content, base.totals);
             }
-            (None, _) => return Err(Error::new(Kind::Bug, "a folder ended before all entries of the base were accounted for")),
+            (None, _) => {
+                return Err(Error::new(Kind::Bug, "a folder ended before all entries of the base were accounted for"));
+            }
         }
         Ok((self.entry, self.base))
     }
@@ -111,7 +113,8 @@ impl<'a> Frame<'a> {
 impl Building<'_> {
     fn next_base(&mut self) -> Result<EntryRef> {
         let next = self.rest.as_mut().and_then(Iterator::next).transpose()?;
-        next.map(|found| found.entry).ok_or_else(|| Error::new(Kind::Bug, "the base's folder has fewer entries than were compared"))
+        next.map(|found| found.entry)
+            .ok_or_else(|| Error::new(Kind::Bug, "the base's folder has fewer entries than were compared"))
     }
 }
 

@@ -75,7 +75,11 @@ impl<'a> Compare<'a> {
                 Step::Failed(failure) => self.ledger.record(&failure, self.monitor),
             }
         }
-        if self.frames.is_empty() { Ok(self.links) } else { Err(Error::new(Kind::Bug, "the walk ended inside a folder")) }
+        if self.frames.is_empty() {
+            Ok(self.links)
+        } else {
+            Err(Error::new(Kind::Bug, "the walk ended inside a folder"))
+        }
     }
 
     fn enter(&mut self, found: Found, root: Option<&Entry>) -> Result<()> {

@@ -87,14 +87,22 @@ impl Reading<'_> {
             Err(e) => report(Outcome::Changed, e.to_string()),
         }
         if shorten(&mut entry) {
-            report(Outcome::Failed, "its extended attributes are longer than an entry may be and were left out".to_owned());
+            report(
+                Outcome::Failed,
+                "its extended attributes are longer than an entry may be and were left out".to_owned(),
+            );
         }
         self.monitor.done(1, 0);
         Ok(Some(Box::new(entry)))
     }
 
     /// Reads, cuts and puts the content; returns the number of bytes stored. The inner error is the source's, the outer one ours.
-    fn content(&self, entry: &mut Entry, reader: &mut dyn ItemReader, buffer: &mut [u8]) -> Result<std::io::Result<u64>> {
+    fn content(
+        &self,
+        entry: &mut Entry,
+        reader: &mut dyn ItemReader,
+        buffer: &mut [u8],
+    ) -> Result<std::io::Result<u64>> {
         match reader.extents() {
             Ok(extents) => entry.extents = extents,
             Err(e) => return Ok(Err(e)),

@@ -75,7 +75,12 @@ pub struct BackupSummary {
 ///
 /// # Errors
 /// What ends the whole session: the store, the log, a damaged base that cannot be read a second time without it, or a stop. Single items never do.
-pub fn backup(repository: &Arc<Repository>, source: &dyn Source, options: &BackupOptions, monitor: &Arc<Monitor>) -> Result<BackupSummary> {
+pub fn backup(
+    repository: &Arc<Repository>,
+    source: &dyn Source,
+    options: &BackupOptions,
+    monitor: &Arc<Monitor>,
+) -> Result<BackupSummary> {
     session::run(repository, source, options, monitor)
 }
 

@@ -24,7 +24,12 @@ use format_spec::{ChunkId, ObjectId, Time, names};
 use std::sync::Arc;
 
 /// Runs a session; when the base turns out to be damaged, once more without it.
-pub(super) fn run(repository: &Arc<Repository>, source: &dyn Source, options: &BackupOptions, monitor: &Arc<Monitor>) -> Result<BackupSummary> {
+pub(super) fn run(
+    repository: &Arc<Repository>,
+    source: &dyn Source,
+    options: &BackupOptions,
+    monitor: &Arc<Monitor>,
+) -> Result<BackupSummary> {
     check_job(&options.job)?;
     repository.refresh()?;
     let (base, reason) = choose_base(repository, options)?;
@@ -155,7 +160,13 @@ impl Session<'_> {
     }
 
     /// The reference set's nodes are stored after everything that it names, and published on their own.
-    fn references(&self, root: &Entry, links: Option<ChunkId>, exceptions: Option<ChunkId>, emission: Emission) -> Result<ChunkId> {
+    fn references(
+        &self,
+        root: &Entry,
+        links: Option<ChunkId>,
+        exceptions: Option<ChunkId>,
+        emission: Emission,
+    ) -> Result<ChunkId> {
         let repository = self.repository;
         let base = self.base.as_ref().map(|p| &p.manifest);
         let change = ReferenceChange {
@@ -177,7 +188,8 @@ impl Session<'_> {
         let id = ObjectId { session, ordinal: self.writer.take_ordinal() };
         let mut salt = [0; 32];
         repository.env().random(&mut salt)?;
-        let header = Header::new(ObjectKind::RestorePoint, vault.secrets.suite(), vault.repository, session, id.ordinal, salt);
+        let header =
+            Header::new(ObjectKind::RestorePoint, vault.secrets.suite(), vault.repository, session, id.ordinal, salt);
         let (bytes, body_hash) = manifest.encode(header.clone(), &vault.secrets);
         if Manifest::decode(&bytes, &header, &vault.secrets)? != *manifest {
             return Err(Error::new(Kind::Bug, "a manifest does not decode to what was written").on(manifest.id));
@@ -188,7 +200,9 @@ impl Session<'_> {
         let slot = repository.log().append(&**repository.env(), &mut |view| {
             let open = view.sessions.get(&session).is_some_and(|s| !s.committed);
             if !open {
-                return Err(Error::new(Kind::Conflict, "this session has ended in the log").advise("run the backup again"));
+                return Err(
+                    Error::new(Kind::Conflict, "this session has ended in the log").advise("run the backup again")
+                );
             }
             Ok(Change::Commit { session, point, id: manifest.id, references: manifest.references })
         })?;
@@ -230,7 +244,8 @@ fn choose_base(repository: &Repository, options: &BackupOptions) -> Result<(Opti
     let newest = repository.newest_of_job(&options.job, options.workload)?;
     match newest {
         Some(point) => {
-            let reason = format!("builds on point {} of {}", point.manifest.id, crate::repository::utc(point.manifest.started));
+            let reason =
+                format!("builds on point {} of {}", point.manifest.id, crate::repository::utc(point.manifest.started));
             Ok((Some(point), reason))
         }
         None => Ok((None, "the first point of this job".to_owned())),

@@ -164,7 +164,14 @@ impl Vault {
         let id = ObjectId { session: published.session, ordinal: published.object.ordinal };
         let name = Name::new(names::of_session(ObjectKind::IndexSegment, id))?;
         let bytes = self.store.get(&name).map_err(|e| lost(e, &name))?;
-        let expected = Header::new(ObjectKind::IndexSegment, self.secrets.suite(), self.repository, id.session, id.ordinal, [0; 32]);
+        let expected = Header::new(
+            ObjectKind::IndexSegment,
+            self.secrets.suite(),
+            self.repository,
+            id.session,
+            id.ordinal,
+            [0; 32],
+        );
         if bytes.len() as u64 != published.object.bytes {
             let what = format!("the log promises {} bytes, the store has {}", published.object.bytes, bytes.len());
             return Err(Error::new(Kind::Damaged, what).on(name));

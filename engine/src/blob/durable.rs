@@ -23,7 +23,11 @@ pub fn put_durable(store: &dyn Store, name: &Name, bytes: &Bytes) -> Result<()> 
     }
     let found = store.get(name)?;
     if found != bytes {
-        let what = format!("the self-check failed: of {} bytes stored, the store gives {} other ones back", bytes.len(), found.len());
+        let what = format!(
+            "the self-check failed: of {} bytes stored, the store gives {} other ones back",
+            bytes.len(),
+            found.len()
+        );
         return Err(Error::new(Kind::Damaged, what)
             .on(name)
             .advise("nothing was committed; run the backup again, and check the store's hardware or vendor"));

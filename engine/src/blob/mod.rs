@@ -12,8 +12,8 @@ mod durable;
 mod read;
 mod writer;
 
-pub use catalog::{CachePlace, Catalog};
 pub(crate) use catalog::lost;
+pub use catalog::{CachePlace, Catalog};
 pub use durable::put_durable;
 pub use read::{Blobs, Vault};
 pub use writer::{Stored, Writer, WriterParts};

@@ -11,8 +11,8 @@ use format_spec::container::{HEAD_BYTES, ObjectKind};
 use format_spec::keys::{IdKeys, Secrets};
 use format_spec::tree::Node;
 use format_spec::{ChunkId, ObjectId, RepositoryId, names};
-use quick_cache::sync::Cache;
 use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -157,7 +157,8 @@ impl Blobs {
     /// Cuts a blob out of its block and verifies it against its id (invariant 2).
     pub fn verified(&self, kind: ObjectKind, id: &ChunkId, place: &Place, block: &Bytes) -> Result<Bytes> {
         let (start, end) = (place.offset as usize, place.offset as usize + place.bytes as usize);
-        let damaged = |what: &str| Error::new(Kind::Damaged, what.to_owned()).on(format!("blob {id} in pack {}", place.pack));
+        let damaged =
+            |what: &str| Error::new(Kind::Damaged, what.to_owned()).on(format!("blob {id} in pack {}", place.pack));
         if end > block.len() {
             return Err(damaged("its place reaches beyond its block"));
         }
@@ -174,4 +175,3 @@ impl std::fmt::Debug for Blobs {
         f.debug_struct("Blobs").field("vault", &self.vault).finish_non_exhaustive()
     }
 }
-

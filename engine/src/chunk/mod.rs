@@ -18,7 +18,12 @@ impl Cutter {
     /// A cutter with the repository's gear table ([KEY-8]) and parameters.
     pub fn new(table: [u64; 256], cutting: Cutting) -> Self {
         let bits = cutting.average.trailing_zeros();
-        Cutter { table: Box::new(table), cutting, mask_before: top_bits(bits + 2), mask_after: top_bits(bits.saturating_sub(2)) }
+        Cutter {
+            table: Box::new(table),
+            cutting,
+            mask_before: top_bits(bits + 2),
+            mask_after: top_bits(bits.saturating_sub(2)),
+        }
     }
 
     /// Content up to this many bytes is one chunk and need not be cut ([CHUNK-1]).
@@ -139,7 +144,13 @@ mod tests {
         let ends = |data: &[u8]| {
             let total = data.len();
             let mut at = 0;
-            cuts(&cutter, data).iter().map(|n| { at += n; total - at }).collect::<std::collections::BTreeSet<_>>()
+            cuts(&cutter, data)
+                .iter()
+                .map(|n| {
+                    at += n;
+                    total - at
+                })
+                .collect::<std::collections::BTreeSet<_>>()
         };
         let (a, b) = (ends(&data), ends(&edited));
         assert!(a.difference(&b).count() <= 4, "{} boundaries of {} moved", a.difference(&b).count(), a.len());

@@ -29,7 +29,9 @@ impl Log {
             let object = Bytes::from(entry.encode(self.repository, &self.secrets, salt));
             let again = self.decode(slot, &object)?;
             if again != entry {
-                return Err(Error::new(Kind::Bug, "a log entry does not decode to what was written").on(names::log(slot)));
+                return Err(
+                    Error::new(Kind::Bug, "a log entry does not decode to what was written").on(names::log(slot))
+                );
             }
             if self.put(slot, &object, attempt)? {
                 self.refresh()?;

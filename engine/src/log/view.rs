@@ -79,7 +79,8 @@ impl LogView {
     /// # Errors
     /// `Damaged` when the chain or an entry's reference is broken, `Unsupported` when an unknown entry forbids reading.
     pub fn apply(&mut self, entry: &LogEntry, object_hash: [u8; 32]) -> Result<()> {
-        let broken = |what: &str| Error::new(Kind::Damaged, what).advise("the log was tampered with or restored from a copy");
+        let broken =
+            |what: &str| Error::new(Kind::Damaged, what).advise("the log was tampered with or restored from a copy");
         if entry.slot != self.head + 1 {
             return Err(broken("LOG-3: a slot of the log is out of order"));
         }
@@ -88,17 +89,29 @@ impl LogView {
         }
         match &entry.change {
             Change::Open { job, host, .. } => {
-                let session = SessionRef { job: job.clone(), host: host.clone(), opened: entry.time, published: None, committed: false };
+                let session = SessionRef {
+                    job: job.clone(),
+                    host: host.clone(),
+                    opened: entry.time,
+                    published: None,
+                    committed: false,
+                };
                 self.sessions.insert(entry.slot, session);
             }
             Change::Publish { session, packs, segment } => {
-                let known = self.sessions.get_mut(session).ok_or_else(|| broken("LOG-7: a publish of a session that was never opened"))?;
+                let known = self
+                    .sessions
+                    .get_mut(session)
+                    .ok_or_else(|| broken("LOG-7: a publish of a session that was never opened"))?;
                 let ordinals = packs.iter().map(|p| p.object.ordinal).chain([segment.ordinal]);
                 known.published = known.published.into_iter().chain(ordinals).max();
                 self.segments.push(SegmentRef { slot: entry.slot, session: *session, object: *segment });
             }
             Change::Commit { session, point, id, references } => {
-                let known = self.sessions.get_mut(session).ok_or_else(|| broken("LOG-7: a commit of a session that was never opened"))?;
+                let known = self
+                    .sessions
+                    .get_mut(session)
+                    .ok_or_else(|| broken("LOG-7: a commit of a session that was never opened"))?;
                 known.committed = true;
                 let number = u32::try_from(self.commits.len()).unwrap_or(u32::MAX).saturating_add(1);
                 self.commits.push(CommitRef {
@@ -128,7 +141,9 @@ impl LogView {
         match self.read_only {
             None => Ok(()),
             Some(kind) => {
-                let what = format!("the log has an entry of kind {kind} that this release may read beside but not write after");
+                let what = format!(
+                    "the log has an entry of kind {kind} that this release may read beside but not write after"
+                );
                 Err(Error::new(Kind::Unsupported, what).advise("use a newer release of cairn to write"))
             }
         }

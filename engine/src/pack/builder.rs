@@ -46,18 +46,33 @@ pub struct FinishedPack {
 
 impl PackBuilder {
     /// Begins the pack `id` of this kind.
-    pub fn new(kind: ObjectKind, id: ObjectId, repository: RepositoryId, salt: [u8; 32], secrets: &Secrets, bytes_max: u32) -> Self {
+    pub fn new(
+        kind: ObjectKind,
+        id: ObjectId,
+        repository: RepositoryId,
+        salt: [u8; 32],
+        secrets: &Secrets,
+        bytes_max: u32,
+    ) -> Self {
         let header = Header::new(kind, secrets.suite(), repository, id.session, id.ordinal, salt);
         let cipher = secrets.cipher(&header);
         let bytes_max = bytes_max as usize;
-        PackBuilder { object: ObjectWriter::new(header, cipher), contents: Contents::default(), blocks: Vec::new(), blobs: 0, bytes_max }
+        PackBuilder {
+            object: ObjectWriter::new(header, cipher),
+            contents: Contents::default(),
+            blocks: Vec::new(),
+            blobs: 0,
+            bytes_max,
+        }
     }
 
     /// Whether the block still fits, contents, directory and trailer counted ([PACK-2], [PACK-6]).
     pub fn fits(&self, block: &EncodedBlock) -> bool {
         let blobs = self.blobs + block.blobs.len();
         let contents = Contents::encoded_bytes(self.blocks.len() + 1, blobs);
-        let finished = self.object.finished_bytes() + self.object.record_cost(block.encoded.len()) + self.object.record_cost(contents);
+        let finished = self.object.finished_bytes()
+            + self.object.record_cost(block.encoded.len())
+            + self.object.record_cost(contents);
         blobs <= BLOBS_MAX && finished <= self.bytes_max
     }
 
@@ -93,7 +108,11 @@ impl PackBuilder {
         }
         let blobs = u32::try_from(self.blobs).expect("at most 100,000");
         let object_bytes = bytes.len() as u64;
-        let published = PublishedPack { kind: header.kind, object: Vouched { ordinal: id.ordinal, bytes: object_bytes, body_hash }, blobs };
+        let published = PublishedPack {
+            kind: header.kind,
+            object: Vouched { ordinal: id.ordinal, bytes: object_bytes, body_hash },
+            blobs,
+        };
         let row = PackRow { id, bytes: object_bytes, blobs, kind: header.kind, salt: header.salt };
         Ok(FinishedPack { bytes: Bytes::from(bytes), row, published, blocks: self.blocks })
     }

@@ -26,7 +26,13 @@ impl ContentReader {
             return Err(Error::new(Kind::Input, "not a file").on(String::from_utf8_lossy(&entry.name)));
         }
         let runs = dense_runs(entry);
-        Ok(ContentReader { blobs: blobs.clone(), content: entry.content, stored: stored_bytes(entry), size: entry.size, runs })
+        Ok(ContentReader {
+            blobs: blobs.clone(),
+            content: entry.content,
+            stored: stored_bytes(entry),
+            size: entry.size,
+            runs,
+        })
     }
 
     /// The file's length.
@@ -62,7 +68,8 @@ impl ContentReader {
             let piece = piece?;
             let chunk = self.blobs.chunk(&piece.id)?;
             if chunk.len() != piece.bytes as usize {
-                return Err(Error::new(Kind::Damaged, "a chunk is not as long as its tree says").on(format!("chunk {}", piece.id)));
+                return Err(Error::new(Kind::Damaged, "a chunk is not as long as its tree says")
+                    .on(format!("chunk {}", piece.id)));
             }
             let from = start.max(piece.offset) - piece.offset;
             let to = end.min(piece.offset + u64::from(piece.bytes)) - piece.offset;

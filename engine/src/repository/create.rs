@@ -39,7 +39,8 @@ impl Repository {
     /// `Exists` when there is one; `Input` for an empty password; the store's errors.
     pub fn create(store: &dyn Store, new: &NewRepository, env: &SharedEnv) -> Result<RepositoryId> {
         if new.password.as_ref().is_some_and(Vec::is_empty) {
-            return Err(Error::new(Kind::Input, "an empty password protects nothing").advise("give a password, or --no-encryption"));
+            return Err(Error::new(Kind::Input, "an empty password protects nothing")
+                .advise("give a password, or --no-encryption"));
         }
         let config_name = Name::new(names::CONFIG)?;
         match store.head(&config_name) {
@@ -86,7 +87,9 @@ impl Repository {
 }
 
 fn exists(store: &dyn Store) -> Error {
-    Error::new(Kind::Exists, "there is a repository already").on(store.location()).advise("use it, or choose another place")
+    Error::new(Kind::Exists, "there is a repository already")
+        .on(store.location())
+        .advise("use it, or choose another place")
 }
 
 /// Makes a slot for one password and stores it; returns its id as hex.

@@ -26,8 +26,15 @@ impl Repository {
         let id_of = |name: &Name| name.as_str().trim_start_matches("keys/").to_owned();
         let slots = read_slots(&*self.vault().store, self.id())?;
         let info = |(name, slot): (Name, Result<_>)| match slot {
-            Ok(format_spec::key_slot::KeySlot { label, created, .. }) => SlotInfo { id: id_of(&name), label, created, damaged: None },
-            Err(e) => SlotInfo { id: id_of(&name), label: String::new(), created: Time::default(), damaged: Some(e.to_string()) },
+            Ok(format_spec::key_slot::KeySlot { label, created, .. }) => {
+                SlotInfo { id: id_of(&name), label, created, damaged: None }
+            }
+            Err(e) => SlotInfo {
+                id: id_of(&name),
+                label: String::new(),
+                created: Time::default(),
+                damaged: Some(e.to_string()),
+            },
         };
         Ok(slots.into_iter().map(info).collect())
     }
@@ -56,7 +63,9 @@ impl Repository {
         };
         let others = slots.iter().filter(|s| s.id != slot.id && s.damaged.is_none()).count();
         if others == 0 {
-            return Err(Error::new(Kind::Input, "it is the last key slot that works").on(&slot.id).advise("add another password first"));
+            return Err(Error::new(Kind::Input, "it is the last key slot that works")
+                .on(&slot.id)
+                .advise("add another password first"));
         }
         self.vault().store.delete(&Name::new(format!("keys/{}", slot.id))?, None)?;
         Ok(slot.id.clone())

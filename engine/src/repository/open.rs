@@ -69,14 +69,27 @@ impl Repository {
     }
 
     /// Opens with the secrets themselves.
-    pub(super) fn with_secrets(store: Arc<dyn Store>, config: Config, object: &Bytes, secrets: Secrets, options: &OpenOptions) -> Result<Arc<Self>> {
+    pub(super) fn with_secrets(
+        store: Arc<dyn Store>,
+        config: Config,
+        object: &Bytes,
+        secrets: Secrets,
+        options: &OpenOptions,
+    ) -> Result<Arc<Self>> {
         Config::verify(object, &secrets).map_err(|e| Error::from(e).on(names::CONFIG))?;
         let (ids, repository) = (secrets.ids(), config.repository);
         let log = Arc::new(Log::new(store.clone(), repository, secrets.clone(), *blake3::hash(object).as_bytes()));
         let vault = Arc::new(Vault { store, repository, secrets, ids });
         let catalog = Arc::new(Catalog::open(vault.clone(), log.clone(), &options.cache)?);
         let blobs = Arc::new(Blobs::new(vault.clone(), catalog));
-        let opened = Arc::new(Repository { config, env: options.env.clone(), vault, log, blobs, points: Mutex::new(HashMap::new()) });
+        let opened = Arc::new(Repository {
+            config,
+            env: options.env.clone(),
+            vault,
+            log,
+            blobs,
+            points: Mutex::new(HashMap::new()),
+        });
         opened.refresh()?;
         Ok(opened)
     }
@@ -163,7 +176,10 @@ impl Repository {
 
 impl std::fmt::Debug for Repository {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Repository").field("id", &self.config.repository).field("location", &self.location()).finish_non_exhaustive()
+        f.debug_struct("Repository")
+            .field("id", &self.config.repository)
+            .field("location", &self.location())
+            .finish_non_exhaustive()
     }
 }
 

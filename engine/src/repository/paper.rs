@@ -47,13 +47,14 @@ impl Repository {
     /// `Input` naming the line that is missing or mistyped; `WrongPassword` when the sheet is of another repository.
     pub fn open_with_paper(store: Arc<dyn Store>, sheet: &str, options: &OpenOptions) -> Result<Arc<Self>> {
         let bytes = decode_sheet(sheet)?;
-        let part = |at: usize| <[u8; 32]>::try_from(&bytes[at..at + 32]).map_err(|_| Error::new(Kind::Bug, "64 bytes have two halves"));
+        let part = |at: usize| {
+            <[u8; 32]>::try_from(&bytes[at..at + 32]).map_err(|_| Error::new(Kind::Bug, "64 bytes have two halves"))
+        };
         let secrets = Secrets { master: Some(Secret::new(part(0)?)), dedup: Secret::new(part(32)?) };
         let (config, object) = read_config(&*store)?;
         let location = store.location();
-        format_spec::config::Config::verify(&object, &secrets).map_err(|_| {
-            Error::new(Kind::WrongPassword, "the recovery sheet is of another repository").on(location)
-        })?;
+        format_spec::config::Config::verify(&object, &secrets)
+            .map_err(|_| Error::new(Kind::WrongPassword, "the recovery sheet is of another repository").on(location))?;
         Repository::with_secrets(store, config, &object, secrets, options)
     }
 }
@@ -87,14 +88,18 @@ fn decode_sheet(sheet: &str) -> Result<Zeroizing<Vec<u8>>> {
     for number in 0..LINES {
         let prefix = format!("{}:", number + 1);
         let line = sheet.lines().find_map(|l| l.trim().strip_prefix(&prefix));
-        let line = line.ok_or_else(|| Error::new(Kind::Input, format!("line {} of the recovery sheet is missing", number + 1)))?;
+        let line = line
+            .ok_or_else(|| Error::new(Kind::Input, format!("line {} of the recovery sheet is missing", number + 1)))?;
         out.extend_from_slice(&decode_line(number, line)?);
     }
     Ok(out)
 }
 
 fn decode_line(number: usize, line: &str) -> Result<Zeroizing<Vec<u8>>> {
-    let mistyped = || Error::new(Kind::Input, format!("line {} of the recovery sheet is mistyped", number + 1)).advise("compare it letter by letter");
+    let mistyped = || {
+        Error::new(Kind::Input, format!("line {} of the recovery sheet is mistyped", number + 1))
+            .advise("compare it letter by letter")
+    };
     // The usual mistakes are read as what was meant.
     let meant = |c: char| match c.to_ascii_lowercase() {
         'o' => '0',

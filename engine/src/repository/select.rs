@@ -26,7 +26,10 @@ impl Repository {
                 None => return Err(unknown(selector, &good)),
                 Some(job) => Some(job),
             };
-            let newest = good.iter().filter(|p| job.is_none_or(|j| p.manifest.job == j)).max_by_key(|p| (p.manifest.started, p.number));
+            let newest = good
+                .iter()
+                .filter(|p| job.is_none_or(|j| p.manifest.job == j))
+                .max_by_key(|p| (p.manifest.started, p.number));
             return newest.cloned().ok_or_else(|| unknown(selector, &good));
         }
         let prefix = selector.len() >= PREFIX_MIN && selector.bytes().all(|b| b.is_ascii_hexdigit());
@@ -45,14 +48,17 @@ impl Repository {
         let Some(until) = parse_time(selector) else { return Err(unknown(selector, &good)) };
         let newest = good.iter().filter(|p| p.manifest.started <= until).max_by_key(|p| (p.manifest.started, p.number));
         newest.cloned().ok_or_else(|| {
-            Error::new(Kind::Absent, "no restore point is that old").on(selector).advise(format!("the oldest is of {}", oldest(&good)))
+            Error::new(Kind::Absent, "no restore point is that old")
+                .on(selector)
+                .advise(format!("the oldest is of {}", oldest(&good)))
         })
     }
 }
 
 /// A time as `2026-11-22T00:37:49Z`.
 pub fn utc(time: Time) -> String {
-    jiff::Timestamp::new(time.seconds, 0).map_or_else(|_| format!("{}s", time.seconds), |t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+    jiff::Timestamp::new(time.seconds, 0)
+        .map_or_else(|_| format!("{}s", time.seconds), |t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
 /// The last moment that a selector means: of a day its end, of a minute its last second. Times are UTC unless they end in an offset.
@@ -71,10 +77,14 @@ fn parse_time(text: &str) -> Option<Time> {
 }
 
 fn unknown(selector: &str, points: &[Arc<Point>]) -> Error {
-    let newest = points.last().map(|p| format!("{} of {} ({})", &p.manifest.id.to_string()[..8], utc(p.manifest.started), p.manifest.job));
-    Error::new(Kind::Absent, "no such restore point")
-        .on(selector)
-        .advise(format!("`cairn points` lists all {}; the newest is {}", points.len(), newest.unwrap_or_default()))
+    let newest = points
+        .last()
+        .map(|p| format!("{} of {} ({})", &p.manifest.id.to_string()[..8], utc(p.manifest.started), p.manifest.job));
+    Error::new(Kind::Absent, "no such restore point").on(selector).advise(format!(
+        "`cairn points` lists all {}; the newest is {}",
+        points.len(),
+        newest.unwrap_or_default()
+    ))
 }
 
 fn oldest(points: &[Arc<Point>]) -> String {

@@ -45,7 +45,8 @@ pub(super) fn set_at(parent: BorrowedFd<'_>, name: &[u8], entry: &Entry, owners:
         note("the mode", rustix::fs::chmodat(parent, name, Mode::from_raw_mode(entry.mode), AtFlags::empty()));
     }
     if !entry.xattrs.is_empty() {
-        let path = [format!("/proc/self/fd/{}/", std::os::fd::AsRawFd::as_raw_fd(&parent.as_fd())).as_bytes(), name].concat();
+        let path =
+            [format!("/proc/self/fd/{}/", std::os::fd::AsRawFd::as_raw_fd(&parent.as_fd())).as_bytes(), name].concat();
         for (attribute, value) in &entry.xattrs {
             let text = String::from_utf8_lossy(attribute).into_owned();
             let done = rustix::fs::lsetxattr(&path[..], &attribute[..], value, XattrFlags::empty());

@@ -32,7 +32,12 @@ pub(super) struct FileTask {
 }
 
 /// Restores the file; errors are about this file alone unless their kind says otherwise.
-pub(super) fn restore_file(task: &FileTask, shared: &Restoring, blobs: &Arc<Blobs>, options: &RestoreOptions) -> Result<()> {
+pub(super) fn restore_file(
+    task: &FileTask,
+    shared: &Restoring,
+    blobs: &Arc<Blobs>,
+    options: &RestoreOptions,
+) -> Result<()> {
     let (folder, entry) = (&task.folder, &task.entry);
     let here = folder.kind_of(&entry.name)?;
     match here {
@@ -48,16 +53,24 @@ pub(super) fn restore_file(task: &FileTask, shared: &Restoring, blobs: &Arc<Blob
             return Ok(());
         }
         Some(FileType::Directory) => {
-            return Err(Error::new(Kind::Exists, "a folder is in its place").on(lossy(&task.path)).advise("move it away, or use --delete"));
+            return Err(Error::new(Kind::Exists, "a folder is in its place")
+                .on(lossy(&task.path))
+                .advise("move it away, or use --delete"));
         }
         _ => {}
     }
     let direct = here.is_none() && entry.size <= DIRECT_BYTES_MAX;
     let name = if direct { entry.name.clone() } else { beside(&entry.name) };
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | if direct { OFlags::EXCL } else { OFlags::TRUNC };
-    let fd = rustix::fs::openat(folder.fd(), &name[..], flags, Mode::from_raw_mode(0o600)).map_err(|e| failed(e, &task.path))?;
+    let flags = OFlags::RDWR
+        | OFlags::CREATE
+        | OFlags::NOFOLLOW
+        | OFlags::CLOEXEC
+        | if direct { OFlags::EXCL } else { OFlags::TRUNC };
+    let fd = rustix::fs::openat(folder.fd(), &name[..], flags, Mode::from_raw_mode(0o600))
+        .map_err(|e| failed(e, &task.path))?;
     let file = File::from(fd);
-    let written = write(&file, entry, blobs, options.sparse).and_then(|()| if options.verify { compare(&file, entry, blobs) } else { Ok(()) });
+    let written = write(&file, entry, blobs, options.sparse)
+        .and_then(|()| if options.verify { compare(&file, entry, blobs) } else { Ok(()) });
     if let Err(e) = written {
         // Half a file must not stay.
         let _ = rustix::fs::unlinkat(folder.fd(), &name[..], AtFlags::empty());
@@ -67,7 +80,8 @@ pub(super) fn restore_file(task: &FileTask, shared: &Restoring, blobs: &Arc<Blob
         shared.warn(&task.path, problem);
     }
     if !direct {
-        rustix::fs::renameat(folder.fd(), &name[..], folder.fd(), &entry.name[..]).map_err(|e| failed(e, &task.path))?;
+        rustix::fs::renameat(folder.fd(), &name[..], folder.fd(), &entry.name[..])
+            .map_err(|e| failed(e, &task.path))?;
     }
     shared.counts.files.fetch_add(1, Ordering::Relaxed);
     shared.counts.bytes.fetch_add(entry.size, Ordering::Relaxed);
@@ -87,7 +101,9 @@ fn keep(folder: &Folder, entry: &Entry, overwrite: Overwrite) -> Result<bool> {
         Err(e) => return Err(failed(e, &entry.name)),
     };
     let same_size = u64::try_from(stat.st_size).is_ok_and(|n| n == entry.size);
-    Ok(same_size && stat.st_mtime == entry.mtime.seconds && u64::from(entry.mtime.nanos) == u64::try_from(stat.st_mtime_nsec).unwrap_or(u64::MAX))
+    Ok(same_size
+        && stat.st_mtime == entry.mtime.seconds
+        && u64::from(entry.mtime.nanos) == u64::try_from(stat.st_mtime_nsec).unwrap_or(u64::MAX))
 }
 
 fn refresh_attributes(task: &FileTask, shared: &Restoring) -> Result<()> {
@@ -168,8 +184,11 @@ fn compare(file: &File, entry: &Entry, blobs: &Arc<Blobs>) -> Result<()> {
         let n = content.read_at(offset, &mut wanted)?;
         file.read_exact_at(&mut found[..n], offset)?;
         if wanted[..n] != found[..n] {
-            return Err(Error::new(Kind::Damaged, format!("what was written reads back differently after byte {offset}"))
-                .advise("check the target's disk"));
+            return Err(Error::new(
+                Kind::Damaged,
+                format!("what was written reads back differently after byte {offset}"),
+            )
+            .advise("check the target's disk"));
         }
         offset += n as u64;
     }

@@ -1,19 +1,25 @@
 //! Everything that is neither file nor folder: symlinks, pipes, sockets, devices; and hard links at the end.
 
+use super::Overwrite;
 use super::attributes;
 use super::folder::{Folder, failed, open_folder};
 use super::run::Restoring;
-use super::Overwrite;
 use crate::error::Result;
-use format_spec::tree::{Entry, Kind};
 use format_spec::Time;
+use format_spec::tree::{Entry, Kind};
 use rustix::fs::{AtFlags, FileType, Mode};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::Ordering;
 
 /// Makes a symlink, pipe, socket or device.
-pub(super) fn make(folder: &Folder, entry: &Entry, path: &[u8], overwrite: Overwrite, shared: &Restoring) -> Result<()> {
+pub(super) fn make(
+    folder: &Folder,
+    entry: &Entry,
+    path: &[u8],
+    overwrite: Overwrite,
+    shared: &Restoring,
+) -> Result<()> {
     let name = &entry.name[..];
     if let Some(kind) = folder.kind_of(name)? {
         if overwrite == Overwrite::Never {
@@ -68,7 +74,9 @@ pub(super) fn link(target: BorrowedFd<'_>, link: &Link, overwrite: Overwrite) ->
     let (to, to_name) = open_parent(target, &link.path).map_err(|e| failed(e, &link.path))?;
     let mut done = rustix::fs::linkat(&from, from_name, &to, to_name, AtFlags::empty());
     if done == Err(Errno::EXIST) {
-        let inode = |fd: &OwnedFd, name: &[u8]| rustix::fs::statat(fd, name, AtFlags::SYMLINK_NOFOLLOW).map(|s| (s.st_dev, s.st_ino));
+        let inode = |fd: &OwnedFd, name: &[u8]| {
+            rustix::fs::statat(fd, name, AtFlags::SYMLINK_NOFOLLOW).map(|s| (s.st_dev, s.st_ino))
+        };
         let same = inode(&from, from_name).is_ok_and(|a| inode(&to, to_name) == Ok(a));
         if same || overwrite == Overwrite::Never {
             return Ok(());

@@ -88,7 +88,12 @@ pub(super) fn run(
     let (root, single) = start(repository, point, inside)?;
     monitor.counters.bytes_total.store(if single { root.size } else { root.totals.bytes }, Ordering::Relaxed);
     monitor.counters.items_total.store(if single { 1 } else { root.totals.descendants }, Ordering::Relaxed);
-    let shared = Arc::new(Restoring { counts: Counts::default(), options: options.clone(), monitor: monitor.clone(), fatal: Mutex::new(None) });
+    let shared = Arc::new(Restoring {
+        counts: Counts::default(),
+        options: options.clone(),
+        monitor: monitor.clone(),
+        fatal: Mutex::new(None),
+    });
     let target_fd = open_target(target, options.dry_run)?;
     let (tasks_in, tasks_out) = bounded(256);
     let ahead = ReadAhead::start(blobs, options.threads);
@@ -99,7 +104,15 @@ pub(super) fn run(
             scope.spawn(move || work(&tasks, &shared, blobs, &consumer));
         }
         drop(tasks_out);
-        let mut planner = Planner { blobs, shared: &shared, tasks: tasks_in, ahead, links: Vec::new(), first: HashMap::new(), prefix: inside };
+        let mut planner = Planner {
+            blobs,
+            shared: &shared,
+            tasks: tasks_in,
+            ahead,
+            links: Vec::new(),
+            first: HashMap::new(),
+            prefix: inside,
+        };
         let walked = planner.walk(&root, single, target_fd.as_ref());
         planner.ahead.flush();
         drop(planner.tasks);
@@ -149,7 +162,9 @@ fn start(repository: &Repository, point: &Point, inside: &[u8]) -> Result<(Entry
 }
 
 fn open_target(target: &Path, dry_run: bool) -> Result<Option<OwnedFd>> {
-    let fit = |e: std::io::Error| Error::from(e).on(target.display()).advise("the target must be a folder that you may write");
+    let fit = |e: std::io::Error| {
+        Error::from(e).on(target.display()).advise("the target must be a folder that you may write")
+    };
     if !dry_run {
         std::fs::create_dir_all(target).map_err(fit)?;
     }
@@ -287,7 +302,13 @@ impl Planner<'_> {
     }
 
     /// Anything but a folder.
-    fn item(&mut self, entry: &Entry, path: &[u8], parent: Option<&Arc<Folder>>, folder_mtime: Option<format_spec::Time>) -> Result<()> {
+    fn item(
+        &mut self,
+        entry: &Entry,
+        path: &[u8],
+        parent: Option<&Arc<Folder>>,
+        folder_mtime: Option<format_spec::Time>,
+    ) -> Result<()> {
         if let Some(group) = entry.link_group {
             if let Some(first) = self.first.get(&group) {
                 self.links.push(Link { path: path.to_vec(), first: first.clone(), folder_mtime });

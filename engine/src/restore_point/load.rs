@@ -38,8 +38,14 @@ pub fn load_point(vault: &Vault, commit: &CommitRef) -> Result<Point> {
     if bytes.len() as u64 != commit.object.bytes {
         return Err(damaged("its length is not the one that the log promises"));
     }
-    let expected =
-        Header::new(ObjectKind::RestorePoint, vault.secrets.suite(), vault.repository, commit.session, commit.object.ordinal, [0; 32]);
+    let expected = Header::new(
+        ObjectKind::RestorePoint,
+        vault.secrets.suite(),
+        vault.repository,
+        commit.session,
+        commit.object.ordinal,
+        [0; 32],
+    );
     let manifest = Manifest::decode(&bytes, &expected, &vault.secrets).map_err(|e| Error::from(e).on(&name))?;
     let body_hash = Object::parse(&bytes).map_err(|e| Error::from(e).on(&name))?.trailer().body_hash;
     if body_hash != commit.object.body_hash || manifest.id != commit.id || manifest.references != commit.references {

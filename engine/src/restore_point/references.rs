@@ -78,7 +78,8 @@ impl Account<'_> {
             let place = self.place(kind, id)?;
             let now = &mut self.pack(&place)?.now;
             let left = now.count(place.blob).checked_sub(1);
-            let wrong = || Error::new(Kind::Damaged, "the base's reference set does not name it").on(format!("blob {id}"));
+            let wrong =
+                || Error::new(Kind::Damaged, "the base's reference set does not name it").on(format!("blob {id}"));
             let left = left.ok_or_else(wrong)?;
             now.set_count(place.blob, left);
             if left == 0 && kind == ObjectKind::MetaPack {
@@ -112,7 +113,11 @@ impl Account<'_> {
             };
             let before = match before {
                 Some(pair) => PackReferences::decode(&pair.value)?,
-                None => PackReferences { bitmap: vec![0; place.pack_blobs.div_ceil(8) as usize], blobs: place.pack_blobs, counts: Vec::new() },
+                None => PackReferences {
+                    bitmap: vec![0; place.pack_blobs.div_ceil(8) as usize],
+                    blobs: place.pack_blobs,
+                    counts: Vec::new(),
+                },
             };
             self.touched.insert(place.pack, Touched { now: before.clone(), before });
         }
@@ -147,7 +152,11 @@ impl Account<'_> {
             Some(root) => Ok(root),
             None => {
                 let mut empty = MapBuilder::new();
-                empty.push(&reference_key(ObjectId { session: 0, ordinal: 0 }), &PackReferences::default().encode(), sink)?;
+                empty.push(
+                    &reference_key(ObjectId { session: 0, ordinal: 0 }),
+                    &PackReferences::default().encode(),
+                    sink,
+                )?;
                 empty.finish(sink)?.ok_or_else(|| Error::new(Kind::Bug, "a map of one pair has no root"))
             }
         }

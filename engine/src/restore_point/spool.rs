@@ -17,7 +17,8 @@ pub(super) struct Spool {
 impl Spool {
     /// Appends what one node names.
     pub(super) fn push(&mut self, node: ChunkId, names: &Names) -> Result<()> {
-        let count = |n: usize| u32::try_from(n).map_err(|_| Error::new(Kind::Bug, "a node names more ids than it can hold"));
+        let count =
+            |n: usize| u32::try_from(n).map_err(|_| Error::new(Kind::Bug, "a node names more ids than it can hold"));
         self.memory.extend_from_slice(&node.0);
         self.memory.extend_from_slice(&count(names.nodes.len())?.to_le_bytes());
         self.memory.extend_from_slice(&count(names.chunks.len())?.to_le_bytes());
@@ -78,7 +79,9 @@ mod tests {
             let mut spool = Spool::default();
             let id = |n: u32| ChunkId(*blake3::hash(&n.to_le_bytes()).as_bytes());
             for n in 0..rows {
-                spool.push(id(n), &Names { nodes: vec![id(n + 1)], chunks: vec![id(n + 2), id(n + 3)] }).expect("pushes");
+                spool
+                    .push(id(n), &Names { nodes: vec![id(n + 1)], chunks: vec![id(n + 2), id(n + 3)] })
+                    .expect("pushes");
             }
             assert_eq!(spool.file.is_some(), rows > 3);
             let mut n = 0;

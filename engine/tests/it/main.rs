@@ -2,4 +2,3 @@
 
 mod source;
 mod store;
-mod tree;

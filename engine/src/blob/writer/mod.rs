@@ -17,9 +17,9 @@ use crate::log::Log;
 use crate::monitor::Monitor;
 use crate::pack::{FinishedPack, PackBuilder};
 use crossbeam_channel::{Sender, bounded};
+use format_spec::ChunkId;
 use format_spec::config::Config;
 use format_spec::container::ObjectKind;
-use format_spec::ChunkId;
 use parking_lot::{Condvar, Mutex};
 use publish::Unpublished;
 use std::collections::HashSet;
@@ -206,7 +206,8 @@ impl Shared {
         }
         let full = {
             let mut open = self.open[slot(kind)].lock();
-            let full = (!open.fits(bytes.len()) || open.bytes() + bytes.len() > target).then(|| std::mem::take(&mut *open));
+            let full =
+                (!open.fits(bytes.len()) || open.bytes() + bytes.len() > target).then(|| std::mem::take(&mut *open));
             open.push(id, &bytes);
             full
         };

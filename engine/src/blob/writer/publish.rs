@@ -74,7 +74,8 @@ impl Shared {
         let mut salt = [0; 32];
         self.env.random(&mut salt)?;
         let secrets = &self.vault.secrets;
-        let header = Header::new(ObjectKind::IndexSegment, secrets.suite(), self.vault.repository, id.session, id.ordinal, salt);
+        let header =
+            Header::new(ObjectKind::IndexSegment, secrets.suite(), self.vault.repository, id.session, id.ordinal, salt);
         let (bytes, body_hash) = segment.encode(header.clone(), secrets);
         if Segment::decode(&bytes, &header, secrets)? != *segment {
             return Err(Error::new(Kind::Bug, "an index segment does not decode to what was written").on(id));

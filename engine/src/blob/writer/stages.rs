@@ -1,8 +1,8 @@
 //! The stages behind a put: encode and verify, seal into a pack, store and look again.
 
 use super::{Counts, Job, PENDING_SHARDS, Shared, WriterParts, slot};
-use crate::block::{EncodedBlock, OpenBlock};
 use crate::blob::durable::put_durable;
+use crate::block::{EncodedBlock, OpenBlock};
 use crate::error::{Error, Kind, Result};
 use crate::pack::{FinishedPack, PackBuilder};
 use crate::store::Name;
