@@ -114,8 +114,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()>;
     /// Deletes the object, by version where one is named. Deleting what is absent is no error.
     fn delete(&self, name: &Name, version: Option<&str>) -> Result<()>;
-    /// For the probe: puts a few bytes with a checksum that is not theirs. True when the store refused them; false when it
-    /// took them (then the object is there), or when this store is never sent checksums.
+    /// For the probe: puts a few bytes with a checksum that is not theirs. True when the store refused them, and took the
+    /// same bytes with their own checksum (which are deleted again). False when it took the wrong ones (then the object is
+    /// there), or when this store is never sent checksums.
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
         let _ = name;
         Ok(false)

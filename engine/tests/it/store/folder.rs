@@ -4,7 +4,7 @@ use super::conformance::{conform, list, name};
 use bytes::Bytes;
 use engine::Kind;
 use engine::env::Machine;
-use engine::store::{Location, Options, Store, open, probe};
+use engine::store::{Location, Memory, Options, Store, open, probe};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -52,6 +52,22 @@ fn foreign_files_are_not_listed() {
     fs::write(folder.path().join("lost+found/1"), "x").unwrap();
     std::os::unix::fs::symlink("nowhere", folder.path().join("log/2")).unwrap();
     assert_eq!(list(&*store, "", None).into_keys().collect::<Vec<_>>(), ["log/1"]);
+}
+
+#[test]
+fn a_listing_after_a_name_goes_by_the_bytes_of_whole_names() {
+    let folder = tempfile::tempdir().unwrap();
+    for store in [create(folder.path()), Arc::new(Memory::new()) as Arc<dyn Store>] {
+        for text in ["a-1", "a/1", "a0/1", "b"] {
+            store.put_new(&name(text), Bytes::new()).unwrap();
+        }
+        let after = |text| list(&*store, "", Some(text)).into_keys().collect::<Vec<_>>();
+        assert_eq!(after("a-0"), ["a-1", "a/1", "a0/1", "b"]);
+        assert_eq!(after("a-1"), ["a/1", "a0/1", "b"]);
+        assert_eq!(after("a/1"), ["a0/1", "b"]);
+        assert_eq!(after("a0"), ["a0/1", "b"]);
+        assert_eq!(after("a0/2"), ["b"]);
+    }
 }
 
 #[test]
