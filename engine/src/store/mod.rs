@@ -140,3 +140,26 @@ const PROBE_PREFIX: &str = "probe";
 
 /// The largest object is a pack of a backup copy (256 MB); twice that leaves room and still bounds memory.
 const OBJECT_BYTES_MAX: u64 = 512_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_to_their_alphabet() {
+        for text in ["log/0000000000000001", "a", "packs/0f/1.pack", "a_b-c.d", ".hidden"] {
+            assert_eq!(Name::new(text).unwrap().as_str(), text);
+        }
+        for text in ["", "/a", "a/", "a//b", "a/./b", "..", "a/../b", "A", "a b", "a\0", "\u{e9}", "a%41", "+staged/1"]
+        {
+            assert_eq!(Name::new(text).unwrap_err().kind(), Kind::Input, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn below_means_whole_segments() {
+        let name = Name::new("index/01/a").unwrap();
+        assert!(["", "index", "index/01"].iter().all(|prefix| name.is_below(prefix)));
+        assert!(!["ind", "index/0", "index/01/a", "index/"].iter().any(|prefix| name.is_below(prefix)));
+    }
+}
