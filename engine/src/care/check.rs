@@ -125,6 +125,8 @@ pub fn check(repository: &Arc<Repository>, options: &CheckOptions, monitor: &Mon
         packs.retain(|p| needed.contains(&p.id));
     }
     PackCheck { repository, options, findings: &findings, monitor }.run(&packs)?;
+    let nodes = trees.nodes;
+    drop(trees);
     let mut errors = findings.found.into_inner();
     errors.sort();
     errors.dedup();
@@ -132,7 +134,7 @@ pub fn check(repository: &Arc<Repository>, options: &CheckOptions, monitor: &Mon
     Ok(CheckReport {
         packs: read(findings.packs),
         packs_read: read(findings.packs_read),
-        chunks: read(findings.chunks) + trees.nodes,
+        chunks: read(findings.chunks) + nodes,
         points: points.len() as u64,
         bytes_read: read(findings.bytes_read),
         errors,

@@ -6,7 +6,7 @@
 
 use super::filter;
 use super::layout::{Layout, TableAt};
-use super::records::{BlockRecord, PackRecord, PlaceRecord};
+use super::records::{BlockRecord, PlaceRecord};
 use super::rows::Rows;
 use super::write::{SegmentWriter, written_row};
 use crate::error::{Error, Kind, Result};

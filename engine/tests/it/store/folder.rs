@@ -4,7 +4,7 @@ use super::conformance::{conform, list, name};
 use bytes::Bytes;
 use engine::Kind;
 use engine::env::Machine;
-use engine::store::{Location, Options, Store, open, probe};
+use engine::store::{Location, Memory, Options, Store, open, probe};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -52,6 +52,22 @@ fn foreign_files_are_not_listed() {
     fs::write(folder.path().join("lost+found/1"), "x").unwrap();
     std::os::unix::fs::symlink("nowhere", folder.path().join("log/2")).unwrap();
     assert_eq!(list(&*store, "", None).into_keys().collect::<Vec<_>>(), ["log/1"]);
+}
+
+#[test]
+fn a_listing_after_a_name_goes_by_the_bytes_of_whole_names() {
+    let folder = tempfile::tempdir().unwrap();
+    for store in [create(folder.path()), Arc::new(Memory::new()) as Arc<dyn Store>] {
+        for text in ["a-1", "a/1", "a0/1", "b"] {
+            store.put_new(&name(text), Bytes::new()).unwrap();
+        }
+        let after = |text| list(&*store, "", Some(text)).into_keys().collect::<Vec<_>>();
+        assert_eq!(after("a-0"), ["a-1", "a/1", "a0/1", "b"]);
+        assert_eq!(after("a-1"), ["a/1", "a0/1", "b"]);
+        assert_eq!(after("a/1"), ["a0/1", "b"]);
+        assert_eq!(after("a0"), ["a0/1", "b"]);
+        assert_eq!(after("a0/2"), ["b"]);
+    }
 }
 
 #[test]
@@ -114,32 +130,58 @@ fn an_object_under_a_name_too_long_is_an_input_error() {
 
 #[test]
 fn a_device_without_space_is_no_space_and_leaves_nothing() {
-    // A file system of a few pages: mounting it needs root.
-    if !is_root() {
-        println!("skipped: needs root to mount a small file system");
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let status =
-        std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "none"]).arg(folder.path()).status();
-    if !status.is_ok_and(|s| s.success()) {
-        println!("skipped: this machine lets nobody mount");
-        return;
-    }
-    let store = create(folder.path());
-    let put = store.put_new(&name("packs/1"), Bytes::from(vec![1; 1_000_000]));
-    let left = fs::read_dir(folder.path().join("+staged")).map(Iterator::count);
-    let listed = list(&*store, "", None).len();
-    drop(store);
-    let unmounted = std::process::Command::new("umount").arg(folder.path()).status();
-    let error = put.unwrap_err();
+    let Some(device) = Device::mount("size=64k") else { return };
+    let store = create(device.path());
+    let error = store.put_new(&name("packs/1"), Bytes::from(vec![1; 1_000_000])).unwrap_err();
     assert_eq!(error.kind(), Kind::NoSpace, "{error}");
     assert!(error.advice().is_some() && error.to_string().contains("packs/1"), "{error}");
-    assert_eq!((left.unwrap(), listed), (0, 0));
-    assert!(unmounted.unwrap().success());
+    assert_eq!(fs::read_dir(device.path().join("+staged")).unwrap().count(), 0);
+    assert_eq!(list(&*store, "", None).len(), 0);
 }
 
-fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt;
-    fs::metadata("/proc/self").is_ok_and(|m| m.uid() == 0)
+#[test]
+fn a_read_only_device_can_be_read_and_denies_the_rest() {
+    let Some(device) = Device::mount("size=64k") else { return };
+    create(device.path()).put_new(&name("log/1"), Bytes::from_static(b"x")).unwrap();
+    assert!(run("mount", &["-o", "remount,ro"], device.path()));
+    let store = create(device.path());
+    assert_eq!(&store.get(&name("log/1")).unwrap()[..], b"x");
+    for error in [
+        store.put_new(&name("log/2"), Bytes::new()).unwrap_err(),
+        store.put_new(&name("packs/00/2"), Bytes::new()).unwrap_err(),
+        store.delete(&name("log/1"), None).unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), Kind::Denied, "{error}");
+        assert!(error.advice().unwrap().contains("read-only"), "{error}");
+    }
+    assert_eq!(store.put_new(&name("log/1"), Bytes::new()).unwrap_err().kind(), Kind::Exists);
+}
+
+/// A small file system in memory. Mounting it needs root; without, a test says so and returns.
+struct Device(tempfile::TempDir);
+
+impl Device {
+    fn mount(options: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        if run("mount", &["-t", "tmpfs", "-o", options, "none"], folder.path()) {
+            return Some(Device(folder));
+        }
+        println!("skipped: a small file system cannot be mounted here (needs root)");
+        None
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        // Lazily: a failing test may still hold a store that is open on it.
+        run("umount", &["-l"], self.path());
+    }
+}
+
+fn run(program: &str, arguments: &[&str], path: &Path) -> bool {
+    std::process::Command::new(program).args(arguments).arg(path).status().is_ok_and(|status| status.success())
 }
