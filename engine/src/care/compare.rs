@@ -151,7 +151,7 @@ impl Comparing<'_> {
         let mut what = Vec::new();
         let mut check = |same: bool, name: &str| {
             if !same {
-                what.push(name.to_owned())
+                what.push(name.to_owned());
             }
         };
         check(stored.kind == live.kind, "kind");

@@ -97,7 +97,7 @@ impl Account<'_> {
             for place in &places {
                 let pack = self.pack(place)?;
                 if pack.now.names(place.blob) || pack.before.names(place.blob) {
-                    return Ok(place.clone());
+                    return Ok(*place);
                 }
             }
         }
