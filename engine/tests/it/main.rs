@@ -1,0 +1,3 @@
+//! Behaviour of the engine, one module a room.
+
+mod tree;
