@@ -30,8 +30,8 @@ impl FolderBuilder {
     /// # Errors
     /// `Input` when the entry breaks TREE-5 to TREE-9 (names, sizes, contents), `Bug` when its name does not rise, else the sink's.
     pub fn push(&mut self, entry: &Entry, sink: &mut dyn NodeSink) -> Result<()> {
-        self.order.check(&entry.name)?;
         encode_checked(entry, &mut self.bytes)?;
+        self.order.check(&entry.name)?;
         let row = sums::of_entry(entry)?;
         let totals = sums::add(&self.totals, &row)?;
         let (node, chunk) = match entry.content {
