@@ -7,6 +7,7 @@ pub mod env;
 pub mod error;
 pub mod monitor;
 
+pub mod index;
 pub mod source;
 pub mod store;
 
