@@ -8,6 +8,7 @@ pub mod error;
 pub mod limits;
 pub mod monitor;
 
+pub mod index;
 pub mod source;
 
 pub mod chunk;

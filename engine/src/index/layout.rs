@@ -148,10 +148,10 @@ pub(super) fn fingerprint() -> &'static [u8; 32] {
             kind: ObjectKind::MetaPack,
             salt: std::array::from_fn(|i| u8::try_from(i).unwrap_or(0)),
         };
-        let mut parts: Vec<Vec<u8>> = Vec::new();
+        let mut hasher = blake3::Hasher::new();
         let mut take = |bytes: Result<rkyv::util::AlignedVec, rkyv::rancor::Error>| {
             // An archive of a few bytes in memory cannot fail; if it did, the fingerprint would merely differ.
-            parts.push(bytes.unwrap_or_default().to_vec());
+            hasher.update(&bytes.unwrap_or_default());
         };
         take(rkyv::to_bytes(&vec![PackRecord::new(&pack)]));
         take(rkyv::to_bytes(&vec![BlockRecord { pack: 1, offset: 0x0203, stored: 0x0405_0607 }]));
@@ -163,11 +163,10 @@ pub(super) fn fingerprint() -> &'static [u8; 32] {
         let keys: Vec<u64> = (1..=64u64).map(|k| k.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
         if let Ok(probe) = xorf::BinaryFuse16::try_from(&keys) {
             take(rkyv::to_bytes(&vec![probe.descriptor.seed]));
-            take(rkyv::to_bytes(&vec![probe.descriptor.segment_length, probe.descriptor.segment_count_length]));
+            let lengths = vec![probe.descriptor.segment_length, probe.descriptor.segment_count_length];
+            take(rkyv::to_bytes(&lengths));
             take(rkyv::to_bytes(&probe.fingerprints.to_vec()));
         }
-        let mut hasher = blake3::Hasher::new();
-        parts.iter().for_each(|part| _ = hasher.update(part));
         *hasher.finalize().as_bytes()
     })
 }

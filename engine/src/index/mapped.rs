@@ -187,8 +187,8 @@ impl MappedSegment {
             return Err(self.pages.damaged(format!("filter {number} lies outside of its table")));
         }
         let bytes = self.pages.bytes(table.start + record.start * 2, record.fingerprints as usize * 2)?;
-        let (words, _) = bytes.as_chunks::<2>();
-        let fingerprints = words.iter().map(|word| row_of::<u16>(word.as_slice()).unwrap_or_default()).collect();
+        let (words, _) = bytes.as_chunks();
+        let fingerprints = words.iter().map(|word: &[u8; 2]| row_of::<u16>(word).unwrap_or_default()).collect();
         Shard::load(&record, fingerprints)
             .ok_or_else(|| self.pages.damaged(format!("filter {number} contradicts itself")))
     }

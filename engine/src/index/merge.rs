@@ -174,7 +174,7 @@ impl NewRows<'_> {
 /// Every distinct (id, place) of all inputs, rising.
 struct Entries<'a> {
     rows: &'a NewRows<'a>,
-    heap: BinaryHeap<Reverse<([u8; 32], usize, u32)>>,
+    heap: Heap,
     places: bool,
     /// The places of one id that are still to be given out, in reverse.
     waiting: Vec<PlaceRecord>,
