@@ -84,6 +84,16 @@ proptest! {
     }
 }
 
+/// Tall enough that nodes of level 1 are taken over before the first leaf is made.
+#[test]
+fn tall_folders_are_edited_anywhere() {
+    let base = plain(&(0..20_000).map(|n| (n, 1)).collect());
+    for n in [0, 1, 9_999, 19_998, 19_999, 20_000] {
+        assert_same_as_built(&base, [(name(n), Some(file_of(name(n), 4)))].into());
+        assert_same_as_built(&base, [(name(n), None)].into());
+    }
+}
+
 /// A name whose mark has these bits zero, and ends no node of level 2.
 fn name_with(prefix: &str, zero: u64) -> Vec<u8> {
     let mark = |name: &[u8]| u64::from_le_bytes(blake3::hash(name).as_bytes()[..8].try_into().unwrap());
@@ -101,7 +111,9 @@ fn a_node_left_alone_with_one_child_gives_way_to_it() {
     let mut nodes = Memory::default();
     build_folder(&mut nodes, "", base.values());
     assert_eq!(nodes.new_nodes, 7, "three leaves, three nodes of level 1, a root");
-    assert_same_as_built(&base, [(a, None), (z, None)].into());
+    assert_same_as_built(&base, [(a, None), (z.clone(), None)].into());
+    // And the other way round: a lone leaf behind nodes of level 1 that were taken over is not the root.
+    assert_same_as_built(&base, [(z.clone(), Some(file_of(z, 2)))].into());
 }
 
 #[test]
