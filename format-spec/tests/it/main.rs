@@ -1,0 +1,13 @@
+//! The format, proved: golden vectors, rules, flipped bits, round trips, corpora.
+
+mod golden;
+#[path = "../../../fuzz/src/format.rs"]
+#[expect(unreachable_pub, reason = "the fuzz crate's library; here its functions are replayed")]
+mod targets;
+
+mod flips;
+mod replay;
+mod round_trips;
+mod rules;
+mod secrecy;
+mod vectors;
