@@ -19,8 +19,11 @@ use format_spec::point::{Manifest, PackReferences, reference_key, reference_pack
 use format_spec::tree::{Entry, Node};
 use format_spec::{ObjectId, RepositoryId, names};
 
+/// A target's name and function.
+pub type Target = (&'static str, fn(&[u8]));
+
 /// Name and function of every target; each has a file in `fuzz_targets` and a folder in `corpus`.
-pub const TARGETS: [(&str, fn(&[u8])); 12] = [
+pub const TARGETS: [Target; 12] = [
     ("container", container),
     ("config", config),
     ("key_slot", key_slot),

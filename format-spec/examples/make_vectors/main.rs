@@ -2,8 +2,11 @@
 //!
 //! Run it when the format changes on purpose: `cargo run -p format-spec --example make_vectors`.
 
+#![expect(clippy::print_stdout, reason = "a program for the terminal")]
+
 mod corpora;
 #[path = "../../tests/it/golden/mod.rs"]
+#[expect(clippy::unwrap_used, reason = "a maker of vectors fails loudly")]
 mod golden;
 
 use std::io;

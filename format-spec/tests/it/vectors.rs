@@ -1,6 +1,6 @@
 //! Every golden vector has its verdict, and the vectors are what the code makes.
 
-use crate::golden::{self, Vector, judge};
+use crate::golden::{self, judge};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

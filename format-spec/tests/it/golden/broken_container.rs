@@ -128,8 +128,7 @@ fn records(suite: Suite) -> Vec<Vector> {
 
 /// A pack whose only block is encoded like this and claims this plain length.
 fn encoded(suite: Suite, name: &str, codec: u8, plain_bytes: usize, encoded: &[u8]) -> Vector {
-    let blob =
-        BlobEntry { id: secrets(suite).ids().node(&vec![b'A'; 100]), bytes: u32::try_from(plain_bytes).unwrap() };
+    let blob = BlobEntry { id: secrets(suite).ids().node(&[b'A'; 100]), bytes: u32::try_from(plain_bytes).unwrap() };
     let mut forge = Forge::new(KIND, suite, 7, "broken codec", &[]);
     forge.push(kind::BLOCK, codec, plain_bytes, encoded);
     let contents = Contents { blocks: vec![vec![blob]] }.encode();

@@ -8,6 +8,9 @@ use format_spec::container::{Codec, ObjectKind, Suite, kind};
 use format_spec::index::{PackRow, Segment};
 use format_spec::pack::{BlobEntry, Contents};
 
+/// A record's kind and plaintext.
+type Table = (u8, Vec<u8>);
+
 /// All of them.
 pub(crate) fn vectors(suite: Suite) -> Vec<Vector> {
     let mut out = packs(suite);
@@ -25,7 +28,7 @@ fn base(suite: Suite) -> (Vec<u8>, Contents) {
     (plain, contents)
 }
 
-fn pack(suite: Suite, ordinal: u32, records: &[(u8, Vec<u8>)]) -> Vec<u8> {
+fn pack(suite: Suite, ordinal: u32, records: &[Table]) -> Vec<u8> {
     Forge::new(ObjectKind::DataPack, suite, ordinal, "broken pack", records).finish()
 }
 
@@ -40,8 +43,7 @@ fn packs(suite: Suite) -> Vec<Vector> {
         bend(&mut contents.blocks[0]);
         with(case, contents.encode())
     };
-    let records =
-        |case: &str, records: &[(u8, Vec<u8>)]| broken(ObjectKind::DataPack, suite, 5, case, pack(suite, 5, records));
+    let records = |case: &str, records: &[Table]| broken(ObjectKind::DataPack, suite, 5, case, pack(suite, 5, records));
     let good = contents.encode();
     let counted = |count: u32| [&count.to_le_bytes()[..], &good[4..]].concat();
     let of_meta = Contents { blocks: vec![vec![BlobEntry { id: secrets(suite).ids().node(&plain), bytes: 30 }]] };
@@ -105,7 +107,7 @@ fn segments(suite: Suite) -> Vec<Vector> {
 }
 
 /// Summary, packs, blocks, ids, places: the plaintexts of a segment's records.
-fn tables_of(segment: &Segment) -> Vec<(u8, Vec<u8>)> {
+fn tables_of(segment: &Segment) -> Vec<Table> {
     let numbers = |row: &[u32]| row.iter().flat_map(|n| n.to_le_bytes()).collect::<Vec<u8>>();
     let narrow = |n: usize| u32::try_from(n).unwrap();
     let summary = numbers(&[narrow(segment.ids.len()), 0, narrow(segment.blocks.len()), narrow(segment.packs.len())]);
@@ -125,14 +127,14 @@ fn tables_of(segment: &Segment) -> Vec<(u8, Vec<u8>)> {
     ]
 }
 
-fn from_tables(suite: Suite, case: &str, tables: &[(u8, Vec<u8>)]) -> Vector {
+fn from_tables(suite: Suite, case: &str, tables: &[Table]) -> Vector {
     let forge = Forge::new(ObjectKind::IndexSegment, suite, ORDINAL, "broken segment", tables);
     broken(ObjectKind::IndexSegment, suite, ORDINAL, case, forge.finish())
 }
 
 fn tables(suite: Suite) -> Vec<Vector> {
     let good = tables_of(&good_segment(suite));
-    let case = |case: &str, bend: &dyn Fn(&mut Vec<(u8, Vec<u8>)>)| {
+    let case = |case: &str, bend: &dyn Fn(&mut Vec<Table>)| {
         let mut tables = good.clone();
         bend(&mut tables);
         from_tables(suite, case, &tables)
