@@ -81,6 +81,24 @@ impl Error {
         self
     }
 
+    /// The same error for one more caller; the causes become part of the message.
+    pub(crate) fn again(&self) -> Self {
+        let Error { kind, object, advice, .. } = self;
+        Error { kind: *kind, message: self.whole(), object: object.clone(), advice: advice.clone(), source: None }
+    }
+
+    /// The message with its causes.
+    fn whole(&self) -> String {
+        let mut text = self.message.clone();
+        let mut cause = self.source.as_deref().map(|e| e as &dyn std::error::Error);
+        while let Some(e) = cause {
+            text.push_str(": ");
+            text.push_str(&e.to_string());
+            cause = e.source();
+        }
+        text
+    }
+
     /// What the caller can do.
     pub fn kind(&self) -> Kind {
         self.kind
@@ -102,13 +120,7 @@ impl fmt::Display for Error {
         if let Some(object) = &self.object {
             write!(f, "{object}: ")?;
         }
-        f.write_str(&self.message)?;
-        let mut cause = self.source.as_deref().map(|e| e as &dyn std::error::Error);
-        while let Some(e) = cause {
-            write!(f, ": {e}")?;
-            cause = e.source();
-        }
-        Ok(())
+        f.write_str(&self.whole())
     }
 }
 

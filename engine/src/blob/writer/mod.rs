@@ -218,13 +218,13 @@ impl Shared {
         Ok(true)
     }
 
-    /// The error that ended the session; asked before and after each wait.
+    /// The error that ended the session, told to each who asks: whoever is heard in the end knows the cause. Asked before and after each wait.
     fn expect_sound(&self) -> Result<()> {
         if !self.failed.load(Ordering::SeqCst) {
             return self.monitor.check();
         }
-        let first = self.failure.lock().take();
-        Err(first.unwrap_or_else(|| Error::new(Kind::Interrupted, "the session has failed before")))
+        let failure = self.failure.lock();
+        Err(failure.as_ref().map_or_else(|| Error::new(Kind::Interrupted, "the session has ended"), Error::again))
     }
 
     fn fail(&self, error: Error) {
