@@ -107,7 +107,9 @@ impl Reading<'_> {
             Ok(extents) => entry.extents = extents,
             Err(e) => return Ok(Err(e)),
         }
-        let mut sink = PointSink::new(self.writer, self.ids, self.emission);
+        // A file that fails halfway leaves nodes that nothing names: they must not be accounted for.
+        let emission = Emission::default();
+        let mut sink = PointSink::new(self.writer, self.ids, &emission);
         let mut content = ContentBuilder::new();
         let (mut start, mut end, mut ended, mut total) = (0, 0, false, 0);
         loop {
@@ -136,6 +138,7 @@ impl Reading<'_> {
             (start, total) = (start + length, total + length as u64);
         }
         (entry.content, _) = content.finish(&mut sink)?;
+        self.emission.absorb(emission)?;
         Ok(Ok(total))
     }
 }

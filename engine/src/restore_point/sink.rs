@@ -23,6 +23,11 @@ impl Emission {
         if seen.insert(id) { spool.push(id, names) } else { Ok(()) }
     }
 
+    /// Takes in what was recorded apart, because it was not known yet whether anything would name it.
+    pub fn absorb(&self, apart: Emission) -> Result<()> {
+        apart.read(&mut |id, names| self.record(id, names))
+    }
+
     /// Reads the record back, in the order of first puts.
     pub(super) fn read(self, visit: &mut dyn FnMut(ChunkId, &Names) -> Result<()>) -> Result<()> {
         let (_, spool) = self.inner.into_inner();
