@@ -36,14 +36,15 @@ impl Vault {
         let start = u64::from(place.block_offset);
         let end = start + HEAD_BYTES as u64 + u64::from(place.block_stored);
         let record = self.store.get_range(&name, start..end).map_err(|e| lost(e, &name))?;
-        self.open_block(place, &record).map_err(|e| e.on(&name))
+        self.open_block(place, &record)
     }
 
     /// Opens a block from its stored bytes.
     pub fn open_block(&self, place: &Place, record: &[u8]) -> Result<Vec<u8>> {
         let ObjectId { session, ordinal } = place.pack;
         let cipher = self.secrets.cipher_for(place.pack_kind, self.repository, session, ordinal, &place.salt);
-        open_block(record, &cipher).map_err(|e| e.on(format!("{} at {}", place.pack, place.block_offset)))
+        let pack = || names::of_session(place.pack_kind, place.pack);
+        open_block(record, &cipher).map_err(|e| e.on(format!("{} at {}", pack(), place.block_offset)))
     }
 }
 
@@ -157,8 +158,10 @@ impl Blobs {
     /// Cuts a blob out of its block and verifies it against its id (invariant 2).
     pub fn verified(&self, kind: ObjectKind, id: &ChunkId, place: &Place, block: &Bytes) -> Result<Bytes> {
         let (start, end) = (place.offset as usize, place.offset as usize + place.bytes as usize);
-        let damaged =
-            |what: &str| Error::new(Kind::Damaged, what.to_owned()).on(format!("blob {id} in pack {}", place.pack));
+        let damaged = |what: &str| {
+            Error::new(Kind::Damaged, what.to_owned())
+                .on(format!("blob {id} in {}", names::of_session(kind, place.pack)))
+        };
         if end > block.len() {
             return Err(damaged("its place reaches beyond its block"));
         }
