@@ -1,6 +1,6 @@
 //! Checking a repository: log, index, packs, trees, reference sets.
 //!
-//! | level | log, manifests, segments | every tree node decoded | data packs |
+//! | level | log, key slots, manifests, segments | every tree node decoded | data packs |
 //! |---|---|---|---|
 //! | list | yes | no | there, with the promised length |
 //! | tails | yes | yes | and their directory and contents agree with the index |
@@ -105,6 +105,11 @@ impl Findings {
 pub fn check(repository: &Arc<Repository>, options: &CheckOptions, monitor: &Monitor) -> Result<CheckReport> {
     repository.refresh()?;
     let findings = Findings::default();
+    for slot in repository.slots()? {
+        if let Some(why) = slot.damaged {
+            findings.add(format!("keys/{}", slot.id), &Error::new(Kind::Damaged, why))?;
+        }
+    }
     let mut points = Vec::new();
     for (commit, point) in repository.points_and_damage() {
         match point {
