@@ -225,7 +225,24 @@ impl Planner<'_> {
         let mut walk = Walk::start(&*blobs, root);
         loop {
             self.shared.check()?;
-            let skip = match walk.step()? {
+            let step = match walk.step() {
+                Err(e) if e.kind() == Kind::Damaged && !open.is_empty() => Err(e),
+                other => Ok(other?),
+            };
+            let step = match step {
+                Ok(step) => step,
+                Err(e) => {
+                    // What is left of this folder cannot be known; everything else can.
+                    let (path, depth) = walk.go_on();
+                    if depth == 0 {
+                        return Err(e);
+                    }
+                    self.shared.report(&path, e);
+                    open.truncate(depth);
+                    continue;
+                }
+            };
+            let skip = match step {
                 None => return Ok(()),
                 Some(Step::Leave(_)) => {
                     open.pop();

@@ -44,7 +44,7 @@ pub enum Step<'w> {
     Leave(Visit<'w>),
 }
 
-/// A walk that the caller drives. After an error it yields nothing more.
+/// A walk that the caller drives. After an error it yields nothing more, unless the caller says [`go_on`](Walk::go_on).
 pub struct Walk<'a> {
     source: &'a dyn NodeSource,
     path: Vec<u8>,
@@ -52,6 +52,7 @@ pub struct Walk<'a> {
     /// What the caller was shown last, and its index.
     shown: (EntryRef, u64),
     next: Next,
+    failed: bool,
 }
 
 /// Where the next step leads.
@@ -101,7 +102,14 @@ pub fn walk(source: &dyn NodeSource, root: &Entry, visit: &mut dyn FnMut(&Visit<
 impl<'a> Walk<'a> {
     /// Before the root.
     pub fn start(source: &'a dyn NodeSource, root: &Entry) -> Self {
-        Walk { source, path: Vec::new(), open: Vec::new(), shown: (root.clone().into(), 0), next: Next::Root }
+        Walk {
+            source,
+            path: Vec::new(),
+            open: Vec::new(),
+            shown: (root.clone().into(), 0),
+            next: Next::Root,
+            failed: false,
+        }
     }
 
     /// The next entry, or the next folder to leave; `None` at the end.
@@ -109,12 +117,14 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// The source's; `Damaged` when a node is not what its parent says.
     pub fn step(&mut self) -> Result<Option<Step<'_>>> {
+        if self.failed {
+            return Ok(None);
+        }
         let seen = match self.advance() {
             Ok(Some(seen)) => seen,
             Ok(None) => return Ok(None),
             Err(e) => {
-                self.open.clear();
-                self.next = Next::Behind;
+                self.failed = true;
                 return Err(e.on(String::from_utf8_lossy(&self.path)));
             }
         };
@@ -131,6 +141,18 @@ impl<'a> Walk<'a> {
         if self.next == Next::Inside {
             self.next = Next::Behind;
         }
+    }
+
+    /// After an error: gives up what is left of the folder that could not be read and goes on behind it. Returns that folder's path and how
+    /// many folders the walk is still in; the lost folder is not left with a [`Step::Leave`].
+    pub fn go_on(&mut self) -> (Vec<u8>, usize) {
+        self.failed = false;
+        if self.next == Next::Inside {
+            self.next = Next::Behind;
+        } else {
+            self.open.pop();
+        }
+        (self.path.clone(), self.open.len())
     }
 
     fn advance(&mut self) -> Result<Option<Seen>> {
