@@ -34,7 +34,7 @@ impl Log {
                 );
             }
             if self.put(slot, &object, attempt)? {
-                self.refresh()?;
+                self.take(&view, slot, &object)?;
                 return Ok(slot);
             }
         }
@@ -45,7 +45,8 @@ impl Log {
         let name = Name::new(names::log(slot))?;
         for failures in 1.. {
             match self.store.put_new(&name, object.clone()) {
-                Ok(_) => return Ok(true),
+                Ok(receipt) if receipt.checksum_enforced => return Ok(true),
+                Ok(_) => return self.look_again(&name, object).map(|()| true),
                 Err(e) if e.kind() == Kind::Exists => match self.get(slot) {
                     Ok(winner) => return Ok(self.decode(slot, &winner)?.attempt == attempt),
                     // A conflict without a winner: the store refused both, or its answer was early.
@@ -58,5 +59,26 @@ impl Log {
             }
         }
         Ok(false)
+    }
+
+    /// Reads a new entry back. A store that cannot answer now has taken the entry all the same: the change is done, and saying otherwise
+    /// would be wrong.
+    fn look_again(&self, name: &Name, object: &Bytes) -> Result<()> {
+        for failures in 1.. {
+            match self.store.get(name) {
+                Ok(found) if found == object => return Ok(()),
+                Ok(_) => {
+                    return Err(Error::new(Kind::Damaged, "the self-check failed: the store keeps other bytes than it was given")
+                        .on(name)
+                        .advise("remove this object (nothing builds on it), check the store's hardware or vendor, and run the backup again"));
+                }
+                Err(e) if e.kind() == Kind::Transient && failures < TRANSIENT_ATTEMPTS => {}
+                Err(e) => {
+                    tracing::warn!(error = %e, %name, "a log entry was stored and could not be read back");
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
 }

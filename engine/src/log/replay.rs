@@ -34,8 +34,8 @@ impl Log {
     /// Reads on to the head: the first slot that does not exist.
     pub fn refresh(&self) -> Result<Arc<LogView>> {
         let mut view = LogView::clone(&self.view());
-        let before = view.head;
-        for slots in self.expected(before)?.chunks(LOG_FETCH_THREADS) {
+        let (expected, last) = self.expected(view.head)?;
+        for slots in expected.chunks(LOG_FETCH_THREADS) {
             for (slot, object) in slots.iter().zip(self.fetch(slots)?) {
                 self.apply(&mut view, *slot, &object)?;
             }
@@ -44,16 +44,37 @@ impl Log {
             let slot = view.head + 1;
             match self.get(slot) {
                 Ok(object) => self.apply(&mut view, slot, &object)?,
+                // Entries are never removed, so what a listing has shown behind it proves that this one was there. Who wrote into the
+                // gap would end the history behind it.
+                Err(e) if e.kind() == Kind::Absent && slot < last => {
+                    let what = format!("the entry is missing, though {} follows", names::log(last));
+                    return Err(Error::new(Kind::Damaged, what)
+                        .on(names::log(slot))
+                        .advise("restore this object from a copy of the repository"));
+                }
                 Err(e) if e.kind() == Kind::Absent => break,
                 Err(e) => return Err(e),
             }
         }
-        let view = Arc::new(view);
+        Ok(self.advance(view))
+    }
+
+    /// Takes in an entry that this process has just appended to what `before` shows. Nothing is read: a store that fails from now on
+    /// cannot make a change that is done look like one that is not.
+    pub(super) fn take(&self, before: &LogView, slot: u32, object: &[u8]) -> Result<()> {
+        let mut view = before.clone();
+        self.apply(&mut view, slot, object)?;
+        self.advance(view);
+        Ok(())
+    }
+
+    /// The furthest view wins: threads read beside each other.
+    fn advance(&self, view: LogView) -> Arc<LogView> {
         let mut current = self.view.lock();
         if view.head > current.head {
-            *current = view.clone();
+            *current = Arc::new(view);
         }
-        Ok(current.clone())
+        current.clone()
     }
 
     /// Every entry up to the current view's head, read again one by one: for who needs more than the view keeps.
@@ -82,8 +103,8 @@ impl Log {
         view.apply(&entry, *blake3::hash(object).as_bytes()).map_err(|e| e.on(names::log(slot)))
     }
 
-    /// The unbroken run of slots after `head` that a listing shows: only a hint of what to fetch together.
-    fn expected(&self, head: u32) -> Result<Vec<u32>> {
+    /// The unbroken run of slots after `head` that a listing shows, a hint of what to fetch together; and the last slot that it shows.
+    fn expected(&self, head: u32) -> Result<(Vec<u32>, u32)> {
         let after = (head > 0).then(|| Name::new(names::log(head))).transpose()?;
         let mut slots = Vec::new();
         self.store.list("log", after.as_ref(), &mut |listed| {
@@ -94,9 +115,10 @@ impl Log {
         })?;
         slots.sort_unstable();
         slots.retain(|slot| *slot > head);
+        let last = slots.last().copied().unwrap_or(head);
         let run = slots.iter().zip(head + 1..).take_while(|(a, b)| **a == *b).count();
         slots.truncate(run);
-        Ok(slots)
+        Ok((slots, last))
     }
 
     fn fetch(&self, slots: &[u32]) -> Result<Vec<Bytes>> {
