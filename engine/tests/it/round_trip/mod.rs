@@ -3,4 +3,4 @@
 mod bench;
 mod incremental;
 
-pub(crate) use bench::Bench;
+pub(crate) use bench::{Bench, restore_options};
