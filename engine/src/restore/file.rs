@@ -1,7 +1,7 @@
 //! Writing one file: whole or not at all where something was there before, holes as holes, verified again if asked.
 
 use super::attributes;
-use super::folder::{Folder, failed};
+use super::folder::{Folder, failed, settled};
 use super::run::Restoring;
 use super::{Overwrite, RestoreOptions};
 use crate::blob::Blobs;
@@ -52,11 +52,7 @@ pub(super) fn restore_file(
             shared.counts.files_unchanged.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }
-        Some(FileType::Directory) => {
-            return Err(Error::new(Kind::Exists, "a folder is in its place")
-                .on(lossy(&task.path))
-                .advise("move it away, or use --delete"));
-        }
+        Some(FileType::Directory) => folder.clear(&entry.name, &task.path)?,
         _ => {}
     }
     let direct = here.is_none() && entry.size <= DIRECT_BYTES_MAX;
@@ -74,7 +70,7 @@ pub(super) fn restore_file(
     if let Err(e) = written {
         // Half a file must not stay.
         let _ = rustix::fs::unlinkat(folder.fd(), &name[..], AtFlags::empty());
-        return Err(e.on(lossy(&task.path)));
+        return Err(settled(e, &String::from_utf8_lossy(&task.path)));
     }
     for problem in attributes::set(file.as_fd(), entry, shared.owners()) {
         shared.warn(&task.path, problem);
@@ -193,8 +189,4 @@ fn compare(file: &File, entry: &Entry, blobs: &Arc<Blobs>) -> Result<()> {
         offset += n as u64;
     }
     Ok(())
-}
-
-fn lossy(path: &[u8]) -> String {
-    String::from_utf8_lossy(path).into_owned()
 }

@@ -72,6 +72,15 @@ impl Folder {
         }
     }
 
+    /// Removes what has this name, to make room for something of another kind; a folder only when deleting was asked for.
+    pub(super) fn clear(&self, name: &[u8], path: &[u8]) -> Result<()> {
+        if self.kind_of(name)? == Some(FileType::Directory) && !self.shared.may_delete() {
+            return Err(in_the_way(&String::from_utf8_lossy(path)));
+        }
+        remove(self.fd.as_fd(), name, false).map_err(|e| failed(e, path))?;
+        Ok(())
+    }
+
     /// Removes every entry whose name `keep` does not want; returns how many items went.
     pub(super) fn prune(&self, keep: &mut dyn FnMut(&[u8]) -> bool, dry_run: bool) -> Result<u64> {
         prune(self.fd.as_fd(), keep, dry_run).map_err(|e| failed(e, &self.path))
@@ -98,13 +107,31 @@ pub(super) fn open_folder(parent: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Re
     )
 }
 
-/// Turns an error about one path into ours: no space ends the restore, others are the item's own.
+/// Turns an error about one path into ours: no space and a failing disk end the restore, what concerns one item is the item's own.
 pub(super) fn failed(e: Errno, path: &[u8]) -> Error {
-    let error = Error::from(std::io::Error::from(e)).on(String::from_utf8_lossy(path));
+    let path = String::from_utf8_lossy(path);
+    match e {
+        Errno::ISDIR | Errno::NOTDIR | Errno::NOTEMPTY | Errno::LOOP => in_the_way(&path),
+        Errno::NAMETOOLONG | Errno::INVAL | Errno::OPNOTSUPP => {
+            Error::new(Kind::Unsupported, format!("the target cannot hold it: {}", std::io::Error::from(e))).on(path)
+        }
+        _ => settled(Error::from(std::io::Error::from(e)), &path),
+    }
+}
+
+/// Names the path, and says what helps where something does.
+pub(super) fn settled(error: Error, path: &str) -> Error {
+    let error = error.on(path);
     match error.kind() {
         Kind::NoSpace => error.advise("make room and run the same command again: what is restored stays"),
         _ => error,
     }
+}
+
+fn in_the_way(path: &str) -> Error {
+    Error::new(Kind::Exists, "something of another kind is in its place")
+        .on(path)
+        .advise("move it away, or use --delete")
 }
 
 fn prune(folder: BorrowedFd<'_>, keep: &mut dyn FnMut(&[u8]) -> bool, dry_run: bool) -> rustix::io::Result<u64> {
@@ -124,7 +151,7 @@ fn prune(folder: BorrowedFd<'_>, keep: &mut dyn FnMut(&[u8]) -> bool, dry_run: b
 }
 
 /// Removes one entry and everything below it; depth is bounded by the stack of names, not of calls.
-fn remove(parent: BorrowedFd<'_>, name: &[u8], dry_run: bool) -> rustix::io::Result<u64> {
+pub(super) fn remove(parent: BorrowedFd<'_>, name: &[u8], dry_run: bool) -> rustix::io::Result<u64> {
     let stat = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
         if !dry_run {

@@ -1,9 +1,9 @@
 //! Everything that is neither file nor folder: symlinks, pipes, sockets, devices; and hard links at the end.
 
-use super::Overwrite;
 use super::attributes;
-use super::folder::{Folder, failed, open_folder};
+use super::folder::{Folder, failed, open_folder, remove};
 use super::run::Restoring;
+use super::{Overwrite, RestoreOptions};
 use crate::error::Result;
 use format_spec::Time;
 use format_spec::tree::{Entry, Kind};
@@ -26,7 +26,7 @@ pub(super) fn make(
             return Ok(());
         }
         if !same(folder, entry, kind) {
-            rustix::fs::unlinkat(folder.fd(), name, AtFlags::empty()).map_err(|e| failed(e, path))?;
+            folder.clear(name, path)?;
             create(folder, entry).map_err(|e| failed(e, path))?;
         }
     } else {
@@ -69,7 +69,7 @@ pub(super) struct Link {
 }
 
 /// Makes a hard link; paths are below the target.
-pub(super) fn link(target: BorrowedFd<'_>, link: &Link, overwrite: Overwrite) -> Result<()> {
+pub(super) fn link(target: BorrowedFd<'_>, link: &Link, options: &RestoreOptions) -> Result<()> {
     let (from, from_name) = open_parent(target, &link.first).map_err(|e| failed(e, &link.first))?;
     let (to, to_name) = open_parent(target, &link.path).map_err(|e| failed(e, &link.path))?;
     let mut done = rustix::fs::linkat(&from, from_name, &to, to_name, AtFlags::empty());
@@ -78,10 +78,14 @@ pub(super) fn link(target: BorrowedFd<'_>, link: &Link, overwrite: Overwrite) ->
             rustix::fs::statat(fd, name, AtFlags::SYMLINK_NOFOLLOW).map(|s| (s.st_dev, s.st_ino))
         };
         let same = inode(&from, from_name).is_ok_and(|a| inode(&to, to_name) == Ok(a));
-        if same || overwrite == Overwrite::Never {
+        if same || options.overwrite == Overwrite::Never {
             return Ok(());
         }
-        rustix::fs::unlinkat(&to, to_name, AtFlags::empty()).map_err(|e| failed(e, &link.path))?;
+        let removed = match options.delete {
+            true => remove(to.as_fd(), to_name, false).map(|_| ()),
+            false => rustix::fs::unlinkat(&to, to_name, AtFlags::empty()),
+        };
+        removed.map_err(|e| failed(e, &link.path))?;
         done = rustix::fs::linkat(&from, from_name, &to, to_name, AtFlags::empty());
     }
     done.map_err(|e| failed(e, &link.path))?;

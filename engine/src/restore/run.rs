@@ -51,6 +51,10 @@ impl Restoring {
         self.options.overwrite != Overwrite::Never
     }
 
+    pub(super) fn may_delete(&self) -> bool {
+        self.options.delete
+    }
+
     pub(super) fn warn(&self, path: &[u8], reason: impl Into<String>) {
         self.monitor.warn(path, reason);
     }
@@ -123,7 +127,7 @@ pub(super) fn run(
     if let Some(fd) = &target_fd {
         for link in &links {
             monitor.check()?;
-            match other::link(fd.as_fd(), link, options.overwrite) {
+            match other::link(fd.as_fd(), link, options) {
                 Ok(()) => shared.counts.files.fetch_add(1, Ordering::Relaxed),
                 Err(e) => {
                     shared.report(&link.path, e);
@@ -270,7 +274,7 @@ impl Planner<'_> {
                                     skipped
                                 }
                                 Err(e) => {
-                                    self.shared.report(&full, e);
+                                    self.shared.report(seen.path, e);
                                     true
                                 }
                             }
