@@ -171,7 +171,9 @@ impl Cell<'_> {
             }
         }
         let missing = self.wanted.keys().filter(|p| !found.contains_key(*p)).count();
-        if kind_of(self.name) == "data" && (done.is_err() || missing > warnings.len() || missing > 100) {
+        if kind_of(self.name) == "data"
+            && (done.is_err() || missing > warnings.len() || missing > 100 && self.action != Action::Swap)
+        {
             self.problem(format!("restore left {missing} out, {} warnings, {done:?}", warnings.len()));
         }
         if kind_of(self.name) == "data" && !warnings.is_empty() && missing == 0 {

@@ -1,13 +1,17 @@
 //! Proofs: an adversary damages objects, fails calls, kills sessions and feeds bad input; nothing may be lost, half-made or wrong.
 
+mod cache;
 mod crash;
 mod damage;
 mod faults;
 mod keys;
 mod matrix;
+mod odd_items;
+mod partial;
 mod references;
 mod rig;
 mod stop;
+mod targets;
 mod writers;
 
 pub(crate) use rig::{Rig, noise, parallel};
