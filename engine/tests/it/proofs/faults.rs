@@ -47,7 +47,7 @@ fn fail_each(fault: Fault, injected: Kind) -> u64 {
             Ok(_) => assert_eq!(points, 2, "{call:?}"),
             Err(e) => {
                 assert_eq!(e.kind(), injected, "{call:?} gives {}", shown(e));
-                assert_eq!(e.object().is_some(), true, "{call:?} gives {}", shown(e));
+                assert!(e.object().is_some(), "{call:?} gives {}", shown(e));
                 // Only a lost response may leave a point behind an error.
                 let lost = matches!(fault, Fault::After(_)) && call.name.starts_with("log/");
                 assert!(points == 1 || lost && points == 2, "{call:?}: {points} points");

@@ -164,7 +164,7 @@ fn what_cannot_be_read_is_a_warning_and_the_rest_is_stored() {
     let rig = rig(folder.path());
     rig.write("good", b"good");
     rig.write("bad", b"bad");
-    let locked = std::os::unix::fs::PermissionsExt::from_mode(0);
+    let locked = std::os::unix::fs::PermissionsExt::from_mode(0o000);
     fs::set_permissions(rig.source.join("bad"), locked).unwrap();
     if File::open(rig.source.join("bad")).is_ok() {
         println!("root reads everything: the failing file is that of the source's own tests");
