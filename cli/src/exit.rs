@@ -41,6 +41,23 @@ impl Exit {
         ExitCode::from(self as u8)
     }
 
+    /// From the exit code of another `cairn`.
+    pub(crate) fn from_code(code: i32) -> Exit {
+        let known = [
+            Exit::Done,
+            Exit::Usage,
+            Exit::Warnings,
+            Exit::Archived,
+            Exit::Damaged,
+            Exit::NoRepository,
+            Exit::Immutable,
+            Exit::WrongPassword,
+            Exit::Interrupted,
+            Exit::Terminated,
+        ];
+        known.into_iter().find(|exit| i32::from(*exit as u8) == code).unwrap_or(Exit::Failed)
+    }
+
     /// As a word, for JSON and hooks.
     pub(crate) fn status(self) -> &'static str {
         match self {

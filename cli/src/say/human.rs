@@ -1,6 +1,6 @@
 //! Numbers, times and names as people read them.
 
-use engine::Time;
+use format_spec::Time;
 use std::fmt::Write as _;
 
 /// A number of bytes with three or four digits: `999 B`, `1.23 kB`, `45.6 MB`.

@@ -43,6 +43,11 @@ impl Output {
         Output { json, quiet: false, progress: false, bar: Arc::default() }
     }
 
+    /// Whether anybody looks at progress.
+    pub(crate) fn shows_progress(&self) -> bool {
+        self.progress
+    }
+
     /// One answer: the row with `--json`, the text (a line feed is added) without.
     ///
     /// # Errors
