@@ -1,3 +1,5 @@
-//! The engine's behaviour from outside, one module a room.
+//! The engine from outside: one binary, one module a behaviour.
 
 mod source;
+mod store;
+mod tree;
