@@ -3,10 +3,17 @@
 use crate::{FormatError, Result, Time};
 
 /// A cursor over bytes; every read is checked and fails with the rule that the caller names.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Cursor<'a> {
     rest: &'a [u8],
     rule: &'static str,
+}
+
+impl std::fmt::Debug for Cursor<'_> {
+    /// Never the bytes: they may be a secret's.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Cursor({} bytes left, {})", self.rest.len(), self.rule)
+    }
 }
 
 impl<'a> Cursor<'a> {

@@ -35,6 +35,11 @@ pub fn decode(codec: Codec, encoded: &[u8], plain_bytes: usize) -> Result<Vec<u8
         Codec::Raw if encoded.len() == plain_bytes => Ok(encoded.to_vec()),
         Codec::Raw => Err(wrong(encoded.len().to_string())),
         Codec::Zstd => {
+            // The decoder itself takes any row of frames, skippable ones too; one plaintext has one encoding here.
+            let frame = zstd::zstd_safe::find_frame_compressed_size(encoded);
+            if frame != Ok(encoded.len()) {
+                return Err(wrong("no frame, or more than one".to_owned()));
+            }
             let mut out = Vec::with_capacity(plain_bytes);
             let length = DECODER.with_borrow_mut(|slot| -> Result<usize> {
                 if slot.is_none() {
@@ -70,5 +75,16 @@ mod tests {
         for promised in [1, 4095, 4097] {
             assert!(decode(codec, &bytes, promised).is_err(), "{promised}");
         }
+    }
+
+    #[test]
+    fn more_than_one_frame_is_refused() {
+        let (_, first) = encode(&[7; 4096], 3);
+        let (_, second) = encode(&[8; 4096], 3);
+        assert!(decode(Codec::Zstd, &[&first[..], &second].concat(), 8192).is_err(), "two frames");
+        let skippable = [0x50, 0x2A, 0x4D, 0x18, 4, 0, 0, 0, 1, 2, 3, 4];
+        assert!(decode(Codec::Zstd, &[&skippable[..], &first].concat(), 4096).is_err(), "a skippable frame before");
+        assert!(decode(Codec::Zstd, &[&first[..], &skippable].concat(), 4096).is_err(), "a skippable frame behind");
+        assert!(decode(Codec::Zstd, &[&first[..], &[0]].concat(), 4096).is_err(), "a byte behind");
     }
 }

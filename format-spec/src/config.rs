@@ -125,7 +125,7 @@ impl Config {
             cutting: decode_cutting(fields.cursor(3 | CRITICAL, "CONF-1")?)?,
             block_target: u32::from_le_bytes(fields.array(4 | CRITICAL, "CONF-1")?),
             pack_bytes_max: u32::from_le_bytes(fields.array(5 | CRITICAL, "CONF-1")?),
-            created: fields.get(6).map_or(Ok(Time::default()), |f| Cursor::new(f.bytes, "CONF-1").time())?,
+            created: fields.time(6)?.unwrap_or_default(),
             creator: fields.text(7, "CONF-1")?,
             probed: fields.text(8, "CONF-1")?,
             level: fields.get(10).map_or(Ok(3), |_| fields.array(10, "CONF-1").map(i32::from_le_bytes))?,

@@ -1,13 +1,14 @@
 //! Fields: the tagged rows of [CONT-19], the growing part of manifests, log entries, config and key slots.
 
 use crate::bytes::Cursor;
-use crate::{FormatError, Result};
+use crate::{FormatError, Result, Time};
+use std::fmt;
 
 /// Bit 15: who does not know this tag must refuse.
 pub const CRITICAL: u16 = 0x8000;
 
 /// Writes fields in rising order of their tags.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct FieldsWriter {
     bytes: Vec<u8>,
     last: u16,
@@ -43,7 +44,7 @@ impl FieldsWriter {
 }
 
 /// One field as it stands in the bytes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Field<'a> {
     /// The tag with its critical bit.
     pub tag: u16,
@@ -51,6 +52,19 @@ pub struct Field<'a> {
     pub bytes: &'a [u8],
     /// Where the field (its tag) starts in the row.
     pub start: usize,
+}
+
+// Fields may carry secrets (CONF-1, 9c): Debug tells tags and lengths, never bytes.
+impl fmt::Debug for FieldsWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FieldsWriter({} bytes)", self.bytes.len())
+    }
+}
+
+impl fmt::Debug for Field<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Field({}, {} bytes at {})", self.tag & !CRITICAL, self.bytes.len(), self.start)
+    }
 }
 
 /// All fields of a row, checked for order, known tags and repetition.
@@ -114,6 +128,17 @@ impl<'a> Fields<'a> {
         Ok(out)
     }
 
+    /// A time, when the field is there: exactly 12 bytes ([CONT-19]).
+    pub fn time(&self, tag: u16) -> Result<Option<Time>> {
+        let whole = |field: Field<'a>| {
+            let mut cursor = Cursor::new(field.bytes, "CONT-19");
+            let time = cursor.time()?;
+            cursor.end()?;
+            Ok(time)
+        };
+        self.get(tag).map(whole).transpose()
+    }
+
     /// Text of a field, empty when it is absent.
     pub fn text(&self, tag: u16, rule: &'static str) -> Result<String> {
         let bytes = self.get(tag).map_or(&[][..], |f| f.bytes);
@@ -130,4 +155,20 @@ impl<'a> Fields<'a> {
 pub fn text(bytes: &[u8], rule: &'static str) -> Result<String> {
     let text = std::str::from_utf8(bytes).map_err(|e| FormatError::broken(rule, "text", "UTF-8", e))?;
     Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_twelve_bytes_and_not_one_more() {
+        for (length, fits) in [(0, false), (11, false), (12, true), (13, false)] {
+            let mut row = FieldsWriter::new();
+            row.put(6, &vec![0; length]);
+            let fields = Fields::parse(row.as_bytes(), &[(6, false)]).expect("a row");
+            assert_eq!(fields.time(6).is_ok(), fits, "{length}");
+            assert_eq!(fields.time(7), Ok(None));
+        }
+    }
 }

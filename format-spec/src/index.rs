@@ -94,17 +94,31 @@ impl Segment {
         if entries == 0 || entries > ENTRIES_MAX {
             return Err(FormatError::broken("IDX-2", "entries", "1..=4194304", entries));
         }
+        if u64::from(blocks) > entries || packs > blocks {
+            return Err(FormatError::broken(
+                "IDX-2",
+                "blocks, packs",
+                "packs <= blocks <= entries",
+                format!("{blocks}, {packs}"),
+            ));
+        }
+        let promised = [packs as usize, blocks as usize, entries as usize, entries as usize];
         let mut segment = Segment::default();
-        let mut last = kind::INDEX_SUMMARY;
+        let mut last = 0;
+        let mut full = true;
         for entry in object.entries() {
             let kind = entry.head.kind;
-            if !(kind::INDEX_PACKS..=kind::INDEX_PLACES).contains(&kind) {
+            if !(kind::INDEX_SUMMARY..=kind::INDEX_PLACES).contains(&kind) {
                 continue;
             }
-            if kind < last {
+            if kind < last || (last == 0 && kind != kind::INDEX_SUMMARY) || (kind == last && !full) {
                 return Err(FormatError::broken("IDX-1", "order of records", last, kind));
             }
             last = kind;
+            if kind == kind::INDEX_SUMMARY {
+                continue;
+            }
+            let before = segment.rows();
             let plain = object.open(entry, &cipher)?;
             let mut cursor = Cursor::new(&plain, "IDX-1");
             while cursor.remaining() > 0 {
@@ -119,14 +133,26 @@ impl Segment {
                     _ => segment.places.push(decode_place(&mut cursor)?),
                 }
             }
+            let rows = segment.rows();
+            let added: usize = rows.iter().zip(before).map(|(now, before)| now - before).sum();
+            full = added == PAGE_ROWS;
+            if added > PAGE_ROWS {
+                return Err(FormatError::broken("IDX-1", "rows of a record", PAGE_ROWS, added));
+            }
+            // Checked record by record, so that a segment cannot unfold into more than its summary admits.
+            if rows.iter().zip(promised).any(|(now, promised)| *now > promised) {
+                return Err(FormatError::broken("IDX-2", "rows", format!("{promised:?}"), format!("{rows:?}")));
+            }
         }
-        let found = (segment.ids.len() as u64, segment.blocks.len(), segment.packs.len(), segment.places.len());
-        let promised = (entries, blocks as usize, packs as usize, segment.ids.len());
-        if found != promised {
-            return Err(FormatError::broken("IDX-2", "rows", format!("{promised:?}"), format!("{found:?}")));
+        if segment.rows() != promised {
+            return Err(FormatError::broken("IDX-2", "rows", format!("{promised:?}"), format!("{:?}", segment.rows())));
         }
         segment.check()?;
         Ok(segment)
+    }
+
+    fn rows(&self) -> [usize; 4] {
+        [self.packs.len(), self.blocks.len(), self.ids.len(), self.places.len()]
     }
 
     /// [IDX-3] to [IDX-7].
@@ -189,7 +215,9 @@ fn decode_pack(cursor: &mut Cursor<'_>) -> Result<PackRow> {
     let id = ObjectId { session: cursor.u32()?, ordinal: cursor.u32()? };
     let (bytes, blobs) = (cursor.u64()?, cursor.u32()?);
     let kind = ObjectKind::from_byte(cursor.u8()?)?;
-    cursor.zero(3, "zero bytes of a pack row")?;
+    if cursor.take(3)? != [0; 3] {
+        return Err(FormatError::broken("IDX-3", "zero bytes of a pack row", 0, "other"));
+    }
     if !matches!(kind, ObjectKind::DataPack | ObjectKind::MetaPack) {
         return Err(FormatError::broken("IDX-3", "object kind of a pack row", "a pack", format!("{kind:?}")));
     }

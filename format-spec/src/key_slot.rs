@@ -123,7 +123,7 @@ impl KeySlot {
         Ok(KeySlot {
             id: fields.array(1 | CRITICAL, "KEY-2")?,
             label: fields.text(5, "KEY-2")?,
-            created: fields.get(6).map_or(Ok(Time::default()), |f| Cursor::new(f.bytes, "KEY-2").time())?,
+            created: fields.time(6)?.unwrap_or_default(),
             cost,
             salt: fields.array(4 | CRITICAL, "KEY-2")?,
             wrapped: fields.array(7 | CRITICAL, "KEY-2")?,

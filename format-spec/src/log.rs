@@ -138,7 +138,6 @@ impl LogEntry {
         let (object, cipher) = Object::parse_as(bytes, &expected, |h| secrets.cipher(h))?;
         let plain = object.open_only(kind::LOG_ENTRY, &cipher)?;
         let mut known = KNOWN.to_vec();
-        known.extend((64..=67).flat_map(|t| [(t, false), (t | CRITICAL, false)]));
         let kind_field = {
             // The kind decides which tags are known, so look at it first; unknown kinds may carry anything.
             let all: Vec<(u16, bool)> = (0..=255).flat_map(|t| [(t, true), (t | CRITICAL, true)]).collect();
@@ -146,8 +145,14 @@ impl LogEntry {
         };
         let (number, treatment) =
             (u16::from_le_bytes([kind_field[0], kind_field[1]]), u16::from_le_bytes([kind_field[2], kind_field[3]]));
-        if !(1..=3).contains(&number) {
-            known.extend((64..=255).flat_map(|t| [(t, true), (t | CRITICAL, true)]));
+        if treatment > 2 {
+            return Err(FormatError::unsupported("LOG-2", "a treatment of entries", treatment));
+        }
+        match number {
+            1 => known.extend([64, 65, 66].map(|t| (t, false))),
+            2 => known.extend([64, 65, 66].map(|t| (t | CRITICAL, false))),
+            3 => known.extend([64, 65, 66, 67].map(|t| (t | CRITICAL, false))),
+            _ => known.extend((64..=255).flat_map(|t| [(t, true), (t | CRITICAL, true)])),
         }
         let fields = Fields::parse(&plain, &known)?;
         let stated = u64::from_le_bytes(fields.array(1 | CRITICAL, "LOG-2")?);
@@ -160,7 +165,7 @@ impl LogEntry {
             3 => decode_commit(&fields)?,
             kind => Change::Unknown { kind, readable: treatment >= 1, writable: treatment >= 2 },
         };
-        let time = fields.get(4).map_or(Ok(Time::default()), |f| Cursor::new(f.bytes, "LOG-2").time())?;
+        let time = fields.time(4)?.unwrap_or_default();
         let (previous, attempt) = (fields.array(2 | CRITICAL, "LOG-2")?, fields.array(3 | CRITICAL, "LOG-2")?);
         Ok(LogEntry { slot, previous, attempt, time, change })
     }
@@ -246,4 +251,40 @@ fn decode_vouched(mut cursor: Cursor<'_>) -> Result<Vouched> {
     let vouched = Vouched { ordinal, bytes: cursor.u64()?, body_hash: cursor.array()? };
     cursor.end()?;
     Ok(vouched)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::container::Suite;
+    use crate::keys::{Cipher, Secret};
+
+    /// Decodes an entry of this kind and treatment with one more field.
+    fn decode(kind_number: u16, treatment: u16, tag: u16) -> Result<LogEntry> {
+        let secrets = Secrets { master: None, dedup: Secret::new([1; 32]) };
+        let header = Header::new(ObjectKind::LogEntry, Suite::Clear, RepositoryId([2; 16]), 0, 7, [3; 32]);
+        let mut fields = FieldsWriter::new();
+        fields.put(1 | CRITICAL, &7u64.to_le_bytes()).put(2 | CRITICAL, &[4; 32]).put(3 | CRITICAL, &[5; 16]);
+        fields.put(5 | CRITICAL, &[kind_number.to_le_bytes(), treatment.to_le_bytes()].concat()).put(tag, &[]);
+        let mut object = ObjectWriter::new(header, Cipher::Clear);
+        object.push_plain(kind::LOG_ENTRY, fields.as_bytes(), 3);
+        LogEntry::decode(&object.finish().0, 7, RepositoryId([2; 16]), &secrets)
+    }
+
+    #[test]
+    fn a_critical_field_of_another_kind_is_unknown() {
+        assert!(decode(1, 0, 65).is_ok());
+        assert_eq!(decode(1, 0, 67 | CRITICAL).map_err(|e| e.rule()), Err("CONT-19"), "Open has no field 67c");
+        assert!(decode(40, 2, 67 | CRITICAL).is_ok(), "an unknown kind may carry anything from 64 to 255");
+        assert_eq!(decode(40, 2, 63 | CRITICAL).map_err(|e| e.rule()), Err("CONT-19"));
+    }
+
+    #[test]
+    fn an_unknown_treatment_stops_the_reader() {
+        let change = |treatment| decode(40, treatment, 64).map(|e| e.change);
+        assert_eq!(change(0), Ok(Change::Unknown { kind: 40, readable: false, writable: false }));
+        assert_eq!(change(1), Ok(Change::Unknown { kind: 40, readable: true, writable: false }));
+        assert_eq!(change(2), Ok(Change::Unknown { kind: 40, readable: true, writable: true }));
+        assert!(change(3).is_err_and(|e| e.is_unsupported() && e.rule() == "LOG-2"));
+    }
 }

@@ -46,14 +46,22 @@ impl Contents {
 
     /// Reads contents and checks them against the pack's directory.
     pub fn decode(plain: &[u8], directory: &[DirectoryEntry]) -> Result<Self> {
+        let of_packs = |e: &&DirectoryEntry| matches!(e.head.kind, kind::BLOCK | kind::CONTENTS);
+        let kinds = directory.iter().filter(of_packs).map(|e| e.head.kind);
+        if !kinds.is_sorted() {
+            return Err(FormatError::broken("PACK-3", "order of records", "blocks, then the contents", "other"));
+        }
         let mut cursor = Cursor::new(plain, "PACK-5");
         let mut blocks = Vec::new();
         let mut blobs = 0;
         for entry in directory.iter().filter(|e| e.head.kind == kind::BLOCK) {
             let count = cursor.u32()? as usize;
             blobs += count;
-            if count == 0 || blobs > BLOBS_MAX {
-                return Err(FormatError::broken("PACK-6", "blobs of a block", "1..=100000 in all", count));
+            if count == 0 {
+                return Err(FormatError::broken("PACK-5", "chunks of a block", "at least 1", 0));
+            }
+            if blobs > BLOBS_MAX {
+                return Err(FormatError::broken("PACK-6", "chunks of a pack", "at most 100000", blobs));
             }
             let mut block = Vec::with_capacity(count.min(cursor.remaining() / 36));
             let mut sum = 0u64;

@@ -52,7 +52,7 @@ pub struct LedgerCounts {
 impl LedgerCounts {
     /// [POINT-2].
     pub fn complete(&self) -> bool {
-        self.failed + self.vanished + self.changed_while_read == 0
+        [self.failed, self.vanished, self.changed_while_read] == [0; 3]
     }
 
     fn to_array(self) -> [u64; 8] {
@@ -174,30 +174,15 @@ impl Manifest {
         if root.kind != Kind::Folder || !root.name.is_empty() {
             return Err(FormatError::broken("POINT-1", "root folder", "a folder without a name", "other"));
         }
-        let mut counts = fields.cursor(14 | CRITICAL, "POINT-1")?;
-        let mut next = || counts.u64();
-        let counts = LedgerCounts {
-            new: next()?,
-            changed: next()?,
-            unchanged: next()?,
-            folders: next()?,
-            skipped: next()?,
-            failed: next()?,
-            vanished: next()?,
-            changed_while_read: next()?,
-        };
-        let bytes = match fields.get(18) {
-            Some(field) => {
-                let mut cursor = Cursor::new(field.bytes, "POINT-1");
-                [cursor.u64()?, cursor.u64()?, cursor.u64()?]
-            }
-            None => [0; 3],
-        };
+        let [new, changed, unchanged, folders, skipped, failed, vanished, changed_while_read] =
+            numbers(fields.cursor(14 | CRITICAL, "POINT-1")?)?;
+        let counts = LedgerCounts { new, changed, unchanged, folders, skipped, failed, vanished, changed_while_read };
+        let bytes = fields.get(18).map_or(Ok([0; 3]), |f| numbers(Cursor::new(f.bytes, "POINT-1")))?;
         Ok(Manifest {
             id: PointId(fields.array(1 | CRITICAL, "POINT-1")?),
-            started: fields.cursor(2 | CRITICAL, "POINT-1")?.time()?,
-            finished: fields.get(3).map_or(Ok(Time::default()), |f| Cursor::new(f.bytes, "POINT-1").time())?,
-            job: fields.text(4 | CRITICAL, "POINT-1")?,
+            started: fields.need(2 | CRITICAL).and_then(|_| fields.time(2 | CRITICAL))?.unwrap_or_default(),
+            finished: fields.time(3)?.unwrap_or_default(),
+            job: decode_job(&fields)?,
             host: fields.text(5, "POINT-1")?,
             organisation: fields.text(6, "POINT-1")?,
             paths: fields.all(7).map(<[u8]>::to_vec).collect(),
@@ -225,6 +210,25 @@ impl Manifest {
     }
 }
 
+/// The job's name; required, and without the characters that divide a point's address.
+fn decode_job(fields: &Fields<'_>) -> Result<String> {
+    let job = text(fields.need(4 | CRITICAL)?, "POINT-1")?;
+    if job.contains([':', '/']) {
+        return Err(FormatError::broken("POINT-1", "job", "a name without : and /", job));
+    }
+    Ok(job)
+}
+
+/// A field of exactly `N` numbers.
+fn numbers<const N: usize>(mut cursor: Cursor<'_>) -> Result<[u64; N]> {
+    let mut row = [0; N];
+    for number in &mut row {
+        *number = cursor.u64()?;
+    }
+    cursor.end()?;
+    Ok(row)
+}
+
 /// What a reference set says about one pack ([POINT-6]): which blobs are needed, and how often those named more than once.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PackReferences {
@@ -240,7 +244,8 @@ impl PackReferences {
     /// The map's value.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = self.blobs.to_le_bytes().to_vec();
-        out.extend_from_slice(&self.bitmap);
+        let bitmap = self.bitmap.iter().copied().chain(std::iter::repeat(0));
+        out.extend(bitmap.take(self.blobs.div_ceil(8) as usize));
         out.extend_from_slice(
             &u32::try_from(self.counts.len()).expect("a pack has at most 100,000 blobs").to_le_bytes(),
         );
@@ -286,8 +291,9 @@ impl PackReferences {
         self.counts.binary_search_by_key(&blob, |c| c.0).map_or(1, |at| self.counts[at].1)
     }
 
-    /// Sets how often a blob is named; 0 takes it out.
+    /// Sets how often a blob is named; 0 takes it out. A blob beyond the pack's number of blobs raises that number.
     pub fn set_count(&mut self, blob: u32, count: u32) {
+        self.blobs = self.blobs.max(blob.saturating_add(1));
         let needed = (blob as usize) / 8 + 1;
         if self.bitmap.len() < needed {
             self.bitmap.resize(needed, 0);
@@ -322,8 +328,42 @@ pub fn reference_key(pack: crate::ObjectId) -> [u8; 8] {
 
 /// The pack of a key in a reference set.
 pub fn reference_pack(key: &[u8]) -> Result<crate::ObjectId> {
-    let key: [u8; 8] = Cursor::new(key, "POINT-6").array()?;
+    let mut cursor = Cursor::new(key, "POINT-6");
+    let key: [u8; 8] = cursor.array()?;
+    cursor.end()?;
     let (session, ordinal) = key.split_at(4);
     let number = |bytes: &[u8]| bytes.iter().fold(0u32, |n, b| n << 8 | u32::from(*b));
     Ok(crate::ObjectId { session: number(session), ordinal: number(ordinal) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_of_a_fresh_pack_encode_whole() {
+        let mut references = PackReferences { blobs: 100, ..PackReferences::default() };
+        references.set_count(3, 1);
+        references.set_count(17, 4);
+        let decoded = PackReferences::decode(&references.encode()).expect("a bitmap of 13 bytes");
+        assert_eq!((decoded.blobs, decoded.bitmap.len()), (100, 13));
+        assert_eq!([2, 3, 17, 99].map(|blob| decoded.count(blob)), [0, 1, 4, 0]);
+        references.set_count(200, 2);
+        assert_eq!(PackReferences::decode(&references.encode()).map(|r| (r.blobs, r.count(200))), Ok((201, 2)));
+    }
+
+    #[test]
+    fn a_key_of_another_length_is_refused() {
+        let key = reference_key(crate::ObjectId { session: 1, ordinal: 0x0203 });
+        assert_eq!(key, [0, 0, 0, 1, 0, 0, 2, 3]);
+        assert!(reference_pack(&key).is_ok());
+        assert!(reference_pack(&key[..7]).is_err());
+        assert!(reference_pack(&[&key[..], &[0]].concat()).is_err());
+    }
+
+    #[test]
+    fn a_ledger_of_any_numbers_answers() {
+        let counts = LedgerCounts { failed: u64::MAX, vanished: 1, ..LedgerCounts::default() };
+        assert!(!counts.complete());
+    }
 }

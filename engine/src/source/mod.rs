@@ -6,6 +6,14 @@
 //!
 //! `folder` reads file systems, `stream` one pipe. Other sources implement [`Source`] in their own crates.
 
+mod estimate;
+mod failure;
+pub mod folder;
+pub mod rules;
+pub mod stream;
+
+pub use estimate::{Estimate, Estimation};
+
 use crate::error::Result;
 use format_spec::tree::{Entry, Extent};
 use std::fmt;
@@ -104,4 +112,9 @@ impl fmt::Debug for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Found").field("entry", &self.entry).finish_non_exhaustive()
     }
+}
+
+/// This machine's name, as restore points record it.
+pub fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -4,7 +4,27 @@
 //! tail, listed and deleted; every failure is an [`crate::error::Error`] whose kind says what to do, with the object's name in it.
 //! Refuses to: overwrite, to guess from a listing that something is absent, and to hide a lost response (the caller compares).
 
-use crate::error::Result;
+pub mod count;
+pub mod fault;
+mod local;
+mod location;
+pub mod memory;
+mod open;
+pub mod probe;
+mod remote;
+pub mod retry;
+pub mod throttle;
+
+pub use count::{Counted, Counts, Verb};
+pub use fault::{Fault, Faulty};
+pub use location::Location;
+pub use memory::Memory;
+pub use open::{Limits, Options, open};
+pub use probe::{Probed, probe};
+pub use retry::Retry;
+pub use throttle::Throttled;
+
+use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
 use std::fmt;
 use std::ops::Range;
@@ -25,13 +45,18 @@ impl Name {
         if whole && name.bytes().all(good) && !name.split('/').any(|s| s.is_empty() || s == "." || s == "..") {
             Ok(Name(name))
         } else {
-            Err(crate::error::Error::new(crate::error::Kind::Input, format!("{name:?} is no object name")))
+            Err(Error::new(Kind::Input, format!("{name:?} is no object name")))
         }
     }
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether this name lies under `prefix/`; everything lies under the empty prefix.
+    pub fn is_below(&self, prefix: &str) -> bool {
+        prefix.is_empty() || self.0.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'))
     }
 }
 
@@ -89,4 +114,28 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()>;
     /// Deletes the object, by version where one is named. Deleting what is absent is no error.
     fn delete(&self, name: &Name, version: Option<&str>) -> Result<()>;
+    /// For the probe: puts a few bytes with a checksum that is not theirs. True when the store refused them; false when it
+    /// took them (then the object is there), or when this store is never sent checksums.
+    fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
+        let _ = name;
+        Ok(false)
+    }
 }
+
+/// A range that does not lie inside the object: somebody's length was wrong.
+fn outside(name: &Name, range: &Range<u64>, bytes: u64) -> Error {
+    Error::new(Kind::Damaged, format!("bytes {}..{} were asked of an object of {bytes} bytes", range.start, range.end))
+        .on(name)
+        .advise("the object was cut short, or what refers to it is damaged: run `cairn check`")
+}
+
+/// An object larger than any that Cairn writes is not read into memory.
+fn too_large(name: &Name, bytes: u64) -> Error {
+    Error::new(Kind::Damaged, format!("{bytes} bytes were asked at once, more than any object has")).on(name)
+}
+
+/// Where the probe puts its objects; nothing else is ever put there.
+const PROBE_PREFIX: &str = "probe";
+
+/// The largest object is a pack of a backup copy (256 MB); twice that leaves room and still bounds memory.
+const OBJECT_BYTES_MAX: u64 = 512_000_000;

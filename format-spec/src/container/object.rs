@@ -7,12 +7,18 @@ use crate::keys::Cipher;
 use crate::{FormatError, Result, codec};
 
 /// A whole object whose every stored byte was checked ([CONT-18]). Its plaintexts still need [`open`](Object::open).
-#[derive(Debug)]
 pub struct Object<'a> {
     bytes: &'a [u8],
     header: Header,
     trailer: Trailer,
     entries: Vec<DirectoryEntry>,
+}
+
+impl std::fmt::Debug for Object<'_> {
+    /// What it is, not its bytes: megabytes of them, and in a clear config a secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Object").field("header", &self.header).field("records", &self.entries.len()).finish()
+    }
 }
 
 impl<'a> Object<'a> {
@@ -117,19 +123,19 @@ impl<'a> Object<'a> {
 impl Header {
     /// Checks that this header is of the object that was asked for ([CONT-4], [CONT-6], [CONT-7]).
     pub fn expect_identity(&self, expected: &Header) -> Result<()> {
-        let differs = |what, a: String, b: String| Err(FormatError::broken("CONT-4", what, a, b));
+        let differs = |rule, what, a: String, b: String| Err(FormatError::broken(rule, what, a, b));
         if self.kind != expected.kind {
-            return differs("object kind", format!("{:?}", expected.kind), format!("{:?}", self.kind));
+            return differs("CONT-4", "object kind", format!("{:?}", expected.kind), format!("{:?}", self.kind));
         }
         if self.repository != expected.repository {
-            return differs("repository id", expected.repository.to_string(), self.repository.to_string());
+            return differs("CONT-6", "repository id", expected.repository.to_string(), self.repository.to_string());
         }
         if (self.session, self.ordinal) != (expected.session, expected.ordinal) {
             let name = |h: &Header| format!("{:08x}/{:08x}", h.session, h.ordinal);
-            return differs("session and ordinal", name(expected), name(self));
+            return differs("CONT-4", "session and ordinal", name(expected), name(self));
         }
         if self.suite != expected.suite {
-            return differs("suite", format!("{:?}", expected.suite), format!("{:?}", self.suite));
+            return differs("CONT-7", "suite", format!("{:?}", expected.suite), format!("{:?}", self.suite));
         }
         Ok(())
     }
@@ -146,4 +152,23 @@ pub fn open_record(bytes: &[u8], cipher: &Cipher) -> Result<(RecordHead, Vec<u8>
 fn open_payload(head: &RecordHead, payload: &[u8], cipher: &Cipher) -> Result<Vec<u8>> {
     let encoded = cipher.open(head, payload)?;
     codec::decode(Codec::from_byte(head.codec)?, &encoded, head.plain as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ObjectKind, Suite};
+    use super::*;
+    use crate::RepositoryId;
+
+    #[test]
+    fn a_wrong_identity_cites_its_own_rule() {
+        let header = |kind, suite, id, session| Header::new(kind, suite, RepositoryId([id; 16]), session, 2, [0; 32]);
+        let expected = header(ObjectKind::DataPack, Suite::Clear, 1, 3);
+        let rule = |found: Header| found.expect_identity(&expected).map_err(|e| e.rule());
+        assert_eq!(rule(expected.clone()), Ok(()));
+        assert_eq!(rule(header(ObjectKind::MetaPack, Suite::Clear, 1, 3)), Err("CONT-4"));
+        assert_eq!(rule(header(ObjectKind::DataPack, Suite::Clear, 1, 4)), Err("CONT-4"));
+        assert_eq!(rule(header(ObjectKind::DataPack, Suite::Clear, 2, 3)), Err("CONT-6"));
+        assert_eq!(rule(header(ObjectKind::DataPack, Suite::Aes256Gcm, 1, 3)), Err("CONT-7"));
+    }
 }

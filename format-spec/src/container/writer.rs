@@ -6,12 +6,18 @@ use super::record::{Codec, HEAD_BYTES, RecordHead};
 use crate::keys::Cipher;
 
 /// An object under construction, in memory.
-#[derive(Debug)]
 pub struct ObjectWriter {
     header: Header,
     cipher: Cipher,
     bytes: Vec<u8>,
     entries: Vec<DirectoryEntry>,
+}
+
+impl std::fmt::Debug for ObjectWriter {
+    /// What it is, not its bytes: megabytes of them, and in a clear config a secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ObjectWriter").field("header", &self.header).field("records", &self.entries.len()).finish()
+    }
 }
 
 impl ObjectWriter {

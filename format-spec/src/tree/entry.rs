@@ -45,7 +45,7 @@ pub struct Extent {
 }
 
 /// Sums over everything below a folder, the folder itself excluded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Totals {
     /// Direct entries.
     pub entries: u64,
@@ -57,6 +57,13 @@ pub struct Totals {
     pub oldest: i64,
     /// Newest modification time below, in seconds; `i64::MIN` when there is nothing below.
     pub newest: i64,
+}
+
+impl Default for Totals {
+    /// The sums over nothing ([TREE-8]).
+    fn default() -> Self {
+        Totals { entries: 0, descendants: 0, bytes: 0, oldest: i64::MAX, newest: i64::MIN }
+    }
 }
 
 /// One item of a folder.
@@ -103,6 +110,6 @@ pub struct Entry {
     pub link_group: Option<[u8; 16]>,
     /// Where the bytes are: of a sparse file its runs laid end to end.
     pub content: Content,
-    /// Sums below a folder; all zero (times: none) for other kinds.
+    /// Sums below a folder; the sums over nothing for other kinds.
     pub totals: Totals,
 }

@@ -148,10 +148,11 @@ impl Entry {
         let fields = Fields::parse(bytes, &KNOWN)?;
         let plain = |tag| fields.get(tag).map(|f| f.bytes.to_vec()).unwrap_or_default();
         (self.user, self.group) = (plain(1), plain(2));
-        self.btime = fields.get(3).map(|f| Cursor::new(f.bytes, "TREE-6").time()).transpose()?;
+        self.btime = fields.time(3)?;
         if matches!(self.kind, Kind::CharDevice | Kind::BlockDevice) {
             let mut cursor = fields.cursor(4 | CRITICAL, "TREE-6")?;
             self.rdev = (cursor.u32()?, cursor.u32()?);
+            cursor.end()?;
         }
         if self.kind == Kind::Symlink {
             self.target = fields.need(5 | CRITICAL)?.to_vec();
@@ -164,6 +165,15 @@ impl Entry {
         }
         if let Some(field) = fields.get(7 | CRITICAL) {
             self.extents = Some(decode_extents(field.bytes)?);
+        }
+        for (tag, fits) in [
+            (4 | CRITICAL, matches!(self.kind, Kind::CharDevice | Kind::BlockDevice)),
+            (5 | CRITICAL, self.kind == Kind::Symlink),
+            (7 | CRITICAL, self.kind == Kind::File),
+        ] {
+            if !fits && fields.get(tag).is_some() {
+                return Err(FormatError::broken("TREE-6", "a field of another kind of item", "none", tag & !CRITICAL));
+            }
         }
         self.link_group = fields.get(8 | CRITICAL).map(|_| fields.array(8 | CRITICAL, "TREE-6")).transpose()?;
         Ok(())
@@ -178,11 +188,28 @@ impl Entry {
         if bad_name {
             return Err(FormatError::broken("TREE-7", "name", "a name", String::from_utf8_lossy(&self.name)));
         }
-        if self.nlink == 0 || self.mode > 0o7777 || self.mtime.nanos > 999_999_999 || self.ctime.nanos > 999_999_999 {
-            return Err(FormatError::broken("TREE-6", "attributes", "in their ranges", format!("{self:?}")));
+        if self.nlink == 0
+            || self.mode > 0o7777
+            || i64::try_from(self.size).is_err()
+            || self.mtime.nanos > 999_999_999
+            || self.ctime.nanos > 999_999_999
+        {
+            return Err(FormatError::broken(
+                "TREE-6",
+                "attributes",
+                "in their ranges",
+                String::from_utf8_lossy(&self.name),
+            ));
         }
         if !self.xattrs.is_sorted_by(|a, b| a.0 < b.0) {
             return Err(FormatError::broken("TREE-6", "order of extended attributes", "rising", "other"));
+        }
+        let totals_fit = match self.totals.entries {
+            0 => self.totals == Totals::default(),
+            entries => self.totals.descendants >= entries && self.totals.oldest <= self.totals.newest,
+        };
+        if !totals_fit {
+            return Err(FormatError::broken("TREE-8", "sums of a folder", "sums", format!("{:?}", self.totals)));
         }
         let stored = self.extents.as_ref().map_or(self.size, |e| e.iter().map(|x| x.bytes).sum());
         let end = self.extents.as_ref().and_then(|e| e.last()).map_or(0, |e| e.offset.saturating_add(e.bytes));
@@ -194,7 +221,10 @@ impl Entry {
             (Kind::Symlink, Content::None) => self.size == self.target.len() as u64,
             (_, content) => content == Content::None,
         };
-        if !fits || end > self.size || i64::try_from(self.size).is_err() {
+        if end > self.size {
+            return Err(FormatError::broken("TREE-6", "runs of data", "inside the file", end));
+        }
+        if !fits {
             return Err(FormatError::broken(
                 "TREE-9",
                 "content",

@@ -103,6 +103,7 @@ impl Node {
         };
         cursor.end()?;
         node.check_order()?;
+        node.check_rows()?;
         Ok(node)
     }
 
@@ -126,11 +127,42 @@ impl Node {
         let rising = match self {
             Node::Folder(entries) => entries.is_sorted_by(|a, b| a.name < b.name),
             Node::Map(pairs) => pairs.is_sorted_by(|a, b| a.key < b.key),
-            Node::Inner { tree: TreeKind::Content, children, .. } => children.iter().all(|c| c.key.is_empty()),
+            Node::Inner { tree: TreeKind::Content, .. } | Node::Content(_) => true,
             Node::Inner { children, .. } => children.is_sorted_by(|a, b| a.key < b.key),
-            Node::Content(_) => true,
         };
         if rising { Ok(()) } else { Err(FormatError::broken("TREE-4", "order of keys", "rising", "other")) }
+    }
+
+    /// What a row alone shows of [TREE-3], and that only a point's root has the empty name ([TREE-7]).
+    fn check_rows(&self) -> Result<()> {
+        match self {
+            Node::Folder(entries) if entries.iter().any(|e| e.name.is_empty()) => {
+                Err(FormatError::broken("TREE-7", "name", "at least 1 byte", 0))
+            }
+            Node::Inner { tree, children, .. } => match children.iter().find(|c| !c.fits(*tree)) {
+                Some(child) => Err(FormatError::broken(
+                    "TREE-3",
+                    "key or sums of a child",
+                    "what its tree has",
+                    format!("{child:?}"),
+                )),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Child {
+    fn fits(&self, tree: TreeKind) -> bool {
+        let Totals { entries, descendants, bytes, oldest, newest } = self.totals;
+        let nothing_below = Totals { entries, bytes, ..Totals::default() } == self.totals;
+        entries > 0
+            && match tree {
+                TreeKind::Folder => descendants >= entries && oldest <= newest && !self.key.is_empty(),
+                TreeKind::Content => nothing_below && bytes >= entries && self.key.is_empty(),
+                TreeKind::Map => nothing_below && bytes == 0,
+            }
     }
 }
 
@@ -217,4 +249,38 @@ fn decode_piece(cursor: &mut Cursor<'_>) -> Result<Piece> {
 fn decode_pair(cursor: &mut Cursor<'_>) -> Result<Pair> {
     let (key_bytes, value_bytes) = (usize::from(cursor.u16()?), cursor.u32()? as usize);
     Ok(Pair { key: cursor.take(key_bytes)?.to_vec(), value: cursor.take(value_bytes)?.to_vec() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inner(tree: TreeKind, totals: Totals, key: &[u8]) -> Result<Node, &'static str> {
+        let mut entries = Vec::new();
+        encode_child(&Child { id: ChunkId([1; 32]), totals, key: key.to_vec() }, &mut entries);
+        Node::decode(&encode_node(tree, 1, 1, &entries)).map_err(|e| e.rule())
+    }
+
+    #[test]
+    fn a_childs_sums_are_those_of_its_tree() {
+        let none = Totals::default();
+        let three = Totals { entries: 3, ..none };
+        let folder = Totals { entries: 3, descendants: 4, bytes: 9, oldest: -1, newest: 5 };
+        assert!(inner(TreeKind::Map, three, b"key").is_ok());
+        assert!(inner(TreeKind::Content, Totals { bytes: 9, ..three }, b"").is_ok());
+        assert!(inner(TreeKind::Folder, folder, b"name").is_ok());
+        for (tree, totals, key) in [
+            (TreeKind::Map, none, &b"key"[..]),
+            (TreeKind::Map, Totals { bytes: 1, ..three }, b"key"),
+            (TreeKind::Map, Totals { oldest: 0, ..three }, b"key"),
+            (TreeKind::Content, Totals { bytes: 9, ..three }, b"key"),
+            (TreeKind::Content, Totals { bytes: 2, ..three }, b""),
+            (TreeKind::Content, Totals { bytes: 9, descendants: 3, ..three }, b""),
+            (TreeKind::Folder, Totals { descendants: 2, ..folder }, b"name"),
+            (TreeKind::Folder, Totals { oldest: 6, ..folder }, b"name"),
+            (TreeKind::Folder, folder, b""),
+        ] {
+            assert_eq!(inner(tree, totals, key), Err("TREE-3"), "{tree:?} {totals:?} {key:?}");
+        }
+    }
 }

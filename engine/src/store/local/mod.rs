@@ -1,0 +1,169 @@
+//! A repository in a folder: one file an object, the name as its path.
+//!
+//! Promises: `put_new` is atomic and durable (see [`stage`]); everything happens relative to the folder that was opened, so a
+//! disk that goes away cannot redirect writes to what lies below its mount point. Files whose names leave the alphabet of
+//! [`Name`] are somebody else's: never listed, never touched. Refuses to follow a name out of the folder, and to map files
+//! (a file cut short under a mapping kills the process).
+
+mod error;
+mod stage;
+mod walk;
+
+use super::{Info, Listed, Name, OBJECT_BYTES_MAX, Receipt, Store, outside};
+use crate::error::{Error, Kind, Result};
+use bytes::Bytes;
+use error::classify;
+use parking_lot::Mutex;
+use rustix::fd::OwnedFd;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::io::Errno;
+use std::collections::HashSet;
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+/// The store over one folder.
+#[derive(Debug)]
+pub(super) struct Local {
+    path: PathBuf,
+    root: OwnedFd,
+    /// Folders below the root whose own entries are known to be durable; the root itself is the empty string.
+    durable: Mutex<HashSet<String>>,
+}
+
+impl Local {
+    /// Opens the folder, or creates it (with its parents, durably) if `create` is set, and sweeps what dead writers left.
+    pub(super) fn open(path: &Path, create: bool) -> Result<Self> {
+        if create {
+            create_folder(path)?;
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(|e| refuse_root(path, e))?;
+        let local = Local { path: path.to_owned(), root, durable: Mutex::new(HashSet::new()) };
+        stage::sweep(&local.root);
+        Ok(local)
+    }
+
+    fn open_file(&self, name: &Name) -> Result<(File, u64)> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let fd = match rustix::fs::openat(&self.root, name.as_str(), flags, Mode::empty()) {
+            Ok(fd) => fd,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Err(self.absent(name)),
+            Err(e) => return Err(classify(e, "cannot open the object").on(name)),
+        };
+        let file = File::from(fd);
+        let metadata = file.metadata().map_err(|e| error::classify_io(&e, "cannot look at the object").on(name))?;
+        if metadata.is_file() { Ok((file, metadata.len())) } else { Err(self.absent(name)) }
+    }
+
+    /// An object is absent only if the folder itself is still there.
+    fn absent(&self, name: &Name) -> Error {
+        match rustix::fs::fstat(&self.root) {
+            Ok(stat) if stat.st_nlink > 0 => Error::new(Kind::Absent, "no such object").on(name),
+            _ => Error::new(Kind::Transient, format!("the folder {} is gone", self.path.display()))
+                .on(name)
+                .advise("bring the disk or share back, then run the same command again"),
+        }
+    }
+}
+
+impl Store for Local {
+    fn location(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
+        stage::put_new(self, name, &bytes)?;
+        Ok(Receipt::default())
+    }
+
+    fn get(&self, name: &Name) -> Result<Bytes> {
+        let (file, length) = self.open_file(name)?;
+        read(&file, name, 0..length)
+    }
+
+    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
+        let (file, length) = self.open_file(name)?;
+        if range.start > range.end || range.end > length {
+            return Err(outside(name, &range, length));
+        }
+        read(&file, name, range)
+    }
+
+    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+        let (file, length) = self.open_file(name)?;
+        let tail = read(&file, name, length.saturating_sub(bytes_max)..length)?;
+        Ok((tail, length))
+    }
+
+    fn head(&self, name: &Name) -> Result<Info> {
+        let (_, bytes) = self.open_file(name)?;
+        Ok(Info { bytes, version: None })
+    }
+
+    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        walk::list(&self.root, prefix, after, visit)
+    }
+
+    fn delete(&self, name: &Name, _version: Option<&str>) -> Result<()> {
+        match rustix::fs::unlinkat(&self.root, name.as_str(), AtFlags::empty()) {
+            Ok(()) => {
+                stage::sync_folder(&self.root, stage::parent(name)).map_err(|e| e.on(name))?;
+                stage::tidy_probe(self, name);
+                Ok(())
+            }
+            Err(Errno::NOENT | Errno::NOTDIR) => match self.absent(name) {
+                gone if gone.kind() == Kind::Transient => Err(gone),
+                _ => Ok(()),
+            },
+            Err(e) => Err(classify(e, "cannot delete the object").on(name)),
+        }
+    }
+}
+
+/// Reads a range that was checked against the file's length; the length is bounded before memory is taken.
+fn read(file: &File, name: &Name, range: Range<u64>) -> Result<Bytes> {
+    let wanted = range.end - range.start;
+    let length = match usize::try_from(wanted) {
+        Ok(length) if wanted <= OBJECT_BYTES_MAX => length,
+        _ => return Err(super::too_large(name, wanted)),
+    };
+    let mut bytes = vec![0; length];
+    match file.read_exact_at(&mut bytes, range.start) {
+        Ok(()) => Ok(Bytes::from(bytes)),
+        Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+            Err(Error::new(Kind::Damaged, "the object became shorter while it was read").on(name))
+        }
+        Err(e) => Err(error::classify_io(&e, "cannot read the object").on(name)),
+    }
+}
+
+/// Creates the folder and its parents; each new entry is made durable in the folder that holds it.
+fn create_folder(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => return Ok(()),
+    };
+    create_folder(parent)?;
+    let failed = |e: std::io::Error| error::classify_io(&e, "cannot create the folder").on(path.display());
+    match std::fs::create_dir(path) {
+        Ok(()) => File::open(parent).and_then(|f| f.sync_all()).map_err(failed),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(e) => Err(failed(e)),
+    }
+}
+
+fn refuse_root(path: &Path, errno: Errno) -> Error {
+    let error = match errno {
+        Errno::NOENT => Error::new(Kind::NoRepository, "there is no such folder")
+            .advise("check the path (is the disk mounted?), or create a repository with `cairn init`"),
+        Errno::NOTDIR => Error::new(Kind::Input, "this is no folder").advise("a repository is kept in a folder"),
+        e => classify(e, "cannot open the folder"),
+    };
+    error.on(path.display())
+}

@@ -1,0 +1,180 @@
+//! The durable put-if-absent of a folder.
+//!
+//! ```text
+//! +staged/<random>   create, lock          (a name outside the alphabet: no listing shows it)
+//!                    write, fsync
+//! packs/0/7          rename, no replace    (hard link and unlink where the file system knows no such rename)
+//! packs/0            fsync                 (and each folder above it that this process has not yet seen durable)
+//! ```
+//!
+//! A crash leaves at most a staged file. Its writer holds a lock on it, so the next opener can tell the dead from the living
+//! without a clock: what can be locked is nobody's and is removed. Where locks do not reach (some network file systems) a
+//! living writer may lose its staged file that way; its rename then fails and it stages once more. No object is ever at risk.
+
+use super::Local;
+use super::error::{classify, classify_io};
+use crate::error::{Error, Kind, Result};
+use crate::store::{Name, PROBE_PREFIX};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+use std::fs::File;
+use std::io::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Creates the object; `Exists` when its name is taken.
+pub(super) fn put_new(local: &Local, name: &Name, bytes: &[u8]) -> Result<()> {
+    let folder = parent(name);
+    ensure_folder(local, folder).map_err(|e| e.on(name))?;
+    // Cheap and common: the name is taken and nothing needs to be written. Only the rename below decides.
+    if rustix::fs::statat(&local.root, name.as_str(), AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+        return Err(taken(local, name));
+    }
+    for _ in 0..STAGE_ATTEMPTS {
+        let staged = Staged::write(&local.root, bytes).map_err(|e| e.on(name))?;
+        match staged.publish(&local.root, name) {
+            Ok(()) => return sync_folder(&local.root, folder).map_err(|e| e.on(name)),
+            Err(Errno::EXIST) => return Err(taken(local, name)),
+            // Somebody took the staged file or the folder away (see the module's text, and `tidy_probe`).
+            Err(Errno::NOENT) => {
+                local.durable.lock().clear();
+                ensure_folder(local, folder).map_err(|e| e.on(name))?;
+            }
+            Err(e) => return Err(classify(e, "cannot give the written object its name").on(name)),
+        }
+    }
+    Err(Error::new(Kind::Transient, "the staged file vanished before it got its name").on(name).advise("try again"))
+}
+
+/// The folder of a name, empty for the root.
+pub(super) fn parent(name: &Name) -> &str {
+    name.as_str().rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// Makes the entries of a folder durable.
+pub(super) fn sync_folder(root: &OwnedFd, folder: &str) -> Result<()> {
+    let synced = if folder.is_empty() {
+        rustix::fs::fsync(root)
+    } else {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        rustix::fs::openat(root, folder, flags, Mode::empty()).and_then(rustix::fs::fsync)
+    };
+    // Some file systems cannot sync a folder and say so; their own rules apply then.
+    match synced {
+        Ok(()) | Err(Errno::INVAL) => Ok(()),
+        Err(e) => Err(classify(e, &format!("cannot make the folder {folder:?} durable"))),
+    }
+}
+
+/// Removes the folders of the probe once they are empty. Only those: elsewhere, a folder that another process removes and makes
+/// again would not be known durable to us.
+pub(super) fn tidy_probe(local: &Local, name: &Name) {
+    let mut folder = parent(name);
+    while name.is_below(PROBE_PREFIX) && !folder.is_empty() {
+        local.durable.lock().remove(folder);
+        if rustix::fs::unlinkat(&local.root, folder, AtFlags::REMOVEDIR).is_err() {
+            return;
+        }
+        folder = folder.rsplit_once('/').map_or("", |(above, _)| above);
+    }
+}
+
+/// Removes the staged files of dead writers. Failing to is no error: they are invisible and cost only space.
+pub(super) fn sweep(root: &OwnedFd) {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(folder) = rustix::fs::openat(root, STAGED, flags, Mode::empty()) else { return };
+    let Ok(entries) = Dir::read_from(&folder) else { return };
+    for entry in entries.filter_map(std::result::Result::ok) {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let Ok(file) = rustix::fs::openat(&folder, entry.file_name(), flags, Mode::empty()) else { continue };
+        if rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            // A folder here (`.` and `..` too) is refused by the call itself.
+            let _ = rustix::fs::unlinkat(&folder, entry.file_name(), AtFlags::empty());
+        }
+    }
+}
+
+/// A written, synced, locked file that has no object's name yet.
+struct Staged {
+    path: String,
+    _locked: File,
+}
+
+impl Staged {
+    fn write(root: &OwnedFd, bytes: &[u8]) -> Result<Self> {
+        let (path, mut file) = create(root)?;
+        let written = file.write_all(bytes).and_then(|()| file.sync_all());
+        if let Err(e) = written {
+            let _ = rustix::fs::unlinkat(root, path.as_str(), AtFlags::empty());
+            return Err(classify_io(&e, "cannot write the object"));
+        }
+        Ok(Staged { path, _locked: file })
+    }
+
+    fn publish(&self, root: &OwnedFd, name: &Name) -> rustix::io::Result<()> {
+        let (staged, name) = (self.path.as_str(), name.as_str());
+        let renamed = match rustix::fs::renameat_with(root, staged, root, name, RenameFlags::NOREPLACE) {
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                let linked = rustix::fs::linkat(root, staged, root, name, AtFlags::empty());
+                let _ = rustix::fs::unlinkat(root, staged, AtFlags::empty());
+                // A file system with neither reports the missing link as a missing right.
+                linked.map_err(|e| if e == Errno::PERM { Errno::OPNOTSUPP } else { e })
+            }
+            other => other,
+        };
+        if renamed.is_err() {
+            let _ = rustix::fs::unlinkat(root, staged, AtFlags::empty());
+        }
+        renamed
+    }
+}
+
+fn create(root: &OwnedFd) -> Result<(String, File)> {
+    loop {
+        let path = format!("{STAGED}/{}-{}", std::process::id(), STAGED_COUNT.fetch_add(1, Ordering::Relaxed));
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        match rustix::fs::openat(root, path.as_str(), flags, Mode::from_raw_mode(0o600)) {
+            Ok(fd) => {
+                // Unlocked is allowed: see the module's text.
+                let _ = rustix::fs::flock(fd.as_fd(), FlockOperation::NonBlockingLockExclusive);
+                return Ok((path, File::from(fd)));
+            }
+            Err(Errno::NOENT) => match rustix::fs::mkdirat(root, STAGED, Mode::from_raw_mode(0o700)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(e) => return Err(classify(e, "cannot create the folder for unfinished objects")),
+            },
+            // Left by another process (or another machine) of the same number.
+            Err(Errno::EXIST) => {}
+            Err(e) => return Err(classify(e, "cannot create an unfinished object")),
+        }
+    }
+}
+
+/// Creates the folder and those above it, and makes their entries durable, once in a process.
+fn ensure_folder(local: &Local, folder: &str) -> Result<()> {
+    if folder.is_empty() || local.durable.lock().contains(folder) {
+        return Ok(());
+    }
+    let above = folder.rsplit_once('/').map_or("", |(above, _)| above);
+    ensure_folder(local, above)?;
+    match rustix::fs::mkdirat(&local.root, folder, Mode::from_raw_mode(0o700)) {
+        // Also when it exists: whoever made it may not have come to the sync.
+        Ok(()) | Err(Errno::EXIST) => sync_folder(&local.root, above)?,
+        Err(e) => return Err(classify(e, &format!("cannot create the folder {folder:?}"))),
+    }
+    local.durable.lock().insert(folder.to_owned());
+    Ok(())
+}
+
+/// The name is taken; whoever relies on that must find it after a crash too, so its entry is made durable first.
+fn taken(local: &Local, name: &Name) -> Error {
+    match sync_folder(&local.root, parent(name)) {
+        Ok(()) => Error::new(Kind::Exists, "an object of this name exists already").on(name),
+        Err(e) => e.on(name),
+    }
+}
+
+/// Holds a character that no object's name has.
+const STAGED: &str = "+staged";
+const STAGE_ATTEMPTS: u32 = 8;
+static STAGED_COUNT: AtomicU64 = AtomicU64::new(0);

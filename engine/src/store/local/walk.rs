@@ -1,0 +1,85 @@
+//! Listing a folder: depth first, a bounded depth, foreign files passed over.
+
+use super::error::classify;
+use crate::error::{Error, Kind, Result};
+use crate::store::{Listed, Name};
+use rustix::fd::OwnedFd;
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+/// Shows every object below `prefix` whose name is greater than `after`.
+pub(super) fn list(
+    root: &OwnedFd,
+    prefix: &str,
+    after: Option<&Name>,
+    visit: &mut dyn FnMut(Listed) -> bool,
+) -> Result<()> {
+    let mut folders = vec![prefix.to_owned()];
+    while let Some(folder) = folders.pop() {
+        if folder.split('/').count() > DEPTH_MAX {
+            return Err(Error::new(Kind::Damaged, "folders lie too deep (a link that leads back?)").on(folder));
+        }
+        for (name, kind) in read_folder(root, &folder)? {
+            let below = |limit: &Name| format!("{name}/").as_str() <= limit.as_str() && !limit.is_below(name.as_str());
+            match look(root, &name, kind)? {
+                Some(Found::Folder) if !after.is_some_and(below) => folders.push(name.as_str().to_owned()),
+                Some(Found::File(bytes)) if after.is_none_or(|after| name > *after) => {
+                    if !visit(Listed { name, bytes }) {
+                        return Ok(());
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+enum Found {
+    Folder,
+    File(u64),
+}
+
+/// The entries whose names obey the alphabet. A folder that is not there is empty.
+fn read_folder(root: &OwnedFd, folder: &str) -> Result<Vec<(Name, FileType)>> {
+    let failed = |e| classify(e, "cannot list the folder").on(folder);
+    let path = if folder.is_empty() { "." } else { folder };
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let fd = match rustix::fs::openat(root, path, flags, Mode::empty()) {
+        Ok(fd) => fd,
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Vec::new()),
+        Err(e) => return Err(failed(e)),
+    };
+    let mut names = Vec::new();
+    for entry in Dir::read_from(&fd).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let Ok(segment) = entry.file_name().to_str() else { continue };
+        if segment == "." || segment == ".." {
+            continue;
+        }
+        let full = if folder.is_empty() { segment.to_owned() } else { format!("{folder}/{segment}") };
+        if let Ok(name) = Name::new(full) {
+            names.push((name, entry.file_type()));
+        }
+    }
+    Ok(names)
+}
+
+/// What an entry is; `None` for what is neither file nor folder, or has just been deleted.
+fn look(root: &OwnedFd, name: &Name, kind: FileType) -> Result<Option<Found>> {
+    if kind == FileType::Directory {
+        return Ok(Some(Found::Folder));
+    }
+    match rustix::fs::statat(root, name.as_str(), AtFlags::empty()) {
+        Ok(stat) => Ok(match FileType::from_raw_mode(stat.st_mode) {
+            FileType::Directory => Some(Found::Folder),
+            FileType::RegularFile => Some(Found::File(u64::try_from(stat.st_size).unwrap_or(0))),
+            _ => None,
+        }),
+        Err(Errno::NOENT | Errno::LOOP) => Ok(None),
+        Err(e) => Err(classify(e, "cannot look at the object").on(name)),
+    }
+}
+
+/// Names of ours have three segments at most; the rest is room for what is to come.
+const DEPTH_MAX: usize = 16;

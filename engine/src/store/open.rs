@@ -1,0 +1,80 @@
+//! From a location to a store: options, and the one function that opens.
+
+use super::local::Local;
+use super::remote::Remote;
+use super::{Location, Retry, Store, Throttled};
+use crate::error::Result;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How a store is opened and used.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Create a folder that is not there (only folders; buckets and containers are never created).
+    pub create: bool,
+    /// Read credentials and endpoints from the environment (`AWS_*`, `AZURE_*`) too.
+    pub environment: bool,
+    /// Settings by the names of those variables (`aws_endpoint`, in any case); they win over the environment.
+    pub settings: BTreeMap<String, String>,
+    /// Longest wait for a connection.
+    pub connect_timeout: Duration,
+    /// Longest silence of a server while bytes are due. There is no limit for a whole request: large objects on slow lines.
+    pub read_timeout: Duration,
+    /// Requests in flight at once.
+    pub requests_max: usize,
+    /// Attempts after the first, for one request.
+    pub retries_max: u32,
+    /// Rates.
+    pub limits: Limits,
+    /// The probe has proven that the store refuses a wrong checksum, so `put_new` may rely on it.
+    pub checksum_enforced: bool,
+    /// An HTTP proxy, as a URL.
+    pub proxy: Option<String>,
+    /// A file with further root certificates (PEM), for a private CA.
+    pub root_certificate: Option<PathBuf>,
+}
+
+/// Rates in bytes a second; `None` is unlimited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// To the store.
+    pub upload_bytes_per_second: Option<u64>,
+    /// From the store.
+    pub download_bytes_per_second: Option<u64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            create: false,
+            environment: true,
+            settings: BTreeMap::new(),
+            connect_timeout: Duration::from_secs(15),
+            read_timeout: Duration::from_secs(60),
+            requests_max: 32,
+            retries_max: 6,
+            limits: Limits::default(),
+            checksum_enforced: false,
+            proxy: None,
+            root_certificate: None,
+        }
+    }
+}
+
+/// Opens the store at `location`. For S3 and Azure nothing is asked yet: a wrong key shows at the first request.
+///
+/// # Errors
+/// `NoRepository` when the folder is not there and `create` is not set, `Denied` when it may not be entered, `Input` for
+/// settings that make no sense.
+pub fn open(location: &Location, options: &Options) -> Result<Arc<dyn Store>> {
+    let store: Arc<dyn Store> = match location {
+        Location::Folder(path) => Arc::new(Local::open(path, options.create)?),
+        Location::S3 { .. } | Location::Azure { .. } => {
+            Arc::new(Retry::new(Arc::new(Remote::open(location, options)?), options.retries_max))
+        }
+    };
+    let limited = options.limits != Limits::default();
+    Ok(if limited { Arc::new(Throttled::new(store, options.limits)) } else { store })
+}

@@ -1,0 +1,168 @@
+//! What a store's refusal means: read from its error code, then from its status, never from the variant of a client.
+//!
+//! A 409 may be a taken name, a race that should be tried again, or data in an archive; a 403 may be a wrong key, a retention
+//! lock, or an archive too. Only the code in the body tells them apart.
+
+use crate::error::{Error, Kind};
+use crate::store::Name;
+
+/// What was asked when the refusal came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    Put,
+    Get,
+    Head,
+    List,
+    Delete,
+}
+
+/// The refusal as far as it could be read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Answer {
+    pub(super) status: Option<u16>,
+    pub(super) code: Option<String>,
+    pub(super) text: String,
+}
+
+impl Answer {
+    /// Reads the text of an error of the client: the status, and the code in the body that it quotes.
+    pub(super) fn read(text: &str) -> Self {
+        let status = text.split_once("status code: ").and_then(|(_, rest)| rest.get(..3)).and_then(|s| s.parse().ok());
+        Answer { status, code: find_code(text), text: text.to_owned() }
+    }
+
+    /// Reads a response that we asked for ourselves.
+    pub(super) fn of(status: u16, header_code: Option<&str>, body: &str) -> Self {
+        let code = find_code(body).or_else(|| header_code.map(str::to_owned));
+        Answer { status: Some(status), code, text: body.to_owned() }
+    }
+
+    /// The error for an object.
+    pub(super) fn error(&self, verb: Verb, name: &Name) -> Error {
+        self.error_on(verb, name.as_str())
+    }
+
+    /// The error for whatever `subject` names.
+    pub(super) fn error_on(&self, verb: Verb, subject: &str) -> Error {
+        let (kind, advice) = self.kind(verb);
+        let mut message = match kind {
+            Kind::Absent => "no such object".to_owned(),
+            Kind::Exists => "an object of this name exists already".to_owned(),
+            Kind::Archived => "the object rests in an archive class".to_owned(),
+            Kind::Immutable => "retention forbids the change".to_owned(),
+            Kind::Denied => "the store refuses permission".to_owned(),
+            Kind::NoSpace => "the store has no space left".to_owned(),
+            Kind::NoRepository => "the bucket or container does not exist".to_owned(),
+            _ => format!("the store did not {}", verb.as_str()),
+        };
+        match (&self.code, self.status) {
+            (Some(code), Some(status)) => message.push_str(&format!(" ({status} {code})")),
+            (None, Some(status)) => message.push_str(&format!(" ({status})")),
+            _ => message.push_str(&format!(": {}", shorten(&self.text))),
+        }
+        let error = Error::new(kind, message).on(subject);
+        match advice {
+            Some(advice) => error.advise(advice),
+            None => error,
+        }
+    }
+
+    /// What a caller can do, and what to tell the user.
+    pub(super) fn kind(&self, verb: Verb) -> (Kind, Option<&'static str>) {
+        self.kind_by_code(verb).or_else(|| self.kind_by_status(verb)).unwrap_or_else(|| self.kind_by_text())
+    }
+
+    fn kind_by_code(&self, verb: Verb) -> Option<(Kind, Option<&'static str>)> {
+        let text = self.text.to_ascii_lowercase();
+        let locked = text.contains("object lock") || text.contains("worm protected") || text.contains("object is locked");
+        Some(match self.code.as_deref()? {
+            "NoSuchKey" | "NoSuchVersion" | "BlobNotFound" => (Kind::Absent, None),
+            "NoSuchBucket" | "ContainerNotFound" => (Kind::NoRepository, Some(ADVICE_BUCKET)),
+            "InvalidObjectState" | "BlobArchived" | "BlobBeingRehydrated" => (Kind::Archived, Some(ADVICE_ARCHIVE)),
+            "BlobImmutableDueToPolicy" | "ObjectLocked" => (Kind::Immutable, None),
+            "AccessDenied" if locked => (Kind::Immutable, None),
+            "ConditionalRequestConflict" | "OperationAborted" => (Kind::Transient, None),
+            "PreconditionFailed" | "BlobAlreadyExists" | "ConditionNotMet" if verb == Verb::Put => (Kind::Exists, None),
+            "RequestTimeTooSkewed" => (Kind::Denied, Some("set the clock of this machine")),
+            "AccessDenied" | "SignatureDoesNotMatch" | "InvalidAccessKeyId" | "AuthenticationFailed"
+            | "AuthorizationFailure" | "AuthorizationPermissionMismatch" | "InvalidToken" | "ExpiredToken"
+            | "AllAccessDisabled" | "AccountIsDisabled" => (Kind::Denied, Some(ADVICE_KEYS)),
+            "QuotaExceeded" | "XMinioStorageFull" | "StorageFull" | "InsufficientStorage" => {
+                (Kind::NoSpace, Some("raise the quota or free some space, then run again"))
+            }
+            "NotImplemented" | "MethodNotAllowed" | "UnsupportedHeader" => (Kind::Unsupported, None),
+            "InvalidRange" => (Kind::Damaged, Some("the object is shorter than expected: run `cairn check`")),
+            // The bytes changed on their way, or the connection was too slow: nothing was stored.
+            "BadDigest" | "InvalidDigest" | "XAmzContentChecksumMismatch" | "Md5Mismatch" | "Crc64Mismatch"
+            | "SlowDown" | "ServerBusy" | "InternalError" | "ServiceUnavailable" | "OperationTimedOut"
+            | "RequestTimeout" => (Kind::Transient, Some(ADVICE_AGAIN)),
+            _ => return None,
+        })
+    }
+
+    fn kind_by_status(&self, verb: Verb) -> Option<(Kind, Option<&'static str>)> {
+        Some(match (self.status?, verb) {
+            (404, Verb::Put | Verb::List) => (Kind::NoRepository, Some(ADVICE_BUCKET)),
+            (404, _) => (Kind::Absent, None),
+            (401 | 403, _) => (Kind::Denied, Some(ADVICE_KEYS)),
+            (409 | 412, Verb::Put) => (Kind::Exists, None),
+            (416, _) => (Kind::Damaged, Some("the object is shorter than expected: run `cairn check`")),
+            (405 | 501, _) => (Kind::Unsupported, None),
+            (507, _) => (Kind::NoSpace, Some("raise the quota or free some space, then run again")),
+            (408 | 409 | 412 | 429 | 500..=599, _) => (Kind::Transient, Some(ADVICE_AGAIN)),
+            (300..=399, _) => (Kind::Input, Some("the endpoint or the region is wrong")),
+            (400..=499, _) => (Kind::Input, Some("check endpoint, region and bucket; is this a store of this kind?")),
+            _ => return None,
+        })
+    }
+
+    /// No answer at all, or one that the client could not make sense of.
+    fn kind_by_text(&self) -> (Kind, Option<&'static str>) {
+        if self.text.contains("non-partial response") || self.text.contains("Content-Range") {
+            (Kind::Unsupported, Some("this server does not honour ranged reads: use another one"))
+        } else if self.text.contains("169.254.169.254") {
+            (Kind::Denied, Some("no credentials were found: set the environment variables of the store"))
+        } else {
+            (Kind::Transient, Some("check the endpoint and the network, then try again"))
+        }
+    }
+}
+
+impl Verb {
+    fn as_str(self) -> &'static str {
+        match self {
+            Verb::Put => "create the object",
+            Verb::Get => "give the object",
+            Verb::Head => "describe the object",
+            Verb::List => "list",
+            Verb::Delete => "delete the object",
+        }
+    }
+}
+
+/// The error of the client, classified.
+pub(super) fn classify(error: &object_store::Error, verb: Verb, name: &Name) -> Error {
+    Answer::read(&error.to_string()).error(verb, name)
+}
+
+/// The first `<Code>` of an XML body, which S3 and Azure share.
+fn find_code(body: &str) -> Option<String> {
+    let (_, rest) = body.split_once("<Code>")?;
+    let (code, _) = rest.split_once("</Code>")?;
+    let good = !code.is_empty() && code.len() <= 80 && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    good.then(|| code.to_owned())
+}
+
+/// One line of bounded length: bodies may be whole web pages.
+fn shorten(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect()
+}
+
+const ADVICE_ARCHIVE: &str = "bring it back first with `cairn retrieve start`";
+const ADVICE_AGAIN: &str = "try again";
+const ADVICE_BUCKET: &str = "create the bucket or container first, or check its name and the endpoint";
+const ADVICE_KEYS: &str = "check the credentials and what they are allowed to do";
+
+#[cfg(test)]
+#[path = "answer_tests.rs"]
+mod tests;

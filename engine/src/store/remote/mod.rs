@@ -1,0 +1,273 @@
+//! S3 and Azure Blob, by `object_store`.
+//!
+//! Promises: calls block the calling thread only, any number of threads at once; a refusal keeps its kind (see [`answer`]); a
+//! put carries a checksum of its bytes that the store can verify (SHA-256 to S3, CRC-64 to Azure). Refuses to retry by
+//! itself ([`crate::store::retry`] does), and to take a listing's order or a server's range for granted.
+
+mod answer;
+mod runtime;
+mod settings;
+mod wire;
+
+use super::{Info, Listed, Location, Name, OBJECT_BYTES_MAX, Options, Receipt, Store, outside, too_large};
+use crate::error::{Error, Kind, Result};
+use answer::{Verb, classify};
+use bytes::Bytes;
+use object_store::aws::AmazonS3;
+use object_store::azure::MicrosoftAzure;
+use object_store::list::{PaginatedListOptions, PaginatedListStore};
+use object_store::path::Path;
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use reqwest::Method;
+use runtime::wait;
+use std::ops::Range;
+use tokio::sync::Semaphore;
+use wire::{Ask, Response, Wire};
+
+/// A prefix of a bucket or container.
+#[derive(Debug)]
+pub(super) struct Remote {
+    cloud: Cloud,
+    wire: Wire,
+    location: Location,
+    prefix: String,
+    slots: Semaphore,
+    checksum_enforced: bool,
+}
+
+#[derive(Debug)]
+enum Cloud {
+    S3(AmazonS3),
+    Azure { store: MicrosoftAzure, account: String, address: String },
+}
+
+impl Remote {
+    /// A client for `location`, which must not be a folder; asks nothing yet.
+    pub(super) fn open(location: &Location, options: &Options) -> Result<Self> {
+        let (cloud, client, prefix) = match location {
+            Location::S3 { bucket, prefix } => {
+                let (store, client) = settings::s3(bucket, options).map_err(|e| e.on(location))?;
+                (Cloud::S3(store), client, prefix)
+            }
+            Location::Azure { container, prefix } => {
+                let (store, client, account, address) =
+                    settings::azure(container, options).map_err(|e| e.on(location))?;
+                (Cloud::Azure { store, account, address }, client, prefix)
+            }
+            Location::Folder(_) => return Err(Error::new(Kind::Bug, "a folder is no remote store").on(location)),
+        };
+        Ok(Remote {
+            cloud,
+            wire: Wire::connect(&client)?,
+            location: location.clone(),
+            prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
+            slots: Semaphore::new(options.requests_max.clamp(1, Semaphore::MAX_PERMITS)),
+            checksum_enforced: options.checksum_enforced,
+        })
+    }
+
+    fn path(&self, name: &Name) -> Path {
+        Path::from(format!("{}{name}", self.prefix))
+    }
+
+    /// Runs one request when there is room for it.
+    fn ask<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        wait(async {
+            let closed = |e| Error::new(Kind::Bug, format!("the store was closed: {e}"));
+            let _slot = self.slots.acquire().await.map_err(closed)?;
+            work.await
+        })
+    }
+
+    /// One request of our own.
+    async fn send(&self, ask: Ask<'_>) -> Result<Response> {
+        match &self.cloud {
+            Cloud::S3(store) => self.wire.s3(store, ask).await,
+            Cloud::Azure { store, account, address } => self.wire.azure(store, account, address, ask).await,
+        }
+    }
+
+    /// Reads an object or a part of it; also its whole length.
+    fn read(&self, name: &Name, range: Option<GetRange>) -> Result<(Bytes, u64)> {
+        self.ask(async {
+            let failed = |e: object_store::Error| classify(&e, Verb::Get, name);
+            let options = GetOptions { range, ..GetOptions::default() };
+            let result = self.cloud.objects().get_opts(&self.path(name), options).await.map_err(failed)?;
+            let (length, expected) = (result.meta.size, result.range.end.saturating_sub(result.range.start));
+            if expected > OBJECT_BYTES_MAX {
+                return Err(too_large(name, expected));
+            }
+            let bytes = result.bytes().await.map_err(failed)?;
+            if bytes.len() as u64 == expected {
+                Ok((bytes, length))
+            } else {
+                let got = bytes.len();
+                Err(Error::new(Kind::Transient, format!("{got} bytes came of {expected}")).on(name).advise("try again"))
+            }
+        })
+    }
+
+    fn put_headers(&self, bytes: &Bytes) -> Vec<(&'static str, String)> {
+        vec![
+            ("x-ms-blob-type", "BlockBlob".to_owned()),
+            ("x-ms-content-crc64", wire::azure_crc64(bytes)),
+            ("content-type", "application/octet-stream".to_owned()),
+            ("if-none-match", "*".to_owned()),
+        ]
+    }
+
+    fn put_ask<'a>(&self, name: &'a Name, body: Bytes, headers: Vec<(&'static str, String)>) -> Ask<'a> {
+        Ask { verb: Verb::Put, method: Method::PUT, name, path: self.path(name), query: &[], headers, body }
+    }
+}
+
+impl Store for Remote {
+    fn location(&self) -> String {
+        self.location.to_string()
+    }
+
+    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
+        let version = self.ask(async {
+            match &self.cloud {
+                Cloud::S3(store) => {
+                    let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+                    let put = store.put_opts(&self.path(name), PutPayload::from_bytes(bytes), options).await;
+                    put.map(|r| r.version).map_err(|e| classify(&e, Verb::Put, name))
+                }
+                Cloud::Azure { .. } => {
+                    let headers = self.put_headers(&bytes);
+                    let response = self.send(self.put_ask(name, bytes, headers)).await?;
+                    response.done(Verb::Put, name)?;
+                    Ok(response.header("x-ms-version-id"))
+                }
+            }
+        })?;
+        Ok(Receipt { version, checksum_enforced: self.checksum_enforced })
+    }
+
+    fn get(&self, name: &Name) -> Result<Bytes> {
+        Ok(self.read(name, None)?.0)
+    }
+
+    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
+        if range.start >= range.end {
+            // No server can be asked for nothing; the length still decides whether the place exists.
+            let length = self.head(name)?.bytes;
+            let inside = range.start == range.end && range.end <= length;
+            return if inside { Ok(Bytes::new()) } else { Err(outside(name, &range, length)) };
+        }
+        let (bytes, length) = self.read(name, Some(GetRange::Bounded(range.clone())))?;
+        // A range that reaches over the end is cut by the server without a word.
+        if bytes.len() as u64 == range.end - range.start { Ok(bytes) } else { Err(outside(name, &range, length)) }
+    }
+
+    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+        if matches!(self.cloud, Cloud::S3(_)) && bytes_max > 0 {
+            match self.read(name, Some(GetRange::Suffix(bytes_max))) {
+                // An empty object has no range at all; the other way below finds out.
+                Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Unsupported) => {}
+                other => return other,
+            }
+        }
+        let length = self.head(name)?.bytes;
+        let tail = self.get_range(name, length.saturating_sub(bytes_max)..length)?;
+        Ok((tail, length))
+    }
+
+    fn head(&self, name: &Name) -> Result<Info> {
+        self.ask(async {
+            let meta = self.cloud.objects().head(&self.path(name)).await.map_err(|e| classify(&e, Verb::Head, name))?;
+            Ok(Info { bytes: meta.size, version: meta.version })
+        })
+    }
+
+    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        let mut full = format!("{}{prefix}", self.prefix);
+        if !prefix.is_empty() {
+            full.push('/');
+        }
+        let mut page_token = None;
+        loop {
+            let page = self.ask(async {
+                let options = PaginatedListOptions {
+                    // A full object name, as some servers skip whole folders for anything else.
+                    offset: after.map(|after| self.path(after).to_string()),
+                    page_token: page_token.clone(),
+                    ..PaginatedListOptions::default()
+                };
+                let failed = |e: object_store::Error| {
+                    answer::Answer::read(&e.to_string()).error_on(Verb::List, &format!("{}/{prefix}", self.location))
+                };
+                self.cloud.pages().list_paginated(Some(&full), options).await.map_err(failed)
+            })?;
+            for meta in page.result.objects {
+                let name = meta.location.as_ref().strip_prefix(&self.prefix).and_then(|n| Name::new(n).ok());
+                let Some(name) = name.filter(|n| n.is_below(prefix) && after.is_none_or(|after| n > after)) else {
+                    continue;
+                };
+                if !visit(Listed { name, bytes: meta.size }) {
+                    return Ok(());
+                }
+            }
+            // A server that repeats its token would keep us for ever.
+            if page.page_token.is_none() || page.page_token == page_token {
+                return Ok(());
+            }
+            page_token = page.page_token;
+        }
+    }
+
+    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
+        let (path, verb) = (self.path(name), Verb::Delete);
+        let mut query = Vec::new();
+        if let Some(version) = version {
+            query.push((if matches!(self.cloud, Cloud::S3(_)) { "versionId" } else { "versionid" }, version));
+        }
+        let deleted = self.ask(async {
+            match &self.cloud {
+                Cloud::S3(store) if version.is_none() => {
+                    store.delete(&path).await.map_err(|e| classify(&e, verb, name))
+                }
+                _ => {
+                    let (headers, body) = (Vec::new(), Bytes::new());
+                    let ask = Ask { verb, method: Method::DELETE, name, path, query: &query, headers, body };
+                    self.send(ask).await?.done(verb, name)
+                }
+            }
+        });
+        match deleted {
+            Err(e) if e.kind() == Kind::Absent => Ok(()),
+            other => other,
+        }
+    }
+
+    fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
+        let body = Bytes::from_static(b"these bytes do not have the checksum that was sent with them");
+        let headers = match &self.cloud {
+            Cloud::S3(_) => vec![("x-amz-checksum-sha256", wire::base64_sha256(&[7; 32]))],
+            Cloud::Azure { .. } => self.put_headers(&Bytes::from_static(b"other bytes")),
+        };
+        let response = self.ask(self.send(self.put_ask(name, body, headers)))?;
+        match response.status {
+            200..=299 => Ok(false),
+            400 => Ok(true),
+            _ => Err(response.answer().error(Verb::Put, name)),
+        }
+    }
+}
+
+impl Cloud {
+    fn objects(&self) -> &dyn ObjectStore {
+        match self {
+            Cloud::S3(store) => store,
+            Cloud::Azure { store, .. } => store,
+        }
+    }
+
+    fn pages(&self) -> &dyn PaginatedListStore {
+        match self {
+            Cloud::S3(store) => store,
+            Cloud::Azure { store, .. } => store,
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! From the environment and a profile to a client of S3 or Azure.
+//!
+//! Names are those that `object_store` documents (`AWS_ENDPOINT`, `AZURE_STORAGE_ACCOUNT_NAME`, ...), in any case. A profile
+//! wins over the environment. Unknown names in the environment are other programs' affair; in a profile they are an error.
+
+use crate::error::{Error, Kind, Result};
+use crate::store::Options;
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, Checksum};
+use object_store::azure::{AzureConfigKey, MicrosoftAzure, MicrosoftAzureBuilder};
+use object_store::{Certificate, ClientOptions, RetryConfig};
+use std::str::FromStr;
+
+/// A client for a bucket, and the options of its connections.
+pub(super) fn s3(bucket: &str, options: &Options) -> Result<(AmazonS3, ClientOptions)> {
+    let mut client = connections(options)?;
+    let mut builder = AmazonS3Builder::new()
+        .with_bucket_name(bucket)
+        .with_checksum_algorithm(Checksum::SHA256)
+        .with_disable_bulk_delete(true)
+        .with_retry(no_retry());
+    for (key, value) in merged("AWS_", options, known::<AmazonS3ConfigKey>)? {
+        match key {
+            AmazonS3ConfigKey::Client(key) => client = client.with_config(key, value),
+            key => builder = builder.with_config(key, value),
+        }
+    }
+    let store = builder.with_client_options(client.clone()).build().map_err(|e| refuse(&e))?;
+    Ok((store, client))
+}
+
+/// A client for a container, its connections' options, the account's name and the address of the container.
+pub(super) fn azure(container: &str, options: &Options) -> Result<(MicrosoftAzure, ClientOptions, String, String)> {
+    let mut client = connections(options)?;
+    let mut builder = MicrosoftAzureBuilder::new().with_container_name(container).with_retry(no_retry());
+    for (key, value) in merged("AZURE_", options, known::<AzureConfigKey>)? {
+        match key {
+            AzureConfigKey::Client(key) => client = client.with_config(key, value),
+            AzureConfigKey::UseEmulator => {
+                return Err(Error::new(Kind::Input, "the emulator's switch is not supported")
+                    .advise("name the emulator by AZURE_STORAGE_ENDPOINT, account and key"));
+            }
+            key => builder = builder.with_config(key, value),
+        }
+    }
+    let missing = || {
+        Error::new(Kind::Input, "no storage account is named").advise("set AZURE_STORAGE_ACCOUNT_NAME and its credentials")
+    };
+    let account = builder.get_config_value(&AzureConfigKey::AccountName).ok_or_else(missing)?;
+    let endpoint = builder
+        .get_config_value(&AzureConfigKey::Endpoint)
+        .unwrap_or_else(|| format!("https://{account}.blob.core.windows.net"));
+    let address = format!("{}/{container}", endpoint.trim_end_matches('/'));
+    let store = builder.with_client_options(client.clone()).build().map_err(|e| refuse(&e))?;
+    Ok((store, client, account, address))
+}
+
+fn connections(options: &Options) -> Result<ClientOptions> {
+    let mut client = ClientOptions::new()
+        .with_timeout_disabled()
+        .with_connect_timeout(options.connect_timeout)
+        .with_read_timeout(options.read_timeout);
+    if let Some(proxy) = &options.proxy {
+        client = client.with_proxy_url(proxy);
+    }
+    if let Some(path) = &options.root_certificate {
+        let wrong = |e: &dyn std::fmt::Display| {
+            Error::new(Kind::Input, format!("cannot use the root certificates: {e}")).on(path.display())
+        };
+        let pem = std::fs::read(path).map_err(|e| wrong(&e))?;
+        for certificate in Certificate::from_pem_bundle(&pem).map_err(|e| wrong(&e))? {
+            client = client.with_root_certificate(certificate);
+        }
+    }
+    Ok(client)
+}
+
+/// The client's own retry is off: one bounded policy, [`crate::store::retry`], covers every request alike.
+fn no_retry() -> RetryConfig {
+    RetryConfig { max_retries: 0, ..RetryConfig::default() }
+}
+
+fn known<K: FromStr>(name: &str) -> Option<K> {
+    name.to_ascii_lowercase().parse().ok()
+}
+
+/// The environment's settings, then the profile's.
+fn merged<K>(prefix: &str, options: &Options, known: impl Fn(&str) -> Option<K>) -> Result<Vec<(K, String)>> {
+    let mut pairs = Vec::new();
+    if options.environment {
+        for (name, value) in std::env::vars_os() {
+            if let (Some(name), Some(value)) = (name.to_str(), value.to_str())
+                && name.starts_with(prefix)
+                && let Some(key) = known(name)
+            {
+                pairs.push((key, value.to_owned()));
+            }
+        }
+    }
+    for (name, value) in &options.settings {
+        let key = known(name).ok_or_else(|| {
+            Error::new(Kind::Input, format!("{name:?} is no setting of this kind of store"))
+                .advise(format!("settings are named like the environment variables: {prefix}..."))
+        })?;
+        pairs.push((key, value.clone()));
+    }
+    Ok(pairs)
+}
+
+fn refuse(error: &object_store::Error) -> Error {
+    Error::new(Kind::Input, format!("the settings of the store make no sense: {error}"))
+        .advise("check the environment variables or the profile of this store")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(pairs: &[(&str, &str)]) -> Options {
+        let settings = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Options { environment: false, settings, ..Options::default() }
+    }
+
+    #[test]
+    fn settings_are_named_like_the_environment_variables() {
+        s3("b", &options(&[("AWS_ENDPOINT", "http://127.0.0.1:1"), ("aws_allow_http", "true")])).unwrap();
+        let error = s3("b", &options(&[("aws_endpiont", "x")])).unwrap_err();
+        assert_eq!(error.kind(), Kind::Input);
+        assert!(error.to_string().contains("aws_endpiont"), "{error}");
+    }
+
+    #[test]
+    fn an_azure_account_must_be_named() {
+        assert_eq!(azure("c", &options(&[])).unwrap_err().kind(), Kind::Input);
+        let pairs = [("AZURE_STORAGE_ACCOUNT_NAME", "acc"), ("azure_storage_account_key", "a2V5")];
+        let (_, _, account, address) = azure("c", &options(&pairs)).unwrap();
+        assert_eq!((account.as_str(), address.as_str()), ("acc", "https://acc.blob.core.windows.net/c"));
+    }
+
+    #[test]
+    fn a_root_certificate_that_cannot_be_read_is_an_input_error() {
+        let options = Options { root_certificate: Some("/nonexistent/ca.pem".into()), ..options(&[]) };
+        assert_eq!(s3("b", &options).unwrap_err().kind(), Kind::Input);
+    }
+}

@@ -1,0 +1,163 @@
+//! Tries again what failed for now: the one retry policy for every request of a remote store.
+//!
+//! Promises: only `Transient` errors are tried again, a bounded number of times, with growing pauses that differ between
+//! threads. A put is tried again too: it can create its object only once, and when an earlier attempt did so while its answer
+//! was lost, the later one says `Exists`, which by the door's contract the caller answers by comparing. A listing is tried
+//! again only while nothing of it was shown.
+
+use super::{Info, Listed, Name, Receipt, Store};
+use crate::error::{Kind, Result};
+use bytes::Bytes;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// A store whose passing failures are retried.
+#[derive(Debug)]
+pub struct Retry {
+    inner: Arc<dyn Store>,
+    retries_max: u32,
+    pause_first: Duration,
+}
+
+impl Retry {
+    /// Retries each request at most `retries_max` times after its first attempt.
+    pub fn new(inner: Arc<dyn Store>, retries_max: u32) -> Self {
+        Retry { inner, retries_max, pause_first: PAUSE_FIRST }
+    }
+
+    fn run<T>(&self, mut attempt: impl FnMut() -> Result<T>, again: impl Fn() -> bool) -> Result<T> {
+        let mut retries = 0;
+        loop {
+            match attempt() {
+                Err(e) if e.kind() == Kind::Transient && retries < self.retries_max && again() => {
+                    tracing::debug!(error = %e, retries, "trying again");
+                    std::thread::sleep(pause(self.pause_first, retries, spread()));
+                    retries += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn always<T>(&self, attempt: impl FnMut() -> Result<T>) -> Result<T> {
+        self.run(attempt, || true)
+    }
+}
+
+impl Store for Retry {
+    fn location(&self) -> String {
+        self.inner.location()
+    }
+
+    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
+        self.always(|| self.inner.put_new(name, bytes.clone()))
+    }
+
+    fn get(&self, name: &Name) -> Result<Bytes> {
+        self.always(|| self.inner.get(name))
+    }
+
+    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
+        self.always(|| self.inner.get_range(name, range.clone()))
+    }
+
+    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+        self.always(|| self.inner.get_tail(name, bytes_max))
+    }
+
+    fn head(&self, name: &Name) -> Result<Info> {
+        self.always(|| self.inner.head(name))
+    }
+
+    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        let shown = std::cell::Cell::new(false);
+        let mut visit = |listed| {
+            shown.set(true);
+            visit(listed)
+        };
+        self.run(|| self.inner.list(prefix, after, &mut visit), || !shown.get())
+    }
+
+    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
+        self.always(|| self.inner.delete(name, version))
+    }
+
+    fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
+        self.always(|| self.inner.refuses_wrong_checksum(name))
+    }
+}
+
+/// The pause before retry number `retries`: doubled each time up to a bound, and between half and all of it by `spread`.
+fn pause(first: Duration, retries: u32, spread: f64) -> Duration {
+    let whole = first.saturating_mul(1_u32.checked_shl(retries).unwrap_or(u32::MAX)).min(PAUSE_MAX);
+    whole.mul_f64(0.5 + 0.5 * spread.clamp(0.0, 1.0))
+}
+
+/// A number in 0..1 that differs from call to call, so that threads that failed together do not return together. Steps of
+/// the golden ratio spread evenly, and need no randomness.
+fn spread() -> f64 {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    (f64::from(CALLS.fetch_add(1, Ordering::Relaxed)) * 0.618_033_988_749_895).fract()
+}
+
+const PAUSE_FIRST: Duration = Duration::from_millis(200);
+const PAUSE_MAX: Duration = Duration::from_secs(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Counted, Counts, Fault, Faulty, Memory, Verb};
+
+    fn retried(faulty: Faulty, retries_max: u32) -> (Retry, Arc<Counts>) {
+        let counted = Counted::new(Arc::new(faulty));
+        let counts = counted.counts();
+        (Retry { inner: Arc::new(counted), retries_max, pause_first: Duration::ZERO }, counts)
+    }
+
+    fn name() -> Name {
+        Name::new("a/b").unwrap()
+    }
+
+    #[test]
+    fn passing_failures_are_retried_and_others_are_not() {
+        let faulty = Faulty::new(Arc::new(Memory::new()), |call| match call.number {
+            1 | 2 => Some(Fault::Before(Kind::Transient)),
+            4 => Some(Fault::Before(Kind::Denied)),
+            _ => None,
+        });
+        let (store, counts) = retried(faulty, 3);
+        store.put_new(&name(), Bytes::from_static(b"x")).unwrap();
+        assert_eq!(counts.requests(Verb::Put), 3);
+        assert_eq!(store.get(&name()).unwrap_err().kind(), Kind::Denied);
+        assert_eq!(counts.requests(Verb::Get), 1);
+    }
+
+    #[test]
+    fn retries_are_bounded() {
+        let faulty = Faulty::new(Arc::new(Memory::new()), |_| Some(Fault::Before(Kind::Transient)));
+        let (store, counts) = retried(faulty, 2);
+        assert_eq!(store.get(&name()).unwrap_err().kind(), Kind::Transient);
+        assert_eq!(counts.requests(Verb::Get), 3);
+    }
+
+    #[test]
+    fn a_put_whose_answer_was_lost_says_exists() {
+        let faulty = Faulty::new(Arc::new(Memory::new()), |call| {
+            (call.number == 1).then_some(Fault::After(Kind::Transient))
+        });
+        let (store, _) = retried(faulty, 2);
+        assert_eq!(store.put_new(&name(), Bytes::from_static(b"x")).unwrap_err().kind(), Kind::Exists);
+        assert_eq!(&store.get(&name()).unwrap()[..], b"x");
+    }
+
+    #[test]
+    fn pauses_grow_and_are_bounded() {
+        let at = |retries| pause(PAUSE_FIRST, retries, 1.0);
+        assert_eq!(at(0), PAUSE_FIRST);
+        assert_eq!(at(1), PAUSE_FIRST * 2);
+        assert_eq!(at(40), PAUSE_MAX);
+        assert_eq!(pause(PAUSE_FIRST, 0, 0.0), PAUSE_FIRST / 2);
+    }
+}

@@ -1,0 +1,3 @@
+//! The engine's behaviour from outside, one module a room.
+
+mod source;

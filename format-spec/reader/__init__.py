@@ -1,0 +1,1 @@
+"""An independent reader of Cairn repositories, written from ../spec alone."""

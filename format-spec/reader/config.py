@@ -1,0 +1,51 @@
+"""The repository's parameters (spec/config.md)."""
+
+import struct
+
+from .errors import need
+from .fields import Tag, fixed, number, read_fields, time, utf8
+
+BACKUP, COPY = 1, 2
+PACK_MAX = {BACKUP: 5_000_000, COPY: 256_000_000}
+
+
+def _cutting(value, _rule):
+    algorithm, zeros, least, average, most = struct.unpack("<B3sIII", fixed(16)(value, _rule))
+    need(algorithm == 1, "CONF-1", f"unsupported: cutting algorithm {algorithm}")
+    need(zeros == bytes(3), "CONF-1", "zero bytes of the cutting field are not zero")
+    need(64 <= least <= average <= most <= 4_194_304, "CONF-3", f"least {least}, average {average}, most {most}")
+    need(average & (average - 1) == 0, "CONF-3", f"average {average} is no power of two")
+    return least, average, most
+
+
+def _lines(value, rule):
+    text = utf8(value, rule)
+    # AMBIGUITY (CONF-1): lines are taken to be parted by line feeds, with or without one after the last.
+    for line in text.split("\n"):
+        need(not line or "=" in line, rule, f"line {line!r} of field 8 is not name=value")
+    return text
+
+
+TAGS = [
+    Tag(1, "klass", number("B"), critical=True, required=True),
+    Tag(2, "suite", number("B"), critical=True, required=True),
+    Tag(3, "cutting", _cutting, critical=True, required=True),
+    Tag(4, "block_target", number("I"), critical=True, required=True),
+    Tag(5, "pack_limit", number("I"), critical=True, required=True),
+    Tag(6, "created", time),
+    Tag(7, "creator", utf8),
+    Tag(8, "store", _lines),
+    Tag(9, "dedup_key", fixed(32), critical=True),
+    Tag(10, "level", number("i")),
+]
+
+
+def parse(plaintext):
+    config = read_fields(plaintext, TAGS, "CONF-1")
+    need(config.klass in PACK_MAX, "CONF-1", f"unsupported: class {config.klass}")
+    need(config.suite in (0, 1), "CONF-1", f"unsupported: suite {config.suite}")
+    need(config.pack_limit <= PACK_MAX[config.klass], "CONF-1", f"pack limit {config.pack_limit} in class {config.klass}")
+    need(4_096 <= config.block_target <= 4_194_304, "CONF-3", f"block target {config.block_target}")
+    need((config.dedup_key is not None) == (config.suite == 0), "CONF-1", f"suite {config.suite}, and field 9 is "
+         + ("absent" if config.dedup_key is None else "present"))
+    return config
