@@ -9,5 +9,6 @@ pub mod monitor;
 
 pub mod source;
 pub mod store;
+pub mod tree;
 
 pub use error::{Error, Kind, Result};
