@@ -8,7 +8,6 @@ pub mod error;
 pub mod limits;
 pub mod monitor;
 
-pub mod index;
 pub mod source;
 
 pub mod chunk;
@@ -18,11 +17,12 @@ pub mod block;
 pub mod pack;
 
 pub mod store;
-pub mod tree;
 
 pub mod log;
 
 pub mod index;
+
+pub mod tree;
 
 pub mod blob;
 
@@ -32,10 +32,10 @@ pub mod reader;
 
 pub mod repository;
 
+pub mod care;
+
 pub mod backup;
 
 pub mod restore;
-
-pub mod care;
 
 pub use error::{Error, Kind, Result};

@@ -191,7 +191,7 @@ impl PersistentCache {
     fn write(&self, inputs: &[&dyn Rows]) -> Result<MappedSegment> {
         let (number, file) = self.folder.lock()?.create()?;
         let path = self.folder.segment(number);
-        let written = merge(inputs, self.repository, &file).and_then(|_| {
+        let written = merge(inputs, self.repository, &file).and_then(|()| {
             // The exclusive lock of the writer becomes the shared one of a reader.
             file.lock_shared()?;
             MappedSegment::open(file, &path, number, self.repository)

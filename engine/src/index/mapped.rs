@@ -1,6 +1,6 @@
 //! A cached segment: a mapped file that answers where an id is.
 //!
-//! A lookup asks the filter, then the fan-out by the id's first bits (about 16 ids in a bucket), then interpolates in the
+//! A lookup asks the filter, then the fan-out by the id's first bits (about 8 to 16 ids in a bucket), then interpolates in the
 //! bucket. Promises: an answer is what was written, or an error; opening reads the header, the checksums and the ends of
 //! the tables only.
 
@@ -97,7 +97,7 @@ impl MappedSegment {
         if lo > hi || hi > self.counts.entries {
             return Err(self.pages.damaged("a fan-out row points outside"));
         }
-        let first = self.lower_bound(id, lo..hi, key.checked_shl(u32::from(bits)).unwrap_or(0))?;
+        let first = self.lower_bound(id, key, lo..hi)?;
         let mut end = first;
         while end < hi && self.id_at(end)? == id {
             end += 1;
@@ -105,21 +105,22 @@ impl MappedSegment {
         Ok(first..end)
     }
 
-    /// The first row of `bucket` whose id is not below `id`; `rest` are the bits of the id after those of the bucket.
-    fn lower_bound(&self, id: &[u8; 32], bucket: Range<u32>, rest: u64) -> Result<u32> {
+    /// The first row of `bucket` whose id is not below `id`.
+    fn lower_bound(&self, id: &[u8; 32], key: u64, bucket: Range<u32>) -> Result<u32> {
         let Range { start: mut lo, end: mut hi } = bucket;
         if lo == hi {
             return Ok(lo);
         }
         // Ids are hashes, so the guess is off by a row or two; the steps double, so other ids cost a logarithm.
+        let rest = key.checked_shl(u32::from(self.layout.fan_out_bits)).unwrap_or(0);
         let within = (u128::from(hi - lo) * u128::from(rest)) >> 64;
         let guess = lo + u32::try_from(within).unwrap_or(0);
         let mut step = 1;
-        if self.id_at(guess)? < id {
+        if self.is_below(guess, key, id)? {
             lo = guess + 1;
             while hi - lo >= step {
                 let probe = lo + (step - 1);
-                if self.id_at(probe)? >= id {
+                if !self.is_below(probe, key, id)? {
                     hi = probe;
                     break;
                 }
@@ -130,7 +131,7 @@ impl MappedSegment {
             hi = guess;
             while hi - lo >= step {
                 let probe = hi - step;
-                if self.id_at(probe)? < id {
+                if self.is_below(probe, key, id)? {
                     lo = probe + 1;
                     break;
                 }
@@ -140,13 +141,21 @@ impl MappedSegment {
         }
         while lo < hi {
             let middle = lo + (hi - lo) / 2;
-            if self.id_at(middle)? < id {
+            if self.is_below(middle, key, id)? {
                 lo = middle + 1;
             } else {
                 hi = middle;
             }
         }
         Ok(lo)
+    }
+
+    /// Whether the id of a row is below `id`, whose first bytes are `key`: they nearly always decide.
+    #[inline]
+    fn is_below(&self, row: u32, key: u64, id: &[u8; 32]) -> Result<bool> {
+        let found = self.id_at(row)?;
+        let found_key = filter::key(found);
+        Ok(if found_key == key { found < id } else { found_key < key })
     }
 
     #[inline]

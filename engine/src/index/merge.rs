@@ -1,7 +1,7 @@
 //! Merges segments into one file, streaming: packs, then blocks, then ids, then places, each a k-way merge.
 //!
 //! Promises: every (id, place) of the inputs is in the output, once. Peak memory, for N entries in k inputs: 4 bytes a pack
-//! and input, 0.3 bytes an entry (fan-out, at most 16 MiB, and the checksums), and some 27 MB for one filter shard; never
+//! and input, 0.6 bytes an entry (fan-out, at most 16 MiB, and the checksums), and some 27 MB for one filter shard; never
 //! the rows themselves.
 
 use super::filter;
@@ -17,11 +17,11 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::File;
 
-const BUCKET_ENTRIES: u64 = 16;
+const BUCKET_ENTRIES: u64 = 8;
 const FAN_OUT_BITS_MAX: u32 = 22;
 
-/// Writes the union of `inputs` into the empty `file`. Returns the header's page.
-pub(super) fn merge(inputs: &[&dyn Rows], repository: RepositoryId, file: &File) -> Result<Vec<u8>> {
+/// Writes the union of `inputs` into the empty `file`.
+pub(super) fn merge(inputs: &[&dyn Rows], repository: RepositoryId, file: &File) -> Result<()> {
     let entries_max: u64 = inputs.iter().map(|i| u64::from(i.counts().entries)).sum();
     if entries_max >= u64::from(u32::MAX) {
         return Err(Error::new(Kind::Unsupported, "the index cache holds at most 4,294,967,294 entries"));

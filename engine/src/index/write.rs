@@ -82,18 +82,16 @@ impl<'f> SegmentWriter<'f> {
         Ok(map(self.file, PAGE_BYTES as u64, len)?)
     }
 
-    /// Writes the checksums, then the header, and makes both durable. Returns the header's page.
-    pub(super) fn finish(mut self, mut layout: Layout) -> Result<Vec<u8>> {
+    /// Writes the checksums, then the header, and makes both durable.
+    pub(super) fn finish(mut self, mut layout: Layout) -> Result<()> {
         drop(self.written()?);
         let table: Vec<u8> = self.checksums.iter().flat_map(|crc| crc.to_le_bytes()).collect();
         layout.body_bytes = self.written;
         layout.checksums_crc = crc32fast::hash(&table);
         self.file.write_all(&table)?;
-        let header = layout.encode();
         self.file.seek(SeekFrom::Start(0))?;
-        self.file.write_all(&header)?;
-        self.file.sync_all()?;
-        Ok(header)
+        self.file.write_all(&layout.encode())?;
+        Ok(self.file.sync_all()?)
     }
 
     fn position(&self) -> u64 {

@@ -40,12 +40,17 @@ impl Fixture {
         self.folder.path().join("catalogue")
     }
 
-    /// Opens a copy of the folder in which `file` holds `bytes`, and asks for everything.
-    fn verdict(&self, file: &Path, bytes: &[u8]) -> Verdict {
+    fn copy(&self) -> tempfile::TempDir {
         let copy = tempfile::tempdir().unwrap();
         for original in self.files() {
             fs::copy(&original, copy.path().join(original.file_name().unwrap())).unwrap();
         }
+        copy
+    }
+
+    /// Opens a copy of the folder in which `file` holds `bytes`, and asks for everything.
+    fn verdict(&self, file: &Path, bytes: &[u8]) -> Verdict {
+        let copy = self.copy();
         fs::write(copy.path().join(file.file_name().unwrap()), bytes).unwrap();
         verdict(copy.path(), &self.model)
     }
@@ -132,11 +137,10 @@ fn truncated_grown_empty_and_missing_files_are_discarded() {
         assert!(matches!(fixture.verdict(&file, &grown), Verdict::Discarded(_)));
     }
     for segment in fixture.segments() {
-        let bytes = fs::read(&segment).unwrap();
-        fs::remove_file(&segment).unwrap();
-        let opened = PersistentCache::open(fixture.folder.path(), REPOSITORY).unwrap();
-        assert!(opened.discarded.is_some_and(|reason| reason.contains("segment-")));
-        fs::write(&segment, bytes).unwrap();
+        let copy = fixture.copy();
+        fs::remove_file(copy.path().join(segment.file_name().unwrap())).unwrap();
+        let Verdict::Discarded(reason) = verdict(copy.path(), &fixture.model) else { panic!("not discarded") };
+        assert!(reason.contains("segment-"), "{reason}");
     }
 }
 

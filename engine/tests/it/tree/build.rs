@@ -8,12 +8,15 @@ use format_spec::tree::{Child, Content, Entry, Extent, Node, Piece, Totals, Tree
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
+/// Key, what the mark is taken from, bytes, sums.
+type Row = (Vec<u8>, [u8; 32], Vec<u8>, Totals);
+
 /// [TREE-11] and [TREE-12] once more, from the text: all rows of a level at once instead of one open node a level.
-fn plain_root(tree: TreeKind, rows: Vec<(Vec<u8>, [u8; 32], Vec<u8>, Totals)>) -> Option<ChunkId> {
+fn plain_root(tree: TreeKind, rows: Vec<Row>) -> Option<ChunkId> {
     let (mut rows, mut level) = (rows, 0u8);
     loop {
         let mut row_of_nodes: Vec<(Vec<u8>, ChunkId, Totals)> = Vec::new();
-        let mut open: Vec<&(Vec<u8>, [u8; 32], Vec<u8>, Totals)> = Vec::new();
+        let mut open: Vec<&Row> = Vec::new();
         for (at, row) in rows.iter().enumerate() {
             open.push(row);
             let m = u64::from_le_bytes(row.1[..8].try_into().unwrap());

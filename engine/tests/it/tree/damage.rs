@@ -114,7 +114,12 @@ fn every_reader_refuses_a_node_that_its_parent_does_not_describe() {
         ("another time", leaf_id, other(&|e| e[1].mtime.seconds = i64::MAX - 1)),
         ("a last key beyond the next node", leaf_id, other(&|e| e.last_mut().unwrap().name = b"zz".to_vec())),
     ];
-    for (what, id, bytes) in cases {
+    // The last leaf of its parent: what follows it stands one level higher.
+    let last_id = children(&sound_nodes, &inner).1.last().unwrap().id;
+    let mut last = leaf(&sound_nodes, &last_id);
+    last.last_mut().unwrap().name = b"zz".to_vec();
+    let beyond = ("a last key beyond the next node of the parent", last_id, leaf_bytes(&last));
+    for (what, id, bytes) in cases.into_iter().chain([beyond]) {
         let mut nodes = Memory { nodes: sound_nodes.nodes.clone(), ..Memory::default() };
         nodes.replace(id, bytes);
         assert_damaged(&nodes, &root, what);
