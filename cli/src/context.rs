@@ -94,8 +94,10 @@ impl Context {
         if !self.out.json {
             return Ok(());
         }
-        Err(Failure::usage(format!("`cairn {verb}` writes the data itself to stdout; it cannot write JSON there as well"))
-            .advise("leave --json out"))
+        Err(Failure::usage(format!(
+            "`cairn {verb}` writes the data itself to stdout; it cannot write JSON there as well"
+        ))
+        .advise("leave --json out"))
     }
 }
 
@@ -106,7 +108,8 @@ fn trace(verbose: u8) {
         2 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
-    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(verbose > 1);
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(verbose > 1);
     // A second subscriber can only come from a test that runs in this process.
     let _ = subscriber.try_init();
 }

@@ -26,7 +26,7 @@ enum Takes {
 /// Adds the options and verbs of the tables to the definitions, hidden from help.
 pub(crate) fn extend(mut command: Command) -> Command {
     for option in OPTIONS.iter().filter(|option| !matches!(option.takes, Takes::Just(_))) {
-        let arg = Arg::new(id(option)).long(option.long).hide(true);
+        let arg = Arg::new(option.long).long(option.long).hide(true);
         let arg = match option.takes {
             Takes::Nothing => arg.action(ArgAction::SetTrue),
             _ => arg.action(ArgAction::Set).value_name("VALUE").value_parser(clap::value_parser!(OsString)),
@@ -70,8 +70,8 @@ pub(crate) fn refuse(matches: &ArgMatches) -> Result<()> {
     }
     for option in OPTIONS.iter().filter(|option| option.verb.is_empty() || option.verb == verb) {
         let given = match option.takes {
-            Takes::Nothing => inside.get_flag(&id(option)),
-            Takes::Value => inside.contains_id(&id(option)),
+            Takes::Nothing => inside.get_flag(option.long),
+            Takes::Value => inside.contains_id(option.long),
             Takes::Just(value) => {
                 let raw = inside.get_raw(option.long).into_iter().flatten();
                 raw.into_iter().any(|given| given == value)
@@ -85,10 +85,6 @@ pub(crate) fn refuse(matches: &ArgMatches) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn id(option: &Late) -> String {
-    format!("later-{}", option.long)
 }
 
 fn later(what: &str) -> Failure {

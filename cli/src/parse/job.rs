@@ -12,7 +12,9 @@ pub(crate) fn job(text: &str) -> Result<String, String> {
         return Err(format!("a job's name has at most {NAME_BYTES_MAX} bytes"));
     }
     match text.chars().find(|c| matches!(c, ':' | '/') || c.is_control()) {
-        Some(odd) => Err(format!("a job's name holds no {odd:?}, as it stands in POINT:/PATH and in folders of the mount")),
+        Some(odd) => {
+            Err(format!("a job's name holds no {odd:?}, as it stands in POINT:/PATH and in folders of the mount"))
+        }
         None => Ok(text.to_owned()),
     }
 }
@@ -50,7 +52,7 @@ fn fnv(text: &str) -> u64 {
 /// Folder names of the mount have at most 255 bytes.
 const NAME_BYTES_MAX: usize = 255;
 /// What still reads well in a table.
-const MADE_BYTES_MAX: usize = 96;
+const MADE_BYTES_MAX: usize = 64;
 const HASH_CHARS: usize = 16;
 
 #[cfg(test)]

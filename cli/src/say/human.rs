@@ -138,6 +138,9 @@ mod tests {
     #[test]
     fn counts_and_spans_are_parted() {
         assert_eq!((count(0).as_str(), count(999).as_str(), count(1_234_567).as_str()), ("0", "999", "1,234,567"));
-        assert_eq!((seconds(0.419).as_str(), seconds(245.0).as_str(), seconds(11_220.0).as_str()), ("0.42 s", "4 m 05 s", "3 h 07 m"));
+        assert_eq!(
+            (seconds(0.419).as_str(), seconds(245.0).as_str(), seconds(11_220.0).as_str()),
+            ("0.42 s", "4 m 05 s", "3 h 07 m")
+        );
     }
 }

@@ -6,7 +6,6 @@ use super::{Output, Row, human};
 use engine::monitor::{Counters, Monitor};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use parking_lot::{Condvar, Mutex};
-use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -54,9 +54,6 @@ mod tests {
         let mut table = Table::new(&[("NAME", Side::Left), ("SIZE", Side::Right), ("X", Side::Left)]);
         table.push(vec!["täg".into(), "1 kB".into(), String::new()]);
         table.push(vec!["a-long-name".into(), "12.3 MB".into(), "y".into()]);
-        assert_eq!(
-            table.lines(),
-            ["NAME            SIZE  X", "täg             1 kB", "a-long-name  12.3 MB  y"]
-        );
+        assert_eq!(table.lines(), ["NAME            SIZE  X", "täg             1 kB", "a-long-name  12.3 MB  y"]);
     }
 }

@@ -34,7 +34,9 @@ impl Cat {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         context.refuse_json("cat")?;
         if self.format.is_some() && io::stdout().is_terminal() {
-            return Err(Failure::usage("an archive is not written to a terminal").advise("redirect it: ... > folder.tar"));
+            return Err(
+                Failure::usage("an archive is not written to a terminal").advise("redirect it: ... > folder.tar")
+            );
         }
         if self.format.is_some() && self.places.len() > 1 {
             return Err(Failure::usage("an archive holds one folder").advise("run the command once for each folder"));

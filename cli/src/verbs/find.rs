@@ -38,7 +38,8 @@ pub(crate) struct Find {
 
 impl Find {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
-        let patterns = self.patterns.iter().map(|text| Pattern::new(text, self.ignore_case)).collect::<Result<Vec<_>, _>>();
+        let patterns =
+            self.patterns.iter().map(|text| Pattern::new(text, self.ignore_case)).collect::<Result<Vec<_>, _>>();
         let patterns = patterns.map_err(Failure::usage)?;
         let connection = context.connect()?;
         let repo = &connection.repo;

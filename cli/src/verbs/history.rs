@@ -68,8 +68,14 @@ impl History {
             return context.out.summary(context.summary(Exit::Done).set("versions", present), String::new);
         }
         let left = |heading| (heading, Side::Left);
-        let mut table =
-            Table::new(&[left("POINT"), left("FROM"), left("TO"), ("SIZE", Side::Right), left("MODIFIED"), left("JOB")]);
+        let mut table = Table::new(&[
+            left("POINT"),
+            left("FROM"),
+            left("TO"),
+            ("SIZE", Side::Right),
+            left("MODIFIED"),
+            left("JOB"),
+        ]);
         for version in versions {
             let size = match &version.entry {
                 None => "absent".to_owned(),

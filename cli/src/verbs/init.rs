@@ -76,7 +76,9 @@ impl Init {
         context.out.summary(row, || format!("created the repository {} at {location}", created.id))?;
         match (&created.key_file, self.no_encryption) {
             (Some(path), _) => context.out.note(&only_key(&path.display().to_string())),
-            (None, false) => context.out.note("The password is the only key: a recovery sheet, `cairn key export --paper`, is a second one."),
+            (None, false) => context
+                .out
+                .note("The password is the only key: a recovery sheet, `cairn key export --paper`, is a second one."),
             (None, true) => context.out.note("Nothing is encrypted: whoever can read the store can read everything."),
         }
         Ok(Exit::Done)

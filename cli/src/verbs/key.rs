@@ -170,7 +170,12 @@ fn export(context: &Context, out: Option<&Path>) -> Result<Exit> {
         Some(path) => write_new(path, &text).map_err(|e| Failure::writing(&path.display().to_string(), &e))?,
         None => {
             let lines = key.lines.clone();
-            let sheet = || Row::new("recovery_sheet").set("repository", key.repository.as_str()).set("location", key.location.as_str()).set("lines", lines);
+            let sheet = || {
+                Row::new("recovery_sheet")
+                    .set("repository", key.repository.as_str())
+                    .set("location", key.location.as_str())
+                    .set("lines", lines)
+            };
             context.out.answer(sheet, || text.trim_end().to_owned())?;
         }
     }
@@ -200,5 +205,10 @@ fn import(context: &Context, sheet: &Path, new: &New) -> Result<Exit> {
     let id = new.add(&repo)?;
     // Who used a sheet has one.
     paper::remember(&repo);
-    tell(context, &id, None, &format!("the recovery sheet opened the repository; the key slot {id} has the new password"))
+    tell(
+        context,
+        &id,
+        None,
+        &format!("the recovery sheet opened the repository; the key slot {id} has the new password"),
+    )
 }

@@ -20,7 +20,8 @@ pub(super) fn find(repo: &Repository, place: &Place) -> Result<(Arc<Point>, Entr
         None => {
             let (path, id) = (human::name(&place.path), point.manifest.id.to_string());
             let message = format!("/{path}: not in the restore point {}", &id[..8]);
-            let advice = format!("`cairn ls {}` shows what is, `cairn history /{path}` in which points it was", &id[..8]);
+            let advice =
+                format!("`cairn ls {}` shows what is, `cairn history /{path}` in which points it was", &id[..8]);
             Err(Failure::new(Exit::Failed, "absent", message).advise(advice))
         }
     }

@@ -34,7 +34,9 @@ impl Points {
                 Ok(point) => points.push(point),
                 Err(e) => {
                     damaged += 1;
-                    context.out.warning(b"", &format!("the restore point of log entry {} cannot be shown: {e}", commit.slot));
+                    context
+                        .out
+                        .warning(b"", &format!("the restore point of log entry {} cannot be shown: {e}", commit.slot));
                 }
             }
         }

@@ -88,8 +88,7 @@ impl Selection {
 
 /// Whether `path` is `folder` or lies in it.
 fn is_below(path: &[u8], folder: &[u8]) -> bool {
-    folder.is_empty()
-        || path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.first() == Some(&b'/'))
+    folder.is_empty() || path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.first() == Some(&b'/'))
 }
 
 /// Whether what lies at or below `path` can lie in `inside`.

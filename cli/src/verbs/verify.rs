@@ -41,9 +41,8 @@ impl Verify {
         let live = self.live(&point.manifest)?;
         let inside = &self.place.path;
         let monitor = context.interrupt.monitor();
-        let mut report = progress::show(&context.out, "comparing", monitor, || {
-            compare(repo, &point, inside, &*live, monitor)
-        })?;
+        let mut report =
+            progress::show(&context.out, "comparing", monitor, || compare(repo, &point, inside, &*live, monitor))?;
         if self.source.is_some() && inside.is_empty() {
             // A restore of everything leaves its target folder itself as it is.
             report.differences.retain(|difference| difference.path != *inside);

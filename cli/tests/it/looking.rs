@@ -113,7 +113,8 @@ fn history_tells_the_versions_of_a_path() {
     std::fs::remove_file(home.path("src/a.txt")).unwrap();
     home.backup();
     let rows = home.rows(["history", &home.text("src/a.txt")]);
-    let versions: Vec<_> = of_type(&rows, "version").iter().map(|v| (v["points"].clone(), v["bytes"].clone())).collect();
+    let versions: Vec<_> =
+        of_type(&rows, "version").iter().map(|v| (v["points"].clone(), v["bytes"].clone())).collect();
     assert_eq!(versions, [(2.into(), 6.into()), (1.into(), 8.into()), (1.into(), serde_json::Value::Null)]);
     assert_eq!(rows.last().unwrap()["versions"], 2);
     assert_eq!(of_type(&home.rows(["history", "--all", &home.text("src/a.txt")]), "version").len(), 4);

@@ -98,9 +98,8 @@ impl Backup {
         let counted = workload == Workload::Folders && context.out.shows_progress();
         let estimation = counted.then(|| Estimation::start(Arc::clone(&source), Arc::clone(&monitor)));
         let label = if self.dry_run { "reading" } else { "backing up" };
-        let made = progress::show(&context.out, label, &monitor, || {
-            backup(&connection.repo, &*source, &options, &monitor)
-        });
+        let made =
+            progress::show(&context.out, label, &monitor, || backup(&connection.repo, &*source, &options, &monitor));
         if let Some(estimation) = estimation {
             estimation.stop();
         }
