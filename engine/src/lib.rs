@@ -1,14 +1,41 @@
 //! Cairn's data plane: source -> chunk -> block -> pack -> store -> index -> restore point, and back.
 //!
 //! Rooms stand in the order in which data flows; each imports the shared types and earlier rooms, never later ones
-//! (`tests/architecture.rs` holds it). `ARCHITECTURE.md` at the top has the map.
+//! (`tests/it/architecture.rs` holds it). `ARCHITECTURE.md` at the top has the map.
 
 pub mod env;
 pub mod error;
+pub mod limits;
 pub mod monitor;
 
 pub mod source;
+
+pub mod chunk;
+
+pub mod block;
+
+pub mod pack;
+
 pub mod store;
+
+pub mod log;
+
+pub mod index;
+
 pub mod tree;
+
+pub mod blob;
+
+pub mod restore_point;
+
+pub mod reader;
+
+pub mod repository;
+
+pub mod care;
+
+pub mod backup;
+
+pub mod restore;
 
 pub use error::{Error, Kind, Result};

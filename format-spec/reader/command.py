@@ -19,9 +19,14 @@ from .verify import Verify
 def main(arguments):
     options = _parser().parse_args(arguments)
     try:
-        return options.run(options) or 0
+        code = options.run(options) or 0
+        sys.stdout.flush()
+        return code
     except Broken as broken:
         print(broken, file=sys.stderr)
+    except BrokenPipeError:
+        # Who reads our output has seen enough; Python must not try to flush it once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         where = folders.escaped(os.fsencode(error.filename)) if isinstance(error.filename, (str, bytes)) else "this machine"
         print(f"{where}: READ-6: {error.strerror}", file=sys.stderr)

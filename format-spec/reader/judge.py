@@ -1,8 +1,8 @@
 """One object file without keys: what it says, and a verdict (for golden vectors)."""
 
-from . import config, container, index, keys, log, names, pack, point, sealing, tree
+from . import config, container, index, keys, log, pack, point, sealing, tree
 from .container import CONFIG, DATA, LOG, META, POINT, SEGMENT, SLOT
-from .errors import Broken, about
+from .errors import Broken
 from .repository import only_record
 
 

@@ -32,7 +32,7 @@ class Repository:
 
     def __init__(self, store, password, warn=lambda text: None):
         self.store, self.warn = store, warn
-        self.places, self.segments = {}, []
+        self.places = {}
         self._blocks = OrderedDict()
         if not store.exists("config"):
             raise Broken("READ-1", "there is no config: not a repository", obj="config")
@@ -115,19 +115,21 @@ class Repository:
         return parsed
 
     def read_segment(self, publish):
-        """(name, [(id, Place)], pack rows) of a Publish."""
+        """([(id, Place)], pack rows) of a Publish."""
         name = names.of(SEGMENT, publish.session, publish.segment.ordinal)
         parsed = self.load_named(name, publish.segment, "LOG-6")
         with about(name):
             entries, packs = index.parse([(record.kind, self.open(parsed.header, record)) for record in parsed.known()])
-        return name, entries, packs
+        return entries, packs
 
     def read_index(self):
         """READ-3"""
         for publish in self.history.publishes:
-            _name, entries, _packs = self.read_segment(publish)
-            for id, place in entries:
-                self.places[id] = self.places.get(id, ()) + (place,)
+            self.add_segment(self.read_segment(publish)[0])
+
+    def add_segment(self, entries):
+        for id, place in entries:
+            self.places[id] = self.places.get(id, ()) + (place,)
 
     def read_point(self, number):
         """The point of the `number`th commit, counted from 1."""
@@ -201,10 +203,12 @@ class Repository:
         if item.content == 1:
             yield self.chunk(item.content_id)
         elif item.content == 2:
-            for piece in self.walk(item.content_id, tree.CONTENT):
+            walk = tree.Walk(self.node, tree.CONTENT)
+            for piece in walk.leaves(item.content_id):
                 chunk = self.chunk(piece.chunk)
                 need(len(chunk) == piece.length, "TREE-5", f"chunk {piece.chunk.hex()} is not {piece.length} bytes long")
                 yield chunk
+            need(walk.sums.entries >= 2, "TREE-9", "a content tree of one chunk")
 
 
 def only_record(parsed, kind, rule):

@@ -54,8 +54,12 @@ class Restore:
             finally:
                 os.close(folder)
             return
-        if not self._create(here, item, shown):
-            return
+        try:
+            if not self._create(here, item, shown):
+                return
+        except (OverflowError, ValueError) as error:
+            # Sizes beyond 2^63 and targets with NUL are not refused by the text, but no system can hold them.
+            raise Broken("READ-5", f"cannot be written here: {error}") from None
         self._attributes(here, item, shown)
         if group is not None:
             self.first_names[group] = path
@@ -71,8 +75,8 @@ class Restore:
             kind = {entry.SOCKET: stat.S_IFSOCK, entry.CHARACTER: stat.S_IFCHR, entry.BLOCK: stat.S_IFBLK}[item.kind]
             try:
                 os.mknod(item.name, kind | 0o600, os.makedev(*(item.fields.numbers or (0, 0))), dir_fd=here)
-            except OSError as error:
-                self.warn(f"{shown}: {entry.KINDS[item.kind]} not made: {error.strerror}")
+            except (OSError, OverflowError) as error:
+                self.warn(f"{shown}: {entry.KINDS[item.kind]} not made: {error}")
                 return False
         return True
 

@@ -122,7 +122,6 @@ class Walk:
     def leaves(self, root):
         with about(f"node {root.hex()}"):
             node = self._node(root)
-            # AMBIGUITY (TREE-12, TREE-11): the text lets a root be of any level that has one node; TREE-2 and the marks fix it.
             need(node.level == 0 or len(node.entries) >= 2, "TREE-2", f"a root of level {node.level} has one entry")
         self.sums = yield from self._below(root, node)
 
@@ -136,12 +135,13 @@ class Walk:
         name, total = f"node {id.hex()}", Sums()
         with about(name):
             self._check_cut(node)
+            if node.level == 0 and self._tree != CONTENT:
+                # Inside the node the keys were compared when it was parsed.
+                first, before = node.entries[0].key, self._last_key
+                need(before is None or before < first, "TREE-4", f"key {first!r} does not rise after {before!r} of the node before")
+                self._last_key = node.entries[-1].key
         for item in node.entries:
             if node.level == 0:
-                if self._tree != CONTENT:
-                    with about(name):
-                        need(self._last_key is None or self._last_key < item.key, "TREE-4", f"key {item.key!r} does not rise")
-                    self._last_key = item.key
                 total.add(item.sums())
                 yield item
                 continue
@@ -164,7 +164,7 @@ class Walk:
         length, last = 8, len(node.entries) - 1
         for at, item in enumerate(node.entries):
             length += item.encoded_length
-            # Only a first entry may be this long by itself, and TREE-5 forbids that.
+            # AMBIGUITY (TREE-11): cannot happen: less than 65,536 bytes and one entry (TREE-5) are far from the limit.
             need(length <= NODE_MAX, "TREE-11", f"entry {at} makes the node {length} bytes long")
             ends = length >= NODE_TARGET or is_marked(node.tree, node.level, item)
             need(not ends or at == last, "TREE-11", f"the node goes on after entry {at}, where it ends")

@@ -39,11 +39,11 @@ class Verify:
         for name in found:
             self.verdict.judge(name, self._object, name)
         self._log(found)
+        self.verdict.judge("names", self._ordinals, found)
         published = set()
         for publish in self.repository.history.publishes:
             name = names.of(container.SEGMENT, publish.session, publish.segment.ordinal)
             self.verdict.judge(name, self._publish, publish, published)
-        self.verdict.judge("index", self.repository.read_index)
         points = PointCheck(self.repository, self.verdict.counts)
         for number in range(1, len(self.repository.history.commits) + 1):
             commit = self.repository.history.commits[number - 1]
@@ -54,7 +54,7 @@ class Verify:
     def _object(self, name):
         """What an object says about itself, whether the log names it or not."""
         kind = names.parse(name).kind
-        self.verdict.counts[container.KINDS[kind] + "s"] += 1
+        self.verdict.counts[container.KINDS[kind]] += 1
         if kind == container.CONFIG:
             return  # Verified when the repository was opened.
         if kind == container.SLOT:
@@ -94,8 +94,20 @@ class Verify:
         for name in beyond:
             self.verdict.warnings.append(f"{name}: LOG-1: lies beyond the end of the log")
 
+    def _ordinals(self, found):
+        """NAME-3: a session never uses an ordinal twice, whatever the kind."""
+        used = {}
+        for name in found:
+            told = names.parse(name)
+            if told.session or told.kind in names.FOLDER_OF:
+                other = used.setdefault((told.session, told.ordinal), name)
+                with about(name):
+                    need(other == name, "NAME-3", f"the ordinal is used by {other}, too")
+
     def _publish(self, publish, published):
         """LOG-6 and LOG-8, and the segment against what the packs hold (IDX)."""
+        entries, rows = self.repository.read_segment(publish)
+        self.repository.add_segment(entries)
         for ref in publish.packs:
             at = publish.session, ref.ordinal
             name = names.of(ref.kind, *at)
@@ -106,7 +118,6 @@ class Verify:
                 own, told = (kind, length, len(places), body_hash), (ref.kind, ref.length, ref.blobs, ref.hash)
                 need(own == told, "LOG-6", "kind, length, blobs or body hash are not those in the log")
             published.add(at)
-        _name, entries, rows = self.repository.read_segment(publish)
         mapped = {}
         for id, place in entries:
             at = place.pack.session, place.pack.ordinal

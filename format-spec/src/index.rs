@@ -102,7 +102,8 @@ impl Segment {
                 format!("{blocks}, {packs}"),
             ));
         }
-        let promised = [packs as usize, blocks as usize, entries as usize, entries as usize];
+        let ids = usize::try_from(entries).unwrap_or(usize::MAX);
+        let promised = [packs as usize, blocks as usize, ids, ids];
         let mut segment = Segment::default();
         let mut last = 0;
         let mut full = true;

@@ -76,7 +76,7 @@ pub enum Change {
         /// Root of its reference set.
         references: ChunkId,
     },
-    /// An entry of a kind that this release does not know.
+    /// An entry of a kind that this release does not know ([LOG-4]).
     Unknown {
         /// Its kind.
         kind: u16,

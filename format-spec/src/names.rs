@@ -35,7 +35,7 @@ pub fn folder(kind: ObjectKind) -> &'static str {
     }
 }
 
-/// What a name says about its object; `None` for foreign names ([NAME-4]).
+/// What a name says about its object ([NAME-1] to [NAME-3]); `None` for foreign names ([NAME-4]).
 pub fn parse(name: &str) -> Option<(ObjectKind, u32, u32)> {
     if name == CONFIG {
         return Some((ObjectKind::Config, 0, 0));
@@ -49,9 +49,30 @@ pub fn parse(name: &str) -> Option<(ObjectKind, u32, u32)> {
         u64::from_str_radix(part, 16).ok()
     };
     let (session, ordinal) = match kind {
-        ObjectKind::LogEntry | ObjectKind::Checkpoint => (0, u32::try_from(number(parts.next(), 16)?).ok()?),
+        // Slots count from 1 ([LOG-1]).
+        ObjectKind::LogEntry | ObjectKind::Checkpoint => {
+            (0, u32::try_from(number(parts.next(), 16)?).ok().filter(|slot| *slot > 0)?)
+        }
         ObjectKind::KeySlot => number(parts.next(), 16).map(|_| (0, 0))?,
         _ => (u32::try_from(number(parts.next(), 8)?).ok()?, u32::try_from(number(parts.next(), 8)?).ok()?),
     };
     parts.next().is_none().then_some((kind, session, ordinal))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_parsed_as_they_are_made() {
+        let id = ObjectId { session: 3, ordinal: u32::MAX };
+        for kind in [ObjectKind::DataPack, ObjectKind::MetaPack, ObjectKind::IndexSegment, ObjectKind::RestorePoint] {
+            assert_eq!(parse(&of_session(kind, id)), Some((kind, 3, u32::MAX)));
+        }
+        assert_eq!(parse(&log(7)), Some((ObjectKind::LogEntry, 0, 7)));
+        assert_eq!(parse(&key_slot([0xAB; 8])), Some((ObjectKind::KeySlot, 0, 0)));
+        assert_eq!(parse(&log(0)), None, "slots count from 1");
+        assert_eq!(parse("log/0000000100000000"), None, "a slot beyond 32 bits");
+        assert_eq!(parse("probe/1"), None);
+    }
 }

@@ -156,9 +156,22 @@ mod tests {
     #[test]
     fn what_is_no_repository_url_is_refused_with_advice() {
         let wrong = [
-            "", "http://host/x", "ftp://x", "s3:bucket", "az:box", "file:/x", "file://host/x", "file:///x?y", "s3://",
-            "s3:///prefix", "s3://bu cket/x", "s3://bucket//x", "s3://bucket/../x", "s3://bucket/x?y=1",
-            "s3://bucket/\u{e9}", "gs://bucket/x",
+            "",
+            "http://host/x",
+            "ftp://x",
+            "s3:bucket",
+            "az:box",
+            "file:/x",
+            "file://host/x",
+            "file:///x?y",
+            "s3://",
+            "s3:///prefix",
+            "s3://bu cket/x",
+            "s3://bucket//x",
+            "s3://bucket/../x",
+            "s3://bucket/x?y=1",
+            "s3://bucket/\u{e9}",
+            "gs://bucket/x",
         ];
         for text in wrong {
             let error = Location::parse(text).unwrap_err();

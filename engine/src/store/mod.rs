@@ -114,8 +114,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()>;
     /// Deletes the object, by version where one is named. Deleting what is absent is no error.
     fn delete(&self, name: &Name, version: Option<&str>) -> Result<()>;
-    /// For the probe: puts a few bytes with a checksum that is not theirs. True when the store refused them; false when it
-    /// took them (then the object is there), or when this store is never sent checksums.
+    /// For the probe: puts a few bytes with a checksum that is not theirs. True when the store refused them, and took the
+    /// same bytes with their own checksum (which are deleted again). False when it took the wrong ones (then the object is
+    /// there), or when this store is never sent checksums.
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
         let _ = name;
         Ok(false)
@@ -139,3 +140,26 @@ const PROBE_PREFIX: &str = "probe";
 
 /// The largest object is a pack of a backup copy (256 MB); twice that leaves room and still bounds memory.
 const OBJECT_BYTES_MAX: u64 = 512_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_keep_to_their_alphabet() {
+        for text in ["log/0000000000000001", "a", "packs/0f/1.pack", "a_b-c.d", ".hidden"] {
+            assert_eq!(Name::new(text).unwrap().as_str(), text);
+        }
+        for text in ["", "/a", "a/", "a//b", "a/./b", "..", "a/../b", "A", "a b", "a\0", "\u{e9}", "a%41", "+staged/1"]
+        {
+            assert_eq!(Name::new(text).unwrap_err().kind(), Kind::Input, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn below_means_whole_segments() {
+        let name = Name::new("index/01/a").unwrap();
+        assert!(["", "index", "index/01"].iter().all(|prefix| name.is_below(prefix)));
+        assert!(!["ind", "index/0", "index/01/a", "index/"].iter().any(|prefix| name.is_below(prefix)));
+    }
+}

@@ -4,8 +4,8 @@
 //! whole object for a range. So nothing is believed, everything is tried. The probe's objects have random names under
 //! `probe/` and are deleted afterwards. Refuses to judge for others: [`Probed::require`] names what Cairn cannot do without.
 
-mod reads;
 mod race;
+mod reads;
 
 use super::{Listed, Name, PROBE_PREFIX, Receipt, Store};
 use crate::env::Env;

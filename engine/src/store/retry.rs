@@ -144,9 +144,8 @@ mod tests {
 
     #[test]
     fn a_put_whose_answer_was_lost_says_exists() {
-        let faulty = Faulty::new(Arc::new(Memory::new()), |call| {
-            (call.number == 1).then_some(Fault::After(Kind::Transient))
-        });
+        let faulty =
+            Faulty::new(Arc::new(Memory::new()), |call| (call.number == 1).then_some(Fault::After(Kind::Transient)));
         let (store, _) = retried(faulty, 2);
         assert_eq!(store.put_new(&name(), Bytes::from_static(b"x")).unwrap_err().kind(), Kind::Exists);
         assert_eq!(&store.get(&name()).unwrap()[..], b"x");

@@ -39,8 +39,12 @@ pub(super) struct Row<'a> {
 #[derive(Debug, Default)]
 struct Level {
     open: OpenNode,
+    /// How many nodes of this level there are.
     nodes: u64,
+    /// The only one so far.
     first: Option<Child>,
+    /// Whether that one was taken over from another tree.
+    first_taken_over: bool,
 }
 
 #[derive(Debug)]
@@ -69,15 +73,32 @@ impl TreeBuilder {
         self.append(0, row, sink)
     }
 
-    /// Closes all levels. `None` for no rows at all ([TREE-2]).
-    pub(super) fn finish(mut self, sink: &mut dyn NodeSink) -> Result<Option<Child>> {
+    /// Whether a whole node of this level may follow: nothing is open in it or below it.
+    pub(super) fn at_boundary(&self, level: usize) -> bool {
+        let closed = |(at, row): (usize, &Level)| row.open.count == 0 && (at == level || row.first.is_none());
+        self.levels.iter().take(level + 1).enumerate().all(closed)
+    }
+
+    /// Appends a node of another tree at a boundary of its level. It has been ended by its own last row, or nothing follows.
+    pub(super) fn take_over(&mut self, level: usize, child: Child, sink: &mut dyn NodeSink) -> Result<()> {
+        while self.levels.len() <= level {
+            self.levels.push(Level::default());
+        }
+        // There are nodes below it, so none that follows there can be the root.
+        self.levels.iter_mut().take(level).for_each(|row| row.nodes += 2);
+        self.levels[level].first_taken_over = self.levels[level].nodes == 0;
+        self.name(level, child, sink)
+    }
+
+    /// Closes all levels. `None` for no rows at all ([TREE-2]); `true` with a root that was taken over, which may have a single child.
+    pub(super) fn finish(mut self, sink: &mut dyn NodeSink) -> Result<Option<(Child, bool)>> {
         let mut level = 0;
         while level < self.levels.len() {
             if self.levels[level].open.count > 0 {
                 self.close(level, sink)?;
             }
             if let Some(root) = self.levels[level].first.take() {
-                return Ok(Some(root));
+                return Ok(Some((root, self.levels[level].first_taken_over)));
             }
             level += 1;
         }
@@ -92,9 +113,14 @@ impl TreeBuilder {
         if ends(level, row.mark, self.levels[level].open.rows.len()) { self.close(level, sink) } else { Ok(()) }
     }
 
-    /// Ends the open node of a level and names it one level higher, together with the one that was held back.
+    /// Ends the open node of a level.
     fn close(&mut self, level: usize, sink: &mut dyn NodeSink) -> Result<()> {
         let child = self.levels[level].open.take(self.tree, level, sink)?;
+        self.name(level, child, sink)
+    }
+
+    /// Names a node one level higher, together with the one that was held back.
+    fn name(&mut self, level: usize, child: Child, sink: &mut dyn NodeSink) -> Result<()> {
         self.levels[level].nodes += 1;
         if self.levels[level].nodes == 1 {
             self.levels[level].first = Some(child);

@@ -30,8 +30,8 @@ impl FolderBuilder {
     /// # Errors
     /// `Input` when the entry breaks TREE-5 to TREE-9 (names, sizes, contents), `Bug` when its name does not rise, else the sink's.
     pub fn push(&mut self, entry: &Entry, sink: &mut dyn NodeSink) -> Result<()> {
-        self.order.check(&entry.name)?;
         encode_checked(entry, &mut self.bytes)?;
+        self.order.check(&entry.name)?;
         let row = sums::of_entry(entry)?;
         let totals = sums::add(&self.totals, &row)?;
         let (node, chunk) = match entry.content {
@@ -52,7 +52,15 @@ impl FolderBuilder {
     /// The sink's.
     pub fn finish(self, sink: &mut dyn NodeSink) -> Result<(Content, Totals)> {
         let root = self.core.finish(sink)?;
-        Ok((root.map_or(Content::None, |r| Content::Tree(r.id)), self.totals))
+        Ok((root.map_or(Content::None, |(root, _)| Content::Tree(root.id)), self.totals))
+    }
+
+    pub(super) fn core(&mut self) -> &mut TreeBuilder {
+        &mut self.core
+    }
+
+    pub(super) fn into_core(self) -> TreeBuilder {
+        self.core
     }
 }
 
@@ -107,7 +115,7 @@ impl ContentBuilder {
     pub fn finish(self, sink: &mut dyn NodeSink) -> Result<(Content, u64)> {
         let content = match (self.first, self.core.finish(sink)?) {
             (Some(piece), _) => Content::Chunk(piece.id),
-            (None, Some(root)) => Content::Tree(root.id),
+            (None, Some((root, _))) => Content::Tree(root.id),
             (None, None) => Content::None,
         };
         Ok((content, self.bytes))
@@ -164,7 +172,15 @@ impl MapBuilder {
     /// # Errors
     /// The sink's.
     pub fn finish(self, sink: &mut dyn NodeSink) -> Result<Option<ChunkId>> {
-        Ok(self.core.finish(sink)?.map(|root| root.id))
+        Ok(self.core.finish(sink)?.map(|(root, _)| root.id))
+    }
+
+    pub(super) fn core(&mut self) -> &mut TreeBuilder {
+        &mut self.core
+    }
+
+    pub(super) fn into_core(self) -> TreeBuilder {
+        self.core
     }
 }
 

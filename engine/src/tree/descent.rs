@@ -96,11 +96,16 @@ impl<'a> Descent<'a> {
         let Some(child) = children.get(top.at) else { return Ok(()) };
         let node = self.source.node(&child.id)?;
         check_child(&top.node, top.at, &node)?;
-        let following = self.steps.iter().rev().find(|s| s.at + 1 < rows::len(&s.node));
-        check_below(&child.id, &node, following.map(|s| rows::key(&s.node, s.at + 1)))?;
+        check_below(&child.id, &node, self.next_key())?;
         let before = top.before;
         self.steps.push(Step { node, at: 0, before });
         Ok(())
+    }
+
+    /// The first key behind the row that is the place; `None` when nothing follows in the whole tree.
+    pub(super) fn next_key(&self) -> Option<&[u8]> {
+        let step = self.steps.iter().rev().find(|s| s.at + 1 < rows::len(&s.node))?;
+        Some(rows::key(&step.node, step.at + 1))
     }
 
     /// Goes to an entry, or behind the last if there is none: reads one node a level.

@@ -155,7 +155,7 @@ impl<'a> OpenFolders<'a> {
             entry.filter(|e| e.kind == Kind::Folder).map_or((Content::None, NOTHING), |e| (e.content, e.totals))
         };
         let (old, new) = (tree(old), tree(new));
-        if old.0 == new.0 {
+        if old == new {
             return None;
         }
         let pair = Pair { old: Descent::folder(source, old.0, old.1), new: Descent::folder(source, new.0, new.1) };

@@ -30,9 +30,7 @@ pub(super) fn of_pair(_: &Pair) -> Totals {
 /// The sums of two neighbouring sequences. Bytes stay at 2^64-1 rather than overflow: sizes are what a source claims, and a few
 /// sparse files can claim more than a u64 holds. Counts are of things that were stored, so their overflow is an error.
 pub(super) fn add(a: &Totals, b: &Totals) -> Result<Totals> {
-    let count = |x: u64, y: u64| {
-        x.checked_add(y).ok_or_else(|| Error::new(Kind::Damaged, format!("counts of a tree overflow: {x} and {y}")))
-    };
+    let count = |x: u64, y: u64| x.checked_add(y).ok_or_else(|| overflow(x, y));
     Ok(Totals {
         entries: count(a.entries, b.entries)?,
         descendants: count(a.descendants, b.descendants)?,
@@ -40,4 +38,9 @@ pub(super) fn add(a: &Totals, b: &Totals) -> Result<Totals> {
         oldest: a.oldest.min(b.oldest),
         newest: a.newest.max(b.newest),
     })
+}
+
+fn overflow(x: u64, y: u64) -> Error {
+    Error::new(Kind::Damaged, format!("[TREE-8] counts of a tree exceed 64 bits: {x} and {y}"))
+        .advise("run `cairn check --read-data` to learn what else is damaged")
 }

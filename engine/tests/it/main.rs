@@ -1,3 +1,8 @@
-//! The engine's behaviour from outside, one module a room.
+//! The engine from outside: one binary, one module a behaviour.
+#![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
+mod index;
+mod round_trip;
 mod source;
+mod store;
+mod tree;

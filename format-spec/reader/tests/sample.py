@@ -15,13 +15,45 @@ BIG = [b"piece %04d of a long file" % number for number in range(900)]
 SPARSE = (b"begin", b"end")
 
 
-class Sample:
+class EmptyPoint:
+    """A repository whose one point is an empty folder: it needs no blob, so there is no reference set tree."""
+
+    def __init__(self, path, absent):
+        self.path, self.suite, self.objects = path, 0, {}
+        own = [b"", b""] if absent else [e.field(17, bytes(32)), e.field(67, bytes(32))]
+        root = e.item(b"", 2, below=e.add_up([]))["raw"]
+        manifest = (e.field(1, POINT_ID) + e.field(2, bytes(12)) + e.field(4, b"j") + e.field(9, b"\1") + e.field(11, b"\1") + e.field(12, root)
+                    + e.field(14, bytes(64)) + own[0])
+        self._put("config", e.build(7, [(34, e.config_fields(0))]))
+        point = self._put("points/00000001/00000000", e.build(4, [(33, manifest, 1)], 0, 1, 0))
+        commit = e.field(64, struct.pack("<I", 1)) + e.field(65, struct.pack("<IIQ", 0, 0, len(point)) + body(point))
+        self._entries([(1, b""), (3, commit + e.field(66, POINT_ID) + own[1])])
+
+    def _entries(self, rows):
+        """The log, each entry with the hash of the one before."""
+        before = self.objects["config"]
+        for slot, (kind, own) in enumerate(rows, 1):
+            plain = (e.field(1, struct.pack("<Q", slot)) + e.field(2, blake3(before).digest()) + e.field(3, b"a" * 16)
+                     + e.field(5, struct.pack("<HH", kind, 0)) + own)
+            before = self._put(f"log/{slot:016x}", e.build(5, [(32, plain)], self.suite, 0, slot))
+
+    def _put(self, name, raw):
+        self.objects[name] = raw
+        path = os.path.join(self.path, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(raw)
+        return raw
+
+
+class Sample(EmptyPoint):
     """`hooks`: name -> function of the value about to be written."""
 
     def __init__(self, path, suite=1, **hooks):
         self.path, self.suite, self.hooks = path, suite, hooks
         self.chunks, self.nodes, self.named = {}, {}, defaultdict(set)
         self.objects = {}
+        hooks.pop("prepare", lambda sample: None)(self)
         self._write()
 
     def hook(self, name, value):
@@ -56,12 +88,19 @@ class Sample:
         xattr = e.field(6, struct.pack("<H", 9) + b"user.note" + b"value \0 raw")
         inner = self._folder(b"dir", [e.item(b"h2", **hard), e.item(b"void", 2, below=e.add_up([]), mode=0o700)])
         many = self._folder(b"many", [e.item(b"file %04d" % number) for number in range(900)])
-        return self._folder(b"", [
+        return self._folder(b"", self.hook("items", [
             e.item(b"a", content=1, id=self._chunk(b"hello"), size=5, fields=xattr), inner, many,
             e.item(b"big", content=2, id=big, size=len(b"".join(BIG))), e.item(b"empty"), e.item(b"pipe", 4),
             e.item(b"link", 3, size=7, fields=e.field(5, b"no\xffwher")),
             e.item(b"sparse", content=1, id=self._chunk(b"".join(SPARSE)), size=200_000, fields=runs),
-            e.item(b"z\xff\n", content=1, id=self._chunk(b"hello"), size=5), e.item(b"zz", **hard)])
+            e.item(b"z\xff\n", content=1, id=self._chunk(b"hello"), size=5), e.item(b"zz", **hard)]))
+
+    def nested(self, depth, name):
+        """A folder in a folder in a folder, with a name of the linked inode in the innermost."""
+        row = e.item(b"h0", content=1, id=e.chunk_id(b"shared"), size=6, names=2, inode=9, fields=e.field(8, GROUP, False))
+        for _ in range(depth):
+            row = self._folder(name, [row])
+        return row
 
     def _names(self, raw):
         """Ids in a node's bytes: found by search, which shares no parsing with the reader."""
@@ -129,21 +168,6 @@ class Sample:
         plain = [(16, struct.pack("<QII", len(entries), len(blocks), len(packs))), (17, pack_rows), (18, b"".join(blocks)),
                  (19, b"".join(row[0] for row in entries)), (20, b"".join(struct.pack("<IIII", *row[1:]) for row in entries), 1)]
         self._put("index/00000001/00000003", e.build(3, plain, self.suite, 1, 3))
-
-    def _entries(self, rows):
-        before = self.objects["config"]
-        for slot, (kind, own) in enumerate(rows, 1):
-            plain = (e.field(1, struct.pack("<Q", slot)) + e.field(2, blake3(before).digest()) + e.field(3, b"a" * 16)
-                     + e.field(5, struct.pack("<HH", kind, 0)) + own)
-            before = self._put(f"log/{slot:016x}", e.build(5, [(32, plain)], self.suite, 0, slot))
-
-    def _put(self, name, raw):
-        self.objects[name] = raw
-        path = os.path.join(self.path, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "wb") as file:
-            file.write(raw)
-        return raw
 
 
 def body(raw):

@@ -11,7 +11,7 @@ import unittest
 from reader.command import main
 
 from . import encoder as e
-from .sample import BIG, PASSWORD, Sample
+from .sample import BIG, PASSWORD, EmptyPoint, Sample
 
 
 def run(*arguments):
@@ -49,6 +49,17 @@ class Repository(unittest.TestCase):
                 self.assertEqual((code, err), (0, ""))
                 self.assertIn("points verified: 1", out)
                 self.assertTrue(out.endswith("ok\n"))
+
+    def test_point_that_needs_nothing(self):
+        for absent in (True, False):
+            with self.subTest(absent=absent):
+                self.repo += "."
+                self.target += "."
+                EmptyPoint(self.repo, absent)
+                code, out, err = self.read("verify")
+                self.assertEqual((code, err), (0, ""))
+                self.assertTrue(self.read("points")[1].endswith("\tj\tfull\tcomplete\n"))
+                self.assertEqual(self.read("restore", "1", self.target)[0], 0)
 
     def test_sample_has_trees_of_several_levels(self):
         sample = Sample(self.repo)
@@ -98,6 +109,19 @@ class Repository(unittest.TestCase):
         self.assertEqual(stat.S_IMODE(os.stat(at + b"/a").st_mode), 0o640)
         if "attribute" not in err:
             self.assertEqual(os.getxattr(at + b"/a", b"user.note"), b"value \0 raw")
+
+    def test_paths_longer_than_the_system_allows_are_restored(self):
+        name = b"A folder of some length"
+
+        def prepare(sample):
+            sample.hooks["items"] = lambda items: items + [sample.nested(300, name)]
+
+        Sample(self.repo, prepare=prepare, first=lambda path: b"/".join([name] * 300 + [b"h0"]))
+        code, _out, err = self.read("verify")
+        self.assertEqual((code, err), (0, ""))
+        code, _out, err = self.read("restore", "1", self.target)
+        self.assertEqual(code, 0, err)
+        self.assertEqual(os.stat(os.path.join(self.target, "zz")).st_nlink, 3)
 
     def test_restore_refuses_a_target_with_something_in_it(self):
         Sample(self.repo)
@@ -152,6 +176,11 @@ class Repository(unittest.TestCase):
         code, _out, err = self.read("points")
         self.assertEqual(code, 1)
         self.assertIn("log/0000000000000001: LOG-3: ", err)
+
+    def test_ordinal_used_twice_is_refused(self):
+        sample = Sample(self.repo)
+        sample._put("meta/00000001/00000000", e.build(2, e.pack_records([e.node(3, 0, [e.pair(b"k", b"v")])], e.node_id)[0], 1, 1, 0))
+        self.assertIn("meta/00000001/00000000: NAME-3: ", self.read("verify")[2])
 
     def test_foreign_names_are_ignored(self):
         sample = Sample(self.repo)

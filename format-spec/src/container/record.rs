@@ -5,7 +5,7 @@ use crate::{FormatError, Result};
 
 /// Length of a record's head.
 pub const HEAD_BYTES: usize = 32;
-/// No record holds more plaintext ([CONT-9]).
+/// No record holds more plaintext ([CONT-9]), so no block does ([PACK-4]).
 pub const PLAIN_BYTES_MAX: usize = 4_194_304;
 /// A tag more, when sealed.
 pub const STORED_BYTES_MAX: usize = PLAIN_BYTES_MAX + TAG_BYTES;

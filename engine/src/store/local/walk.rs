@@ -20,15 +20,22 @@ pub(super) fn list(
             return Err(Error::new(Kind::Damaged, "folders lie too deep (a link that leads back?)").on(folder));
         }
         for (name, kind) in read_folder(root, &folder)? {
-            let below = |limit: &Name| format!("{name}/").as_str() <= limit.as_str() && !limit.is_below(name.as_str());
             match look(root, &name, kind)? {
-                Some(Found::Folder) if !after.is_some_and(below) => folders.push(name.as_str().to_owned()),
-                Some(Found::File(bytes)) if after.is_none_or(|after| name > *after) => {
-                    if !visit(Listed { name, bytes }) {
+                Some(Found::Folder) => {
+                    // All its names begin with `name/`, so they are all smaller unless `after` does too.
+                    let passed =
+                        |after: &Name| format!("{name}/").as_str() < after.as_str() && !after.is_below(name.as_str());
+                    if !after.is_some_and(passed) {
+                        folders.push(name.as_str().to_owned());
+                    }
+                }
+                Some(Found::File(bytes)) => {
+                    let wanted = after.is_none_or(|after| name > *after);
+                    if wanted && !visit(Listed { name, bytes }) {
                         return Ok(());
                     }
                 }
-                _ => {}
+                None => {}
             }
         }
     }

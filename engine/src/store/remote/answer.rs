@@ -74,7 +74,8 @@ impl Answer {
 
     fn kind_by_code(&self, verb: Verb) -> Option<(Kind, Option<&'static str>)> {
         let text = self.text.to_ascii_lowercase();
-        let locked = text.contains("object lock") || text.contains("worm protected") || text.contains("object is locked");
+        let locked =
+            text.contains("object lock") || text.contains("worm protected") || text.contains("object is locked");
         Some(match self.code.as_deref()? {
             "NoSuchKey" | "NoSuchVersion" | "BlobNotFound" => (Kind::Absent, None),
             "NoSuchBucket" | "ContainerNotFound" => (Kind::NoRepository, Some(ADVICE_BUCKET)),
@@ -84,17 +85,32 @@ impl Answer {
             "ConditionalRequestConflict" | "OperationAborted" => (Kind::Transient, None),
             "PreconditionFailed" | "BlobAlreadyExists" | "ConditionNotMet" if verb == Verb::Put => (Kind::Exists, None),
             "RequestTimeTooSkewed" => (Kind::Denied, Some("set the clock of this machine")),
-            "AccessDenied" | "SignatureDoesNotMatch" | "InvalidAccessKeyId" | "AuthenticationFailed"
-            | "AuthorizationFailure" | "AuthorizationPermissionMismatch" | "InvalidToken" | "ExpiredToken"
-            | "AllAccessDisabled" | "AccountIsDisabled" => (Kind::Denied, Some(ADVICE_KEYS)),
+            "AccessDenied"
+            | "SignatureDoesNotMatch"
+            | "InvalidAccessKeyId"
+            | "AuthenticationFailed"
+            | "AuthorizationFailure"
+            | "AuthorizationPermissionMismatch"
+            | "InvalidToken"
+            | "ExpiredToken"
+            | "AllAccessDisabled"
+            | "AccountIsDisabled" => (Kind::Denied, Some(ADVICE_KEYS)),
             "QuotaExceeded" | "XMinioStorageFull" | "StorageFull" | "InsufficientStorage" => {
                 (Kind::NoSpace, Some("raise the quota or free some space, then run again"))
             }
             "NotImplemented" | "MethodNotAllowed" | "UnsupportedHeader" => (Kind::Unsupported, None),
             "InvalidRange" => (Kind::Damaged, Some("the object is shorter than expected: run `cairn check`")),
             // The bytes changed on their way, or the connection was too slow: nothing was stored.
-            "BadDigest" | "InvalidDigest" | "XAmzContentChecksumMismatch" | "Md5Mismatch" | "Crc64Mismatch"
-            | "SlowDown" | "ServerBusy" | "InternalError" | "ServiceUnavailable" | "OperationTimedOut"
+            "BadDigest"
+            | "InvalidDigest"
+            | "XAmzContentChecksumMismatch"
+            | "Md5Mismatch"
+            | "Crc64Mismatch"
+            | "SlowDown"
+            | "ServerBusy"
+            | "InternalError"
+            | "ServiceUnavailable"
+            | "OperationTimedOut"
             | "RequestTimeout" => (Kind::Transient, Some(ADVICE_AGAIN)),
             _ => return None,
         })

@@ -43,7 +43,8 @@ pub(super) fn azure(container: &str, options: &Options) -> Result<(MicrosoftAzur
         }
     }
     let missing = || {
-        Error::new(Kind::Input, "no storage account is named").advise("set AZURE_STORAGE_ACCOUNT_NAME and its credentials")
+        Error::new(Kind::Input, "no storage account is named")
+            .advise("set AZURE_STORAGE_ACCOUNT_NAME and its credentials")
     };
     let account = builder.get_config_value(&AzureConfigKey::AccountName).ok_or_else(missing)?;
     let endpoint = builder

@@ -86,7 +86,8 @@ impl Wire {
         let length = ask.body.len();
         let mut request = HttpRequest::new(HttpRequestBody::from(ask.body));
         *request.method_mut() = ask.method;
-        *request.uri_mut() = url.parse().map_err(|e| Error::new(Kind::Bug, format!("a signed address is none: {e}")))?;
+        *request.uri_mut() =
+            url.parse().map_err(|e| Error::new(Kind::Bug, format!("a signed address is none: {e}")))?;
         request.headers_mut().extend(pairs(&ask.headers)?);
         request.headers_mut().insert(reqwest::header::CONTENT_LENGTH, HeaderValue::from(length));
         sign(&mut request)?;

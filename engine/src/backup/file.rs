@@ -1,0 +1,179 @@
+//! Reading one file: fill, open, cut, hash, put; and look again whether it changed meanwhile.
+
+use super::READ_BUFFER_BYTES;
+use super::event::Slot;
+use crate::blob::Writer;
+use crate::chunk::Cutter;
+use crate::error::{Error, Kind, Result};
+use crate::monitor::Monitor;
+use crate::restore_point::{Emission, Ledger, PointSink};
+use crate::source::{Failure, Found, ItemReader, Outcome};
+use crate::tree::ContentBuilder;
+use format_spec::keys::IdKeys;
+use format_spec::tree::{ENTRY_BYTES_MAX, Entry, Extent};
+use std::sync::Arc;
+
+/// A file that waits for a reader.
+pub(super) struct FileJob {
+    found: Option<Found>,
+    slot: Arc<Slot>,
+}
+
+impl FileJob {
+    pub(super) fn new(found: Found, slot: Arc<Slot>) -> Self {
+        FileJob { found: Some(found), slot }
+    }
+}
+
+impl Drop for FileJob {
+    /// A job that nobody finished must not leave the assembler waiting.
+    fn drop(&mut self) {
+        if self.found.is_some() {
+            self.slot.set(Err(Error::new(Kind::Interrupted, "the session has ended")));
+        }
+    }
+}
+
+/// What all readers share.
+pub(super) struct Reading<'a> {
+    pub(super) writer: &'a Writer,
+    pub(super) ids: &'a IdKeys,
+    pub(super) cutter: &'a Cutter,
+    pub(super) emission: &'a Emission,
+    pub(super) ledger: &'a Ledger,
+    pub(super) monitor: &'a Monitor,
+}
+
+impl Reading<'_> {
+    /// One reader's thread: its buffer is made once.
+    pub(super) fn run(&self, jobs: &crossbeam_channel::Receiver<FileJob>) {
+        let mut buffer = vec![0; READ_BUFFER_BYTES];
+        while let Ok(mut job) = jobs.recv() {
+            if let Some(found) = job.found.take() {
+                job.slot.set(self.read(found, &mut buffer));
+            }
+        }
+    }
+
+    /// Stores one file; `None` when it could not be read (the ledger says why). Errors end the session.
+    fn read(&self, found: Found, buffer: &mut [u8]) -> Result<Option<Box<Entry>>> {
+        let Found { mut entry, path, opens } = found;
+        let report = |outcome, reason: String| {
+            self.ledger.record(&Failure { path: path.clone(), outcome, reason }, self.monitor);
+        };
+        let opened = opens.fill(&mut entry).and_then(|problems| Ok((problems, opens.open(&entry)?)));
+        let (problems, mut reader) = match opened {
+            Ok(opened) => opened,
+            Err(e) => {
+                self.monitor.done(1, 0);
+                let failure = Failure::of(path.clone(), &e);
+                self.ledger.record(&failure, self.monitor);
+                return Ok(None);
+            }
+        };
+        problems.into_iter().for_each(|reason| report(Outcome::Failed, reason));
+        let stored = match self.content(&mut entry, &mut *reader, buffer)? {
+            Ok(stored) => stored,
+            Err(e) => {
+                self.monitor.done(1, 0);
+                report(Outcome::Failed, e.to_string());
+                return Ok(None);
+            }
+        };
+        settle_size(&mut entry, stored);
+        match reader.changed() {
+            Ok(None) => {}
+            Ok(Some(reason)) => report(Outcome::Changed, reason),
+            Err(e) => report(Outcome::Changed, e.to_string()),
+        }
+        if shorten(&mut entry) {
+            report(
+                Outcome::Failed,
+                "its extended attributes are longer than an entry may be and were left out".to_owned(),
+            );
+        }
+        self.monitor.done(1, 0);
+        Ok(Some(Box::new(entry)))
+    }
+
+    /// Reads, cuts and puts the content; returns the number of bytes stored. The inner error is the source's, the outer one ours.
+    fn content(
+        &self,
+        entry: &mut Entry,
+        reader: &mut dyn ItemReader,
+        buffer: &mut [u8],
+    ) -> Result<std::io::Result<u64>> {
+        match reader.extents() {
+            Ok(extents) => entry.extents = extents,
+            Err(e) => return Ok(Err(e)),
+        }
+        let mut sink = PointSink::new(self.writer, self.ids, self.emission);
+        let mut content = ContentBuilder::new();
+        let (mut start, mut end, mut ended, mut total) = (0, 0, false, 0);
+        loop {
+            while !ended && end - start < self.cutter.most() {
+                if end == buffer.len() {
+                    buffer.copy_within(start..end, 0);
+                    (start, end) = (0, end - start);
+                }
+                self.monitor.check()?;
+                match reader.read(&mut buffer[end..]) {
+                    Ok(0) => ended = true,
+                    Ok(n) => end += n,
+                    Err(e) => return Ok(Err(e)),
+                }
+            }
+            if start == end {
+                break;
+            }
+            let length = self.cutter.cut(&buffer[start..end]);
+            let chunk = &buffer[start..start + length];
+            let id = self.ids.chunk(chunk);
+            self.writer.put_chunk(id, chunk.to_vec())?;
+            let bytes = u32::try_from(length).map_err(|_| Error::new(Kind::Bug, "a chunk of more than 4 GiB"))?;
+            content.push(id, bytes, &mut sink)?;
+            self.monitor.done(0, length as u64);
+            (start, total) = (start + length, total + length as u64);
+        }
+        (entry.content, _) = content.finish(&mut sink)?;
+        Ok(Ok(total))
+    }
+}
+
+/// Makes size and runs say what was stored: a stream's size is known only now, and a file may have shrunk.
+fn settle_size(entry: &mut Entry, stored: u64) {
+    match &mut entry.extents {
+        None => entry.size = stored,
+        Some(extents) => {
+            let promised: u64 = extents.iter().map(|e| e.bytes).sum();
+            if promised != stored {
+                cut_runs(extents, stored);
+                entry.size = extents.last().map_or(0, |e| e.offset + e.bytes);
+            }
+        }
+    }
+}
+
+fn cut_runs(extents: &mut Vec<Extent>, stored: u64) {
+    let mut left = stored;
+    for extent in extents.iter_mut() {
+        extent.bytes = extent.bytes.min(left);
+        left -= extent.bytes;
+    }
+    extents.retain(|e| e.bytes > 0);
+}
+
+/// An entry that is too long loses its longest attributes; true when one was lost.
+fn shorten(entry: &mut Entry) -> bool {
+    let mut lost = false;
+    loop {
+        let mut bytes = Vec::new();
+        entry.encode(&mut bytes);
+        if bytes.len() < ENTRY_BYTES_MAX || entry.xattrs.is_empty() {
+            return lost;
+        }
+        lost = true;
+        let longest = entry.xattrs.iter().enumerate().max_by_key(|(_, x)| x.1.len()).map(|(at, _)| at);
+        longest.map(|at| entry.xattrs.remove(at));
+    }
+}

@@ -1,0 +1,88 @@
+//! Backup: a source becomes a restore point.
+//!
+//! Promises: the point is a complete tree; what did not change since the base is neither opened nor encoded again; every item ends
+//! stored, unchanged, skipped or failed, one line of the ledger each; nothing is visible before everything is durable,
+//! checked and published; a stopped session keeps what it published. Refuses to end for one bad item.
+//!
+//!     walk + compare  ->  events  ->  assemble trees  ->  flush  ->  reference set  ->  commit
+//!            \-> files -> readers: cut, hash, put ->/
+//!
+//! | running beside \ starting | backup | check, restore, mount |
+//! |---|---|---|
+//! | backup of the same job | both commit; each builds on the newest point it saw | they see the points committed so far |
+//! | killed backup | resumes: what was published is known | they see nothing of it |
+
+mod assemble;
+mod compare;
+mod event;
+mod file;
+mod session;
+
+use crate::error::Result;
+use crate::limits::CUT_MOST;
+use crate::monitor::Monitor;
+use crate::repository::Repository;
+use crate::source::Source;
+use format_spec::log::PointId;
+use format_spec::point::{LedgerCounts, PointKind, Workload};
+use std::sync::Arc;
+
+/// What to back up as what.
+#[derive(Debug, Clone)]
+pub struct BackupOptions {
+    /// The job's name; points of one job build on each other. Neither `:` nor `/` in it.
+    pub job: String,
+    /// Words for people.
+    pub tags: Vec<String>,
+    /// Reads everything, whatever the base says.
+    pub full: bool,
+    /// Reads and counts, stores nothing.
+    pub dry_run: bool,
+    /// What kind of source it is.
+    pub workload: Workload,
+    /// Encoding threads, and as many that read.
+    pub threads: usize,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupSummary {
+    /// The new point; `None` after a dry run.
+    pub point: Option<PointId>,
+    /// Its number; 0 after a dry run.
+    pub number: u32,
+    /// Full or incremental.
+    pub kind: PointKind,
+    /// Why.
+    pub kind_reason: String,
+    /// How items ended.
+    pub counts: LedgerCounts,
+    /// Bytes of all files in the point.
+    pub bytes_source: u64,
+    /// Plaintext bytes of new chunks.
+    pub bytes_new: u64,
+    /// Bytes of packs stored for this point.
+    pub bytes_stored: u64,
+    /// New data chunks.
+    pub chunks_new: u64,
+    /// Packs stored.
+    pub packs_written: u64,
+    /// Data packs among them.
+    pub data_packs_written: u64,
+}
+
+/// Makes a restore point of `source`.
+///
+/// # Errors
+/// What ends the whole session: the store, the log, a damaged base that cannot be read a second time without it, or a stop. Single items never do.
+pub fn backup(
+    repository: &Arc<Repository>,
+    source: &dyn Source,
+    options: &BackupOptions,
+    monitor: &Arc<Monitor>,
+) -> Result<BackupSummary> {
+    session::run(repository, source, options, monitor)
+}
+
+/// A reader's buffer: two chunks, so that a cut is always possible before the next read.
+const READ_BUFFER_BYTES: usize = 2 * CUT_MOST as usize;

@@ -1,0 +1,281 @@
+//! One session: open, walk, store, publish, commit.
+
+use super::assemble::assemble;
+use super::compare::{Compare, Links};
+use super::file::{FileJob, Reading};
+use super::{BackupOptions, BackupSummary};
+use crate::blob::{Writer, WriterParts, put_durable};
+use crate::chunk::Cutter;
+use crate::error::{Error, Kind, Result};
+use crate::limits::{EVENTS_QUEUED_MAX, FILES_QUEUED_MAX};
+use crate::monitor::Monitor;
+use crate::repository::Repository;
+use crate::restore_point::{Emission, Ledger, Point, PointSink, ReferenceChange, reference_set};
+use crate::source::Source;
+use crate::store::Name;
+use crate::tree::{MapBuilder, Names, NodeSink};
+use bytes::Bytes;
+use crossbeam_channel::bounded;
+use format_spec::container::{Header, ObjectKind};
+use format_spec::log::{Change, PointId, Vouched};
+use format_spec::point::{Manifest, PointKind};
+use format_spec::tree::Entry;
+use format_spec::{ChunkId, ObjectId, Time, names};
+use std::sync::Arc;
+
+/// Runs a session; when the base turns out to be damaged, once more without it.
+pub(super) fn run(
+    repository: &Arc<Repository>,
+    source: &dyn Source,
+    options: &BackupOptions,
+    monitor: &Arc<Monitor>,
+) -> Result<BackupSummary> {
+    check_job(&options.job)?;
+    repository.refresh()?;
+    let (base, reason) = choose_base(repository, options)?;
+    let had_base = base.is_some();
+    match attempt(repository, source, options, monitor, base, reason) {
+        Err(e) if e.kind() == Kind::Damaged && had_base && e.object().is_some_and(|o| o.contains("node")) => {
+            monitor.warn(b"", format!("the newest point of this job is damaged ({e}): everything is read again"));
+            attempt(repository, source, options, monitor, None, "the newest point of this job is damaged".to_owned())
+        }
+        other => other,
+    }
+}
+
+fn attempt(
+    repository: &Arc<Repository>,
+    source: &dyn Source,
+    options: &BackupOptions,
+    monitor: &Arc<Monitor>,
+    base: Option<Arc<Point>>,
+    reason: String,
+) -> Result<BackupSummary> {
+    let started = repository.env().now();
+    let session = if options.dry_run { None } else { Some(open(repository, options, source, base.as_deref())?) };
+    let writer = Writer::start(WriterParts {
+        vault: repository.vault().clone(),
+        catalog: repository.blobs().catalog().clone(),
+        log: repository.log().clone(),
+        env: repository.env().clone(),
+        config: repository.config().clone(),
+        monitor: monitor.clone(),
+        session,
+        threads: options.threads,
+    });
+    let work = Session { repository, options, monitor, base, reason, started, writer: &writer };
+    let done = work.run(source, session);
+    if let Err(e) = &done
+        && e.kind() == Kind::Interrupted
+        && let Err(also) = writer.salvage()
+    {
+        tracing::warn!(error = %also, "what was stored before the stop could not be published");
+    }
+    done
+}
+
+struct Session<'a> {
+    repository: &'a Arc<Repository>,
+    options: &'a BackupOptions,
+    monitor: &'a Arc<Monitor>,
+    base: Option<Arc<Point>>,
+    reason: String,
+    started: Time,
+    writer: &'a Writer,
+}
+
+impl Session<'_> {
+    fn run(self, source: &dyn Source, session: Option<u32>) -> Result<BackupSummary> {
+        let (emission, ledger) = (Emission::default(), Ledger::default());
+        let ids = &self.repository.vault().ids;
+        let (root, links) = self.read(source, &emission, &ledger)?;
+        let mut sink = PointSink::new(self.writer, ids, &emission);
+        let links = write_links(&links, &mut sink)?;
+        let exceptions = ledger.write(&mut sink)?;
+        self.writer.flush()?;
+        let mut summary = self.summary(&root, &ledger);
+        let Some(session) = session else { return Ok(summary) };
+        let references = self.references(&root, links, exceptions, emission)?;
+        let mut id = [0; 16];
+        self.repository.env().random(&mut id)?;
+        let about = source.about();
+        let stored = self.writer.stored();
+        let manifest = Manifest {
+            id: PointId(id),
+            started: self.started,
+            finished: self.repository.env().now(),
+            job: self.options.job.clone(),
+            host: about.host,
+            organisation: String::new(),
+            paths: about.paths,
+            tags: self.options.tags.clone(),
+            kind: summary.kind,
+            kind_reason: self.reason.clone(),
+            workload: self.options.workload,
+            root,
+            links,
+            counts: ledger.counts(),
+            exceptions,
+            base: self.base.as_ref().map(|b| b.manifest.id),
+            references,
+            bytes: [summary.bytes_source, stored.bytes_new, stored.bytes_stored],
+            cursors: Vec::new(),
+        };
+        self.monitor.check()?;
+        summary.number = self.commit(session, &manifest)?;
+        summary.point = Some(manifest.id);
+        (summary.bytes_stored, summary.packs_written) = (stored.bytes_stored, stored.packs);
+        Ok(summary)
+    }
+
+    /// Walks, reads and builds; returns the root folder and the names of linked inodes.
+    fn read(&self, source: &dyn Source, emission: &Emission, ledger: &Ledger) -> Result<(Entry, Links)> {
+        let repository = self.repository;
+        let (ids, blobs) = (&repository.vault().ids, repository.blobs());
+        let cutter = Cutter::new(repository.vault().secrets.gear_table(), repository.config().cutting);
+        let (events_in, events_out) = bounded(EVENTS_QUEUED_MAX);
+        let (files_in, files_out) = bounded::<FileJob>(FILES_QUEUED_MAX);
+        let base = self.base.as_ref().map(|p| &p.manifest);
+        let reading = Reading { writer: self.writer, ids, cutter: &cutter, emission, ledger, monitor: self.monitor };
+        let mut walk = source.walk()?;
+        std::thread::scope(|scope| {
+            for _ in 0..self.options.threads.max(1) {
+                let (reading, files) = (&reading, files_out.clone());
+                scope.spawn(move || reading.run(&files));
+            }
+            drop(files_out);
+            let compare = Compare::new(&**blobs, events_in, files_in, ledger, self.monitor, base.map(|b| b.started));
+            let walker = scope.spawn(move || compare.run(&mut *walk, base.map(|b| &b.root)));
+            let mut sink = PointSink::new(self.writer, ids, emission);
+            let root = assemble(&events_out, &**blobs, &mut sink);
+            drop(events_out);
+            let links = walker.join().map_err(|_| Error::new(Kind::Bug, "the walking thread died"))?;
+            match (root, links) {
+                (Ok(root), Ok(links)) => Ok((root, links)),
+                // The assembler's end is the walk's end: the cause is the other one's error.
+                (Err(a), Err(b)) => Err(if a.kind() == Kind::Interrupted { b } else { a }),
+                (Err(e), Ok(_)) | (Ok(_), Err(e)) => Err(e),
+            }
+        })
+    }
+
+    /// The reference set's nodes are stored after everything that it names, and published on their own.
+    fn references(
+        &self,
+        root: &Entry,
+        links: Option<ChunkId>,
+        exceptions: Option<ChunkId>,
+        emission: Emission,
+    ) -> Result<ChunkId> {
+        let repository = self.repository;
+        let base = self.base.as_ref().map(|p| &p.manifest);
+        let change = ReferenceChange {
+            base: base.map(|b| b.references),
+            base_roots: base.map(|b| roots(&b.root, b.links, b.exceptions)).unwrap_or_default(),
+            roots: roots(root, links, exceptions),
+            emission,
+            blobs: repository.blobs(),
+        };
+        let mut sink = PointSink::unaccounted(self.writer, &repository.vault().ids);
+        let set = reference_set(change, &mut sink)?;
+        self.writer.flush()?;
+        Ok(set)
+    }
+
+    fn commit(&self, session: u32, manifest: &Manifest) -> Result<u32> {
+        let repository = self.repository;
+        let vault = repository.vault();
+        let id = ObjectId { session, ordinal: self.writer.take_ordinal() };
+        let mut salt = [0; 32];
+        repository.env().random(&mut salt)?;
+        let header =
+            Header::new(ObjectKind::RestorePoint, vault.secrets.suite(), vault.repository, session, id.ordinal, salt);
+        let (bytes, body_hash) = manifest.encode(header.clone(), &vault.secrets);
+        if Manifest::decode(&bytes, &header, &vault.secrets)? != *manifest {
+            return Err(Error::new(Kind::Bug, "a manifest does not decode to what was written").on(manifest.id));
+        }
+        let bytes = Bytes::from(bytes);
+        put_durable(&*vault.store, &Name::new(names::of_session(ObjectKind::RestorePoint, id))?, &bytes)?;
+        let point = Vouched { ordinal: id.ordinal, bytes: bytes.len() as u64, body_hash };
+        let slot = repository.log().append(&**repository.env(), &mut |view| {
+            let open = view.sessions.get(&session).is_some_and(|s| !s.committed);
+            if !open {
+                return Err(
+                    Error::new(Kind::Conflict, "this session has ended in the log").advise("run the backup again")
+                );
+            }
+            Ok(Change::Commit { session, point, id: manifest.id, references: manifest.references })
+        })?;
+        let number = repository.log().view().commits.iter().find(|c| c.slot == slot).map(|c| c.number);
+        number.ok_or_else(|| Error::new(Kind::Bug, "the commit is not in the log that was just read"))
+    }
+
+    fn summary(&self, root: &Entry, ledger: &Ledger) -> BackupSummary {
+        let stored = self.writer.stored();
+        BackupSummary {
+            point: None,
+            number: 0,
+            kind: if self.base.is_some() { PointKind::Incremental } else { PointKind::Full },
+            kind_reason: self.reason.clone(),
+            counts: ledger.counts(),
+            bytes_source: root.totals.bytes,
+            bytes_new: stored.bytes_new,
+            bytes_stored: stored.bytes_stored,
+            chunks_new: stored.chunks_new,
+            packs_written: stored.packs,
+            data_packs_written: stored.data_packs,
+        }
+    }
+}
+
+fn open(repository: &Repository, options: &BackupOptions, source: &dyn Source, base: Option<&Point>) -> Result<u32> {
+    let host = source.about().host;
+    let base = base.map(|p| p.manifest.id);
+    repository
+        .log()
+        .append(&**repository.env(), &mut |_| Ok(Change::Open { job: options.job.clone(), host: host.clone(), base }))
+}
+
+/// The newest point of this job, and the reason that the summary gives.
+fn choose_base(repository: &Repository, options: &BackupOptions) -> Result<(Option<Arc<Point>>, String)> {
+    if options.full {
+        return Ok((None, "asked for".to_owned()));
+    }
+    let newest = repository.newest_of_job(&options.job, options.workload)?;
+    match newest {
+        Some(point) => {
+            let reason =
+                format!("builds on point {} of {}", point.manifest.id, crate::repository::utc(point.manifest.started));
+            Ok((Some(point), reason))
+        }
+        None => Ok((None, "the first point of this job".to_owned())),
+    }
+}
+
+fn check_job(job: &str) -> Result<()> {
+    if job.is_empty() || job.contains([':', '/', '\n', '\0']) {
+        let what = format!("{job:?} is no job name: it must not be empty and hold neither `:` nor `/`");
+        return Err(Error::new(Kind::Input, what));
+    }
+    Ok(())
+}
+
+fn write_links(links: &Links, sink: &mut dyn NodeSink) -> Result<Option<ChunkId>> {
+    let mut map = MapBuilder::new();
+    for (group, path) in &links.first {
+        // Values are bounded ([TREE-5]): of a longer path the group stays out, and its names are restored as files of their own.
+        if path.len() < LINK_PATH_BYTES_MAX {
+            map.push(group, path, sink)?;
+        }
+    }
+    map.finish(sink)
+}
+
+/// Room for the key beside the path in an entry of a map.
+const LINK_PATH_BYTES_MAX: usize = format_spec::tree::ENTRY_BYTES_MAX - 1024;
+
+/// What a manifest names: one row a field ([POINT-7]).
+fn roots(root: &Entry, links: Option<ChunkId>, exceptions: Option<ChunkId>) -> Vec<Names> {
+    let one = |id: ChunkId| Names { nodes: vec![id], chunks: Vec::new() };
+    [Some(Names::of_entry(root)), links.map(one), exceptions.map(one)].into_iter().flatten().collect()
+}

@@ -1,0 +1,201 @@
+//! The index as the hall sees it: the PersistentCache, kept in step with the log and rebuilt when it cannot be trusted.
+//!
+//! Promises: an answer comes from a cache that belongs to this repository's history; a damaged cache is dropped and rebuilt
+//! from the published segments, once, and the question asked again (invariant 6: a hint that costs time, never data).
+
+use super::read::Vault;
+use crate::error::{Error, Kind, Result};
+use crate::index::{PersistentCache, Place};
+use crate::log::{Log, LogView, SegmentRef};
+use crate::store::Name;
+use format_spec::container::{Header, ObjectKind};
+use format_spec::index::Segment;
+use format_spec::{ChunkId, ObjectId, names};
+use parking_lot::{Mutex, RwLock};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where the PersistentCache lives.
+#[derive(Debug, Clone)]
+pub enum CachePlace {
+    /// In a sub-folder, named by repository id, of this folder.
+    Folder(PathBuf),
+    /// In a temporary folder that goes away with the process.
+    Temporary,
+}
+
+/// Ids to places, in step with the log.
+#[derive(Debug)]
+pub struct Catalog {
+    vault: Arc<Vault>,
+    log: Arc<Log>,
+    folder: PathBuf,
+    cache: RwLock<Arc<PersistentCache>>,
+    /// Segments of our own that need not be read back from the store.
+    own: Mutex<HashMap<ObjectId, Segment>>,
+    /// Keeps a temporary cache's folder alive.
+    _temporary: Option<tempfile::TempDir>,
+    syncing: Mutex<()>,
+}
+
+/// Segments added to the cache in one step.
+const SEGMENTS_A_STEP: usize = 8;
+
+impl Catalog {
+    /// Opens the cache of this repository; what cannot be trusted in it is discarded.
+    pub fn open(vault: Arc<Vault>, log: Arc<Log>, place: &CachePlace) -> Result<Self> {
+        let (folder, temporary) = match place {
+            CachePlace::Folder(folder) => (folder.join(vault.repository.to_string()), None),
+            CachePlace::Temporary => {
+                let folder = tempfile::Builder::new().prefix("cairn-cache-").tempdir()?;
+                (folder.path().to_path_buf(), Some(folder))
+            }
+        };
+        let opened = PersistentCache::open(&folder, vault.repository)?;
+        if let Some(why) = opened.discarded {
+            tracing::info!(%why, folder = %folder.display(), "the local cache is rebuilt");
+        }
+        let cache = RwLock::new(Arc::new(opened.cache));
+        let own = Mutex::new(HashMap::new());
+        Ok(Catalog { vault, log, folder, cache, own, _temporary: temporary, syncing: Mutex::new(()) })
+    }
+
+    /// The cache's folder.
+    pub fn folder(&self) -> &std::path::Path {
+        &self.folder
+    }
+
+    /// The cache as it is now.
+    pub fn cache(&self) -> Arc<PersistentCache> {
+        self.cache.read().clone()
+    }
+
+    /// Remembers a segment that this process wrote, so that [`sync`](Self::sync) need not read it back.
+    pub fn remember(&self, id: ObjectId, segment: Segment) {
+        self.own.lock().insert(id, segment);
+    }
+
+    /// Brings the cache up to the log's head.
+    pub fn sync(&self) -> Result<()> {
+        let _one = self.syncing.lock();
+        let view = self.log.view();
+        let mut cache = self.cache();
+        if !belongs(&cache, &view) {
+            cache = self.discard("it belongs to another history of this repository")?;
+        }
+        match self.catch_up(&cache, &view) {
+            Err(e) if cache.is_poisoned() => {
+                tracing::info!(error = %e, "the local cache is damaged and rebuilt");
+                let fresh = self.discard("it is damaged")?;
+                self.catch_up(&fresh, &view)
+            }
+            other => other,
+        }
+    }
+
+    /// Drops the cache and makes it anew from the published segments.
+    pub fn rebuild(&self) -> Result<()> {
+        {
+            let _one = self.syncing.lock();
+            self.discard("asked for")?;
+        }
+        self.sync()
+    }
+
+    /// All places of an id, in rising order; empty when it is unknown.
+    pub fn places(&self, id: &ChunkId) -> Result<Vec<Place>> {
+        self.healing(|cache| cache.places(id))
+    }
+
+    /// Whether the id has a place.
+    pub fn contains(&self, id: &ChunkId) -> Result<bool> {
+        self.healing(|cache| cache.contains(id))
+    }
+
+    fn healing<T>(&self, ask: impl Fn(&PersistentCache) -> Result<T>) -> Result<T> {
+        let cache = self.cache();
+        match ask(&cache) {
+            Err(e) if cache.is_poisoned() => {
+                tracing::info!(error = %e, "the local cache is damaged and rebuilt");
+                if Arc::ptr_eq(&cache, &self.cache()) {
+                    self.rebuild()?;
+                }
+                ask(&self.cache())
+            }
+            other => other,
+        }
+    }
+
+    fn discard(&self, why: &str) -> Result<Arc<PersistentCache>> {
+        tracing::info!(why, "the local cache is dropped");
+        PersistentCache::drop_all(&self.folder)?;
+        let fresh = Arc::new(PersistentCache::open(&self.folder, self.vault.repository)?.cache);
+        *self.cache.write() = fresh.clone();
+        Ok(fresh)
+    }
+
+    fn catch_up(&self, cache: &PersistentCache, view: &LogView) -> Result<()> {
+        if cache.position() == view.head {
+            return Ok(());
+        }
+        let missing: Vec<SegmentRef> = view.segments.iter().filter(|s| s.slot > cache.position()).copied().collect();
+        for step in missing.chunks(SEGMENTS_A_STEP) {
+            let segments = step.iter().map(|s| self.segment(s)).collect::<Result<Vec<_>>>()?;
+            let last = step.last().map_or(0, |s| s.slot);
+            cache.add(&segments, last, hash_of(view, last))?;
+        }
+        cache.add(&[], view.head, hash_of(view, view.head))
+    }
+
+    /// One published segment, from our own memory or the store.
+    fn segment(&self, published: &SegmentRef) -> Result<Segment> {
+        let id = ObjectId { session: published.session, ordinal: published.object.ordinal };
+        if let Some(own) = self.own.lock().remove(&id) {
+            return Ok(own);
+        }
+        self.vault.segment(published)
+    }
+}
+
+impl Vault {
+    /// Reads and verifies a published segment.
+    pub fn segment(&self, published: &SegmentRef) -> Result<Segment> {
+        let id = ObjectId { session: published.session, ordinal: published.object.ordinal };
+        let name = Name::new(names::of_session(ObjectKind::IndexSegment, id))?;
+        let bytes = self.store.get(&name).map_err(|e| lost(e, &name))?;
+        let expected = Header::new(
+            ObjectKind::IndexSegment,
+            self.secrets.suite(),
+            self.repository,
+            id.session,
+            id.ordinal,
+            [0; 32],
+        );
+        if bytes.len() as u64 != published.object.bytes {
+            let what = format!("the log promises {} bytes, the store has {}", published.object.bytes, bytes.len());
+            return Err(Error::new(Kind::Damaged, what).on(name));
+        }
+        Segment::decode(&bytes, &expected, &self.secrets).map_err(|e| Error::from(e).on(name))
+    }
+}
+
+/// An object that the log names and the store does not have is damage, not absence.
+pub(crate) fn lost(e: Error, name: &Name) -> Error {
+    if e.kind() != Kind::Absent {
+        return e.on(name);
+    }
+    Error::new(Kind::Damaged, "the repository needs this object and the store does not have it")
+        .on(name)
+        .advise("restore the object from a copy of the repository; `cairn check` names all that is missing")
+}
+
+fn belongs(cache: &PersistentCache, view: &LogView) -> bool {
+    cache.position() <= view.head && cache.head_hash() == hash_of(view, cache.position())
+}
+
+/// The chain's hash after a slot; of position 0 nothing is known and nothing is held.
+fn hash_of(view: &LogView, slot: u32) -> [u8; 32] {
+    let at = (slot as usize).checked_sub(1);
+    at.and_then(|at| view.hashes.get(at)).copied().unwrap_or_default()
+}

@@ -1,0 +1,19 @@
+//! The hall: `put(chunk) -> id`, `get(id) -> verified bytes`, with dedup, queues and caches behind it.
+//!
+//! Promises: what [`Blobs::chunk`] and [`Blobs::node`] return was verified against its id; what a [`Writer`] has published is durable, was
+//! checked in the store after it was written, and is in the index; memory is bounded by the page of limits. Refuses to know what
+//! chunks mean: trees and points are later rooms.
+//!
+//!     put -> (known?) -> open block -> encode + verify -> seal into pack -> store + self-check -> publish
+//!            caller      caller        encoders           encoders           uploaders           uploaders
+
+mod catalog;
+mod durable;
+mod read;
+mod writer;
+
+pub(crate) use catalog::lost;
+pub use catalog::{CachePlace, Catalog};
+pub use durable::put_durable;
+pub use read::{Blobs, Vault};
+pub use writer::{Stored, Writer, WriterParts};

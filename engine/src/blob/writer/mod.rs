@@ -1,0 +1,239 @@
+//! The writing half of the hall: chunks and nodes in, published packs out.
+//!
+//! Promises: a blob that is known (published, or pending in this session) is not stored twice; order of puts decides the order
+//! in blocks, so what belongs together is compressed and read together; a failure anywhere ends every later call. Queues are bounded: a put waits
+//! when encoders or the store are behind. Refuses to rely on packs of others that are not published (I6).
+
+mod publish;
+mod stages;
+
+use super::catalog::Catalog;
+use super::read::Vault;
+use crate::block::OpenBlock;
+use crate::env::SharedEnv;
+use crate::error::{Error, Kind, Result};
+use crate::limits::{BLOCKS_QUEUED_PER_THREAD, META_BLOCK_TARGET, PACKS_QUEUED_MAX, UPLOADS_MAX};
+use crate::log::Log;
+use crate::monitor::Monitor;
+use crate::pack::{FinishedPack, PackBuilder};
+use crossbeam_channel::{Sender, bounded};
+use format_spec::ChunkId;
+use format_spec::config::Config;
+use format_spec::container::ObjectKind;
+use parking_lot::{Condvar, Mutex};
+use publish::Unpublished;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+/// What a session has stored so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stored {
+    /// Chunks and nodes that were new.
+    pub blobs_new: u64,
+    /// Data chunks among them.
+    pub chunks_new: u64,
+    /// Plaintext bytes of new chunks.
+    pub bytes_new: u64,
+    /// Bytes of finished packs.
+    pub bytes_stored: u64,
+    /// Packs stored.
+    pub packs: u64,
+    /// Data packs among them.
+    pub data_packs: u64,
+}
+
+/// A session's writer; shared by reference between the threads that put.
+pub struct Writer {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+struct Shared {
+    vault: Arc<Vault>,
+    catalog: Arc<Catalog>,
+    log: Arc<Log>,
+    env: SharedEnv,
+    config: Config,
+    monitor: Arc<Monitor>,
+    /// `None` in a dry run: nothing is stored, only counted.
+    session: Option<u32>,
+    next_ordinal: AtomicU32,
+    pending: [Mutex<HashSet<ChunkId>>; PENDING_SHARDS],
+    open: [Mutex<OpenBlock>; 2],
+    packs: [Mutex<Option<PackBuilder>>; 2],
+    unpublished: Mutex<Unpublished>,
+    publishing: Mutex<()>,
+    underway: Mutex<u64>,
+    landed: Condvar,
+    failure: Mutex<Option<Error>>,
+    failed: AtomicBool,
+    closed: AtomicBool,
+    counts: Counts,
+    blocks: Sender<Job>,
+    packs_out: Sender<Job>,
+}
+
+#[derive(Default)]
+struct Counts {
+    blobs_new: AtomicU64,
+    chunks_new: AtomicU64,
+    bytes_new: AtomicU64,
+    bytes_stored: AtomicU64,
+    packs: AtomicU64,
+    data_packs: AtomicU64,
+}
+
+/// Work of the stages.
+enum Job {
+    Block(ObjectKind, OpenBlock),
+    Pack(Box<FinishedPack>),
+}
+
+const PENDING_SHARDS: usize = 16;
+
+/// What a writer is made of.
+pub struct WriterParts {
+    /// Store, identity, secrets.
+    pub vault: Arc<Vault>,
+    /// The index.
+    pub catalog: Arc<Catalog>,
+    /// The log.
+    pub log: Arc<Log>,
+    /// Clock and dice.
+    pub env: SharedEnv,
+    /// The repository's parameters.
+    pub config: Config,
+    /// Progress and the stop button.
+    pub monitor: Arc<Monitor>,
+    /// The session; `None` for a dry run.
+    pub session: Option<u32>,
+    /// Encoding threads.
+    pub threads: usize,
+}
+
+impl Writer {
+    /// Starts the stages of an opened session.
+    pub fn start(parts: WriterParts) -> Self {
+        let threads = parts.threads.max(1);
+        let (blocks_in, blocks_out) = bounded(threads * BLOCKS_QUEUED_PER_THREAD);
+        let (packs_in, packs_out) = bounded(PACKS_QUEUED_MAX);
+        let shared = Arc::new(Shared::new(parts, blocks_in, packs_in));
+        let mut handles = Vec::new();
+        for _ in 0..threads {
+            let (shared, blocks) = (shared.clone(), blocks_out.clone());
+            handles.push(std::thread::spawn(move || shared.run(&blocks)));
+        }
+        for _ in 0..UPLOADS_MAX {
+            let (shared, packs) = (shared.clone(), packs_out.clone());
+            handles.push(std::thread::spawn(move || shared.run(&packs)));
+        }
+        Writer { shared, threads: handles }
+    }
+
+    /// Stores a data chunk unless it is known; returns whether it was new.
+    pub fn put_chunk(&self, id: ChunkId, chunk: Vec<u8>) -> Result<bool> {
+        self.shared.put(ObjectKind::DataPack, id, chunk)
+    }
+
+    /// Stores a tree node unless it is known; returns whether it was new.
+    pub fn put_node(&self, id: ChunkId, node: Vec<u8>) -> Result<bool> {
+        self.shared.put(ObjectKind::MetaPack, id, node)
+    }
+
+    /// Waits until everything put so far is stored, checked and published.
+    pub fn flush(&self) -> Result<()> {
+        self.shared.flush()
+    }
+
+    /// Publishes what is stored already, without waiting for the rest: what a stopped session leaves behind for the next one.
+    pub fn salvage(&self) -> Result<()> {
+        self.shared.publish()
+    }
+
+    /// An ordinal for an object of this session that is not a pack.
+    pub fn take_ordinal(&self) -> u32 {
+        self.shared.next_ordinal.fetch_add(1, Ordering::SeqCst)
+    }
+
+    /// What was stored so far.
+    pub fn stored(&self) -> Stored {
+        let c = &self.shared.counts;
+        let read = |n: &AtomicU64| n.load(Ordering::Relaxed);
+        Stored {
+            blobs_new: read(&c.blobs_new),
+            chunks_new: read(&c.chunks_new),
+            bytes_new: read(&c.bytes_new),
+            bytes_stored: read(&c.bytes_stored),
+            packs: read(&c.packs),
+            data_packs: read(&c.data_packs),
+        }
+    }
+}
+
+impl Drop for Writer {
+    /// Ends the threads; what was not flushed is given up.
+    fn drop(&mut self) {
+        self.shared.failed.store(true, Ordering::SeqCst);
+        self.shared.close();
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has said so on stderr, and its work is given up anyway.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn put(&self, kind: ObjectKind, id: ChunkId, bytes: Vec<u8>) -> Result<bool> {
+        self.expect_sound()?;
+        let shard = &self.pending[usize::from(id.0[0]) % PENDING_SHARDS];
+        if shard.lock().contains(&id) || self.catalog.contains(&id)? || !shard.lock().insert(id) {
+            return Ok(false);
+        }
+        self.counts.blobs_new.fetch_add(1, Ordering::Relaxed);
+        if kind == ObjectKind::DataPack {
+            self.counts.chunks_new.fetch_add(1, Ordering::Relaxed);
+            self.counts.bytes_new.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        }
+        if self.session.is_none() {
+            return Ok(true);
+        }
+        let target = if kind == ObjectKind::DataPack { self.config.block_target as usize } else { META_BLOCK_TARGET };
+        if bytes.len() * 2 >= target {
+            self.send(Job::Block(kind, OpenBlock::of(id, bytes)))?;
+            return Ok(true);
+        }
+        let full = {
+            let mut open = self.open[slot(kind)].lock();
+            let full =
+                (!open.fits(bytes.len()) || open.bytes() + bytes.len() > target).then(|| std::mem::take(&mut *open));
+            open.push(id, &bytes);
+            full
+        };
+        match full {
+            Some(block) if !block.is_empty() => self.send(Job::Block(kind, block))?,
+            _ => {}
+        }
+        Ok(true)
+    }
+
+    /// The error that ended the session; asked before and after each wait.
+    fn expect_sound(&self) -> Result<()> {
+        if !self.failed.load(Ordering::SeqCst) {
+            return self.monitor.check();
+        }
+        let first = self.failure.lock().take();
+        Err(first.unwrap_or_else(|| Error::new(Kind::Interrupted, "the session has failed before")))
+    }
+
+    fn fail(&self, error: Error) {
+        self.failure.lock().get_or_insert(error);
+        self.failed.store(true, Ordering::SeqCst);
+        self.landed.notify_all();
+    }
+}
+
+fn slot(kind: ObjectKind) -> usize {
+    usize::from(kind == ObjectKind::MetaPack)
+}

@@ -1,0 +1,180 @@
+//! The stages behind a put: encode and verify, seal into a pack, store and look again.
+
+use super::{Counts, Job, PENDING_SHARDS, Shared, WriterParts, slot};
+use crate::blob::durable::put_durable;
+use crate::block::{EncodedBlock, OpenBlock};
+use crate::error::{Error, Kind, Result};
+use crate::pack::{FinishedPack, PackBuilder};
+use crate::store::Name;
+use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
+use format_spec::container::ObjectKind;
+use format_spec::{ObjectId, names};
+use parking_lot::{Condvar, Mutex};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+/// How long a waiting thread sleeps before it looks whether the session has failed.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+impl Shared {
+    pub(super) fn new(parts: WriterParts, blocks: Sender<Job>, packs: Sender<Job>) -> Self {
+        let now = parts.env.elapsed();
+        Shared {
+            vault: parts.vault,
+            catalog: parts.catalog,
+            log: parts.log,
+            env: parts.env,
+            config: parts.config,
+            monitor: parts.monitor,
+            session: parts.session,
+            next_ordinal: AtomicU32::new(0),
+            pending: std::array::from_fn(|_| Mutex::new(HashSet::new())),
+            open: [Mutex::new(OpenBlock::default()), Mutex::new(OpenBlock::default())],
+            packs: [Mutex::new(None), Mutex::new(None)],
+            unpublished: Mutex::new(super::Unpublished::new(now)),
+            publishing: Mutex::new(()),
+            underway: Mutex::new(0),
+            landed: Condvar::new(),
+            failure: Mutex::new(None),
+            failed: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            counts: Counts::default(),
+            blocks,
+            packs_out: packs,
+        }
+    }
+
+    /// Hands a job to its stage; waits while the queue is full and the session sound.
+    pub(super) fn send(&self, job: Job) -> Result<()> {
+        *self.underway.lock() += 1;
+        let queue = if matches!(job, Job::Block(..)) { &self.blocks } else { &self.packs_out };
+        let mut job = job;
+        loop {
+            match queue.send_timeout(job, LOOK_AGAIN) {
+                Ok(()) => return Ok(()),
+                Err(SendTimeoutError::Timeout(back)) => {
+                    job = back;
+                    if self.failed.load(Ordering::SeqCst) {
+                        self.arrive();
+                        return self.expect_sound();
+                    }
+                }
+                Err(SendTimeoutError::Disconnected(_)) => {
+                    self.arrive();
+                    return Err(Error::new(Kind::Bug, "the stages of the session have ended early"));
+                }
+            }
+        }
+    }
+
+    /// A stage's thread: runs until the writer is dropped.
+    pub(super) fn run(&self, jobs: &Receiver<Job>) {
+        loop {
+            match jobs.recv_timeout(LOOK_AGAIN) {
+                Ok(job) => {
+                    if !self.failed.load(Ordering::SeqCst) {
+                        let done = match job {
+                            Job::Block(kind, block) => self.encode(kind, block),
+                            Job::Pack(pack) => self.store(&pack),
+                        };
+                        done.unwrap_or_else(|e| self.fail(e));
+                    }
+                    self.arrive();
+                }
+                Err(RecvTimeoutError::Timeout) if !self.closed.load(Ordering::SeqCst) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// One job less on its way.
+    fn arrive(&self) {
+        *self.underway.lock() -= 1;
+        self.landed.notify_all();
+    }
+
+    fn encode(&self, kind: ObjectKind, block: OpenBlock) -> Result<()> {
+        let block = block.encode(self.config.level)?;
+        if let Some(full) = self.pack_block(kind, block)? {
+            self.send(Job::Pack(Box::new(full.finish(&self.vault.secrets)?)))?;
+        }
+        Ok(())
+    }
+
+    /// Seals the block into the open pack; returns the pack before it when that was full.
+    fn pack_block(&self, kind: ObjectKind, block: EncodedBlock) -> Result<Option<PackBuilder>> {
+        let mut open = self.packs[slot(kind)].lock();
+        let full = open.take_if(|pack| !pack.fits(&block));
+        if open.is_none() {
+            *open = Some(self.new_pack(kind)?);
+        }
+        let pack = open.as_mut().expect("was just made");
+        if !pack.fits(&block) {
+            return Err(Error::new(Kind::Bug, "a block does not fit into an empty pack"));
+        }
+        pack.push(block);
+        Ok(full)
+    }
+
+    fn new_pack(&self, kind: ObjectKind) -> Result<PackBuilder> {
+        let session = self.session.ok_or_else(|| Error::new(Kind::Bug, "a dry run makes no packs"))?;
+        let id = ObjectId { session, ordinal: self.next_ordinal.fetch_add(1, Ordering::SeqCst) };
+        let mut salt = [0; 32];
+        self.env.random(&mut salt)?;
+        Ok(PackBuilder::new(kind, id, self.vault.repository, salt, &self.vault.secrets, self.config.pack_bytes_max))
+    }
+
+    fn store(&self, pack: &FinishedPack) -> Result<()> {
+        let name = Name::new(names::of_session(pack.row.kind, pack.row.id))?;
+        put_durable(&*self.vault.store, &name, &pack.bytes)?;
+        self.counts.packs.fetch_add(1, Ordering::Relaxed);
+        self.counts.data_packs.fetch_add(u64::from(pack.row.kind == ObjectKind::DataPack), Ordering::Relaxed);
+        self.counts.bytes_stored.fetch_add(pack.bytes.len() as u64, Ordering::Relaxed);
+        let due = self.unpublished.lock().add(pack, self.env.elapsed());
+        if due { self.publish() } else { Ok(()) }
+    }
+
+    /// Waits until nothing is on its way, then publishes.
+    pub(super) fn flush(&self) -> Result<()> {
+        if self.session.is_none() {
+            return self.expect_sound();
+        }
+        for kind in [ObjectKind::DataPack, ObjectKind::MetaPack] {
+            let block = std::mem::take(&mut *self.open[slot(kind)].lock());
+            if !block.is_empty() {
+                self.send(Job::Block(kind, block))?;
+            }
+        }
+        self.wait_until_landed()?;
+        for kind in [ObjectKind::DataPack, ObjectKind::MetaPack] {
+            let pack = self.packs[slot(kind)].lock().take();
+            if let Some(pack) = pack {
+                self.send(Job::Pack(Box::new(pack.finish(&self.vault.secrets)?)))?;
+            }
+        }
+        self.wait_until_landed()?;
+        self.publish()
+    }
+
+    fn wait_until_landed(&self) -> Result<()> {
+        let mut underway = self.underway.lock();
+        while *underway > 0 && !self.failed.load(Ordering::SeqCst) {
+            self.landed.wait_for(&mut underway, LOOK_AGAIN);
+            self.monitor.check()?;
+        }
+        drop(underway);
+        self.expect_sound()
+    }
+
+    /// Forgets ids that are published: the index knows them now.
+    pub(super) fn forget(&self, ids: impl Iterator<Item = format_spec::ChunkId>) {
+        for id in ids {
+            self.pending[usize::from(id.0[0]) % PENDING_SHARDS].lock().remove(&id);
+        }
+    }
+}

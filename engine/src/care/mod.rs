@@ -1,0 +1,12 @@
+//! Care: proving that a repository can give back what it promises.
+//!
+//! Promises: `check` reads, never writes; every finding names its object; a level proves what it says and no more. `compare` holds a
+//! restore point against a live tree without writing to either. Refuses to repair.
+
+mod check;
+mod compare;
+mod packs;
+mod trees;
+
+pub use check::{CheckOptions, CheckReport, Finding, Level, check};
+pub use compare::{CompareReport, Difference, compare};

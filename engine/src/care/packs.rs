@@ -1,0 +1,223 @@
+//! Checking packs: there, of the promised length, whole, and holding what the index says.
+
+use super::check::{CheckOptions, Findings, Level};
+use crate::blob::lost;
+use crate::error::{Error, Kind, Result};
+use crate::limits::TAIL_BYTES;
+use crate::monitor::Monitor;
+use crate::pack::PackTail;
+use crate::repository::Repository;
+use crate::store::Name;
+use bytes::Bytes;
+use crossbeam_channel::bounded;
+use format_spec::container::{DirectoryEntry, Header, Object, ObjectKind, kind};
+use format_spec::log::{Change, PublishedPack};
+use format_spec::pack::Contents;
+use format_spec::{ObjectId, names};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// A pack that the log has published.
+#[derive(Debug, Clone)]
+pub(super) struct Published {
+    pub(super) id: ObjectId,
+    pub(super) pack: PublishedPack,
+    salt: Option<[u8; 32]>,
+}
+
+/// Every published pack, with the salt that its segment gives; segments that cannot be read are findings.
+pub(super) fn published_packs(repository: &Repository, findings: &Findings) -> Result<Vec<Published>> {
+    let vault = repository.vault();
+    let mut packs = Vec::new();
+    let view = repository.log().view();
+    let mut segments = view.segments.iter();
+    repository.log().for_each(&mut |entry| {
+        let Change::Publish { session, packs: published, .. } = &entry.change else { return Ok(()) };
+        let Some(reference) = segments.next() else { return Ok(()) };
+        let name = names::of_session(
+            ObjectKind::IndexSegment,
+            ObjectId { session: *session, ordinal: reference.object.ordinal },
+        );
+        let rows = match vault.segment(reference) {
+            Ok(segment) => segment.packs,
+            Err(e) => {
+                findings.add(name, &e)?;
+                Vec::new()
+            }
+        };
+        for pack in published {
+            let id = ObjectId { session: *session, ordinal: pack.object.ordinal };
+            let row = rows.iter().find(|r| r.id == id);
+            packs.push(Published { id, pack: *pack, salt: row.map(|r| r.salt) });
+        }
+        Ok(())
+    })?;
+    Ok(packs)
+}
+
+pub(super) struct PackCheck<'a> {
+    pub(super) repository: &'a Arc<Repository>,
+    pub(super) options: &'a CheckOptions,
+    pub(super) findings: &'a Findings,
+    pub(super) monitor: &'a Monitor,
+}
+
+impl PackCheck<'_> {
+    /// Checks every pack on a few threads.
+    pub(super) fn run(&self, packs: &[Published]) -> Result<()> {
+        let read: u64 = packs.iter().filter(|p| self.is_read(p)).map(|p| p.pack.object.bytes).sum();
+        self.monitor.counters.items_total.store(packs.len() as u64, Ordering::Relaxed);
+        self.monitor.counters.bytes_total.store(read, Ordering::Relaxed);
+        let (jobs_in, jobs_out) = bounded::<&Published>(2 * self.options.threads.max(1));
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..self.options.threads.max(1))
+                .map(|_| {
+                    let jobs = jobs_out.clone();
+                    scope.spawn(move || jobs.iter().try_for_each(|pack| self.one(pack)))
+                })
+                .collect();
+            drop(jobs_out);
+            for pack in packs {
+                // A worker that ended early has an error, which is returned below.
+                if jobs_in.send(pack).is_err() {
+                    break;
+                }
+            }
+            drop(jobs_in);
+            let lost = |_| Error::new(Kind::Bug, "a checking thread died");
+            workers.into_iter().try_for_each(|w| w.join().map_err(lost)?)
+        })
+    }
+
+    /// Metadata packs are always read whole at `Full`: they are few, and everything depends on them.
+    fn is_read(&self, pack: &Published) -> bool {
+        let share = self.options.share.unwrap_or(1.0);
+        let data = pack.pack.kind == ObjectKind::DataPack;
+        self.options.level >= Level::Stored && (!data || share >= 1.0 || falls_into(pack.id, share))
+    }
+
+    fn one(&self, pack: &Published) -> Result<()> {
+        self.monitor.check()?;
+        let name = Name::new(names::of_session(pack.pack.kind, pack.id))?;
+        self.findings.packs.fetch_add(1, Ordering::Relaxed);
+        let checked = if self.is_read(pack) {
+            self.findings.packs_read.fetch_add(1, Ordering::Relaxed);
+            self.whole(pack, &name)
+        } else if self.options.level >= Level::Tails {
+            self.tail(pack, &name)
+        } else {
+            self.listed(pack, &name)
+        };
+        self.monitor.done(1, 0);
+        checked.or_else(|e| self.findings.add(&name, &lost(e, &name)))
+    }
+
+    fn listed(&self, pack: &Published, name: &Name) -> Result<()> {
+        let info = self.repository.vault().store.head(name)?;
+        expect_length(pack, info.bytes)
+    }
+
+    fn tail(&self, pack: &Published, name: &Name) -> Result<()> {
+        let store = &self.repository.vault().store;
+        let (mut tail, bytes) = store.get_tail(name, TAIL_BYTES)?;
+        expect_length(pack, bytes)?;
+        let needed = PackTail::bytes_needed(&tail, bytes)?;
+        if needed > tail.len() as u64 {
+            tail = store.get_tail(name, needed)?.0;
+        }
+        self.findings.bytes_read.fetch_add(tail.len() as u64, Ordering::Relaxed);
+        let parsed = PackTail::parse(&tail, bytes)?;
+        if parsed.trailer.body_hash != pack.pack.object.body_hash {
+            return Err(Error::new(Kind::Damaged, "its body hash is not the one that the log promises"));
+        }
+        let entry = *parsed.contents_entry()?;
+        let record = store.get_range(name, entry.range())?;
+        let Some(salt) = pack.salt else { return Ok(()) };
+        let header = self.header(pack, salt);
+        let contents = parsed.contents(&header, &self.repository.vault().secrets.cipher(&header), &record)?;
+        self.compare_with_index(pack, &contents, &parsed.entries)
+    }
+
+    fn whole(&self, pack: &Published, name: &Name) -> Result<()> {
+        let bytes = self.repository.vault().store.get(name)?;
+        self.findings.bytes_read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.monitor.done(0, bytes.len() as u64);
+        expect_length(pack, bytes.len() as u64)?;
+        let object = Object::parse(&bytes)?;
+        if object.trailer().body_hash != pack.pack.object.body_hash {
+            return Err(Error::new(Kind::Damaged, "its body hash is not the one that the log promises"));
+        }
+        if self.options.level < Level::Full {
+            return Ok(());
+        }
+        self.decode(pack, &bytes)
+    }
+
+    /// Every chunk decodes to its id, and the index knows it here.
+    fn decode(&self, pack: &Published, bytes: &Bytes) -> Result<()> {
+        let vault = self.repository.vault();
+        let expected = self.header(pack, [0; 32]);
+        let (object, cipher) = Object::parse_as(bytes, &expected, |h| vault.secrets.cipher(h))?;
+        let contents = Contents::decode(&object.open_only(kind::CONTENTS, &cipher)?, object.entries())?;
+        let blocks = object.entries().iter().filter(|e| e.head.kind == kind::BLOCK);
+        for (entry, blobs) in blocks.zip(&contents.blocks) {
+            let plain = object.open(entry, &cipher)?;
+            let mut rest = &plain[..];
+            for blob in blobs {
+                let (chunk, after) = rest
+                    .split_at_checked(blob.bytes as usize)
+                    .ok_or_else(|| Error::new(Kind::Damaged, "a block is shorter than its chunks"))?;
+                if vault.ids.blob(pack.pack.kind, chunk) != blob.id {
+                    return Err(Error::new(Kind::Damaged, format!("the bytes of blob {} do not have its id", blob.id)));
+                }
+                rest = after;
+                self.findings.chunks.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        self.compare_with_index(pack, &contents, object.entries())
+    }
+
+    fn compare_with_index(&self, pack: &Published, contents: &Contents, entries: &[DirectoryEntry]) -> Result<()> {
+        let catalog = self.repository.blobs().catalog();
+        let mut number = 0;
+        let blocks = entries.iter().filter(|e| e.head.kind == kind::BLOCK);
+        for (entry, blobs) in blocks.zip(&contents.blocks) {
+            let mut offset = 0;
+            for blob in blobs {
+                let known = catalog.places(&blob.id)?.into_iter().any(|p| {
+                    p.pack == pack.id
+                        && (u64::from(p.block_offset), p.blob, p.offset, p.bytes)
+                            == (entry.offset, number, offset, blob.bytes)
+                });
+                if !known {
+                    return Err(Error::new(
+                        Kind::Damaged,
+                        format!("the index does not know blob {} in this pack", blob.id),
+                    ));
+                }
+                (number, offset) = (number + 1, offset + blob.bytes);
+            }
+        }
+        Ok(())
+    }
+
+    fn header(&self, pack: &Published, salt: [u8; 32]) -> Header {
+        let vault = self.repository.vault();
+        Header::new(pack.pack.kind, vault.secrets.suite(), vault.repository, pack.id.session, pack.id.ordinal, salt)
+    }
+}
+
+fn expect_length(pack: &Published, found: u64) -> Result<()> {
+    if found == pack.pack.object.bytes {
+        return Ok(());
+    }
+    let what = format!("the log promises {} bytes, the store has {found}", pack.pack.object.bytes);
+    Err(Error::new(Kind::Damaged, what))
+}
+
+/// A steady choice of a share of all packs, spread evenly.
+fn falls_into(id: ObjectId, share: f64) -> bool {
+    let hash = blake3::hash(&[id.session.to_le_bytes(), id.ordinal.to_le_bytes()].concat());
+    let number = u32::from_le_bytes([hash.as_bytes()[0], hash.as_bytes()[1], hash.as_bytes()[2], 0]);
+    f64::from(number) < share * f64::from(1u32 << 24)
+}

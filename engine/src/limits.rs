@@ -1,0 +1,59 @@
+//! The page of limits: every queue, budget and depth of the engine, each with its reason.
+//!
+//! Memory of a backup is bounded by the sum of what stands here, whatever the size of the source or the repository.
+
+/// Default zstd level. Blocks of 512 KiB at level 3 beat single files at level 9 in size; a higher level costs more than it saves.
+pub const ZSTD_LEVEL: i32 = 3;
+
+/// Content up to this length is one chunk and shares a block with others.
+pub const CUT_LEAST: u32 = 128 * 1024;
+/// Average length of chunks of larger content: a compromise of ratio, index size and the cost of a random read.
+pub const CUT_AVERAGE: u32 = 512 * 1024;
+/// No chunk is longer; buffers of readers are of this size.
+pub const CUT_MOST: u32 = 2 * 1024 * 1024;
+
+/// A block of small chunks is closed at this many bytes of plaintext.
+pub const BLOCK_TARGET: u32 = 512 * 1024;
+/// A block of tree nodes is closed at this many bytes: listing one folder should not decode half a megabyte.
+pub const META_BLOCK_TARGET: usize = 128 * 1024;
+
+/// Blocks waiting to be compressed, for each compressing thread: enough that none idles, at most 4 MiB each.
+pub const BLOCKS_QUEUED_PER_THREAD: usize = 2;
+/// Packs waiting to be stored, beside those on their way: 5 MB each.
+pub const PACKS_QUEUED_MAX: usize = 2;
+/// Packs on their way at once: hides the store's latency without holding more than 20 MB.
+pub const UPLOADS_MAX: usize = 4;
+
+/// A session publishes when this many stored bytes wait for it. In-flight packs come on top, so that 256 MB is never passed.
+pub const PUBLISH_BYTES: u64 = 192_000_000;
+/// Or this many blobs: bounds the set of pending ids.
+pub const PUBLISH_BLOBS: u64 = 1_000_000;
+/// Or after this many seconds: the heartbeat that others see.
+pub const PUBLISH_SECONDS: f64 = 240.0;
+
+/// Events that the walk may be ahead of the tree builder.
+pub const EVENTS_QUEUED_MAX: usize = 1024;
+/// Files waiting for a reader thread.
+pub const FILES_QUEUED_MAX: usize = 64;
+/// Names of new nodes kept in memory before they are spooled to a temporary file: 32 bytes each.
+pub const NAMES_IN_MEMORY_MAX: usize = 1 << 20;
+/// Exceptions of a ledger that are kept one by one; beyond it they are only counted.
+pub const EXCEPTIONS_MAX: usize = 1_000_000;
+
+/// Decoded blocks kept for readers.
+pub const DECODED_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Decoded tree nodes kept, by the length of their bytes.
+pub const NODES_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// Plaintext that a restore reads ahead of its writers.
+pub const READ_AHEAD_BYTES: u64 = 32 * 1024 * 1024;
+/// Adjacent blocks are fetched in one request up to this length.
+pub const COALESCED_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// One tail read lists nearly every pack of class backup.
+pub const TAIL_BYTES: u64 = 256 * 1024;
+/// Log entries fetched at once when catching up.
+pub const LOG_FETCH_THREADS: usize = 8;
+/// Small objects (config, key slots, log entries, manifests) are refused beyond this length before they are read whole.
+pub const SMALL_OBJECT_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Attempts at one call whose failure is transient, on top of the store's own.
+pub const TRANSIENT_ATTEMPTS: u32 = 4;

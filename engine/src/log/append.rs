@@ -1,0 +1,62 @@
+//! Appending: read to the head, check, put the next slot if absent, and know one's own entry again.
+
+use super::replay::Log;
+use super::view::LogView;
+use crate::env::Env;
+use crate::error::{Error, Kind, Result};
+use crate::limits::TRANSIENT_ATTEMPTS;
+use crate::store::Name;
+use bytes::Bytes;
+use format_spec::log::{Change, LogEntry};
+use format_spec::names;
+
+impl Log {
+    /// Appends one change. `check` sees the whole log before the slot that is tried, and is asked again whenever another entry came first; what
+    /// it returns is written. Returns the slot.
+    ///
+    /// # Errors
+    /// What `check` refuses; `Unsupported` when the log forbids writing; the store's errors.
+    pub fn append(&self, env: &dyn Env, check: &mut dyn FnMut(&LogView) -> Result<Change>) -> Result<u32> {
+        let mut attempt = [0; 16];
+        env.random(&mut attempt)?;
+        loop {
+            let view = self.refresh()?;
+            view.expect_writable()?;
+            let slot = view.head.checked_add(1).ok_or_else(|| Error::new(Kind::Unsupported, "the log is full"))?;
+            let entry = LogEntry { slot, previous: view.head_hash, attempt, time: env.now(), change: check(&view)? };
+            let mut salt = [0; 32];
+            env.random(&mut salt)?;
+            let object = Bytes::from(entry.encode(self.repository, &self.secrets, salt));
+            let again = self.decode(slot, &object)?;
+            if again != entry {
+                return Err(
+                    Error::new(Kind::Bug, "a log entry does not decode to what was written").on(names::log(slot))
+                );
+            }
+            if self.put(slot, &object, attempt)? {
+                self.refresh()?;
+                return Ok(slot);
+            }
+        }
+    }
+
+    /// True when the slot is ours now, false when another entry took it.
+    fn put(&self, slot: u32, object: &Bytes, attempt: [u8; 16]) -> Result<bool> {
+        let name = Name::new(names::log(slot))?;
+        for failures in 1.. {
+            match self.store.put_new(&name, object.clone()) {
+                Ok(_) => return Ok(true),
+                Err(e) if e.kind() == Kind::Exists => match self.get(slot) {
+                    Ok(winner) => return Ok(self.decode(slot, &winner)?.attempt == attempt),
+                    // A conflict without a winner: the store refused both, or its answer was early.
+                    Err(gone) if gone.kind() == Kind::Absent && failures < TRANSIENT_ATTEMPTS => {}
+                    Err(other) => return Err(other),
+                },
+                // The same bytes again: whether the first try had an effect shows as `Exists` with our attempt id.
+                Err(e) if e.kind() == Kind::Transient && failures < TRANSIENT_ATTEMPTS => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,17 @@
+//! The commit log: numbered entries, each created once, that alone say what a repository holds.
+//!
+//! Promises: [`Log::refresh`] reads every entry up to the head and checks the chain; [`Log::append`] puts the next slot only after the caller's
+//! check saw everything before it, and recognises its own entry when a response was lost. Refuses to trust listings (they only
+//! tell what to fetch early), clocks, or entries that it does not understand.
+//!
+//! | operation starting | another appends first | its response is lost | entry of unknown kind |
+//! |---|---|---|---|
+//! | `refresh` | reads on to the new head | - | goes on or stops as the entry says |
+//! | `append` | reads the winner, checks again, next slot | finds its attempt id: done | stops unless it may be ignored |
+
+mod append;
+mod replay;
+mod view;
+
+pub use replay::Log;
+pub use view::{CommitRef, LogView, SegmentRef, SessionRef};

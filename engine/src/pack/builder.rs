@@ -1,0 +1,119 @@
+//! Filling a pack: blocks are sealed as they arrive; the finished pack is parsed again before it leaves.
+
+use crate::block::EncodedBlock;
+use crate::error::{Error, Kind, Result};
+use bytes::Bytes;
+use format_spec::container::{Header, Object, ObjectKind, ObjectWriter, kind};
+use format_spec::index::PackRow;
+use format_spec::keys::Secrets;
+use format_spec::log::{PublishedPack, Vouched};
+use format_spec::pack::{BLOBS_MAX, BlobEntry, Contents};
+use format_spec::{ObjectId, RepositoryId};
+
+/// A pack under construction.
+#[derive(Debug)]
+pub struct PackBuilder {
+    object: ObjectWriter,
+    contents: Contents,
+    blocks: Vec<PackedBlock>,
+    blobs: usize,
+    bytes_max: usize,
+}
+
+/// A block's place in its finished pack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackedBlock {
+    /// Where its head begins.
+    pub offset: u32,
+    /// Length of its payload.
+    pub stored: u32,
+    /// The chunks in it.
+    pub blobs: Vec<BlobEntry>,
+}
+
+/// A whole, verified pack.
+#[derive(Debug)]
+pub struct FinishedPack {
+    /// The object's bytes.
+    pub bytes: Bytes,
+    /// What an index segment says about it.
+    pub row: PackRow,
+    /// What the log says about it.
+    pub published: PublishedPack,
+    /// Its blocks.
+    pub blocks: Vec<PackedBlock>,
+}
+
+impl PackBuilder {
+    /// Begins the pack `id` of this kind.
+    pub fn new(
+        kind: ObjectKind,
+        id: ObjectId,
+        repository: RepositoryId,
+        salt: [u8; 32],
+        secrets: &Secrets,
+        bytes_max: u32,
+    ) -> Self {
+        let header = Header::new(kind, secrets.suite(), repository, id.session, id.ordinal, salt);
+        let cipher = secrets.cipher(&header);
+        let bytes_max = bytes_max as usize;
+        PackBuilder {
+            object: ObjectWriter::new(header, cipher),
+            contents: Contents::default(),
+            blocks: Vec::new(),
+            blobs: 0,
+            bytes_max,
+        }
+    }
+
+    /// Whether the block still fits, contents, directory and trailer counted ([PACK-2], [PACK-6]).
+    pub fn fits(&self, block: &EncodedBlock) -> bool {
+        let blobs = self.blobs + block.blobs.len();
+        let contents = Contents::encoded_bytes(self.blocks.len() + 1, blobs);
+        let finished = self.object.finished_bytes()
+            + self.object.record_cost(block.encoded.len())
+            + self.object.record_cost(contents);
+        blobs <= BLOBS_MAX && finished <= self.bytes_max
+    }
+
+    /// Seals a block that fits into the pack.
+    pub fn push(&mut self, block: EncodedBlock) {
+        let entry = self.object.push(kind::BLOCK, block.codec, block.plain_bytes, block.encoded);
+        let offset = u32::try_from(entry.offset).expect("packs are at most 256 MB long");
+        self.blobs += block.blobs.len();
+        self.contents.blocks.push(block.blobs.clone());
+        self.blocks.push(PackedBlock { offset, stored: entry.head.stored, blobs: block.blobs });
+    }
+
+    /// True before the first block.
+    pub fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    /// Ends the pack and verifies it as a reader would: every checksum, the seal, the contents.
+    pub fn finish(mut self, secrets: &Secrets) -> Result<FinishedPack> {
+        let plain = self.contents.encode();
+        self.object.push_plain(kind::CONTENTS, &plain, 1);
+        let header = self.object.header().clone();
+        let (bytes, body_hash) = self.object.finish();
+        let id = ObjectId { session: header.session, ordinal: header.ordinal };
+        let wrong = |what: &str| Error::new(Kind::Bug, format!("a finished pack is wrong: {what}")).on(id);
+        if bytes.len() > self.bytes_max {
+            return Err(wrong("it is longer than the pack limit"));
+        }
+        let (object, cipher) = Object::parse_as(&bytes, &header, |h| secrets.cipher(h))?;
+        let contents = Contents::decode(&object.open_only(kind::CONTENTS, &cipher)?, object.entries())?;
+        if contents != self.contents || object.trailer().body_hash != body_hash {
+            return Err(wrong("its directory does not decode to what was written"));
+        }
+        let blobs = u32::try_from(self.blobs).expect("at most 100,000");
+        let object_bytes = bytes.len() as u64;
+        let published = PublishedPack {
+            kind: header.kind,
+            object: Vouched { ordinal: id.ordinal, bytes: object_bytes, body_hash },
+            blobs,
+        };
+        let row = PackRow { id, bytes: object_bytes, blobs, kind: header.kind, salt: header.salt };
+        Ok(FinishedPack { bytes: Bytes::from(bytes), row, published, blocks: self.blocks })
+    }
+}

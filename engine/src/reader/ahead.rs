@@ -1,0 +1,132 @@
+//! Reading ahead: runs are fetched in one request each and decoded by a few threads, before the writers ask.
+
+use super::plan::{BlockRun, RunPlanner};
+use crate::blob::Blobs;
+use crate::error::Result;
+use crate::index::Place;
+use crate::limits::READ_AHEAD_BYTES;
+use crate::store::Name;
+use bytes::Bytes;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use format_spec::container::HEAD_BYTES;
+use format_spec::names;
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
+
+/// A window of decoded blocks ahead of the readers. Failures are left to the reader that needs the block: it fetches again and reports.
+pub struct ReadAhead {
+    runs: Option<Sender<BlockRun>>,
+    planner: RunPlanner,
+    window: Arc<Window>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Window {
+    ahead: Mutex<u64>,
+    consumed: Condvar,
+}
+
+impl ReadAhead {
+    /// Starts `threads` threads that fetch and decode.
+    pub fn start(blobs: &Arc<Blobs>, threads: usize) -> Self {
+        let (runs, queue) = bounded(4 * threads.max(1));
+        let threads = (0..threads.max(1)).map(|_| spawn(blobs.clone(), queue.clone())).collect();
+        ReadAhead { runs: Some(runs), planner: RunPlanner::default(), window: Arc::default(), threads }
+    }
+
+    /// Plans a block that will be needed; waits while the window is full. `bytes` is what will be reported as
+    /// [`consumed`](Consumer::consumed) for it.
+    pub fn plan(&mut self, place: Place, bytes: u64) {
+        {
+            let mut ahead = self.window.ahead.lock();
+            // One that is larger than the window goes alone.
+            while *ahead > 0 && *ahead + bytes > READ_AHEAD_BYTES {
+                // What is planned must be under way before anybody waits for it.
+                if let Some(run) = self.planner.take() {
+                    drop(ahead);
+                    self.send(run);
+                    ahead = self.window.ahead.lock();
+                    continue;
+                }
+                self.window.consumed.wait_for(&mut ahead, std::time::Duration::from_millis(50));
+            }
+            *ahead += bytes;
+        }
+        if let Some(run) = self.planner.push(place) {
+            self.send(run);
+        }
+    }
+
+    /// Sends what was planned on its way.
+    pub fn flush(&mut self) {
+        if let Some(run) = self.planner.take() {
+            self.send(run);
+        }
+    }
+
+    /// Where readers report.
+    pub fn consumer(&self) -> Consumer {
+        Consumer { window: self.window.clone() }
+    }
+
+    fn send(&self, run: BlockRun) {
+        if let Some(runs) = &self.runs {
+            // The threads live as long as this value, so the channel is open.
+            let _ = runs.send(run);
+        }
+    }
+}
+
+impl Drop for ReadAhead {
+    fn drop(&mut self) {
+        self.runs = None;
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Reports that planned bytes were used.
+#[derive(Clone)]
+pub struct Consumer {
+    window: Arc<Window>,
+}
+
+impl Consumer {
+    /// `bytes` that were planned have been used or given up.
+    pub fn consumed(&self, bytes: u64) {
+        let mut ahead = self.window.ahead.lock();
+        *ahead = ahead.saturating_sub(bytes);
+        self.window.consumed.notify_all();
+    }
+}
+
+fn spawn(blobs: Arc<Blobs>, queue: Receiver<BlockRun>) -> std::thread::JoinHandle<()> {
+    std::thread::spawn(move || {
+        while let Ok(run) = queue.recv() {
+            if let Err(e) = fetch(&blobs, &run) {
+                tracing::debug!(error = %e, "a read ahead failed; the reader will try for itself");
+            }
+        }
+    })
+}
+
+/// Fetches a run with one request and decodes its blocks into the cache.
+fn fetch(blobs: &Blobs, run: &BlockRun) -> Result<()> {
+    let needed: Vec<&Place> = run.places.iter().filter(|p| !blobs.is_decoded(p)).collect();
+    let [first, .., _] = needed[..] else {
+        return needed.first().map_or(Ok(()), |place| blobs.block(place).map(|_| ()));
+    };
+    let range = run.range();
+    let name = Name::new(names::of_session(first.pack_kind, first.pack))?;
+    let bytes = blobs.vault().store.get_range(&name, range.clone())?;
+    for place in needed {
+        let start = usize::try_from(u64::from(place.block_offset) - range.start).unwrap_or(usize::MAX);
+        let record = bytes.get(start..start.saturating_add(HEAD_BYTES + place.block_stored as usize));
+        if let Some(record) = record {
+            blobs.keep(place, Bytes::from(blobs.vault().open_block(place, record)?));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! Creating a repository: a key slot, then the config, put if absent.
+
+use super::open::Repository;
+use crate::env::SharedEnv;
+use crate::error::{Error, Kind, Result};
+use crate::limits::{BLOCK_TARGET, CUT_AVERAGE, CUT_LEAST, CUT_MOST, ZSTD_LEVEL};
+use crate::store::{Name, Store};
+use bytes::Bytes;
+use format_spec::config::{Class, Config, Cutting};
+use format_spec::key_slot::{Cost, KeySlot, NewSlot};
+use format_spec::keys::{Secret, Secrets};
+use format_spec::{RepositoryId, names};
+
+/// What a new repository shall be.
+#[derive(Debug, Clone)]
+pub struct NewRepository {
+    /// What it is for.
+    pub class: Class,
+    /// The first password; `None` makes an unencrypted repository.
+    pub password: Option<Vec<u8>>,
+    /// Cost of trying a password.
+    pub cost: Cost,
+    /// What the first key slot is called.
+    pub label: String,
+    /// What the store was seen to do, as lines `name=value`.
+    pub probed: String,
+    /// Where content is cut; the default when `None`.
+    pub cutting: Option<Cutting>,
+    /// Plaintext of a block of small chunks.
+    pub block_target: Option<u32>,
+    /// zstd level.
+    pub level: Option<i32>,
+}
+
+impl Repository {
+    /// Creates a repository in `store`.
+    ///
+    /// # Errors
+    /// `Exists` when there is one; `Input` for an empty password; the store's errors.
+    pub fn create(store: &dyn Store, new: &NewRepository, env: &SharedEnv) -> Result<RepositoryId> {
+        if new.password.as_ref().is_some_and(Vec::is_empty) {
+            return Err(Error::new(Kind::Input, "an empty password protects nothing")
+                .advise("give a password, or --no-encryption"));
+        }
+        let config_name = Name::new(names::CONFIG)?;
+        match store.head(&config_name) {
+            Ok(_) => return Err(exists(store)),
+            Err(e) if e.kind() == Kind::Absent => {}
+            Err(e) => return Err(e),
+        }
+        let fresh = |bytes: &mut [u8]| env.random(bytes);
+        let (mut id, mut master, mut dedup, mut salt) = ([0; 16], [0; 32], [0; 32], [0; 32]);
+        fresh(&mut id)?;
+        fresh(&mut master)?;
+        fresh(&mut dedup)?;
+        fresh(&mut salt)?;
+        let master = new.password.as_ref().map(|_| Secret::new(master));
+        let secrets = Secrets { master, dedup: Secret::new(dedup) };
+        let repository = RepositoryId(id);
+        let config = Config {
+            repository,
+            class: new.class,
+            suite: secrets.suite(),
+            cutting: new.cutting.unwrap_or(Cutting { least: CUT_LEAST, average: CUT_AVERAGE, most: CUT_MOST }),
+            block_target: new.block_target.unwrap_or(BLOCK_TARGET),
+            pack_bytes_max: new.class.pack_bytes_max(),
+            created: env.now(),
+            creator: concat!("cairn ", env!("CARGO_PKG_VERSION")).to_owned(),
+            probed: new.probed.clone(),
+            level: new.level.unwrap_or(ZSTD_LEVEL),
+        };
+        if let Some(password) = &new.password {
+            put_slot(store, env, repository, &secrets, password, &new.label, new.cost)?;
+        }
+        let object = Bytes::from(config.encode(&secrets, salt));
+        let (again, _) = Config::decode(&object)?;
+        if again != config {
+            return Err(Error::new(Kind::Input, "these parameters make no valid config").on(names::CONFIG));
+        }
+        match store.put_new(&config_name, object.clone()) {
+            Ok(_) => Ok(repository),
+            Err(e) if e.kind() == Kind::Exists && store.get(&config_name)? == object => Ok(repository),
+            Err(e) if e.kind() == Kind::Exists => Err(exists(store)),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+fn exists(store: &dyn Store) -> Error {
+    Error::new(Kind::Exists, "there is a repository already")
+        .on(store.location())
+        .advise("use it, or choose another place")
+}
+
+/// Makes a slot for one password and stores it; returns its id as hex.
+pub(super) fn put_slot(
+    store: &dyn Store,
+    env: &SharedEnv,
+    repository: RepositoryId,
+    secrets: &Secrets,
+    password: &[u8],
+    label: &str,
+    cost: Cost,
+) -> Result<String> {
+    let (mut id, mut header_salt, mut salt) = ([0; 8], [0; 32], [0; 16]);
+    env.random(&mut id)?;
+    env.random(&mut header_salt)?;
+    env.random(&mut salt)?;
+    let slot = NewSlot { repository, id, label, created: env.now(), cost, header_salt, salt };
+    let object = Bytes::from(KeySlot::encode(&slot, password, secrets)?);
+    let opened = KeySlot::decode(&object, repository)?.unwrap_secrets(password)?;
+    if opened.is_none() {
+        return Err(Error::new(Kind::Bug, "a new key slot does not open with its own password"));
+    }
+    crate::blob::put_durable(store, &Name::new(names::key_slot(id))?, &object)?;
+    Ok(format!("{:016x}", u64::from_be_bytes(id)))
+}

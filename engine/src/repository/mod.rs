@@ -1,0 +1,17 @@
+//! The repository: one open place, with its log, its index and its restore points.
+//!
+//! Promises: opening verifies the config under the key, reads the log to its head and brings the index up to it; selectors of points
+//! answer with what exists when they find nothing. Refuses to change anything but through the log, the key slots and its own local cache.
+
+mod create;
+mod keys;
+mod open;
+mod paper;
+mod points;
+mod select;
+
+pub use create::NewRepository;
+pub use keys::SlotInfo;
+pub use open::{CacheStatus, OpenOptions, Repository};
+pub use paper::PaperKey;
+pub use select::utc;

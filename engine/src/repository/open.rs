@@ -1,0 +1,256 @@
+//! Opening: config, key, log, index.
+
+use crate::blob::{Blobs, CachePlace, Catalog, Vault};
+use crate::env::SharedEnv;
+use crate::error::{Error, Kind, Result};
+use crate::limits::SMALL_OBJECT_BYTES_MAX;
+use crate::log::Log;
+use crate::restore_point::Point;
+use crate::store::{Name, Store};
+use crate::tree::NodeSource;
+use bytes::Bytes;
+use format_spec::config::Config;
+use format_spec::key_slot::KeySlot;
+use format_spec::keys::Secrets;
+use format_spec::tree::Node;
+use format_spec::{ChunkId, RepositoryId, names};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// How to open.
+#[derive(Clone)]
+pub struct OpenOptions {
+    /// Clock and dice.
+    pub env: SharedEnv,
+    /// Where the PersistentCache lives.
+    pub cache: CachePlace,
+}
+
+/// An open repository; shared by threads.
+pub struct Repository {
+    config: Config,
+    env: SharedEnv,
+    vault: Arc<Vault>,
+    log: Arc<Log>,
+    blobs: Arc<Blobs>,
+    pub(super) points: Mutex<HashMap<u32, Arc<Point>>>,
+}
+
+/// What the local cache holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheStatus {
+    /// Its folder.
+    pub folder: std::path::PathBuf,
+    /// Log slot up to which it is complete.
+    pub position: u32,
+    /// The log's head.
+    pub head: u32,
+    /// Local segments.
+    pub segments: u64,
+    /// Ids.
+    pub entries: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+}
+
+impl Repository {
+    /// Opens the repository in `store`.
+    ///
+    /// # Errors
+    /// `NoRepository`, `WrongPassword` (also when one is needed and none was given), `Unsupported` for newer formats, `Damaged`.
+    pub fn open(store: Arc<dyn Store>, password: Option<&[u8]>, options: &OpenOptions) -> Result<Arc<Self>> {
+        let (config, object) = read_config(&*store)?;
+        let secrets = match Config::decode(&object)?.1 {
+            Some(secrets) => secrets,
+            None => unlock(&*store, config.repository, password)?,
+        };
+        Repository::with_secrets(store, config, &object, secrets, options)
+    }
+
+    /// Opens with the secrets themselves.
+    pub(super) fn with_secrets(
+        store: Arc<dyn Store>,
+        config: Config,
+        object: &Bytes,
+        secrets: Secrets,
+        options: &OpenOptions,
+    ) -> Result<Arc<Self>> {
+        Config::verify(object, &secrets).map_err(|e| Error::from(e).on(names::CONFIG))?;
+        let (ids, repository) = (secrets.ids(), config.repository);
+        let log = Arc::new(Log::new(store.clone(), repository, secrets.clone(), *blake3::hash(object).as_bytes()));
+        let vault = Arc::new(Vault { store, repository, secrets, ids });
+        let catalog = Arc::new(Catalog::open(vault.clone(), log.clone(), &options.cache)?);
+        let blobs = Arc::new(Blobs::new(vault.clone(), catalog));
+        let opened = Arc::new(Repository {
+            config,
+            env: options.env.clone(),
+            vault,
+            log,
+            blobs,
+            points: Mutex::new(HashMap::new()),
+        });
+        opened.refresh()?;
+        Ok(opened)
+    }
+
+    /// Reads the log to its head and brings the index up to it; true when something is new.
+    pub fn refresh(&self) -> Result<bool> {
+        let before = self.log.view().head;
+        let view = self.log.refresh()?;
+        self.blobs.catalog().sync()?;
+        Ok(view.head != before)
+    }
+
+    /// The repository's identity.
+    pub fn id(&self) -> RepositoryId {
+        self.config.repository
+    }
+
+    /// Its parameters.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Where it is, without secrets.
+    pub fn location(&self) -> String {
+        self.vault.store.location()
+    }
+
+    /// Clock and dice.
+    pub fn env(&self) -> &SharedEnv {
+        &self.env
+    }
+
+    /// Store, identity, secrets.
+    pub fn vault(&self) -> &Arc<Vault> {
+        &self.vault
+    }
+
+    /// The log.
+    pub fn log(&self) -> &Arc<Log> {
+        &self.log
+    }
+
+    /// The hall.
+    pub fn blobs(&self) -> &Arc<Blobs> {
+        &self.blobs
+    }
+
+    /// A tree node, verified and cached.
+    pub fn node(&self, id: &ChunkId) -> Result<Arc<Node>> {
+        self.blobs.node(id)
+    }
+
+    /// A data chunk, verified.
+    pub fn chunk(&self, id: &ChunkId) -> Result<Bytes> {
+        self.blobs.chunk(id)
+    }
+
+    /// Where tree nodes come from.
+    pub fn nodes(&self) -> &dyn NodeSource {
+        &*self.blobs
+    }
+
+    /// What the local cache holds.
+    pub fn cache_status(&self) -> CacheStatus {
+        let catalog = self.blobs.catalog();
+        let (cache, head) = (catalog.cache(), self.log.view().head);
+        let s = cache.statistics();
+        CacheStatus {
+            folder: catalog.folder().to_path_buf(),
+            position: cache.position(),
+            head,
+            segments: s.segments as u64,
+            entries: s.entries,
+            bytes: s.bytes_on_disk,
+        }
+    }
+
+    /// Makes the local index anew from the published segments.
+    pub fn rebuild_index(&self) -> Result<()> {
+        self.log.refresh()?;
+        self.blobs.catalog().rebuild()
+    }
+}
+
+impl std::fmt::Debug for Repository {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Repository")
+            .field("id", &self.config.repository)
+            .field("location", &self.location())
+            .finish_non_exhaustive()
+    }
+}
+
+impl NodeSource for Blobs {
+    fn node(&self, id: &ChunkId) -> Result<Arc<Node>> {
+        Blobs::node(self, id)
+    }
+}
+
+pub(super) fn read_config(store: &dyn Store) -> Result<(Config, Bytes)> {
+    let name = Name::new(names::CONFIG)?;
+    let object = store.get(&name).map_err(|e| match e.kind() {
+        Kind::Absent => Error::new(Kind::NoRepository, "there is no Cairn repository here")
+            .on(store.location())
+            .advise("check the URL, or create one with `cairn init --repo URL`"),
+        _ => e,
+    })?;
+    if object.len() as u64 > SMALL_OBJECT_BYTES_MAX {
+        return Err(Error::new(Kind::Damaged, "it is longer than any config").on(names::CONFIG));
+    }
+    let (config, _) = Config::decode(&object).map_err(|e| Error::from(e).on(names::CONFIG))?;
+    Ok((config, object))
+}
+
+/// Reads every key slot; damaged ones are returned as errors beside the good ones.
+pub(super) fn read_slots(store: &dyn Store, repository: RepositoryId) -> Result<Vec<(Name, Result<KeySlot>)>> {
+    let mut listed = Vec::new();
+    store.list("keys", None, &mut |l| {
+        listed.push(l);
+        true
+    })?;
+    listed.retain(|l| names::parse(l.name.as_str()).is_some());
+    let read = |name: Name| -> Result<(Name, Result<KeySlot>)> {
+        let slot = store.get(&name).and_then(|object| {
+            let slot = KeySlot::decode(&object, repository).map_err(|e| Error::from(e).on(&name))?;
+            if names::key_slot(slot.id) != name.as_str() {
+                return Err(Error::new(Kind::Damaged, "KEY-2: the slot's id is not the one of its name").on(&name));
+            }
+            Ok(slot)
+        });
+        Ok((name, slot))
+    };
+    listed.into_iter().map(|l| read(l.name)).collect()
+}
+
+fn unlock(store: &dyn Store, repository: RepositoryId, password: Option<&[u8]>) -> Result<Secrets> {
+    let Some(password) = password else {
+        return Err(Error::new(Kind::WrongPassword, "the repository is encrypted and no password was given")
+            .on(store.location())
+            .advise("set --password-file or CAIRN_PASSWORD"));
+    };
+    let slots = read_slots(store, repository)?;
+    let mut damaged = None;
+    let count = slots.len();
+    for (_, slot) in slots {
+        match slot {
+            Ok(slot) => {
+                if let Some(secrets) = slot.unwrap_secrets(password)? {
+                    return Ok(secrets);
+                }
+            }
+            Err(e) => damaged = Some(e),
+        }
+    }
+    match damaged {
+        Some(e) => Err(e.advise("another key slot, or the recovery sheet, opens the repository")),
+        None if count == 0 => Err(Error::new(Kind::Damaged, "the repository is encrypted and has no key slot")
+            .on("keys")
+            .advise("restore the key slot, or open it with the recovery sheet: `cairn key import`")),
+        None => Err(Error::new(Kind::WrongPassword, format!("the password opens none of {count} key slots"))
+            .on(store.location())
+            .advise("check the password, or use the recovery sheet: `cairn key import`")),
+    }
+}

@@ -1,0 +1,107 @@
+//! Selectors: an id or a unique prefix of one, `latest`, `latest:JOB`, or a time (the newest point at or before it).
+
+use super::open::Repository;
+use crate::error::{Error, Kind, Result};
+use crate::restore_point::Point;
+use format_spec::Time;
+use std::sync::Arc;
+
+/// Fewer hex digits than this are refused as a prefix: they would begin to match by accident.
+const PREFIX_MIN: usize = 2;
+
+impl Repository {
+    /// Finds the point that a selector means.
+    ///
+    /// # Errors
+    /// `Absent` when nothing matches, `Input` when several do; both say what exists.
+    pub fn find_point(&self, selector: &str) -> Result<Arc<Point>> {
+        let good: Vec<Arc<Point>> = self.points_and_damage().into_iter().filter_map(|(_, p)| p.ok()).collect();
+        if good.is_empty() {
+            self.points()?;
+            return Err(Error::new(Kind::Absent, "the repository has no restore point yet").on(self.location()));
+        }
+        if let Some(job) = selector.strip_prefix("latest") {
+            let job = match job.strip_prefix(':') {
+                None if job.is_empty() => None,
+                None => return Err(unknown(selector, &good)),
+                Some(job) => Some(job),
+            };
+            let newest = good
+                .iter()
+                .filter(|p| job.is_none_or(|j| p.manifest.job == j))
+                .max_by_key(|p| (p.manifest.started, p.number));
+            return newest.cloned().ok_or_else(|| unknown(selector, &good));
+        }
+        let prefix = selector.len() >= PREFIX_MIN && selector.bytes().all(|b| b.is_ascii_hexdigit());
+        if prefix {
+            let lower = selector.to_ascii_lowercase();
+            let matching: Vec<_> = good.iter().filter(|p| p.manifest.id.to_string().starts_with(&lower)).collect();
+            match matching[..] {
+                [one] => return Ok(one.clone()),
+                [] => {}
+                _ => {
+                    let what = format!("{} restore points have an id that begins with it", matching.len());
+                    return Err(Error::new(Kind::Input, what).on(selector).advise("give more digits"));
+                }
+            }
+        }
+        let Some(until) = parse_time(selector) else { return Err(unknown(selector, &good)) };
+        let newest = good.iter().filter(|p| p.manifest.started <= until).max_by_key(|p| (p.manifest.started, p.number));
+        newest.cloned().ok_or_else(|| {
+            Error::new(Kind::Absent, "no restore point is that old")
+                .on(selector)
+                .advise(format!("the oldest is of {}", oldest(&good)))
+        })
+    }
+}
+
+/// A time as `2026-11-22T00:37:49Z`.
+pub fn utc(time: Time) -> String {
+    jiff::Timestamp::new(time.seconds, 0)
+        .map_or_else(|_| format!("{}s", time.seconds), |t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+/// The last moment that a selector means: of a day its end, of a minute its last second. Times are UTC unless they end in an offset.
+fn parse_time(text: &str) -> Option<Time> {
+    let last = |t: jiff::Timestamp| Time::new(t.as_second(), 999_999_999);
+    if let Ok(stamp) = text.parse::<jiff::Timestamp>() {
+        return Some(last(stamp));
+    }
+    let end = match text.len() {
+        10 => format!("{text}T23:59:59Z"),
+        16 => format!("{text}:59Z"),
+        19 => format!("{text}Z"),
+        _ => return None,
+    };
+    end.parse::<jiff::Timestamp>().ok().map(last)
+}
+
+fn unknown(selector: &str, points: &[Arc<Point>]) -> Error {
+    let newest = points
+        .last()
+        .map(|p| format!("{} of {} ({})", &p.manifest.id.to_string()[..8], utc(p.manifest.started), p.manifest.job));
+    Error::new(Kind::Absent, "no such restore point").on(selector).advise(format!(
+        "`cairn points` lists all {}; the newest is {}",
+        points.len(),
+        newest.unwrap_or_default()
+    ))
+}
+
+fn oldest(points: &[Arc<Point>]) -> String {
+    points.iter().map(|p| p.manifest.started).min().map(utc).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_means_its_end_and_a_minute_its_last_second() {
+        let seconds = |t: &str| parse_time(t).map(|t| t.seconds);
+        assert_eq!(seconds("2026-02-27"), seconds("2026-02-27T23:59:59Z"));
+        assert_eq!(seconds("2026-02-27T09:15"), seconds("2026-02-27T09:15:59Z"));
+        assert_eq!(seconds("2026-02-27T09:15:07"), seconds("2026-02-27T10:15:07+01:00"));
+        assert_eq!(seconds("yesterday"), None);
+        assert_eq!(seconds("2026-02-30"), None);
+    }
+}

@@ -1,0 +1,200 @@
+//! Writing one file: whole or not at all where something was there before, holes as holes, verified again if asked.
+
+use super::attributes;
+use super::folder::{Folder, failed};
+use super::run::Restoring;
+use super::{Overwrite, RestoreOptions};
+use crate::blob::Blobs;
+use crate::error::{Error, Kind, Result};
+use crate::reader::{ContentReader, dense_runs};
+use crate::tree::{pieces, stored_bytes};
+use format_spec::tree::{Content, Entry};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::io::Errno;
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Files longer than this are written beside their place and renamed, so that a killed restore leaves no half file under the name.
+const DIRECT_BYTES_MAX: u64 = 1 << 20;
+/// Runs of zeros at least this long become holes with `--sparse`.
+const HOLE_BYTES: usize = 4096;
+
+/// A file to be restored.
+pub(super) struct FileTask {
+    pub(super) folder: Arc<Folder>,
+    pub(super) entry: Entry,
+    pub(super) path: Vec<u8>,
+    /// What read-ahead was told for it.
+    pub(super) planned: u64,
+}
+
+/// Restores the file; errors are about this file alone unless their kind says otherwise.
+pub(super) fn restore_file(
+    task: &FileTask,
+    shared: &Restoring,
+    blobs: &Arc<Blobs>,
+    options: &RestoreOptions,
+) -> Result<()> {
+    let (folder, entry) = (&task.folder, &task.entry);
+    let here = folder.kind_of(&entry.name)?;
+    match here {
+        Some(FileType::RegularFile) if keep(folder, entry, options.overwrite)? => {
+            shared.counts.files_unchanged.fetch_add(1, Ordering::Relaxed);
+            if options.overwrite == Overwrite::IfChanged {
+                refresh_attributes(task, shared)?;
+            }
+            return Ok(());
+        }
+        Some(_) if options.overwrite == Overwrite::Never => {
+            shared.counts.files_unchanged.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        }
+        Some(FileType::Directory) => {
+            return Err(Error::new(Kind::Exists, "a folder is in its place")
+                .on(lossy(&task.path))
+                .advise("move it away, or use --delete"));
+        }
+        _ => {}
+    }
+    let direct = here.is_none() && entry.size <= DIRECT_BYTES_MAX;
+    let name = if direct { entry.name.clone() } else { beside(&entry.name) };
+    let flags = OFlags::RDWR
+        | OFlags::CREATE
+        | OFlags::NOFOLLOW
+        | OFlags::CLOEXEC
+        | if direct { OFlags::EXCL } else { OFlags::TRUNC };
+    let fd = rustix::fs::openat(folder.fd(), &name[..], flags, Mode::from_raw_mode(0o600))
+        .map_err(|e| failed(e, &task.path))?;
+    let file = File::from(fd);
+    let written = write(&file, entry, blobs, options.sparse)
+        .and_then(|()| if options.verify { compare(&file, entry, blobs) } else { Ok(()) });
+    if let Err(e) = written {
+        // Half a file must not stay.
+        let _ = rustix::fs::unlinkat(folder.fd(), &name[..], AtFlags::empty());
+        return Err(e.on(lossy(&task.path)));
+    }
+    for problem in attributes::set(file.as_fd(), entry, shared.owners()) {
+        shared.warn(&task.path, problem);
+    }
+    if !direct {
+        rustix::fs::renameat(folder.fd(), &name[..], folder.fd(), &entry.name[..])
+            .map_err(|e| failed(e, &task.path))?;
+    }
+    shared.counts.files.fetch_add(1, Ordering::Relaxed);
+    shared.counts.bytes.fetch_add(entry.size, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Whether the file that is there stays.
+fn keep(folder: &Folder, entry: &Entry, overwrite: Overwrite) -> Result<bool> {
+    match overwrite {
+        Overwrite::Always => return Ok(false),
+        Overwrite::Never => return Ok(true),
+        Overwrite::IfChanged => {}
+    }
+    let stat = match rustix::fs::statat(folder.fd(), &entry.name[..], AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => stat,
+        Err(Errno::NOENT) => return Ok(false),
+        Err(e) => return Err(failed(e, &entry.name)),
+    };
+    let same_size = u64::try_from(stat.st_size).is_ok_and(|n| n == entry.size);
+    Ok(same_size
+        && stat.st_mtime == entry.mtime.seconds
+        && u64::from(entry.mtime.nanos) == u64::try_from(stat.st_mtime_nsec).unwrap_or(u64::MAX))
+}
+
+fn refresh_attributes(task: &FileTask, shared: &Restoring) -> Result<()> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match rustix::fs::openat(task.folder.fd(), &task.entry.name[..], flags, Mode::empty()) {
+        Ok(fd) => {
+            for problem in attributes::set(fd.as_fd(), &task.entry, shared.owners()) {
+                shared.warn(&task.path, problem);
+            }
+            Ok(())
+        }
+        Err(e) => Err(failed(e, &task.path)),
+    }
+}
+
+/// The name of a file that is not whole yet: short whatever the name's length, and the same on the next run.
+fn beside(name: &[u8]) -> Vec<u8> {
+    format!(".cairn-partial-{}", &blake3::hash(name).to_hex()[..16]).into_bytes()
+}
+
+fn write(file: &File, entry: &Entry, blobs: &Arc<Blobs>, sparse: bool) -> Result<()> {
+    let runs = dense_runs(entry);
+    let holes = sparse || entry.extents.is_some();
+    if holes && entry.size > 0 {
+        file.set_len(entry.size)?;
+    }
+    // One small chunk is the common case: no tree, no runs.
+    if let (Content::Chunk(id), None) = (entry.content, &entry.extents) {
+        let chunk = blobs.chunk(&id)?;
+        if chunk.len() as u64 != entry.size {
+            return Err(Error::new(Kind::Damaged, "its chunk is not as long as the file").on(format!("chunk {id}")));
+        }
+        return put(file, &chunk, 0, sparse);
+    }
+    let mut run = runs.iter().copied();
+    let mut at = run.next();
+    for piece in pieces(&**blobs, entry.content, stored_bytes(entry), 0..u64::MAX)? {
+        let chunk = blobs.chunk(&piece?.id)?;
+        let mut rest = &chunk[..];
+        while !rest.is_empty() {
+            let Some(current) = &mut at else {
+                return Err(Error::new(Kind::Damaged, "the content is longer than the file"));
+            };
+            let n = usize::try_from(current.bytes).unwrap_or(usize::MAX).min(rest.len());
+            let (now, later) = rest.split_at(n);
+            put(file, now, current.offset, sparse)?;
+            (current.offset, current.bytes) = (current.offset + n as u64, current.bytes - n as u64);
+            rest = later;
+            if current.bytes == 0 {
+                at = run.next();
+            }
+        }
+    }
+    if at.is_some() {
+        return Err(Error::new(Kind::Damaged, "the content is shorter than the file"));
+    }
+    Ok(())
+}
+
+fn put(file: &File, bytes: &[u8], offset: u64, sparse: bool) -> Result<()> {
+    if !sparse {
+        return Ok(file.write_all_at(bytes, offset)?);
+    }
+    for (n, part) in bytes.chunks(HOLE_BYTES).enumerate() {
+        if part.iter().any(|b| *b != 0) {
+            file.write_all_at(part, offset + (n * HOLE_BYTES) as u64)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads the written file back and compares it with the point, chunk by chunk.
+fn compare(file: &File, entry: &Entry, blobs: &Arc<Blobs>) -> Result<()> {
+    let content = ContentReader::open(blobs, entry)?;
+    let (mut wanted, mut found) = (vec![0; 1 << 20], vec![0; 1 << 20]);
+    let mut offset = 0;
+    while offset < entry.size {
+        let n = content.read_at(offset, &mut wanted)?;
+        file.read_exact_at(&mut found[..n], offset)?;
+        if wanted[..n] != found[..n] {
+            return Err(Error::new(
+                Kind::Damaged,
+                format!("what was written reads back differently after byte {offset}"),
+            )
+            .advise("check the target's disk"));
+        }
+        offset += n as u64;
+    }
+    Ok(())
+}
+
+fn lossy(path: &[u8]) -> String {
+    String::from_utf8_lossy(path).into_owned()
+}

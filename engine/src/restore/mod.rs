@@ -1,0 +1,93 @@
+//! Restore: a restore point, or a part of it, becomes files again, in place and resumable.
+//!
+//! Promises: bytes are verified before they are written; an existing file is replaced only by a whole one; a run that was cut off is
+//! completed by the same command; symlinks in the target are never followed; what cannot be restored is a warning with its path. Refuses
+//! to remove anything that was not asked to be removed (`delete`).
+//!
+//!     walk the point -> plan blocks -> read ahead -> workers write files -> hard links -> folders get their attributes
+
+mod attributes;
+mod file;
+mod folder;
+mod other;
+mod run;
+
+use crate::error::Result;
+use crate::monitor::Monitor;
+use crate::repository::Repository;
+use crate::restore_point::Point;
+use format_spec::tree::Entry;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What to do with what is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Overwrite {
+    /// Replace everything.
+    Always,
+    /// Keep files whose size and modification time are those of the point.
+    #[default]
+    IfChanged,
+    /// Keep everything that exists.
+    Never,
+}
+
+/// Whether an item (path without leading `/`, as raw bytes) is restored. Folders that are left out are not entered.
+pub type Select = Arc<dyn Fn(&[u8], &Entry) -> bool + Send + Sync>;
+
+/// How to restore.
+#[derive(Clone)]
+pub struct RestoreOptions {
+    /// What to do with what is there already.
+    pub overwrite: Overwrite,
+    /// Removes what is in the target's folders but not in the point.
+    pub delete: bool,
+    /// Only counts.
+    pub dry_run: bool,
+    /// Reads every written file back and compares.
+    pub verify: bool,
+    /// Makes holes of runs of zeros, also where the source had none.
+    pub sparse: bool,
+    /// Which items.
+    pub select: Select,
+    /// Restores owners (needs root).
+    pub owners: bool,
+    /// Writing threads.
+    pub threads: usize,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RestoreSummary {
+    /// Files written.
+    pub files: u64,
+    /// Files that were there already.
+    pub files_unchanged: u64,
+    /// Folders made or updated.
+    pub folders: u64,
+    /// Links, devices, pipes.
+    pub others: u64,
+    /// Bytes of the files written, holes included.
+    pub bytes: u64,
+    /// Items removed.
+    pub deleted: u64,
+    /// Stored bytes fetched for it.
+    pub bytes_downloaded: u64,
+}
+
+/// Restores what lies at `inside` (a path without leading `/`; empty means everything) into the folder `target`. A folder's content is
+/// laid directly into it; a single item under its own name.
+///
+/// # Errors
+/// `Absent` when the point has no such path, `Input` when the target is unfit, and what ends everything: the store, no space. Damaged
+/// items are warnings, and everything undamaged is restored.
+pub fn restore(
+    repository: &Arc<Repository>,
+    point: &Point,
+    inside: &[u8],
+    target: &Path,
+    options: &RestoreOptions,
+    monitor: &Arc<Monitor>,
+) -> Result<RestoreSummary> {
+    run::run(repository, point, inside, target, options, monitor)
+}

@@ -1,0 +1,55 @@
+//! Loading a committed point.
+
+use crate::blob::Vault;
+use crate::error::{Error, Kind, Result};
+use crate::log::CommitRef;
+use crate::store::Name;
+use format_spec::container::{Header, Object, ObjectKind};
+use format_spec::point::Manifest;
+use format_spec::{ObjectId, names};
+
+/// A visible restore point.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Point {
+    /// The nth commit, from 1; never reused.
+    pub number: u32,
+    /// The commit's slot.
+    pub slot: u32,
+    /// The session that made it.
+    pub session: u32,
+    /// Everything else.
+    pub manifest: Manifest,
+}
+
+/// The name of a manifest's object.
+pub fn manifest_name(commit: &CommitRef) -> Result<Name> {
+    let id = ObjectId { session: commit.session, ordinal: commit.object.ordinal };
+    Name::new(names::of_session(ObjectKind::RestorePoint, id))
+}
+
+/// Reads the manifest that a commit names and verifies it against the commit.
+///
+/// # Errors
+/// `Damaged` when it is missing, is another object, or does not say what the commit says.
+pub fn load_point(vault: &Vault, commit: &CommitRef) -> Result<Point> {
+    let name = manifest_name(commit)?;
+    let bytes = vault.store.get(&name).map_err(|e| crate::blob::lost(e, &name))?;
+    let damaged = |what: &str| Error::new(Kind::Damaged, what.to_owned()).on(&name);
+    if bytes.len() as u64 != commit.object.bytes {
+        return Err(damaged("its length is not the one that the log promises"));
+    }
+    let expected = Header::new(
+        ObjectKind::RestorePoint,
+        vault.secrets.suite(),
+        vault.repository,
+        commit.session,
+        commit.object.ordinal,
+        [0; 32],
+    );
+    let manifest = Manifest::decode(&bytes, &expected, &vault.secrets).map_err(|e| Error::from(e).on(&name))?;
+    let body_hash = Object::parse(&bytes).map_err(|e| Error::from(e).on(&name))?.trailer().body_hash;
+    if body_hash != commit.object.body_hash || manifest.id != commit.id || manifest.references != commit.references {
+        return Err(damaged("it is not the restore point that the log names"));
+    }
+    Ok(Point { number: commit.number, slot: commit.slot, session: commit.session, manifest })
+}

@@ -1,0 +1,15 @@
+//! Restore points: what the repository can give back, and what each of them needs.
+//!
+//! Promises: a point is loaded only through the commit that names it and was verified against it; its reference set is exact
+//! (POINT-6, POINT-7) and computed from what changed since its base. Refuses to write points that are not complete trees.
+
+mod ledger;
+mod load;
+mod references;
+mod sink;
+mod spool;
+
+pub use ledger::Ledger;
+pub use load::{Point, load_point, manifest_name};
+pub use references::{ReferenceChange, reference_set};
+pub use sink::{Emission, PointSink};

@@ -1,0 +1,6 @@
+//! The main job from end to end: back up, restore, check, compare.
+
+mod bench;
+mod incremental;
+
+pub(crate) use bench::Bench;

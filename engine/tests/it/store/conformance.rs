@@ -1,0 +1,162 @@
+//! What every store must do, whatever lies behind it.
+
+use bytes::Bytes;
+use engine::Kind;
+use engine::store::{Memory, Name, Store};
+use std::collections::BTreeMap;
+
+/// The suite. The store must be empty, and is left empty.
+pub(crate) fn conform(store: &dyn Store) {
+    create_once(store);
+    reads(store);
+    absences(store);
+    listings(store);
+    many_threads(store);
+    clean(store);
+}
+
+#[test]
+fn memory_conforms() {
+    conform(&Memory::new());
+}
+
+pub(crate) fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+pub(crate) fn list(store: &dyn Store, prefix: &str, after: Option<&str>) -> BTreeMap<String, u64> {
+    let mut found = BTreeMap::new();
+    let after = after.map(name);
+    store
+        .list(prefix, after.as_ref(), &mut |l| {
+            assert!(found.insert(l.name.to_string(), l.bytes).is_none(), "{} was listed twice", l.name);
+            true
+        })
+        .unwrap();
+    found
+}
+
+fn kind<T: std::fmt::Debug>(result: engine::Result<T>) -> Kind {
+    result.unwrap_err().kind()
+}
+
+fn create_once(store: &dyn Store) {
+    let object = name("log/0000000000000001");
+    store.put_new(&object, Bytes::from_static(b"first")).unwrap();
+    let error = store.put_new(&object, Bytes::from_static(b"second")).unwrap_err();
+    assert_eq!(error.kind(), Kind::Exists, "{error}");
+    assert_eq!(error.object(), Some(object.as_str()), "{error}");
+    assert_eq!(&store.get(&object).unwrap()[..], b"first");
+    store.delete(&object, None).unwrap();
+    store.put_new(&object, Bytes::from_static(b"third")).unwrap();
+    assert_eq!(&store.get(&object).unwrap()[..], b"third");
+}
+
+fn reads(store: &dyn Store) {
+    let content: Bytes = (0..300_000_u32).map(|i| u8::try_from(i * 7 % 251).unwrap()).collect();
+    let object = name("packs/00/000000000a.pack_1-x");
+    store.put_new(&object, content.clone()).unwrap();
+    assert_eq!(store.get(&object).unwrap(), content);
+    assert_eq!(store.head(&object).unwrap().bytes, 300_000);
+    for range in [0..1, 0..300_000, 299_999..300_000, 1000..200_000, 5..5, 300_000..300_000] {
+        let expected = content.slice(usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap());
+        assert_eq!(store.get_range(&object, range.clone()).unwrap(), expected, "{range:?}");
+    }
+    #[expect(clippy::reversed_empty_ranges, reason = "a wrong range is the point")]
+    for range in [299_999..300_001, 300_000..300_001, 400_000..400_010, 300_001..300_001, 0..u64::MAX, 10..5] {
+        assert_eq!(kind(store.get_range(&object, range.clone())), Kind::Damaged, "{range:?}");
+    }
+    for bytes_max in [0_usize, 1, 4096, 300_000] {
+        let tail = store.get_tail(&object, bytes_max as u64).unwrap();
+        assert_eq!(tail, (content.slice(300_000 - bytes_max..), 300_000), "{bytes_max}");
+    }
+    assert_eq!(store.get_tail(&object, u64::MAX / 2).unwrap(), (content, 300_000));
+
+    let empty = name("packs/00/empty");
+    store.put_new(&empty, Bytes::new()).unwrap();
+    assert_eq!(store.get(&empty).unwrap(), Bytes::new());
+    assert_eq!(store.get_tail(&empty, 10).unwrap(), (Bytes::new(), 0));
+    assert_eq!(store.get_range(&empty, 0..0).unwrap(), Bytes::new());
+    assert_eq!(kind(store.get_range(&empty, 0..1)), Kind::Damaged);
+}
+
+fn absences(store: &dyn Store) {
+    let object = name("log/0000000000000099");
+    assert_eq!(kind(store.get(&object)), Kind::Absent);
+    assert_eq!(kind(store.get_range(&object, 0..1)), Kind::Absent);
+    assert_eq!(kind(store.get_range(&object, 0..0)), Kind::Absent);
+    assert_eq!(kind(store.get_tail(&object, 1)), Kind::Absent);
+    assert_eq!(kind(store.head(&object)), Kind::Absent);
+    store.delete(&object, None).unwrap();
+    assert!(store.get(&object).unwrap_err().to_string().contains(object.as_str()));
+    // Neither a prefix of a name nor a name below an object is an object.
+    assert_eq!(kind(store.get(&name("log"))), Kind::Absent);
+    assert_eq!(kind(store.get(&name("log/0000000000000001/x"))), Kind::Absent);
+}
+
+fn listings(store: &dyn Store) {
+    let mut made = BTreeMap::new();
+    for number in 0..30_u64 {
+        let text = format!("index/{:02}/{number:016x}", number % 3);
+        store.put_new(&name(&text), Bytes::from(vec![1; usize::try_from(number).unwrap()])).unwrap();
+        made.insert(text, number);
+    }
+    // A neighbour that shares the prefix's letters is not below it.
+    store.put_new(&name("index-2/x"), Bytes::new()).unwrap();
+    assert_eq!(list(store, "index", None), made);
+    let below =
+        |prefix: &str| made.iter().filter(|(n, _)| n.starts_with(prefix)).map(|(n, b)| (n.clone(), *b)).collect();
+    assert_eq!(list(store, "index/01", None), below("index/01/"));
+    assert_eq!(list(store, "nothing", None), BTreeMap::new());
+    let whole = list(store, "", None);
+    assert!(whole.contains_key("log/0000000000000001") && whole.contains_key("index-2/x") && whole.len() > 30);
+
+    let middle = made.keys().nth(15).unwrap().clone();
+    let later: BTreeMap<_, _> = made.iter().filter(|(n, _)| **n > middle).map(|(n, b)| (n.clone(), *b)).collect();
+    assert_eq!(list(store, "index", Some(&middle)), later);
+    // After a name that is not there, too.
+    assert_eq!(list(store, "index", Some(&format!("{middle}0"))), later);
+    let last = made.keys().last().unwrap();
+    assert_eq!(list(store, "index", Some(last)), BTreeMap::new());
+
+    let mut seen = 0;
+    store
+        .list("index", None, &mut |_| {
+            seen += 1;
+            seen < 5
+        })
+        .unwrap();
+    assert_eq!(seen, 5, "the visitor ends the listing");
+}
+
+/// Far more threads than the room has of its own: nothing may block for ever, and a create has one winner.
+fn many_threads(store: &dyn Store) {
+    let contested = name("race/one");
+    let winners: usize = std::thread::scope(|scope| {
+        let (store, contested) = (&store, &contested);
+        let work = |number: usize| {
+            let own = name(&format!("race/own-{number:02}"));
+            store.put_new(&own, Bytes::from(vec![7; number])).unwrap();
+            assert_eq!(store.get(&own).unwrap().len(), number);
+            match store.put_new(contested, Bytes::from(vec![9; number])) {
+                Ok(_) => 1,
+                Err(e) => {
+                    assert_eq!(e.kind(), Kind::Exists, "{e}");
+                    0
+                }
+            }
+        };
+        let threads: Vec<_> = (0..64).map(|number| scope.spawn(move || work(number))).collect();
+        threads.into_iter().map(|t| t.join().unwrap()).sum()
+    });
+    assert_eq!(winners, 1);
+    assert_eq!(list(store, "race", None).len(), 65);
+}
+
+fn clean(store: &dyn Store) {
+    for text in list(store, "", None).into_keys() {
+        store.delete(&name(&text), None).unwrap();
+        assert_eq!(kind(store.get(&name(&text))), Kind::Absent, "{text}");
+    }
+    assert_eq!(list(store, "", None), BTreeMap::new());
+}

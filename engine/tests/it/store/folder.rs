@@ -1,0 +1,187 @@
+//! A folder as a store: conformance, durability's leftovers, foreign files, refusals of the file system.
+
+use super::conformance::{conform, list, name};
+use bytes::Bytes;
+use engine::Kind;
+use engine::env::Machine;
+use engine::store::{Location, Memory, Options, Store, open, probe};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+fn create(path: &Path) -> Arc<dyn Store> {
+    open(&Location::Folder(path.to_owned()), &Options { create: true, ..Options::default() }).unwrap()
+}
+
+#[test]
+fn a_folder_conforms() {
+    let folder = tempfile::tempdir().unwrap();
+    conform(&*create(&folder.path().join("a/b")));
+}
+
+#[test]
+fn the_probe_believes_a_folder_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = create(folder.path());
+    probe(&*store, &*Machine::shared()).unwrap().require().unwrap();
+    assert_eq!(list(&*store, "", None).len(), 0);
+    assert!(!folder.path().join("probe").exists());
+}
+
+#[test]
+fn a_missing_folder_is_no_repository_and_is_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("missing");
+    let error = open(&Location::Folder(path.clone()), &Options::default()).unwrap_err();
+    assert_eq!(error.kind(), Kind::NoRepository);
+    assert!(!path.exists());
+
+    let file = folder.path().join("file");
+    fs::write(&file, "x").unwrap();
+    assert_eq!(open(&Location::Folder(file), &Options::default()).unwrap_err().kind(), Kind::Input);
+}
+
+#[test]
+fn foreign_files_are_not_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = create(folder.path());
+    store.put_new(&name("log/1"), Bytes::from_static(b"x")).unwrap();
+    fs::write(folder.path().join("README.TXT"), "x").unwrap();
+    fs::write(folder.path().join("log/Copy of 1"), "x").unwrap();
+    fs::create_dir(folder.path().join("lost+found")).unwrap();
+    fs::write(folder.path().join("lost+found/1"), "x").unwrap();
+    std::os::unix::fs::symlink("nowhere", folder.path().join("log/2")).unwrap();
+    assert_eq!(list(&*store, "", None).into_keys().collect::<Vec<_>>(), ["log/1"]);
+}
+
+#[test]
+fn a_listing_after_a_name_goes_by_the_bytes_of_whole_names() {
+    let folder = tempfile::tempdir().unwrap();
+    for store in [create(folder.path()), Arc::new(Memory::new()) as Arc<dyn Store>] {
+        for text in ["a-1", "a/1", "a0/1", "b"] {
+            store.put_new(&name(text), Bytes::new()).unwrap();
+        }
+        let after = |text| list(&*store, "", Some(text)).into_keys().collect::<Vec<_>>();
+        assert_eq!(after("a-0"), ["a-1", "a/1", "a0/1", "b"]);
+        assert_eq!(after("a-1"), ["a/1", "a0/1", "b"]);
+        assert_eq!(after("a/1"), ["a0/1", "b"]);
+        assert_eq!(after("a0"), ["a0/1", "b"]);
+        assert_eq!(after("a0/2"), ["b"]);
+    }
+}
+
+#[test]
+fn what_a_dead_writer_left_is_invisible_and_swept_and_what_a_living_one_holds_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = create(folder.path());
+    store.put_new(&name("log/1"), Bytes::from_static(b"x")).unwrap();
+    let staged = folder.path().join("+staged");
+    assert_eq!(fs::read_dir(&staged).unwrap().count(), 0, "a finished put leaves nothing");
+    fs::write(staged.join("dead"), "half").unwrap();
+    let living = fs::File::create(staged.join("living")).unwrap();
+    living.lock().unwrap();
+    assert_eq!(list(&*store, "", None).len(), 1);
+    create(folder.path());
+    assert!(!staged.join("dead").exists());
+    assert!(staged.join("living").exists());
+}
+
+#[test]
+fn a_put_survives_a_neighbour_that_sweeps() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = create(folder.path());
+    std::thread::scope(|scope| {
+        let sweeper = scope.spawn(|| (0..200).for_each(|_| drop(create(folder.path()))));
+        for number in 0..100 {
+            store.put_new(&name(&format!("log/{number:03}")), Bytes::from_static(b"whole")).unwrap();
+        }
+        sweeper.join().unwrap();
+    });
+    let found = list(&*store, "log", None);
+    assert!(found.len() == 100 && found.values().all(|bytes| *bytes == 5), "{found:?}");
+}
+
+#[test]
+fn a_folder_that_is_deleted_under_us_is_transient_and_not_absent() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("repository");
+    let store = create(&path);
+    fs::remove_dir_all(&path).unwrap();
+    let error = store.get(&name("log/1")).unwrap_err();
+    assert_eq!(error.kind(), Kind::Transient, "{error}");
+}
+
+#[test]
+fn a_link_that_leads_back_ends_in_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = create(folder.path());
+    fs::create_dir(folder.path().join("a")).unwrap();
+    std::os::unix::fs::symlink("../a", folder.path().join("a/loop")).unwrap();
+    assert_eq!(store.list("", None, &mut |_| true).unwrap_err().kind(), Kind::Damaged);
+}
+
+#[test]
+fn an_object_under_a_name_too_long_is_an_input_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = create(folder.path());
+    let error = store.put_new(&name(&"x".repeat(300)), Bytes::new()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Input, "{error}");
+}
+
+#[test]
+fn a_device_without_space_is_no_space_and_leaves_nothing() {
+    let Some(device) = Device::mount("size=64k") else { return };
+    let store = create(device.path());
+    let error = store.put_new(&name("packs/1"), Bytes::from(vec![1; 1_000_000])).unwrap_err();
+    assert_eq!(error.kind(), Kind::NoSpace, "{error}");
+    assert!(error.advice().is_some() && error.to_string().contains("packs/1"), "{error}");
+    assert_eq!(fs::read_dir(device.path().join("+staged")).unwrap().count(), 0);
+    assert_eq!(list(&*store, "", None).len(), 0);
+}
+
+#[test]
+fn a_read_only_device_can_be_read_and_denies_the_rest() {
+    let Some(device) = Device::mount("size=64k") else { return };
+    create(device.path()).put_new(&name("log/1"), Bytes::from_static(b"x")).unwrap();
+    assert!(run("mount", &["-o", "remount,ro"], device.path()));
+    let store = create(device.path());
+    assert_eq!(&store.get(&name("log/1")).unwrap()[..], b"x");
+    for error in [
+        store.put_new(&name("log/2"), Bytes::new()).unwrap_err(),
+        store.put_new(&name("packs/00/2"), Bytes::new()).unwrap_err(),
+        store.delete(&name("log/1"), None).unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), Kind::Denied, "{error}");
+        assert!(error.advice().unwrap().contains("read-only"), "{error}");
+    }
+    assert_eq!(store.put_new(&name("log/1"), Bytes::new()).unwrap_err().kind(), Kind::Exists);
+}
+
+/// A small file system in memory. Mounting it needs root; without, a test says so and returns.
+struct Device(tempfile::TempDir);
+
+impl Device {
+    fn mount(options: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        if run("mount", &["-t", "tmpfs", "-o", options, "none"], folder.path()) {
+            return Some(Device(folder));
+        }
+        println!("skipped: a small file system cannot be mounted here (needs root)");
+        None
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        // Lazily: a failing test may still hold a store that is open on it.
+        run("umount", &["-l"], self.path());
+    }
+}
+
+fn run(program: &str, arguments: &[&str], path: &Path) -> bool {
+    std::process::Command::new(program).args(arguments).arg(path).status().is_ok_and(|status| status.success())
+}

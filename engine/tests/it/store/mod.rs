@@ -1,0 +1,9 @@
+//! The store's conformance suite and the probe, on folders, in memory, and on real servers on loopback.
+//!
+//! Servers are found through the variables that `scripts/with-servers` sets. Without them a test says so and returns, unless
+//! `CAIRN_TEST_SERVERS=required` is set: then it fails.
+
+mod conformance;
+mod folder;
+mod servers;
+mod targets;

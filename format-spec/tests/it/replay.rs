@@ -1,0 +1,47 @@
+//! The corpora of the fuzz targets, replayed without libFuzzer.
+
+use crate::targets::TARGETS;
+use std::path::{Path, PathBuf};
+
+fn fuzz() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz")
+}
+
+/// Each input as it is, cut short, and with single bytes changed at fixed places.
+#[test]
+fn corpora_replay_without_a_panic() {
+    let mut total = 0;
+    for (name, target) in TARGETS {
+        let mut inputs = 0;
+        for entry in std::fs::read_dir(fuzz().join("corpus").join(name)).unwrap() {
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            target(&bytes);
+            for (round, mask) in (0u8..16).zip([1u8, 0x80, 0xFF, 0x10].into_iter().cycle()) {
+                let Some(place) = place(&bytes, round) else { continue };
+                let mut changed = bytes.clone();
+                changed[place] ^= mask;
+                target(&changed);
+                target(&bytes[..place]);
+            }
+            inputs += 1;
+        }
+        assert!(inputs > 0, "{name} has no corpus");
+        total += inputs;
+    }
+    println!("{total} inputs of {} targets", TARGETS.len());
+}
+
+#[test]
+fn every_target_is_built_by_the_fuzzer() {
+    let manifest = std::fs::read_to_string(fuzz().join("Cargo.toml")).unwrap();
+    for (name, _) in TARGETS {
+        assert!(fuzz().join("fuzz_targets").join(format!("{name}.rs")).is_file(), "{name} has no file");
+        assert!(manifest.contains(&format!("name = \"{name}\"\n")), "{name} is not in fuzz/Cargo.toml");
+    }
+}
+
+fn place(bytes: &[u8], round: u8) -> Option<usize> {
+    let hash = blake3::Hasher::new().update(bytes).update(&[round]).finalize();
+    let number = u32::from_le_bytes(*hash.as_bytes().first_chunk().unwrap()) as usize;
+    number.checked_rem(bytes.len())
+}

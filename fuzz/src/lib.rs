@@ -1,0 +1,3 @@
+//! What the fuzz targets call. One module a crate under test; each lists its targets, so that ordinary tests can replay the corpora.
+
+pub mod format;
