@@ -1,10 +1,12 @@
 //! How a request becomes an answer: from memory at once, or by a worker under a deadline.
 //!
-//!     session thread                                worker                       watchdog
-//!     question(Memory) -- known ---> reply
-//!          | not in memory
-//!          +-- ticket, job --------> question(Store) -> takes reply, answers
-//!                                         (stuck)                  --- or ---    takes reply, ETIMEDOUT
+//! ```text
+//! session thread                                worker                       watchdog
+//! question(Memory) -- known ---> reply
+//!      | not in memory
+//!      +-- ticket, job --------> question(Store) -> takes reply, answers
+//!                                     (stuck)                  --- or ---    takes reply, ETIMEDOUT
+//! ```
 
 use super::errno::errno;
 use super::pool::Pool;

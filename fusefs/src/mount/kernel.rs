@@ -27,7 +27,8 @@ pub(super) fn mount(place: &Path, options: &MountOptions) -> Result<OwnedFd> {
         Err(Errno::PERM | Errno::ACCESS) => mount_with_helper(place, options),
         Err(Errno::NOENT | Errno::NODEV | Errno::NXIO) => {
             let error = Error::new(Kind::Unsupported, "this kernel has no FUSE").on(DEVICE);
-            Err(error.advise("load it with `modprobe fuse`; in a container, pass /dev/fuse and the capability SYS_ADMIN"))
+            Err(error
+                .advise("load it with `modprobe fuse`; in a container, pass /dev/fuse and the capability SYS_ADMIN"))
         }
         Err(e) => Err(Error::new(Kind::Transient, format!("cannot mount: {e}")).on(place.display())),
         Ok(fd) => Ok(fd),
@@ -79,7 +80,9 @@ fn mount_with_helper(place: &Path, options: &MountOptions) -> Result<OwnedFd> {
         .map_err(|e| refused(e.to_string()))?;
     rustix::io::fcntl_setfd(&ours, rustix::io::FdFlags::CLOEXEC).map_err(|e| refused(e.to_string()))?;
     let mut words = format!("ro,noatime,default_permissions,subtype=cairn,fsname={}", harmless(&options.source));
-    for (wanted, word) in [(options.allow_other, ",allow_other"), (options.allow_suid, ",suid"), (options.allow_dev, ",dev")] {
+    for (wanted, word) in
+        [(options.allow_other, ",allow_other"), (options.allow_suid, ",suid"), (options.allow_dev, ",dev")]
+    {
         words.push_str(if wanted { word } else { "" });
     }
     let mut helper = Command::new(HELPER);
@@ -117,7 +120,26 @@ fn harmless(source: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::harmless;
+    use super::*;
+    use crate::mount::table;
+
+    #[test]
+    fn the_helper_mounts_and_sends_the_device() {
+        let helper = Command::new(HELPER).arg("-V").output();
+        if !rustix::process::geteuid().is_root() || helper.is_err() || !Path::new(DEVICE).exists() {
+            println!("skipped: needs root, {DEVICE} and {HELPER}");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().canonicalize().unwrap();
+        let options = MountOptions { source: "a,suid".into(), ..MountOptions::at(&place) };
+        let device = mount_with_helper(&place, &options);
+        let mounted = table::top(&place);
+        drop(unmount(&place));
+        device.unwrap();
+        assert!(mounted.unwrap().is_some_and(|m| m.is_cairn()));
+        assert_eq!(table::top(&place).unwrap(), None);
+    }
 
     #[test]
     fn sources_cannot_add_options() {

@@ -15,7 +15,9 @@ pub(super) fn check(mountpoint: &Path, guarded: &[PathBuf]) -> Result<PathBuf> {
     let is_cairn = top.as_ref().is_some_and(table::Mounted::is_cairn);
     match std::fs::metadata(&place) {
         Err(e) if is_dead(&e) && is_cairn => kernel::unmount(&place)?,
-        _ if is_cairn => return Err(refuse(&place, "a cairn mount is there already", "unmount it with `cairn umount`")),
+        _ if is_cairn => {
+            return Err(refuse(&place, "a cairn mount is there already", "unmount it with `cairn umount`"));
+        }
         Err(e) if is_dead(&e) => return Err(refuse(&place, "a dead mount is there", "unmount it with `umount -l`")),
         Err(e) => return Err(Error::from(e).on(place.display()).advise("make the folder first")),
         Ok(found) if !found.is_dir() => return Err(refuse(&place, "not a folder", "name an empty folder")),

@@ -24,7 +24,9 @@ impl View {
     /// # Errors
     /// `Store` with kind `Archived` when it must be retrieved first, `IsAFolder`, `WrongKind`, and as [`View::attributes`].
     pub fn open_file(self: &Arc<Self>, reach: Reach, inode: Inode) -> Result<File, Failure> {
-        let Item::Inside(Inside { point, entry, .. }) = self.item(reach, inode)? else { return Err(Failure::WrongKind) };
+        let Item::Inside(Inside { point, entry, .. }) = self.item(reach, inode)? else {
+            return Err(Failure::WrongKind);
+        };
         match entry.kind {
             ItemKind::File => {}
             ItemKind::Folder => return Err(Failure::IsAFolder),

@@ -1,12 +1,14 @@
 //! Inode numbers, computed and never allocated: no table, the same after every remount.
 //!
-//!     inside a point    number of the point << 36 | preorder index        (28 bits, 36 bits; index 0 is the point's folder)
-//!     leading to it     below 1 << 36, by what the folder is about:
-//!                         1..=4        the root, by-job, by-time, by-id
-//!                         1 << 32 | …  year, month, day: the date itself
-//!                         2 << 32 | …  link in by-time: number of its point
-//!                         3 << 32 | …  link in by-id: number of its point
-//!                         8.. << 32    host, job, `latest`: 33 bits of the hash of its names
+//! ```text
+//! inside a point    number of the point << 36 | preorder index        (28 bits, 36 bits; index 0 is the point's folder)
+//! leading to it     below 1 << 36, by what the folder is about:
+//!                     1..=4        the root, by-job, by-time, by-id
+//!                     1 << 32 | …  year, month, day: the date itself
+//!                     2 << 32 | …  link in by-time: number of its point
+//!                     3 << 32 | …  link in by-id: number of its point
+//!                     8.. << 32    host, job, `latest`: 33 bits of the hash of its names
+//! ```
 //!
 //! A hash that is taken already goes one up, in the order of names.
 

@@ -41,7 +41,8 @@ impl View {
         let placed = self.namespace.point(number).ok_or(Failure::Gone)?;
         let point = Arc::clone(&placed.point);
         let root = &point.manifest.root;
-        let mut way = self.ask(reach, &point, |nodes| tree::entry_at_preorder(nodes, root, index))?.ok_or(Failure::Gone)?;
+        let mut way =
+            self.ask(reach, &point, |nodes| tree::entry_at_preorder(nodes, root, index))?.ok_or(Failure::Gone)?;
         let (entry, parent) = match (way.pop(), way.pop()) {
             (None, _) => (EntryRef::from(root.clone()), placed.parent),
             (Some(last), above) => (last.entry, Inode::inside(number, above.map_or(0, |p| p.index))),

@@ -112,9 +112,7 @@ impl View {
         match (name, &item) {
             (b".", _) => self.attributes(reach, folder),
             (b"..", item) => self.attributes(reach, item.parent()),
-            (_, Item::Leading(leading)) => {
-                self.attributes(reach, leading.child(name).ok_or(Failure::NoSuchName)?)
-            }
+            (_, Item::Leading(leading)) => self.attributes(reach, leading.child(name).ok_or(Failure::NoSuchName)?),
             (_, Item::Inside(inside)) => self.lookup_inside(reach, inside, name),
         }
     }

@@ -1,9 +1,11 @@
 //! The folders and symlinks that lead to restore points. Pure: made from a list of points, then never changed.
 //!
-//!     /by-job/<organisation or host>/<job>/<2026-11-22T00-37-49Z>/    the one real tree
-//!                                         /latest                     -> <2026-11-22T00-37-49Z>
-//!     /by-time/<year>/<month>/<day>/<time>--<host>--<job>             -> ../../../../by-job/...
-//!     /by-id/<id>                                                     -> ../by-job/...
+//! ```text
+//! /by-job/<organisation or host>/<job>/<2026-11-22T00-37-49Z>/    the one real tree
+//!                                     /latest                     -> <2026-11-22T00-37-49Z>
+//! /by-time/<year>/<month>/<day>/<time>--<host>--<job>             -> ../../../../by-job/...
+//! /by-id/<id>                                                     -> ../by-job/...
+//! ```
 //!
 //! Everything but `by-job` is a relative symlink, so that `find`, `du` and `tar` see each file once, and bind mounts and
 //! exports still resolve. Two points of one name: the later one gets the suffix `-<id8>`, so that no new point renames an old one.

@@ -11,6 +11,9 @@ use quick_cache::sync::Cache;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// For the cache's first layout: a node takes some 16 KiB.
+const NODES_EXPECTED: usize = 3_000;
+
 /// How far an answer may reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
@@ -38,8 +41,7 @@ pub(super) struct Reached<'a> {
 
 impl Nodes {
     pub(super) fn new(catalog: Arc<dyn Catalog>) -> Self {
-        let typical = 16 << 10;
-        let cache = Cache::with_weighter((NODE_CACHE_BYTES / typical) as usize, NODE_CACHE_BYTES, Bytes);
+        let cache = Cache::with_weighter(NODES_EXPECTED, NODE_CACHE_BYTES, Bytes);
         Nodes { catalog, cache, seen_security: AtomicBool::new(false), seen_trusted: AtomicBool::new(false) }
     }
 
@@ -101,5 +103,11 @@ impl Weighter<ChunkId, Arc<Node>> for Bytes {
 fn entry_bytes(entry: &Entry) -> usize {
     let attributes: usize = entry.xattrs.iter().map(|(n, v)| 64 + n.len() + v.len()).sum();
     let runs = entry.extents.as_ref().map_or(0, |e| e.len() * 16);
-    size_of::<Entry>() + entry.name.len() + entry.target.len() + entry.user.len() + entry.group.len() + attributes + runs
+    size_of::<Entry>()
+        + entry.name.len()
+        + entry.target.len()
+        + entry.user.len()
+        + entry.group.len()
+        + attributes
+        + runs
 }

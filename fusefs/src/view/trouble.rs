@@ -27,7 +27,7 @@ impl Trouble {
         };
         match state {
             Some(state) => self.failed.insert(id, state),
-            None if self.failed.len() > 0 => _ = self.failed.remove(&id),
+            None if !self.failed.is_empty() => _ = self.failed.remove(&id),
             None => {}
         }
     }
