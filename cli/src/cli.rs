@@ -7,7 +7,6 @@ use clap::{CommandFactory, Parser, Subcommand};
 /// Keeps restore points: back up, look, restore, check and mount.
 #[derive(Debug, Parser)]
 #[command(name = "cairn", version, after_help = exit::HELP, subcommand_required = true, arg_required_else_help = true)]
-#[command(propagate_version = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) globals: Globals,

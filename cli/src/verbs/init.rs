@@ -35,6 +35,7 @@ enum Class {
     /// Restore points as they are made, packs of at most 5 MB
     Backup,
     /// Backup copies, packs of at most 256 MB
+    #[value(hide = true)]
     Copy,
 }
 

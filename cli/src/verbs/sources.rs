@@ -28,9 +28,9 @@ pub(crate) struct Sources {
     /// Back up standard input as one file
     #[arg(long, conflicts_with_all = ["sources", "files_from", "Excludes"])]
     stdin: bool,
-    /// What the file of --stdin is called
-    #[arg(long, value_name = "NAME", requires = "stdin", default_value = NAME_DEFAULT)]
-    stdin_name: OsString,
+    /// What the file of --stdin is called (default: stdin)
+    #[arg(long, value_name = "NAME", requires = "stdin", conflicts_with_all = ["sources", "files_from"])]
+    stdin_name: Option<OsString>,
 }
 
 /// Sources whose lists and patterns were read.
@@ -47,7 +47,8 @@ impl Sources {
     pub(crate) fn open(&self, env: &SharedEnv) -> Result<Chosen> {
         if self.stdin {
             let pipe = Box::new(std::io::stdin());
-            let source = StreamSource::new(self.stdin_name.as_bytes(), pipe, env.now())?;
+            let name = self.stdin_name.as_ref().map_or(NAME_DEFAULT.as_bytes(), |name| name.as_bytes());
+            let source = StreamSource::new(name, pipe, env.now())?;
             return Ok(Chosen { source: Arc::new(source), workload: Workload::Stream });
         }
         let mut roots = self.sources.clone();

@@ -78,7 +78,8 @@ fn help_and_version_are_answers() {
 /// Global options stand once, under `cairn`.
 fn without_globals(verb: &str, help: &str) -> String {
     let end = if verb.is_empty() { help.len() } else { help.find("\nGlobal options:").unwrap_or(help.len()) };
-    help[..end].trim_end().to_owned()
+    let lines: Vec<_> = help[..end].trim_end().lines().map(str::trim_end).collect();
+    lines.join("\n")
 }
 
 /// The file's name if it differs; with the switch, it is written instead.

@@ -1,6 +1,9 @@
 //! The config file and its profiles.
 
 use crate::support::{Home, Run};
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
 
 #[test]
 fn the_config_file_names_repository_and_password() {
@@ -50,9 +53,38 @@ fn what_is_wrong_in_the_file_is_named() {
 #[test]
 fn settings_of_stores_reach_the_store() {
     let home = Home::new();
-    // A port that nobody listens on: the endpoint of the profile is what the failure names, or at least where it failed.
-    home.write("c.toml", b"[s3]\nendpoint = 'not a url'\nregion = 'r'\naccess_key_id = 'a'\nsecret_access_key = 'b'\n");
-    let run = home.run(["--config", &home.text("c.toml"), "--repo", "s3://bucket/x", "points"]);
-    assert_ne!(run.code, Some(0));
-    assert!(run.stderr.contains("not a url") || run.code == Some(2), "{:?} {}", run.code, run.stderr);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let config = format!(
+        "repo = 's3://bucket/x'\n[s3]\nendpoint = '{endpoint}'\nallow_http = true\nregion = 'r'\n\
+         access_key_id = 'the-key-id'\nsecret_access_key = 'b'\nvirtual_hosted_style_request = false\n"
+    );
+    home.write("c.toml", config.as_bytes());
+    let server = std::thread::spawn(move || absent(&listener));
+    let run = home.run(["--config", &home.text("c.toml"), "points"]).expect(10);
+    assert!(run.stderr.contains("s3://bucket/x"), "{}", run.stderr);
+    let asked = server.join().unwrap();
+    assert!(asked.contains("/bucket/x/config") && asked.contains("the-key-id"), "{asked}");
+}
+
+/// A server that has nothing; what it was asked, until nobody asks any more.
+fn absent(listener: &TcpListener) -> String {
+    let mut asked = String::new();
+    let until = Instant::now() + Duration::from_secs(5);
+    listener.set_nonblocking(true).unwrap();
+    while Instant::now() < until {
+        let Ok((mut client, _)) = listener.accept() else {
+            std::thread::sleep(Duration::from_millis(10));
+            continue;
+        };
+        client.set_nonblocking(false).unwrap();
+        let mut buffer = [0; 4096];
+        let read = client.read(&mut buffer).unwrap();
+        asked.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        let body = "<Error><Code>NoSuchKey</Code><Message>none</Message></Error>";
+        let length = body.len();
+        write!(client, "HTTP/1.1 404 Not Found\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
+            .unwrap();
+    }
+    asked
 }
