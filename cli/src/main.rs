@@ -45,5 +45,13 @@ fn main() -> ExitCode {
 fn wrong_usage(e: &clap::Error) -> ExitCode {
     // A closed pipe cannot be told anything.
     let _ = e.print();
-    if e.use_stderr() { Exit::Usage.code() } else { Exit::Done.code() }
+    if !e.use_stderr() {
+        return Exit::Done.code();
+    }
+    if std::env::args_os().any(|arg| arg == "--json") {
+        let message = e.to_string();
+        let first = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        Output::plain(true).failed_rows(&exit::Failure::usage(first), 0.0);
+    }
+    Exit::Usage.code()
 }

@@ -105,22 +105,27 @@ impl Output {
                 to_stderr(&format!("  try: {advice}"));
             }
         });
-        let code = failure.exit as u8;
         if self.json {
-            let error = Row::new("error")
-                .set("error", failure.name)
-                .set("message", failure.message.as_str())
-                .set("advice", json!(failure.advice))
-                .set("exit_code", code);
-            let summary = Row::new("summary")
-                .set("status", failure.exit.status())
-                .set("error", failure.name)
-                .set("exit_code", code)
-                .set("seconds_elapsed", seconds_elapsed);
-            // The failure was told on stderr; a closed stdout changes nothing.
-            let _ = write_line(&error.line()).and_then(|()| write_line(&summary.line()));
+            self.failed_rows(failure, seconds_elapsed);
         }
         failure.exit
+    }
+
+    /// The last lines of `--json` when something failed.
+    pub(crate) fn failed_rows(&self, failure: &Failure, seconds_elapsed: f64) {
+        let code = failure.exit as u8;
+        let error = Row::new("error")
+            .set("error", failure.name)
+            .set("message", failure.message.as_str())
+            .set("advice", json!(failure.advice))
+            .set("exit_code", code);
+        let summary = Row::new("summary")
+            .set("status", failure.exit.status())
+            .set("error", failure.name)
+            .set("exit_code", code)
+            .set("seconds_elapsed", seconds_elapsed);
+        // The failure was told on stderr; a closed stdout changes nothing.
+        let _ = self.aside(|| write_line(&error.line()).and_then(|()| write_line(&summary.line())));
     }
 
     /// Runs `f` while no bar is drawn.

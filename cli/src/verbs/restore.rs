@@ -8,6 +8,7 @@ use crate::parse::Place;
 use crate::parse::place::PlaceParser;
 use crate::say::{human, progress};
 use clap::{Args, ValueEnum};
+use engine::repository::Repository;
 use engine::restore::{Overwrite, RestoreOptions, RestoreSummary, restore};
 use engine::restore_point::Point;
 use std::ffi::OsString;
@@ -60,6 +61,15 @@ enum Policy {
     Never,
 }
 
+/// What to restore of one point.
+struct Part {
+    point: Arc<Point>,
+    /// A single place, as it stands.
+    inside: Vec<u8>,
+    /// Several places, under their full paths.
+    places: Vec<Vec<u8>>,
+}
+
 impl Restore {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         if self.delete && self.places.len() > 1 {
@@ -68,11 +78,11 @@ impl Restore {
         }
         let connection = context.connect()?;
         let repo = &connection.repo;
-        let jobs = self.jobs(&connection.repo)?;
+        let parts = self.parts(repo)?;
         let monitor = context.interrupt.shared();
         let label = if self.dry_run { "comparing" } else { "restoring" };
         let mut sum = RestoreSummary::default();
-        for (point, inside, places) in &jobs {
+        for Part { point, inside, places } in &parts {
             let selection = Selection::new(&self.include, &self.exclude, places)?;
             let select = selection.resolve(repo, point, inside, &monitor)?;
             let options = RestoreOptions {
@@ -98,7 +108,7 @@ impl Restore {
         let exit = if warnings > 0 { Exit::Warnings } else { Exit::Done };
         let row = context
             .summary(exit)
-            .set("points", jobs.iter().map(|(point, ..)| point.manifest.id.to_string()).collect::<Vec<_>>())
+            .set("points", parts.iter().map(|part| part.point.manifest.id.to_string()).collect::<Vec<_>>())
             .set("target", self.target.display().to_string())
             .set("dry_run", self.dry_run)
             .set("files", sum.files)
@@ -126,21 +136,20 @@ impl Restore {
         Ok(exit)
     }
 
-    /// What to restore of which point: one place as it stands, several under their full paths.
-    fn jobs(&self, repo: &engine::repository::Repository) -> Result<Vec<(Arc<Point>, Vec<u8>, Vec<Vec<u8>>)>> {
+    fn parts(&self, repo: &Repository) -> Result<Vec<Part>> {
         if let [place] = &self.places[..] {
             let (point, _) = look::find(repo, place)?;
-            return Ok(vec![(point, place.path.clone(), Vec::new())]);
+            return Ok(vec![Part { point, inside: place.path.clone(), places: Vec::new() }]);
         }
-        let mut jobs: Vec<(Arc<Point>, Vec<u8>, Vec<Vec<u8>>)> = Vec::new();
+        let mut parts: Vec<Part> = Vec::new();
         for place in &self.places {
             let (point, _) = look::find(repo, place)?;
-            match jobs.iter_mut().find(|(held, ..)| held.number == point.number) {
-                Some((_, _, places)) => places.push(place.path.clone()),
-                None => jobs.push((point, Vec::new(), vec![place.path.clone()])),
+            match parts.iter_mut().find(|part| part.point.number == point.number) {
+                Some(part) => part.places.push(place.path.clone()),
+                None => parts.push(Part { point, inside: Vec::new(), places: vec![place.path.clone()] }),
             }
         }
-        Ok(jobs)
+        Ok(parts)
     }
 }
 

@@ -43,9 +43,14 @@ impl Verify {
         let monitor = context.interrupt.monitor();
         let mut report =
             progress::show(&context.out, "comparing", monitor, || compare(repo, &point, inside, &*live, monitor))?;
-        if self.source.is_some() && inside.is_empty() {
-            // A restore of everything leaves its target folder itself as it is.
-            report.differences.retain(|difference| difference.path != *inside);
+        if inside.is_empty() {
+            // Folders above the sources are in the point, but nobody asked for them; and a restore leaves its target itself as
+            // it is.
+            let above = |path: &[u8]| match self.source {
+                Some(_) => path.is_empty(),
+                None => point.manifest.paths.iter().any(|source| is_above(path, source)),
+            };
+            report.differences.retain(|difference| !above(&difference.path));
         }
         let differences = report.differences.len();
         for difference in &report.differences {
@@ -89,5 +94,25 @@ impl Verify {
             false => vec![Path::new("/").join(as_path(&self.place.path))],
         };
         Ok(Box::new(FolderSource::new(&roots, rules)?))
+    }
+}
+
+/// Whether the folder at `path` lies above `source`, an absolute path.
+fn is_above(path: &[u8], source: &[u8]) -> bool {
+    let source = source.strip_prefix(b"/").unwrap_or(source);
+    match path.is_empty() {
+        true => !source.is_empty(),
+        false => source.strip_prefix(path).is_some_and(|rest| rest.first() == Some(&b'/')),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_above;
+
+    #[test]
+    fn only_proper_ancestors_lie_above() {
+        assert!(is_above(b"", b"/srv/a") && is_above(b"srv", b"/srv/a"));
+        assert!(!is_above(b"srv/a", b"/srv/a") && !is_above(b"sr", b"/srv/a") && !is_above(b"", b"/"));
     }
 }

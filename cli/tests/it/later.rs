@@ -81,4 +81,6 @@ fn unknown_words_are_wrong_usage() {
     for args in [&["frobnicate"][..], &["points", "--frobnicate"], &[], &["ls"], &["-q", "-v", "points"]] {
         home.run(args).expect(2);
     }
+    let run = Run::of(&mut home.command(["points", "--frobnicate", "--json"])).expect(2);
+    assert_eq!(run.last()["error"], "wrong_usage");
 }

@@ -1,5 +1,7 @@
 //! The command line from outside: the built binary on temporary folders, with a home of its own.
 
+#![expect(clippy::unwrap_used, reason = "a test says by failing what it expected")]
+
 mod archives;
 mod backup;
 mod check;
