@@ -1,0 +1,20 @@
+//! The command line from outside: the built binary on temporary folders, with a home of its own.
+
+#![expect(clippy::unwrap_used, reason = "a test says by failing what it expected")]
+
+mod archives;
+mod backup;
+mod check;
+mod exit_codes;
+mod generated;
+mod help;
+mod hooks;
+mod keys;
+mod later;
+mod looking;
+mod mounted;
+mod profiles;
+mod restore;
+mod stopped;
+mod support;
+mod verify;
