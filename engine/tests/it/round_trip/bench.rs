@@ -61,7 +61,8 @@ impl Bench {
     }
 
     pub(crate) fn open(&self) -> Arc<Repository> {
-        let options = OpenOptions { env: Machine::shared(), cache: CachePlace::Folder(self.folder.path().join("cache")) };
+        let options =
+            OpenOptions { env: Machine::shared(), cache: CachePlace::Folder(self.folder.path().join("cache")) };
         Repository::open(self.store.clone(), Some(PASSWORD), &options).expect("opens")
     }
 
