@@ -105,7 +105,11 @@ impl Restore {
             add(&mut sum, &done);
         }
         let warnings = monitor.warnings_total();
-        let exit = if warnings > 0 { Exit::Warnings } else { Exit::Done };
+        let exit = match (sum.damaged, warnings) {
+            (0, 0) => Exit::Done,
+            (0, _) => Exit::Warnings,
+            _ => Exit::Damaged,
+        };
         let row = context
             .summary(exit)
             .set("points", parts.iter().map(|part| part.point.manifest.id.to_string()).collect::<Vec<_>>())
@@ -117,6 +121,8 @@ impl Restore {
             .set("others", sum.others)
             .set("bytes", sum.bytes)
             .set("deleted", sum.deleted)
+            .set("damaged", sum.damaged)
+            .set("bytes_downloaded", sum.bytes_downloaded)
             .set("verified", self.verify && !self.dry_run)
             .requests(&connection.counts)
             .set("warnings", warnings);
@@ -160,5 +166,6 @@ fn add(sum: &mut RestoreSummary, done: &RestoreSummary) {
     sum.others += done.others;
     sum.bytes += done.bytes;
     sum.deleted += done.deleted;
+    sum.damaged += done.damaged;
     sum.bytes_downloaded += done.bytes_downloaded;
 }

@@ -75,7 +75,8 @@ fn the_main_job_runs_over_seaweedfs() {
 fn the_main_job_runs_over_azurite() {
     let Some(endpoint) = server("CAIRN_TEST_AZURE_ENDPOINT") else { return };
     let of = |name: &str| std::env::var(name).unwrap();
-    let (account, key, container) = (of("CAIRN_TEST_AZURE_ACCOUNT"), of("CAIRN_TEST_AZURE_KEY"), of("CAIRN_TEST_AZURE_CONTAINER"));
+    let (account, key, container) =
+        (of("CAIRN_TEST_AZURE_ACCOUNT"), of("CAIRN_TEST_AZURE_KEY"), of("CAIRN_TEST_AZURE_CONTAINER"));
     let repo = format!("az://{container}/{}", unique("main-job"));
     main_job(|command| {
         command
@@ -92,7 +93,8 @@ fn init_refuses_a_server_that_ignores_conditions() {
     let Some(endpoint) = server("CAIRN_TEST_LIAR_ENDPOINT") else { return };
     let of = |name: &str| std::env::var(name).unwrap();
     let home = Home::new();
-    let mut command = home.command(["init", "--repo", &format!("s3://{}/{}", of("CAIRN_TEST_LIAR_BUCKET"), unique("liar"))]);
+    let mut command =
+        home.command(["init", "--repo", &format!("s3://{}/{}", of("CAIRN_TEST_LIAR_BUCKET"), unique("liar"))]);
     command
         .env("CAIRN_PASSWORD", "x")
         .env("AWS_ENDPOINT", &endpoint)

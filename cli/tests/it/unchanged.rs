@@ -6,7 +6,11 @@ use std::process::Command;
 #[test]
 fn a_second_backup_opens_no_file_of_the_source() {
     if Command::new("strace").arg("-V").output().is_err() {
-        assert_ne!(std::env::var("CAIRN_TEST_SERVERS").as_deref(), Ok("required"), "strace is missing: run scripts/tools");
+        assert_ne!(
+            std::env::var("CAIRN_TEST_SERVERS").as_deref(),
+            Ok("required"),
+            "strace is missing: run scripts/tools"
+        );
         println!("no strace: run scripts/tools");
         return;
     }

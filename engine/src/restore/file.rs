@@ -100,9 +100,7 @@ fn keep(folder: &Folder, entry: &Entry, overwrite: Overwrite) -> Result<bool> {
         Err(e) => return Err(failed(e, &entry.name)),
     };
     let same_size = u64::try_from(stat.st_size).is_ok_and(|n| n == entry.size);
-    Ok(same_size
-        && stat.st_mtime == entry.mtime.seconds
-        && u64::from(entry.mtime.nanos) == u64::try_from(stat.st_mtime_nsec).unwrap_or(u64::MAX))
+    Ok(same_size && stat.st_mtime == entry.mtime.seconds && u64::from(entry.mtime.nanos) == stat.st_mtime_nsec)
 }
 
 fn refresh_attributes(task: &FileTask, shared: &Restoring) -> Result<()> {

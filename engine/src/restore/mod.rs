@@ -71,6 +71,8 @@ pub struct RestoreSummary {
     pub bytes: u64,
     /// Items removed.
     pub deleted: u64,
+    /// Items that could not be restored because the repository is damaged.
+    pub damaged: u64,
     /// Stored bytes fetched for it.
     pub bytes_downloaded: u64,
 }

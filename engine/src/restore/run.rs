@@ -40,6 +40,7 @@ pub(super) struct Counts {
     pub(super) others: AtomicU64,
     pub(super) bytes: AtomicU64,
     pub(super) deleted: AtomicU64,
+    pub(super) damaged: AtomicU64,
 }
 
 impl Restoring {
@@ -61,6 +62,7 @@ impl Restoring {
         if ends {
             self.fatal.lock().get_or_insert(error);
         } else {
+            self.counts.damaged.fetch_add(u64::from(error.kind() == Kind::Damaged), Ordering::Relaxed);
             self.warn(path, format!("not restored: {error}"));
         }
     }
@@ -148,6 +150,7 @@ pub(super) fn run(
         others: read(&c.others),
         bytes: read(&c.bytes),
         deleted: read(&c.deleted),
+        damaged: read(&c.damaged),
         bytes_downloaded: blobs.fetched_bytes() - fetched_before,
     })
 }
