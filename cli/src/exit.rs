@@ -161,3 +161,37 @@ Exit codes:
  11  locked by retention (immutable)
  12  wrong password
 130  stopped by Ctrl-C (the same command resumes)";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_alone_decides_the_exit_code() {
+        let cases = [
+            (Kind::Absent, 1),
+            (Kind::Transient, 1),
+            (Kind::Unsupported, 1),
+            (Kind::NoSpace, 1),
+            (Kind::Input, 2),
+            (Kind::Archived, 4),
+            (Kind::Damaged, 5),
+            (Kind::NoRepository, 10),
+            (Kind::Immutable, 11),
+            (Kind::WrongPassword, 12),
+            (Kind::Interrupted, 130),
+        ];
+        for (kind, code) in cases {
+            let failure = Failure::from(Error::new(kind, "password, archived, damaged").advise("try this"));
+            assert_eq!((failure.exit as u8, failure.advice.as_deref()), (code, Some("try this")), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn exit_codes_survive_a_child_process() {
+        for exit in [Exit::Done, Exit::Failed, Exit::Damaged, Exit::WrongPassword, Exit::Terminated] {
+            assert_eq!(Exit::from_code((exit as u8).into()), exit);
+        }
+        assert_eq!(Exit::from_code(101), Exit::Failed);
+    }
+}

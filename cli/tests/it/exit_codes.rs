@@ -63,6 +63,19 @@ fn the_password_comes_from_a_file_or_from_the_environment() {
 }
 
 #[test]
+fn a_lost_key_file_is_a_missing_password_and_says_what_helps() {
+    let home = Home::new();
+    home.write("src/a", b"1");
+    home.ok(["backup", &home.text("src")]);
+    std::fs::remove_file(home.path("config/cairn/default.key")).unwrap();
+    for args in [&["points"][..], &["backup", &home.text("src")]] {
+        let run = home.run(args).expect(12);
+        assert!(run.stderr.contains("default.key") && run.stderr.contains("recovery sheet"), "{}", run.stderr);
+    }
+    assert!(!home.path("config/cairn/default.key").exists(), "a new key opens nothing");
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let (home, _) = Home::with_point();
     for n in 0..2000 {
