@@ -34,7 +34,8 @@ pub const LINK_CACHE_ENTRIES: usize = 65_536;
 pub const TROUBLE_ENTRIES: usize = 4_096;
 /// Entries prepared for one readdir answer. The kernel's buffer of 32 KiB takes about 190.
 pub const LIST_ENTRIES: usize = 192;
-/// One read request; the kernel asks for at most 1 MiB.
+/// One read request. The kernel asks for at most 1 MiB unless its own limit was raised; more than this is refused, because a
+/// shorter answer would be filled up with zeros.
 pub const READ_BYTES_MAX: u32 = 16 << 20;
 /// Extended attributes of one file, as the kernel limits them too.
 pub const XATTR_BYTES_MAX: usize = 65_536;

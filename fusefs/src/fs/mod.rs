@@ -122,7 +122,10 @@ impl Filesystem for PointsFs {
         reply: ReplyData,
     ) {
         let Some(file) = self.handles.get(fh) else { return reply.error(Errno::EBADF) };
-        let question = move |reach| file.read(reach, offset, size.min(READ_BYTES_MAX));
+        if size > READ_BYTES_MAX {
+            return reply.error(Errno::EINVAL);
+        }
+        let question = move |reach| file.read(reach, offset, size);
         self.desk.serve(Lane::Data, reply, question, |reply, bytes| reply.data(&bytes));
     }
 

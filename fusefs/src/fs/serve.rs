@@ -56,7 +56,7 @@ impl Desk {
         send: impl FnOnce(R, T) + Send + 'static,
     ) {
         match guarded(|| question(Reach::Memory)) {
-            Ok(found) => send(reply, found),
+            Ok(found) => sent(|| send(reply, found)),
             Err(Failure::NotInMemory) => self.serve_later(lane, reply, question, send),
             Err(failure) => reply.fail(told(&failure)),
         }
@@ -81,7 +81,7 @@ impl Desk {
             }
             let answer = guarded(|| question(Reach::Store));
             match (held.take(), answer) {
-                (Some(reply), Ok(found)) => send(reply, found),
+                (Some(reply), Ok(found)) => sent(|| send(reply, found)),
                 (Some(reply), Err(failure)) => reply.fail(told(&failure)),
                 (None, _) => {}
             }
@@ -105,6 +105,13 @@ impl Drop for Desk {
 fn guarded<T>(question: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     catch_unwind(AssertUnwindSafe(question))
         .unwrap_or_else(|_| Err(Failure::Store(Error::new(Kind::Bug, "a request of the mount panicked"))))
+}
+
+/// As [`guarded`]; a reply that is dropped on the way says EIO itself.
+fn sent(send: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(send)).is_err() {
+        tracing::error!("an answer of the mount panicked");
+    }
 }
 
 /// The errno, and a line in the log for what somebody must look at.

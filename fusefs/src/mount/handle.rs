@@ -85,8 +85,7 @@ impl MountHandle {
             Some(_) => kernel::unmount(&self.place)?,
             None => {}
         }
-        if !self.wait_for(DRAIN) {
-            self.abort();
+        if !self.wait_for(DRAIN) && self.abort() {
             self.wait_for(DRAIN);
         }
         Ok(())
@@ -107,13 +106,16 @@ impl MountHandle {
         true
     }
 
-    /// Ends the connection under those who still hold files open; they get ECONNABORTED.
-    fn abort(&self) {
-        let Some(connection) = self.device.as_ref().and_then(table::Mounted::connection) else { return };
+    /// Ends the connection under those who still hold files open; they get ECONNABORTED. Where that cannot be asked for, the
+    /// end of the process does it.
+    fn abort(&self) -> bool {
+        let Some(connection) = self.device.as_ref().and_then(table::Mounted::connection) else { return false };
         let file = format!("/sys/fs/fuse/connections/{connection}/abort");
-        if let Err(e) = std::fs::write(&file, "1") {
-            tracing::warn!(file, "cannot abort the mount, some files are still open: {e}");
+        let aborted = std::fs::write(&file, "1");
+        if let Err(e) = &aborted {
+            tracing::warn!(file, "some files are still open, and the mount cannot be aborted: {e}");
         }
+        aborted.is_ok()
     }
 }
 

@@ -35,6 +35,12 @@ pub(super) fn mount(place: &Path, options: &MountOptions) -> Result<OwnedFd> {
     }
 }
 
+/// Whether each session thread can have its own end of the connection, for which the device is opened once more. Those whose
+/// device the helper opened often cannot.
+pub(super) fn can_clone() -> bool {
+    OpenOptions::new().read(true).write(true).open(DEVICE).is_ok()
+}
+
 /// Detaches what is mounted at a place: at once, even when it is busy or dead.
 pub(super) fn unmount(place: &Path) -> Result<()> {
     match rustix::mount::unmount(place, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {

@@ -82,7 +82,7 @@ pub fn mount(catalog: Arc<dyn Catalog>, options: &MountOptions) -> Result<MountH
         .map_err(|e| failed("cannot start the mount's threads", e))?;
     let fd = kernel::mount(&place, options)?;
     let mut config = Config::default();
-    (config.n_threads, config.clone_fd) = (Some(SESSION_THREADS), true);
+    (config.n_threads, config.clone_fd) = (Some(SESSION_THREADS), kernel::can_clone());
     let acl = if options.allow_other { SessionACL::All } else { SessionACL::Owner };
     let started = Session::from_fd(fs, fd, acl, config).and_then(|session| MountHandle::start(&place, session));
     started.map_err(|e| {

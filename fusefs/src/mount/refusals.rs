@@ -24,7 +24,7 @@ pub(super) fn check(mountpoint: &Path, guarded: &[PathBuf]) -> Result<PathBuf> {
         Ok(_) => {}
     }
     for folder in guarded {
-        let folder = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+        let folder = folder.canonicalize().or_else(|_| std::path::absolute(folder)).unwrap_or_else(|_| folder.clone());
         if place.starts_with(&folder) || folder.starts_with(&place) {
             let why = format!("a mount here would hide {}, which the mount itself needs", folder.display());
             return Err(refuse(&place, &why, "mount elsewhere"));

@@ -39,7 +39,7 @@ pub(super) fn top(place: &Path) -> Result<Option<Mounted>> {
     Ok(at(place)?.pop())
 }
 
-/// `36 35 98:0 /root /place options [optional]... - type source super`, see proc(5).
+/// `36 35 98:0 / /place options [optional]... - type source super`, see proc(5).
 fn parse(line: &[u8]) -> Option<Mounted> {
     let mut words = line.split(|b| *b == b' ');
     let device = String::from_utf8(words.nth(2)?.to_vec()).ok()?;

@@ -3,7 +3,8 @@
 use super::item::{Inside, Item};
 use super::nodes::Reach;
 use super::{Failure, Inode, View};
-use crate::catalog::{Content, Point};
+use crate::catalog::Content;
+use engine::restore_point::Point;
 use engine::tree::EntryRef;
 use engine::{Error, Kind};
 use format_spec::tree::{Content as Stored, Kind as ItemKind};

@@ -4,8 +4,8 @@ use super::inode::Inode;
 use super::namespace::Leading;
 use super::nodes::{Reach, Reached};
 use super::{Failure, View};
-use crate::catalog::Point;
 use engine::Kind;
+use engine::restore_point::Point;
 use engine::tree::{self, EntryRef};
 use std::sync::Arc;
 
@@ -64,9 +64,12 @@ impl View {
         })
     }
 
-    /// What is absent may have expired together with its point: then the point is gone, and nothing is damaged.
+    /// What is missing may have gone together with its point: then the point is gone, and nothing is damaged.
     pub(super) fn failure(&self, point: &Point, e: engine::Error) -> Failure {
-        let expired = || self.catalog.points().is_ok_and(|all| all.iter().all(|p| p.number != point.number));
-        if e.kind() == Kind::Absent && expired() { Failure::Gone } else { Failure::Store(e) }
+        let missing = matches!(e.kind(), Kind::Absent | Kind::Damaged);
+        if missing && self.catalog.is_visible(point.number).is_ok_and(|visible| !visible) {
+            return Failure::Gone;
+        }
+        Failure::Store(e)
     }
 }

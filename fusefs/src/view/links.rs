@@ -2,9 +2,9 @@
 
 use super::nodes::Reach;
 use super::{Failure, View};
-use crate::catalog::Point;
 use crate::limits::LINK_CACHE_ENTRIES;
 use engine::Kind;
+use engine::restore_point::Point;
 use engine::tree;
 use format_spec::tree::Entry;
 use quick_cache::sync::Cache;

@@ -26,8 +26,9 @@ pub use inode::Inode;
 pub use nodes::Reach;
 pub use sparse::Seek;
 
-use crate::catalog::{Catalog, Point};
+use crate::catalog::Catalog;
 use crate::limits::LIST_ENTRIES;
+use engine::restore_point::Point;
 use engine::tree::{self, FolderCursor};
 use format_spec::tree::Kind;
 use item::{Inside, Item};

@@ -12,7 +12,7 @@
 
 use super::inode::{Inode, NameOf, Named};
 use super::names::{Moment, escape, hex};
-use crate::catalog::Point;
+use engine::restore_point::Point;
 use format_spec::Time;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! A catalog in memory: backs folders up with the engine's own source and trees, and can be damaged, archived and stuck.
 
+use engine::restore_point::Point;
 use engine::source::rules::Rules;
 use engine::source::{Found, Source, Step, folder::FolderSource};
 use engine::tree::{
@@ -10,7 +11,7 @@ use format_spec::log::PointId;
 use format_spec::point::{LedgerCounts, Manifest, PointKind, Workload};
 use format_spec::tree::{Entry, Extent, Node};
 use format_spec::{ChunkId, Time};
-use fusefs::catalog::{Catalog, Content, Point};
+use fusefs::catalog::{Catalog, Content};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
@@ -67,7 +68,7 @@ impl Memory {
             bytes: [0; 3],
             cursors: Vec::new(),
         };
-        let point = Arc::new(Point { number, manifest });
+        let point = Arc::new(Point { number, slot: number, session: number, manifest });
         points.push(Arc::clone(&point));
         point
     }
@@ -109,6 +110,10 @@ impl Memory {
 impl Catalog for Memory {
     fn points(&self) -> Result<Vec<Arc<Point>>> {
         Ok(self.points.lock().unwrap().clone())
+    }
+
+    fn is_visible(&self, number: u32) -> Result<bool> {
+        Ok(self.points.lock().unwrap().iter().any(|p| p.number == number))
     }
 
     fn node(&self, id: &ChunkId) -> Result<Arc<Node>> {
@@ -170,16 +175,18 @@ impl Content for Opened {
         let mut stored = 0;
         for run in &self.runs {
             let (from, to) = (run.offset.max(offset), (run.offset + run.bytes).min(offset + wanted as u64));
-            for at in from..to.max(from) {
+            let mut at = from;
+            while at < to {
                 let place = usize::try_from(stored + at - run.offset).unwrap();
                 let id = self.pieces[place / CHUNK_BYTES];
-                // One question a chunk is enough.
-                if place.is_multiple_of(CHUNK_BYTES) || at == from {
-                    self.kept.ask(&id)?;
-                }
+                self.kept.ask(&id)?;
                 let chunks = self.kept.chunks.lock().unwrap();
                 let chunk = chunks.get(&id).ok_or_else(|| Error::new(Kind::Absent, "no such chunk"))?;
-                buffer[usize::try_from(at - offset).unwrap()] = chunk[place % CHUNK_BYTES];
+                let bytes = &chunk[place % CHUNK_BYTES..];
+                let bytes = &bytes[..bytes.len().min(usize::try_from(to - at).unwrap())];
+                let into = usize::try_from(at - offset).unwrap();
+                buffer[into..into + bytes.len()].copy_from_slice(bytes);
+                at += bytes.len() as u64;
             }
             stored += run.bytes;
         }

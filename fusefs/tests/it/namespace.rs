@@ -73,7 +73,7 @@ fn file_handles_survive_a_remount() {
     let script = format!("{HANDLES} save handle '{}'", place.latest().join("plain/small").display());
     let base = place.source.parent().unwrap().to_owned();
     if shell(&base, "command -v python3 || true").is_empty() {
-        println!("skipped: needs python3 for name_to_handle_at");
+        eprintln!("skipped: needs python3 for name_to_handle_at");
         return;
     }
     shell(&base, &script);

@@ -32,7 +32,7 @@ impl Place {
         if !rustix::process::geteuid().is_root() || !Path::new("/dev/fuse").exists() {
             let required = std::env::var_os("CAIRN_TEST_SERVERS").is_some_and(|v| v == "required");
             assert!(!required, "mount tests need root and /dev/fuse");
-            println!("skipped: mount tests need root and /dev/fuse");
+            eprintln!("skipped: mount tests need root and /dev/fuse");
             return None;
         }
         let folder = tempfile::tempdir().unwrap();

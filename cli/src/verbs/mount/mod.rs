@@ -1,13 +1,11 @@
 //! `cairn mount`: all restore points as read-only folders.
 
 mod background;
-mod catalog;
 mod owner;
 
 use crate::connect::{Connection, location};
 use crate::context::Context;
 use crate::exit::{Exit, Result};
-use catalog::Points;
 use clap::Args;
 use engine::store::Location;
 use fusefs::{MountHandle, MountOptions, Owner};
@@ -46,9 +44,7 @@ impl Mount {
         }
         let connection = context.connect()?;
         let options = self.options(&connection)?;
-        let is_local = matches!(location(&connection.settings)?, Location::Folder(_));
-        let points = Points::new(connection.repo, is_local);
-        let handle = Arc::new(fusefs::mount(Arc::new(points), &options)?);
+        let handle = Arc::new(fusefs::mount(connection.repo, &options)?);
         let place = handle.mountpoint().display().to_string();
         let row = context.summary(Exit::Done).set("mountpoint", place.as_str());
         let tell = || format!("mounted at {place}; take it away with: cairn umount {place}");
