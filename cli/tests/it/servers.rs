@@ -8,7 +8,7 @@ fn server(name: &str) -> Option<String> {
     let value = std::env::var(name).ok();
     assert!(value.is_some() || std::env::var("CAIRN_TEST_SERVERS").as_deref() != Ok("required"), "{name} is not set");
     if value.is_none() {
-        println!("no server: {name} is not set");
+        eprintln!("no server: {name} is not set");
     }
     value
 }
