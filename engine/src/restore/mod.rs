@@ -4,7 +4,9 @@
 //! completed by the same command; symlinks in the target are never followed; what cannot be restored is a warning with its path. Refuses
 //! to remove anything that was not asked to be removed (`delete`).
 //!
-//!     walk the point -> plan blocks -> read ahead -> workers write files -> hard links -> folders get their attributes
+//! ```text
+//! walk the point -> plan blocks -> read ahead -> workers write files -> hard links -> folders get their attributes
+//! ```
 
 mod attributes;
 mod file;
