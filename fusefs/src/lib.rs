@@ -1,1 +1,20 @@
-//! Cairn
+//! Cairn's view: all restore points as ordinary read-only folders.
+//!
+//! ```text
+//!   kernel -- fs (fuser; session threads, workers, deadlines) -- view (names, inodes, attributes) -- catalog -- repository
+//!                                                                 |
+//!                                                                 +-- engine::tree (walks nothing itself)
+//! ```
+//!
+//! `SEMANTICS.md` says what the mount promises. [`view`] knows nothing of FUSE, so that something else can serve it where FUSE is
+//! missing; `fs` alone knows `fuser`; `mount` alone mounts.
+
+pub mod catalog;
+mod fs;
+pub mod limits;
+mod mount;
+pub mod view;
+
+pub use catalog::Catalog;
+pub use mount::{MountHandle, MountOptions, mount, umount};
+pub use view::Owner;

@@ -128,23 +128,23 @@ impl<'a> Compare<'a> {
                 Ok(())
             }
             before => {
-                if before.is_some() {
+                let replaces = before.is_some();
+                if replaces {
                     self.skip();
-                    self.ledger.count(|c| c.changed += 1);
-                } else {
-                    self.ledger.count(|c| c.new += 1);
                 }
                 self.flush()?;
-                self.changed(found)
+                self.changed(found, replaces)
             }
         }
     }
 
     /// A new or changed item: files go to the readers, everything else is complete after `fill`.
-    fn changed(&mut self, found: Found) -> Result<()> {
+    fn changed(&mut self, found: Found, replaces: bool) -> Result<()> {
+        let stored = |ledger: &Ledger| ledger.count(|c| *if replaces { &mut c.changed } else { &mut c.new } += 1);
         if found.entry.kind != ItemKind::File {
             let Found { mut entry, path, opens } = found;
             self.fill(&mut entry, &path, &*opens);
+            stored(self.ledger);
             self.monitor.done(1, 0);
             return self.send(Event::Put(Box::new(entry)));
         }
@@ -152,6 +152,7 @@ impl<'a> Compare<'a> {
         if let Some(group) = found.entry.link_group
             && let Some(slot) = self.links.reading.get(&group)
         {
+            stored(self.ledger);
             self.monitor.done(1, found.entry.size);
             let slot = slot.clone();
             return self.send(Event::File { name, slot });
@@ -160,7 +161,7 @@ impl<'a> Compare<'a> {
         if let Some(group) = found.entry.link_group {
             self.links.reading.insert(group, slot.clone());
         }
-        let job = FileJob::new(found, slot.clone());
+        let job = FileJob::new(found, replaces, slot.clone());
         self.files.send(job).map_err(|_| ended())?;
         self.send(Event::File { name, slot })
     }

@@ -16,12 +16,14 @@ use std::sync::Arc;
 /// A file that waits for a reader.
 pub(super) struct FileJob {
     found: Option<Found>,
+    /// Whether the base has an item of this name.
+    replaces: bool,
     slot: Arc<Slot>,
 }
 
 impl FileJob {
-    pub(super) fn new(found: Found, slot: Arc<Slot>) -> Self {
-        FileJob { found: Some(found), slot }
+    pub(super) fn new(found: Found, replaces: bool, slot: Arc<Slot>) -> Self {
+        FileJob { found: Some(found), replaces, slot }
     }
 }
 
@@ -50,7 +52,11 @@ impl Reading<'_> {
         let mut buffer = vec![0; READ_BUFFER_BYTES];
         while let Ok(mut job) = jobs.recv() {
             if let Some(found) = job.found.take() {
-                job.slot.set(self.read(found, &mut buffer));
+                let read = self.read(found, &mut buffer);
+                if matches!(read, Ok(Some(_))) {
+                    self.ledger.count(|c| *if job.replaces { &mut c.changed } else { &mut c.new } += 1);
+                }
+                job.slot.set(read);
             }
         }
     }

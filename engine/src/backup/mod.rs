@@ -4,8 +4,10 @@
 //! stored, unchanged, skipped or failed, one line of the ledger each; nothing is visible before everything is durable,
 //! checked and published; a stopped session keeps what it published. Refuses to end for one bad item.
 //!
-//!     walk + compare  ->  events  ->  assemble trees  ->  flush  ->  reference set  ->  commit
-//!            \-> files -> readers: cut, hash, put ->/
+//! ```text
+//! walk + compare  ->  events  ->  assemble trees  ->  flush  ->  reference set  ->  commit
+//!        \-> files -> readers: cut, hash, put ->/
+//! ```
 //!
 //! | running beside \ starting | backup | check, restore, mount |
 //! |---|---|---|

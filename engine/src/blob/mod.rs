@@ -4,8 +4,10 @@
 //! checked in the store after it was written, and is in the index; memory is bounded by the page of limits. Refuses to know what
 //! chunks mean: trees and points are later rooms.
 //!
-//!     put -> (known?) -> open block -> encode + verify -> seal into pack -> store + self-check -> publish
-//!            caller      caller        encoders           encoders           uploaders           uploaders
+//! ```text
+//! put -> (known?) -> open block -> encode + verify -> seal into pack -> store + self-check -> publish
+//!        caller      caller        encoders           encoders           uploaders           uploaders
+//! ```
 
 mod catalog;
 mod durable;

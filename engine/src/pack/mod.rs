@@ -3,7 +3,9 @@
 //! Pure: bytes in, bytes out. Where packs are kept is [`crate::store`]'s concern, who refers to them is [`crate::index`]'s. A pack
 //! leaves this room only after its own directory has been decoded again and found equal.
 //!
-//!     block | block | ... | contents | directory | trailer      (format-spec/spec/pack.md, PACK-1..8)
+//! ```text
+//! block | block | ... | contents | directory | trailer      (format-spec/spec/pack.md, PACK-1..8)
+//! ```
 
 mod builder;
 mod open;

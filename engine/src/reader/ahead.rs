@@ -35,9 +35,10 @@ impl ReadAhead {
         ReadAhead { runs: Some(runs), planner: RunPlanner::default(), window: Arc::default(), threads }
     }
 
-    /// Plans a block that will be needed; waits while the window is full. `bytes` is what will be reported as
-    /// [`consumed`](Consumer::consumed) for it.
-    pub fn plan(&mut self, place: Place, bytes: u64) {
+    /// Plans a blob that will be needed; waits while the window is full. Its length is to be reported as
+    /// [`consumed`](Consumer::consumed).
+    pub fn plan(&mut self, place: Place) {
+        let bytes = u64::from(place.bytes);
         {
             let mut ahead = self.window.ahead.lock();
             // One that is larger than the window goes alone.

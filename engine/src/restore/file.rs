@@ -1,9 +1,9 @@
 //! Writing one file: whole or not at all where something was there before, holes as holes, verified again if asked.
 
+use super::Overwrite;
 use super::attributes;
 use super::folder::{Folder, failed, settled};
 use super::run::Restoring;
-use super::{Overwrite, RestoreOptions};
 use crate::blob::Blobs;
 use crate::error::{Error, Kind, Result};
 use crate::reader::{ContentReader, dense_runs};
@@ -27,8 +27,6 @@ pub(super) struct FileTask {
     pub(super) folder: Arc<Folder>,
     pub(super) entry: Entry,
     pub(super) path: Vec<u8>,
-    /// What read-ahead was told for it.
-    pub(super) planned: u64,
 }
 
 /// Restores the file; errors are about this file alone unless their kind says otherwise.
@@ -36,8 +34,9 @@ pub(super) fn restore_file(
     task: &FileTask,
     shared: &Restoring,
     blobs: &Arc<Blobs>,
-    options: &RestoreOptions,
+    used: &mut dyn FnMut(u64),
 ) -> Result<()> {
+    let options = &shared.options;
     let (folder, entry) = (&task.folder, &task.entry);
     let here = folder.kind_of(&entry.name)?;
     match here {
@@ -65,7 +64,7 @@ pub(super) fn restore_file(
     let fd = rustix::fs::openat(folder.fd(), &name[..], flags, Mode::from_raw_mode(0o600))
         .map_err(|e| failed(e, &task.path))?;
     let file = File::from(fd);
-    let written = write(&file, entry, blobs, options.sparse)
+    let written = write(&file, entry, blobs, options.sparse, used)
         .and_then(|()| if options.verify { compare(&file, entry, blobs) } else { Ok(()) });
     if let Err(e) = written {
         // Half a file must not stay.
@@ -97,9 +96,7 @@ fn keep(folder: &Folder, entry: &Entry, overwrite: Overwrite) -> Result<bool> {
         Err(e) => return Err(failed(e, &entry.name)),
     };
     let same_size = u64::try_from(stat.st_size).is_ok_and(|n| n == entry.size);
-    Ok(same_size
-        && stat.st_mtime == entry.mtime.seconds
-        && u64::from(entry.mtime.nanos) == u64::try_from(stat.st_mtime_nsec).unwrap_or(u64::MAX))
+    Ok(same_size && stat.st_mtime == entry.mtime.seconds && u64::from(entry.mtime.nanos) == stat.st_mtime_nsec)
 }
 
 fn refresh_attributes(task: &FileTask, shared: &Restoring) -> Result<()> {
@@ -120,7 +117,7 @@ fn beside(name: &[u8]) -> Vec<u8> {
     format!(".cairn-partial-{}", &blake3::hash(name).to_hex()[..16]).into_bytes()
 }
 
-fn write(file: &File, entry: &Entry, blobs: &Arc<Blobs>, sparse: bool) -> Result<()> {
+fn write(file: &File, entry: &Entry, blobs: &Arc<Blobs>, sparse: bool, used: &mut dyn FnMut(u64)) -> Result<()> {
     let runs = dense_runs(entry);
     let holes = sparse || entry.extents.is_some();
     if holes && entry.size > 0 {
@@ -132,7 +129,9 @@ fn write(file: &File, entry: &Entry, blobs: &Arc<Blobs>, sparse: bool) -> Result
         if chunk.len() as u64 != entry.size {
             return Err(Error::new(Kind::Damaged, "its chunk is not as long as the file").on(format!("chunk {id}")));
         }
-        return put(file, &chunk, 0, sparse);
+        put(file, &chunk, 0, sparse)?;
+        used(entry.size);
+        return Ok(());
     }
     let mut run = runs.iter().copied();
     let mut at = run.next();
@@ -152,6 +151,7 @@ fn write(file: &File, entry: &Entry, blobs: &Arc<Blobs>, sparse: bool) -> Result
                 at = run.next();
             }
         }
+        used(chunk.len() as u64);
     }
     if at.is_some() {
         return Err(Error::new(Kind::Damaged, "the content is shorter than the file"));

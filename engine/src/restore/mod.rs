@@ -4,7 +4,9 @@
 //! completed by the same command; symlinks in the target are never followed; what cannot be restored is a warning with its path. Refuses
 //! to remove anything that was not asked to be removed (`delete`).
 //!
-//!     walk the point -> plan blocks -> read ahead -> workers write files -> hard links -> folders get their attributes
+//! ```text
+//! walk the point -> plan blocks -> read ahead -> workers write files -> hard links -> folders get their attributes
+//! ```
 
 mod attributes;
 mod file;
@@ -71,6 +73,8 @@ pub struct RestoreSummary {
     pub bytes: u64,
     /// Items removed.
     pub deleted: u64,
+    /// Items that could not be restored because the repository is damaged.
+    pub damaged: u64,
     /// Stored bytes fetched for it.
     pub bytes_downloaded: u64,
 }

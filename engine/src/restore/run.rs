@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// What walk, workers and folders share.
 pub(super) struct Restoring {
     pub(super) counts: Counts,
-    options: RestoreOptions,
+    pub(super) options: RestoreOptions,
     monitor: Arc<Monitor>,
     /// The error that ends everything, if one came.
     fatal: Mutex<Option<Error>>,
@@ -40,6 +40,7 @@ pub(super) struct Counts {
     pub(super) others: AtomicU64,
     pub(super) bytes: AtomicU64,
     pub(super) deleted: AtomicU64,
+    pub(super) damaged: AtomicU64,
 }
 
 impl Restoring {
@@ -65,8 +66,14 @@ impl Restoring {
         if ends {
             self.fatal.lock().get_or_insert(error);
         } else {
+            self.counts.damaged.fetch_add(u64::from(error.kind() == Kind::Damaged), Ordering::Relaxed);
             self.warn(path, format!("not restored: {error}"));
         }
+    }
+
+    /// True when the restore is ending.
+    fn check_quietly(&self) -> bool {
+        self.fatal.lock().is_some() || self.monitor.check().is_err()
     }
 
     fn check(&self) -> Result<()> {
@@ -147,6 +154,7 @@ pub(super) fn run(
         others: read(&c.others),
         bytes: read(&c.bytes),
         deleted: read(&c.deleted),
+        damaged: read(&c.damaged),
         bytes_downloaded: blobs.fetched_bytes() - fetched_before,
     })
 }
@@ -190,13 +198,20 @@ fn allow_many_files() {
 
 fn work(tasks: &Receiver<FileTask>, shared: &Restoring, blobs: &Arc<Blobs>, consumer: &crate::reader::Consumer) {
     while let Ok(task) = tasks.recv() {
-        if shared.fatal.lock().is_none() && shared.monitor.check().is_ok() {
-            if let Err(e) = restore_file(&task, shared, blobs, &shared.options) {
+        let mut left = stored_bytes(&task.entry);
+        if !shared.check_quietly() {
+            let mut used = |bytes: u64| {
+                left = left.saturating_sub(bytes);
+                consumer.consumed(bytes);
+                shared.monitor.done(0, bytes);
+            };
+            if let Err(e) = restore_file(&task, shared, blobs, &mut used) {
                 shared.report(&task.path, e);
             }
-            shared.monitor.done(1, task.entry.size);
+            shared.monitor.done(1, 0);
         }
-        consumer.consumed(task.planned);
+        // What was planned for this file and not used is given up.
+        consumer.consumed(left);
     }
 }
 
@@ -351,38 +366,42 @@ impl Planner<'_> {
             self.shared.monitor.done(1, 0);
             return Ok(());
         }
-        let planned = self.plan(entry);
-        let task = FileTask { folder: folder.clone(), entry: entry.clone(), path: path.to_vec(), planned };
-        self.tasks.send(task).map_err(|_| Error::new(Kind::Bug, "the restoring threads have ended early"))
+        let long = stored_bytes(entry) > PLANNED_BEFORE_TASK;
+        if !long {
+            self.plan(entry);
+        }
+        let task = FileTask { folder: folder.clone(), entry: entry.clone(), path: path.to_vec() };
+        self.tasks.send(task).map_err(|_| Error::new(Kind::Bug, "the restoring threads have ended early"))?;
+        if long {
+            // Its worker consumes while we plan on.
+            self.plan(entry);
+        }
+        Ok(())
     }
 
     /// Plans the blocks of one file; what cannot be found is left to the worker, which says so.
-    fn plan(&mut self, entry: &Entry) -> u64 {
-        let mut planned = 0;
-        let mut one = |id, ahead: &mut ReadAhead| {
+    fn plan(&mut self, entry: &Entry) {
+        let one = |id, ahead: &mut ReadAhead| {
             if let Ok(place) = self.blobs.place(ObjectKind::DataPack, &id) {
-                let bytes = u64::from(place.bytes);
-                // What a large file plans beyond the window cannot be waited for: its own worker consumes it.
-                if planned + bytes <= PLANNED_BYTES_A_FILE {
-                    planned += bytes;
-                    ahead.plan(place, bytes);
-                }
+                ahead.plan(place);
             }
         };
         match entry.content {
             Content::None => {}
             Content::Chunk(id) => one(id, &mut self.ahead),
             Content::Tree(_) => {
-                let Ok(all) = pieces(&**self.blobs, entry.content, stored_bytes(entry), 0..u64::MAX) else { return 0 };
-                for piece in all.take_while(Result::is_ok).flatten().take(PIECES_A_FILE) {
+                let Ok(all) = pieces(&**self.blobs, entry.content, stored_bytes(entry), 0..u64::MAX) else { return };
+                for piece in all.take_while(Result::is_ok).flatten() {
+                    if self.shared.check_quietly() {
+                        break;
+                    }
                     one(piece.id, &mut self.ahead);
                 }
             }
         }
-        planned
     }
 }
 
-/// A file's task is sent after its plan, so a plan must never wait for its own task.
-const PLANNED_BYTES_A_FILE: u64 = 8 * 1024 * 1024;
-const PIECES_A_FILE: usize = 64;
+/// Files up to this length are planned before their task is sent; longer ones while their worker consumes, so that no plan ever waits for
+/// its own task.
+const PLANNED_BEFORE_TASK: u64 = 4 * 1024 * 1024;

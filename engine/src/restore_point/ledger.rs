@@ -34,19 +34,22 @@ impl Ledger {
     /// Records that an item did not end as it should; all but skipped ones are warnings too.
     pub fn record(&self, failure: &Failure, monitor: &Monitor) {
         let mut inner = self.inner.lock();
-        let counter = match failure.outcome {
-            Outcome::Failed => &mut inner.counts.failed,
-            Outcome::Vanished => &mut inner.counts.vanished,
-            Outcome::Changed => &mut inner.counts.changed_while_read,
-            Outcome::Skipped => &mut inner.counts.skipped,
-        };
-        *counter += 1;
         if failure.outcome == Outcome::Skipped {
+            inner.counts.skipped += 1;
             return;
         }
-        if inner.exceptions.len() < EXCEPTIONS_MAX {
-            let path = failure.path[..failure.path.len().min(PATH_BYTES_MAX)].to_vec();
-            inner.exceptions.entry(path).or_insert_with(|| (failure.outcome, failure.reason.clone()));
+        let path = failure.path[..failure.path.len().min(PATH_BYTES_MAX)].to_vec();
+        // An item ends once: what else went wrong with it is a warning, not another line.
+        if !inner.exceptions.contains_key(&path) {
+            let counts = &mut inner.counts;
+            *match failure.outcome {
+                Outcome::Failed => &mut counts.failed,
+                Outcome::Vanished => &mut counts.vanished,
+                Outcome::Changed | Outcome::Skipped => &mut counts.changed_while_read,
+            } += 1;
+            if inner.exceptions.len() < EXCEPTIONS_MAX {
+                inner.exceptions.insert(path, (failure.outcome, failure.reason.clone()));
+            }
         }
         drop(inner);
         monitor.warn(&failure.path, format!("{}: {}", word(failure.outcome), failure.reason));

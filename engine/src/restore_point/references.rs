@@ -7,9 +7,9 @@ use super::sink::Emission;
 use crate::blob::Blobs;
 use crate::error::{Error, Kind, Result};
 use crate::index::Place;
-use crate::tree::{MapBuilder, MapCursor, Names, NodeSink, map_get, names_of};
+use crate::tree::{Names, NodeSink, edit_map, map_get, names_of};
 use format_spec::container::ObjectKind;
-use format_spec::point::{PackReferences, reference_key, reference_pack};
+use format_spec::point::{PackReferences, reference_key};
 use format_spec::{ChunkId, ObjectId};
 use std::collections::BTreeMap;
 
@@ -124,42 +124,22 @@ impl Account<'_> {
         Ok(self.touched.entry(place.pack).or_default())
     }
 
-    /// The new set: the base's rows with the touched ones replaced.
+    /// The new set: the base's, with the touched packs' rows edited. Leaves without a touched pack are shared with the base.
     fn write(self, sink: &mut dyn NodeSink) -> Result<ChunkId> {
-        let mut map = MapBuilder::new();
-        let mut touched = self.touched.into_iter().peekable();
-        let mut push = |pack: ObjectId, now: &PackReferences, sink: &mut dyn NodeSink| {
-            if now.is_empty() { Ok(()) } else { map.push(&reference_key(pack), &now.encode(), sink) }
-        };
-        if let Some(root) = self.base {
-            for pair in MapCursor::open(self.blobs, Some(root)) {
-                let pair = pair?;
-                let pack = reference_pack(&pair.key)?;
-                while let Some((id, t)) = touched.next_if(|(id, _)| *id < pack) {
-                    push(id, &t.now, sink)?;
-                }
-                match touched.next_if(|(id, _)| *id == pack) {
-                    Some((id, t)) => push(id, &t.now, sink)?,
-                    None => push(pack, &PackReferences::decode(&pair.value)?, sink)?,
-                }
+        let nothing = reference_key(ObjectId { session: 0, ordinal: 0 }).to_vec();
+        let mut edits: Vec<(Vec<u8>, Option<Vec<u8>>)> = Vec::with_capacity(self.touched.len() + 1);
+        edits.push((nothing.clone(), None));
+        for (pack, t) in &self.touched {
+            if t.now != t.before {
+                edits.push((reference_key(*pack).to_vec(), (!t.now.is_empty()).then(|| t.now.encode())));
             }
         }
-        for (id, t) in touched {
-            push(id, &t.now, sink)?;
+        if let Some(root) = edit_map(self.blobs, self.base, edits, sink)? {
+            return Ok(root);
         }
-        // A point whose root folder is empty needs no blob; its set is one row that names none.
-        match map.finish(sink)? {
-            Some(root) => Ok(root),
-            None => {
-                let mut empty = MapBuilder::new();
-                empty.push(
-                    &reference_key(ObjectId { session: 0, ordinal: 0 }),
-                    &PackReferences::default().encode(),
-                    sink,
-                )?;
-                empty.finish(sink)?.ok_or_else(|| Error::new(Kind::Bug, "a map of one pair has no root"))
-            }
-        }
+        // A point whose root folder is empty needs no blob; its set is one row that names none ([POINT-6]).
+        let empty = vec![(nothing, Some(PackReferences::default().encode()))];
+        edit_map(self.blobs, None, empty, sink)?.ok_or_else(|| Error::new(Kind::Bug, "a map of one pair has no root"))
     }
 }
 

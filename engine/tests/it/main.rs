@@ -1,6 +1,7 @@
 //! The engine from outside: one binary, one module a behaviour.
 #![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
 
+mod architecture;
 mod index;
 mod proofs;
 mod round_trip;

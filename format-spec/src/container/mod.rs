@@ -1,6 +1,8 @@
 //! The one container of every object: header, records, directory, trailer (spec/container.md).
 //!
-//!     header (96) | record | record | ... | directory | trailer (104)
+//! ```text
+//! header (96) | record | record | ... | directory | trailer (104)
+//! ```
 //!
 //! Promises: bytes of any origin are parsed without a panic and without an allocation that they could inflate; what `parse`
 //! accepts is whole. Refuses to do I/O.

@@ -2,7 +2,7 @@
 //!
 //! Promises: every kind of item is yielded as what it is; nothing but folders and regular files is ever opened; names are raw
 //! bytes; folders above a source appear with their own attributes and only the way to the sources in them. Memory is the
-//! names of the folders from the root to the current one; open folders are bounded ([`handle`]).
+//! names of the folders from the root to the current one; open folders are bounded (`handle`).
 //! Refuses to: follow symlinks (but those in the middle of a source's path, and of a source that ends in a slash), wake
 //! automounters, ask the name service switch. Files of pseudo file systems that claim to be empty (`/proc`) are stored empty.
 

@@ -21,6 +21,7 @@ pub(super) fn s3(bucket: &str, options: &Options) -> Result<(AmazonS3, ClientOpt
     for (key, value) in merged("AWS_", options, known::<AmazonS3ConfigKey>)? {
         match key {
             AmazonS3ConfigKey::Client(key) => client = client.with_config(key, value),
+            AmazonS3ConfigKey::Endpoint => builder = builder.with_endpoint(address(&value)?),
             key => builder = builder.with_config(key, value),
         }
     }
@@ -50,9 +51,21 @@ pub(super) fn azure(container: &str, options: &Options) -> Result<(MicrosoftAzur
     let endpoint = builder
         .get_config_value(&AzureConfigKey::Endpoint)
         .unwrap_or_else(|| format!("https://{account}.blob.core.windows.net"));
-    let address = format!("{}/{container}", endpoint.trim_end_matches('/'));
+    address(&endpoint)?;
+    let container_url = format!("{}/{container}", endpoint.trim_end_matches('/'));
     let store = builder.with_client_options(client.clone()).build().map_err(|e| refuse(&e))?;
-    Ok((store, client, account, address))
+    Ok((store, client, account, container_url))
+}
+
+/// An endpoint that is a URL; the client would panic over another one.
+fn address(text: &str) -> Result<&str> {
+    let good = url::Url::parse(text).is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.has_host());
+    if good {
+        return Ok(text);
+    }
+    Err(Error::new(Kind::Input, "the endpoint is no http or https URL")
+        .on(text)
+        .advise("for example https://s3.example.com"))
 }
 
 fn connections(options: &Options) -> Result<ClientOptions> {

@@ -166,7 +166,7 @@ impl Device {
         if run("mount", &["-t", "tmpfs", "-o", options, "none"], folder.path()) {
             return Some(Device(folder));
         }
-        println!("skipped: a small file system cannot be mounted here (needs root)");
+        eprintln!("skipped: a small file system cannot be mounted here (needs root)");
         None
     }
 

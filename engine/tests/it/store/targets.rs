@@ -60,7 +60,7 @@ fn variable(name: &str) -> Option<String> {
             panic!("{name} is not set: run the tests through scripts/with-servers")
         }
         Err(_) => {
-            println!("skipped: {name} is not set (scripts/with-servers sets it)");
+            eprintln!("skipped: {name} is not set (scripts/with-servers sets it)");
             None
         }
     }

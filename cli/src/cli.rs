@@ -1,0 +1,52 @@
+//! The definitions that parsing, help, completions and manual pages are all made from.
+
+use crate::globals::Globals;
+use crate::{exit, later, verbs};
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// Keeps restore points: back up, look, restore, check and mount.
+#[derive(Debug, Parser)]
+#[command(name = "cairn", version, after_help = exit::HELP, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Init(verbs::init::Init),
+    Backup(verbs::backup::Backup),
+    Points(verbs::points::Points),
+    Ls(verbs::ls::Ls),
+    Cat(verbs::cat::Cat),
+    Find(verbs::find::Find),
+    Diff(verbs::diff::Diff),
+    History(verbs::history::History),
+    Stats(verbs::stats::Stats),
+    Restore(verbs::restore::Restore),
+    Verify(verbs::verify::Verify),
+    Check(verbs::check::Check),
+    Mount(verbs::mount::Mount),
+    Umount(verbs::umount::Umount),
+    Cache(verbs::cache::Cache),
+    Index(verbs::index::Index),
+    Key(verbs::key::Key),
+    Completions(verbs::completions::Completions),
+    Man(verbs::man::Man),
+}
+
+/// All definitions, with those that are refused until a later release.
+pub(crate) fn command() -> clap::Command {
+    later::extend(Cli::command())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn definitions_are_consistent() {
+        super::command().debug_assert();
+    }
+}

@@ -1,0 +1,142 @@
+//! From settings to an open repository.
+//!
+//! Promises: requests are counted as the verbs wished them; a password is asked for only when the repository needs one and a
+//! terminal is there; the default repository is opened with its key file.
+
+use crate::context::Context;
+use crate::exit::{Exit, Failure, Result};
+use crate::say::Row;
+use crate::settings::password::{self, Password};
+use crate::settings::{Repo, Settings};
+use engine::Kind;
+use engine::blob::CachePlace;
+use engine::repository::{OpenOptions, Repository};
+use engine::store::{self, Counted, Counts, Limits, Location, Name, Store, Verb};
+use format_spec::config::Config;
+use std::sync::Arc;
+
+/// An open store and what is asked of it.
+pub(crate) struct Place {
+    /// The store, counted.
+    pub(crate) store: Arc<dyn Store>,
+    /// Requests and bytes so far.
+    pub(crate) counts: Arc<Counts>,
+}
+
+/// An open repository.
+pub(crate) struct Connection {
+    pub(crate) repo: Arc<Repository>,
+    pub(crate) counts: Arc<Counts>,
+    pub(crate) settings: Settings,
+}
+
+impl Context {
+    /// Opens the repository that the options name.
+    ///
+    /// # Errors
+    /// As the engine says; `no_password` when one is needed and nobody can be asked.
+    pub(crate) fn connect(&self) -> Result<Connection> {
+        let settings = self.settings()?;
+        let place = open_store(&settings, false)?;
+        self.open(place, settings)
+    }
+
+    /// Opens the repository in a store that is open already.
+    ///
+    /// # Errors
+    /// As [`Context::connect`].
+    pub(crate) fn open(&self, place: Place, settings: Settings) -> Result<Connection> {
+        let options = self.open_options(&settings);
+        let given = settings.password.read()?;
+        let open = |password: Option<&[u8]>| Repository::open(Arc::clone(&place.store), password, &options);
+        let repo = match open(given.as_deref()) {
+            Err(e) if e.kind() == Kind::WrongPassword && given.is_none() => {
+                if let Password::KeyFile(path) = &settings.password {
+                    let message = format!("{}: the key file of the default repository is not there", path.display());
+                    return Err(Failure::new(Exit::WrongPassword, "wrong_password", message).advise(
+                        "put it back, name a password with --password-file, or use the recovery sheet: cairn key import",
+                    ));
+                }
+                let asked = password::ask("Password of the repository", false)?;
+                open(Some(&asked))?
+            }
+            other => other?,
+        };
+        Ok(Connection { repo, counts: place.counts, settings })
+    }
+
+    /// How repositories are opened in this run.
+    pub(crate) fn open_options(&self, settings: &Settings) -> OpenOptions {
+        OpenOptions { env: Arc::clone(&self.env), cache: CachePlace::Folder(settings.cache_dir.clone()) }
+    }
+}
+
+/// Opens the store that the settings name; `create` makes a folder that is not there.
+///
+/// # Errors
+/// As the engine says: `NoRepository` for a folder that is not there, `Input` for a URL that is none.
+pub(crate) fn open_store(settings: &Settings, create: bool) -> Result<Place> {
+    let location = location(settings)?;
+    let mut options = store::Options {
+        create,
+        settings: settings.store.clone(),
+        limits: Limits {
+            upload_bytes_per_second: settings.limit_upload,
+            download_bytes_per_second: settings.limit_download,
+        },
+        ..store::Options::default()
+    };
+    let mut store = store::open(&location, &options)?;
+    let is_remote = !matches!(location, Location::Folder(_));
+    if is_remote && !create && checksum_enforced(&*store) {
+        options.checksum_enforced = true;
+        store = store::open(&location, &options)?;
+    }
+    let counted = Counted::new(store);
+    let counts = counted.counts();
+    Ok(Place { store: Arc::new(counted), counts })
+}
+
+/// The place that the settings name.
+///
+/// # Errors
+/// `Input` when it is none.
+pub(crate) fn location(settings: &Settings) -> Result<Location> {
+    match &settings.repo {
+        Repo::Given(text) => Ok(Location::parse(text)?),
+        Repo::Default(path) => Ok(Location::Folder(path.clone())),
+    }
+}
+
+/// What the probe has proven at `init` and wrote into the config. Whoever opens the repository verifies the config under the
+/// key afterwards, so a forged line ends there.
+fn checksum_enforced(store: &dyn Store) -> bool {
+    let Ok(name) = Name::new(format_spec::names::CONFIG) else { return false };
+    let config = store.get(&name).ok().and_then(|object| Config::decode(&object).ok());
+    config.is_some_and(|(config, _)| config.probed.lines().any(|line| line == CHECKSUM_ENFORCED))
+}
+
+/// Requests as summaries tell them.
+pub(crate) fn requests(counts: &Counts) -> serde_json::Value {
+    let count = |verb| counts.requests(verb);
+    serde_json::json!({
+        "put": count(Verb::Put),
+        "get": count(Verb::Get),
+        "list": count(Verb::List),
+        "delete": count(Verb::Delete),
+        "head": count(Verb::Head),
+    })
+}
+
+impl Row {
+    /// Adds `requests`, and the bytes that went over the line.
+    #[must_use]
+    pub(crate) fn requests(self, counts: &Counts) -> Row {
+        self.set("requests", requests(counts))
+            .set("bytes_uploaded", counts.bytes_up())
+            .set("bytes_downloaded", counts.bytes_down())
+    }
+}
+
+/// A line of the config's `probed`.
+pub(crate) const CHECKSUM_ENFORCED: &str = "checksum_enforced=yes";

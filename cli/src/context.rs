@@ -1,0 +1,115 @@
+//! One run of the command: options, output, signals, clock; and how it ends.
+
+use crate::cli::{Cli, Verb};
+use crate::exit::{Exit, Failure, Result};
+use crate::globals::Globals;
+use crate::interrupt::Interrupt;
+use crate::say::{Output, Row};
+use crate::settings::Settings;
+use engine::env::{Machine, SharedEnv};
+use tracing::level_filters::LevelFilter;
+
+/// What every verb works with.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) out: Output,
+    pub(crate) interrupt: Interrupt,
+    pub(crate) env: SharedEnv,
+    globals: std::sync::Arc<Globals>,
+    start: f64,
+}
+
+/// Runs the verb and tells how it ended.
+pub(crate) fn run(cli: Cli) -> Exit {
+    trace(cli.globals.verbose);
+    let out = Output::new(&cli.globals);
+    let interrupt = match Interrupt::listen() {
+        Ok(interrupt) => interrupt,
+        Err(failure) => return out.failed(&failure, 0.0),
+    };
+    let env = Machine::shared();
+    let start = env.elapsed();
+    let context = Context { out, interrupt, env, globals: cli.globals.into(), start };
+    match act(&context, &cli.verb) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            let stopped = context.interrupt.exit().filter(|_| failure.exit == Exit::Interrupted);
+            let failure = Failure { exit: stopped.unwrap_or(failure.exit), ..failure };
+            context.out.failed(&failure, context.seconds_elapsed())
+        }
+    }
+}
+
+fn act(context: &Context, verb: &Verb) -> Result<Exit> {
+    match verb {
+        Verb::Init(verb) => verb.run(context),
+        Verb::Backup(verb) => verb.run(context),
+        Verb::Points(verb) => verb.run(context),
+        Verb::Ls(verb) => verb.run(context),
+        Verb::Cat(verb) => verb.run(context),
+        Verb::Find(verb) => verb.run(context),
+        Verb::Diff(verb) => verb.run(context),
+        Verb::History(verb) => verb.run(context),
+        Verb::Stats(verb) => verb.run(context),
+        Verb::Restore(verb) => verb.run(context),
+        Verb::Verify(verb) => verb.run(context),
+        Verb::Check(verb) => verb.run(context),
+        Verb::Mount(verb) => verb.run(context),
+        Verb::Umount(verb) => verb.run(context),
+        Verb::Cache(verb) => verb.run(context),
+        Verb::Index(verb) => verb.run(context),
+        Verb::Key(verb) => verb.run(context),
+        Verb::Completions(verb) => verb.run(context),
+        Verb::Man(verb) => verb.run(context),
+    }
+}
+
+impl Context {
+    /// The settings of this run.
+    ///
+    /// # Errors
+    /// Wrong usage, when the config file or the environment makes no sense.
+    pub(crate) fn settings(&self) -> Result<Settings> {
+        Settings::resolve(&self.globals)
+    }
+
+    /// Seconds since the command started.
+    pub(crate) fn seconds_elapsed(&self) -> f64 {
+        self.env.elapsed() - self.start
+    }
+
+    /// A summary in the making; every one has these keys.
+    pub(crate) fn summary(&self, exit: Exit) -> Row {
+        Row::new("summary")
+            .set("status", exit.status())
+            .set("exit_code", exit as u8)
+            .set("seconds_elapsed", self.seconds_elapsed())
+    }
+
+    /// Refuses `--json` for a verb whose stdout is the data itself.
+    ///
+    /// # Errors
+    /// Wrong usage.
+    pub(crate) fn refuse_json(&self, verb: &str) -> Result<()> {
+        if !self.out.json {
+            return Ok(());
+        }
+        Err(Failure::usage(format!(
+            "`cairn {verb}` writes the data itself to stdout; it cannot write JSON there as well"
+        ))
+        .advise("leave --json out"))
+    }
+}
+
+fn trace(verbose: u8) {
+    let level = match verbose {
+        0 => LevelFilter::ERROR,
+        1 => LevelFilter::INFO,
+        2 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(verbose > 1);
+    // A second subscriber can only come from a test that runs in this process.
+    let _ = subscriber.try_init();
+}

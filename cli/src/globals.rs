@@ -1,0 +1,65 @@
+//! The options that every verb takes, defined once.
+
+use crate::parse::quantity;
+use clap::Args;
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+/// Options that hold for every verb. The command line wins over the environment, the environment over the config file.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Globals {
+    /// Where the repository is: a path, file:///path, s3://bucket/prefix or az://container/prefix
+    ///
+    /// Without it, the default repository under $XDG_DATA_HOME/cairn/default is used. Credentials and endpoints come from
+    /// the environment (AWS_ACCESS_KEY_ID, AWS_ENDPOINT, AZURE_STORAGE_ACCOUNT_NAME, ...) or from the config file.
+    #[arg(long, global = true, value_name = "URL", env = "CAIRN_REPO", hide_env_values = true)]
+    pub(crate) repo: Option<OsString>,
+
+    /// Read the password from a file (one trailing line feed is dropped); else from CAIRN_PASSWORD, else a prompt asks
+    #[arg(long, global = true, value_name = "FILE", env = "CAIRN_PASSWORD_FILE", hide_env_values = true)]
+    pub(crate) password_file: Option<PathBuf>,
+
+    /// Where the local cache lies (default: $XDG_CACHE_HOME/cairn)
+    #[arg(long, global = true, value_name = "DIR", env = "CAIRN_CACHE_DIR", hide_env_values = true)]
+    pub(crate) cache_dir: Option<PathBuf>,
+
+    /// Settings in TOML (default: $XDG_CONFIG_HOME/cairn/config.toml, if there is one)
+    #[arg(long, global = true, value_name = "FILE", env = "CAIRN_CONFIG", hide_env_values = true)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Use [profile.NAME] of the config file
+    #[arg(long, global = true, value_name = "NAME", env = "CAIRN_PROFILE", hide_env_values = true)]
+    pub(crate) profile: Option<String>,
+
+    /// Write one JSON object a line to stdout; the last one has the type "summary"
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Say nothing but errors and what was asked for
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+
+    /// Say more; -vv and -vvv even more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    /// Draw no progress bar, and write no progress lines with --json
+    #[arg(long, global = true)]
+    pub(crate) no_progress: bool,
+
+    /// How many threads work (default: one a processor)
+    #[arg(long, global = true, value_name = "N", env = "CAIRN_THREADS", hide_env_values = true)]
+    pub(crate) threads: Option<NonZeroUsize>,
+
+    /// Upload at most so many bytes a second: 500k, 10M, 1.5MiB/s
+    #[arg(long, global = true, value_name = "RATE", env = "CAIRN_LIMIT_UPLOAD", hide_env_values = true)]
+    #[arg(value_parser = quantity::rate)]
+    pub(crate) limit_upload: Option<u64>,
+
+    /// Download at most so many bytes a second
+    #[arg(long, global = true, value_name = "RATE", env = "CAIRN_LIMIT_DOWNLOAD", hide_env_values = true)]
+    #[arg(value_parser = quantity::rate)]
+    pub(crate) limit_download: Option<u64>,
+}

@@ -1,0 +1,84 @@
+//! `--before` and `--after`: commands around a backup, for file-system snapshots and database dumps.
+//!
+//! ```text
+//! before ok -> backup -> after (always, with CAIRN_STATUS)
+//! before failed, policy abort -> nothing is backed up, `after` does not run: `before` cleans up behind itself
+//! before failed, policy warn  -> a warning, and the backup goes on
+//! after failed,  policy abort -> the point stands, the command fails with `after_hook_failed`
+//! after failed,  policy warn  -> a warning, exit code 3
+//! ```
+//! A hook's stdout goes to stderr, so that `--json` stays one object a line.
+
+use crate::exit::{Exit, Failure, Result};
+use clap::{Args, ValueEnum};
+use std::ffi::OsString;
+use std::os::fd::AsFd;
+use std::process::{Command, Stdio};
+
+/// Commands around the work.
+#[derive(Debug, Args)]
+pub(crate) struct Hooks {
+    /// Run CMD with `sh -c` before the backup
+    ///
+    /// Hooks see CAIRN_HOOK (before, after), CAIRN_JOB, CAIRN_REPO; after the backup also CAIRN_POINT, CAIRN_STATUS (done,
+    /// warnings, failed, interrupted) and CAIRN_EXIT_CODE. A failed hook ends with the error before_hook_failed or
+    /// after_hook_failed (exit 1).
+    #[arg(long, value_name = "CMD")]
+    pub(crate) before: Option<OsString>,
+    /// Run CMD with `sh -c` after the backup, whether it succeeded or not
+    #[arg(long, value_name = "CMD")]
+    pub(crate) after: Option<OsString>,
+    /// What a failed hook means: end with exit 1, or warn and go on (exit 3)
+    #[arg(long, value_enum, value_name = "POLICY", default_value_t = Policy::Abort)]
+    pub(crate) hook_failure: Policy,
+}
+
+/// What a failed hook means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Policy {
+    /// The command fails.
+    Abort,
+    /// A warning.
+    Warn,
+}
+
+/// When a hook runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    Before,
+    After,
+}
+
+impl Hooks {
+    /// Runs the hook, if there is one. `Ok(Some(reason))` is a failure that policy turned into a warning.
+    ///
+    /// # Errors
+    /// `before_hook_failed` or `after_hook_failed`, exit 1.
+    pub(crate) fn run(&self, when: When, variables: &[(&str, String)]) -> Result<Option<String>> {
+        let (word, name, command) = match when {
+            When::Before => ("before", "before_hook_failed", &self.before),
+            When::After => ("after", "after_hook_failed", &self.after),
+        };
+        let Some(command) = command else { return Ok(None) };
+        let Some(why) = failure(command, word, variables) else { return Ok(None) };
+        let message = format!("the {word} hook failed: {why}: {}", command.display());
+        match self.hook_failure {
+            Policy::Warn => Ok(Some(message)),
+            Policy::Abort => Err(Failure::new(Exit::Failed, name, message)
+                .advise("see what the command said above, or use --hook-failure warn")),
+        }
+    }
+}
+
+/// Why the command failed, if it did.
+fn failure(command: &OsString, word: &str, variables: &[(&str, String)]) -> Option<String> {
+    let stdout = std::io::stderr().as_fd().try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from);
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(command).stdin(Stdio::null()).stdout(stdout).env("CAIRN_HOOK", word);
+    shell.envs(variables.iter().map(|(key, value)| (*key, value)));
+    match shell.status() {
+        Ok(status) if status.success() => None,
+        Ok(status) => Some(status.to_string()),
+        Err(e) => Some(format!("sh cannot be started: {e}")),
+    }
+}

@@ -1,0 +1,8 @@
+//! From text on the command line to types: parsed once, then trusted.
+
+pub(crate) mod job;
+pub(crate) mod pattern;
+pub(crate) mod place;
+pub(crate) mod quantity;
+
+pub(crate) use place::Place;

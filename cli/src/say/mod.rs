@@ -1,0 +1,150 @@
+//! Output: answers on stdout, words for people on stderr, with `--json` one object a line on stdout.
+//!
+//! Promises: the last line of `--json` is the summary, also of a failure; raw names never break a line (control characters
+//! and invalid UTF-8 are written `\xNN`). Refuses to: print while a bar is drawn without moving it aside.
+
+pub(crate) mod human;
+pub(crate) mod progress;
+pub(crate) mod row;
+pub(crate) mod table;
+
+pub(crate) use row::Row;
+
+use crate::exit::{Exit, Failure, Result};
+use crate::globals::Globals;
+use indicatif::ProgressBar;
+use parking_lot::Mutex;
+use serde_json::json;
+use std::io::Write;
+use std::sync::Arc;
+
+/// Where answers and words go. Cheap to clone; all clones share the bar.
+#[derive(Debug, Clone)]
+pub(crate) struct Output {
+    pub(crate) json: bool,
+    quiet: bool,
+    progress: bool,
+    bar: Arc<Mutex<Option<ProgressBar>>>,
+}
+
+impl Output {
+    /// As the options say.
+    pub(crate) fn new(globals: &Globals) -> Output {
+        Output {
+            json: globals.json,
+            quiet: globals.quiet,
+            progress: !globals.no_progress && !globals.quiet,
+            bar: Arc::default(),
+        }
+    }
+
+    /// Before the options are known.
+    pub(crate) fn plain(json: bool) -> Output {
+        Output { json, quiet: false, progress: false, bar: Arc::default() }
+    }
+
+    /// Whether anybody looks at progress.
+    pub(crate) fn shows_progress(&self) -> bool {
+        self.progress
+    }
+
+    /// One answer: the row with `--json`, the text (a line feed is added) without.
+    ///
+    /// # Errors
+    /// When stdout cannot be written.
+    pub(crate) fn answer(&self, row: impl FnOnce() -> Row, text: impl FnOnce() -> String) -> Result<()> {
+        let line = if self.json { row().line() } else { text() };
+        self.aside(|| write_line(&line)).map_err(|e| Failure::writing("stdout", &e))
+    }
+
+    /// A row that only `--json` shows.
+    pub(crate) fn row(&self, row: impl FnOnce() -> Row) -> Result<()> {
+        if !self.json {
+            return Ok(());
+        }
+        self.answer(row, String::new)
+    }
+
+    /// The summary: always the last line with `--json`; without it, the text, unless `-q` was given.
+    pub(crate) fn summary(&self, row: Row, text: impl FnOnce() -> String) -> Result<()> {
+        if self.quiet && !self.json {
+            return Ok(());
+        }
+        self.answer(|| row, text)
+    }
+
+    /// A word for people that is no error.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet {
+            self.aside(|| to_stderr(text));
+        }
+    }
+
+    /// Something that went wrong with one subject. Quiet does not hide it.
+    pub(crate) fn warning(&self, subject: &[u8], reason: &str) {
+        if self.json {
+            let row = || Row::new("warning").bytes("subject", subject).set("reason", reason);
+            // A reader that went away will be noticed at the next answer.
+            let _ = self.answer(row, String::new);
+        }
+        let subject = human::name(subject);
+        self.aside(|| match subject.is_empty() {
+            true => to_stderr(&format!("cairn: warning: {reason}")),
+            false => to_stderr(&format!("cairn: warning: {subject}: {reason}")),
+        });
+    }
+
+    /// Tells a failure and says how the process ends.
+    pub(crate) fn failed(&self, failure: &Failure, seconds_elapsed: f64) -> Exit {
+        if failure.is_closed_pipe() {
+            return failure.exit;
+        }
+        self.aside(|| {
+            to_stderr(&format!("cairn: {}", failure.message));
+            if let Some(advice) = &failure.advice {
+                to_stderr(&format!("  try: {advice}"));
+            }
+        });
+        if self.json {
+            self.failed_rows(failure, seconds_elapsed);
+        }
+        failure.exit
+    }
+
+    /// The last lines of `--json` when something failed.
+    pub(crate) fn failed_rows(&self, failure: &Failure, seconds_elapsed: f64) {
+        let code = failure.exit as u8;
+        let error = Row::new("error")
+            .set("error", failure.name)
+            .set("message", failure.message.as_str())
+            .set("advice", json!(failure.advice))
+            .set("exit_code", code);
+        let summary = Row::new("summary")
+            .set("status", failure.exit.status())
+            .set("error", failure.name)
+            .set("exit_code", code)
+            .set("seconds_elapsed", seconds_elapsed);
+        // The failure was told on stderr; a closed stdout changes nothing.
+        let _ = self.aside(|| write_line(&error.line()).and_then(|()| write_line(&summary.line())));
+    }
+
+    /// Runs `f` while no bar is drawn.
+    fn aside<T>(&self, f: impl FnOnce() -> T) -> T {
+        let bar = self.bar.lock().clone();
+        match bar {
+            Some(bar) => bar.suspend(f),
+            None => f(),
+        }
+    }
+}
+
+fn write_line(line: &str) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(line.as_bytes())?;
+    stdout.write_all(b"\n")
+}
+
+/// A closed stderr leaves nobody to tell.
+fn to_stderr(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}

@@ -1,0 +1,69 @@
+//! What holds for this run: command line, environment and config file brought together, in this order of rank.
+
+pub(crate) mod keyfile;
+pub(crate) mod password;
+mod profile;
+pub(crate) mod xdg;
+
+use crate::exit::Result;
+use crate::globals::Globals;
+use password::Password;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The settings of this run.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// Where the repository is.
+    pub(crate) repo: Repo,
+    /// Where the password comes from.
+    pub(crate) password: Password,
+    /// Where the local cache lies.
+    pub(crate) cache_dir: PathBuf,
+    /// Threads at work.
+    pub(crate) threads: usize,
+    /// Bytes a second.
+    pub(crate) limit_upload: Option<u64>,
+    /// Bytes a second.
+    pub(crate) limit_download: Option<u64>,
+    /// Settings of stores, by the names of their environment variables in lower case.
+    pub(crate) store: BTreeMap<String, String>,
+}
+
+/// Which repository is meant.
+#[derive(Debug, Clone)]
+pub(crate) enum Repo {
+    /// The user named it.
+    Given(OsString),
+    /// Nobody named one: the folder of the default repository.
+    Default(PathBuf),
+}
+
+impl Settings {
+    /// Brings everything together.
+    ///
+    /// # Errors
+    /// Wrong usage when the config file cannot be read, or the environment names no home.
+    pub(crate) fn resolve(globals: &Globals) -> Result<Settings> {
+        let file = profile::load(globals.config.as_deref(), globals.profile.as_deref())?;
+        let repo = match globals.repo.clone().filter(|repo| !repo.is_empty()).or(file.repo) {
+            Some(repo) => Repo::Given(repo),
+            None => Repo::Default(xdg::data()?.join("cairn").join("default")),
+        };
+        let is_default = matches!(repo, Repo::Default(_));
+        let processors = || std::thread::available_parallelism().map_or(1, Into::into);
+        Ok(Settings {
+            password: Password::choose(globals.password_file.clone(), file.password_file, is_default)?,
+            cache_dir: match globals.cache_dir.clone().or(file.cache_dir) {
+                Some(dir) => dir,
+                None => xdg::cache()?.join("cairn"),
+            },
+            threads: globals.threads.or(file.threads).map_or_else(processors, Into::into),
+            limit_upload: globals.limit_upload.or(file.limit_upload),
+            limit_download: globals.limit_download.or(file.limit_download),
+            store: file.store,
+            repo,
+        })
+    }
+}

@@ -1,0 +1,239 @@
+//! The config file: TOML whose keys are the long names of the global options.
+//!
+//! ```toml
+//! repo = "s3://bucket/prefix"          # holds always
+//! password-file = "/etc/cairn/password"
+//!
+//! [s3]                                 # aws_* settings of the store; `endpoint` means `aws_endpoint`
+//! endpoint = "https://s3.example.com"
+//!
+//! [profile.office]                     # holds with --profile office, over what holds always
+//! repo = "az://container/prefix"
+//! limit-upload = "2MiB/s"
+//! az = { storage_account_name = "office" }
+//! ```
+//!
+//! Promises: an unknown key, a wrong type and an unknown profile are refused with their place; relative paths are of the
+//! file's folder. Refuses to: hold a password itself.
+
+use super::xdg;
+use crate::exit::{Failure, Result};
+use crate::parse::quantity;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+/// What the config file says, with the profile laid over it.
+#[derive(Debug, Default)]
+pub(super) struct Profile {
+    pub(super) repo: Option<OsString>,
+    pub(super) password_file: Option<PathBuf>,
+    pub(super) cache_dir: Option<PathBuf>,
+    pub(super) threads: Option<NonZeroUsize>,
+    pub(super) limit_upload: Option<u64>,
+    pub(super) limit_download: Option<u64>,
+    pub(super) store: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct File {
+    repo: Option<String>,
+    password_file: Option<PathBuf>,
+    cache_dir: Option<PathBuf>,
+    threads: Option<NonZeroUsize>,
+    limit_upload: Option<Rate>,
+    limit_download: Option<Rate>,
+    #[serde(default)]
+    s3: BTreeMap<String, Value>,
+    #[serde(default)]
+    az: BTreeMap<String, Value>,
+    #[serde(default)]
+    profile: BTreeMap<String, Table>,
+}
+
+/// A profile has the same keys, but no profiles of its own.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Table {
+    repo: Option<String>,
+    password_file: Option<PathBuf>,
+    cache_dir: Option<PathBuf>,
+    threads: Option<NonZeroUsize>,
+    limit_upload: Option<Rate>,
+    limit_download: Option<Rate>,
+    #[serde(default)]
+    s3: BTreeMap<String, Value>,
+    #[serde(default)]
+    az: BTreeMap<String, Value>,
+}
+
+/// `"10M"` or a plain number of bytes.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Rate {
+    Bytes(u64),
+    Text(String),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Value {
+    Text(String),
+    Flag(bool),
+    Number(i64),
+}
+
+/// Reads the config file; without one everything is unset.
+///
+/// # Errors
+/// Wrong usage when a named file is not there, cannot be read, or has no such profile.
+pub(super) fn load(file: Option<&Path>, profile: Option<&str>) -> Result<Profile> {
+    let path = match file {
+        Some(file) => file.to_owned(),
+        None => match xdg::config() {
+            Ok(config) => config.join("cairn").join("config.toml"),
+            // Without a home there is no config file; what else needs one will say so.
+            Err(_) => return missing_profile(profile, "no config file"),
+        },
+    };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => parse(&text, &path, profile),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound && file.is_none() => {
+            missing_profile(profile, &path.display().to_string())
+        }
+        Err(e) => Err(Failure::usage(format!("{}: the config file cannot be read: {e}", path.display()))),
+    }
+}
+
+fn missing_profile(profile: Option<&str>, place: &str) -> Result<Profile> {
+    match profile {
+        None => Ok(Profile::default()),
+        Some(name) => Err(Failure::usage(format!("{place}: there is no profile {name:?}, as there is no such file"))
+            .advise("name the config file with --config")),
+    }
+}
+
+fn parse(text: &str, path: &Path, profile: Option<&str>) -> Result<Profile> {
+    let refuse = |why: &str| Failure::usage(format!("{}: {}", path.display(), why.trim_end()));
+    let mut file: File = toml::from_str(text).map_err(|e| refuse(&e.to_string()))?;
+    let chosen = match profile {
+        None => None,
+        Some(name) => match file.profile.remove(name) {
+            Some(table) => Some(table),
+            None => {
+                let known: Vec<_> = file.profile.keys().map(String::as_str).collect();
+                let known = if known.is_empty() { "it has none".to_owned() } else { known.join(", ") };
+                return Err(refuse(&format!("there is no profile {name:?}")).advise(format!("profiles: {known}")));
+            }
+        },
+    };
+    let base = Table {
+        repo: file.repo,
+        password_file: file.password_file,
+        cache_dir: file.cache_dir,
+        threads: file.threads,
+        limit_upload: file.limit_upload,
+        limit_download: file.limit_download,
+        s3: file.s3,
+        az: file.az,
+    };
+    let mut result = Profile::default();
+    let folder = path.parent().unwrap_or(Path::new(""));
+    for table in [Some(base), chosen].into_iter().flatten() {
+        lay(&mut result, table, folder).map_err(|why| refuse(&why))?;
+    }
+    Ok(result)
+}
+
+/// Lays a table over what is there.
+fn lay(over: &mut Profile, table: Table, folder: &Path) -> Result<(), String> {
+    let rate = |rate: Option<Rate>| match rate {
+        None => Ok(None),
+        Some(Rate::Bytes(0)) => Err("a rate of zero would wait for ever".to_owned()),
+        Some(Rate::Bytes(bytes)) => Ok(Some(bytes)),
+        Some(Rate::Text(text)) => quantity::rate(&text).map(Some),
+    };
+    let (up, down) = (rate(table.limit_upload)?, rate(table.limit_download)?);
+    let repo = table.repo.map(|repo| if is_relative_path(&repo) { folder.join(repo).into() } else { repo.into() });
+    over.repo = repo.or(over.repo.take());
+    over.password_file = table.password_file.map(|p| folder.join(p)).or(over.password_file.take());
+    over.cache_dir = table.cache_dir.map(|p| folder.join(p)).or(over.cache_dir.take());
+    over.threads = table.threads.or(over.threads);
+    over.limit_upload = up.or(over.limit_upload);
+    over.limit_download = down.or(over.limit_download);
+    for (prefix, settings) in [("aws_", table.s3), ("azure_", table.az)] {
+        for (key, value) in settings {
+            let key = key.to_ascii_lowercase();
+            let key = if key.starts_with(prefix) { key } else { format!("{prefix}{key}") };
+            over.store.insert(key, value.text());
+        }
+    }
+    Ok(())
+}
+
+fn is_relative_path(repo: &str) -> bool {
+    !repo.starts_with('/') && !repo.contains("://")
+}
+
+impl Value {
+    fn text(self) -> String {
+        match self {
+            Value::Text(text) => text,
+            Value::Flag(flag) => flag.to_string(),
+            Value::Number(number) => number.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+        repo = "store"
+        limit-upload = 1000
+        [s3]
+        endpoint = "http://a"
+        allow_http = true
+        [profile.office]
+        repo = "az://box/p"
+        limit-download = "2MiB/s"
+        s3 = { AWS_ENDPOINT = "http://b" }
+        az = { storage_account_name = "n" }
+    "#;
+
+    fn read(text: &str, profile: Option<&str>) -> Result<Profile> {
+        parse(text, Path::new("/etc/cairn/config.toml"), profile)
+    }
+
+    #[test]
+    fn top_level_keys_hold_always() {
+        let found = read(TEXT, None).unwrap();
+        assert_eq!(found.repo.unwrap(), "/etc/cairn/store");
+        assert_eq!((found.limit_upload, found.limit_download), (Some(1000), None));
+        assert_eq!(found.store["aws_endpoint"], "http://a");
+        assert_eq!(found.store["aws_allow_http"], "true");
+    }
+
+    #[test]
+    fn a_profile_lies_over_them() {
+        let found = read(TEXT, Some("office")).unwrap();
+        assert_eq!(found.repo.unwrap(), "az://box/p");
+        assert_eq!((found.limit_upload, found.limit_download), (Some(1000), Some(2 << 20)));
+        assert_eq!(found.store["aws_endpoint"], "http://b");
+        assert_eq!(found.store["azure_storage_account_name"], "n");
+    }
+
+    #[test]
+    fn what_is_unknown_is_refused_by_name() {
+        let why = |text: &str, profile| read(text, profile).unwrap_err().message;
+        assert!(why("pasword-file = 'x'", None).contains("pasword-file"));
+        assert!(why(TEXT, Some("home")).contains("home"));
+        assert!(why("threads = 0", None).contains("threads"));
+        assert!(why("limit-upload = '10 apples'", None).contains("apples"));
+        assert!(why("[profile.a]\npassword = 'secret'", None).contains("password"));
+    }
+}

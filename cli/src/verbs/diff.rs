@@ -1,0 +1,154 @@
+//! `cairn diff`: what differs between two restore points.
+
+use super::look;
+use crate::context::Context;
+use crate::exit::{Exit, Failure, Result};
+use crate::parse::Place;
+use crate::parse::place::PlaceParser;
+use crate::say::{Row, human};
+use clap::Args;
+use engine::tree::{Change, Flow, diff};
+use format_spec::tree::{Entry, Kind};
+
+/// Show what differs between two restore points
+///
+/// Signs: + added, - removed, M content modified, U attributes changed (mode, owner, time, extended attributes), T became
+/// another kind. Only what differs is read. The exit code is 0 whether something differs or not.
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// The older one
+    #[arg(value_name = "POINT[:PATH]", value_parser = PlaceParser)]
+    old: Place,
+    /// The newer one
+    #[arg(value_name = "POINT[:PATH]", value_parser = PlaceParser)]
+    new: Place,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    added: u64,
+    removed: u64,
+    modified: u64,
+    metadata: u64,
+    kind: u64,
+    bytes_added: u64,
+    bytes_removed: u64,
+}
+
+impl Diff {
+    pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
+        let connection = context.connect()?;
+        let repo = &connection.repo;
+        let (_, old) = look::find(repo, &self.old)?;
+        let (_, new) = look::find(repo, &self.new)?;
+        let mut counts = Counts::default();
+        let mut failure: Option<Failure> = None;
+        diff(repo.nodes(), Some(&old), Some(&new), &mut |path, change| {
+            context.interrupt.monitor().check()?;
+            match told(path, &change, &mut counts).map_or(Ok(()), |word| self.show(context, path, &change, word)) {
+                Ok(()) => Ok(Flow::Continue),
+                // The engine's visitors speak engine errors; ours is kept aside.
+                Err(e) => {
+                    failure = Some(e);
+                    Ok(Flow::Stop)
+                }
+            }
+        })?;
+        failure.map_or(Ok(()), Err)?;
+        let row = context
+            .summary(Exit::Done)
+            .set("added", counts.added)
+            .set("removed", counts.removed)
+            .set("modified", counts.modified)
+            .set("metadata", counts.metadata)
+            .set("kind", counts.kind)
+            .set("bytes_added", counts.bytes_added)
+            .set("bytes_removed", counts.bytes_removed);
+        context.out.summary(row, || {
+            format!(
+                "{} added ({}), {} removed ({}), {} modified, {} with other attributes, {} of another kind",
+                human::count(counts.added),
+                human::bytes(counts.bytes_added),
+                human::count(counts.removed),
+                human::bytes(counts.bytes_removed),
+                human::count(counts.modified),
+                human::count(counts.metadata),
+                human::count(counts.kind)
+            )
+        })?;
+        Ok(Exit::Done)
+    }
+
+    fn show(&self, context: &Context, path: &[u8], change: &Change<'_>, word: &str) -> Result<()> {
+        let (sign, old, new) = match (word, *change) {
+            ("added", Change::Added(new)) => ('+', None, Some(new)),
+            ("removed", Change::Removed(old)) => ('-', Some(old), None),
+            (_, Change::Changed(old, new)) => (sign(word), Some(old), Some(new)),
+            (_, Change::Added(new)) => ('+', None, Some(new)),
+            (_, Change::Removed(old)) => ('-', Some(old), None),
+        };
+        let base = if old.is_some() && new.is_none() { &self.old.path } else { &self.new.path };
+        let path = match (base.is_empty(), path.is_empty()) {
+            (_, true) => base.clone(),
+            (true, _) => path.to_vec(),
+            (false, _) => [base, &b"/"[..], path].concat(),
+        };
+        let folder = new.or(old).is_some_and(|e| e.kind == Kind::Folder);
+        let row = || {
+            let absolute = [b"/", &path[..]].concat();
+            let kind = |e: Option<&Entry>| e.map(|e| look::kind_word(e.kind));
+            let size = |e: Option<&Entry>| e.map(|e| e.size);
+            Row::new("difference")
+                .bytes("path", &absolute)
+                .set("change", word)
+                .set("kind_old", kind(old))
+                .set("kind_new", kind(new))
+                .set("bytes_old", size(old))
+                .set("bytes_new", size(new))
+        };
+        context.out.answer(row, || format!("{sign} /{}{}", human::name(&path), if folder { "/" } else { "" }))
+    }
+}
+
+fn sign(word: &str) -> char {
+    match word {
+        "modified" => 'M',
+        "kind" => 'T',
+        _ => 'U',
+    }
+}
+
+/// The word for a change, counted; `None` for what is told by something else (a folder whose entries changed).
+fn told(path: &[u8], change: &Change<'_>, counts: &mut Counts) -> Option<&'static str> {
+    let bytes = |entry: &Entry| if entry.kind == Kind::File { entry.size } else { 0 };
+    match change {
+        Change::Added(new) => {
+            counts.added += 1;
+            counts.bytes_added += bytes(new);
+            Some("added")
+        }
+        Change::Removed(old) => {
+            counts.removed += 1;
+            counts.bytes_removed += bytes(old);
+            Some("removed")
+        }
+        Change::Changed(old, new) if old.kind != new.kind => {
+            counts.kind += 1;
+            Some("kind")
+        }
+        Change::Changed(old, new) if old.kind != Kind::Folder && differs_in_content(old, new) => {
+            counts.modified += 1;
+            Some("modified")
+        }
+        // The root of a point made of folders is no item of the source.
+        Change::Changed(old, new) if !path.is_empty() && look::attributes_differ(old, new) => {
+            counts.metadata += 1;
+            Some("metadata")
+        }
+        Change::Changed(..) => None,
+    }
+}
+
+fn differs_in_content(old: &Entry, new: &Entry) -> bool {
+    old.content != new.content || old.size != new.size || old.target != new.target || old.extents != new.extents
+}

@@ -1,0 +1,105 @@
+//! `cairn find`: where in the restore points is a name?
+
+use super::look;
+use crate::context::Context;
+use crate::exit::{Exit, Failure, Result};
+use crate::parse::pattern::Pattern;
+use crate::say::human;
+use clap::Args;
+use engine::restore_point::Point;
+use engine::tree::{Step, Walk};
+use format_spec::tree::Entry;
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::sync::Arc;
+
+/// Find names in restore points, the newest point first
+///
+/// Each path is shown once, with the newest restore point that has it; --all shows it in every point. A pattern with a slash
+/// is held against whole paths (/srv/**/*.conf), one without against names (*.conf).
+#[derive(Debug, Args)]
+pub(crate) struct Find {
+    /// A name or a pattern: *, ?, [a-z], {a,b} and, in paths, **
+    #[arg(value_name = "PATTERN", required = true)]
+    patterns: Vec<OsString>,
+    /// Look into one restore point only
+    #[arg(long, value_name = "POINT", conflicts_with = "job")]
+    point: Option<String>,
+    /// Look into the restore points of one job only
+    #[arg(long, value_name = "JOB")]
+    job: Option<String>,
+    /// Show a path in every restore point that has it
+    #[arg(long)]
+    all: bool,
+    /// Upper and lower case are the same
+    #[arg(short, long)]
+    ignore_case: bool,
+}
+
+impl Find {
+    pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
+        let patterns =
+            self.patterns.iter().map(|text| Pattern::new(text, self.ignore_case)).collect::<Result<Vec<_>, _>>();
+        let patterns = patterns.map_err(Failure::usage)?;
+        let connection = context.connect()?;
+        let repo = &connection.repo;
+        let points = match &self.point {
+            Some(point) => vec![repo.find_point(point)?],
+            None => {
+                let mut points = repo.points()?;
+                points.retain(|point| self.job.as_ref().is_none_or(|job| *job == point.manifest.job));
+                points.sort_by_key(|point| (point.manifest.started, point.number));
+                points.reverse();
+                points
+            }
+        };
+        let (mut seen, mut trees) = (HashSet::new(), HashSet::new());
+        let mut matches = 0u64;
+        for point in &points {
+            // What lies below equal roots was shown already.
+            if !trees.insert(tree_of(&point.manifest.root)) && !self.all {
+                continue;
+            }
+            let mut walk = Walk::start(repo.nodes(), &point.manifest.root);
+            while let Some(step) = walk.step()? {
+                let Step::Enter(visit) = step else { continue };
+                context.interrupt.monitor().check()?;
+                let hit = !visit.path.is_empty() && patterns.iter().any(|pattern| pattern.matches(visit.path));
+                if hit && (self.all || seen.insert(visit.path.to_vec())) {
+                    matches += 1;
+                    show(context, point, visit.path, visit.entry)?;
+                }
+            }
+        }
+        if context.out.json {
+            let row = context.summary(Exit::Done).set("matches", matches).set("points_searched", points.len());
+            context.out.summary(row, String::new)?;
+        } else if matches == 0 {
+            context.out.note(&format!("nothing found in {} restore points", points.len()));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn show(context: &Context, point: &Arc<Point>, path: &[u8], entry: &Entry) -> Result<()> {
+    let m = &point.manifest;
+    let id = m.id.to_string();
+    let row = || {
+        look::row("match", path, entry)
+            .set("point", id.as_str())
+            .set("point_time", human::time_exact(m.started))
+            .set("job", m.job.as_str())
+    };
+    let line = || {
+        let size = if entry.kind == format_spec::tree::Kind::Folder { entry.totals.bytes } else { entry.size };
+        format!("{}:/{}  {}  {}", &id[..8], human::name(path), human::bytes(size), human::time(entry.mtime))
+    };
+    context.out.answer(row, line)
+}
+
+fn tree_of(root: &Entry) -> Option<format_spec::ChunkId> {
+    match root.content {
+        format_spec::tree::Content::Tree(id) | format_spec::tree::Content::Chunk(id) => Some(id),
+        format_spec::tree::Content::None => None,
+    }
+}

@@ -1,0 +1,122 @@
+//! `cairn history`: the versions of one path.
+
+use super::look;
+use crate::context::Context;
+use crate::exit::{Exit, Failure, Result};
+use crate::parse::place::{InnerPath, PathParser};
+use crate::say::table::{Side, Table};
+use crate::say::{Row, human};
+use clap::Args;
+use engine::restore_point::Point;
+use engine::tree::EntryRef;
+use format_spec::tree::Kind;
+use std::sync::Arc;
+
+/// Show the versions of one path, oldest first
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// The path, from the root
+    #[arg(value_name = "PATH", value_parser = PathParser)]
+    path: InnerPath,
+    /// Only in the restore points of one job
+    #[arg(long, value_name = "JOB")]
+    job: Option<String>,
+    /// A line for every restore point, also where nothing changed
+    #[arg(long)]
+    all: bool,
+}
+
+/// What a run of restore points says of the path.
+struct Version {
+    first: Arc<Point>,
+    last: Arc<Point>,
+    points: u64,
+    entry: Option<EntryRef>,
+}
+
+impl History {
+    pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
+        let connection = context.connect()?;
+        let repo = &connection.repo;
+        let mut points = repo.points()?;
+        points.retain(|point| self.job.as_ref().is_none_or(|job| *job == point.manifest.job));
+        points.sort_by_key(|point| (point.manifest.started, point.number));
+        let mut versions: Vec<Version> = Vec::new();
+        for point in points {
+            context.interrupt.monitor().check()?;
+            let entry = look::entry(repo, &point, &self.path.0)?;
+            match versions.last_mut() {
+                Some(last) if !self.all && same(last.entry.as_ref(), entry.as_ref()) => {
+                    last.points += 1;
+                    last.last = point;
+                }
+                _ => versions.push(Version { first: Arc::clone(&point), last: point, points: 1, entry }),
+            }
+        }
+        if !versions.iter().any(|version| version.entry.is_some()) {
+            let message = format!("/{}: in none of the restore points", human::name(&self.path.0));
+            return Err(Failure::new(Exit::Failed, "absent", message).advise("look for it: cairn find NAME"));
+        }
+        self.tell(context, &versions)?;
+        Ok(Exit::Done)
+    }
+
+    fn tell(&self, context: &Context, versions: &[Version]) -> Result<()> {
+        let present = versions.iter().filter(|version| version.entry.is_some()).count();
+        if context.out.json {
+            versions.iter().try_for_each(|version| context.out.row(|| self.row(version)))?;
+            return context.out.summary(context.summary(Exit::Done).set("versions", present), String::new);
+        }
+        let left = |heading| (heading, Side::Left);
+        let mut table = Table::new(&[
+            left("POINT"),
+            left("FROM"),
+            left("TO"),
+            ("SIZE", Side::Right),
+            left("MODIFIED"),
+            left("JOB"),
+        ]);
+        for version in versions {
+            let size = match &version.entry {
+                None => "absent".to_owned(),
+                Some(entry) if entry.kind == Kind::Folder => human::bytes(entry.totals.bytes),
+                Some(entry) => human::bytes(entry.size),
+            };
+            table.push(vec![
+                version.last.manifest.id.to_string().chars().take(8).collect(),
+                human::time(version.first.manifest.started),
+                human::time(version.last.manifest.started),
+                size,
+                version.entry.as_ref().map_or_else(String::new, |entry| human::time(entry.mtime)),
+                human::name(version.last.manifest.job.as_bytes()),
+            ]);
+        }
+        table.lines().iter().try_for_each(|line| context.out.answer(|| Row::new("line"), || line.clone()))
+    }
+
+    fn row(&self, version: &Version) -> Row {
+        let row = match &version.entry {
+            Some(entry) => look::row("version", &self.path.0, entry),
+            None => Row::new("version").bytes("path", &[b"/", &self.path.0[..]].concat()),
+        };
+        row.set("present", version.entry.is_some())
+            .set("point", version.last.manifest.id.to_string())
+            .set("first_point", version.first.manifest.id.to_string())
+            .set("time_first", human::time_exact(version.first.manifest.started))
+            .set("time_last", human::time_exact(version.last.manifest.started))
+            .set("points", version.points)
+            .set("job", version.last.manifest.job.as_str())
+    }
+}
+
+/// Whether two points hold the same version: nothing that a restore brings back differs.
+fn same(old: Option<&EntryRef>, new: Option<&EntryRef>) -> bool {
+    match (old, new) {
+        (None, None) => true,
+        (Some(old), Some(new)) => {
+            let of = |e: &EntryRef| (e.kind, e.content, e.size);
+            of(old) == of(new) && old.target == new.target && !look::attributes_differ(old, new)
+        }
+        _ => false,
+    }
+}

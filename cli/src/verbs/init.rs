@@ -1,0 +1,164 @@
+//! `cairn init`: create a repository, after the store has shown what it really does.
+
+use crate::connect::{CHECKSUM_ENFORCED, Place, open_store};
+use crate::context::Context;
+use crate::exit::{Exit, Failure, Result};
+use crate::settings::password::{self, Password};
+use crate::settings::{Settings, keyfile};
+use clap::{Args, ValueEnum};
+use engine::Kind;
+use engine::repository::{NewRepository, Repository};
+use engine::store::{Name, Probed, probe};
+use format_spec::RepositoryId;
+use format_spec::key_slot::Cost;
+use std::path::PathBuf;
+
+/// Create a repository
+///
+/// Tries out what the store really does (creates with one winner, ranged reads, listings), writes down what was proven, and
+/// refuses a store that lacks what is needed. Without --repo, the default repository is created, with a generated key file.
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// What the repository is for
+    #[arg(long, value_enum, default_value_t = Class::Backup)]
+    class: Class,
+    /// Encrypt nothing: everybody who can read the store can read everything
+    #[arg(long)]
+    no_encryption: bool,
+    /// What the first key slot is called
+    #[arg(long, value_name = "TEXT", default_value = "first password", conflicts_with = "no_encryption")]
+    label: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Class {
+    /// Restore points as they are made, packs of at most 5 MB
+    Backup,
+    /// Backup copies, packs of at most 256 MB
+    #[value(hide = true)]
+    Copy,
+}
+
+/// A repository that was just made.
+pub(crate) struct Created {
+    pub(crate) id: RepositoryId,
+    pub(crate) place: Place,
+    pub(crate) probed: Probed,
+    /// The key file, if one was generated or used.
+    pub(crate) key_file: Option<PathBuf>,
+}
+
+impl Init {
+    pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
+        if self.class == Class::Copy {
+            return Err(Failure::usage("a repository of the class copy comes with a later release"));
+        }
+        let settings = context.settings()?;
+        let created = create(context, &settings, !self.no_encryption, &self.label)?;
+        let (probed, location) = (&created.probed, created.place.store.location());
+        let proven = serde_json::json!({
+            "create_is_atomic": probed.create_is_atomic,
+            "ranges": probed.ranges,
+            "listing_complete": probed.listing_complete,
+            "delete": probed.delete,
+            "checksum_enforced": probed.checksum_enforced,
+            "versioned": probed.versioned,
+            "observed": probed.observed,
+        });
+        let row = context
+            .summary(Exit::Done)
+            .set("repository", created.id.to_string())
+            .set("location", location.as_str())
+            .set("class", "backup")
+            .set("encrypted", !self.no_encryption)
+            .set("key_file", created.key_file.as_ref().map(|path| path.display().to_string()))
+            .set("probed", proven)
+            .requests(&created.place.counts);
+        context.out.summary(row, || format!("created the repository {} at {location}", created.id))?;
+        match (&created.key_file, self.no_encryption) {
+            (Some(path), _) => context.out.note(&only_key(&path.display().to_string())),
+            (None, false) => context
+                .out
+                .note("The password is the only key: a recovery sheet, `cairn key export --paper`, is a second one."),
+            (None, true) => context.out.note("Nothing is encrypted: whoever can read the store can read everything."),
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// Creates the repository that the settings name.
+///
+/// # Errors
+/// `Exists`, `Unsupported` for a store that lacks something, and the store's.
+pub(crate) fn create(context: &Context, settings: &Settings, encrypted: bool, label: &str) -> Result<Created> {
+    let place = open_store(settings, true)?;
+    refuse_existing(&place)?;
+    let (password, key_file) = match encrypted {
+        true => new_password(context, &settings.password)?,
+        false => (None, None),
+    };
+    let probed = probe(&*place.store, &*context.env)?;
+    probed.require()?;
+    let new = NewRepository {
+        class: format_spec::config::Class::Backup,
+        password,
+        cost: Cost::DEFAULT,
+        label: label.to_owned(),
+        probed: written(&probed),
+        cutting: None,
+        block_target: None,
+        level: None,
+    };
+    let id = Repository::create(&*place.store, &new, &context.env)?;
+    Ok(Created { id, place, probed, key_file })
+}
+
+/// Before anybody is asked for a password and anything is tried.
+fn refuse_existing(place: &Place) -> Result<()> {
+    match place.store.head(&Name::new(format_spec::names::CONFIG)?) {
+        Ok(_) => {
+            let message = format!("{}: there is a repository already", place.store.location());
+            Err(Failure::new(Exit::Failed, "exists", message).advise("use it as it is, or choose another place"))
+        }
+        Err(e) if e.kind() == Kind::Absent => Ok(()),
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn new_password(context: &Context, source: &Password) -> Result<(Option<Vec<u8>>, Option<PathBuf>)> {
+    if let Password::KeyFile(path) = source {
+        return Ok((Some(keyfile::create(path, &context.env)?), Some(path.clone())));
+    }
+    let password = match source.read()? {
+        Some(password) => password,
+        None => password::ask("Password of the new repository", true)?,
+    };
+    Ok((Some(password), None))
+}
+
+/// What was proven, as the config keeps it: lines `name=value`.
+fn written(probed: &Probed) -> String {
+    let word = |proven: bool| if proven { "yes" } else { "no" };
+    let versioned = probed.versioned.map_or("unknown", word);
+    let mut lines = vec![
+        format!("create_is_atomic={}", word(probed.create_is_atomic)),
+        format!("ranges={}", word(probed.ranges)),
+        format!("listing_complete={}", word(probed.listing_complete)),
+        format!("delete={}", word(probed.delete)),
+        format!("versioned={versioned}"),
+        format!("rounds={}", probed.rounds),
+    ];
+    if probed.checksum_enforced {
+        lines.push(CHECKSUM_ENFORCED.to_owned());
+    }
+    lines.extend(probed.observed.iter().map(|seen| format!("observed={}", seen.replace('\n', " "))));
+    lines.join("\n")
+}
+
+/// Where the only key lies.
+pub(crate) fn only_key(place: &str) -> String {
+    format!(
+        "The only key is {place}: without it nothing can be restored.\n\
+         Make a recovery sheet now and keep it elsewhere: cairn key export --paper"
+    )
+}

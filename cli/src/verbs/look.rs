@@ -1,0 +1,167 @@
+//! What the looking verbs share: finding a place, and describing an entry to scripts and to people.
+
+use crate::exit::{Exit, Failure, Result};
+use crate::parse::Place;
+use crate::say::{Row, human};
+use engine::repository::Repository;
+use engine::restore_point::Point;
+use engine::tree::{EntryRef, lookup};
+use format_spec::tree::{Entry, Kind};
+use std::sync::Arc;
+
+/// The point and the entry that a place names.
+///
+/// # Errors
+/// The engine's for the point; `absent` for a path that is not in it.
+pub(super) fn find(repo: &Repository, place: &Place) -> Result<(Arc<Point>, EntryRef)> {
+    let point = repo.find_point(&place.point)?;
+    match entry(repo, &point, &place.path)? {
+        Some(entry) => Ok((point, entry)),
+        None => {
+            let (path, id) = (human::name(&place.path), point.manifest.id.to_string());
+            let message = format!("/{path}: not in the restore point {}", &id[..8]);
+            let advice =
+                format!("`cairn ls {}` shows what is, `cairn history /{path}` in which points it was", &id[..8]);
+            Err(Failure::new(Exit::Failed, "absent", message).advise(advice))
+        }
+    }
+}
+
+/// The entry at a path, if the point has it.
+///
+/// # Errors
+/// The engine's.
+pub(super) fn entry(repo: &Repository, point: &Point, path: &[u8]) -> Result<Option<EntryRef>> {
+    let names = path.split(|b| *b == b'/').filter(|name| !name.is_empty());
+    Ok(lookup(repo.nodes(), &point.manifest.root, names)?.map(|placed| placed.entry))
+}
+
+/// An entry as a row; `path` without its leading slash.
+pub(super) fn row(kind: &str, path: &[u8], entry: &Entry) -> Row {
+    let absolute = [b"/", path].concat();
+    let row = Row::new(kind)
+        .bytes("path", &absolute)
+        .set("kind", kind_word(entry.kind))
+        .set("mode", format!("{:04o}", entry.mode))
+        .set("uid", entry.uid)
+        .set("gid", entry.gid)
+        .set("user", String::from_utf8_lossy(&entry.user).into_owned())
+        .set("group", String::from_utf8_lossy(&entry.group).into_owned())
+        .set("mtime", human::time_exact(entry.mtime))
+        .set("links", entry.nlink);
+    match entry.kind {
+        Kind::Folder => row.set("entries", entry.totals.entries).set("bytes", entry.totals.bytes),
+        Kind::Symlink => row.set("bytes", entry.size).bytes("target", &entry.target),
+        Kind::CharDevice | Kind::BlockDevice => row.set("device_major", entry.rdev.0).set("device_minor", entry.rdev.1),
+        _ => row.set("bytes", entry.size),
+    }
+}
+
+/// As `--json` names kinds.
+pub(super) fn kind_word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::File => "file",
+        Kind::Folder => "folder",
+        Kind::Symlink => "symlink",
+        Kind::Fifo => "fifo",
+        Kind::Socket => "socket",
+        Kind::CharDevice => "char_device",
+        Kind::BlockDevice => "block_device",
+    }
+}
+
+/// `drwxr-xr-x`, as `ls` writes it.
+pub(super) fn mode_text(entry: &Entry) -> String {
+    let kind = match entry.kind {
+        Kind::File => '-',
+        Kind::Folder => 'd',
+        Kind::Symlink => 'l',
+        Kind::Fifo => 'p',
+        Kind::Socket => 's',
+        Kind::CharDevice => 'c',
+        Kind::BlockDevice => 'b',
+    };
+    let mut text = String::from(kind);
+    let special = [(0o4000, 's', 'S'), (0o2000, 's', 'S'), (0o1000, 't', 'T')];
+    for (shift, (bit, set, set_only)) in [6, 3, 0].into_iter().zip(special) {
+        let bits = entry.mode >> shift;
+        text.push(if bits & 4 != 0 { 'r' } else { '-' });
+        text.push(if bits & 2 != 0 { 'w' } else { '-' });
+        text.push(match (entry.mode & bit != 0, bits & 1 != 0) {
+            (true, true) => set,
+            (true, false) => set_only,
+            (false, true) => 'x',
+            (false, false) => '-',
+        });
+    }
+    text
+}
+
+/// Who owns it: the name where one is known, else the number.
+pub(super) fn owner(name: &[u8], number: u32) -> String {
+    if name.is_empty() { number.to_string() } else { human::name(name) }
+}
+
+/// How an entry's attributes differ from another's; times and inodes that no restore brings back do not count.
+pub(super) fn attributes_differ(old: &Entry, new: &Entry) -> bool {
+    let of = |e: &Entry| (e.mode, e.uid, e.gid, e.rdev);
+    // A folder's time changes with every entry in it, which is told anyway.
+    let moved = old.kind != Kind::Folder && old.mtime != new.mtime;
+    of(old) != of(new) || moved || old.xattrs != new.xattrs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use format_spec::Time;
+    use format_spec::tree::{Content, Totals};
+
+    fn with_mode(kind: Kind, mode: u32) -> Entry {
+        Entry {
+            name: b"a".to_vec(),
+            kind,
+            mode,
+            uid: 0,
+            gid: 0,
+            user: Vec::new(),
+            group: Vec::new(),
+            mtime: Time::default(),
+            ctime: Time::default(),
+            btime: None,
+            inode: 1,
+            device: 1,
+            nlink: 1,
+            size: 0,
+            rdev: (0, 0),
+            target: Vec::new(),
+            xattrs: Vec::new(),
+            extents: None,
+            link_group: None,
+            content: Content::None,
+            totals: Totals::default(),
+        }
+    }
+
+    #[test]
+    fn modes_read_as_ls_writes_them() {
+        let cases = [
+            (Kind::File, 0o644, "-rw-r--r--"),
+            (Kind::Folder, 0o1777, "drwxrwxrwt"),
+            (Kind::File, 0o6755, "-rwsr-sr-x"),
+            (Kind::File, 0o4644, "-rwSr--r--"),
+            (Kind::Symlink, 0o777, "lrwxrwxrwx"),
+        ];
+        for (kind, mode, text) in cases {
+            assert_eq!(mode_text(&with_mode(kind, mode)), text);
+        }
+    }
+
+    #[test]
+    fn a_folders_time_alone_is_no_difference() {
+        let (old, mut new) = (with_mode(Kind::Folder, 0o755), with_mode(Kind::Folder, 0o755));
+        new.mtime = Time::new(5, 0);
+        assert!(!attributes_differ(&old, &new));
+        new.mode = 0o700;
+        assert!(attributes_differ(&old, &new));
+    }
+}

@@ -1,0 +1,171 @@
+//! `cairn restore`: a restore point, or parts of it, become files again.
+
+use super::look;
+use super::selection::Selection;
+use crate::context::Context;
+use crate::exit::{Exit, Failure, Result};
+use crate::parse::Place;
+use crate::parse::place::PlaceParser;
+use crate::say::{human, progress};
+use clap::{Args, ValueEnum};
+use engine::repository::Repository;
+use engine::restore::{Overwrite, RestoreOptions, RestoreSummary, restore};
+use engine::restore_point::Point;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Restore a restore point, or parts of it, into a folder
+///
+/// `restore POINT TARGET` lays full paths under TARGET; `restore POINT:/srv/a TARGET` lays what is in /srv/a directly into
+/// TARGET; several places are laid under TARGET with their full paths. The same command resumes a run that was stopped. What
+/// cannot be restored is a warning, and the command ends with exit 3. Owners are restored by root only.
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// What to restore
+    #[arg(value_name = "POINT[:PATH]", value_parser = PlaceParser, required = true)]
+    places: Vec<Place>,
+    /// The folder to restore into; it is created if it is not there
+    #[arg(value_name = "TARGET", required = true)]
+    target: PathBuf,
+    /// What to do with what is there already
+    #[arg(long, value_enum, value_name = "POLICY", default_value_t = Policy::IfChanged)]
+    overwrite: Policy,
+    /// Remove from TARGET what the restore point does not have
+    #[arg(long, conflicts_with_all = ["include", "exclude"])]
+    delete: bool,
+    /// Restore only what matches, with everything below: a name (*.conf), part of a path, or a path from the root
+    #[arg(long, value_name = "GLOB")]
+    include: Vec<OsString>,
+    /// Leave out what matches, with everything below
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<OsString>,
+    /// Only say what would be done
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Read everything back after writing, and compare
+    #[arg(long)]
+    verify: bool,
+    /// Make holes of runs of zeros, also where the source had none
+    #[arg(long)]
+    sparse: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Policy {
+    /// Replace everything
+    Always,
+    /// Keep files whose size and modification time are those of the restore point
+    IfChanged,
+    /// Keep everything that is there
+    Never,
+}
+
+/// What to restore of one point.
+struct Part {
+    point: Arc<Point>,
+    /// A single place, as it stands.
+    inside: Vec<u8>,
+    /// Several places, under their full paths.
+    places: Vec<Vec<u8>>,
+}
+
+impl Restore {
+    pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
+        if self.delete && self.places.len() > 1 {
+            return Err(Failure::usage("--delete with several places would remove what the others restore")
+                .advise("run the command once for each place"));
+        }
+        let connection = context.connect()?;
+        let repo = &connection.repo;
+        let parts = self.parts(repo)?;
+        let monitor = context.interrupt.shared();
+        let label = if self.dry_run { "comparing" } else { "restoring" };
+        let mut sum = RestoreSummary::default();
+        for Part { point, inside, places } in &parts {
+            let selection = Selection::new(&self.include, &self.exclude, places)?;
+            let select = selection.resolve(repo, point, inside, &monitor)?;
+            let options = RestoreOptions {
+                overwrite: match self.overwrite {
+                    Policy::Always => Overwrite::Always,
+                    Policy::IfChanged => Overwrite::IfChanged,
+                    Policy::Never => Overwrite::Never,
+                },
+                delete: self.delete,
+                dry_run: self.dry_run,
+                verify: self.verify,
+                sparse: self.sparse,
+                select,
+                owners: rustix::process::geteuid().is_root(),
+                threads: connection.settings.threads,
+            };
+            let done = progress::show(&context.out, label, &monitor, || {
+                restore(repo, point, inside, &self.target, &options, &monitor)
+            })?;
+            add(&mut sum, &done);
+        }
+        let warnings = monitor.warnings_total();
+        let exit = match (sum.damaged, warnings) {
+            (0, 0) => Exit::Done,
+            (0, _) => Exit::Warnings,
+            _ => Exit::Damaged,
+        };
+        let row = context
+            .summary(exit)
+            .set("points", parts.iter().map(|part| part.point.manifest.id.to_string()).collect::<Vec<_>>())
+            .set("target", self.target.display().to_string())
+            .set("dry_run", self.dry_run)
+            .set("files", sum.files)
+            .set("files_unchanged", sum.files_unchanged)
+            .set("folders", sum.folders)
+            .set("others", sum.others)
+            .set("bytes", sum.bytes)
+            .set("deleted", sum.deleted)
+            .set("damaged", sum.damaged)
+            .set("bytes_downloaded", sum.bytes_downloaded)
+            .set("verified", self.verify && !self.dry_run)
+            .requests(&connection.counts)
+            .set("warnings", warnings);
+        context.out.summary(row, || {
+            let verb = if self.dry_run { "would restore" } else { "restored" };
+            format!(
+                "{verb} {} files ({}), {} folders, {} others; {} were there already; {} removed; in {}",
+                human::count(sum.files),
+                human::bytes(sum.bytes),
+                human::count(sum.folders),
+                human::count(sum.others),
+                human::count(sum.files_unchanged),
+                human::count(sum.deleted),
+                human::seconds(context.seconds_elapsed())
+            )
+        })?;
+        Ok(exit)
+    }
+
+    fn parts(&self, repo: &Repository) -> Result<Vec<Part>> {
+        if let [place] = &self.places[..] {
+            let (point, _) = look::find(repo, place)?;
+            return Ok(vec![Part { point, inside: place.path.clone(), places: Vec::new() }]);
+        }
+        let mut parts: Vec<Part> = Vec::new();
+        for place in &self.places {
+            let (point, _) = look::find(repo, place)?;
+            match parts.iter_mut().find(|part| part.point.number == point.number) {
+                Some(part) => part.places.push(place.path.clone()),
+                None => parts.push(Part { point, inside: Vec::new(), places: vec![place.path.clone()] }),
+            }
+        }
+        Ok(parts)
+    }
+}
+
+fn add(sum: &mut RestoreSummary, done: &RestoreSummary) {
+    sum.files += done.files;
+    sum.files_unchanged += done.files_unchanged;
+    sum.folders += done.folders;
+    sum.others += done.others;
+    sum.bytes += done.bytes;
+    sum.deleted += done.deleted;
+    sum.damaged += done.damaged;
+    sum.bytes_downloaded += done.bytes_downloaded;
+}

@@ -1,0 +1,122 @@
+//! `cairn stats`: how much there is.
+
+use super::{look, points};
+use crate::context::Context;
+use crate::exit::{Exit, Result};
+use crate::parse::Place;
+use crate::parse::place::PlaceParser;
+use crate::say::{Row, human};
+use clap::Args;
+use engine::tree::{Step, Walk};
+use format_spec::tree::Kind;
+use std::collections::BTreeMap;
+
+/// Show how much a repository, or one restore point, holds
+#[derive(Debug, Args)]
+pub(crate) struct Stats {
+    /// One restore point, or a path in it; without it, the whole repository
+    #[arg(value_name = "POINT[:PATH]", value_parser = PlaceParser)]
+    place: Option<Place>,
+}
+
+impl Stats {
+    pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
+        match &self.place {
+            Some(place) => self.of_point(context, place),
+            None => self.of_repository(context),
+        }
+    }
+
+    fn of_point(&self, context: &Context, place: &Place) -> Result<Exit> {
+        let connection = context.connect()?;
+        let repo = &connection.repo;
+        let (point, entry) = look::find(repo, place)?;
+        let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
+        let (mut bytes, mut bytes_unique_links, mut largest) = (0u64, 0u64, (0u64, Vec::new()));
+        let mut groups = std::collections::HashSet::new();
+        let mut walk = Walk::start(repo.nodes(), &entry);
+        while let Some(step) = walk.step()? {
+            let Step::Enter(seen) = step else { continue };
+            context.interrupt.monitor().check()?;
+            if seen.path.is_empty() && entry.kind == Kind::Folder {
+                continue;
+            }
+            *kinds.entry(look::kind_word(seen.entry.kind)).or_default() += 1;
+            if seen.entry.kind != Kind::File {
+                continue;
+            }
+            bytes += seen.entry.size;
+            if seen.entry.link_group.is_none_or(|group| groups.insert(group)) {
+                bytes_unique_links += seen.entry.size;
+            }
+            if seen.entry.size > largest.0 {
+                largest = (seen.entry.size, seen.path.to_vec());
+            }
+        }
+        let items: u64 = kinds.values().sum();
+        let row = context
+            .summary(Exit::Done)
+            .with(points::row(&point))
+            .set("items", items)
+            .set("kinds", serde_json::json!(kinds))
+            .set("bytes", bytes)
+            .set("bytes_without_hard_links", bytes_unique_links)
+            .set("largest_bytes", largest.0)
+            .bytes("largest_path", &largest.1);
+        context.out.summary(row, || {
+            let mut lines = vec![format!("items: {}", human::count(items))];
+            lines.extend(kinds.iter().map(|(kind, count)| format!("  {kind}: {}", human::count(*count))));
+            lines.push(format!("size: {}", human::bytes(bytes)));
+            lines.push(format!("largest: {} {}", human::bytes(largest.0), human::name(&largest.1)));
+            lines.join("\n")
+        })?;
+        Ok(Exit::Done)
+    }
+
+    fn of_repository(&self, context: &Context) -> Result<Exit> {
+        let connection = context.connect()?;
+        let repo = &connection.repo;
+        let points = repo.points()?;
+        let mut rooms: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+        repo.vault().store.list("", None, &mut |listed| {
+            let name = listed.name.as_str();
+            let room = name.split_once('/').map_or(name, |(room, _)| room).to_owned();
+            let sums = rooms.entry(room).or_default();
+            *sums = (sums.0 + 1, sums.1 + listed.bytes);
+            true
+        })?;
+        let source: u64 = points.iter().map(|point| point.manifest.root.totals.bytes).sum();
+        let (objects, stored) = rooms.values().fold((0, 0), |sum, room| (sum.0 + room.0, sum.1 + room.1));
+        let jobs: std::collections::BTreeSet<_> = points.iter().map(|point| point.manifest.job.as_str()).collect();
+        let mut by_room = serde_json::Map::new();
+        for (room, (objects, bytes)) in &rooms {
+            by_room.insert(room.clone(), serde_json::json!({ "objects": objects, "bytes": bytes }));
+        }
+        let row: Row = context
+            .summary(Exit::Done)
+            .set("repository", repo.id().to_string())
+            .set("location", repo.location())
+            .set("points", points.len())
+            .set("jobs", jobs.len())
+            .set("bytes_source", source)
+            .set("bytes_stored", stored)
+            .set("objects", objects)
+            .set("objects_by_kind", by_room)
+            .set("chunks", repo.cache_status().entries)
+            .requests(&connection.counts);
+        context.out.summary(row, || {
+            let mut lines = vec![
+                format!("repository: {} at {}", repo.id(), repo.location()),
+                format!("restore points: {} of {} jobs", human::count(points.len() as u64), jobs.len()),
+                format!("source, all points together: {}", human::bytes(source)),
+                format!("stored: {} in {} objects", human::bytes(stored), human::count(objects)),
+            ];
+            let line = |(room, (objects, bytes)): (&String, &(u64, u64))| {
+                format!("  {room}: {} in {}", human::bytes(*bytes), human::count(*objects))
+            };
+            lines.extend(rooms.iter().map(line));
+            lines.join("\n")
+        })?;
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,118 @@
+//! `cairn verify`: hold a restore point against a live tree, writing to neither.
+
+use super::excludes::Excludes;
+use super::look;
+use super::moved::Moved;
+use crate::context::Context;
+use crate::exit::{Exit, Failure, Result};
+use crate::parse::Place;
+use crate::parse::place::PlaceParser;
+use crate::say::{Row, human, progress};
+use clap::Args;
+use engine::care::compare;
+use engine::source::Source;
+use engine::source::folder::FolderSource;
+use format_spec::point::{Manifest, Workload};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// Compare a restore point with a live tree, byte for byte
+///
+/// Without SOURCE, each item is compared with the one at its own path. With it, what is in PATH is compared with what is in
+/// SOURCE, as `restore POINT[:PATH] SOURCE` would have laid it. Differences end with exit 3.
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The restore point, or a path in it
+    #[arg(value_name = "POINT[:PATH]", value_parser = PlaceParser)]
+    place: Place,
+    /// The live folder
+    #[arg(value_name = "SOURCE")]
+    source: Option<PathBuf>,
+    #[command(flatten)]
+    excludes: Excludes,
+}
+
+impl Verify {
+    pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
+        let connection = context.connect()?;
+        let repo = &connection.repo;
+        let (point, _) = look::find(repo, &self.place)?;
+        let live = self.live(&point.manifest)?;
+        let inside = &self.place.path;
+        let monitor = context.interrupt.monitor();
+        let mut report =
+            progress::show(&context.out, "comparing", monitor, || compare(repo, &point, inside, &*live, monitor))?;
+        if inside.is_empty() {
+            // Folders above the sources are in the point, but nobody asked for them; and a restore leaves its target itself as
+            // it is.
+            let above = |path: &[u8]| match self.source {
+                Some(_) => path.is_empty(),
+                None => point.manifest.paths.iter().any(|source| is_above(path, source)),
+            };
+            report.differences.retain(|difference| !above(&difference.path));
+        }
+        let differences = report.differences.len();
+        for difference in &report.differences {
+            let path = [b"/", &difference.path[..]].concat();
+            let row = || Row::new("difference").bytes("path", &path).set("what", difference.what.as_str());
+            context.out.answer(row, || format!("{}: {}", human::name(&path), difference.what))?;
+        }
+        let exit = if differences > 0 { Exit::Warnings } else { Exit::Done };
+        let row = context
+            .summary(exit)
+            .set("point", point.manifest.id.to_string())
+            .set("items", report.items)
+            .set("bytes", report.bytes)
+            .set("differences", differences)
+            .requests(&connection.counts);
+        context.out.summary(row, || {
+            let (items, bytes) = (human::count(report.items), human::bytes(report.bytes));
+            match differences {
+                0 => format!("equal: {items} items, {bytes}"),
+                n => format!("{} differences in {items} items, {bytes}", human::count(n as u64)),
+            }
+        })?;
+        Ok(exit)
+    }
+
+    fn live(&self, manifest: &Manifest) -> Result<Box<dyn Source>> {
+        let as_path = |raw: &[u8]| PathBuf::from(OsStr::from_bytes(raw));
+        let rules = self.excludes.rules()?;
+        if let Some(folder) = &self.source {
+            let folder = std::path::absolute(folder)
+                .map_err(|e| Failure::usage(format!("{}: is no folder: {e}", folder.display())))?;
+            let source = FolderSource::new(&[folder.join("")], rules)?;
+            return Ok(Box::new(Moved::new(source, &folder, &self.place.path)));
+        }
+        if manifest.workload != Workload::Folders {
+            return Err(Failure::usage("this restore point was not made of folders: there is no live tree of its own")
+                .advise("name a folder to compare with: cairn verify POINT SOURCE"));
+        }
+        let roots = match self.place.path.is_empty() {
+            true => manifest.paths.iter().map(|path| as_path(path)).collect(),
+            false => vec![Path::new("/").join(as_path(&self.place.path))],
+        };
+        Ok(Box::new(FolderSource::new(&roots, rules)?))
+    }
+}
+
+/// Whether the folder at `path` lies above `source`, an absolute path.
+fn is_above(path: &[u8], source: &[u8]) -> bool {
+    let source = source.strip_prefix(b"/").unwrap_or(source);
+    match path.is_empty() {
+        true => !source.is_empty(),
+        false => source.strip_prefix(path).is_some_and(|rest| rest.first() == Some(&b'/')),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_above;
+
+    #[test]
+    fn only_proper_ancestors_lie_above() {
+        assert!(is_above(b"", b"/srv/a") && is_above(b"srv", b"/srv/a"));
+        assert!(!is_above(b"srv/a", b"/srv/a") && !is_above(b"sr", b"/srv/a") && !is_above(b"", b"/"));
+    }
+}

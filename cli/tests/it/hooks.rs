@@ -1,0 +1,62 @@
+//! `--before` and `--after`: order, environment, failure policy.
+
+use crate::support::{Home, Run};
+
+#[test]
+fn hooks_run_around_the_backup_and_see_what_it_is_about() {
+    let home = Home::with_repository();
+    let log = home.text("log");
+    // The source is made by the hook itself, as a file-system snapshot would be.
+    let before = format!("mkdir '{0}' && echo 1 > '{0}/a' && echo $CAIRN_HOOK $CAIRN_JOB >> '{log}'", home.text("src"));
+    let after = format!("echo $CAIRN_HOOK $CAIRN_STATUS $CAIRN_EXIT_CODE $CAIRN_POINT $CAIRN_REPO >> '{log}'");
+    let args = ["backup", "--job", "j", "--before", &before, "--after", &after, &home.text("src")];
+    let summary = home.summary(args);
+    let log = std::fs::read_to_string(&log).unwrap();
+    let point = summary["point"].as_str().unwrap();
+    assert_eq!(log, format!("before j\nafter done 0 {point} {}\n", home.text("repo")));
+}
+
+#[test]
+fn what_a_hook_prints_never_mixes_with_answers() {
+    let home = Home::with_repository();
+    home.write("src/a", b"1");
+    let run = Run::of(&mut home.command(["backup", "--json", "--before", "echo hello", &home.text("src")])).expect(0);
+    run.rows();
+    assert!(run.stderr.contains("hello"));
+}
+
+#[test]
+fn a_failed_before_hook_ends_the_command_by_name_or_warns() {
+    let home = Home::with_repository();
+    home.write("src/a", b"1");
+    let (src, after) = (home.text("src"), format!("touch '{}'", home.text("after-ran")));
+    let args = ["backup", "--json", "--before", "exit 7", "--after", &after, &src];
+    let run = Run::of(&mut home.command(args)).expect(1);
+    assert_eq!(run.last()["error"], "before_hook_failed");
+    assert!(!home.path("after-ran").exists());
+    assert_eq!(home.rows(["points"]).len(), 1);
+    let args = ["backup", "--json", "--hook-failure", "warn", "--before", "exit 7", &src];
+    let run = Run::of(&mut home.command(args)).expect(3);
+    assert!(run.last()["point"].is_string());
+    assert!(run.stderr.contains("before hook"), "{}", run.stderr);
+}
+
+#[test]
+fn a_failed_after_hook_leaves_the_point_and_fails_by_name_or_warns() {
+    let home = Home::with_repository();
+    home.write("src/a", b"1");
+    let src = home.text("src");
+    let run = Run::of(&mut home.command(["backup", "--json", "--after", "exit 7", &src])).expect(1);
+    assert_eq!(run.last()["error"], "after_hook_failed");
+    assert_eq!(home.summary(["points"])["points"], 1);
+    Run::of(&mut home.command(["backup", "--hook-failure", "warn", "--after", "exit 7", &src])).expect(3);
+}
+
+#[test]
+fn the_after_hook_runs_and_is_told_when_the_backup_fails() {
+    let home = Home::with_repository();
+    let log = home.text("log");
+    let after = format!("echo $CAIRN_STATUS $CAIRN_EXIT_CODE > '{log}'");
+    home.run(["backup", "--before", "true", "--after", &after, &home.text("none")]).expect(1);
+    assert_eq!(std::fs::read_to_string(log).unwrap(), "failed 1\n");
+}

@@ -1,0 +1,86 @@
+//! What comes with a later release is refused, each with exit 2 and its own name; nothing is accepted and ignored.
+
+use crate::support::{Home, Run};
+
+/// Each option of the contract that is not there yet, in a command line that is otherwise whole.
+const OPTIONS: &[&[&str]] = &[
+    &["--as-of", "7", "points"],
+    &["points", "--as-of", "2026-01-01"],
+    &["--max-requests", "10", "points"],
+    &["points", "--max-cost", "1.50"],
+    &["init", "--class", "copy"],
+    &["init", "--from", "/elsewhere"],
+    &["init", "--keys-from", "/elsewhere"],
+    &["init", "--parity", "5%"],
+    &["init", "--retention-type", "item"],
+    &["init", "--retention-type", "snapshot"],
+    &["init", "--keep", "3y"],
+    &["init", "--immutable", "compliance"],
+    &["init", "--immutable-days", "30"],
+    &["init", "--storage-class", "STANDARD_IA"],
+    &["backup", "/src", "--if-running", "skip"],
+    &["backup", "/src", "--on-failure", "true"],
+    &["backup", "/src", "--min-free", "1G"],
+    &["points", "--verify-immutability"],
+    &["restore", "latest", "/out", "--retrieve"],
+    &["mount", "/mnt", "--map-names"],
+    &["mount", "/mnt", "--path-template", "x"],
+    &["mount", "/mnt", "--filter", "x"],
+    &["mount", "/mnt", "--point", "latest"],
+    &["mount", "/mnt", "--archived", "fail"],
+    &["mount", "/mnt", "--data-deadline", "10"],
+];
+
+const VERBS: &[&[&str]] = &[
+    &["repair", "plan"],
+    &["expire", "--keep-last", "3", "plan"],
+    &["gc", "apply", "0000"],
+    &["copy", "--to", "s3://bucket/x", "--latest"],
+    &["retrieve", "start", "latest:/a"],
+    &["lab", "record"],
+    &["m365", "login-check"],
+    &["server"],
+    &["proxy"],
+    &["job", "list"],
+    &["copy-job", "list"],
+    &["session", "list"],
+    &["repository", "list"],
+    &["proxy-pool", "list"],
+    &["retrieval", "list"],
+    &["serve", "webdav", "--port", "80"],
+    &["tag", "latest", "+x", "-y"],
+    &["schedule", "print"],
+    &["migrate", "plan"],
+    &["key", "reseal"],
+];
+
+#[test]
+fn every_later_option_and_verb_is_refused_by_name() {
+    let home = Home::new();
+    for args in OPTIONS.iter().chain(VERBS) {
+        let run = home.run(*args).expect(2);
+        assert!(run.stderr.contains("comes with a later release"), "{args:?}: {}", run.stderr);
+        let word = args.iter().find(|arg| arg.starts_with("--") && OPTIONS.contains(args)).unwrap_or(&args[0]);
+        assert!(run.stderr.contains(word), "{args:?}: {}", run.stderr);
+    }
+    assert!(!home.path("data").exists() && !home.path("config").exists(), "something was done");
+}
+
+#[test]
+fn scripts_are_told_so_as_well() {
+    let home = Home::new();
+    let run = Run::of(&mut home.command(["--json", "gc", "plan"])).expect(2);
+    let rows = run.rows();
+    assert_eq!((&rows[0]["type"], &rows[0]["error"]), (&"error".into(), &"comes_later".into()));
+    assert_eq!(run.last()["exit_code"], 2);
+}
+
+#[test]
+fn unknown_words_are_wrong_usage() {
+    let home = Home::new();
+    for args in [&["frobnicate"][..], &["points", "--frobnicate"], &[], &["ls"], &["-q", "-v", "points"]] {
+        home.run(args).expect(2);
+    }
+    let run = Run::of(&mut home.command(["points", "--frobnicate", "--json"])).expect(2);
+    assert_eq!(run.last()["error"], "wrong_usage");
+}

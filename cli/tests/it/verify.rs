@@ -1,0 +1,38 @@
+//! `verify`: a restore point against a live tree.
+
+use crate::support::{Home, Run, of_type};
+
+#[test]
+fn a_tree_that_did_not_change_is_equal() {
+    let (home, id) = Home::with_point();
+    assert_eq!(home.summary(["verify", &id])["differences"], 0);
+    assert!(home.ok(["verify", &home.place(&id, "src/sub")]).out().starts_with("equal"));
+}
+
+#[test]
+fn differences_are_told_and_end_with_exit_3() {
+    let (home, id) = Home::with_point();
+    home.write("src/a.txt", b"FIRST\n");
+    home.write("src/new", b"1");
+    std::fs::remove_file(home.path("src/sub/b.conf")).unwrap();
+    let run = Run::of(&mut home.command(["verify", &id, "--json"])).expect(3);
+    let rows = run.rows();
+    let paths: Vec<_> = of_type(&rows, "difference").iter().map(|row| row["path"].as_str().unwrap()).collect();
+    for name in ["src/a.txt", "src/new", "src/sub/b.conf"] {
+        assert!(paths.contains(&home.text(name).as_str()), "{name} in {paths:?}");
+    }
+    assert!(!paths.contains(&home.text("src/sub/c.bin").as_str()), "{paths:?}");
+}
+
+#[test]
+fn a_restored_tree_is_compared_where_it_lies() {
+    let (home, id) = Home::with_point();
+    let (place, out) = (home.place(&id, "src"), home.text("out"));
+    home.ok(["restore", &place, &out]);
+    assert_eq!(home.summary(["verify", &place, &out])["differences"], 0);
+    home.write("out/sub/b.conf", b"SECOND\n");
+    let run = home.run(["verify", &place, &out]).expect(3);
+    assert!(run.out().contains("sub/b.conf"), "{}", run.out());
+    home.ok(["restore", &id, &home.text("whole")]);
+    assert_eq!(home.summary(["verify", &id, &home.text("whole")])["differences"], 0);
+}

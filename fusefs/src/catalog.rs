@@ -1,0 +1,74 @@
+//! What the mount needs from a repository: its points, their tree nodes, their contents.
+//!
+//! Promises: small enough to be stood in for by a catalog in memory, which is how stuck, damaged and archived stores are
+//! tested. All methods but [`Catalog::is_local`] may block; the mount calls them from its workers only. Everything that they
+//! return was verified.
+
+use engine::reader::ContentReader;
+use engine::repository::Repository;
+use engine::restore_point::Point;
+use engine::{Kind, Result};
+use format_spec::ChunkId;
+use format_spec::tree::{Entry, Node};
+use std::sync::Arc;
+
+/// Where the mount's points come from.
+pub trait Catalog: Send + Sync + 'static {
+    /// All visible points, oldest first, as the log has them now. Points that are damaged themselves are left out.
+    fn points(&self) -> Result<Vec<Arc<Point>>>;
+    /// Whether the point of this number is still visible, as the log has it now.
+    fn is_visible(&self, number: u32) -> Result<bool>;
+    /// One tree node.
+    fn node(&self, id: &ChunkId) -> Result<Arc<Node>>;
+    /// Makes a file's content readable. `Archived` when it must be retrieved first.
+    fn open(&self, entry: &Entry) -> Result<Box<dyn Content>>;
+    /// Whether contents are on this machine, as far as one can say without asking the store.
+    fn is_local(&self) -> bool;
+}
+
+/// An opened file.
+pub trait Content: Send + Sync {
+    /// Fills `buffer` from `offset` in bytes of the file, holes as zeros; returns less only at the end of the file.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize>;
+}
+
+impl Catalog for Repository {
+    fn points(&self) -> Result<Vec<Arc<Point>>> {
+        self.refresh()?;
+        let mut points = Vec::new();
+        for (commit, point) in self.points_and_damage() {
+            match point {
+                Ok(point) => points.push(point),
+                // The other points are worth showing; that there is one more is said where somebody looks.
+                Err(e) if e.kind() == Kind::Damaged => {
+                    tracing::warn!(number = commit.number, "a damaged restore point is not shown: {e}");
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(points)
+    }
+
+    fn is_visible(&self, number: u32) -> Result<bool> {
+        self.refresh()?;
+        Ok(self.log().view().commits.iter().any(|c| c.number == number))
+    }
+
+    fn node(&self, id: &ChunkId) -> Result<Arc<Node>> {
+        Repository::node(self, id)
+    }
+
+    fn open(&self, entry: &Entry) -> Result<Box<dyn Content>> {
+        Ok(Box::new(ContentReader::open(self.blobs(), entry)?))
+    }
+
+    fn is_local(&self) -> bool {
+        !self.location().contains("://")
+    }
+}
+
+impl Content for ContentReader {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        ContentReader::read_at(self, offset, buffer)
+    }
+}

@@ -1,0 +1,44 @@
+//! Each kind of trouble has its own errno, so that programs and people can tell damage from distance.
+//!
+//! EIO is for damage alone. Never EAGAIN (programs spin on it), never ENOSYS (the kernel would never ask again), never
+//! ENOENT for what is only out of reach.
+
+use crate::view::Failure;
+use engine::Kind;
+use fuser::Errno;
+
+/// What the kernel is told.
+pub(super) fn errno(failure: &Failure) -> Errno {
+    match failure {
+        Failure::NoSuchName => Errno::ENOENT,
+        Failure::Gone => Errno::ESTALE,
+        Failure::NotAFolder => Errno::ENOTDIR,
+        Failure::IsAFolder => Errno::EISDIR,
+        Failure::WrongKind => Errno::EINVAL,
+        Failure::NoAttribute => Errno::ENODATA,
+        Failure::NoNamespace => Errno::EOPNOTSUPP,
+        Failure::Beyond => Errno::ENXIO,
+        Failure::NotInMemory => Errno::EIO,
+        Failure::Store(e) => match e.kind() {
+            Kind::Archived => Errno::ENODATA,
+            Kind::Transient | Kind::Interrupted => Errno::ETIMEDOUT,
+            Kind::Denied => Errno::EACCES,
+            _ => Errno::EIO,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::Error;
+
+    #[test]
+    fn kinds_of_trouble_stay_distinct() {
+        let of = |kind| i32::from(errno(&Failure::Store(Error::new(kind, "x"))));
+        let kinds = [Kind::Damaged, Kind::Archived, Kind::Transient, Kind::Denied].map(of);
+        assert_eq!(kinds, [Errno::EIO, Errno::ENODATA, Errno::ETIMEDOUT, Errno::EACCES].map(i32::from));
+        assert_eq!(of(Kind::Absent), i32::from(Errno::EIO), "missing without having expired is damage");
+        assert_eq!(i32::from(errno(&Failure::Gone)), i32::from(Errno::ESTALE));
+    }
+}

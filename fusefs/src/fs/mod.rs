@@ -1,0 +1,201 @@
+//! The view as a FUSE file system. Here alone live the types of `fuser`.
+//!
+//! Promises: handlers never wait and never panic through; each answer comes within its deadline; reads are never short before
+//! the end of a file; `forget` means nothing, because inode numbers are computed.
+
+mod attr;
+mod errno;
+mod handles;
+mod list;
+mod pool;
+mod serve;
+mod watch;
+
+use crate::limits::{BACKGROUND_REQUESTS, READ_BYTES_MAX, TTL_INSIDE, TTL_NAMESPACE, XATTR_BYTES_MAX};
+use crate::view::{Attributes, Failure, Inode, Seek, View};
+use attr::{absent, attr};
+use fuser::{
+    Errno, FileHandle, Filesystem, FopenFlags, Generation, INodeNo, InitFlags, KernelConfig, LockOwner, OpenFlags,
+    ReplyAttr, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyLseek, ReplyOpen,
+    ReplyStatfs, ReplyXattr, Request,
+};
+use handles::Handles;
+use serve::{Desk, Lane};
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The file system that a session serves.
+pub(crate) struct PointsFs {
+    view: Arc<View>,
+    desk: Desk,
+    handles: Arc<Handles>,
+}
+
+impl PointsFs {
+    /// A file system with its workers.
+    pub(crate) fn new(view: Arc<View>, metadata: Duration, data: Duration) -> io::Result<Self> {
+        Ok(PointsFs { view, desk: Desk::open(metadata, data)?, handles: Arc::new(Handles::default()) })
+    }
+}
+
+const GENERATION: Generation = Generation(0);
+const BLOCK_BYTES: u32 = 4096;
+/// From <unistd.h>; the kernel asks for no others.
+const SEEK_DATA: i32 = 3;
+const SEEK_HOLE: i32 = 4;
+
+/// Inside of points nothing changes, not even what is not there.
+fn ttl(inode: Inode) -> Duration {
+    if inode.split().is_some() { TTL_INSIDE } else { TTL_NAMESPACE }
+}
+
+impl Filesystem for PointsFs {
+    fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
+        // Without it the kernel would let people in whom an access list keeps out.
+        let lists = InitFlags::FUSE_POSIX_ACL;
+        config.add_capabilities(lists).map_err(|_| io::Error::other("this kernel cannot enforce access lists"))?;
+        for wish in [
+            InitFlags::FUSE_PARALLEL_DIROPS,
+            InitFlags::FUSE_DO_READDIRPLUS,
+            InitFlags::FUSE_CACHE_SYMLINKS,
+            InitFlags::FUSE_EXPORT_SUPPORT,
+            InitFlags::FUSE_ASYNC_DIO,
+        ] {
+            if config.add_capabilities(wish).is_err() {
+                tracing::debug!(?wish, "this kernel lacks it");
+            }
+        }
+        _ = config.set_max_background(BACKGROUND_REQUESTS);
+        Ok(())
+    }
+
+    fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let (view, parent, name) = (Arc::clone(&self.view), Inode(parent.0), name.as_bytes().to_vec());
+        let inside = parent.split().is_some();
+        let question = move |reach| match view.lookup(reach, parent, &name) {
+            Ok(found) => Ok(Some(found)),
+            Err(Failure::NoSuchName) if inside => Ok(None),
+            Err(e) => Err(e),
+        };
+        self.desk.serve(Lane::Metadata, reply, question, move |reply, found: Option<Attributes>| match found {
+            Some(found) => reply.entry_with_ttls(&ttl(found.inode), &ttl(parent), &attr(&found), GENERATION),
+            None => reply.entry(&TTL_INSIDE, &absent(), GENERATION),
+        });
+    }
+
+    fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
+        let (view, inode) = (Arc::clone(&self.view), Inode(ino.0));
+        let question = move |reach| view.attributes(reach, inode);
+        self.desk.serve(Lane::Metadata, reply, question, move |reply, found| reply.attr(&ttl(inode), &attr(&found)));
+    }
+
+    fn readlink(&self, _: &Request, ino: INodeNo, reply: ReplyData) {
+        let (view, inode) = (Arc::clone(&self.view), Inode(ino.0));
+        self.desk.serve(
+            Lane::Metadata,
+            reply,
+            move |reach| view.target(reach, inode),
+            |reply, target| reply.data(&target),
+        );
+    }
+
+    fn open(&self, _: &Request, ino: INodeNo, _: OpenFlags, reply: ReplyOpen) {
+        let (view, inode, handles) = (Arc::clone(&self.view), Inode(ino.0), Arc::clone(&self.handles));
+        let question = move |reach| view.open_file(reach, inode);
+        self.desk.serve(Lane::Data, reply, question, move |reply, file| {
+            reply.opened(handles.insert(file), FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH);
+        });
+    }
+
+    fn read(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        fh: FileHandle,
+        offset: u64,
+        size: u32,
+        _: OpenFlags,
+        _: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        let Some(file) = self.handles.get(fh) else { return reply.error(Errno::EBADF) };
+        if size > READ_BYTES_MAX {
+            return reply.error(Errno::EINVAL);
+        }
+        let question = move |reach| file.read(reach, offset, size);
+        self.desk.serve(Lane::Data, reply, question, |reply, bytes| reply.data(&bytes));
+    }
+
+    fn release(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        fh: FileHandle,
+        _: OpenFlags,
+        _: Option<LockOwner>,
+        _: bool,
+        reply: ReplyEmpty,
+    ) {
+        self.handles.remove(fh);
+        reply.ok();
+    }
+
+    fn lseek(&self, _: &Request, ino: INodeNo, _: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
+        let (view, inode) = (Arc::clone(&self.view), Inode(ino.0));
+        let what = match whence {
+            SEEK_DATA => Seek::Data,
+            SEEK_HOLE => Seek::Hole,
+            _ => return reply.error(Errno::EINVAL),
+        };
+        let Ok(offset) = u64::try_from(offset) else { return reply.error(Errno::ENXIO) };
+        let question = move |reach| view.seek(reach, inode, offset, what);
+        let send = |reply: ReplyLseek, at| reply.offset(i64::try_from(at).unwrap_or(i64::MAX));
+        self.desk.serve(Lane::Metadata, reply, question, send);
+    }
+
+    fn opendir(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {
+        reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_CACHE_DIR);
+    }
+
+    fn readdir(&self, _: &Request, ino: INodeNo, _: FileHandle, offset: u64, reply: ReplyDirectory) {
+        let (view, inode) = (Arc::clone(&self.view), Inode(ino.0));
+        self.desk.serve(Lane::Metadata, reply, move |reach| list::lines(&view, reach, inode, offset), list::plain);
+    }
+
+    fn readdirplus(&self, _: &Request, ino: INodeNo, _: FileHandle, offset: u64, reply: ReplyDirectoryPlus) {
+        let (view, inode) = (Arc::clone(&self.view), Inode(ino.0));
+        let question = move |reach| list::lines(&view, reach, inode, offset);
+        self.desk.serve(Lane::Metadata, reply, question, move |reply, lines| list::plus(reply, lines, ttl(inode)));
+    }
+
+    fn statfs(&self, _: &Request, _: INodeNo, reply: ReplyStatfs) {
+        let totals = self.view.totals();
+        let blocks = totals.bytes.div_ceil(u64::from(BLOCK_BYTES));
+        reply.statfs(blocks, 0, 0, totals.entries, 0, BLOCK_BYTES, 255, BLOCK_BYTES);
+    }
+
+    fn getxattr(&self, _: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+        let (view, inode, name) = (Arc::clone(&self.view), Inode(ino.0), name.as_bytes().to_vec());
+        let question = move |reach| view.xattr(reach, inode, &name);
+        self.desk.serve(Lane::Metadata, reply, question, move |reply, value| answer_xattr(reply, size, &value));
+    }
+
+    fn listxattr(&self, request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        let (view, inode, privileged) = (Arc::clone(&self.view), Inode(ino.0), request.uid() == 0);
+        let question = move |reach| view.xattr_names(reach, inode, privileged);
+        self.desk.serve(Lane::Metadata, reply, question, move |reply, names| answer_xattr(reply, size, &names));
+    }
+}
+
+/// The two-step protocol of attributes: size 0 asks how long the value is.
+fn answer_xattr(reply: ReplyXattr, size: u32, value: &[u8]) {
+    match u32::try_from(value.len()) {
+        Ok(_) if value.len() > XATTR_BYTES_MAX => reply.error(Errno::E2BIG),
+        Ok(length) if size == 0 => reply.size(length),
+        Ok(length) if length <= size => reply.data(value),
+        _ => reply.error(Errno::ERANGE),
+    }
+}

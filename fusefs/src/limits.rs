@@ -1,0 +1,44 @@
+//! Every bound of the mount, with its reason. What a mount can be told otherwise stands in [`crate::MountOptions`].
+
+use std::time::Duration;
+
+/// Threads that read requests from the kernel. Each holds a buffer of 16 MiB that is touched as needed; two keep up with
+/// more clients than two cores can serve, because no handler waits.
+pub const SESSION_THREADS: usize = 2;
+/// Workers for answers that need tree nodes from the store.
+pub const METADATA_WORKERS: usize = 16;
+/// Workers for answers that need contents. Apart from the others, so that stuck reads never hold up listings.
+pub const DATA_WORKERS: usize = 32;
+/// Requests that may wait for a worker, of each kind. Beyond that the store is plainly out of reach and the answer is ETIMEDOUT.
+pub const QUEUE_MAX: usize = 16_384;
+/// Readahead requests that the kernel may have under way; its default of 16 starves a store with latency.
+pub const BACKGROUND_REQUESTS: u16 = 64;
+
+/// How long names and attributes may take.
+pub const METADATA_DEADLINE: Duration = Duration::from_secs(30);
+/// How long contents may take.
+pub const DATA_DEADLINE: Duration = Duration::from_secs(60);
+/// How long an unmount waits for files that are still open.
+pub const DRAIN: Duration = Duration::from_secs(10);
+
+/// Inside a restore point nothing ever changes: the kernel need not ask again.
+pub const TTL_INSIDE: Duration = Duration::from_secs(365 * 24 * 3600);
+/// The folders that lead to the points.
+pub const TTL_NAMESPACE: Duration = Duration::from_secs(3600);
+
+/// Decoded tree nodes that are kept.
+pub const NODE_CACHE_BYTES: u64 = 48 << 20;
+/// Link groups whose first name is known.
+pub const LINK_CACHE_ENTRIES: usize = 65_536;
+/// Contents whose trouble is remembered for `user.cairn.state`.
+pub const TROUBLE_ENTRIES: usize = 4_096;
+/// Entries prepared for one readdir answer. The kernel's buffer of 32 KiB takes about 190.
+pub const LIST_ENTRIES: usize = 192;
+/// One read request. The kernel asks for at most 1 MiB unless its own limit was raised; more than this is refused, because a
+/// shorter answer would be filled up with zeros.
+pub const READ_BYTES_MAX: u32 = 16 << 20;
+/// Extended attributes of one file, as the kernel limits them too.
+pub const XATTR_BYTES_MAX: usize = 65_536;
+
+/// Longest host or job in a name, in bytes: two of them, a time and an id fit into 255.
+pub const COMPONENT_BYTES_MAX: usize = 100;

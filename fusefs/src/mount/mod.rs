@@ -1,0 +1,105 @@
+//! The life of a mount: refusals, mounting, serving, unmounting.
+//!
+//! Promises: every error that can be known is known before [`mount`] returns; only what Cairn mounted is unmounted; a mount
+//! whose process died says ENOTCONN and does not look empty (so there is no `auto_unmount`: a mirror made from an empty
+//! folder would be emptied), and the next mount at its place puts it away first.
+//! Refuses to: handle signals and to become a daemon; both are the program's concern.
+
+mod handle;
+mod kernel;
+mod refusals;
+mod table;
+
+pub use handle::MountHandle;
+
+use crate::catalog::Catalog;
+use crate::fs::PointsFs;
+use crate::limits::{DATA_DEADLINE, METADATA_DEADLINE, SESSION_THREADS};
+use crate::view::{Owner, Shown, View};
+use engine::{Error, Kind, Result};
+use fuser::{Config, Session, SessionACL};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What to mount where, and how it is shown.
+#[derive(Debug, Clone)]
+pub struct MountOptions {
+    /// An empty folder.
+    pub mountpoint: PathBuf,
+    /// What `mount` and `df` show as the source: the repository's location.
+    pub source: String,
+    /// Folders that must not disappear under the mount nor be mounted over: a local repository and its cache.
+    pub guarded: Vec<PathBuf>,
+    /// Whom things belong to.
+    pub owner: Owner,
+    /// Permission bits taken away from everything, `& 0o777`.
+    pub umask: u32,
+    /// Whether other users may look; modes and access lists decide what they see.
+    pub allow_other: bool,
+    /// Whether set-id bits count. Off unless the points are trusted.
+    pub allow_suid: bool,
+    /// Whether device nodes can be opened. Off unless the points are trusted.
+    pub allow_dev: bool,
+    /// How long names and attributes may take until the answer is ETIMEDOUT.
+    pub metadata_deadline: Duration,
+    /// How long contents may take.
+    pub data_deadline: Duration,
+}
+
+impl MountOptions {
+    /// The defaults for a place.
+    pub fn at(mountpoint: impl Into<PathBuf>) -> Self {
+        MountOptions {
+            mountpoint: mountpoint.into(),
+            source: "cairn".into(),
+            guarded: Vec::new(),
+            owner: Owner::default(),
+            umask: 0,
+            allow_other: false,
+            allow_suid: false,
+            allow_dev: false,
+            metadata_deadline: METADATA_DEADLINE,
+            data_deadline: DATA_DEADLINE,
+        }
+    }
+}
+
+/// Mounts all points of a catalog. When this returns, the mount answers.
+///
+/// # Errors
+/// `Input` for a mount point that is refused (the message says why), `Denied` and `Unsupported` when the system does not let
+/// us mount, and the catalog's.
+pub fn mount(catalog: Arc<dyn Catalog>, options: &MountOptions) -> Result<MountHandle> {
+    let place = refusals::check(&options.mountpoint, &options.guarded)?;
+    let me = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let shown = Shown { owner: options.owner, umask: options.umask, me };
+    let view = Arc::new(View::open(catalog, shown)?);
+    let failed = |what: &str, e: std::io::Error| {
+        Error::new(Kind::Transient, format!("{what}: {e}")).on(place.display()).advise("try again")
+    };
+    let fs = PointsFs::new(view, options.metadata_deadline, options.data_deadline)
+        .map_err(|e| failed("cannot start the mount's threads", e))?;
+    let fd = kernel::mount(&place, options)?;
+    let mut config = Config::default();
+    (config.n_threads, config.clone_fd) = (Some(SESSION_THREADS), kernel::can_clone());
+    let acl = if options.allow_other { SessionACL::All } else { SessionACL::Owner };
+    let started = Session::from_fd(fs, fd, acl, config).and_then(|session| MountHandle::start(&place, session));
+    started.map_err(|e| {
+        _ = kernel::unmount(&place);
+        failed("the kernel and the mount could not agree", e)
+    })
+}
+
+/// Takes away the Cairn mount at a path, whoever made it. Files that are open stay readable until they are closed.
+///
+/// # Errors
+/// `Input` when no Cairn mount is there, `Denied` when it belongs to somebody else.
+pub fn umount(path: &Path) -> Result<()> {
+    let place = refusals::resolve(path)?;
+    if !table::top(&place)?.is_some_and(|m| m.is_cairn()) {
+        let error = Error::new(Kind::Input, "no cairn mount is here").on(place.display());
+        return Err(error.advise("look with `findmnt -t fuse.cairn`"));
+    }
+    kernel::unmount(&place)
+}

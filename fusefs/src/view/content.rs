@@ -1,0 +1,84 @@
+//! Reading files of points.
+
+use super::item::{Inside, Item};
+use super::nodes::Reach;
+use super::{Failure, Inode, View};
+use crate::catalog::Content;
+use engine::restore_point::Point;
+use engine::tree::EntryRef;
+use engine::{Error, Kind};
+use format_spec::tree::{Content as Stored, Kind as ItemKind};
+use std::sync::Arc;
+
+/// An opened file.
+pub struct File {
+    view: Arc<View>,
+    point: Arc<Point>,
+    entry: EntryRef,
+    /// `None` for a file without stored bytes.
+    content: Option<Box<dyn Content>>,
+}
+
+impl View {
+    /// Opens a file. With [`Reach::Memory`] only files without stored bytes.
+    ///
+    /// # Errors
+    /// `Store` with kind `Archived` when it must be retrieved first, `IsAFolder`, `WrongKind`, and as [`View::attributes`].
+    pub fn open_file(self: &Arc<Self>, reach: Reach, inode: Inode) -> Result<File, Failure> {
+        let Item::Inside(Inside { point, entry, .. }) = self.item(reach, inode)? else {
+            return Err(Failure::WrongKind);
+        };
+        match entry.kind {
+            ItemKind::File => {}
+            ItemKind::Folder => return Err(Failure::IsAFolder),
+            _ => return Err(Failure::WrongKind),
+        }
+        let content = match (entry.content, reach) {
+            (Stored::None, _) => None,
+            (_, Reach::Memory) => return Err(Failure::NotInMemory),
+            (_, Reach::Store) => Some(self.catalog.open(&entry).map_err(|e| self.trouble(&point, &entry, e))?),
+        };
+        Ok(File { view: Arc::clone(self), point, entry, content })
+    }
+
+    fn trouble(&self, point: &Point, entry: &EntryRef, e: Error) -> Failure {
+        self.trouble.note(entry, Some(e.kind()));
+        self.failure(point, e)
+    }
+}
+
+impl File {
+    /// Length in bytes.
+    pub fn size(&self) -> u64 {
+        self.entry.size
+    }
+
+    /// The bytes from `offset`: as many as asked for, less only at the end of the file, because the kernel fills up with zeros.
+    ///
+    /// # Errors
+    /// `NotInMemory` with [`Reach::Memory`]; `Store` with the repository's kind; `Gone` when the point has expired and its bytes with it.
+    pub fn read(&self, reach: Reach, offset: u64, bytes: u32) -> Result<Vec<u8>, Failure> {
+        let left = self.entry.size.saturating_sub(offset);
+        let wanted = usize::try_from(left.min(u64::from(bytes))).unwrap_or(0);
+        let content = match (&self.content, reach) {
+            (Some(content), Reach::Store) => content,
+            (Some(_), Reach::Memory) if wanted > 0 => return Err(Failure::NotInMemory),
+            _ => return Ok(vec![0; wanted]),
+        };
+        let mut buffer = vec![0; wanted];
+        let mut done = 0;
+        while done < wanted {
+            let Some(rest) = buffer.get_mut(done..) else { break };
+            let read = content.read_at(offset.saturating_add(done as u64), rest);
+            match read.map_err(|e| self.view.trouble(&self.point, &self.entry, e))? {
+                0 => {
+                    let message = format!("the content ends at byte {} of {}", offset + done as u64, self.entry.size);
+                    return Err(self.view.trouble(&self.point, &self.entry, Error::new(Kind::Damaged, message)));
+                }
+                read => done += read,
+            }
+        }
+        self.view.trouble.note(&self.entry, None);
+        Ok(buffer)
+    }
+}

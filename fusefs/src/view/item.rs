@@ -1,0 +1,75 @@
+//! From an inode number to what it stands for: a descent by the sums in the tree, no table.
+
+use super::inode::Inode;
+use super::namespace::Leading;
+use super::nodes::{Reach, Reached};
+use super::{Failure, View};
+use engine::Kind;
+use engine::restore_point::Point;
+use engine::tree::{self, EntryRef};
+use std::sync::Arc;
+
+/// What an inode stands for.
+pub(super) enum Item<'v> {
+    Leading(&'v Leading),
+    Inside(Inside),
+}
+
+/// An entry of a point.
+pub(super) struct Inside {
+    pub(super) point: Arc<Point>,
+    pub(super) entry: EntryRef,
+    pub(super) index: u64,
+    parent: Inode,
+}
+
+impl Item<'_> {
+    /// The folder that it lies in; the root lies in itself.
+    pub(super) fn parent(&self) -> Inode {
+        match self {
+            Item::Leading(leading) => leading.parent,
+            Item::Inside(inside) => inside.parent,
+        }
+    }
+}
+
+impl View {
+    pub(super) fn item(&self, reach: Reach, inode: Inode) -> Result<Item<'_>, Failure> {
+        let Some((number, index)) = inode.split() else {
+            return self.namespace.leading(inode).map(Item::Leading).ok_or(Failure::Gone);
+        };
+        let placed = self.namespace.point(number).ok_or(Failure::Gone)?;
+        let point = Arc::clone(&placed.point);
+        let root = &point.manifest.root;
+        let mut way =
+            self.ask(reach, &point, |nodes| tree::entry_at_preorder(nodes, root, index))?.ok_or(Failure::Gone)?;
+        let (entry, parent) = match (way.pop(), way.pop()) {
+            (None, _) => (EntryRef::from(root.clone()), placed.parent),
+            (Some(last), above) => (last.entry, Inode::inside(number, above.map_or(0, |p| p.index))),
+        };
+        Ok(Item::Inside(Inside { point, entry, index, parent }))
+    }
+
+    /// Asks the tree of a point, and says what a failure means.
+    pub(super) fn ask<T>(
+        &self,
+        reach: Reach,
+        point: &Point,
+        question: impl FnOnce(&Reached<'_>) -> engine::Result<T>,
+    ) -> Result<T, Failure> {
+        let nodes = self.nodes.within(reach);
+        question(&nodes).map_err(|e| match e.kind() {
+            _ if nodes.missed() => Failure::NotInMemory,
+            _ => self.failure(point, e),
+        })
+    }
+
+    /// What is missing may have gone together with its point: then the point is gone, and nothing is damaged.
+    pub(super) fn failure(&self, point: &Point, e: engine::Error) -> Failure {
+        let missing = matches!(e.kind(), Kind::Absent | Kind::Damaged);
+        if missing && self.catalog.is_visible(point.number).is_ok_and(|visible| !visible) {
+            return Failure::Gone;
+        }
+        Failure::Store(e)
+    }
+}

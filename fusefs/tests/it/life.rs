@@ -1,0 +1,121 @@
+//! Mounting, refusing to, and going away.
+
+use crate::place::{Place, START, run, shell, within};
+use engine::Kind;
+use fusefs::MountOptions;
+use rustix::io::Errno;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+
+fn refusal(place: &Place, options: &MountOptions) -> String {
+    let error = fusefs::mount(place.catalog.clone(), options).map(|_| ()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Input, "{error}");
+    assert!(error.advice().is_some());
+    error.to_string()
+}
+
+/// SEMANTICS: Mounting.
+#[test]
+fn mounts_are_refused_where_they_would_hide_something() {
+    let Some(mut place) = Place::new() else { return };
+    fs::write(place.source.join("file"), b"x").unwrap();
+    place.catalog.back_up(&place.source, "host", "job", START);
+    let at = |path: &std::path::Path| MountOptions::at(path);
+    assert!(refusal(&place, &at(&place.source)).contains("not empty"));
+    assert!(refusal(&place, &at(&place.source.join("file"))).contains("not a folder"));
+    let inside = MountOptions { guarded: vec![place.mountpoint.join("repository")], ..place.options() };
+    assert!(refusal(&place, &inside).contains("hide"));
+    let above = MountOptions { guarded: vec![place.mountpoint.parent().unwrap().to_owned()], ..place.options() };
+    assert!(refusal(&place, &above).contains("hide"));
+    let absent = fusefs::mount(place.catalog.clone(), &at(&place.source.join("absent"))).map(|_| ()).unwrap_err();
+    assert_eq!(absent.kind(), Kind::Absent);
+    place.mount();
+    assert!(refusal(&place, &place.options()).contains("already"));
+}
+
+/// SEMANTICS: Mounting.
+#[test]
+fn the_table_of_mounts_names_type_and_source() {
+    let Some(mut place) = Place::with_everything() else { return };
+    place.mount_with(&MountOptions { source: "s3://bucket/a,suid".into(), ..place.options() });
+    let table = fs::read_to_string("/proc/self/mounts").unwrap();
+    let line = table.lines().find(|l| l.contains(place.mountpoint.to_str().unwrap())).unwrap();
+    assert!(line.starts_with("s3://bucket/a_suid "), "{line}");
+    for word in [" fuse.cairn ", "ro,", "nosuid", "nodev", "default_permissions", "allow_other"] {
+        assert!(line.contains(word), "{word}: {line}");
+    }
+}
+
+/// SEMANTICS: Unmounting.
+#[test]
+fn open_files_stay_readable_until_they_are_closed() {
+    let Some(mut place) = Place::with_everything() else { return };
+    let path = place.latest().join("plain/chunks");
+    let file = within(move || File::open(path).unwrap());
+    let handle = place.handle.take().unwrap();
+    let mountpoint = place.mountpoint.clone();
+    within(move || {
+        std::thread::scope(|scope| {
+            scope.spawn(|| handle.unmount().unwrap());
+            scope.spawn(|| {
+                while fs::read_dir(&mountpoint).unwrap().count() > 0 {
+                    std::thread::yield_now();
+                }
+                assert_eq!(file.read_at(&mut [0; 100], 200_000).unwrap(), 100);
+                drop(file);
+            });
+            handle.wait().unwrap();
+        });
+    });
+    assert_eq!(fs::read_dir(&place.mountpoint).unwrap().count(), 0);
+}
+
+/// SEMANTICS: Unmounting.
+#[test]
+fn only_what_cairn_mounted_is_unmounted() {
+    let Some(mut place) = Place::with_everything() else { return };
+    let mountpoint = place.mountpoint.clone();
+    shell(&place.source, &format!("mount -t tmpfs tmpfs '{}'", mountpoint.display()));
+    let on_top = fusefs::umount(&mountpoint).unwrap_err();
+    let refused = place.handle.as_ref().unwrap().unmount().unwrap_err();
+    shell(&place.source, &format!("umount '{}'", mountpoint.display()));
+    assert!(on_top.to_string().contains("no cairn mount"), "{on_top}");
+    assert!(refused.to_string().contains("on top"), "{refused}");
+    fusefs::umount(&mountpoint).unwrap();
+    let handle = place.handle.take().unwrap();
+    within(move || handle.wait().unwrap());
+    assert_eq!(fusefs::umount(&place.mountpoint).unwrap_err().kind(), Kind::Input);
+}
+
+/// SEMANTICS: Crashes.
+#[test]
+fn a_dead_mount_says_enotconn_and_is_put_away_by_the_next() {
+    let Some(mut place) = Place::with_everything() else { return };
+    place.unmount();
+    let mut server = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "life::serves_until_it_is_killed", "--nocapture"])
+        .env("CAIRN_TEST_SERVE", &place.mountpoint)
+        .spawn()
+        .unwrap();
+    let mountpoint = place.mountpoint.clone();
+    within(move || {
+        while fs::read_dir(&mountpoint).unwrap().count() == 0 {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    });
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let mountpoint = place.mountpoint.clone();
+    let dead = within(move || fs::metadata(mountpoint)).unwrap_err();
+    assert_eq!(dead.raw_os_error(), Some(Errno::NOTCONN.raw_os_error()));
+    place.mount();
+    assert!(run(&place.latest(), "cmp plain/small /dev/null").status.code() == Some(1));
+}
+
+/// The other half of the test above: does nothing unless it is told where to mount.
+#[test]
+fn serves_until_it_is_killed() {
+    let Some(mountpoint) = std::env::var_os("CAIRN_TEST_SERVE") else { return };
+    let catalog = std::sync::Arc::new(crate::memory::Memory::default());
+    fusefs::mount(catalog, &MountOptions::at(mountpoint)).unwrap().wait().unwrap();
+}

@@ -1,0 +1,14 @@
+//! Real mounts of restore points in memory, as root with /dev/fuse. Each test has its own mount point, takes it away whatever
+//! happens, and touches the mount only under a timeout, because what hangs in the kernel cannot be killed.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot unwrap has failed")]
+
+mod attributes;
+mod equality;
+mod life;
+mod memory;
+mod namespace;
+mod place;
+mod repository;
+mod trouble;
+mod xattrs;

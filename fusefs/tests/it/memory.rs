@@ -1,0 +1,269 @@
+//! A catalog in memory: backs folders up with the engine's own source and trees, and can be damaged, archived and stuck.
+
+use engine::restore_point::Point;
+use engine::source::rules::Rules;
+use engine::source::{Found, Source, Step, folder::FolderSource};
+use engine::tree::{
+    ContentBuilder, ContentCursor, FolderBuilder, MapBuilder, Names, NodeSink, NodeSource, names_of, stored_bytes,
+};
+use engine::{Error, Kind, Result};
+use format_spec::log::PointId;
+use format_spec::point::{LedgerCounts, Manifest, PointKind, Workload};
+use format_spec::tree::{Entry, Extent, Node};
+use format_spec::{ChunkId, Time};
+use fusefs::catalog::{Catalog, Content};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex};
+
+const CHUNK_BYTES: usize = 64 << 10;
+
+#[derive(Default)]
+pub(crate) struct Memory {
+    kept: Arc<Kept>,
+    points: Mutex<Vec<Arc<Point>>>,
+}
+
+#[derive(Default)]
+struct Kept {
+    nodes: Mutex<HashMap<ChunkId, Arc<Node>>>,
+    chunks: Mutex<HashMap<ChunkId, Vec<u8>>>,
+    faults: Mutex<HashMap<ChunkId, Kind>>,
+    stuck: Mutex<bool>,
+    freed: Condvar,
+}
+
+impl Memory {
+    /// Backs up `folder` as the next point.
+    pub(crate) fn back_up(&self, folder: &Path, host: &str, job: &str, started: i64) -> Arc<Point> {
+        let source = FolderSource::new(&[folder.to_owned()], Rules::default()).unwrap();
+        let mut backup = Backup { kept: &self.kept, first: BTreeMap::new(), open: Vec::new() };
+        let root = backup.run(&source);
+        let mut links = MapBuilder::new();
+        for (group, path) in &backup.first {
+            links.push(group, path, &mut Sink(&self.kept)).unwrap();
+        }
+        let links = links.finish(&mut Sink(&self.kept)).unwrap();
+        let mut points = self.points.lock().unwrap();
+        let number = u32::try_from(points.len()).unwrap() + 1;
+        let started = Time::new(started, 0);
+        let manifest = Manifest {
+            id: PointId([u8::try_from(number).unwrap(); 16]),
+            started,
+            finished: started,
+            job: job.into(),
+            host: host.into(),
+            organisation: String::new(),
+            paths: Vec::new(),
+            tags: Vec::new(),
+            kind: PointKind::Full,
+            kind_reason: String::new(),
+            workload: Workload::Folders,
+            root,
+            links,
+            counts: LedgerCounts::default(),
+            exceptions: None,
+            base: None,
+            references: ChunkId([0; 32]),
+            bytes: [0; 3],
+            cursors: Vec::new(),
+        };
+        let point = Arc::new(Point { number, slot: number, session: number, manifest });
+        points.push(Arc::clone(&point));
+        point
+    }
+
+    /// The entry at an absolute path of a point.
+    pub(crate) fn entry(&self, point: &Point, path: &Path) -> Entry {
+        use std::os::unix::ffi::OsStrExt;
+        let names = path.as_os_str().as_bytes().split(|b| *b == b'/').filter(|n| !n.is_empty());
+        let found = engine::tree::lookup(&*self.kept, &point.manifest.root, names).unwrap();
+        (*found.expect("the path is in the point").entry).clone()
+    }
+
+    /// Makes whatever needs this id fail.
+    pub(crate) fn fail(&self, id: ChunkId, kind: Kind) {
+        self.kept.faults.lock().unwrap().insert(id, kind);
+    }
+
+    /// The id of a file's chunk by its number.
+    pub(crate) fn chunk_of(&self, entry: &Entry, nth: usize) -> ChunkId {
+        let cursor = ContentCursor::open(&*self.kept, entry.content, stored_bytes(entry)).unwrap();
+        let all: Vec<_> = cursor.map(|p| p.unwrap()).collect();
+        all[nth].id
+    }
+
+    /// Nothing more comes out of the store until it is freed.
+    pub(crate) fn set_stuck(&self, stuck: bool) {
+        *self.kept.stuck.lock().unwrap() = stuck;
+        self.kept.freed.notify_all();
+    }
+
+    /// Forgets a point and all nodes and chunks.
+    pub(crate) fn expire_all(&self) {
+        self.points.lock().unwrap().clear();
+        self.kept.nodes.lock().unwrap().clear();
+        self.kept.chunks.lock().unwrap().clear();
+    }
+}
+
+impl Catalog for Memory {
+    fn points(&self) -> Result<Vec<Arc<Point>>> {
+        Ok(self.points.lock().unwrap().clone())
+    }
+
+    fn is_visible(&self, number: u32) -> Result<bool> {
+        Ok(self.points.lock().unwrap().iter().any(|p| p.number == number))
+    }
+
+    fn node(&self, id: &ChunkId) -> Result<Arc<Node>> {
+        self.kept.ask(id)?;
+        self.kept.node(id)
+    }
+
+    fn open(&self, entry: &Entry) -> Result<Box<dyn Content>> {
+        let mut pieces = Vec::new();
+        for piece in ContentCursor::open(&*self.kept, entry.content, stored_bytes(entry))? {
+            let piece = piece?;
+            if self.kept.faults.lock().unwrap().get(&piece.id) == Some(&Kind::Archived) {
+                return Err(Error::new(Kind::Archived, "in an archive class"));
+            }
+            pieces.push(piece.id);
+        }
+        let runs = entry.extents.clone().unwrap_or(vec![Extent { offset: 0, bytes: entry.size }]);
+        Ok(Box::new(Opened { kept: Arc::clone(&self.kept), pieces, runs, size: entry.size }))
+    }
+
+    fn is_local(&self) -> bool {
+        true
+    }
+}
+
+impl Kept {
+    /// Waits while the store is stuck, and fails as it was told to.
+    fn ask(&self, id: &ChunkId) -> Result<()> {
+        let mut stuck = self.stuck.lock().unwrap();
+        while *stuck {
+            stuck = self.freed.wait(stuck).unwrap();
+        }
+        match self.faults.lock().unwrap().get(id) {
+            Some(kind) => Err(Error::new(*kind, "as the test wants it")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl NodeSource for Kept {
+    fn node(&self, id: &ChunkId) -> Result<Arc<Node>> {
+        let absent = || Error::new(Kind::Absent, "no such node");
+        self.nodes.lock().unwrap().get(id).cloned().ok_or_else(absent)
+    }
+}
+
+/// Bytes by run and chunk: every chunk but a content's last has the same length.
+struct Opened {
+    kept: Arc<Kept>,
+    pieces: Vec<ChunkId>,
+    runs: Vec<Extent>,
+    size: u64,
+}
+
+impl Content for Opened {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        let wanted = usize::try_from(self.size.saturating_sub(offset)).unwrap().min(buffer.len());
+        buffer[..wanted].fill(0);
+        let mut stored = 0;
+        for run in &self.runs {
+            let (from, to) = (run.offset.max(offset), (run.offset + run.bytes).min(offset + wanted as u64));
+            let mut at = from;
+            while at < to {
+                let place = usize::try_from(stored + at - run.offset).unwrap();
+                let id = self.pieces[place / CHUNK_BYTES];
+                self.kept.ask(&id)?;
+                let chunks = self.kept.chunks.lock().unwrap();
+                let chunk = chunks.get(&id).ok_or_else(|| Error::new(Kind::Absent, "no such chunk"))?;
+                let bytes = &chunk[place % CHUNK_BYTES..];
+                let bytes = &bytes[..bytes.len().min(usize::try_from(to - at).unwrap())];
+                let into = usize::try_from(at - offset).unwrap();
+                buffer[into..into + bytes.len()].copy_from_slice(bytes);
+                at += bytes.len() as u64;
+            }
+            stored += run.bytes;
+        }
+        Ok(wanted)
+    }
+}
+
+struct Sink<'a>(&'a Kept);
+
+impl NodeSink for Sink<'_> {
+    fn put_node(&mut self, bytes: Vec<u8>, names: &Names) -> Result<ChunkId> {
+        let id = ChunkId(*blake3::hash(&bytes).as_bytes());
+        let node = Node::decode(&bytes)?;
+        assert_eq!(&names_of(&node), names);
+        self.0.nodes.lock().unwrap().insert(id, Arc::new(node));
+        Ok(id)
+    }
+}
+
+struct Backup<'a> {
+    kept: &'a Kept,
+    first: BTreeMap<[u8; 16], Vec<u8>>,
+    open: Vec<(Entry, FolderBuilder)>,
+}
+
+impl Backup<'_> {
+    fn run(&mut self, source: &FolderSource) -> Entry {
+        let mut walk = source.walk().unwrap();
+        while let Some(step) = walk.next() {
+            match step {
+                Step::Enter(mut found) => {
+                    found.opens.fill(&mut found.entry).unwrap();
+                    self.open.push((found.entry, FolderBuilder::new()));
+                }
+                Step::Item(found) => {
+                    let entry = self.item(found);
+                    self.open.last_mut().unwrap().1.push(&entry, &mut Sink(self.kept)).unwrap();
+                }
+                Step::Leave => {
+                    let (mut entry, builder) = self.open.pop().unwrap();
+                    (entry.content, entry.totals) = builder.finish(&mut Sink(self.kept)).unwrap();
+                    match self.open.last_mut() {
+                        Some((_, above)) => above.push(&entry, &mut Sink(self.kept)).unwrap(),
+                        None => return entry,
+                    }
+                }
+                Step::Failed(failure) => panic!("{failure:?}"),
+            }
+        }
+        panic!("the walk ended before its root")
+    }
+
+    fn item(&mut self, found: Found) -> Entry {
+        let Found { mut entry, path, opens } = found;
+        assert_eq!(opens.fill(&mut entry).unwrap(), Vec::<String>::new());
+        if let Some(group) = entry.link_group {
+            self.first.entry(group).or_insert(path);
+        }
+        if entry.kind == format_spec::tree::Kind::File {
+            let mut reader = opens.open(&entry).unwrap();
+            entry.extents = reader.extents().unwrap();
+            let mut bytes = Vec::new();
+            let mut buffer = vec![0; 1 << 20];
+            loop {
+                match reader.read(&mut buffer).unwrap() {
+                    0 => break,
+                    n => bytes.extend_from_slice(&buffer[..n]),
+                }
+            }
+            let mut builder = ContentBuilder::new();
+            for chunk in bytes.chunks(CHUNK_BYTES) {
+                let id = ChunkId(*blake3::hash(chunk).as_bytes());
+                self.kept.chunks.lock().unwrap().insert(id, chunk.to_vec());
+                builder.push(id, u32::try_from(chunk.len()).unwrap(), &mut Sink(self.kept)).unwrap();
+            }
+            entry.content = builder.finish(&mut Sink(self.kept)).unwrap().0;
+        }
+        entry
+    }
+}

@@ -1,0 +1,142 @@
+//! The mount of a real repository: encrypted, in a folder, made by a real backup.
+
+use crate::place::{Place, one_of_everything, run, shell, within};
+use engine::backup::{BackupOptions, backup};
+use engine::blob::CachePlace;
+use engine::env::Machine;
+use engine::monitor::Monitor;
+use engine::repository::{NewRepository, OpenOptions, Repository};
+use engine::source::folder::FolderSource;
+use engine::source::rules::Rules;
+use engine::store::{Location, Options, Store, open};
+use format_spec::config::Class;
+use format_spec::key_slot::Cost;
+use format_spec::point::Workload;
+use rustix::io::Errno;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const PASSWORD: &[u8] = b"correct horse";
+
+fn store_at(path: &Path) -> Arc<dyn Store> {
+    let location = Location::parse(path).unwrap();
+    open(&location, &Options { create: true, ..Options::default() }).unwrap()
+}
+
+fn create(path: &Path) {
+    let new = NewRepository {
+        class: Class::Backup,
+        password: Some(PASSWORD.to_vec()),
+        cost: Cost { memory_kib: 64, passes: 1, lanes: 1 },
+        label: "test".into(),
+        probed: String::new(),
+        cutting: None,
+        block_target: None,
+        level: None,
+    };
+    Repository::create(&*store_at(path), &new, &Machine::shared()).unwrap();
+}
+
+fn reopen(path: &Path) -> Arc<Repository> {
+    let cache = CachePlace::Folder(path.with_extension("cache"));
+    Repository::open(store_at(path), Some(PASSWORD), &OpenOptions { env: Machine::shared(), cache }).unwrap()
+}
+
+/// A place whose source is backed up, and the repository's folder.
+fn backed_up() -> Option<(Place, PathBuf)> {
+    let place = Place::new()?;
+    one_of_everything(&place.source);
+    let path = place.source.with_file_name("repository");
+    create(&path);
+    let options = BackupOptions {
+        job: "job".into(),
+        tags: Vec::new(),
+        full: false,
+        dry_run: false,
+        workload: Workload::Folders,
+        threads: 2,
+    };
+    let source = FolderSource::new(std::slice::from_ref(&place.source), Rules::default()).unwrap();
+    let monitor = Arc::new(Monitor::new());
+    backup(&reopen(&path), &source, &options, &monitor).unwrap();
+    assert_eq!(monitor.take_warnings(), Vec::new());
+    Some((place, path))
+}
+
+fn latest(place: &Place) -> PathBuf {
+    let host = fs::read_dir(place.mountpoint.join("by-job")).unwrap().next().unwrap().unwrap();
+    place.point(&format!("by-job/{}/job/latest", host.file_name().to_str().unwrap()))
+}
+
+/// SEMANTICS: Contents; Names and attributes; Inode numbers.
+#[test]
+fn a_backed_up_folder_is_equal_on_the_mount_and_after_a_remount() {
+    let Some((mut place, path)) = backed_up() else { return };
+    let find = "find . ! -type d -printf '%P %y %m %U %G %s %n %T@ %C@ %l\n' | sort";
+    let inodes = "find . -printf '%P %i\n' | sort";
+    let mut numbers = Vec::new();
+    for _ in 0..2 {
+        place.unmount();
+        place.handle = Some(fusefs::mount(reopen(&path), &place.options()).unwrap());
+        let latest = latest(&place);
+        let diff = format!("diff -r --no-dereference -x special . '{}'", latest.display());
+        assert_eq!(shell(&place.source, &diff), "");
+        assert_eq!(shell(&place.source, find), shell(&latest, find));
+        numbers.push(shell(&latest, inodes));
+    }
+    assert_eq!(numbers[0], numbers[1]);
+}
+
+/// SEMANTICS: Damage. What lies in a damaged pack is EIO; names, attributes and what lies elsewhere stay.
+#[test]
+fn a_damaged_pack_is_eio_for_its_files_alone() {
+    let Some((mut place, path)) = backed_up() else { return };
+    // Before the mount, so that nothing has been read yet.
+    let packs = shell(&path, "find data -type f");
+    for pack in packs.lines() {
+        let file = path.join(pack);
+        let mut bytes = fs::read(&file).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        fs::write(&file, bytes).unwrap();
+    }
+    place.handle = Some(fusefs::mount(reopen(&path), &place.options()).unwrap());
+    let latest = latest(&place);
+    let diff = format!("diff -r --no-dereference -x special . '{}' 2>&1 | sort", latest.display());
+    let said = shell(&place.source, &diff);
+    let lines: Vec<_> = said.lines().collect();
+    assert!(!lines.is_empty() && lines.iter().all(|l| l.ends_with("Input/output error")), "{said}");
+    assert!(lines.len() < 3000, "only some files are damaged: {}", lines.len());
+    let find = "find . ! -type d -printf '%P %m %s %T@\n' | sort";
+    assert_eq!(shell(&place.source, find), shell(&latest, find));
+    let error = run(&latest, "cat plain/none");
+    assert!(error.status.success());
+}
+
+/// SEMANTICS: Mounting.
+#[test]
+fn a_mount_over_its_own_repository_is_refused() {
+    let Some((place, path)) = backed_up() else { return };
+    let inner = path.join("empty");
+    fs::create_dir(&inner).unwrap();
+    let options = fusefs::MountOptions { guarded: vec![path.clone()], ..fusefs::MountOptions::at(&inner) };
+    let refused = fusefs::mount(reopen(&path), &options).map(|_| ()).unwrap_err();
+    assert!(refused.to_string().contains("would hide"), "{refused}");
+    drop(place);
+}
+
+/// SEMANTICS: Damage. Objects that vanish from the store while it is mounted are damage too, and no lie about names.
+#[test]
+fn a_missing_pack_is_eio_and_not_an_absent_file() {
+    let Some((mut place, path)) = backed_up() else { return };
+    place.handle = Some(fusefs::mount(reopen(&path), &place.options()).unwrap());
+    fs::remove_dir_all(path.join("data")).unwrap();
+    let chunks = latest(&place).join("plain/chunks");
+    within(move || {
+        let error = fs::read(&chunks).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(Errno::IO.raw_os_error()));
+        assert_eq!(fs::metadata(&chunks).unwrap().len(), 300_001);
+    });
+}
