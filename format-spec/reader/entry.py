@@ -97,7 +97,7 @@ TAGS = [
     Tag(5, "target", raw, critical=True),
     Tag(6, "xattrs", _xattr, critical=True, repeat=True),
     Tag(7, "runs", _runs, critical=True),
-    Tag(8, "link_group", fixed(16)),
+    Tag(8, "link_group", fixed(16), critical=True),
 ]
 
 

@@ -83,7 +83,7 @@ class Sample(EmptyPoint):
         big, _sums = self._plant(2, [e.piece(data) for data in BIG])
         for data in BIG:
             self._chunk(data)
-        hard = dict(content=1, id=self._chunk(b"shared"), size=6, names=2, inode=9, fields=e.field(8, GROUP, False))
+        hard = dict(content=1, id=self._chunk(b"shared"), size=6, names=2, inode=9, fields=e.field(8, GROUP))
         runs = e.field(7, struct.pack("<QQQQ", 0, 5, 100_000, 3))
         xattr = e.field(6, struct.pack("<H", 9) + b"user.note" + b"value \0 raw")
         inner = self._folder(b"dir", [e.item(b"h2", **hard), e.item(b"void", 2, below=e.add_up([]), mode=0o700)])
@@ -97,7 +97,7 @@ class Sample(EmptyPoint):
 
     def nested(self, depth, name):
         """A folder in a folder in a folder, with a name of the linked inode in the innermost."""
-        row = e.item(b"h0", content=1, id=e.chunk_id(b"shared"), size=6, names=2, inode=9, fields=e.field(8, GROUP, False))
+        row = e.item(b"h0", content=1, id=e.chunk_id(b"shared"), size=6, names=2, inode=9, fields=e.field(8, GROUP))
         for _ in range(depth):
             row = self._folder(name, [row])
         return row
