@@ -245,21 +245,14 @@ impl Planner<'_> {
         loop {
             self.shared.check()?;
             let step = match walk.step() {
-                Err(e) if e.kind() == Kind::Damaged && !open.is_empty() => Err(e),
-                other => Ok(other?),
-            };
-            let step = match step {
-                Ok(step) => step,
-                Err(e) => {
-                    // What is left of this folder cannot be known; everything else can.
+                // What is left of this folder cannot be known; everything else can, unless it is the outermost one.
+                Err(e) if e.kind() == Kind::Damaged && open.len() > 1 => {
                     let (path, depth) = walk.go_on();
-                    if depth == 0 {
-                        return Err(e);
-                    }
                     self.shared.report(&path, e);
                     open.truncate(depth);
                     continue;
                 }
+                other => other?,
             };
             let skip = match step {
                 None => return Ok(()),
