@@ -41,11 +41,11 @@ pub const NAMES_IN_MEMORY_MAX: usize = 1 << 20;
 pub const EXCEPTIONS_MAX: usize = 1_000_000;
 
 /// Decoded blocks kept for readers.
-pub const DECODED_BYTES_MAX: u64 = 32 * 1024 * 1024;
+pub const DECODED_BYTES_MAX: u64 = 24 * 1024 * 1024;
 /// Decoded tree nodes kept, by the length of their bytes.
 pub const NODES_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Plaintext that a restore reads ahead of its writers.
-pub const READ_AHEAD_BYTES: u64 = 16 * 1024 * 1024;
+pub const READ_AHEAD_BYTES: u64 = 12 * 1024 * 1024;
 /// Adjacent blocks are fetched in one request up to this length.
 pub const COALESCED_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
