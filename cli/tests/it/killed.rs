@@ -15,6 +15,12 @@ fn objects(repo: &Path) -> usize {
     tree(repo).iter().filter(|(path, _)| !path.starts_with("+staged")).count()
 }
 
+/// The lengths of all files below a folder; what vanishes meanwhile counts nothing.
+fn bytes_below(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|e| if e.path().is_dir() { bytes_below(&e.path()) } else { e.metadata().map_or(0, |m| m.len()) }).sum()
+}
+
 #[test]
 fn a_killed_backup_loses_nothing_and_the_next_one_succeeds() {
     let kills = number("CAIRN_KILLS", 8);
@@ -81,6 +87,7 @@ fn a_killed_large_backup_stores_at_most_the_rest_again() {
         child.kill().unwrap();
         child.wait().unwrap();
         let before = stored();
+        assert!(before < total * (percent + 8) / 100, "killed too late: {before} bytes are stored");
         let second = home.summary(["backup", "--job", "j", &home.text("src")]);
         let again = second["bytes_stored"].as_u64().unwrap();
         println!("killed at {percent} %: {before} bytes stored, the second run stored {again} of {total}");
