@@ -70,12 +70,12 @@ fn a_killed_large_backup_stores_at_most_the_rest_again() {
         let total = megabytes / 20 * 20_000_000;
         let repo = home.path("repo/data");
         let mut child = home
-            .command(["backup", "--job", "j", &home.text("src")])
+            .command(["backup", "--job", "j", "--limit-upload", "80M", &home.text("src")])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let stored = || if repo.exists() { tree(&repo).iter().map(|(_, b)| b.len() as u64).sum() } else { 0u64 };
+        let stored = || bytes_below(&repo);
         loop {
             let now = stored();
             if now >= total * percent / 100 {

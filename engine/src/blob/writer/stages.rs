@@ -73,6 +73,7 @@ impl Shared {
         loop {
             match jobs.recv_timeout(LOOK_AGAIN) {
                 Ok(job) => {
+                    let _landing = Landing(self);
                     if !self.failed.load(Ordering::SeqCst) {
                         let done = match job {
                             Job::Block(kind, block) => self.encode(kind, block),
@@ -80,7 +81,6 @@ impl Shared {
                         };
                         done.unwrap_or_else(|e| self.fail(e));
                     }
-                    self.arrive();
                 }
                 Err(RecvTimeoutError::Timeout) if !self.closed.load(Ordering::SeqCst) => {}
                 Err(_) => return,
@@ -176,5 +176,17 @@ impl Shared {
         for id in ids {
             self.pending[usize::from(id.0[0]) % PENDING_SHARDS].lock().remove(&id);
         }
+    }
+}
+
+/// A job that ends, one way or the other: a panic must neither leave others waiting nor look like success.
+struct Landing<'a>(&'a Shared);
+
+impl Drop for Landing<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail(Error::new(Kind::Bug, "a thread that encodes or stores has panicked; nothing was committed"));
+        }
+        self.0.arrive();
     }
 }
