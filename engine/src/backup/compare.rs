@@ -13,7 +13,7 @@ use crate::tree::{EntryRef, FolderCursor, NodeSource};
 use crossbeam_channel::Sender;
 use format_spec::Time;
 use format_spec::tree::{Content, Entry, Kind as ItemKind};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Change times within this many nanoseconds before the base's start count as "not older": the kernel's clock for file times
@@ -32,6 +32,8 @@ pub(super) struct Compare<'a> {
     /// When the base's session started; change times must be older.
     pub(super) trusted_before: Option<Time>,
     pub(super) links: Links,
+    /// Paths that the base's ledger has an exception for: what is stored of them is not what they are.
+    distrusted: HashSet<Vec<u8>>,
     frames: Vec<Frame<'a>>,
 }
 
@@ -60,8 +62,19 @@ impl<'a> Compare<'a> {
         ledger: &'a Ledger,
         monitor: &'a Monitor,
         trusted_before: Option<Time>,
+        distrusted: HashSet<Vec<u8>>,
     ) -> Self {
-        Compare { nodes, events, files, ledger, monitor, trusted_before, links: Links::default(), frames: Vec::new() }
+        Compare {
+            nodes,
+            events,
+            files,
+            ledger,
+            monitor,
+            trusted_before,
+            links: Links::default(),
+            distrusted,
+            frames: Vec::new(),
+        }
     }
 
     /// Runs the whole walk; `base` is the base's root folder.
@@ -90,7 +103,7 @@ impl<'a> Compare<'a> {
         };
         let base = self.keep_kind(base, ItemKind::Folder);
         match &base {
-            Some(before) if self.unchanged(before, &entry) => entry = Entry::clone(before),
+            Some(before) if self.unchanged(before, &entry, &path) => entry = Entry::clone(before),
             _ => self.fill(&mut entry, &path, &*opens),
         }
         self.flush()?;
@@ -117,7 +130,7 @@ impl<'a> Compare<'a> {
             self.links.first.entry(group).or_insert_with(|| found.path.clone());
         }
         match before {
-            Some(before) if self.unchanged(&before, &found.entry) => {
+            Some(before) if self.unchanged(&before, &found.entry, &found.path) => {
                 self.ledger.count(|c| c.unchanged += 1);
                 self.monitor.done(1, before.size);
                 let frame = self.frame()?;
@@ -174,9 +187,10 @@ impl<'a> Compare<'a> {
         }
     }
 
-    fn unchanged(&self, before: &Entry, now: &Entry) -> bool {
+    fn unchanged(&self, before: &Entry, now: &Entry, path: &[u8]) -> bool {
         let older = self.trusted_before.is_some_and(|start| older_than(now.ctime, start));
         older
+            && !self.distrusted.contains(path)
             && before.kind == now.kind
             && (before.size == now.size || now.kind != ItemKind::File)
             && before.mtime == now.mtime

@@ -19,19 +19,21 @@ pub(super) struct FileJob {
     /// Whether the base has an item of this name.
     replaces: bool,
     slot: Arc<Slot>,
+    done: bool,
 }
 
 impl FileJob {
     pub(super) fn new(found: Found, replaces: bool, slot: Arc<Slot>) -> Self {
-        FileJob { found: Some(found), replaces, slot }
+        FileJob { found: Some(found), replaces, slot, done: false }
     }
 }
 
 impl Drop for FileJob {
     /// A job that nobody finished must not leave the assembler waiting.
     fn drop(&mut self) {
-        if self.found.is_some() {
-            self.slot.set(Err(Error::new(Kind::Interrupted, "the session has ended")));
+        if !self.done {
+            self.slot
+                .set(Err(Error::new(Kind::Interrupted, "the session has ended, or a reading thread has panicked")));
         }
     }
 }
@@ -57,6 +59,7 @@ impl Reading<'_> {
                     self.ledger.count(|c| *if job.replaces { &mut c.changed } else { &mut c.new } += 1);
                 }
                 job.slot.set(read);
+                job.done = true;
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::repository::Repository;
 use crate::restore_point::{Emission, Ledger, Point, PointSink, ReferenceChange, reference_set};
 use crate::source::Source;
 use crate::store::Name;
-use crate::tree::{MapBuilder, Names, NodeSink};
+use crate::tree::{MapBuilder, MapCursor, Names, NodeSink};
 use bytes::Bytes;
 use crossbeam_channel::bounded;
 use format_spec::container::{Header, ObjectKind};
@@ -137,6 +137,8 @@ impl Session<'_> {
         let (files_in, files_out) = bounded::<FileJob>(FILES_QUEUED_MAX);
         let base = self.base.as_ref().map(|p| &p.manifest);
         let reading = Reading { writer: self.writer, ids, cutter: &cutter, emission, ledger, monitor: self.monitor };
+        let exceptions = MapCursor::open(&**blobs, base.and_then(|b| b.exceptions));
+        let distrusted = exceptions.map(|pair| pair.map(|p| p.key.clone())).collect::<Result<_>>()?;
         let mut walk = source.walk()?;
         std::thread::scope(|scope| {
             for _ in 0..self.options.threads.max(1) {
@@ -144,7 +146,8 @@ impl Session<'_> {
                 scope.spawn(move || reading.run(&files));
             }
             drop(files_out);
-            let compare = Compare::new(&**blobs, events_in, files_in, ledger, self.monitor, base.map(|b| b.started));
+            let compare =
+                Compare::new(&**blobs, events_in, files_in, ledger, self.monitor, base.map(|b| b.started), distrusted);
             let walker = scope.spawn(move || compare.run(&mut *walk, base.map(|b| &b.root)));
             let mut sink = PointSink::new(self.writer, ids, emission);
             let root = assemble(&events_out, &**blobs, &mut sink);

@@ -80,27 +80,20 @@ impl Catalog {
     pub fn sync(&self) -> Result<()> {
         let _one = self.syncing.lock();
         let view = self.log.view();
-        let mut cache = self.cache();
+        let cache = self.cache();
         if !belongs(&cache, &view) {
-            cache = self.discard("it belongs to another history of this repository")?;
+            return self.renew("it belongs to another history of this repository", &view);
         }
         match self.catch_up(&cache, &view) {
-            Err(e) if cache.is_poisoned() => {
-                tracing::info!(error = %e, "the local cache is damaged and rebuilt");
-                let fresh = self.discard("it is damaged")?;
-                self.catch_up(&fresh, &view)
-            }
+            Err(e) if cache.is_poisoned() => self.renew(&e.to_string(), &view),
             other => other,
         }
     }
 
     /// Drops the cache and makes it anew from the published segments.
     pub fn rebuild(&self) -> Result<()> {
-        {
-            let _one = self.syncing.lock();
-            self.discard("asked for")?;
-        }
-        self.sync()
+        let _one = self.syncing.lock();
+        self.renew("asked for", &self.log.view())
     }
 
     /// All places of an id, in rising order; empty when it is unknown.
@@ -117,9 +110,12 @@ impl Catalog {
         let cache = self.cache();
         match ask(&cache) {
             Err(e) if cache.is_poisoned() => {
-                tracing::info!(error = %e, "the local cache is damaged and rebuilt");
-                if Arc::ptr_eq(&cache, &self.cache()) {
-                    self.rebuild()?;
+                {
+                    // Whoever comes first makes it anew; the others wait for it.
+                    let _one = self.syncing.lock();
+                    if Arc::ptr_eq(&cache, &self.cache()) {
+                        self.renew(&e.to_string(), &self.log.view())?;
+                    }
                 }
                 ask(&self.cache())
             }
@@ -127,12 +123,14 @@ impl Catalog {
         }
     }
 
-    fn discard(&self, why: &str) -> Result<Arc<PersistentCache>> {
-        tracing::info!(why, "the local cache is dropped");
+    /// A new cache, complete before anybody sees it: an empty one would say that nothing is stored.
+    fn renew(&self, why: &str, view: &LogView) -> Result<()> {
+        tracing::info!(why, "the local cache is made anew");
         PersistentCache::drop_all(&self.folder)?;
         let fresh = Arc::new(PersistentCache::open(&self.folder, self.vault.repository)?.cache);
-        *self.cache.write() = fresh.clone();
-        Ok(fresh)
+        self.catch_up(&fresh, view)?;
+        *self.cache.write() = fresh;
+        Ok(())
     }
 
     fn catch_up(&self, cache: &PersistentCache, view: &LogView) -> Result<()> {

@@ -73,6 +73,14 @@ impl Log {
                         .advise("remove this object (nothing builds on it), check the store's hardware or vendor, and run the backup again"));
                 }
                 Err(e) if e.kind() == Kind::Transient && failures < TRANSIENT_ATTEMPTS => {}
+                Err(e) if matches!(e.kind(), Kind::Absent | Kind::Damaged) => {
+                    return Err(Error::new(
+                        Kind::Damaged,
+                        "the self-check failed: the store took the entry and does not have it",
+                    )
+                    .on(name)
+                    .advise("check the store's hardware or vendor, and run the backup again"));
+                }
                 Err(e) => {
                     tracing::warn!(error = %e, %name, "a log entry was stored and could not be read back");
                     return Ok(());

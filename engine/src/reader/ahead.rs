@@ -12,6 +12,7 @@ use format_spec::container::HEAD_BYTES;
 use format_spec::names;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A window of decoded blocks ahead of the readers. Failures are left to the reader that needs the block: it fetches again and reports.
 pub struct ReadAhead {
@@ -35,14 +36,14 @@ impl ReadAhead {
         ReadAhead { runs: Some(runs), planner: RunPlanner::default(), window: Arc::default(), threads }
     }
 
-    /// Plans a blob that will be needed; waits while the window is full. Its length is to be reported as
-    /// [`consumed`](Consumer::consumed).
-    pub fn plan(&mut self, place: Place) {
+    /// Plans a blob that the reader of `account` will need; waits while the window is full. False when that reader has ended, or `stopped`
+    /// says that everything has: then nothing more need be planned.
+    pub fn plan(&mut self, place: Place, account: &Account, stopped: &dyn Fn() -> bool) -> bool {
         let bytes = u64::from(place.bytes);
         {
             let mut ahead = self.window.ahead.lock();
             // One that is larger than the window goes alone.
-            while *ahead > 0 && *ahead + bytes > READ_AHEAD_BYTES {
+            while *ahead > 0 && *ahead + bytes > READ_AHEAD_BYTES && !account.ended.load(Ordering::Relaxed) {
                 // What is planned must be under way before anybody waits for it.
                 if let Some(run) = self.planner.take() {
                     drop(ahead);
@@ -50,13 +51,21 @@ impl ReadAhead {
                     ahead = self.window.ahead.lock();
                     continue;
                 }
+                if stopped() {
+                    return false;
+                }
                 self.window.consumed.wait_for(&mut ahead, std::time::Duration::from_millis(50));
             }
+            if account.ended.load(Ordering::Relaxed) {
+                return false;
+            }
             *ahead += bytes;
+            account.planned.fetch_add(bytes, Ordering::Relaxed);
         }
         if let Some(run) = self.planner.push(place) {
             self.send(run);
         }
+        true
     }
 
     /// Sends what was planned on its way.
@@ -88,6 +97,13 @@ impl Drop for ReadAhead {
     }
 }
 
+/// What was planned for one reader and not used yet. Changed under the window's lock only.
+#[derive(Debug, Default)]
+pub struct Account {
+    planned: AtomicU64,
+    ended: AtomicBool,
+}
+
 /// Reports that planned bytes were used.
 #[derive(Clone)]
 pub struct Consumer {
@@ -95,10 +111,20 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    /// `bytes` that were planned have been used or given up.
-    pub fn consumed(&self, bytes: u64) {
+    /// `bytes` of an account have been used.
+    pub fn consumed(&self, account: &Account, bytes: u64) {
         let mut ahead = self.window.ahead.lock();
-        *ahead = ahead.saturating_sub(bytes);
+        let released = bytes.min(account.planned.load(Ordering::Relaxed));
+        account.planned.fetch_sub(released, Ordering::Relaxed);
+        *ahead = ahead.saturating_sub(released);
+        self.window.consumed.notify_all();
+    }
+
+    /// The account's reader has ended: what was planned for it and not used is given up, and nothing more is planned.
+    pub fn end(&self, account: &Account) {
+        let mut ahead = self.window.ahead.lock();
+        account.ended.store(true, Ordering::Relaxed);
+        *ahead = ahead.saturating_sub(account.planned.swap(0, Ordering::Relaxed));
         self.window.consumed.notify_all();
     }
 }

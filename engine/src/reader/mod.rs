@@ -7,7 +7,7 @@ mod ahead;
 mod content;
 mod plan;
 
-pub use ahead::{Consumer, ReadAhead};
+pub use ahead::{Account, Consumer, ReadAhead};
 pub use content::ContentReader;
 pub(crate) use content::dense_runs;
 pub use plan::{BlockRun, RunPlanner};

@@ -6,7 +6,7 @@ use super::folder::{Folder, failed, settled};
 use super::run::Restoring;
 use crate::blob::Blobs;
 use crate::error::{Error, Kind, Result};
-use crate::reader::{ContentReader, dense_runs};
+use crate::reader::{Account, ContentReader, dense_runs};
 use crate::tree::{pieces, stored_bytes};
 use format_spec::tree::{Content, Entry};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
@@ -15,7 +15,7 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Files longer than this are written beside their place and renamed, so that a killed restore leaves no half file under the name.
 const DIRECT_BYTES_MAX: u64 = 1 << 20;
@@ -27,6 +27,16 @@ pub(super) struct FileTask {
     pub(super) folder: Arc<Folder>,
     pub(super) entry: Entry,
     pub(super) path: Vec<u8>,
+    /// What read-ahead has planned for it.
+    pub(super) account: Arc<Account>,
+    /// Set when the name is what the point has; of first names of link groups only.
+    pub(super) ours: Option<Arc<AtomicBool>>,
+}
+
+impl FileTask {
+    fn is_ours(&self) {
+        self.ours.iter().for_each(|ours| ours.store(true, Ordering::Relaxed));
+    }
 }
 
 /// Restores the file; errors are about this file alone unless their kind says otherwise.
@@ -44,6 +54,7 @@ pub(super) fn restore_file(
             shared.counts.files_unchanged.fetch_add(1, Ordering::Relaxed);
             if options.overwrite == Overwrite::IfChanged {
                 refresh_attributes(task, shared)?;
+                task.is_ours();
             }
             return Ok(());
         }
@@ -71,6 +82,10 @@ pub(super) fn restore_file(
         let _ = rustix::fs::unlinkat(folder.fd(), &name[..], AtFlags::empty());
         return Err(settled(e, &String::from_utf8_lossy(&task.path)));
     }
+    if options.sparse || entry.extents.is_some() {
+        // The length stands before the data: without this, a power cut could leave holes under the final time.
+        file.sync_data()?;
+    }
     for problem in attributes::set(file.as_fd(), entry, shared.owners()) {
         shared.warn(&task.path, problem);
     }
@@ -78,6 +93,7 @@ pub(super) fn restore_file(
         rustix::fs::renameat(folder.fd(), &name[..], folder.fd(), &entry.name[..])
             .map_err(|e| failed(e, &task.path))?;
     }
+    task.is_ours();
     shared.counts.files.fetch_add(1, Ordering::Relaxed);
     shared.counts.bytes.fetch_add(entry.size, Ordering::Relaxed);
     Ok(())

@@ -31,6 +31,7 @@ impl Folder {
     pub(super) fn make(self: &Arc<Self>, entry: &Entry, path: &[u8]) -> Result<Option<Arc<Self>>> {
         let name = &entry.name[..];
         let private = Mode::from_raw_mode(0o700);
+        let mut existed = false;
         match rustix::fs::mkdirat(&self.fd, name, private) {
             Ok(()) => {}
             Err(Errno::EXIST) => {
@@ -41,16 +42,21 @@ impl Folder {
                     }
                     rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()).map_err(|e| failed(e, path))?;
                     rustix::fs::mkdirat(&self.fd, name, private).map_err(|e| failed(e, path))?;
+                } else {
+                    existed = true;
                 }
             }
             Err(e) => return Err(failed(e, path)),
         }
         let fd = open_folder(self.fd.as_fd(), name).map_err(|e| failed(e, path))?;
-        // A folder that was there with a mode that keeps us out is opened up until its own mode is set at the end.
-        let _ = rustix::fs::fchmod(&fd, private);
+        let mode = rustix::fs::fstat(&fd).map_err(|e| failed(e, path))?.st_mode & 0o7777;
+        if mode & 0o700 != 0o700 {
+            // It was there and keeps its owner out: it is opened up until its own mode is set at the end.
+            let _ = rustix::fs::fchmod(&fd, Mode::from_raw_mode(mode | 0o700));
+        }
         let folder = Folder {
             fd,
-            finally: Some(entry.clone()),
+            finally: (!existed || self.shared.may_replace()).then(|| entry.clone()),
             path: path.to_vec(),
             shared: self.shared.clone(),
             _parent: Some(self.clone()),

@@ -12,6 +12,7 @@ mod attributes;
 mod file;
 mod folder;
 mod other;
+mod plan;
 mod run;
 
 use crate::error::Result;

@@ -10,7 +10,8 @@ use format_spec::tree::{Entry, Kind};
 use rustix::fs::{AtFlags, FileType, Mode};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Makes a symlink, pipe, socket or device.
 pub(super) fn make(
@@ -64,8 +65,24 @@ fn create(folder: &Folder, entry: &Entry) -> rustix::io::Result<()> {
 pub(super) struct Link {
     pub(super) path: Vec<u8>,
     pub(super) first: Vec<u8>,
+    /// Whether the first name is now what the point has.
+    pub(super) ours: Arc<AtomicBool>,
+    /// The item, for the case that it is not.
+    pub(super) entry: Entry,
     /// The folder's modification time, to be set again after the link was made in it.
     pub(super) folder_mtime: Option<Time>,
+}
+
+impl Link {
+    /// Whether the first name may be linked to.
+    pub(super) fn first_is_ours(&self) -> bool {
+        self.ours.load(Ordering::Relaxed)
+    }
+}
+
+/// The folder that a path below the target lies in.
+pub(super) fn parent_of(target: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd> {
+    Ok(open_parent(target, path).map_err(|e| failed(e, path))?.0)
 }
 
 /// Makes a hard link; paths are below the target.

@@ -1,24 +1,24 @@
-//! One restore: the walk that plans, the workers that write.
+//! One restore: what its threads share, the workers that write, and the links at the end.
 
 use super::file::{FileTask, restore_file};
 use super::folder::Folder;
 use super::other::{self, Link};
+use super::plan::Planner;
 use super::{Overwrite, RestoreOptions, RestoreSummary};
 use crate::blob::Blobs;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
-use crate::reader::ReadAhead;
+use crate::reader::{Account, Consumer, ReadAhead};
 use crate::repository::Repository;
 use crate::restore_point::Point;
-use crate::tree::{FolderCursor, Step, Walk, lookup, pieces, stored_bytes};
-use crossbeam_channel::{Receiver, Sender, bounded};
-use format_spec::container::ObjectKind;
-use format_spec::tree::{Content, Entry, Kind as ItemKind};
+use crate::tree::lookup;
+use crossbeam_channel::{Receiver, bounded};
+use format_spec::tree::{Entry, Kind as ItemKind};
 use parking_lot::Mutex;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::collections::{HashMap, HashSet};
-use std::os::fd::{AsFd, OwnedFd};
+use std::collections::HashMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(super) struct Restoring {
     pub(super) counts: Counts,
     pub(super) options: RestoreOptions,
-    monitor: Arc<Monitor>,
+    pub(super) monitor: Arc<Monitor>,
     /// The error that ends everything, if one came.
     fatal: Mutex<Option<Error>>,
 }
@@ -61,7 +61,7 @@ impl Restoring {
     }
 
     /// One item's error: a warning, unless it ends everything.
-    fn report(&self, path: &[u8], error: Error) {
+    pub(super) fn report(&self, path: &[u8], error: Error) {
         let ends = matches!(error.kind(), Kind::NoSpace | Kind::Interrupted | Kind::Bug | Kind::Transient);
         if ends {
             self.fatal.lock().get_or_insert(error);
@@ -72,11 +72,11 @@ impl Restoring {
     }
 
     /// True when the restore is ending.
-    fn check_quietly(&self) -> bool {
+    pub(super) fn check_quietly(&self) -> bool {
         self.fatal.lock().is_some() || self.monitor.check().is_err()
     }
 
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         self.monitor.check()?;
         match self.fatal.lock().take() {
             Some(e) => Err(e),
@@ -134,17 +134,20 @@ pub(super) fn run(
     if let Some(fd) = &target_fd {
         for link in &links {
             monitor.check()?;
-            match other::link(fd.as_fd(), link, options) {
-                Ok(()) => shared.counts.files.fetch_add(1, Ordering::Relaxed),
-                Err(e) => {
-                    shared.report(&link.path, e);
-                    0
-                }
+            let done = if link.first_is_ours() {
+                other::link(fd.as_fd(), link, options).map(|()| _ = shared.counts.files.fetch_add(1, Ordering::Relaxed))
+            } else {
+                alone(fd.as_fd(), link, &shared, blobs)
             };
+            done.unwrap_or_else(|e| shared.report(&link.path, e));
             monitor.done(1, 0);
         }
     }
     shared.check()?;
+    if let Some(fd) = &target_fd {
+        // Success means that it survives a power cut.
+        rustix::fs::syncfs(fd).map_err(|e| Error::from(std::io::Error::from(e)).on(target.display()))?;
+    }
     let c = &shared.counts;
     let read = |n: &AtomicU64| n.load(Ordering::Relaxed);
     Ok(RestoreSummary {
@@ -157,6 +160,17 @@ pub(super) fn run(
         damaged: read(&c.damaged),
         bytes_downloaded: blobs.fetched_bytes() - fetched_before,
     })
+}
+
+/// The first name of the group is not what the point has (it was kept, or could not be restored): this name becomes an item of its own.
+fn alone(target: BorrowedFd<'_>, link: &Link, shared: &Arc<Restoring>, blobs: &Arc<Blobs>) -> Result<()> {
+    let folder = Folder::root(other::parent_of(target, &link.path)?, None, shared.clone());
+    if link.entry.kind != ItemKind::File {
+        return other::make(&folder, &link.entry, &link.path, shared.options.overwrite, shared);
+    }
+    let (account, ours) = (Arc::default(), None);
+    let task = FileTask { folder, entry: link.entry.clone(), path: link.path.clone(), account, ours };
+    restore_file(&task, shared, blobs, &mut |_| ())
 }
 
 /// The entry to start from, and whether it is a single item rather than a folder whose content is laid out.
@@ -196,13 +210,12 @@ fn allow_many_files() {
     }
 }
 
-fn work(tasks: &Receiver<FileTask>, shared: &Restoring, blobs: &Arc<Blobs>, consumer: &crate::reader::Consumer) {
+fn work(tasks: &Receiver<FileTask>, shared: &Restoring, blobs: &Arc<Blobs>, consumer: &Consumer) {
     while let Ok(task) = tasks.recv() {
-        let mut left = stored_bytes(&task.entry);
+        let _ending = Ending(consumer, &task.account);
         if !shared.check_quietly() {
             let mut used = |bytes: u64| {
-                left = left.saturating_sub(bytes);
-                consumer.consumed(bytes);
+                consumer.consumed(&task.account, bytes);
                 shared.monitor.done(0, bytes);
             };
             if let Err(e) = restore_file(&task, shared, blobs, &mut used) {
@@ -210,191 +223,14 @@ fn work(tasks: &Receiver<FileTask>, shared: &Restoring, blobs: &Arc<Blobs>, cons
             }
             shared.monitor.done(1, 0);
         }
-        // What was planned for this file and not used is given up.
-        consumer.consumed(left);
     }
 }
 
-struct Planner<'a> {
-    blobs: &'a Arc<Blobs>,
-    shared: &'a Arc<Restoring>,
-    tasks: Sender<FileTask>,
-    ahead: ReadAhead,
-    links: Vec<Link>,
-    /// The path of the first restored name of each link group.
-    first: HashMap<[u8; 16], Vec<u8>>,
-    /// The path of the part that is restored, for messages and `select`.
-    prefix: &'a [u8],
-}
+/// A task that ends, one way or the other, gives up what was planned for it.
+struct Ending<'a>(&'a Consumer, &'a Account);
 
-impl Planner<'_> {
-    fn walk(&mut self, root: &Entry, single: bool, target: Option<&OwnedFd>) -> Result<()> {
-        let options = self.shared.options.clone();
-        let reopen = |fd: &OwnedFd| fd.try_clone().map_err(Error::from);
-        let top = target.filter(|_| !options.dry_run).map(reopen).transpose()?;
-        let whole = self.prefix.is_empty();
-        // Attributes of the part's own folder are given to the target, those of the file system's root are not.
-        let finally = (!single && !whole).then(|| root.clone());
-        let top = top.map(|fd| Folder::root(fd, finally, self.shared.clone()));
-        if single {
-            return self.item(root, &root.name.clone(), top.as_ref(), None);
-        }
-        let mut open: Vec<(Option<Arc<Folder>>, Entry)> = Vec::new();
-        let blobs = self.blobs.clone();
-        let mut walk = Walk::start(&*blobs, root);
-        loop {
-            self.shared.check()?;
-            let step = match walk.step() {
-                // What is left of this folder cannot be known; everything else can, unless it is the outermost one.
-                Err(e) if e.kind() == Kind::Damaged && open.len() > 1 => {
-                    let (path, depth) = walk.go_on();
-                    self.shared.report(&path, e);
-                    open.truncate(depth);
-                    continue;
-                }
-                other => other?,
-            };
-            let skip = match step {
-                None => return Ok(()),
-                Some(Step::Leave(_)) => {
-                    open.pop();
-                    false
-                }
-                Some(Step::Enter(seen)) if seen.depth == 0 => {
-                    self.prune(top.as_ref(), target, seen.entry, seen.path)?;
-                    open.push((top.clone(), Entry::clone(seen.entry)));
-                    false
-                }
-                Some(Step::Enter(seen)) => {
-                    let full = if whole { seen.path.to_vec() } else { [self.prefix, seen.path].join(&b'/') };
-                    if !(options.select)(&full, seen.entry) {
-                        seen.entry.kind == ItemKind::Folder
-                    } else {
-                        let parent = open.last().and_then(|(folder, _)| folder.clone());
-                        let mtime = open.last().filter(|_| open.len() > 1 || !whole).map(|(_, e)| e.mtime);
-                        if seen.entry.kind == ItemKind::Folder {
-                            match self.folder(seen.entry, seen.path, parent.as_ref()) {
-                                Ok(made) => {
-                                    let skipped = made.is_none() && !options.dry_run;
-                                    if !skipped {
-                                        open.push((made, Entry::clone(seen.entry)));
-                                    }
-                                    skipped
-                                }
-                                Err(e) => {
-                                    self.shared.report(seen.path, e);
-                                    true
-                                }
-                            }
-                        } else {
-                            self.item(seen.entry, seen.path, parent.as_ref(), mtime)?;
-                            false
-                        }
-                    }
-                }
-            };
-            if skip {
-                walk.skip();
-            }
-        }
-    }
-
-    fn folder(&mut self, entry: &Entry, path: &[u8], parent: Option<&Arc<Folder>>) -> Result<Option<Arc<Folder>>> {
-        self.shared.counts.folders.fetch_add(1, Ordering::Relaxed);
-        self.shared.monitor.done(1, 0);
-        let Some(parent) = parent else { return Ok(None) };
-        let made = parent.make(entry, path)?;
-        self.prune(made.as_ref(), None, entry, path)?;
-        Ok(made)
-    }
-
-    /// With `delete`: removes what the point does not have. In a dry run only the target's top is looked at.
-    fn prune(&mut self, folder: Option<&Arc<Folder>>, dry: Option<&OwnedFd>, entry: &Entry, path: &[u8]) -> Result<()> {
-        if !self.shared.options.delete {
-            return Ok(());
-        }
-        let mut names = HashSet::new();
-        for found in FolderCursor::open(&**self.blobs, entry)? {
-            names.insert(found?.entry.name.clone());
-        }
-        let mut keep = |name: &[u8]| names.contains(name);
-        let removed = match (folder, dry) {
-            (Some(folder), _) => folder.prune(&mut keep, false)?,
-            (None, Some(fd)) => Folder::root(fd.try_clone()?, None, self.shared.clone()).prune(&mut keep, true)?,
-            (None, None) => 0,
-        };
-        if removed > 0 {
-            tracing::debug!(removed, path = %String::from_utf8_lossy(path), "removed what the restore point does not have");
-        }
-        self.shared.counts.deleted.fetch_add(removed, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Anything but a folder.
-    fn item(
-        &mut self,
-        entry: &Entry,
-        path: &[u8],
-        parent: Option<&Arc<Folder>>,
-        folder_mtime: Option<format_spec::Time>,
-    ) -> Result<()> {
-        if let Some(group) = entry.link_group {
-            if let Some(first) = self.first.get(&group) {
-                self.links.push(Link { path: path.to_vec(), first: first.clone(), folder_mtime });
-                return Ok(());
-            }
-            self.first.insert(group, path.to_vec());
-        }
-        let Some(folder) = parent else {
-            let files = entry.kind == ItemKind::File;
-            let counter = if files { &self.shared.counts.files } else { &self.shared.counts.others };
-            counter.fetch_add(1, Ordering::Relaxed);
-            self.shared.counts.bytes.fetch_add(if files { entry.size } else { 0 }, Ordering::Relaxed);
-            return Ok(());
-        };
-        if entry.kind != ItemKind::File {
-            if let Err(e) = other::make(folder, entry, path, self.shared.options.overwrite, self.shared) {
-                self.shared.report(path, e);
-            }
-            self.shared.monitor.done(1, 0);
-            return Ok(());
-        }
-        let long = stored_bytes(entry) > PLANNED_BEFORE_TASK;
-        if !long {
-            self.plan(entry);
-        }
-        let task = FileTask { folder: folder.clone(), entry: entry.clone(), path: path.to_vec() };
-        self.tasks.send(task).map_err(|_| Error::new(Kind::Bug, "the restoring threads have ended early"))?;
-        if long {
-            // Its worker consumes while we plan on.
-            self.plan(entry);
-        }
-        Ok(())
-    }
-
-    /// Plans the blocks of one file; what cannot be found is left to the worker, which says so.
-    fn plan(&mut self, entry: &Entry) {
-        let one = |id, ahead: &mut ReadAhead| {
-            if let Ok(place) = self.blobs.place(ObjectKind::DataPack, &id) {
-                ahead.plan(place);
-            }
-        };
-        match entry.content {
-            Content::None => {}
-            Content::Chunk(id) => one(id, &mut self.ahead),
-            Content::Tree(_) => {
-                let Ok(all) = pieces(&**self.blobs, entry.content, stored_bytes(entry), 0..u64::MAX) else { return };
-                for piece in all.take_while(Result::is_ok).flatten() {
-                    if self.shared.check_quietly() {
-                        break;
-                    }
-                    one(piece.id, &mut self.ahead);
-                }
-            }
-        }
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.end(self.1);
     }
 }
-
-/// Files up to this length are planned before their task is sent; longer ones while their worker consumes, so that no plan ever waits for
-/// its own task.
-const PLANNED_BEFORE_TASK: u64 = 4 * 1024 * 1024;

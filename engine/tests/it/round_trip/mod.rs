@@ -1,5 +1,6 @@
 //! The main job from end to end: back up, restore, check, compare.
 
+mod again;
 mod bench;
 mod incremental;
 

@@ -1,0 +1,211 @@
+//! The walk of a restore: folders, small things, and the plan of what to read ahead for the files.
+
+use super::file::FileTask;
+use super::folder::Folder;
+use super::other::{self, Link};
+use super::run::Restoring;
+use crate::blob::Blobs;
+use crate::error::{Error, Kind, Result};
+use crate::reader::{Account, ReadAhead};
+use crate::tree::{FolderCursor, Step, Walk, pieces, stored_bytes};
+use crossbeam_channel::Sender;
+use format_spec::container::ObjectKind;
+use format_spec::tree::{Content, Entry, Kind as ItemKind};
+use std::collections::{HashMap, HashSet};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Walks the point, makes folders and everything small, and plans and hands out the files.
+pub(super) struct Planner<'a> {
+    pub(super) blobs: &'a Arc<Blobs>,
+    pub(super) shared: &'a Arc<Restoring>,
+    pub(super) tasks: Sender<FileTask>,
+    pub(super) ahead: ReadAhead,
+    pub(super) links: Vec<Link>,
+    /// The path of the first name of each link group, and whether it is now what the point has.
+    pub(super) first: HashMap<[u8; 16], (Vec<u8>, Arc<AtomicBool>)>,
+    /// The path of the part that is restored, for messages and `select`.
+    pub(super) prefix: &'a [u8],
+}
+
+impl Planner<'_> {
+    pub(super) fn walk(&mut self, root: &Entry, single: bool, target: Option<&OwnedFd>) -> Result<()> {
+        let options = self.shared.options.clone();
+        let reopen = |fd: &OwnedFd| fd.try_clone().map_err(Error::from);
+        let top = target.filter(|_| !options.dry_run).map(reopen).transpose()?;
+        let whole = self.prefix.is_empty();
+        // Attributes of the part's own folder are given to the target, those of the file system's root are not.
+        let finally = (!single && !whole).then(|| root.clone());
+        let top = top.map(|fd| Folder::root(fd, finally, self.shared.clone()));
+        if single {
+            return self.item(root, &root.name.clone(), top.as_ref(), None);
+        }
+        let mut open: Vec<(Option<Arc<Folder>>, Entry)> = Vec::new();
+        let blobs = self.blobs.clone();
+        let mut walk = Walk::start(&*blobs, root);
+        loop {
+            self.shared.check()?;
+            let step = match walk.step() {
+                // What is left of this folder cannot be known; everything else can, unless it is the outermost one.
+                Err(e) if e.kind() == Kind::Damaged && open.len() > 1 => {
+                    let (path, depth) = walk.go_on();
+                    self.shared.report(&path, e);
+                    open.truncate(depth);
+                    continue;
+                }
+                other => other?,
+            };
+            let skip = match step {
+                None => return Ok(()),
+                Some(Step::Leave(_)) => {
+                    open.pop();
+                    false
+                }
+                Some(Step::Enter(seen)) if seen.depth == 0 => {
+                    self.prune(top.as_ref(), target, seen.entry, seen.path)?;
+                    open.push((top.clone(), Entry::clone(seen.entry)));
+                    false
+                }
+                Some(Step::Enter(seen)) => {
+                    let full = if whole { seen.path.to_vec() } else { [self.prefix, seen.path].join(&b'/') };
+                    if !(options.select)(&full, seen.entry) {
+                        seen.entry.kind == ItemKind::Folder
+                    } else {
+                        let parent = open.last().and_then(|(folder, _)| folder.clone());
+                        let mtime = open.last().filter(|_| open.len() > 1 || !whole).map(|(_, e)| e.mtime);
+                        if seen.entry.kind == ItemKind::Folder {
+                            match self.folder(seen.entry, seen.path, parent.as_ref()) {
+                                Ok(made) => {
+                                    let skipped = made.is_none() && !options.dry_run;
+                                    if !skipped {
+                                        open.push((made, Entry::clone(seen.entry)));
+                                    }
+                                    skipped
+                                }
+                                Err(e) => {
+                                    self.shared.report(seen.path, e);
+                                    true
+                                }
+                            }
+                        } else {
+                            self.item(seen.entry, seen.path, parent.as_ref(), mtime)?;
+                            false
+                        }
+                    }
+                }
+            };
+            if skip {
+                walk.skip();
+            }
+        }
+    }
+
+    fn folder(&mut self, entry: &Entry, path: &[u8], parent: Option<&Arc<Folder>>) -> Result<Option<Arc<Folder>>> {
+        self.shared.counts.folders.fetch_add(1, Ordering::Relaxed);
+        self.shared.monitor.done(1, 0);
+        let Some(parent) = parent else { return Ok(None) };
+        let made = parent.make(entry, path)?;
+        self.prune(made.as_ref(), None, entry, path)?;
+        Ok(made)
+    }
+
+    /// With `delete`: removes what the point does not have. In a dry run only the target's top is looked at.
+    fn prune(&mut self, folder: Option<&Arc<Folder>>, dry: Option<&OwnedFd>, entry: &Entry, path: &[u8]) -> Result<()> {
+        if !self.shared.options.delete {
+            return Ok(());
+        }
+        let mut names = HashSet::new();
+        for found in FolderCursor::open(&**self.blobs, entry)? {
+            names.insert(found?.entry.name.clone());
+        }
+        let mut keep = |name: &[u8]| names.contains(name);
+        let removed = match (folder, dry) {
+            (Some(folder), _) => folder.prune(&mut keep, false)?,
+            (None, Some(fd)) => Folder::root(fd.try_clone()?, None, self.shared.clone()).prune(&mut keep, true)?,
+            (None, None) => 0,
+        };
+        if removed > 0 {
+            tracing::debug!(removed, path = %String::from_utf8_lossy(path), "removed what the restore point does not have");
+        }
+        self.shared.counts.deleted.fetch_add(removed, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Anything but a folder.
+    fn item(
+        &mut self,
+        entry: &Entry,
+        path: &[u8],
+        parent: Option<&Arc<Folder>>,
+        folder_mtime: Option<format_spec::Time>,
+    ) -> Result<()> {
+        if let Some(group) = entry.link_group {
+            if let Some((first, ours)) = self.first.get(&group) {
+                let (first, ours) = (first.clone(), ours.clone());
+                self.links.push(Link { path: path.to_vec(), first, ours, entry: entry.clone(), folder_mtime });
+                return Ok(());
+            }
+            self.first.insert(group, (path.to_vec(), Arc::default()));
+        }
+        let ours = entry.link_group.and_then(|group| self.first.get(&group)).map(|(_, ours)| ours.clone());
+        let Some(folder) = parent else {
+            let files = entry.kind == ItemKind::File;
+            let counter = if files { &self.shared.counts.files } else { &self.shared.counts.others };
+            counter.fetch_add(1, Ordering::Relaxed);
+            self.shared.counts.bytes.fetch_add(if files { entry.size } else { 0 }, Ordering::Relaxed);
+            return Ok(());
+        };
+        if entry.kind != ItemKind::File {
+            match other::make(folder, entry, path, self.shared.options.overwrite, self.shared) {
+                Ok(()) => ours.iter().for_each(|o| o.store(self.shared.may_replace(), Ordering::Relaxed)),
+                Err(e) => self.shared.report(path, e),
+            }
+            self.shared.monitor.done(1, 0);
+            return Ok(());
+        }
+        let account = Arc::new(Account::default());
+        let long = stored_bytes(entry) > PLANNED_BEFORE_TASK;
+        if !long {
+            self.plan(entry, &account);
+        }
+        let task = FileTask {
+            folder: folder.clone(),
+            entry: entry.clone(),
+            path: path.to_vec(),
+            account: account.clone(),
+            ours,
+        };
+        self.tasks.send(task).map_err(|_| Error::new(Kind::Bug, "the restoring threads have ended early"))?;
+        if long {
+            // Its worker consumes while we plan on.
+            self.plan(entry, &account);
+        }
+        Ok(())
+    }
+
+    /// Plans the blocks of one file; what cannot be found is left to the worker, which says so.
+    fn plan(&mut self, entry: &Entry, account: &Account) {
+        let stopped = || self.shared.check_quietly();
+        let one = |id, ahead: &mut ReadAhead| match self.blobs.place(ObjectKind::DataPack, &id) {
+            Ok(place) => ahead.plan(place, account, &stopped),
+            Err(_) => true,
+        };
+        match entry.content {
+            Content::None => {}
+            Content::Chunk(id) => _ = one(id, &mut self.ahead),
+            Content::Tree(_) => {
+                let Ok(all) = pieces(&**self.blobs, entry.content, stored_bytes(entry), 0..u64::MAX) else { return };
+                for piece in all.take_while(Result::is_ok).flatten() {
+                    if !one(piece.id, &mut self.ahead) {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Files up to this length are planned before their task is sent; longer ones while their worker consumes, so that no plan ever waits for
+/// its own task.
+const PLANNED_BEFORE_TASK: u64 = 4 * 1024 * 1024;
