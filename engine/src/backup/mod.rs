@@ -76,7 +76,7 @@ pub struct BackupSummary {
 /// Makes a restore point of `source`.
 ///
 /// # Errors
-/// What ends the whole session: the store, the log, a damaged base that cannot be read a second time without it, or a stop. Single items never do.
+/// What ends the whole session: the store, the log, a base that is damaged, or a stop. Single items never do.
 pub fn backup(
     repository: &Arc<Repository>,
     source: &dyn Source,

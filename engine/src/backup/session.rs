@@ -23,7 +23,8 @@ use format_spec::tree::Entry;
 use format_spec::{ChunkId, ObjectId, Time, names};
 use std::sync::Arc;
 
-/// Runs a session; when the base turns out to be damaged, once more without it.
+/// Runs a session. A base that turns out to be damaged ends it: going on without the base would name the same damaged blobs again, since they are
+/// known to the index, and call that success.
 pub(super) fn run(
     repository: &Arc<Repository>,
     source: &dyn Source,
@@ -33,24 +34,6 @@ pub(super) fn run(
     check_job(&options.job)?;
     repository.refresh()?;
     let (base, reason) = choose_base(repository, options)?;
-    let had_base = base.is_some();
-    match attempt(repository, source, options, monitor, base, reason) {
-        Err(e) if e.kind() == Kind::Damaged && had_base && e.object().is_some_and(|o| o.contains("node")) => {
-            monitor.warn(b"", format!("the newest point of this job is damaged ({e}): everything is read again"));
-            attempt(repository, source, options, monitor, None, "the newest point of this job is damaged".to_owned())
-        }
-        other => other,
-    }
-}
-
-fn attempt(
-    repository: &Arc<Repository>,
-    source: &dyn Source,
-    options: &BackupOptions,
-    monitor: &Arc<Monitor>,
-    base: Option<Arc<Point>>,
-    reason: String,
-) -> Result<BackupSummary> {
     let started = repository.env().now();
     let session = if options.dry_run { None } else { Some(open(repository, options, source, base.as_deref())?) };
     let writer = Writer::start(WriterParts {
