@@ -66,6 +66,12 @@ impl Monitor {
         self.counters.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// Counts from zero again, for work that begins anew.
+    pub fn restart(&self) {
+        self.counters.items.store(0, Ordering::Relaxed);
+        self.counters.bytes.store(0, Ordering::Relaxed);
+    }
+
     /// Reports something that went wrong with one subject. At most [`WARNINGS_KEPT_MAX`] are kept for printing; all are counted.
     pub fn warn(&self, subject: &[u8], reason: impl Into<String>) {
         self.warned.fetch_add(1, Ordering::Relaxed);

@@ -23,8 +23,8 @@ use format_spec::tree::Entry;
 use format_spec::{ChunkId, ObjectId, Time, names};
 use std::sync::Arc;
 
-/// Runs a session. A base that turns out to be damaged ends it: going on without the base would name the same damaged blobs again, since they are
-/// known to the index, and call that success.
+/// Runs a session; one whose base turns out to be damaged is given up, and another one reads the whole source. That heals: the packs that failed
+/// are distrusted by then, so what only they hold is stored again and the new point names the new places alone.
 pub(super) fn run(
     repository: &Arc<Repository>,
     source: &dyn Source,
@@ -34,6 +34,42 @@ pub(super) fn run(
     check_job(&options.job)?;
     repository.refresh()?;
     let (base, reason) = choose_base(repository, options)?;
+    let Some(base) = base else { return full(repository, source, options, reason, monitor) };
+    let distrust = repository.blobs().catalog().distrust();
+    let (before, id) = (distrust.count(), base.manifest.id);
+    match attempt(repository, source, options, Some(base), reason, monitor) {
+        Err(e) if e.kind() == Kind::Damaged && distrust.count() > before => {
+            monitor.warn(
+                e.object().unwrap_or("the base").as_bytes(),
+                format!("point {id} cannot be built upon: {e}; all is read"),
+            );
+            monitor.restart();
+            full(repository, source, options, format!("point {id} is damaged"), monitor)
+        }
+        other => other,
+    }
+}
+
+/// A session without a base. It relies on the index alone, so the store is first asked whether the packs are there.
+fn full(
+    repository: &Arc<Repository>,
+    source: &dyn Source,
+    options: &BackupOptions,
+    reason: String,
+    monitor: &Arc<Monitor>,
+) -> Result<BackupSummary> {
+    repository.blobs().catalog().compare_with_store()?;
+    attempt(repository, source, options, None, reason, monitor)
+}
+
+fn attempt(
+    repository: &Arc<Repository>,
+    source: &dyn Source,
+    options: &BackupOptions,
+    base: Option<Arc<Point>>,
+    reason: String,
+    monitor: &Arc<Monitor>,
+) -> Result<BackupSummary> {
     let started = repository.env().now();
     let session = if options.dry_run { None } else { Some(open(repository, options, source, base.as_deref())?) };
     let writer = Writer::start(WriterParts {

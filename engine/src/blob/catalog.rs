@@ -3,6 +3,7 @@
 //! Promises: an answer comes from a cache that belongs to this repository's history; a damaged cache is dropped and rebuilt
 //! from the published segments, once, and the question asked again (invariant 6: a hint that costs time, never data).
 
+use super::distrust::Distrust;
 use super::read::Vault;
 use crate::error::{Error, Kind, Result};
 use crate::index::{PersistentCache, Place};
@@ -37,6 +38,7 @@ pub struct Catalog {
     /// Keeps a temporary cache's folder alive.
     _temporary: Option<tempfile::TempDir>,
     syncing: Mutex<()>,
+    distrust: Distrust,
 }
 
 /// Segments added to the cache in one step.
@@ -58,7 +60,16 @@ impl Catalog {
         }
         let cache = RwLock::new(Arc::new(opened.cache));
         let own = Mutex::new(HashMap::new());
-        Ok(Catalog { vault, log, folder, cache, own, _temporary: temporary, syncing: Mutex::new(()) })
+        Ok(Catalog {
+            vault,
+            log,
+            folder,
+            cache,
+            own,
+            _temporary: temporary,
+            syncing: Mutex::new(()),
+            distrust: Distrust::default(),
+        })
     }
 
     /// The cache's folder.
@@ -96,14 +107,32 @@ impl Catalog {
         self.renew("asked for", &self.log.view())
     }
 
-    /// All places of an id, in rising order; empty when it is unknown.
+    /// All places of an id, the one to read first in front; empty when it is unknown.
     pub fn places(&self, id: &ChunkId) -> Result<Vec<Place>> {
-        self.healing(|cache| cache.places(id))
+        let mut places = self.healing(|cache| cache.places(id))?;
+        if places.len() > 1 {
+            self.distrust.order(&mut places);
+        }
+        Ok(places)
     }
 
-    /// Whether the id has a place.
-    pub fn contains(&self, id: &ChunkId) -> Result<bool> {
-        self.healing(|cache| cache.contains(id))
+    /// Whether the id need not be stored again: it has a place in a pack that is not distrusted.
+    pub fn is_stored(&self, id: &ChunkId) -> Result<bool> {
+        if self.distrust.count() == 0 {
+            return self.healing(|cache| cache.contains(id));
+        }
+        Ok(self.places(id)?.first().is_some_and(|p| !self.distrust.has(p.pack)))
+    }
+
+    /// The packs that were seen lost or damaged.
+    pub fn distrust(&self) -> &Distrust {
+        &self.distrust
+    }
+
+    /// Distrusts every pack that the store's listing lacks or shows with another length.
+    pub fn compare_with_store(&self) -> Result<()> {
+        let known = self.healing(PersistentCache::packs)?;
+        self.distrust.compare_with_store(&self.vault, &known)
     }
 
     fn healing<T>(&self, ask: impl Fn(&PersistentCache) -> Result<T>) -> Result<T> {

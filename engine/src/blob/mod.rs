@@ -10,12 +10,14 @@
 //! ```
 
 mod catalog;
+mod distrust;
 mod durable;
 mod read;
 mod writer;
 
 pub(crate) use catalog::lost;
 pub use catalog::{CachePlace, Catalog};
+pub use distrust::Distrust;
 pub use durable::put_durable;
 pub use read::{Blobs, Vault};
 pub use writer::{Stored, Writer, WriterParts};

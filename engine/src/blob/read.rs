@@ -114,15 +114,10 @@ impl Blobs {
         Ok(self.nodes.get_or_insert_with(id, load)?.0)
     }
 
-    /// Where a blob of this kind is.
+    /// Where a blob of this kind is read first.
     pub fn place(&self, kind: ObjectKind, id: &ChunkId) -> Result<Place> {
         let places = self.catalog.places(id)?;
-        places.into_iter().find(|p| p.pack_kind == kind).ok_or_else(|| {
-            let what = if kind == ObjectKind::MetaPack { "node" } else { "chunk" };
-            Error::new(Kind::Damaged, "no published pack has it")
-                .on(format!("{what} {id}"))
-                .advise("run `cairn index rebuild`, then `cairn check`")
-        })
+        places.into_iter().find(|p| p.pack_kind == kind).ok_or_else(|| unknown(kind, id))
     }
 
     /// The decoded block of a place: from the cache, or fetched once however many ask.
@@ -149,10 +144,19 @@ impl Blobs {
         self.fetched_bytes.load(Ordering::Relaxed)
     }
 
+    /// Reads from the first place that has the blob whole; a pack that fails to is distrusted. The error of the first place is the one told.
     fn get(&self, kind: ObjectKind, id: &ChunkId) -> Result<Bytes> {
-        let place = self.place(kind, id)?;
-        let block = self.block(&place)?;
-        self.verified(kind, id, &place, &block)
+        let mut first = None;
+        for place in self.catalog.places(id)?.iter().filter(|p| p.pack_kind == kind) {
+            match self.block(place).and_then(|block| self.verified(kind, id, place, &block)) {
+                Err(e) if e.kind() == Kind::Damaged => {
+                    self.catalog.distrust().add(place.pack);
+                    first.get_or_insert(e);
+                }
+                other => return other,
+            }
+        }
+        Err(first.unwrap_or_else(|| unknown(kind, id)))
     }
 
     /// Cuts a blob out of its block and verifies it against its id (invariant 2).
@@ -171,6 +175,13 @@ impl Blobs {
         }
         Ok(bytes)
     }
+}
+
+fn unknown(kind: ObjectKind, id: &ChunkId) -> Error {
+    let what = if kind == ObjectKind::MetaPack { "node" } else { "chunk" };
+    Error::new(Kind::Damaged, "no published pack has it")
+        .on(format!("{what} {id}"))
+        .advise("run `cairn index rebuild`, then `cairn check`")
 }
 
 impl std::fmt::Debug for Blobs {

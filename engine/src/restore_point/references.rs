@@ -89,7 +89,7 @@ impl Account<'_> {
         Ok(())
     }
 
-    /// The place that the point uses: one that is named already, else the first.
+    /// The place that the point uses: one that is named already, else the one that is read first.
     fn place(&mut self, kind: ObjectKind, id: &ChunkId) -> Result<Place> {
         let mut places = self.blobs.catalog().places(id)?;
         places.retain(|p| p.pack_kind == kind);

@@ -1,6 +1,6 @@
 //! The writing half of the hall: chunks and nodes in, published packs out.
 //!
-//! Promises: a blob that is known (published, or pending in this session) is not stored twice; order of puts decides the order
+//! Promises: a blob that is known (published in a pack that is not distrusted, or pending in this session) is not stored twice; order of puts decides the order
 //! in blocks, so what belongs together is compressed and read together; a failure anywhere ends every later call. Queues are bounded: a put waits
 //! when encoders or the store are behind. Refuses to rely on packs of others that are not published (I6).
 
@@ -188,7 +188,7 @@ impl Shared {
     fn put(&self, kind: ObjectKind, id: ChunkId, bytes: Vec<u8>) -> Result<bool> {
         self.expect_sound()?;
         let shard = &self.pending[usize::from(id.0[0]) % PENDING_SHARDS];
-        if shard.lock().contains(&id) || self.catalog.contains(&id)? || !shard.lock().insert(id) {
+        if shard.lock().contains(&id) || self.catalog.is_stored(&id)? || !shard.lock().insert(id) {
             return Ok(false);
         }
         self.counts.blobs_new.fetch_add(1, Ordering::Relaxed);

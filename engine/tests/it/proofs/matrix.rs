@@ -213,7 +213,7 @@ impl Cell<'_> {
                     }
                 }
                 let missing = self.wanted.keys().filter(|p| !found.contains_key(*p)).count();
-                if kind_of(self.name) != "data" && kind_of(self.name) != "meta" && missing > 0 {
+                if kind_of(self.name) != "data" && missing > 0 {
                     self.problem(format!("after a backup, restore left {missing} out: {done:?} {warnings:?}"));
                 }
             }

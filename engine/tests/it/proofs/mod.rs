@@ -6,6 +6,7 @@ mod cache;
 mod crash;
 mod damage;
 mod faults;
+mod heal;
 mod keys;
 mod matrix;
 mod odd_items;
