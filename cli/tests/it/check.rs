@@ -1,6 +1,6 @@
 //! `check`: clean, damaged, in part.
 
-use crate::support::{Home, Run, has_keys, of_type};
+use crate::support::{Home, Run, has_keys, noise, of_type};
 use std::path::PathBuf;
 
 #[test]
@@ -21,7 +21,12 @@ fn a_clean_repository_has_no_findings_at_any_level() {
 
 #[test]
 fn damage_is_named_and_ends_with_exit_5() {
-    let (home, _) = Home::with_point();
+    // Two sessions, so that the small file lies in another pack than the one that is damaged.
+    let home = Home::with_repository();
+    home.write("src/a.txt", b"first\n");
+    home.backup();
+    home.write("src/sub/c.bin", &noise(300_000, 1));
+    home.backup();
     let pack = largest(&home);
     let mut bytes = std::fs::read(&pack).unwrap();
     let middle = bytes.len() / 2;

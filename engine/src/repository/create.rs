@@ -12,7 +12,7 @@ use format_spec::keys::{Secret, Secrets};
 use format_spec::{RepositoryId, names};
 
 /// What a new repository shall be.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewRepository {
     /// What it is for.
     pub class: Class,
@@ -30,6 +30,13 @@ pub struct NewRepository {
     pub block_target: Option<u32>,
     /// zstd level.
     pub level: Option<i32>,
+}
+
+impl std::fmt::Debug for NewRepository {
+    /// All but the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewRepository").field("class", &self.class).field("label", &self.label).finish_non_exhaustive()
+    }
 }
 
 impl Repository {

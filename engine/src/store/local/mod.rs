@@ -10,6 +10,7 @@ mod stage;
 mod walk;
 
 use super::{Info, Listed, Name, OBJECT_BYTES_MAX, Receipt, Store, outside};
+use crate::env::Machine;
 use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
 use error::classify;
@@ -30,6 +31,8 @@ pub(super) struct Local {
     root: OwnedFd,
     /// Folders below the root whose own entries are known to be durable; the root itself is the empty string.
     durable: Mutex<HashSet<String>>,
+    /// Begins the names of our staged files: random, for on a share two machines can have processes of one number.
+    writer: String,
 }
 
 impl Local {
@@ -40,7 +43,10 @@ impl Local {
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(|e| refuse_root(path, e))?;
-        let local = Local { path: path.to_owned(), root, durable: Mutex::new(HashSet::new()) };
+        let mut dice = [0; 16];
+        Machine::shared().random(&mut dice)?;
+        let writer = format!("{:032x}", u128::from_le_bytes(dice));
+        let local = Local { path: path.to_owned(), root, durable: Mutex::new(HashSet::new()), writer };
         stage::sweep(&local.root);
         Ok(local)
     }

@@ -31,7 +31,7 @@ pub(super) fn put_new(local: &Local, name: &Name, bytes: &[u8]) -> Result<()> {
         return Err(taken(local, name));
     }
     for _ in 0..STAGE_ATTEMPTS {
-        let staged = Staged::write(&local.root, bytes).map_err(|e| e.on(name))?;
+        let staged = Staged::write(local, bytes).map_err(|e| e.on(name))?;
         match staged.publish(&local.root, name) {
             Ok(()) => return sync_folder(&local.root, folder).map_err(|e| e.on(name)),
             Err(Errno::EXIST) => return Err(taken(local, name)),
@@ -101,8 +101,9 @@ struct Staged {
 }
 
 impl Staged {
-    fn write(root: &OwnedFd, bytes: &[u8]) -> Result<Self> {
-        let (path, mut file) = create(root)?;
+    fn write(local: &Local, bytes: &[u8]) -> Result<Self> {
+        let root = &local.root;
+        let (path, mut file) = create(local)?;
         let written = file.write_all(bytes).and_then(|()| file.sync_all());
         if let Err(e) = written {
             let _ = rustix::fs::unlinkat(root, path.as_str(), AtFlags::empty());
@@ -129,9 +130,10 @@ impl Staged {
     }
 }
 
-fn create(root: &OwnedFd) -> Result<(String, File)> {
+fn create(local: &Local) -> Result<(String, File)> {
+    let root = &local.root;
     loop {
-        let path = format!("{STAGED}/{}-{}", std::process::id(), STAGED_COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = format!("{STAGED}/{}-{}", local.writer, STAGED_COUNT.fetch_add(1, Ordering::Relaxed));
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         match rustix::fs::openat(root, path.as_str(), flags, Mode::from_raw_mode(0o600)) {
             Ok(fd) => {
@@ -143,8 +145,6 @@ fn create(root: &OwnedFd) -> Result<(String, File)> {
                 Ok(()) | Err(Errno::EXIST) => {}
                 Err(e) => return Err(classify(e, "cannot create the folder for unfinished objects")),
             },
-            // Left by another process (or another machine) of the same number.
-            Err(Errno::EXIST) => {}
             Err(e) => return Err(classify(e, "cannot create an unfinished object")),
         }
     }
