@@ -9,7 +9,7 @@ use crate::say::Row;
 use crate::settings::password::{self, Password};
 use crate::settings::{Repo, Settings};
 use engine::Kind;
-use engine::blob::CachePlace;
+use engine::blob::{CacheBudgets, CachePlace};
 use engine::repository::{OpenOptions, Repository};
 use engine::store::{self, Counted, Counts, Limits, Location, Name, Store, Verb};
 use format_spec::config::Config;
@@ -36,9 +36,18 @@ impl Context {
     /// # Errors
     /// As the engine says; `no_password` when one is needed and nobody can be asked.
     pub(crate) fn connect(&self) -> Result<Connection> {
+        self.connect_with(CacheBudgets::default())
+    }
+
+    /// The same, with budgets for readers of its own.
+    ///
+    /// # Errors
+    /// As [`Context::connect`].
+    pub(crate) fn connect_with(&self, budgets: CacheBudgets) -> Result<Connection> {
         let settings = self.settings()?;
         let place = open_store(&settings, false)?;
-        self.open(place, settings)
+        let options = OpenOptions { budgets, ..self.open_options(&settings) };
+        open(&options, place, settings)
     }
 
     /// Opens the repository in a store that is open already.
@@ -46,29 +55,36 @@ impl Context {
     /// # Errors
     /// As [`Context::connect`].
     pub(crate) fn open(&self, place: Place, settings: Settings) -> Result<Connection> {
-        let options = self.open_options(&settings);
-        let given = settings.password.read()?;
-        let open = |password: Option<&[u8]>| Repository::open(Arc::clone(&place.store), password, &options);
-        let repo = match open(given.as_deref()) {
-            Err(e) if e.kind() == Kind::WrongPassword && given.is_none() => {
-                if let Password::KeyFile(path) = &settings.password {
-                    let message = format!("{}: the key file of the default repository is not there", path.display());
-                    return Err(Failure::new(Exit::WrongPassword, "wrong_password", message).advise(
-                        "put it back, name a password with --password-file, or use the recovery sheet: cairn key import",
-                    ));
-                }
-                let asked = password::ask("Password of the repository", false)?;
-                open(Some(&asked))?
-            }
-            other => other?,
-        };
-        Ok(Connection { repo, counts: place.counts, settings })
+        open(&self.open_options(&settings), place, settings)
     }
 
     /// How repositories are opened in this run.
     pub(crate) fn open_options(&self, settings: &Settings) -> OpenOptions {
-        OpenOptions { env: Arc::clone(&self.env), cache: CachePlace::Folder(settings.cache_dir.clone()) }
+        OpenOptions {
+            env: Arc::clone(&self.env),
+            cache: CachePlace::Folder(settings.cache_dir.clone()),
+            budgets: CacheBudgets::default(),
+        }
     }
+}
+
+fn open(options: &OpenOptions, place: Place, settings: Settings) -> Result<Connection> {
+    let given = settings.password.read()?;
+    let open = |password: Option<&[u8]>| Repository::open(Arc::clone(&place.store), password, options);
+    let repo = match open(given.as_deref()) {
+        Err(e) if e.kind() == Kind::WrongPassword && given.is_none() => {
+            if let Password::KeyFile(path) = &settings.password {
+                let message = format!("{}: the key file of the default repository is not there", path.display());
+                return Err(Failure::new(Exit::WrongPassword, "wrong_password", message).advise(
+                    "put it back, name a password with --password-file, or use the recovery sheet: cairn key import",
+                ));
+            }
+            let asked = password::ask("Password of the repository", false)?;
+            open(Some(&asked))?
+        }
+        other => other?,
+    };
+    Ok(Connection { repo, counts: place.counts, settings })
 }
 
 /// Opens the store that the settings name; `create` makes a folder that is not there.

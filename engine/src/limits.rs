@@ -57,3 +57,10 @@ pub const LOG_FETCH_THREADS: usize = 8;
 pub const SMALL_OBJECT_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Attempts at one call whose failure is transient, on top of the store's own.
 pub const TRANSIENT_ATTEMPTS: u32 = 4;
+
+/// A reader that goes forward has this much read ahead at first; the window doubles while it goes on.
+pub const WINDOW_FIRST: u64 = 2 * 1024 * 1024;
+/// Between two blocks of one request: reading over a gap costs less than another request.
+pub const COALESCED_GAP_MAX: u64 = 256 * 1024;
+/// Blocks that are fetched at once for files or folders that will be opened next: 8 MiB of plaintext.
+pub const WARM_BLOCKS_MAX: usize = 16;

@@ -1,5 +1,7 @@
 //! Every bound of the mount, with its reason. What a mount can be told otherwise stands in [`crate::MountOptions`].
 
+use engine::blob::CacheBudgets;
+use engine::reader::PrefetchLimits;
 use std::time::Duration;
 
 /// Threads that read requests from the kernel. Each holds a buffer of 16 MiB that is touched as needed; two keep up with
@@ -42,3 +44,18 @@ pub const XATTR_BYTES_MAX: usize = 65_536;
 
 /// Longest host or job in a name, in bytes: two of them, a time and an id fit into 255.
 pub const COMPONENT_BYTES_MAX: usize = 100;
+
+/// What a repository that is mounted may keep: decoded blocks for readers at random, and the few nodes of contents. Folders are kept by the
+/// view, under [`NODE_CACHE_BYTES`].
+pub const CACHES: CacheBudgets = CacheBudgets { blocks: 96 << 20, nodes: 8 << 20 };
+
+/// What is read ahead of those who read forward. Sixteen requests hide the latency of a store far away; two decoders are added to for each
+/// further pair of cores.
+pub fn prefetch() -> PrefetchLimits {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    PrefetchLimits { windows: 96 << 20, window: 64 << 20, fetchers: 16, decoders: cores.clamp(2, 8) }
+}
+/// Files opened one after the other until those behind them are fetched too.
+pub const OPENED_IN_ORDER: u32 = 2;
+/// Files that are fetched ahead of one who opens them in order.
+pub const FILES_AHEAD: usize = 128;

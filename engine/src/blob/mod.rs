@@ -10,6 +10,7 @@
 //! ```
 
 mod catalog;
+mod decoded;
 mod distrust;
 mod durable;
 mod read;
@@ -19,5 +20,5 @@ pub(crate) use catalog::lost;
 pub use catalog::{CachePlace, Catalog};
 pub use distrust::Distrust;
 pub use durable::put_durable;
-pub use read::{Blobs, Vault};
+pub use read::{Blobs, CacheBudgets, Vault};
 pub use writer::{Stored, Writer, WriterParts};

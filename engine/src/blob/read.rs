@@ -1,6 +1,7 @@
 //! Reading blobs: id -> place -> block -> verified bytes, with decoded blocks and nodes kept under a budget.
 
 use super::catalog::{Catalog, lost};
+use super::decoded::{BlockKey, Decoded, DecodedBlocks};
 use crate::error::{Error, Kind, Result};
 use crate::index::Place;
 use crate::limits::{DECODED_BYTES_MAX, NODES_BYTES_MAX};
@@ -39,6 +40,25 @@ impl Vault {
         self.open_block(place, &record)
     }
 
+    /// Fetches the records of several blocks of one pack, in rising order, with one request.
+    ///
+    /// # Errors
+    /// The store's; `Damaged` when the pack is not there, or not that long.
+    pub fn read_records(&self, places: &[Place]) -> Result<Vec<Bytes>> {
+        let Some((first, last)) = places.first().zip(places.last()) else { return Ok(Vec::new()) };
+        let name = Name::new(names::of_session(first.pack_kind, first.pack))?;
+        let start = u64::from(first.block_offset);
+        let bytes = self.store.get_range(&name, start..last.record_end()).map_err(|e| lost(e, &name))?;
+        let record = |place: &Place| {
+            let from = u64::from(place.block_offset).checked_sub(start).and_then(|n| usize::try_from(n).ok());
+            let to = place.record_end().checked_sub(start).and_then(|n| usize::try_from(n).ok());
+            let (from, to) = from.zip(to).filter(|(from, to)| from <= to && *to <= bytes.len())?;
+            Some(bytes.slice(from..to))
+        };
+        let all: Option<Vec<Bytes>> = places.iter().map(record).collect();
+        all.ok_or_else(|| Error::new(Kind::Bug, "blocks of one request are not in order").on(name))
+    }
+
     /// Opens a block from its stored bytes.
     pub fn open_block(&self, place: &Place, record: &[u8]) -> Result<Vec<u8>> {
         let ObjectId { session, ordinal } = place.pack;
@@ -48,25 +68,32 @@ impl Vault {
     }
 }
 
-type BlockKey = (ObjectId, u32);
+/// How much the reading half of the hall may keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheBudgets {
+    /// Bytes of decoded blocks.
+    pub blocks: u64,
+    /// Bytes of decoded tree nodes.
+    pub nodes: u64,
+}
+
+impl Default for CacheBudgets {
+    fn default() -> Self {
+        CacheBudgets { blocks: DECODED_BYTES_MAX, nodes: NODES_BYTES_MAX }
+    }
+}
 
 /// The reading half of the hall.
 pub struct Blobs {
     vault: Arc<Vault>,
     catalog: Arc<Catalog>,
-    decoded: Cache<BlockKey, Bytes, ByLength>,
+    decoded: DecodedBlocks,
     nodes: Cache<ChunkId, (Arc<Node>, u64), ByLength>,
     fetched_bytes: AtomicU64,
 }
 
 #[derive(Debug, Clone)]
 struct ByLength;
-
-impl Weighter<BlockKey, Bytes> for ByLength {
-    fn weight(&self, _: &BlockKey, block: &Bytes) -> u64 {
-        block.len() as u64 + 64
-    }
-}
 
 impl Weighter<ChunkId, (Arc<Node>, u64)> for ByLength {
     fn weight(&self, _: &ChunkId, node: &(Arc<Node>, u64)) -> u64 {
@@ -76,14 +103,13 @@ impl Weighter<ChunkId, (Arc<Node>, u64)> for ByLength {
 
 impl Blobs {
     /// A hall over this vault and index.
-    pub fn new(vault: Arc<Vault>, catalog: Arc<Catalog>) -> Self {
-        let blocks = usize::try_from(DECODED_BYTES_MAX / (256 * 1024)).unwrap_or(1024);
-        let nodes = usize::try_from(NODES_BYTES_MAX / 16_384).unwrap_or(1024);
+    pub fn new(vault: Arc<Vault>, catalog: Arc<Catalog>, budgets: CacheBudgets) -> Self {
+        let nodes = usize::try_from(budgets.nodes / 16_384).unwrap_or(1024).max(16);
         Blobs {
             vault,
             catalog,
-            decoded: Cache::with_weighter(blocks, DECODED_BYTES_MAX, ByLength),
-            nodes: Cache::with_weighter(nodes, NODES_BYTES_MAX, ByLength),
+            decoded: DecodedBlocks::new(budgets.blocks),
+            nodes: Cache::with_weighter(nodes, budgets.nodes, ByLength),
             fetched_bytes: AtomicU64::new(0),
         }
     }
@@ -120,23 +146,46 @@ impl Blobs {
         places.into_iter().find(|p| p.pack_kind == kind).ok_or_else(|| unknown(kind, id))
     }
 
-    /// The decoded block of a place: from the cache, or fetched once however many ask.
-    pub fn block(&self, place: &Place) -> Result<Bytes> {
-        self.decoded.get_or_insert_with(&(place.pack, place.block_offset), || {
-            self.fetched_bytes.fetch_add(u64::from(place.block_stored), Ordering::Relaxed);
-            self.vault.read_block(place).map(Bytes::from)
-        })
-    }
-
     /// True when the block of a place is decoded already.
     pub fn is_decoded(&self, place: &Place) -> bool {
-        self.decoded.peek(&(place.pack, place.block_offset)).is_some()
+        self.decoded.has(&key_of(place))
     }
 
-    /// Puts a block that was decoded elsewhere into the cache.
+    /// Decodes the block of a place into the cache, once however many ask.
+    pub fn decode(&self, place: &Place) -> Result<()> {
+        self.block(place).map(|_| ())
+    }
+
+    /// Puts a block that was fetched and decoded elsewhere into the cache.
     pub fn keep(&self, place: &Place, plain: Bytes) {
+        self.decoded.keep(key_of(place), plain);
+    }
+
+    /// The records of several blocks of one pack, in rising order, to be opened by the caller.
+    ///
+    /// # Errors
+    /// As [`Vault::read_records`].
+    pub fn records(&self, places: &[Place]) -> Result<Vec<Bytes>> {
+        places.iter().for_each(|place| self.count_fetched(place));
+        self.vault.read_records(places)
+    }
+
+    /// Notes that a block's record was fetched by somebody else.
+    fn count_fetched(&self, place: &Place) {
         self.fetched_bytes.fetch_add(u64::from(place.block_stored), Ordering::Relaxed);
-        self.decoded.insert((place.pack, place.block_offset), plain);
+    }
+
+    /// A chunk whose block is decoded already, verified. `None` also when it turns out to be damaged: [`chunk`](Self::chunk) says how.
+    pub fn chunk_in_memory(&self, id: &ChunkId) -> Option<Bytes> {
+        let places = self.catalog.places(id).ok()?;
+        let place = places.iter().find(|p| p.pack_kind == ObjectKind::DataPack)?;
+        let block = self.decoded.get(&key_of(place))?;
+        self.cut(ObjectKind::DataPack, id, place, &block).ok()
+    }
+
+    /// A node that is decoded already.
+    pub fn node_in_memory(&self, id: &ChunkId) -> Option<Arc<Node>> {
+        self.nodes.get(id).map(|(node, _)| node)
     }
 
     /// Stored bytes of blocks fetched so far.
@@ -148,7 +197,7 @@ impl Blobs {
     fn get(&self, kind: ObjectKind, id: &ChunkId) -> Result<Bytes> {
         let mut first = None;
         for place in self.catalog.places(id)?.iter().filter(|p| p.pack_kind == kind) {
-            match self.block(place).and_then(|block| self.verified(kind, id, place, &block)) {
+            match self.block(place).and_then(|block| self.cut(kind, id, place, &block)) {
                 Err(e) if e.kind() == Kind::Damaged => {
                     self.catalog.distrust().add(place.pack);
                     first.get_or_insert(e);
@@ -159,7 +208,29 @@ impl Blobs {
         Err(first.unwrap_or_else(|| unknown(kind, id)))
     }
 
-    /// Cuts a blob out of its block and verifies it against its id (invariant 2).
+    fn block(&self, place: &Place) -> Result<Arc<Decoded>> {
+        self.decoded.get_or(&key_of(place), || {
+            self.count_fetched(place);
+            self.vault.read_block(place).map(Bytes::from)
+        })
+    }
+
+    fn cut(&self, kind: ObjectKind, id: &ChunkId, place: &Place, block: &Decoded) -> Result<Bytes> {
+        if block.is_verified(place.offset, place.bytes, id) {
+            let start = place.offset as usize;
+            return Ok(block.plain.slice(start..start + place.bytes as usize));
+        }
+        let bytes = self.vault.verified(kind, id, place, &block.plain)?;
+        block.set_verified(place.offset, place.bytes, *id);
+        Ok(bytes)
+    }
+}
+
+impl Vault {
+    /// Cuts a blob out of its decoded block and verifies it against its id (invariant 2).
+    ///
+    /// # Errors
+    /// `Damaged` when it is not there or not this blob.
     pub fn verified(&self, kind: ObjectKind, id: &ChunkId, place: &Place, block: &Bytes) -> Result<Bytes> {
         let (start, end) = (place.offset as usize, place.offset as usize + place.bytes as usize);
         let damaged = |what: &str| {
@@ -170,11 +241,15 @@ impl Blobs {
             return Err(damaged("its place reaches beyond its block"));
         }
         let bytes = block.slice(start..end);
-        if self.vault.ids.blob(kind, &bytes) != *id {
+        if self.ids.blob(kind, &bytes) != *id {
             return Err(damaged("its bytes do not have its id"));
         }
         Ok(bytes)
     }
+}
+
+fn key_of(place: &Place) -> BlockKey {
+    (place.pack, place.block_offset)
 }
 
 fn unknown(kind: ObjectKind, id: &ChunkId) -> Error {

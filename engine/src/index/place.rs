@@ -1,6 +1,6 @@
 //! Where a blob is.
 
-use format_spec::container::ObjectKind;
+use format_spec::container::{HEAD_BYTES, ObjectKind};
 use format_spec::index::PackRow;
 use format_spec::{ChunkId, ObjectId};
 
@@ -34,6 +34,11 @@ impl Place {
     /// The row that describes the place's pack.
     pub fn pack_row(&self) -> PackRow {
         PackRow { id: self.pack, bytes: self.pack_bytes, blobs: self.pack_blobs, kind: self.pack_kind, salt: self.salt }
+    }
+
+    /// Behind the last byte of the block's record in the pack.
+    pub fn record_end(&self) -> u64 {
+        u64::from(self.block_offset) + HEAD_BYTES as u64 + u64::from(self.block_stored)
     }
 
     /// Ascending by pack and blob; the rest only makes the order total.

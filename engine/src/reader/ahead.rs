@@ -5,11 +5,8 @@ use crate::blob::Blobs;
 use crate::error::Result;
 use crate::index::Place;
 use crate::limits::READ_AHEAD_BYTES;
-use crate::store::Name;
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use format_spec::container::HEAD_BYTES;
-use format_spec::names;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -142,18 +139,12 @@ fn spawn(blobs: Arc<Blobs>, queue: Receiver<BlockRun>) -> std::thread::JoinHandl
 /// Fetches a run with one request and decodes its blocks into the cache.
 fn fetch(blobs: &Blobs, run: &BlockRun) -> Result<()> {
     let needed: Vec<&Place> = run.places.iter().filter(|p| !blobs.is_decoded(p)).collect();
-    let [first, .., _] = needed[..] else {
-        return needed.first().map_or(Ok(()), |place| blobs.block(place).map(|_| ()));
+    let [_, .., _] = needed[..] else {
+        return needed.first().map_or(Ok(()), |place| blobs.decode(place));
     };
-    let range = run.range();
-    let name = Name::new(names::of_session(first.pack_kind, first.pack))?;
-    let bytes = blobs.vault().store.get_range(&name, range.clone())?;
-    for place in needed {
-        let start = usize::try_from(u64::from(place.block_offset) - range.start).unwrap_or(usize::MAX);
-        let record = bytes.get(start..start.saturating_add(HEAD_BYTES + place.block_stored as usize));
-        if let Some(record) = record {
-            blobs.keep(place, Bytes::from(blobs.vault().open_block(place, record)?));
-        }
+    let needed: Vec<Place> = needed.into_iter().copied().collect();
+    for (place, record) in needed.iter().zip(blobs.records(&needed)?) {
+        blobs.keep(place, Bytes::from(blobs.vault().open_block(place, &record)?));
     }
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! One file's content, readable at any offset by any thread.
 
+use super::dense::Dense;
 use crate::blob::Blobs;
 use crate::error::{Error, Kind, Result};
-use crate::tree::{pieces, stored_bytes};
-use format_spec::tree::{Content, Entry, Extent, Kind as ItemKind};
+use crate::tree::pieces;
+use format_spec::tree::{Content, Entry};
 use std::sync::Arc;
 
 /// The content of one file of a restore point. Cheap to make; nothing is read before it is asked for.
@@ -11,9 +12,7 @@ use std::sync::Arc;
 pub struct ContentReader {
     blobs: Arc<Blobs>,
     content: Content,
-    stored: u64,
-    size: u64,
-    runs: Vec<Extent>,
+    dense: Dense,
 }
 
 impl ContentReader {
@@ -22,40 +21,25 @@ impl ContentReader {
     /// # Errors
     /// `Input` when the entry is no file.
     pub fn open(blobs: &Arc<Blobs>, entry: &Entry) -> Result<Self> {
-        if entry.kind != ItemKind::File {
-            return Err(Error::new(Kind::Input, "not a file").on(String::from_utf8_lossy(&entry.name)));
-        }
-        let runs = dense_runs(entry);
-        Ok(ContentReader {
-            blobs: blobs.clone(),
-            content: entry.content,
-            stored: stored_bytes(entry),
-            size: entry.size,
-            runs,
-        })
+        Ok(ContentReader { blobs: blobs.clone(), content: entry.content, dense: Dense::of(entry)? })
     }
 
     /// The file's length.
     pub fn size(&self) -> u64 {
-        self.size
+        self.dense.size
     }
 
     /// Fills `buffer` from `offset`; holes are zeros. Returns how many bytes there were: fewer than asked only at the end of the file.
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        let end = self.size.min(offset.saturating_add(buffer.len() as u64));
+        let end = self.dense.size.min(offset.saturating_add(buffer.len() as u64));
         let Some(length) = end.checked_sub(offset).filter(|n| *n > 0) else { return Ok(0) };
         let length = usize::try_from(length).map_err(|_| Error::new(Kind::Input, "a read longer than memory"))?;
         let buffer = &mut buffer[..length];
         buffer.fill(0);
-        let mut stored = 0;
-        for run in &self.runs {
-            let (from, to) = (run.offset.max(offset), (run.offset + run.bytes).min(end));
-            if from < to {
-                let at = usize::try_from(from - offset).unwrap_or(usize::MAX);
-                let n = usize::try_from(to - from).unwrap_or(0);
-                self.read_stored(stored + (from - run.offset), &mut buffer[at..at + n])?;
-            }
-            stored += run.bytes;
+        for (at, stored) in self.dense.parts(offset..end) {
+            let at = usize::try_from(at - offset).unwrap_or(usize::MAX);
+            let n = usize::try_from(stored.end - stored.start).unwrap_or(0);
+            self.read_stored(stored.start, &mut buffer[at..at + n])?;
         }
         Ok(length)
     }
@@ -64,7 +48,7 @@ impl ContentReader {
     fn read_stored(&self, start: u64, out: &mut [u8]) -> Result<()> {
         let end = start + out.len() as u64;
         let mut filled = 0;
-        for piece in pieces(&*self.blobs, self.content, self.stored, start..end)? {
+        for piece in pieces(&*self.blobs, self.content, self.dense.stored, start..end)? {
             let piece = piece?;
             let chunk = self.blobs.chunk(&piece.id)?;
             if chunk.len() != piece.bytes as usize {
@@ -83,14 +67,5 @@ impl ContentReader {
             return Err(Error::new(Kind::Damaged, what));
         }
         Ok(())
-    }
-}
-
-/// A file's runs of data; a dense file is one run.
-pub(crate) fn dense_runs(entry: &Entry) -> Vec<Extent> {
-    match &entry.extents {
-        Some(runs) => runs.clone(),
-        None if entry.size == 0 => Vec::new(),
-        None => vec![Extent { offset: 0, bytes: entry.size }],
     }
 }

@@ -5,9 +5,12 @@
 
 mod ahead;
 mod content;
+mod dense;
 mod plan;
+mod stream;
 
 pub use ahead::{Account, Consumer, ReadAhead};
 pub use content::ContentReader;
-pub(crate) use content::dense_runs;
+pub(crate) use dense::dense_runs;
 pub use plan::{BlockRun, RunPlanner};
+pub use stream::{FileStream, PrefetchLimits, Prefetcher};

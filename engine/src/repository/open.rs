@@ -1,6 +1,6 @@
 //! Opening: config, key, log, index.
 
-use crate::blob::{Blobs, CachePlace, Catalog, Vault};
+use crate::blob::{Blobs, CacheBudgets, CachePlace, Catalog, Vault};
 use crate::env::SharedEnv;
 use crate::error::{Error, Kind, Result};
 use crate::limits::SMALL_OBJECT_BYTES_MAX;
@@ -25,6 +25,8 @@ pub struct OpenOptions {
     pub env: SharedEnv,
     /// Where the PersistentCache lives.
     pub cache: CachePlace,
+    /// What readers may keep in memory.
+    pub budgets: CacheBudgets,
 }
 
 /// An open repository; shared by threads.
@@ -81,7 +83,7 @@ impl Repository {
         let log = Arc::new(Log::new(store.clone(), repository, secrets.clone(), *blake3::hash(object).as_bytes()));
         let vault = Arc::new(Vault { store, repository, secrets, ids });
         let catalog = Arc::new(Catalog::open(vault.clone(), log.clone(), &options.cache)?);
-        let blobs = Arc::new(Blobs::new(vault.clone(), catalog));
+        let blobs = Arc::new(Blobs::new(vault.clone(), catalog, options.budgets));
         let opened = Arc::new(Repository {
             config,
             env: options.env.clone(),

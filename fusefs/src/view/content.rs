@@ -4,6 +4,7 @@ use super::item::{Inside, Item};
 use super::nodes::Reach;
 use super::{Failure, Inode, View};
 use crate::catalog::Content;
+use bytes::Bytes;
 use engine::restore_point::Point;
 use engine::tree::EntryRef;
 use engine::{Error, Kind};
@@ -25,7 +26,7 @@ impl View {
     /// # Errors
     /// `Store` with kind `Archived` when it must be retrieved first, `IsAFolder`, `WrongKind`, and as [`View::attributes`].
     pub fn open_file(self: &Arc<Self>, reach: Reach, inode: Inode) -> Result<File, Failure> {
-        let Item::Inside(Inside { point, entry, .. }) = self.item(reach, inode)? else {
+        let Item::Inside(Inside { point, entry, parent, .. }) = self.item(reach, inode)? else {
             return Err(Failure::WrongKind);
         };
         match entry.kind {
@@ -35,9 +36,10 @@ impl View {
         }
         let content = match (entry.content, reach) {
             (Stored::None, _) => None,
-            (_, Reach::Memory) => return Err(Failure::NotInMemory),
-            (_, Reach::Store) => Some(self.catalog.open(&entry).map_err(|e| self.trouble(&point, &entry, e))?),
+            (_, Reach::Memory) if !self.catalog.opens_at_once() => return Err(Failure::NotInMemory),
+            _ => Some(self.catalog.open(&entry).map_err(|e| self.trouble(&point, &entry, e))?),
         };
+        self.warm_behind(inode, parent, &entry.name);
         Ok(File { view: Arc::clone(self), point, entry, content })
     }
 
@@ -57,28 +59,22 @@ impl File {
     ///
     /// # Errors
     /// `NotInMemory` with [`Reach::Memory`]; `Store` with the repository's kind; `Gone` when the point has expired and its bytes with it.
-    pub fn read(&self, reach: Reach, offset: u64, bytes: u32) -> Result<Vec<u8>, Failure> {
+    pub fn read(&self, reach: Reach, offset: u64, bytes: u32) -> Result<Bytes, Failure> {
         let left = self.entry.size.saturating_sub(offset);
         let wanted = usize::try_from(left.min(u64::from(bytes))).unwrap_or(0);
-        let content = match (&self.content, reach) {
-            (Some(content), Reach::Store) => content,
-            (Some(_), Reach::Memory) if wanted > 0 => return Err(Failure::NotInMemory),
-            _ => return Ok(vec![0; wanted]),
+        let Some(content) = self.content.as_ref().filter(|_| wanted > 0) else {
+            return Ok(Bytes::from(vec![0; wanted]));
         };
-        let mut buffer = vec![0; wanted];
-        let mut done = 0;
-        while done < wanted {
-            let Some(rest) = buffer.get_mut(done..) else { break };
-            let read = content.read_at(offset.saturating_add(done as u64), rest);
-            match read.map_err(|e| self.view.trouble(&self.point, &self.entry, e))? {
-                0 => {
-                    let message = format!("the content ends at byte {} of {}", offset + done as u64, self.entry.size);
-                    return Err(self.view.trouble(&self.point, &self.entry, Error::new(Kind::Damaged, message)));
-                }
-                read => done += read,
-            }
+        let read = match reach {
+            Reach::Memory => content.read_in_memory(offset, wanted).transpose().ok_or(Failure::NotInMemory)?,
+            Reach::Store => content.read(offset, wanted),
+        };
+        let read = read.map_err(|e| self.view.trouble(&self.point, &self.entry, e))?;
+        if read.len() < wanted {
+            let message = format!("the content ends at byte {} of {}", offset + read.len() as u64, self.entry.size);
+            return Err(self.view.trouble(&self.point, &self.entry, Error::new(Kind::Damaged, message)));
         }
         self.view.trouble.note(&self.entry, None);
-        Ok(buffer)
+        Ok(read)
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Inside {
     pub(super) point: Arc<Point>,
     pub(super) entry: EntryRef,
     pub(super) index: u64,
-    parent: Inode,
+    pub(super) parent: Inode,
 }
 
 impl Item<'_> {

@@ -17,6 +17,7 @@ mod namespace;
 mod nodes;
 mod sparse;
 mod trouble;
+mod warm;
 mod xattrs;
 
 pub use attributes::{Attributes, Owner, Shown};
@@ -37,6 +38,7 @@ use namespace::{Leading, Namespace, What};
 use nodes::{Nodes, Reached};
 use std::sync::Arc;
 use trouble::Trouble;
+use warm::Order;
 
 /// All points of a catalog as they were when the view was made.
 pub struct View {
@@ -45,6 +47,7 @@ pub struct View {
     nodes: Nodes,
     links: Links,
     trouble: Trouble,
+    order: Order,
     shown: Shown,
 }
 
@@ -85,7 +88,7 @@ impl View {
         let points: Vec<_> = points.iter().filter(fits).cloned().collect();
         let namespace = Namespace::new(&points);
         let (nodes, links, trouble) = (Nodes::new(Arc::clone(&catalog)), Links::new(), Trouble::new());
-        Ok(View { catalog, namespace, nodes, links, trouble, shown })
+        Ok(View { catalog, namespace, nodes, links, trouble, order: Order::default(), shown })
     }
 
     /// What everything together amounts to.
@@ -182,6 +185,7 @@ impl View {
             cursor.take(LIST_ENTRIES).collect::<engine::Result<Vec<_>>>()
         };
         let found = self.ask(reach, &folder.point, read)?;
+        self.warm_below(found.iter().map(|f| &*f.entry));
         let listed = |found: tree::Found| {
             let index = folder.index.saturating_add(found.offset);
             let index = self.first_index(reach, &folder.point, &found.entry, index)?;

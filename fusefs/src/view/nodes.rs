@@ -49,6 +49,11 @@ impl Nodes {
         Reached { nodes: self, reach, missed: AtomicBool::new(false) }
     }
 
+    /// Whether a node is in memory.
+    pub(super) fn has(&self, id: &ChunkId) -> bool {
+        self.cache.peek(id).is_some()
+    }
+
     fn look_at(&self, node: &Node) {
         let Node::Folder(entries) = node else { return };
         let any = |prefix: &[u8]| entries.iter().flat_map(|e| &e.xattrs).any(|(name, _)| name.starts_with(prefix));

@@ -1,5 +1,6 @@
 //! A catalog in memory: backs folders up with the engine's own source and trees, and can be damaged, archived and stuck.
 
+use bytes::Bytes;
 use engine::restore_point::Point;
 use engine::source::rules::Rules;
 use engine::source::{Found, Source, Step, folder::FolderSource};
@@ -169,9 +170,13 @@ struct Opened {
 }
 
 impl Content for Opened {
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        let wanted = usize::try_from(self.size.saturating_sub(offset)).unwrap().min(buffer.len());
-        buffer[..wanted].fill(0);
+    fn read_in_memory(&self, _: u64, _: usize) -> Result<Option<Bytes>> {
+        Ok(None)
+    }
+
+    fn read(&self, offset: u64, bytes: usize) -> Result<Bytes> {
+        let wanted = usize::try_from(self.size.saturating_sub(offset)).unwrap().min(bytes);
+        let mut buffer = vec![0; wanted];
         let mut stored = 0;
         for run in &self.runs {
             let (from, to) = (run.offset.max(offset), (run.offset + run.bytes).min(offset + wanted as u64));
@@ -190,7 +195,7 @@ impl Content for Opened {
             }
             stored += run.bytes;
         }
-        Ok(wanted)
+        Ok(buffer.into())
     }
 }
 

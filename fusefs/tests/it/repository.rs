@@ -12,6 +12,7 @@ use engine::store::{Location, Options, Store, open};
 use format_spec::config::Class;
 use format_spec::key_slot::Cost;
 use format_spec::point::Workload;
+use fusefs::catalog::RepositoryCatalog;
 use rustix::io::Errno;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,7 +41,16 @@ fn create(path: &Path) {
 
 fn reopen(path: &Path) -> Arc<Repository> {
     let cache = CachePlace::Folder(path.with_extension("cache"));
-    Repository::open(store_at(path), Some(PASSWORD), &OpenOptions { env: Machine::shared(), cache }).unwrap()
+    Repository::open(
+        store_at(path),
+        Some(PASSWORD),
+        &OpenOptions { env: Machine::shared(), cache, budgets: Default::default() },
+    )
+    .unwrap()
+}
+
+fn catalog(path: &Path) -> Arc<RepositoryCatalog> {
+    Arc::new(RepositoryCatalog::new(reopen(path), fusefs::limits::prefetch()))
 }
 
 /// A place whose source is backed up, and the repository's folder.
@@ -78,7 +88,7 @@ fn a_backed_up_folder_is_equal_on_the_mount_and_after_a_remount() {
     let mut numbers = Vec::new();
     for _ in 0..2 {
         place.unmount();
-        place.handle = Some(fusefs::mount(reopen(&path), &place.options()).unwrap());
+        place.handle = Some(fusefs::mount(catalog(&path), &place.options()).unwrap());
         let latest = latest(&place);
         let diff = format!("diff -r --no-dereference -x special . '{}'", latest.display());
         assert_eq!(shell(&place.source, &diff), "");
@@ -102,7 +112,7 @@ fn a_damaged_pack_is_eio_for_its_files_alone() {
         fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         fs::write(&file, bytes).unwrap();
     }
-    place.handle = Some(fusefs::mount(reopen(&path), &place.options()).unwrap());
+    place.handle = Some(fusefs::mount(catalog(&path), &place.options()).unwrap());
     let latest = latest(&place);
     let diff = format!("diff -r --no-dereference -x special . '{}' 2>&1 | sort", latest.display());
     let said = shell(&place.source, &diff);
@@ -122,7 +132,7 @@ fn a_mount_over_its_own_repository_is_refused() {
     let inner = path.join("empty");
     fs::create_dir(&inner).unwrap();
     let options = fusefs::MountOptions { guarded: vec![path.clone()], ..fusefs::MountOptions::at(&inner) };
-    let refused = fusefs::mount(reopen(&path), &options).map(|_| ()).unwrap_err();
+    let refused = fusefs::mount(catalog(&path), &options).map(|_| ()).unwrap_err();
     assert!(refused.to_string().contains("would hide"), "{refused}");
     drop(place);
 }
@@ -131,7 +141,7 @@ fn a_mount_over_its_own_repository_is_refused() {
 #[test]
 fn a_missing_pack_is_eio_and_not_an_absent_file() {
     let Some((mut place, path)) = backed_up() else { return };
-    place.handle = Some(fusefs::mount(reopen(&path), &place.options()).unwrap());
+    place.handle = Some(fusefs::mount(catalog(&path), &place.options()).unwrap());
     fs::remove_dir_all(path.join("data")).unwrap();
     let chunks = latest(&place).join("plain/chunks");
     within(move || {

@@ -8,7 +8,8 @@ use crate::context::Context;
 use crate::exit::{Exit, Result};
 use clap::Args;
 use engine::store::Location;
-use fusefs::{MountHandle, MountOptions, Owner};
+use fusefs::catalog::RepositoryCatalog;
+use fusefs::{MountHandle, MountOptions, Owner, limits};
 use owner::{owner, umask};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -42,9 +43,10 @@ impl Mount {
         if !self.foreground && !background::is_child() {
             return background::start();
         }
-        let connection = context.connect()?;
+        let connection = context.connect_with(limits::CACHES)?;
         let options = self.options(&connection)?;
-        let handle = Arc::new(fusefs::mount(connection.repo, &options)?);
+        let handle =
+            Arc::new(fusefs::mount(Arc::new(RepositoryCatalog::new(connection.repo, limits::prefetch())), &options)?);
         let place = handle.mountpoint().display().to_string();
         let row = context.summary(Exit::Done).set("mountpoint", place.as_str());
         let tell = || format!("mounted at {place}; take it away with: cairn umount {place}");

@@ -75,7 +75,7 @@ impl Rig {
     }
 
     pub(crate) fn open(&self) -> Result<Arc<Repository>> {
-        let options = OpenOptions { env: self.env.clone(), cache: self.cache.clone() };
+        let options = OpenOptions { env: self.env.clone(), cache: self.cache.clone(), budgets: Default::default() };
         Repository::open(self.store.clone(), self.password.as_deref(), &options)
     }
 

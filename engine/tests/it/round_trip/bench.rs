@@ -61,8 +61,11 @@ impl Bench {
     }
 
     pub(crate) fn open(&self) -> Arc<Repository> {
-        let options =
-            OpenOptions { env: Machine::shared(), cache: CachePlace::Folder(self.folder.path().join("cache")) };
+        let options = OpenOptions {
+            env: Machine::shared(),
+            cache: CachePlace::Folder(self.folder.path().join("cache")),
+            budgets: Default::default(),
+        };
         Repository::open(self.store.clone(), Some(PASSWORD), &options).expect("opens")
     }
 
