@@ -3,7 +3,7 @@
 //! A pattern without a slash is held against names (`*.conf`), one with a slash against whole paths (`/srv/**/*.conf`), or
 //! against their ends if it does not begin with one (`a/*.conf`).
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -11,7 +11,8 @@ use std::path::Path;
 /// A compiled pattern.
 #[derive(Debug, Clone)]
 pub(crate) struct Pattern {
-    glob: GlobMatcher,
+    /// A set of one: unlike a single matcher, it says when a pattern is too large or nested too deep, and does not panic.
+    glob: GlobSet,
     whole_path: bool,
 }
 
@@ -33,8 +34,9 @@ impl Pattern {
             .backslash_escape(true)
             .case_insensitive(ignore_case)
             .build()
-            .map_err(|e| refuse(&e.to_string()))?;
-        Ok(Pattern { glob: built.compile_matcher(), whole_path })
+            .and_then(|glob| GlobSetBuilder::new().add(glob).build())
+            .map_err(|e| refuse(&e.kind().to_string()))?;
+        Ok(Pattern { glob: built, whole_path })
     }
 
     /// Whether the item at a path (raw, without a leading slash) matches.
@@ -81,5 +83,7 @@ mod tests {
         assert!(Pattern::new(OsStr::new("[a"), false).is_err());
         assert!(Pattern::new(OsStr::new("/"), false).is_err());
         assert!(Pattern::new(OsStr::from_bytes(b"\xff"), false).is_err());
+        let deep = format!("{}a{}", "{".repeat(300), "}".repeat(300));
+        assert!(Pattern::new(OsStr::new(&deep), false).is_err());
     }
 }
