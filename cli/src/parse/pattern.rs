@@ -11,7 +11,7 @@ use std::path::Path;
 /// A compiled pattern.
 #[derive(Debug, Clone)]
 pub(crate) struct Pattern {
-    /// A set of one: unlike a single matcher, it says when a pattern is too large or nested too deep, and does not panic.
+    /// A set of one: unlike a single matcher, it says when a pattern cannot be compiled, and does not panic.
     glob: GlobSet,
     whole_path: bool,
 }
@@ -26,6 +26,12 @@ impl Pattern {
         let glob = text.to_str().ok_or_else(|| refuse("it is no UTF-8"))?.trim_end_matches('/');
         if glob.is_empty() {
             return Err(refuse("it is empty"));
+        }
+        if glob.len() > BYTES_MAX {
+            return Err(refuse(&format!("it has more than {BYTES_MAX} bytes")));
+        }
+        if depth(glob) > DEPTH_MAX {
+            return Err(refuse(&format!("its braces are nested more than {DEPTH_MAX} deep")));
         }
         let whole_path = glob.contains('/');
         let anchored = if whole_path && !glob.starts_with('/') { format!("**/{glob}") } else { glob.to_owned() };
@@ -51,6 +57,27 @@ impl Pattern {
         ends.chain([path.len()]).any(|end| path.get(..end).is_some_and(|part| self.matches(part)))
     }
 }
+
+/// How deep braces are nested at most; those in a class count too, as too many are refused rather than too few.
+fn depth(glob: &str) -> usize {
+    let (mut open, mut most, mut escaped) = (0usize, 0, false);
+    for byte in glob.bytes() {
+        match byte {
+            _ if escaped => {}
+            b'{' => open += 1,
+            b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        escaped = byte == b'\\' && !escaped;
+        most = most.max(open);
+    }
+    most
+}
+
+/// The longest path that Linux takes.
+const BYTES_MAX: usize = 4096;
+/// The compiler of patterns goes down a call a brace, and would run out of stack.
+const DEPTH_MAX: usize = 32;
 
 #[cfg(test)]
 mod tests {
@@ -83,7 +110,16 @@ mod tests {
         assert!(Pattern::new(OsStr::new("[a"), false).is_err());
         assert!(Pattern::new(OsStr::new("/"), false).is_err());
         assert!(Pattern::new(OsStr::from_bytes(b"\xff"), false).is_err());
-        let deep = format!("{}a{}", "{".repeat(300), "}".repeat(300));
-        assert!(Pattern::new(OsStr::new(&deep), false).is_err());
+    }
+
+    #[test]
+    fn what_would_exhaust_the_stack_is_refused() {
+        let nested = |depth: usize| format!("{}a{}", "{".repeat(depth), "}".repeat(depth));
+        assert!(pattern(&nested(DEPTH_MAX)).matches(b"a"));
+        for deep in [nested(DEPTH_MAX + 1), nested(60_000), "\\{".repeat(50) + &nested(300)] {
+            assert!(Pattern::new(OsStr::new(&deep), false).is_err());
+        }
+        assert!(pattern(&"\\{".repeat(50)).matches("{".repeat(50).as_bytes()));
+        assert!(Pattern::new(OsStr::new(&"a".repeat(BYTES_MAX + 1)), false).is_err());
     }
 }
