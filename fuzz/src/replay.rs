@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// Runs a corpus, then `mutations` changed inputs that are the same on every machine. Fails when the corpus is empty, or
-/// when it shows the decoder only accepting or only refusing: such a replay proves little.
-pub fn replay((name, target): Target, mutations: u64) {
+/// when it shows the decoder only accepting or only refusing: such a replay proves little. Says in a line what came of it.
+pub fn replay((name, target): Target, mutations: u64) -> String {
     let inputs = inputs(name);
     assert!(!inputs.is_empty(), "{name} has no corpus");
     let accepted = inputs.iter().filter(|input| target(input)).count();
@@ -16,7 +16,7 @@ pub fn replay((name, target): Target, mutations: u64) {
     assert!(accepted > 0 && refused > 0, "the corpus of {name} has {accepted} good inputs and {refused} bad ones");
     let mut random = Random(name.bytes().fold(1, |seed, byte| seed.wrapping_mul(257) + u64::from(byte)));
     let changed = (0..mutations).filter(|_| target(&mutated(&inputs, &mut random))).count();
-    println!("{name}: {accepted} accepted, {refused} refused; {changed} of {mutations} mutations accepted");
+    format!("{name}: {accepted} accepted, {refused} refused; {changed} of {mutations} mutations accepted")
 }
 
 /// Every target has a file and an entry by which libFuzzer runs it.

@@ -12,7 +12,8 @@ use cli_targets::TARGETS;
 #[test]
 fn corpora_replay_without_a_panic() {
     for target in TARGETS {
-        replay::replay(target, 5000);
+        let verdict = replay::replay(target, 5000);
+        println!("{verdict}");
     }
 }
 

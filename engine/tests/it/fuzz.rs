@@ -16,7 +16,8 @@ use std::path::Path;
 #[test]
 fn corpora_replay_without_a_panic() {
     for target in TARGETS {
-        replay::replay(target, 3000);
+        let verdict = replay::replay(target, 3000);
+        println!("{verdict}");
     }
 }
 

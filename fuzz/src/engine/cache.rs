@@ -85,8 +85,8 @@ fn ask(folder: &Path, add: bool) -> bool {
 /// The input, with bit 0 set, that stands for a segment's file: its fields, and its body without the zeros at the end.
 pub fn input_of_segment(file: &[u8]) -> Vec<u8> {
     let (header, rest) = file.split_at(PAGE_BYTES);
-    let body_bytes = u64::from_le_bytes(*header[FIELDS_AT..].first_chunk().expect("a length")) as usize;
-    let body = &rest[..body_bytes];
+    let body_bytes = u64::from_le_bytes(*header[FIELDS_AT..].first_chunk().expect("a length"));
+    let body = &rest[..usize::try_from(body_bytes).expect("a small file")];
     let used = body.iter().rposition(|b| *b != 0).map_or(0, |at| at + 1);
     [&[1], &header[FIELDS_AT..FIELDS_AT + FIELDS_BYTES], &body[..used]].concat()
 }

@@ -61,7 +61,8 @@ pub fn pack_tail(bytes: &[u8]) -> bool {
     let (Ok(header), Ok(entry)) = (Header::decode(&object), parsed.contents_entry()) else { return true };
     let range = entry.range();
     assert!(range.start >= HEADER_BYTES as u64 && range.end <= object_bytes, "an entry outside of its pack");
-    let record = &object[range.start as usize..range.end as usize];
+    let [start, end] = [range.start, range.end].map(|at| usize::try_from(at).expect("within the object"));
+    let record = &object[start..end];
     let cipher = format::secrets(header.suite).cipher(&header);
     if let Ok(contents) = parsed.contents(&header, &cipher, record) {
         assert!(contents.encode().len() <= entry.head.plain as usize);
