@@ -38,4 +38,7 @@ pub mod backup;
 
 pub mod restore;
 
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use error::{Error, Kind, Result};

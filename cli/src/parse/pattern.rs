@@ -3,7 +3,7 @@
 //! A pattern without a slash is held against names (`*.conf`), one with a slash against whole paths (`/srv/**/*.conf`), or
 //! against their ends if it does not begin with one (`a/*.conf`).
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -11,7 +11,8 @@ use std::path::Path;
 /// A compiled pattern.
 #[derive(Debug, Clone)]
 pub(crate) struct Pattern {
-    glob: GlobMatcher,
+    /// A set of one: unlike a single matcher, it says when a pattern cannot be compiled, and does not panic.
+    glob: GlobSet,
     whole_path: bool,
 }
 
@@ -26,6 +27,12 @@ impl Pattern {
         if glob.is_empty() {
             return Err(refuse("it is empty"));
         }
+        if glob.len() > BYTES_MAX {
+            return Err(refuse(&format!("it has more than {BYTES_MAX} bytes")));
+        }
+        if depth(glob) > DEPTH_MAX {
+            return Err(refuse(&format!("its braces are nested more than {DEPTH_MAX} deep")));
+        }
         let whole_path = glob.contains('/');
         let anchored = if whole_path && !glob.starts_with('/') { format!("**/{glob}") } else { glob.to_owned() };
         let built = GlobBuilder::new(anchored.trim_start_matches('/'))
@@ -33,8 +40,9 @@ impl Pattern {
             .backslash_escape(true)
             .case_insensitive(ignore_case)
             .build()
-            .map_err(|e| refuse(&e.to_string()))?;
-        Ok(Pattern { glob: built.compile_matcher(), whole_path })
+            .and_then(|glob| GlobSetBuilder::new().add(glob).build())
+            .map_err(|e| refuse(&e.kind().to_string()))?;
+        Ok(Pattern { glob: built, whole_path })
     }
 
     /// Whether the item at a path (raw, without a leading slash) matches.
@@ -49,6 +57,27 @@ impl Pattern {
         ends.chain([path.len()]).any(|end| path.get(..end).is_some_and(|part| self.matches(part)))
     }
 }
+
+/// How deep braces are nested at most; those in a class count too, as too many are refused rather than too few.
+fn depth(glob: &str) -> usize {
+    let (mut open, mut most, mut escaped) = (0usize, 0, false);
+    for byte in glob.bytes() {
+        match byte {
+            _ if escaped => {}
+            b'{' => open += 1,
+            b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        escaped = byte == b'\\' && !escaped;
+        most = most.max(open);
+    }
+    most
+}
+
+/// The longest path that Linux takes.
+const BYTES_MAX: usize = 4096;
+/// The compiler of patterns goes down a call a brace, and would run out of stack.
+const DEPTH_MAX: usize = 32;
 
 #[cfg(test)]
 mod tests {
@@ -81,5 +110,16 @@ mod tests {
         assert!(Pattern::new(OsStr::new("[a"), false).is_err());
         assert!(Pattern::new(OsStr::new("/"), false).is_err());
         assert!(Pattern::new(OsStr::from_bytes(b"\xff"), false).is_err());
+    }
+
+    #[test]
+    fn what_would_exhaust_the_stack_is_refused() {
+        let nested = |depth: usize| format!("{}a{}", "{".repeat(depth), "}".repeat(depth));
+        assert!(pattern(&nested(DEPTH_MAX)).matches(b"a"));
+        for deep in [nested(DEPTH_MAX + 1), nested(60_000), "\\{".repeat(50) + &nested(300)] {
+            assert!(Pattern::new(OsStr::new(&deep), false).is_err());
+        }
+        assert!(pattern(&"\\{".repeat(50)).matches("{".repeat(50).as_bytes()));
+        assert!(Pattern::new(OsStr::new(&"a".repeat(BYTES_MAX + 1)), false).is_err());
     }
 }

@@ -45,7 +45,9 @@ pub(crate) fn rate(text: &str) -> Result<u64, String> {
 pub(crate) fn share(text: &str) -> Result<f64, String> {
     let number = text.trim().strip_suffix('%').ok_or_else(|| format!("{text:?} is no share; write it as 5%"))?;
     let percent: f64 = number.trim().parse().map_err(|_| format!("{number:?} is no number; write it as 5%"))?;
-    if percent > 0.0 && percent <= 100.0 { Ok(percent / 100.0) } else { Err(format!("{text} is not in 0%..100%")) }
+    // The share is asked, not the percents: the smallest of them become nothing when divided.
+    let share = percent / 100.0;
+    if share > 0.0 && share <= 1.0 { Ok(share) } else { Err(format!("{text} is not in 0%..100%")) }
 }
 
 fn factor(unit: &str) -> Option<u64> {
@@ -108,7 +110,7 @@ mod tests {
     fn a_share_lies_between_nothing_and_everything() {
         assert_eq!(share("100%"), Ok(1.0));
         assert_eq!(share("2.5 %"), Ok(0.025));
-        for text in ["0%", "101%", "5", "-1%", "NaN%"] {
+        for text in ["0%", "101%", "5", "-1%", "NaN%", "1e-322%"] {
             assert!(share(text).is_err(), "{text}");
         }
     }

@@ -2,7 +2,7 @@
 
 pub(crate) mod keyfile;
 pub(crate) mod password;
-mod profile;
+pub(crate) mod profile;
 pub(crate) mod xdg;
 
 use crate::exit::Result;

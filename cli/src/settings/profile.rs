@@ -27,14 +27,14 @@ use std::path::{Path, PathBuf};
 
 /// What the config file says, with the profile laid over it.
 #[derive(Debug, Default)]
-pub(super) struct Profile {
-    pub(super) repo: Option<OsString>,
-    pub(super) password_file: Option<PathBuf>,
-    pub(super) cache_dir: Option<PathBuf>,
-    pub(super) threads: Option<NonZeroUsize>,
-    pub(super) limit_upload: Option<u64>,
-    pub(super) limit_download: Option<u64>,
-    pub(super) store: BTreeMap<String, String>,
+pub(crate) struct Profile {
+    pub(crate) repo: Option<OsString>,
+    pub(crate) password_file: Option<PathBuf>,
+    pub(crate) cache_dir: Option<PathBuf>,
+    pub(crate) threads: Option<NonZeroUsize>,
+    pub(crate) limit_upload: Option<u64>,
+    pub(crate) limit_download: Option<u64>,
+    pub(crate) store: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -116,7 +116,8 @@ fn missing_profile(profile: Option<&str>, place: &str) -> Result<Profile> {
     }
 }
 
-fn parse(text: &str, path: &Path, profile: Option<&str>) -> Result<Profile> {
+/// What the text of a config file at `path` says; as [`load`].
+pub(crate) fn parse(text: &str, path: &Path, profile: Option<&str>) -> Result<Profile> {
     let refuse = |why: &str| Failure::usage(format!("{}: {}", path.display(), why.trim_end()));
     let mut file: File = toml::from_str(text).map_err(|e| refuse(&e.to_string()))?;
     let chosen = match profile {

@@ -57,7 +57,11 @@ impl PackTail {
         if seal != self.trailer.seal {
             return Err(Error::new(Kind::Damaged, "the seal of the directory does not match: another pack, or forged"));
         }
-        let (_, plain) = open_record(record, cipher)?;
+        let (head, plain) = open_record(record, cipher)?;
+        if head != self.contents_entry()?.head {
+            let what = "the head of the contents record is not what the directory says [CONT-13]";
+            return Err(Error::new(Kind::Damaged, what));
+        }
         Ok(Contents::decode(&plain, &self.entries)?)
     }
 }

@@ -6,9 +6,9 @@
 mod create;
 mod keys;
 mod open;
-mod paper;
+pub(crate) mod paper;
 mod points;
-mod select;
+pub(crate) mod select;
 
 pub use create::NewRepository;
 pub use keys::SlotInfo;

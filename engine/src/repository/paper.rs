@@ -24,7 +24,8 @@ pub struct PaperKey {
 /// Letters and digits that cannot be mistaken for each other.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const LINES: usize = 4;
-const LINE_BYTES: usize = 16;
+/// Bytes of the secrets on a line.
+pub(crate) const LINE_BYTES: usize = 16;
 
 impl Repository {
     /// The recovery sheet of this repository.
@@ -59,7 +60,8 @@ impl Repository {
     }
 }
 
-fn encode_line(number: usize, bytes: &[u8]) -> String {
+/// Line `number` (from 0) of a sheet.
+pub(crate) fn encode_line(number: usize, bytes: &[u8]) -> String {
     let mut digits = String::new();
     let (mut bits, mut count) = (0u32, 0);
     for byte in bytes {
@@ -78,12 +80,13 @@ fn encode_line(number: usize, bytes: &[u8]) -> String {
 }
 
 /// Four digits of the hash of a line.
-fn check_group(number: usize, digits: &str) -> String {
+pub(crate) fn check_group(number: usize, digits: &str) -> String {
     let hash = blake3::derive_key("cairn 1 recovery sheet line", format!("{number}:{digits}").as_bytes());
     hash[..4].iter().map(|b| char::from(ALPHABET[usize::from(b % 32)])).collect()
 }
 
-fn decode_sheet(sheet: &str) -> Result<Zeroizing<Vec<u8>>> {
+/// The secrets of a sheet: 64 bytes.
+pub(crate) fn decode_sheet(sheet: &str) -> Result<Zeroizing<Vec<u8>>> {
     let mut out = Zeroizing::new(Vec::with_capacity(LINES * LINE_BYTES));
     for number in 0..LINES {
         let prefix = format!("{}:", number + 1);

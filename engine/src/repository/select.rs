@@ -57,12 +57,11 @@ impl Repository {
 
 /// A time as `2026-11-22T00:37:49Z`.
 pub fn utc(time: Time) -> String {
-    jiff::Timestamp::new(time.seconds, 0)
-        .map_or_else(|_| format!("{}s", time.seconds), |t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+    jiff::Timestamp::new(time.seconds, 0).map_or_else(|_| format!("{}s", time.seconds), |t| t.to_string())
 }
 
 /// The last moment that a selector means: of a day its end, of a minute its last second. Times are UTC unless they end in an offset.
-fn parse_time(text: &str) -> Option<Time> {
+pub(crate) fn parse_time(text: &str) -> Option<Time> {
     let last = |t: jiff::Timestamp| Time::new(t.as_second(), 999_999_999);
     if let Ok(stamp) = text.parse::<jiff::Timestamp>() {
         return Some(last(stamp));
@@ -101,7 +100,17 @@ mod tests {
         assert_eq!(seconds("2026-02-27"), seconds("2026-02-27T23:59:59Z"));
         assert_eq!(seconds("2026-02-27T09:15"), seconds("2026-02-27T09:15:59Z"));
         assert_eq!(seconds("2026-02-27T09:15:07"), seconds("2026-02-27T10:15:07+01:00"));
+        assert_eq!(seconds("2016-12-31"), Some(1_483_228_799));
         assert_eq!(seconds("yesterday"), None);
         assert_eq!(seconds("2026-02-30"), None);
+    }
+
+    #[test]
+    fn a_printed_time_is_a_selector_of_it() {
+        for (text, seconds) in [("2026-11-22T00:37:49Z", 1_795_307_869), ("-009999-01-02T01:59:59Z", -377_705_023_201)]
+        {
+            assert_eq!(utc(Time::new(seconds, 0)), text);
+            assert_eq!(parse_time(text).map(|t| t.seconds), Some(seconds));
+        }
     }
 }

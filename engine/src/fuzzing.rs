@@ -1,0 +1,47 @@
+//! The narrow door of the fuzz targets (`fuzz/src/engine.rs`) to decoders that nobody else may call.
+//!
+//! The targets live outside, in a workspace of their own and in the ordinary tests, so they see public items only. Making the
+//! decoders themselves public would widen the rooms; this names exactly the functions that read what people or disks give.
+//! Not part of the engine's interface: hidden, and free to change.
+
+use crate::error::Result;
+use crate::repository::{paper, select};
+use crate::source::rules::{IgnoreFiles, Patterns, Rules};
+use format_spec::Time;
+
+/// The secrets that a recovery sheet holds.
+///
+/// # Errors
+/// As [`Repository::open_with_paper`](crate::repository::Repository::open_with_paper) for a sheet that cannot be read.
+pub fn read_sheet(text: &str) -> Result<Vec<u8>> {
+    paper::decode_sheet(text).map(|secrets| secrets.to_vec())
+}
+
+/// The lines of the recovery sheet of `secrets`.
+pub fn write_sheet(secrets: &[u8]) -> Vec<String> {
+    secrets.chunks(paper::LINE_BYTES).enumerate().map(|(n, part)| paper::encode_line(n, part)).collect()
+}
+
+/// The check group of line `number` (from 0) of a recovery sheet, which a fuzzer cannot guess.
+pub fn sheet_check_group(number: usize, digits: &str) -> String {
+    paper::check_group(number, digits)
+}
+
+/// The last moment that a restore point's selector means when it is a time.
+pub fn selector_time(text: &str) -> Option<Time> {
+    select::parse_time(text)
+}
+
+/// What is wrong with the ignore file `text` of `folder`, and why it leaves the item at `path` out, if it does.
+pub fn ignore_file(text: &[u8], folder: &[u8], path: &[u8], is_folder: bool) -> (Vec<String>, Option<String>) {
+    let mut files = IgnoreFiles::default();
+    let reasons = files.push(folder, Ok(text.to_vec()));
+    let left_out = files.leave_out(path, is_folder);
+    files.leave(folder);
+    (reasons, left_out)
+}
+
+/// Why `excludes` leave the item at `path` out, if they do.
+pub fn excluded(excludes: Patterns, path: &[u8], is_folder: bool) -> Option<String> {
+    Rules { excludes, ..Rules::default() }.leave_out(path, is_folder, false)
+}

@@ -1,0 +1,136 @@
+//! One function a decoder of `engine`: whatever bytes come, it answers or refuses; what it accepts, it can write and read again
+//! where there is a writer. Each says whether it accepted. What the bytes of an input mean stands beside each function.
+
+pub mod cache;
+
+use super::format;
+use super::replay::Target;
+use engine::Kind;
+use engine::fuzzing;
+use engine::pack::PackTail;
+use engine::repository::utc;
+use engine::source::rules::{Patterns, paths_in_list};
+use engine::store::Location;
+use format_spec::container::{HEADER_BYTES, Header};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+/// Name and function of every target; each has a file in `fuzz_targets` and a folder in `corpus`.
+pub const TARGETS: [Target; 7] = [
+    ("recovery_sheet", recovery_sheet),
+    ("index_cache", cache::index_cache),
+    ("pack_tail", pack_tail),
+    ("patterns", patterns),
+    ("source_list", source_list),
+    ("location", location),
+    ("selector_time", selector_time),
+];
+
+/// A recovery sheet. Bit 0 of the first byte: the lines of the rest are digits, which get their numbers and check groups;
+/// else the rest is the sheet.
+pub fn recovery_sheet(bytes: &[u8]) -> bool {
+    let Some((choice, text)) = bytes.split_first() else { return false };
+    let Ok(text) = std::str::from_utf8(text) else { return false };
+    let numbered = |(number, line): (usize, &str)| {
+        let digits = line.chars().filter(|c| !c.is_whitespace() && *c != '-').take(26);
+        let digits: String = digits.map(|c| c.to_ascii_lowercase()).collect();
+        format!("{}: {line} {}\n", number + 1, fuzzing::sheet_check_group(number, &digits))
+    };
+    let sheet = if choice & 1 == 1 { text.lines().enumerate().map(numbered).collect() } else { text.to_owned() };
+    match fuzzing::read_sheet(&sheet) {
+        Ok(secrets) => {
+            assert_eq!(secrets.len(), 64);
+            let again = fuzzing::write_sheet(&secrets).join("\n");
+            assert_eq!(fuzzing::read_sheet(&again).expect("what was read can be written"), secrets);
+            true
+        }
+        Err(e) => refused(&e),
+    }
+}
+
+/// The tail of a pack. Bit 0 of the first byte: checksums and seal of the object in the rest are made right first; the second
+/// byte times 16: where in the object the tail begins.
+pub fn pack_tail(bytes: &[u8]) -> bool {
+    let Some(([choice, cut], object)) = bytes.split_first_chunk() else { return false };
+    let object = if choice & 1 == 1 { format::mend(object) } else { object.to_vec() };
+    let object_bytes = object.len() as u64;
+    let tail = &object[(usize::from(*cut) * 16).min(object.len())..];
+    let Ok(needed) = PackTail::bytes_needed(tail, object_bytes) else { return false };
+    assert!(needed <= object_bytes);
+    let Ok(parsed) = PackTail::parse(tail, object_bytes) else { return false };
+    let (Ok(header), Ok(entry)) = (Header::decode(&object), parsed.contents_entry()) else { return true };
+    let range = entry.range();
+    assert!(range.start >= HEADER_BYTES as u64 && range.end <= object_bytes, "an entry outside of its pack");
+    let [start, end] = [range.start, range.end].map(|at| usize::try_from(at).expect("within the object"));
+    let record = &object[start..end];
+    let cipher = format::secrets(header.suite).cipher(&header);
+    if let Ok(contents) = parsed.contents(&header, &cipher, record) {
+        assert!(contents.encode().len() <= entry.head.plain as usize);
+    }
+    true
+}
+
+/// Patterns and a path that they judge: choice, path, NUL, text. Bit 0 of the choice: an ignore file, else patterns of
+/// `--exclude`; bit 1: the path is a folder; bit 2: the text is one pattern, not lines.
+pub fn patterns(bytes: &[u8]) -> bool {
+    let Some((choice, rest)) = bytes.split_first() else { return false };
+    let mut parts = rest.splitn(2, |b| *b == 0);
+    let (path, text) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let is_folder = choice & 2 != 0;
+    if choice & 1 == 1 {
+        let (reasons, left_out) = fuzzing::ignore_file(text, b"", path, is_folder);
+        assert!(reasons.len() <= text.split(|b| *b == b'\n').count());
+        // In another folder it has no say.
+        assert_eq!(fuzzing::ignore_file(text, &[path, b"/deeper"].concat(), path, is_folder).1, None);
+        assert!(left_out.is_none_or(|why| why.contains(".cairnignore")));
+        return reasons.is_empty();
+    }
+    let mut excludes = Patterns::default();
+    let added = if choice & 4 == 0 { excludes.add_lines(text) } else { excludes.add(text) };
+    let left_out = fuzzing::excluded(excludes.clone(), path, is_folder);
+    assert!(left_out.is_none() || !excludes.is_empty());
+    assert!(left_out.is_none_or(|why| why.contains("--exclude")));
+    added.map_or_else(|e| refused(&e), |()| true)
+}
+
+/// A list of sources; it is accepted when it names any.
+pub fn source_list(bytes: &[u8]) -> bool {
+    let paths = paths_in_list(bytes);
+    let separator = if bytes.contains(&0) { 0 } else { b'\n' };
+    let parts: Vec<&[u8]> = paths.iter().map(|path| path.as_os_str().as_bytes()).collect();
+    assert!(parts.iter().all(|part| !part.is_empty() && !part.contains(&separator)));
+    let written = [parts.join(&separator), vec![separator]].concat();
+    assert_eq!(paths_in_list(&written), paths);
+    !paths.is_empty()
+}
+
+/// Where a repository is.
+pub fn location(bytes: &[u8]) -> bool {
+    match Location::parse(OsStr::from_bytes(bytes)) {
+        Ok(found) => {
+            let again = match &found {
+                // A folder prints as its path, which may look like something else.
+                Location::Folder(path) => !path.as_os_str().is_empty(),
+                _ => Location::parse(found.to_string()).is_ok_and(|again| again == found),
+            };
+            assert!(again, "{found} is not read as it was written");
+            assert_ne!(found.below("x"), found);
+            true
+        }
+        Err(e) => refused(&e),
+    }
+}
+
+/// A restore point's selector that is a time.
+pub fn selector_time(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let Some(time) = fuzzing::selector_time(text) else { return false };
+    assert_eq!(fuzzing::selector_time(&utc(time)), Some(time), "{text:?} prints as {}", utc(time));
+    true
+}
+
+/// Input of people is refused as such, never as a fault of the program.
+fn refused(e: &engine::Error) -> bool {
+    assert_eq!(e.kind(), Kind::Input, "{e}");
+    false
+}
