@@ -20,5 +20,6 @@ mod restore;
 mod servers;
 mod stopped;
 mod support;
+mod third;
 mod unchanged;
 mod verify;
