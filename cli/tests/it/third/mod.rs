@@ -8,7 +8,7 @@
 //! programs   git, sqlite3, a program run from the mount, stress-ng, inotifywait
 //! fio        verified reads, sequential and random, buffered and direct
 //! handles    name_to_handle_at over a remount
-//! samba      smbd and smbclient
+//! servers    Samba and NFS-Ganesha, which serve the mount on
 //! refused    every call that writes
 //! somebody   a mount by nobody, through fusermount3
 //! elsewhere  rows that other tests hold: kill -9, SIGTERM, a handler that panics, a foreign mount on top
@@ -23,7 +23,7 @@ mod programs;
 mod refused;
 #[path = "../../../../fusefs/tests/it/report.rs"]
 mod report;
-mod samba;
+mod servers;
 mod somebody;
 mod source;
 mod sparse;

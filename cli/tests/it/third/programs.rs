@@ -24,7 +24,9 @@ fn programs_work_on_their_own_files() {
 /// It looks at names, not at bytes, so its broken twin is a folder that is not there.
 fn stress(table: &mut Table, place: &Place, sides: &Sides) {
     let absent = place.folder("empty").join("wide");
-    table.run(&STRESS, place, [&sides.good.join("wide"), &absent], &[]);
+    for row in [FSTAT, GETDENT] {
+        table.run(&row, place, [&sides.good.join("wide"), &absent], &[]);
+    }
 }
 
 /// SEMANTICS: Checked by others. "`inotifywait` hears nothing when a point appears." What the kernel watches are
@@ -92,11 +94,21 @@ const PROGRAM: Row = Row {
     finds: &["bin/sha256sum"],
 };
 
-const STRESS: Row = Row {
+const FSTAT: Row = Row {
     name: "stress-ng --fstat 2",
     needs: &["stress-ng"],
     script: r#"stress-ng -q --fstat 2 --fstat-dir "$M" --fstat-ops 4000 -t 5s --temp-path "$T" 2>&1"#,
     finds: &["exit status: 2"],
+};
+
+/// It lists fixed folders, so one of them is made the mount, for it alone.
+const GETDENT: Row = Row {
+    name: "stress-ng --getdent 2, the mount as /tmp",
+    needs: &["stress-ng", "unshare"],
+    script: r#"
+        unshare --mount --propagation private bash -uc \
+            'mount --bind "$M" /tmp && stress-ng -q --getdent 2 --getdent-ops 4000 -t 5s --temp-path .' 2>&1"#,
+    finds: &["mount"],
 };
 
 const INOTIFY: Row = Row {
