@@ -211,3 +211,15 @@ fn send(child: &Child, signal: Signal) {
 /// For what takes seconds at most, on a machine that has other things to do.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+#[test]
+fn what_hangs_on_a_mount_is_ended_at_the_deadline() {
+    let Some(mut place) = Place::new() else { return };
+    fs::write(place.source.join("file"), "x").unwrap();
+    let point = place.back_up();
+    place.mount();
+    let shown = place.shown(&point);
+    send(&place.servers[0].child, Signal::STOP);
+    let answer = place.run("cat \"$M/file\"", &[("M", shown.to_str().unwrap())], Duration::from_millis(500));
+    assert!(answer.unwrap_err().contains("no end within 500ms, so the mount was killed"));
+}
