@@ -21,5 +21,6 @@ mod restore;
 mod servers;
 mod stopped;
 mod support;
+mod third;
 mod unchanged;
 mod verify;

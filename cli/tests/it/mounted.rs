@@ -1,12 +1,7 @@
 //! `mount` and `umount` by the binary. The view itself is tested in its own crate.
 
 use crate::support::{Home, Run, tree};
-use std::path::Path;
-
-/// The kernel lets us mount; otherwise there is nothing to test here, and the refusal is tested instead.
-fn can_mount() -> bool {
-    Path::new("/dev/fuse").exists() && rustix::process::geteuid().is_root()
-}
+use crate::third::can_mount;
 
 #[test]
 fn a_mount_in_the_background_shows_the_point_until_it_is_taken_away() {

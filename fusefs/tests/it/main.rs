@@ -9,6 +9,7 @@ mod life;
 mod memory;
 mod namespace;
 mod place;
+mod report;
 mod repository;
 mod trouble;
 mod xattrs;
