@@ -36,17 +36,21 @@ impl Context {
     /// # Errors
     /// As the engine says; `no_password` when one is needed and nobody can be asked.
     pub(crate) fn connect(&self) -> Result<Connection> {
-        self.connect_with(CacheBudgets::default())
+        let settings = self.settings()?;
+        let place = open_store(&settings, false)?;
+        self.open(place, settings)
     }
 
-    /// The same, with budgets for readers of its own.
+    /// The same for long reading: with budgets of its own, and for a store that is far away `disk_cache` bytes of its records kept on disk.
     ///
     /// # Errors
     /// As [`Context::connect`].
-    pub(crate) fn connect_with(&self, budgets: CacheBudgets) -> Result<Connection> {
+    pub(crate) fn connect_to_read(&self, budgets: CacheBudgets, disk_cache: u64) -> Result<Connection> {
         let settings = self.settings()?;
         let place = open_store(&settings, false)?;
-        let options = OpenOptions { budgets, ..self.open_options(&settings) };
+        let far = !matches!(location(&settings)?, Location::Folder(_));
+        let ranges = (far && disk_cache > 0).then(|| (settings.cache_dir.join(RANGES), disk_cache));
+        let options = OpenOptions { budgets, ranges, ..self.open_options(&settings) };
         open(&options, place, settings)
     }
 
@@ -64,6 +68,7 @@ impl Context {
             env: Arc::clone(&self.env),
             cache: CachePlace::Folder(settings.cache_dir.clone()),
             budgets: CacheBudgets::default(),
+            ranges: None,
         }
     }
 }
@@ -153,6 +158,9 @@ impl Row {
             .set("bytes_downloaded", counts.bytes_down())
     }
 }
+
+/// The folder of the disk caches, below that of the index caches.
+const RANGES: &str = "ranges";
 
 /// A line of the config's `probed`.
 pub(crate) const CHECKSUM_ENFORCED: &str = "checksum_enforced=yes";

@@ -13,6 +13,7 @@ mod catalog;
 mod decoded;
 mod distrust;
 mod durable;
+mod ranges;
 mod read;
 mod writer;
 
@@ -20,5 +21,6 @@ pub(crate) use catalog::lost;
 pub use catalog::{CachePlace, Catalog};
 pub use distrust::Distrust;
 pub use durable::put_durable;
+pub use ranges::{RANGE_CACHE_LEAST, RangeCache};
 pub use read::{Blobs, CacheBudgets, Vault};
 pub use writer::{Stored, Writer, WriterParts};

@@ -2,13 +2,14 @@
 
 use super::catalog::{Catalog, lost};
 use super::decoded::{BlockKey, Decoded, DecodedBlocks};
+use super::ranges::RangeCache;
 use crate::error::{Error, Kind, Result};
 use crate::index::Place;
 use crate::limits::{DECODED_BYTES_MAX, NODES_BYTES_MAX};
 use crate::pack::open_block;
 use crate::store::{Name, Store};
 use bytes::Bytes;
-use format_spec::container::{HEAD_BYTES, ObjectKind};
+use format_spec::container::ObjectKind;
 use format_spec::keys::{IdKeys, Secrets};
 use format_spec::tree::Node;
 use format_spec::{ChunkId, ObjectId, RepositoryId, names};
@@ -28,16 +29,22 @@ pub struct Vault {
     pub secrets: Secrets,
     /// The keys of ids.
     pub ids: IdKeys,
+    /// Records kept on this machine's disk, if any are.
+    pub ranges: Option<RangeCache>,
 }
 
 impl Vault {
-    /// Fetches and opens one block.
+    /// Fetches and opens one block. A kept record that does not open is fetched again.
     pub fn read_block(&self, place: &Place) -> Result<Vec<u8>> {
-        let name = Name::new(names::of_session(place.pack_kind, place.pack))?;
-        let start = u64::from(place.block_offset);
-        let end = start + HEAD_BYTES as u64 + u64::from(place.block_stored);
-        let record = self.store.get_range(&name, start..end).map_err(|e| lost(e, &name))?;
-        self.open_block(place, &record)
+        if let Some((ranges, record)) = self.ranges.as_ref().and_then(|r| Some((r, r.get(place)?))) {
+            match self.open_block(place, &record) {
+                Err(e) if e.kind() == Kind::Damaged => ranges.forget(place),
+                other => return other,
+            }
+        }
+        let records = self.read_records(&[*place])?;
+        let record = records.first().ok_or_else(|| Error::new(Kind::Bug, "no record for a place"))?;
+        self.open_block(place, record)
     }
 
     /// Fetches the records of several blocks of one pack, in rising order, with one request.
@@ -45,6 +52,23 @@ impl Vault {
     /// # Errors
     /// The store's; `Damaged` when the pack is not there, or not that long.
     pub fn read_records(&self, places: &[Place]) -> Result<Vec<Bytes>> {
+        let Some(ranges) = &self.ranges else { return self.fetch_records(places) };
+        let mut records: Vec<Option<Bytes>> = places.iter().map(|place| ranges.get(place)).collect();
+        // From the first to the last that is missing, as one request.
+        let missing = |r: &Option<Bytes>| r.is_none();
+        let (first, last) = (records.iter().position(missing), records.iter().rposition(missing));
+        if let Some((fetch, slots)) =
+            first.zip(last).and_then(|(a, b)| Some((places.get(a..=b)?, records.get_mut(a..=b)?)))
+        {
+            for ((place, slot), record) in fetch.iter().zip(slots).zip(self.fetch_records(fetch)?) {
+                ranges.put(place, &record);
+                *slot = Some(record);
+            }
+        }
+        Ok(records.into_iter().flatten().collect())
+    }
+
+    fn fetch_records(&self, places: &[Place]) -> Result<Vec<Bytes>> {
         let Some((first, last)) = places.first().zip(places.last()) else { return Ok(Vec::new()) };
         let name = Name::new(names::of_session(first.pack_kind, first.pack))?;
         let start = u64::from(first.block_offset);

@@ -1,6 +1,6 @@
 //! Opening: config, key, log, index.
 
-use crate::blob::{Blobs, CacheBudgets, CachePlace, Catalog, Vault};
+use crate::blob::{Blobs, CacheBudgets, CachePlace, Catalog, RangeCache, Vault};
 use crate::env::SharedEnv;
 use crate::error::{Error, Kind, Result};
 use crate::limits::SMALL_OBJECT_BYTES_MAX;
@@ -16,6 +16,7 @@ use format_spec::tree::Node;
 use format_spec::{ChunkId, RepositoryId, names};
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How to open.
@@ -27,6 +28,8 @@ pub struct OpenOptions {
     pub cache: CachePlace,
     /// What readers may keep in memory.
     pub budgets: CacheBudgets,
+    /// A folder for stored records, and how many bytes it may take. Without one, what is read twice is fetched twice.
+    pub ranges: Option<(PathBuf, u64)>,
 }
 
 /// An open repository; shared by threads.
@@ -81,7 +84,14 @@ impl Repository {
         Config::verify(object, &secrets).map_err(|e| Error::from(e).on(names::CONFIG))?;
         let (ids, repository) = (secrets.ids(), config.repository);
         let log = Arc::new(Log::new(store.clone(), repository, secrets.clone(), *blake3::hash(object).as_bytes()));
-        let vault = Arc::new(Vault { store, repository, secrets, ids });
+        let ranges = match &options.ranges {
+            None => None,
+            Some((folder, limit)) => RangeCache::open(&folder.join(repository.to_string()), *limit)?.or_else(|| {
+                tracing::warn!(folder = %folder.display(), "another process uses the disk cache; this one goes without");
+                None
+            }),
+        };
+        let vault = Arc::new(Vault { store, repository, secrets, ids, ranges });
         let catalog = Arc::new(Catalog::open(vault.clone(), log.clone(), &options.cache)?);
         let blobs = Arc::new(Blobs::new(vault.clone(), catalog, options.budgets));
         let opened = Arc::new(Repository {

@@ -44,7 +44,7 @@ fn reopen(path: &Path) -> Arc<Repository> {
     Repository::open(
         store_at(path),
         Some(PASSWORD),
-        &OpenOptions { env: Machine::shared(), cache, budgets: Default::default() },
+        &OpenOptions { env: Machine::shared(), cache, budgets: Default::default(), ranges: None },
     )
     .unwrap()
 }

@@ -6,6 +6,7 @@ mod owner;
 use crate::connect::{Connection, location};
 use crate::context::Context;
 use crate::exit::{Exit, Result};
+use crate::parse::quantity;
 use clap::Args;
 use engine::store::Location;
 use fusefs::catalog::RepositoryCatalog;
@@ -33,6 +34,9 @@ pub(crate) struct Mount {
     /// Permission bits to take away from everything, octal
     #[arg(long, value_name = "MASK", default_value = "0", value_parser = umask)]
     umask: u32,
+    /// Bytes of a far store that may be kept on this machine's disk; 0 for none
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = quantity::size)]
+    disk_cache: u64,
     /// Stay in the foreground
     #[arg(short, long)]
     foreground: bool,
@@ -43,7 +47,7 @@ impl Mount {
         if !self.foreground && !background::is_child() {
             return background::start();
         }
-        let connection = context.connect_with(limits::CACHES)?;
+        let connection = context.connect_to_read(limits::CACHES, self.disk_cache)?;
         let options = self.options(&connection)?;
         let handle =
             Arc::new(fusefs::mount(Arc::new(RepositoryCatalog::new(connection.repo, limits::prefetch())), &options)?);

@@ -75,7 +75,8 @@ impl Rig {
     }
 
     pub(crate) fn open(&self) -> Result<Arc<Repository>> {
-        let options = OpenOptions { env: self.env.clone(), cache: self.cache.clone(), budgets: Default::default() };
+        let options =
+            OpenOptions { env: self.env.clone(), cache: self.cache.clone(), budgets: Default::default(), ranges: None };
         Repository::open(self.store.clone(), self.password.as_deref(), &options)
     }
 

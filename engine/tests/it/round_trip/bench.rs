@@ -65,6 +65,7 @@ impl Bench {
             env: Machine::shared(),
             cache: CachePlace::Folder(self.folder.path().join("cache")),
             budgets: Default::default(),
+            ranges: None,
         };
         Repository::open(self.store.clone(), Some(PASSWORD), &options).expect("opens")
     }
