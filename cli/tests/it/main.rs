@@ -17,6 +17,7 @@ mod mounted;
 mod profiles;
 mod reader;
 mod restore;
+mod serve;
 mod servers;
 mod stopped;
 mod support;
