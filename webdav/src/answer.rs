@@ -4,7 +4,7 @@
 //! OPTIONS                       here: DAV class 1
 //! GET, HEAD of a folder         `page`
 //! GET, HEAD of a file, PROPFIND the protocol crate, over `dav`
-//! everything else               405
+//! everything else               405, MKCOL 403
 //! ```
 
 use crate::access::{self, Login};
@@ -53,7 +53,10 @@ impl Answering {
             _ if is_propfind => {}
             _ => {
                 let message = "restore points cannot be changed: this server only reads";
-                return Err(Trouble::new(StatusCode::METHOD_NOT_ALLOWED, message));
+                // To MKCOL, 405 would mean that the folder is there already (RFC 4918, section 9.3.1).
+                let is_mkcol = parts.method.as_str() == "MKCOL";
+                let status = if is_mkcol { StatusCode::FORBIDDEN } else { StatusCode::METHOD_NOT_ALLOWED };
+                return Err(Trouble::new(status, message));
             }
         }
         let path = DavPath::new(parts.uri.path())

@@ -164,7 +164,7 @@ fn flip_largest(folder: &Path) {
     std::fs::write(&largest.1, bytes).unwrap();
 }
 
-/// SEMANTICS, WebDAV: "Every method but OPTIONS, GET, HEAD and PROPFIND is answered by 405."
+/// SEMANTICS, WebDAV: "Every method but OPTIONS, GET, HEAD and PROPFIND is refused by 405, MKCOL by 403"
 #[test]
 fn every_write_of_rclone_is_refused() {
     let Some(rclone) = rclone() else { return };

@@ -8,12 +8,7 @@ use std::time::{Duration, Instant};
 
 /// A server whose chunk `nth` of `large.bin` fails.
 fn with_fault(nth: usize, kind: Kind) -> Place {
-    let mut source = None;
-    let fill = |folder: &std::path::Path| {
-        some_files(folder);
-        source = Some(folder.to_owned());
-    };
-    let place = Place::with(fill, None, |_, _| {});
+    let place = Place::of(some_files);
     let entry = place.catalog.entry(&place.point, &place.source.join("large.bin"));
     place.catalog.fail(place.catalog.chunk_of(&entry, nth), kind);
     place
@@ -75,8 +70,24 @@ fn a_damaged_folder_is_an_error_and_never_a_short_list() {
     for method in ["PROPFIND", "GET"] {
         let answer = again.ask(method, "/by-job/host/job/latest/", &[("Depth", "1")]);
         assert_eq!((answer.status, answer.complete), (500, true), "{method} {}", answer.text());
-        assert_eq!(again.ask(method, "/by-job/host/job/", &[("Depth", "1")]).complete, true);
+        assert!(again.ask(method, "/by-job/host/job/", &[("Depth", "1")]).complete);
     }
+}
+
+/// SEMANTICS, WebDAV: "A link whose end is damaged is listed, and is an error when it is read."
+#[test]
+fn damage_behind_a_link_does_not_hide_the_names_beside_it() {
+    let place = Place::of(|source| {
+        some_files(source);
+        std::os::unix::fs::symlink("folder/inner.html", source.join("to-damage")).unwrap();
+    });
+    let entry = place.catalog.entry(&place.point, &place.source.join("folder"));
+    let Content::Tree(root) = entry.content else { panic!("a folder has a tree") };
+    place.catalog.fail(root, Kind::Damaged);
+    let listed = place.listed(&place.url(""));
+    assert!(listed.contains(&place.url("to-damage")) && listed.contains(&place.url("large.bin")), "{listed:?}");
+    assert_eq!(place.get(&place.url("to-damage")).status, 500);
+    assert_eq!(place.get(&place.url("empty")).status, 200);
 }
 
 /// SEMANTICS, WebDAV: "expired 410".
