@@ -58,7 +58,7 @@ impl DavFileSystem for Session {
     fn metadata<'a>(&'a self, path: &'a DavPath) -> FsFuture<'a, Box<dyn DavMetaData>> {
         Box::pin(async move {
             let place = self.find(names_of(path.as_bytes())).await.map_err(error)?;
-            Ok(Box::new(place) as Box<dyn DavMetaData>)
+            Ok(Box::new(Meta { place, quoted: true }) as Box<dyn DavMetaData>)
         })
     }
 }
@@ -83,33 +83,43 @@ impl DavDirEntry for Named {
     }
 
     fn metadata(&'_ self) -> FsFuture<'_, Box<dyn DavMetaData>> {
-        Box::pin(ready(Ok(Box::new(self.place.clone()) as Box<dyn DavMetaData>)))
+        let meta = Meta { place: self.place.clone(), quoted: true };
+        Box::pin(ready(Ok(Box::new(meta) as Box<dyn DavMetaData>)))
     }
 }
 
-impl DavMetaData for Place {
+/// What the protocol crate asks about a place.
+#[derive(Debug, Clone)]
+struct Meta {
+    place: Place,
+    /// The crate puts `ETag` in quotes by itself, but not `getetag`, where RFC 4918 (section 15.6) wants them as well.
+    quoted: bool,
+}
+
+impl DavMetaData for Meta {
     fn len(&self) -> u64 {
-        self.bytes()
+        self.place.bytes()
     }
 
     fn modified(&self) -> FsResult<SystemTime> {
-        Ok(time(self.attributes.mtime))
+        Ok(time(self.place.attributes.mtime))
     }
 
     fn status_changed(&self) -> FsResult<SystemTime> {
-        Ok(time(self.attributes.ctime))
+        Ok(time(self.place.attributes.ctime))
     }
 
     fn is_dir(&self) -> bool {
-        self.is_folder()
+        self.place.is_folder()
     }
 
     fn executable(&self) -> FsResult<bool> {
-        Ok(self.attributes.mode & 0o111 != 0)
+        Ok(self.place.attributes.mode & 0o111 != 0)
     }
 
     fn etag(&self) -> Option<String> {
-        self.version.clone()
+        let version = self.place.version.as_ref()?;
+        Some(if self.quoted { format!("\"{version}\"") } else { version.clone() })
     }
 }
 
@@ -145,7 +155,8 @@ impl fmt::Debug for Opened {
 
 impl DavFile for Opened {
     fn metadata(&'_ mut self) -> FsFuture<'_, Box<dyn DavMetaData>> {
-        Box::pin(ready(Ok(Box::new(self.session.place().clone()) as Box<dyn DavMetaData>)))
+        let meta = Meta { place: self.session.place().clone(), quoted: false };
+        Box::pin(ready(Ok(Box::new(meta) as Box<dyn DavMetaData>)))
     }
 
     fn write_buf(&'_ mut self, _: Box<dyn Buf + Send>) -> FsFuture<'_, ()> {

@@ -61,6 +61,8 @@ fn what_a_client_has_is_not_sent_again() {
     assert_eq!(of("large.bin"), of("twin"), "the same bytes have the same tag");
     assert_ne!(of("large.bin"), of("sparse"));
     let tag = of("large.bin");
+    let asked = place.ask("PROPFIND", &place.url("large.bin"), &[("Depth", "0")]);
+    assert_eq!(asked.between("<D:getetag>", "</D:getetag>"), [tag.as_str()]);
     let again = place.ask("GET", &place.url("large.bin"), &[("If-None-Match", &tag)]);
     assert_eq!((again.status, again.body.len()), (304, 0));
     let date = place.get(&place.url("large.bin")).header("last-modified").unwrap().to_owned();
