@@ -31,6 +31,7 @@ pub(crate) enum Verb {
     Check(verbs::check::Check),
     Mount(verbs::mount::Mount),
     Umount(verbs::umount::Umount),
+    Serve(verbs::serve::Serve),
     Cache(verbs::cache::Cache),
     Index(verbs::index::Index),
     Key(verbs::key::Key),

@@ -56,6 +56,7 @@ fn act(context: &Context, verb: &Verb) -> Result<Exit> {
         Verb::Check(verb) => verb.run(context),
         Verb::Mount(verb) => verb.run(context),
         Verb::Umount(verb) => verb.run(context),
+        Verb::Serve(verb) => verb.run(context),
         Verb::Cache(verb) => verb.run(context),
         Verb::Index(verb) => verb.run(context),
         Verb::Key(verb) => verb.run(context),

@@ -145,7 +145,6 @@ const VERBS: &[&str] = &[
     "retrieval",
     "retrieve",
     "schedule",
-    "serve",
     "server",
     "session",
     "tag",

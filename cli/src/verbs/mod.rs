@@ -20,6 +20,7 @@ mod moved;
 pub(crate) mod points;
 pub(crate) mod restore;
 mod selection;
+pub(crate) mod serve;
 mod sources;
 pub(crate) mod stats;
 pub(crate) mod umount;

@@ -22,6 +22,8 @@ const VERBS: &[&str] = &[
     "check",
     "mount",
     "umount",
+    "serve",
+    "serve webdav",
     "cache",
     "cache status",
     "cache sync",

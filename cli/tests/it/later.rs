@@ -47,7 +47,6 @@ const VERBS: &[&[&str]] = &[
     &["repository", "list"],
     &["proxy-pool", "list"],
     &["retrieval", "list"],
-    &["serve", "webdav", "--port", "80"],
     &["tag", "latest", "+x", "-y"],
     &["schedule", "print"],
     &["migrate", "plan"],

@@ -18,6 +18,7 @@ mod mounted;
 mod profiles;
 mod reader;
 mod restore;
+mod serve;
 mod servers;
 mod stopped;
 mod support;

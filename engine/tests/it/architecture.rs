@@ -108,6 +108,18 @@ fn what_belongs_to_one_room_stays_there() {
 }
 
 #[test]
+fn only_the_webdav_server_has_a_runtime_beside_the_stores() {
+    let crates = source_root().join("../..");
+    for name in ["format-spec", "fusefs", "cli"] {
+        for file in rust_files(&crates.join(name).join("src")) {
+            let text = std::fs::read_to_string(&file).expect("a source file");
+            assert!(!text.contains("tokio::"), "{} speaks of tokio", file.display());
+        }
+    }
+    assert!(!rust_files(&crates.join("webdav/src")).is_empty(), "the test looks at the wrong place");
+}
+
+#[test]
 fn pure_rooms_touch_no_store_and_no_threads() {
     for room in PURE {
         for file in rust_files(&source_root().join(room)) {

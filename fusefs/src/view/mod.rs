@@ -17,6 +17,7 @@ mod namespace;
 mod nodes;
 mod sparse;
 mod trouble;
+mod version;
 mod warm;
 mod xattrs;
 
