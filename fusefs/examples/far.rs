@@ -1,0 +1,97 @@
+//! Mounts a local repository as if its store were far away: each request waits, and each connection has its own bandwidth.
+//!
+//!     far REPOSITORY PASSWORD_FILE CACHE_FOLDER MOUNTPOINT LATENCY_MILLISECONDS MEGABYTES_PER_SECOND
+//!
+//! For benches/mount.py. It stays until `cairn umount MOUNTPOINT`.
+
+use bytes::Bytes;
+use engine::blob::CachePlace;
+use engine::env::Machine;
+use engine::repository::{OpenOptions, Repository};
+use engine::store::{Info, Listed, Location, Name, Options, Receipt, Store, open};
+use fusefs::catalog::RepositoryCatalog;
+use fusefs::{MountOptions, limits};
+use std::error::Error;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A store behind a long line.
+#[derive(Debug)]
+struct Far {
+    store: Arc<dyn Store>,
+    latency: Duration,
+    bytes_per_second: f64,
+}
+
+impl Far {
+    fn wait(&self, bytes: usize) {
+        #[expect(clippy::cast_precision_loss, reason = "a simulated line need not be exact to the byte")]
+        let transfer = Duration::from_secs_f64(bytes as f64 / self.bytes_per_second);
+        std::thread::sleep(self.latency + transfer);
+    }
+}
+
+impl Store for Far {
+    fn location(&self) -> String {
+        format!("far://{}", self.store.location())
+    }
+
+    fn put_new(&self, name: &Name, bytes: Bytes) -> engine::Result<Receipt> {
+        self.wait(bytes.len());
+        self.store.put_new(name, bytes)
+    }
+
+    fn get(&self, name: &Name) -> engine::Result<Bytes> {
+        self.store.get(name).inspect(|bytes| self.wait(bytes.len()))
+    }
+
+    fn get_range(&self, name: &Name, range: Range<u64>) -> engine::Result<Bytes> {
+        self.store.get_range(name, range).inspect(|bytes| self.wait(bytes.len()))
+    }
+
+    fn get_tail(&self, name: &Name, bytes_max: u64) -> engine::Result<(Bytes, u64)> {
+        self.store.get_tail(name, bytes_max).inspect(|(bytes, _)| self.wait(bytes.len()))
+    }
+
+    fn head(&self, name: &Name) -> engine::Result<Info> {
+        self.wait(0);
+        self.store.head(name)
+    }
+
+    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> engine::Result<()> {
+        self.wait(0);
+        self.store.list(prefix, after, visit)
+    }
+
+    fn delete(&self, name: &Name, version: Option<&str>) -> engine::Result<()> {
+        self.wait(0);
+        self.store.delete(name, version)
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let [repository, password, cache, mountpoint, latency, bandwidth] = &words[..] else {
+        return Err(
+            "usage: far REPOSITORY PASSWORD_FILE CACHE_FOLDER MOUNTPOINT LATENCY_MILLISECONDS MEGABYTES_PER_SECOND"
+                .into(),
+        );
+    };
+    let store = open(&Location::parse(Path::new(repository))?, &Options::default())?;
+    let latency = Duration::from_millis(latency.parse()?);
+    let far = Arc::new(Far { store, latency, bytes_per_second: bandwidth.parse::<f64>()? * 1e6 });
+    let password = std::fs::read(password)?;
+    let options = OpenOptions {
+        env: Machine::shared(),
+        cache: CachePlace::Folder(PathBuf::from(cache)),
+        budgets: limits::CACHES,
+        ranges: None,
+    };
+    let repository = Repository::open(far, Some(password.trim_ascii_end()), &options)?;
+    let catalog = Arc::new(RepositoryCatalog::new(repository, limits::prefetch()));
+    let handle = fusefs::mount(catalog, &MountOptions::at(mountpoint))?;
+    handle.wait()?;
+    Ok(())
+}
