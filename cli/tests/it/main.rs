@@ -13,6 +13,7 @@ mod keys;
 mod killed;
 mod later;
 mod looking;
+mod mount_options;
 mod mounted;
 mod profiles;
 mod reader;
