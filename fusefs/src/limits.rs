@@ -49,8 +49,8 @@ pub const HISTORY_POINTS_MAX: usize = 100;
 pub const HISTORY_NAMES_MAX: usize = 4_096;
 /// Folders of `/history` whose states are kept, each at most some 150 KiB.
 pub const HISTORY_FOLDERS: usize = 128;
-/// Paths of `/history` whose inode numbers are known.
-pub const HISTORY_PATH_BYTES: u64 = 16 << 20;
+/// Paths of `/history` whose inode numbers are known: some 80,000.
+pub const HISTORY_PATH_BYTES: usize = 16 << 20;
 /// How long the kernel may keep what `/history` says: as long as a new point takes to show.
 pub const TTL_HISTORY: Duration = REFRESH_EVERY;
 

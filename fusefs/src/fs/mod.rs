@@ -164,8 +164,23 @@ impl Filesystem for PointsFs {
     }
 
     fn opendir(&self, _: &Request, ino: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        let kept = FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_CACHE_DIR;
-        reply.opened(FileHandle(0), if Inode(ino.0).is_past() { FopenFlags::empty() } else { kept });
+        let inode = Inode(ino.0);
+        if !inode.is_past() {
+            return reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_CACHE_DIR);
+        }
+        // A number that is not remembered is told here, because after an open the kernel would not look the name up again.
+        match self.view.open_past(inode) {
+            Ok(()) => reply.opened(FileHandle(0), FopenFlags::empty()),
+            Err(e) => reply.error(errno::errno(&e)),
+        }
+    }
+
+    fn releasedir(&self, _: &Request, ino: INodeNo, _: FileHandle, _: OpenFlags, reply: ReplyEmpty) {
+        let inode = Inode(ino.0);
+        if inode.is_past() {
+            self.view.close_past(inode);
+        }
+        reply.ok();
     }
 
     fn readdir(&self, _: &Request, ino: INodeNo, _: FileHandle, offset: u64, reply: ReplyDirectory) {

@@ -1,6 +1,7 @@
 //! `/history`: the versions of one path.
 
-use crate::place::{Place, START, eventually, one_of_everything, shell, within};
+use crate::namespace::HANDLES;
+use crate::place::{Place, START, eventually, one_of_everything, run, shell, within};
 use fusefs::MountOptions;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -166,4 +167,25 @@ fn large_folders_of_the_history_are_listed_whole() {
     let (before, inode) = within(move || (fs::metadata(at.join("000")).unwrap().ino(), at.join("000")));
     place.mount();
     assert_eq!(within(move || fs::metadata(inode).unwrap().ino()), before);
+}
+
+/// SEMANTICS: History. "its inode numbers are the same after a remount, but a file handle says ESTALE until its path was walked again"
+#[test]
+fn handles_into_the_history_are_stale_until_the_path_is_walked_again() {
+    let Some(mut place) = six_points() else { return };
+    place.mount();
+    let base = place.source.parent().unwrap().to_owned();
+    if shell(&base, "command -v python3 || true").is_empty() {
+        eprintln!("skipped: needs python3 for name_to_handle_at");
+        return;
+    }
+    let still = place.history().join("still").display().to_string();
+    shell(&base, &format!("{HANDLES} save handle '{still}'"));
+    place.mount();
+    let open = format!("{HANDLES} open handle '{}' 2>&1", place.mountpoint.display());
+    let said = |place: &Place| String::from_utf8(run(place.source.parent().unwrap(), &open).stdout).unwrap();
+    assert!(said(&place).contains("[Errno 116]"), "{}", said(&place));
+    shell(&base, &format!("ls '{still}'"));
+    // It can be opened, and read() of a folder is EISDIR.
+    assert!(said(&place).contains("[Errno 21]"), "{}", said(&place));
 }

@@ -98,7 +98,7 @@ fn leading_folders_are_as_new_as_their_newest_point() {
 }
 
 /// name_to_handle_at and open_by_handle_at through the C library.
-const HANDLES: &str = r#"python3 -c '
+pub(crate) const HANDLES: &str = r#"python3 -c '
 import ctypes, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
 mode, handle, path = sys.argv[1:]

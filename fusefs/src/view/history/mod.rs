@@ -10,6 +10,7 @@
 //! the folder above, and points that hold the same are one state. A path is known by the hash of its names; which path a
 //! number stands for is remembered for a bounded number of them.
 
+mod known;
 mod listing;
 mod past;
 
@@ -18,17 +19,17 @@ use super::names::{Moment, hex, unique};
 use super::namespace::Namespace;
 use super::nodes::Reach;
 use super::{Attributes, Failure, View};
-use crate::limits::{HISTORY_FOLDERS, HISTORY_PATH_BYTES};
+use crate::limits::HISTORY_FOLDERS;
 use engine::restore_point::Point;
+use known::Known;
 use past::{Past, State};
-use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What is remembered of `/history`.
 pub(super) struct History {
-    spots: Cache<Inode, Arc<Spot>, SpotBytes>,
+    known: Known,
     past: Cache<Inode, Arc<Past>>,
 }
 
@@ -46,17 +47,7 @@ pub(super) struct Spot {
 
 impl History {
     pub(super) fn new() -> Self {
-        let spots = Cache::with_weighter(PATHS_EXPECTED, HISTORY_PATH_BYTES, SpotBytes);
-        History { spots, past: Cache::new(HISTORY_FOLDERS) }
-    }
-
-    /// The number of a spot, which stands for it from now on.
-    fn remember(&self, spot: Spot) -> Inode {
-        let inode = spot.inode();
-        if !self.spots.get(&inode).is_some_and(|known| *known == spot) {
-            self.spots.insert(inode, Arc::new(spot));
-        }
-        inode
+        History { known: Known::default(), past: Cache::new(HISTORY_FOLDERS) }
     }
 }
 
@@ -86,6 +77,19 @@ impl Spot {
         Spot { job: self.job, parent: self.inode(), path: self.path.clone(), version: Some(point.number) }
     }
 
+    /// The folder that it lies in, if that is not the job's own.
+    fn above(&self) -> Option<Spot> {
+        let of = |path: &[u8]| path.iter().rposition(|b| *b == b'/').map(|at| path[..at].to_vec());
+        let (job, version) = (self.job, None);
+        let path = if self.version.is_some() { self.path.clone() } else { of(&self.path)? };
+        let parent = match (&path[..], of(&path)) {
+            ([], _) => return None,
+            (_, None) => job,
+            (_, Some(path)) => Spot { job, parent: job, path, version }.inode(),
+        };
+        Some(Spot { job, parent, path, version })
+    }
+
     /// Folders between the mount's root and what lies in this folder.
     fn depth(&self) -> usize {
         let names = self.path.split(|b| *b == b'/').filter(|name| !name.is_empty());
@@ -99,12 +103,31 @@ impl View {
         if let Some(job) = space.job(inode) {
             return Some(Arc::new(Spot { job: inode, parent: job.parent, path: Vec::new(), version: None }));
         }
-        let spot = self.history.spots.get(&inode)?;
+        let spot = self.history.known.get(inode)?;
+        // Whoever holds it may ask for `..` at any time.
+        if let Some(above) = spot.above() {
+            self.history.known.remember(above.inode(), above);
+        }
         let is_there = match spot.version {
             Some(number) => space.point(number).is_some(),
             None => space.job(spot.job).is_some(),
         };
         is_there.then_some(spot)
+    }
+
+    /// Keeps a folder of `/history` known until as many calls of [`View::close_past`].
+    ///
+    /// # Errors
+    /// `Gone` when it is not known any more: its path must be looked up again.
+    pub fn open_past(&self, inode: Inode) -> Result<(), Failure> {
+        let spot = self.spot(&self.space(), inode).ok_or(Failure::Gone)?;
+        self.history.known.open(inode, spot);
+        Ok(())
+    }
+
+    /// Ends what [`View::open_past`] began.
+    pub fn close_past(&self, inode: Inode) {
+        self.history.known.close(inode);
     }
 
     pub(super) fn of_past(&self, inode: Inode, spot: &Spot) -> Result<Attributes, Failure> {
@@ -146,8 +169,9 @@ impl View {
     }
 
     fn remembered(&self, spot: Spot) -> Result<Attributes, Failure> {
-        let inode = self.history.remember(spot.clone());
-        self.of_past(inode, &spot)
+        let (inode, attributes) = (spot.inode(), self.of_past(spot.inode(), &spot)?);
+        self.history.known.remember(inode, spot);
+        Ok(attributes)
     }
 
     /// The versions of a path that are no folders, by name. A name that is also one of a file below gets a suffix.
@@ -173,15 +197,3 @@ impl View {
 
 /// `history`, organisation, job.
 const DEPTH_OF_JOBS: usize = 3;
-/// For the cache's first layout.
-const PATHS_EXPECTED: usize = 65_536;
-
-/// What a remembered path takes in memory, roughly.
-#[derive(Debug, Clone)]
-struct SpotBytes;
-
-impl Weighter<Inode, Arc<Spot>> for SpotBytes {
-    fn weight(&self, _: &Inode, spot: &Arc<Spot>) -> u64 {
-        spot.path.len() as u64 + 128
-    }
-}
