@@ -52,7 +52,7 @@ fn owners_and_modes_follow_the_options() {
     assert_eq!(stat(&place, "closed/secret"), (0, 0, 0o600));
 }
 
-/// SEMANTICS: Owners. "`--fmask` and `--dmask` take their place for all but folders, and for folders."
+/// SEMANTICS: Owners. "`--fmask` and `--dmask` take its place for all but folders, and for folders."
 #[test]
 fn masks_of_files_and_folders_take_the_place_of_the_umask() {
     let Some(mut place) = Place::with_everything() else { return };
@@ -65,7 +65,7 @@ fn masks_of_files_and_folders_take_the_place_of_the_umask() {
 }
 
 /// SEMANTICS: Owners. "With `--map-names`, what was recorded under a name belongs to who has that name here; a name that
-/// nobody has keeps its number."
+/// nobody has keeps its number"
 #[test]
 fn recorded_names_are_mapped_to_local_numbers() {
     let Some(mut place) = Place::new() else { return };

@@ -115,7 +115,7 @@ fn walking_the_history_is_finite_and_takes_no_space() {
     assert_eq!(shell(&place.mountpoint, script), "");
 }
 
-/// SEMANTICS: History. "New points show there within 10 seconds, too."
+/// SEMANTICS: History. "New points show there within 10 seconds, too"
 #[test]
 fn new_versions_and_expired_ones_show_without_remount() {
     let Some(mut place) = Place::new() else { return };

@@ -142,7 +142,7 @@ fn what_cannot_be_mounted_alone_is_refused() {
     }
 }
 
-/// SEMANTICS: Space. "`zero` says nothing at all, so that `df` leaves the mount out."
+/// SEMANTICS: Space. "With `--statfs=zero` it says nothing at all, so that `df` leaves the mount out."
 #[test]
 fn statfs_can_say_nothing_at_all() {
     let Some(mut place) = Place::with_everything() else { return };

@@ -75,7 +75,7 @@ fn latest_follows_the_newest_point_forth_and_back() {
     }
 }
 
-/// SEMANTICS: Expired points. "Its names vanish with the next look at the log; open files go on reading while their bytes are
+/// SEMANTICS: Expired points. "its names vanish with the next look at the log; open files go on reading while their bytes are
 /// there; everything else that was held on to says ESTALE."
 #[test]
 fn an_expired_points_names_vanish_and_open_files_read_on() {
