@@ -45,10 +45,11 @@ pub const REFRESH_EVERY: Duration = Duration::from_secs(10);
 
 /// Points of a job that `/history` looks at, newest first: three months of daily ones. A look-up costs at most as many.
 pub const HISTORY_POINTS_MAX: usize = 100;
-/// Names of a folder that are in older points only and are listed in `/history`; further ones can be looked up.
+/// Names of a folder that are in older points only and are listed in `/history`; further ones can be looked up. Also how many
+/// differences between a folder's states are remembered.
 pub const HISTORY_NAMES_MAX: usize = 4_096;
-/// Folders of `/history` whose states are kept, each at most some 150 KiB.
-pub const HISTORY_FOLDERS: usize = 128;
+/// Folders of `/history` whose states are kept, each at most some 500 KiB, mostly less than one.
+pub const HISTORY_FOLDERS: usize = 64;
 /// Paths of `/history` whose inode numbers are known: some 80,000.
 pub const HISTORY_PATH_BYTES: usize = 16 << 20;
 /// How long the kernel may keep what `/history` says: as long as a new point takes to show.

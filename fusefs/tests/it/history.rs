@@ -59,11 +59,17 @@ fn six_points() -> Option<Place> {
 #[test]
 fn history_of_a_changed_file_shows_its_versions_and_each_reads_its_bytes() {
     let Some(mut place) = six_points() else { return };
-    place.mount();
-    assert_eq!(versions(place.history().join("still")), [named(0, b"still")]);
-    let suffixed = ("2026-11-22T02-37-49Z-03030303".to_owned(), b"two".to_vec());
-    let file = place.history().join("file");
-    assert_eq!(versions(file.clone()), [named(0, b"one"), suffixed, named(4, b"one")]);
+    let (still, file) = (place.history().join("still"), place.history().join("file"));
+    // By look-up alone, and with what a listing of the folder above has found out.
+    for listed in [false, true] {
+        place.mount();
+        if listed {
+            shell(&place.history(), "ls -l");
+        }
+        assert_eq!(versions(still.clone()), [named(0, b"still")]);
+        let suffixed = ("2026-11-22T02-37-49Z-03030303".to_owned(), b"two".to_vec());
+        assert_eq!(versions(file.clone()), [named(0, b"one"), suffixed, named(4, b"one")]);
+    }
     let link = file.join("2026-11-22T00-37-49Z");
     let target = within(move || fs::read_link(link).unwrap());
     let depth = place.source.components().count() - 1 + 4;

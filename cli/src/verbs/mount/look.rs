@@ -102,10 +102,14 @@ impl Look {
         Templates::new(self.templates.clone()).map_err(|why| Failure::usage(format!("--path-template: {why}")))
     }
 
-    /// People must be able to read their own backup: only root can give things to others.
     fn owner(&self) -> Owner {
-        self.owner.unwrap_or(if rustix::process::geteuid().is_root() { Owner::Keep } else { Owner::Me })
+        self.owner.unwrap_or_else(|| usual_owner(rustix::process::geteuid().is_root()))
     }
+}
+
+/// People must be able to read their own backup, and only root can read everybody's.
+fn usual_owner(is_root: bool) -> Owner {
+    if is_root { Owner::Keep } else { Owner::Me }
 }
 
 /// What df says.
@@ -114,5 +118,15 @@ fn space(text: &str) -> std::result::Result<Space, String> {
         "real" => Ok(Space::Real),
         "zero" => Ok(Space::Zero),
         _ => Err("write real or zero".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_not_root_gets_what_they_can_read() {
+        assert_eq!((usual_owner(true), usual_owner(false)), (Owner::Keep, Owner::Me));
     }
 }

@@ -7,12 +7,14 @@
 //! ```
 
 use super::Spot;
-use super::past::Past;
+use super::past::{Differences, Past};
 use crate::limits::{HISTORY_NAMES_MAX, LIST_ENTRIES};
 use crate::view::nodes::Reach;
 use crate::view::{Failure, Listed, View};
+use engine::restore_point::Point;
 use engine::tree::{self, Change, Flow, FolderCursor};
-use std::collections::BTreeSet;
+use format_spec::tree::Entry;
+use std::collections::{BTreeSet, HashMap};
 
 impl View {
     pub(in crate::view) fn list_past(&self, reach: Reach, folder: &Spot, from: u64) -> Result<Vec<Listed>, Failure> {
@@ -20,7 +22,7 @@ impl View {
             return Err(Failure::NotAFolder);
         }
         let past = self.past(reach, folder)?;
-        let entries = past.folders().next().map_or(0, |(_, newest)| newest.totals.entries);
+        let entries = past.folders().next().map_or(0, |(_, _, newest)| newest.totals.entries);
         let mut listed = Vec::new();
         if from < entries {
             for name in self.newest_names(reach, &past, from)? {
@@ -29,7 +31,7 @@ impl View {
             }
             return Ok(listed);
         }
-        let older = self.older_names(reach, &past)?;
+        let older = &self.differences(reach, &past)?.older_names;
         let versions = self.versions(reach, folder, &past)?;
         let below = older.iter().map(|name| (name.clone(), folder.child(name)));
         let all = below.chain(versions.into_iter().map(|(name, spot)| (name.into_bytes(), spot)));
@@ -41,7 +43,7 @@ impl View {
     }
 
     fn newest_names(&self, reach: Reach, past: &Past, from: u64) -> Result<Vec<Vec<u8>>, Failure> {
-        let Some((point, folder)) = past.folders().next() else { return Ok(Vec::new()) };
+        let Some((_, point, folder)) = past.folders().next() else { return Ok(Vec::new()) };
         self.ask(reach, point, |nodes| {
             let mut cursor = FolderCursor::open(nodes, folder)?;
             cursor.seek_index(from)?;
@@ -49,40 +51,62 @@ impl View {
         })
     }
 
-    /// What went from one state to the next and is not in the newest.
-    fn older_names<'p>(&self, reach: Reach, past: &'p Past) -> Result<&'p [Vec<u8>], Failure> {
-        if let Some(names) = past.older_names.get() {
-            return Ok(names);
+    /// How each folder state differs from the one before it.
+    fn differences<'p>(&self, reach: Reach, past: &'p Past) -> Result<&'p Differences, Failure> {
+        if let Some(known) = past.differences.get() {
+            return Ok(known);
         }
-        let mut names = BTreeSet::new();
-        let Some((_, newest)) = past.folders().next() else { return Ok(&[]) };
-        for ((_, new), (point, old)) in past.folders().zip(past.folders().skip(1)) {
-            let mut went = Vec::new();
-            let compared = self.ask(reach, point, |nodes| {
-                tree::diff(nodes, Some(old), Some(new), &mut |path, change| {
-                    if path.is_empty() {
-                        return Ok(Flow::Continue);
-                    }
-                    if let Change::Removed(entry) = change {
-                        went.push(entry.name.clone());
-                    }
-                    Ok(if names.len() + went.len() < HISTORY_NAMES_MAX { Flow::Skip } else { Flow::Stop })
-                })
-            });
-            match compared {
-                // The point expired since the last refresh.
-                Err(Failure::Gone) => {}
-                compared => compared?,
-            }
-            for name in went {
-                if self.ask(reach, point, |nodes| tree::find(nodes, newest, &name))?.is_none() {
-                    names.insert(name);
+        let (mut older_names, mut changed, mut all) = (BTreeSet::new(), HashMap::<_, Vec<usize>>::new(), 0);
+        let newest = past.folders().next().map(|(_, _, newest)| newest);
+        for ((at, _, new), (_, point, old)) in past.folders().zip(past.folders().skip(1)) {
+            let Some(differ) = self.difference(reach, point, old, new)? else {
+                // The point expired since the last refresh, and what it held cannot be said.
+                all = usize::MAX;
+                continue;
+            };
+            all = all.saturating_add(differ.len());
+            for Differing { name, went } in differ {
+                let find = |newest| self.ask(reach, point, |nodes| tree::find(nodes, newest, &name));
+                if went && newest.map(find).transpose()?.flatten().is_none() && older_names.len() < HISTORY_NAMES_MAX {
+                    older_names.insert(name.clone());
+                }
+                if all < HISTORY_NAMES_MAX {
+                    changed.entry(name).or_default().push(at);
                 }
             }
-            if names.len() >= HISTORY_NAMES_MAX {
-                break;
-            }
         }
-        Ok(past.older_names.get_or_init(|| names.into_iter().collect()))
+        let changed = (all < HISTORY_NAMES_MAX).then_some(changed);
+        Ok(past.differences.get_or_init(|| Differences { older_names: older_names.into_iter().collect(), changed }))
     }
+
+    /// Names that two states hold otherwise, at most [`HISTORY_NAMES_MAX`]. `None` when the point is gone.
+    fn difference(
+        &self,
+        reach: Reach,
+        point: &Point,
+        old: &Entry,
+        new: &Entry,
+    ) -> Result<Option<Vec<Differing>>, Failure> {
+        let mut differ = Vec::new();
+        let compared = self.ask(reach, point, |nodes| {
+            tree::diff(nodes, Some(old), Some(new), &mut |path, change| {
+                if path.is_empty() {
+                    return Ok(Flow::Continue);
+                }
+                differ.push(Differing { name: path.to_vec(), went: matches!(change, Change::Removed(_)) });
+                Ok(if differ.len() < HISTORY_NAMES_MAX { Flow::Skip } else { Flow::Stop })
+            })
+        });
+        match compared {
+            Err(Failure::Gone) => Ok(None),
+            compared => compared.map(|()| Some(differ)),
+        }
+    }
+}
+
+/// A name that two states hold otherwise.
+struct Differing {
+    name: Vec<u8>,
+    /// Whether the new one has it no more.
+    went: bool,
 }

@@ -8,6 +8,7 @@ use crate::view::{Failure, View};
 use engine::restore_point::Point;
 use engine::tree;
 use format_spec::tree::{Entry, Kind};
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 /// All states of a path, oldest first. Neighbours differ.
@@ -16,8 +17,17 @@ pub(super) struct Past {
     /// Of the namespace that it was computed for.
     generation: u64,
     pub(super) runs: Vec<Run>,
-    /// Names that are in older states of a folder only; computed by the first listing.
-    pub(super) older_names: OnceLock<Vec<Vec<u8>>>,
+    /// How the states of a folder differ; computed by the first listing.
+    pub(super) differences: OnceLock<Differences>,
+}
+
+/// How the states of a folder differ.
+#[derive(Debug)]
+pub(super) struct Differences {
+    /// Names that are in older states only, in their order.
+    pub(super) older_names: Vec<Vec<u8>>,
+    /// For each name that some state holds otherwise than the folder state before it: at which runs. `None` when there are too many.
+    pub(super) changed: Option<HashMap<Vec<u8>, Vec<usize>>>,
 }
 
 /// A state, and the point in which it stood first. What later points say is the same.
@@ -31,8 +41,8 @@ pub(super) struct Run {
 pub(super) enum State {
     Absent,
     /// With its tree and nothing else: nothing else of it is shown.
-    Folder(Entry),
-    Other(Entry),
+    Folder(Arc<Entry>),
+    Other(Arc<Entry>),
 }
 
 impl Past {
@@ -44,12 +54,18 @@ impl Past {
         self.folders().next().is_some()
     }
 
-    /// The states as a folder, newest first.
-    pub(super) fn folders(&self) -> impl Iterator<Item = (&Arc<Point>, &Entry)> {
-        self.runs.iter().rev().filter_map(|run| match &run.state {
-            State::Folder(folder) => Some((&run.first, folder)),
+    /// The states as a folder, newest first: position among all runs, point, tree.
+    pub(super) fn folders(&self) -> impl Iterator<Item = (usize, &Arc<Point>, &Entry)> {
+        self.runs.iter().enumerate().rev().filter_map(|(at, run)| match &run.state {
+            State::Folder(folder) => Some((at, &run.first, &**folder)),
             _ => None,
         })
+    }
+
+    /// Whether a name in the folder of a run is known to be the same as in the folder state before.
+    fn is_unchanged(&self, name: &[u8], run: usize) -> bool {
+        let changed = self.differences.get().and_then(|differences| differences.changed.as_ref());
+        changed.is_some_and(|changed| !changed.get(name).is_some_and(|runs| runs.contains(&run)))
     }
 
     fn of(generation: u64, states: impl Iterator<Item = Result<Run, Failure>>) -> Result<Self, Failure> {
@@ -60,7 +76,7 @@ impl Past {
                 runs.push(run);
             }
         }
-        Ok(Past { generation, runs, older_names: OnceLock::new() })
+        Ok(Past { generation, runs, differences: OnceLock::new() })
     }
 }
 
@@ -77,9 +93,9 @@ impl State {
                     group: Vec::new(),
                     ..entry.clone()
                 };
-                State::Folder(bare)
+                State::Folder(Arc::new(bare))
             }
-            Some(entry) => State::Other(Entry { extents: None, ..entry.clone() }),
+            Some(entry) => State::Other(Arc::new(Entry { extents: None, ..entry.clone() })),
         }
     }
 
@@ -88,6 +104,7 @@ impl State {
         match (self, other) {
             (State::Absent, State::Absent) => true,
             (State::Folder(a), State::Folder(b)) => a.content == b.content,
+            (State::Other(a), State::Other(b)) if Arc::ptr_eq(a, b) => true,
             (State::Other(a), State::Other(b)) => {
                 let of = |e: &Entry| (e.kind, e.content, e.size, e.mode, e.uid, e.gid, e.rdev, e.mtime);
                 of(a) == of(b) && a.target == b.target && a.xattrs == b.xattrs
@@ -136,19 +153,29 @@ impl View {
     }
 
     fn past_below(&self, reach: Reach, above: &Past, name: &[u8]) -> Result<Past, Failure> {
-        let state = |run: &Run| {
-            let found = match &run.state {
-                State::Folder(folder) => self.ask(reach, &run.first, |nodes| tree::find(nodes, folder, name)),
-                _ => Ok(None),
+        // What the name was in the last folder state: most points change little, and what is known to be the same is not looked up.
+        let mut before: Option<State> = None;
+        let state = |(at, run): (usize, &Run)| {
+            let state = match (&run.state, before.take()) {
+                (State::Folder(_), Some(same)) if above.is_unchanged(name, at) => same,
+                (State::Folder(folder), _) => self.state_in(reach, &run.first, folder, name)?,
+                (_, kept) => {
+                    before = kept;
+                    return Ok(Run { first: Arc::clone(&run.first), state: State::Absent });
+                }
             };
-            let found = match found {
-                // The point expired since the last refresh.
-                Err(Failure::Gone) => None,
-                found => found?,
-            };
-            Ok(Run { first: Arc::clone(&run.first), state: State::of(found.as_ref().map(|found| &*found.entry)) })
+            before = Some(state.clone());
+            Ok(Run { first: Arc::clone(&run.first), state })
         };
-        Past::of(above.generation, above.runs.iter().map(state))
+        Past::of(above.generation, above.runs.iter().enumerate().map(state))
+    }
+
+    fn state_in(&self, reach: Reach, point: &Point, folder: &Entry, name: &[u8]) -> Result<State, Failure> {
+        match self.ask(reach, point, |nodes| tree::find(nodes, folder, name)) {
+            // The point expired since the last refresh.
+            Err(Failure::Gone) => Ok(State::of(None)),
+            found => Ok(State::of(found?.as_ref().map(|found| &*found.entry))),
+        }
     }
 }
 
