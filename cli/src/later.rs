@@ -120,10 +120,6 @@ const OPTIONS: &[Late] = &[
     value("backup", "min-free"),
     flag("points", "verify-immutability"),
     flag("restore", "retrieve"),
-    flag("mount", "map-names"),
-    value("mount", "path-template"),
-    value("mount", "filter"),
-    value("mount", "point"),
     value("mount", "archived"),
     value("mount", "data-deadline"),
 ];

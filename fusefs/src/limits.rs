@@ -42,6 +42,30 @@ pub const READ_BYTES_MAX: u32 = 16 << 20;
 /// Extended attributes of one file, as the kernel limits them too.
 pub const XATTR_BYTES_MAX: usize = 65_536;
 
+/// How often the log is asked for new and expired points: one small request to the store.
+pub const REFRESH_EVERY: Duration = Duration::from_secs(10);
+
+/// Points of a job that `/history` looks at, newest first: three months of daily ones. A look-up costs at most as many.
+pub const HISTORY_POINTS_MAX: usize = 100;
+/// Names of a folder that are in older points only and are listed in `/history`; further ones can be looked up. Also how many
+/// differences between a folder's states are remembered.
+pub const HISTORY_NAMES_MAX: usize = 4_096;
+/// Folders of `/history` whose states are kept, each at most some 500 KiB, mostly less than one.
+pub const HISTORY_FOLDERS: usize = 64;
+/// Paths of `/history` whose inode numbers are known: some 80,000.
+pub const HISTORY_PATH_BYTES: usize = 16 << 20;
+/// How long the kernel may keep what `/history` says: as long as a new point takes to show.
+pub const TTL_HISTORY: Duration = REFRESH_EVERY;
+
+/// Path templates of one mount, and folders in each: more than anybody can look through.
+pub const TEMPLATES_MAX: usize = 8;
+/// Folders in one path template.
+pub const TEMPLATE_DEPTH_MAX: usize = 16;
+/// Users and groups whose local number is remembered.
+pub const LOCAL_NAMES: usize = 4_096;
+
+/// Longest name before a suffix with a whole id, in bytes.
+pub const NAME_BYTES_MAX: usize = 255 - 33;
 /// Longest host or job in a name, in bytes: two of them, a time and an id fit into 255.
 pub const COMPONENT_BYTES_MAX: usize = 100;
 

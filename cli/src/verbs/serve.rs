@@ -6,12 +6,14 @@ use crate::parse::quantity;
 use crate::say::Row;
 use crate::settings::password;
 use clap::{Args, Subcommand};
+use engine::monitor::Monitor;
 use fusefs::catalog::RepositoryCatalog;
 use fusefs::limits;
-use fusefs::view::{Owner, Shown, View};
+use fusefs::view::{Layout, Owner, Shown, View};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use webdav::{Login, Options, Server};
 
 /// Serve all restore points to other programs, read-only
@@ -61,12 +63,13 @@ impl Webdav {
         let options = Options { listen: self.listen, login: self.login()?, open_to_all: self.no_auth };
         let connection = context.connect_to_read(limits::CACHES, self.disk_cache)?;
         let catalog = Arc::new(RepositoryCatalog::new(connection.repo, limits::prefetch()));
-        let view = Arc::new(View::open(catalog, as_recorded())?);
-        let server = Server::bind(view, options)?;
+        let view = Arc::new(View::open(catalog, as_recorded(), Layout::default())?);
+        let server = Server::bind(Arc::clone(&view), options)?;
         let url = format!("http://{}/", server.address());
         let row = || Row::new("serving").set("url", url.as_str());
         context.out.answer(row, || format!("all restore points are at {url} until Ctrl-C"))?;
         let monitor = context.interrupt.shared();
+        keep_fresh(&view, &monitor);
         let served = server.run(|| monitor.check().is_err())?;
         let row = context
             .summary(Exit::Done)
@@ -87,5 +90,24 @@ impl Webdav {
 
 /// WebDAV shows neither owners nor modes, and whoever may ask may read everything.
 fn as_recorded() -> Shown {
-    Shown { owner: Owner::Keep, umask: 0, me: (0, 0) }
+    Shown { owner: Owner::Keep, ..Shown::default() }
 }
+
+/// New points appear and expired ones go, until the run is stopped. What cannot be asked now is asked again.
+fn keep_fresh(view: &Arc<View>, monitor: &Arc<Monitor>) {
+    let (view, monitor) = (Arc::clone(view), Arc::clone(monitor));
+    std::thread::spawn(move || {
+        let mut asked = Instant::now();
+        while monitor.check().is_ok() {
+            std::thread::sleep(LOOK_EVERY);
+            if asked.elapsed() >= limits::REFRESH_EVERY {
+                if let Err(e) = view.refresh() {
+                    tracing::debug!("the list of points cannot be read now: {e}");
+                }
+                asked = Instant::now();
+            }
+        }
+    });
+}
+
+const LOOK_EVERY: Duration = Duration::from_millis(200);

@@ -23,10 +23,6 @@ const OPTIONS: &[&[&str]] = &[
     &["backup", "/src", "--min-free", "1G"],
     &["points", "--verify-immutability"],
     &["restore", "latest", "/out", "--retrieve"],
-    &["mount", "/mnt", "--map-names"],
-    &["mount", "/mnt", "--path-template", "x"],
-    &["mount", "/mnt", "--filter", "x"],
-    &["mount", "/mnt", "--point", "latest"],
     &["mount", "/mnt", "--archived", "fail"],
     &["mount", "/mnt", "--data-deadline", "10"],
 ];

@@ -14,6 +14,7 @@ mod keys;
 mod killed;
 mod later;
 mod looking;
+mod mount_options;
 mod mounted;
 mod profiles;
 mod reader;

@@ -7,11 +7,12 @@ mod attr;
 mod errno;
 mod handles;
 mod list;
+mod live;
 mod pool;
 mod serve;
 mod watch;
 
-use crate::limits::{BACKGROUND_REQUESTS, READ_BYTES_MAX, TTL_INSIDE, TTL_NAMESPACE, XATTR_BYTES_MAX};
+use crate::limits::{BACKGROUND_REQUESTS, READ_BYTES_MAX, TTL_HISTORY, TTL_INSIDE, TTL_NAMESPACE, XATTR_BYTES_MAX};
 use crate::view::{Attributes, Failure, Inode, Seek, View};
 use attr::{absent, attr};
 use fuser::{
@@ -20,6 +21,7 @@ use fuser::{
     ReplyStatfs, ReplyXattr, Request,
 };
 use handles::Handles;
+pub(crate) use live::Live;
 use serve::{Desk, Lane};
 use std::ffi::OsStr;
 use std::io;
@@ -47,9 +49,14 @@ const BLOCK_BYTES: u32 = 4096;
 const SEEK_DATA: i32 = 3;
 const SEEK_HOLE: i32 = 4;
 
-/// Inside of points nothing changes, not even what is not there.
+/// Inside of points nothing changes, not even what is not there. What leads to them changes when the kernel is told; in
+/// `/history` nobody knows what it has seen.
 fn ttl(inode: Inode) -> Duration {
-    if inode.split().is_some() { TTL_INSIDE } else { TTL_NAMESPACE }
+    match inode.split() {
+        Some(_) => TTL_INSIDE,
+        None if inode.is_past() => TTL_HISTORY,
+        None => TTL_NAMESPACE,
+    }
 }
 
 impl Filesystem for PointsFs {
@@ -74,15 +81,15 @@ impl Filesystem for PointsFs {
 
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let (view, parent, name) = (Arc::clone(&self.view), Inode(parent.0), name.as_bytes().to_vec());
-        let inside = parent.split().is_some();
+        let keeps_absence = !parent.is_past();
         let question = move |reach| match view.lookup(reach, parent, &name) {
             Ok(found) => Ok(Some(found)),
-            Err(Failure::NoSuchName) if inside => Ok(None),
+            Err(Failure::NoSuchName) if keeps_absence => Ok(None),
             Err(e) => Err(e),
         };
         self.desk.serve(Lane::Metadata, reply, question, move |reply, found: Option<Attributes>| match found {
             Some(found) => reply.entry_with_ttls(&ttl(found.inode), &ttl(parent), &attr(&found), GENERATION),
-            None => reply.entry(&TTL_INSIDE, &absent(), GENERATION),
+            None => reply.entry(&ttl(parent), &absent(), GENERATION),
         });
     }
 
@@ -156,8 +163,24 @@ impl Filesystem for PointsFs {
         self.desk.serve(Lane::Metadata, reply, question, send);
     }
 
-    fn opendir(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_CACHE_DIR);
+    fn opendir(&self, _: &Request, ino: INodeNo, _: OpenFlags, reply: ReplyOpen) {
+        let inode = Inode(ino.0);
+        if !inode.is_past() {
+            return reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_CACHE_DIR);
+        }
+        // A number that is not remembered is told here, because after an open the kernel would not look the name up again.
+        match self.view.open_past(inode) {
+            Ok(()) => reply.opened(FileHandle(0), FopenFlags::empty()),
+            Err(e) => reply.error(errno::errno(&e)),
+        }
+    }
+
+    fn releasedir(&self, _: &Request, ino: INodeNo, _: FileHandle, _: OpenFlags, reply: ReplyEmpty) {
+        let inode = Inode(ino.0);
+        if inode.is_past() {
+            self.view.close_past(inode);
+        }
+        reply.ok();
     }
 
     fn readdir(&self, _: &Request, ino: INodeNo, _: FileHandle, offset: u64, reply: ReplyDirectory) {

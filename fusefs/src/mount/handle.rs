@@ -1,7 +1,7 @@
 //! A running mount in the hands of who made it.
 
 use super::{kernel, table};
-use crate::fs::PointsFs;
+use crate::fs::{Live, PointsFs};
 use crate::limits::DRAIN;
 use engine::{Error, Kind, Result};
 use fuser::Session;
@@ -26,8 +26,8 @@ struct State {
 }
 
 impl MountHandle {
-    /// Serves a session that was mounted at `place`.
-    pub(super) fn start(place: &Path, session: Session<PointsFs>) -> io::Result<Self> {
+    /// Serves a session that was mounted at `place`, and ends what keeps it up to date with it.
+    pub(super) fn start(place: &Path, session: Session<PointsFs>, live: Live) -> io::Result<Self> {
         let state = Arc::new(State::default());
         let told = Arc::clone(&state);
         let serve = move || {
@@ -36,6 +36,7 @@ impl MountHandle {
                 let errno = rustix::io::Errno::from_io_error(&e);
                 if errno == Some(rustix::io::Errno::CONNABORTED) { Ok(()) } else { Err(e.to_string()) }
             });
+            drop(live);
             *told.ended.lock() = Some(result);
             told.end.notify_all();
         };

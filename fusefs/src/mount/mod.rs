@@ -13,9 +13,9 @@ mod table;
 pub use handle::MountHandle;
 
 use crate::catalog::Catalog;
-use crate::fs::PointsFs;
-use crate::limits::{DATA_DEADLINE, METADATA_DEADLINE, SESSION_THREADS};
-use crate::view::{Owner, Shown, View};
+use crate::fs::{Live, PointsFs};
+use crate::limits::{DATA_DEADLINE, METADATA_DEADLINE, REFRESH_EVERY, SESSION_THREADS};
+use crate::view::{Layout, Owner, Shown, View};
 use engine::{Error, Kind, Result};
 use fuser::{Config, Session, SessionACL};
 use std::path::{Path, PathBuf};
@@ -33,8 +33,18 @@ pub struct MountOptions {
     pub guarded: Vec<PathBuf>,
     /// Whom things belong to.
     pub owner: Owner,
+    /// Whether, with [`Owner::Keep`], recorded names of users and groups count more than their numbers.
+    pub map_names: bool,
     /// Permission bits taken away from everything, `& 0o777`.
     pub umask: u32,
+    /// Those taken away from all but folders, instead of the umask.
+    pub fmask: Option<u32>,
+    /// Those taken away from folders, instead of the umask.
+    pub dmask: Option<u32>,
+    /// What is shown where.
+    pub layout: Layout,
+    /// How often new and expired points are looked for.
+    pub refresh_every: Duration,
     /// Whether other users may look; modes and access lists decide what they see.
     pub allow_other: bool,
     /// Whether set-id bits count. Off unless the points are trusted.
@@ -55,7 +65,12 @@ impl MountOptions {
             source: "cairn".into(),
             guarded: Vec::new(),
             owner: Owner::default(),
+            map_names: false,
             umask: 0,
+            fmask: None,
+            dmask: None,
+            layout: Layout::default(),
+            refresh_every: REFRESH_EVERY,
             allow_other: false,
             allow_suid: false,
             allow_dev: false,
@@ -73,18 +88,22 @@ impl MountOptions {
 pub fn mount(catalog: Arc<dyn Catalog>, options: &MountOptions) -> Result<MountHandle> {
     let place = refusals::check(&options.mountpoint, &options.guarded)?;
     let me = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    let shown = Shown { owner: options.owner, umask: options.umask, me };
-    let view = Arc::new(View::open(catalog, shown)?);
+    let MountOptions { owner, map_names, umask, fmask, dmask, .. } = *options;
+    let shown = Shown { owner, map_names, umask, fmask, dmask, me };
+    let view = Arc::new(View::open(catalog, shown, options.layout.clone())?);
     let failed = |what: &str, e: std::io::Error| {
         Error::new(Kind::Transient, format!("{what}: {e}")).on(place.display()).advise("try again")
     };
-    let fs = PointsFs::new(view, options.metadata_deadline, options.data_deadline)
+    let fs = PointsFs::new(Arc::clone(&view), options.metadata_deadline, options.data_deadline)
         .map_err(|e| failed("cannot start the mount's threads", e))?;
     let fd = kernel::mount(&place, options)?;
     let mut config = Config::default();
     (config.n_threads, config.clone_fd) = (Some(SESSION_THREADS), kernel::can_clone());
     let acl = if options.allow_other { SessionACL::All } else { SessionACL::Owner };
-    let started = Session::from_fd(fs, fd, acl, config).and_then(|session| MountHandle::start(&place, session));
+    let started = Session::from_fd(fs, fd, acl, config).and_then(|session| {
+        let live = Live::start(view, session.notifier(), options.refresh_every)?;
+        MountHandle::start(&place, session, live)
+    });
     started.map_err(|e| {
         _ = kernel::unmount(&place);
         failed("the kernel and the mount could not agree", e)

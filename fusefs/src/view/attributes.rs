@@ -44,12 +44,18 @@ pub enum Owner {
 }
 
 /// How attributes are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Shown {
     /// Whom things belong to.
     pub owner: Owner,
+    /// Whether, with [`Owner::Keep`], recorded names of users and groups count more than their numbers.
+    pub map_names: bool,
     /// Permission bits taken away from everything.
     pub umask: u32,
+    /// Those taken away from all but folders, instead of the umask.
+    pub fmask: Option<u32>,
+    /// Those taken away from folders, instead of the umask.
+    pub dmask: Option<u32>,
     /// User and group of whoever mounts; they own the folders that lead to points.
     pub me: (u32, u32),
 }
@@ -87,17 +93,36 @@ impl Shown {
     /// The attributes of a leading folder with so many folders in it.
     pub(super) fn of_folder(&self, inode: Inode, folders: usize, time: Time) -> Attributes {
         let nlink = u32::try_from(folders).unwrap_or(u32::MAX).saturating_add(2);
-        Attributes { nlink, size: FOLDER_BYTES, ..self.made(inode, Kind::Folder, 0o555 & !self.umask, time) }
+        Attributes {
+            nlink,
+            size: FOLDER_BYTES,
+            ..self.made(inode, Kind::Folder, 0o555 & !self.mask(Kind::Folder), time)
+        }
+    }
+
+    /// The attributes of a folder of `/history`: it takes no space, and how many folders it has is not known (1, as usual then).
+    pub(super) fn of_past(&self, inode: Inode, time: Time) -> Attributes {
+        self.made(inode, Kind::Folder, 0o555 & !self.mask(Kind::Folder), time)
     }
 
     /// The attributes of a leading symlink.
-    pub(super) fn of_link(&self, inode: Inode, target: &str, time: Time) -> Attributes {
-        Attributes { size: target.len() as u64, ..self.made(inode, Kind::Symlink, 0o777, time) }
+    pub(super) fn of_link(&self, inode: Inode, target_bytes: u64, time: Time) -> Attributes {
+        Attributes { size: target_bytes, ..self.made(inode, Kind::Symlink, 0o777, time) }
     }
 
     /// Whether access lists must follow a changed mode.
     pub(super) fn changes_modes(&self) -> bool {
-        self.owner == Owner::Me || self.umask != 0
+        self.owner == Owner::Me || self.mask(Kind::File) != 0 || self.mask(Kind::Folder) != 0
+    }
+
+    /// Whether owners are found by name.
+    pub(super) fn maps_names(&self) -> bool {
+        self.map_names && self.owner == Owner::Keep
+    }
+
+    fn mask(&self, kind: Kind) -> u32 {
+        let own = if kind == Kind::Folder { self.dmask } else { self.fmask };
+        own.unwrap_or(self.umask) & 0o777
     }
 
     pub(super) fn mode(&self, entry: &Entry) -> u32 {
@@ -107,7 +132,7 @@ impl Shown {
         let mine = self.owner == Owner::Me;
         let runs = entry.kind == Kind::Folder || entry.mode & 0o111 != 0;
         let added = if mine { 0o400 | if runs { 0o100 } else { 0 } } else { 0 };
-        (entry.mode | added) & !(self.umask & 0o777)
+        (entry.mode | added) & !self.mask(entry.kind)
     }
 
     fn made(&self, inode: Inode, kind: Kind, mode: u32, time: Time) -> Attributes {

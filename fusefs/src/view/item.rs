@@ -1,5 +1,6 @@
 //! From an inode number to what it stands for: a descent by the sums in the tree, no table.
 
+use super::history::Spot;
 use super::inode::Inode;
 use super::namespace::Leading;
 use super::nodes::{Reach, Reached};
@@ -10,9 +11,10 @@ use engine::tree::{self, EntryRef};
 use std::sync::Arc;
 
 /// What an inode stands for.
-pub(super) enum Item<'v> {
-    Leading(&'v Leading),
+pub(super) enum Item {
+    Leading(Arc<Leading>),
     Inside(Inside),
+    Past(Arc<Spot>),
 }
 
 /// An entry of a point.
@@ -23,30 +25,37 @@ pub(super) struct Inside {
     pub(super) parent: Inode,
 }
 
-impl Item<'_> {
+impl Item {
     /// The folder that it lies in; the root lies in itself.
     pub(super) fn parent(&self) -> Inode {
         match self {
             Item::Leading(leading) => leading.parent,
             Item::Inside(inside) => inside.parent,
+            Item::Past(spot) => spot.parent(),
         }
     }
 }
 
 impl View {
-    pub(super) fn item(&self, reach: Reach, inode: Inode) -> Result<Item<'_>, Failure> {
-        let Some((number, index)) = inode.split() else {
-            return self.namespace.leading(inode).map(Item::Leading).ok_or(Failure::Gone);
+    pub(super) fn item(&self, reach: Reach, inode: Inode) -> Result<Item, Failure> {
+        let space = self.space();
+        if inode.is_past() {
+            return self.spot(&space, inode).map(Item::Past).ok_or(Failure::Gone);
+        }
+        let root = if inode == Inode::ROOT { space.alone } else { None };
+        let Some((number, index)) = root.or(inode.split()) else {
+            return space.leading(inode).cloned().map(Item::Leading).ok_or(Failure::Gone);
         };
-        let placed = self.namespace.point(number).ok_or(Failure::Gone)?;
+        let placed = space.point(number).ok_or(Failure::Gone)?;
         let point = Arc::clone(&placed.point);
-        let root = &point.manifest.root;
+        let top = &point.manifest.root;
         let mut way =
-            self.ask(reach, &point, |nodes| tree::entry_at_preorder(nodes, root, index))?.ok_or(Failure::Gone)?;
+            self.ask(reach, &point, |nodes| tree::entry_at_preorder(nodes, top, index))?.ok_or(Failure::Gone)?;
         let (entry, parent) = match (way.pop(), way.pop()) {
-            (None, _) => (EntryRef::from(root.clone()), placed.parent),
-            (Some(last), above) => (last.entry, Inode::inside(number, above.map_or(0, |p| p.index))),
+            (None, _) => (EntryRef::from(top.clone()), placed.parent),
+            (Some(last), above) => (last.entry, space.inode(number, above.map_or(0, |p| p.index))),
         };
+        let parent = if root.is_some() { Inode::ROOT } else { parent };
         Ok(Item::Inside(Inside { point, entry, index, parent }))
     }
 

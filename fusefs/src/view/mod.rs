@@ -1,7 +1,7 @@
 //! The view: all restore points as one read-only tree of folders, without a type of FUSE, so that others can serve it too.
 //!
-//! Promises: every answer comes from what the points say, and is the same after a remount, inode numbers included. With
-//! [`Reach::Memory`] no question waits; [`Failure::NotInMemory`] then means "ask again with [`Reach::Store`]". Nothing is listed
+//! Promises: every answer comes from what the points say, and is the same after a remount, inode numbers included. Points come
+//! and go with [`View::refresh`] alone. With [`Reach::Memory`] no question waits; [`Failure::NotInMemory`] then means "ask again with [`Reach::Store`]". Nothing is listed
 //! short: a folder that cannot be read is an error.
 //! Refuses to: cache answers (its callers do), decide about permissions (the kernel does), change anything.
 
@@ -9,13 +9,19 @@ mod acl;
 mod attributes;
 mod content;
 mod failure;
+mod filter;
+mod history;
 mod inode;
 mod item;
+mod layout;
 mod links;
+mod local;
 mod names;
 mod namespace;
 mod nodes;
+mod refresh;
 mod sparse;
+mod template;
 mod trouble;
 mod version;
 mod warm;
@@ -24,29 +30,40 @@ mod xattrs;
 pub use attributes::{Attributes, Owner, Shown};
 pub use content::File;
 pub use failure::Failure;
+pub use filter::{Filter, Rule};
 pub use inode::Inode;
+pub use layout::{Alone, Layout, Space, Templates};
+pub use namespace::Changes;
 pub use nodes::Reach;
 pub use sparse::Seek;
+pub use template::Template;
 
 use crate::catalog::Catalog;
 use crate::limits::LIST_ENTRIES;
-use engine::restore_point::Point;
 use engine::tree::{self, FolderCursor};
-use format_spec::tree::Kind;
+use format_spec::tree::{Entry, Kind};
+use history::History;
 use item::{Inside, Item};
 use links::Links;
+use local::LocalNames;
 use namespace::{Leading, Namespace, What};
 use nodes::{Nodes, Reached};
+use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 use trouble::Trouble;
 use warm::Order;
 
-/// All points of a catalog as they were when the view was made.
+/// The points of a catalog as they were when the view was made or last refreshed.
 pub struct View {
     catalog: Arc<dyn Catalog>,
-    namespace: Namespace,
+    layout: Layout,
+    namespace: RwLock<Arc<Namespace>>,
+    /// One refresh at a time.
+    refreshing: Mutex<()>,
     nodes: Nodes,
     links: Links,
+    history: History,
+    local: LocalNames,
     trouble: Trouble,
     order: Order,
     shown: Shown,
@@ -63,7 +80,7 @@ pub struct Listed {
     pub next: u64,
 }
 
-/// What `statfs` says: constant for a view.
+/// What `statfs` says: constant until points come or go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Totals {
     /// Everything that has a name.
@@ -73,28 +90,28 @@ pub struct Totals {
 }
 
 impl View {
-    /// Reads the list of points; nothing of their trees.
+    /// Reads the list of points; nothing of their trees, but for the way to a folder that is shown alone.
     ///
     /// # Errors
-    /// The catalog's.
-    pub fn open(catalog: Arc<dyn Catalog>, shown: Shown) -> engine::Result<Self> {
-        let points = catalog.points()?;
-        let fits = |p: &&Arc<Point>| {
-            let fits = inode::fits(p.number, &p.manifest.root);
-            if !fits {
-                tracing::warn!(point = %names::hex(&p.manifest.id.0), "has too many entries for inode numbers; not shown");
-            }
-            fits
-        };
-        let points: Vec<_> = points.iter().filter(fits).cloned().collect();
-        let namespace = Namespace::new(&points);
+    /// The catalog's; `Absent` and `Input` when the point or folder that is to be shown alone is not there or is no folder.
+    pub fn open(catalog: Arc<dyn Catalog>, shown: Shown, layout: Layout) -> engine::Result<Self> {
         let (nodes, links, trouble) = (Nodes::new(Arc::clone(&catalog)), Links::new(), Trouble::new());
-        Ok(View { catalog, namespace, nodes, links, trouble, order: Order::default(), shown })
+        let (history, local) = (History::new(), LocalNames::new());
+        let namespace = refresh::first(&*catalog, &nodes, &layout)?;
+        let (namespace, refreshing) = (RwLock::new(Arc::new(namespace)), Mutex::new(()));
+        let order = Order::default();
+        Ok(View { catalog, layout, namespace, refreshing, nodes, links, history, local, trouble, order, shown })
     }
 
     /// What everything together amounts to.
     pub fn totals(&self) -> Totals {
-        Totals { entries: self.namespace.entries, bytes: self.namespace.bytes }
+        match self.layout.space {
+            Space::Zero => Totals { entries: 0, bytes: 0 },
+            Space::Real => {
+                let space = self.space();
+                Totals { entries: space.entries, bytes: space.bytes }
+            }
+        }
     }
 
     /// The attributes of an inode.
@@ -103,8 +120,9 @@ impl View {
     /// `Gone` when the number stands for nothing; `NotInMemory`; the repository's.
     pub fn attributes(&self, reach: Reach, inode: Inode) -> Result<Attributes, Failure> {
         match self.item(reach, inode)? {
-            Item::Leading(leading) => Ok(self.of_leading(inode, leading)),
-            Item::Inside(inside) => Ok(self.shown.of_entry(&inside.entry, inode)),
+            Item::Leading(leading) => Ok(self.of_leading(inode, &leading)),
+            Item::Inside(inside) => self.of_entry(reach, &inside.entry, inode),
+            Item::Past(spot) => self.of_past(inode, &spot),
         }
     }
 
@@ -119,6 +137,7 @@ impl View {
             (b"..", item) => self.attributes(reach, item.parent()),
             (_, Item::Leading(leading)) => self.attributes(reach, leading.child(name).ok_or(Failure::NoSuchName)?),
             (_, Item::Inside(inside)) => self.lookup_inside(reach, inside, name),
+            (_, Item::Past(spot)) => self.lookup_past(reach, spot, name),
         }
     }
 
@@ -128,8 +147,9 @@ impl View {
     /// As [`View::lookup`]; never a list that ends before its time.
     pub fn list(&self, reach: Reach, folder: Inode, from: u64) -> Result<Vec<Listed>, Failure> {
         match self.item(reach, folder)? {
-            Item::Leading(leading) => self.list_leading(reach, leading, from),
+            Item::Leading(leading) => self.list_leading(reach, &leading, from),
             Item::Inside(inside) => self.list_inside(reach, &inside, from),
+            Item::Past(spot) => self.list_past(reach, &spot, from),
         }
     }
 
@@ -147,9 +167,13 @@ impl View {
     /// `WrongKind` when it is none, and as [`View::attributes`].
     pub fn target(&self, reach: Reach, inode: Inode) -> Result<Vec<u8>, Failure> {
         match self.item(reach, inode)? {
-            Item::Leading(Leading { what: What::Link(target), .. }) => Ok(target.clone().into_bytes()),
+            Item::Leading(leading) => match &leading.what {
+                What::Link(target) => Ok(target.clone().into_bytes()),
+                What::Folder(_) => Err(Failure::WrongKind),
+            },
             Item::Inside(inside) if inside.entry.kind == Kind::Symlink => Ok(inside.entry.target.clone()),
-            _ => Err(Failure::WrongKind),
+            Item::Inside(_) => Err(Failure::WrongKind),
+            Item::Past(spot) => self.past_target(&spot),
         }
     }
 
@@ -173,7 +197,7 @@ impl View {
         let found = self.ask(reach, &folder.point, |nodes| tree::find(nodes, &folder.entry, name))?;
         let found = found.ok_or(Failure::NoSuchName)?;
         let index = self.first_index(reach, &folder.point, &found.entry, folder.index.saturating_add(found.offset))?;
-        Ok(self.shown.of_entry(&found.entry, Inode::inside(folder.point.number, index)))
+        self.of_entry(reach, &found.entry, self.space().inode(folder.point.number, index))
     }
 
     fn list_inside(&self, reach: Reach, folder: &Inside, from: u64) -> Result<Vec<Listed>, Failure> {
@@ -187,29 +211,51 @@ impl View {
         };
         let found = self.ask(reach, &folder.point, read)?;
         self.warm_below(found.iter().map(|f| &*f.entry));
+        let space = self.space();
         let listed = |found: tree::Found| {
             let index = folder.index.saturating_add(found.offset);
             let index = self.first_index(reach, &folder.point, &found.entry, index)?;
-            let attributes = self.shown.of_entry(&found.entry, Inode::inside(folder.point.number, index));
+            let attributes = self.of_entry(reach, &found.entry, space.inode(folder.point.number, index))?;
             Ok(Listed { name: found.entry.name.clone(), attributes, next: found.position.saturating_add(1) })
         };
         found.into_iter().map(listed).collect()
     }
 
     fn list_leading(&self, reach: Reach, folder: &Leading, from: u64) -> Result<Vec<Listed>, Failure> {
-        let What::Folder(entries) = &folder.what else { return Err(Failure::NotAFolder) };
-        let start = usize::try_from(from).unwrap_or(usize::MAX);
-        let listed = |((name, inode), next): (&(String, Inode), u64)| {
-            let attributes = self.attributes(reach, *inode)?;
-            Ok(Listed { name: name.clone().into_bytes(), attributes, next })
-        };
-        entries.iter().zip(1..).skip(start).take(LIST_ENTRIES).map(listed).collect()
+        let What::Folder(names) = &folder.what else { return Err(Failure::NotAFolder) };
+        let mut listed = Vec::new();
+        for name in names.starting_at(from) {
+            let attributes = match self.attributes(reach, name.inode) {
+                // It went while the list was made, and its name with it.
+                Err(Failure::Gone) => continue,
+                found => found?,
+            };
+            listed.push(Listed {
+                name: name.name.clone().into_bytes(),
+                attributes,
+                next: name.serial.saturating_add(1),
+            });
+            if listed.len() == LIST_ENTRIES {
+                break;
+            }
+        }
+        Ok(listed)
     }
 
     fn of_leading(&self, inode: Inode, leading: &Leading) -> Attributes {
         match &leading.what {
-            What::Folder(entries) => self.shown.of_folder(inode, entries.len(), leading.time),
-            What::Link(target) => self.shown.of_link(inode, target, leading.time),
+            What::Folder(names) => self.shown.of_folder(inode, names.len(), leading.time),
+            What::Link(target) => self.shown.of_link(inode, target.len() as u64, leading.time),
         }
+    }
+
+    fn of_entry(&self, reach: Reach, entry: &Entry, inode: Inode) -> Result<Attributes, Failure> {
+        let attributes = self.shown.of_entry(entry, inode);
+        if self.shown.maps_names() { self.local.map(reach, entry, attributes) } else { Ok(attributes) }
+    }
+
+    /// The points as they are shown now.
+    fn space(&self) -> Arc<Namespace> {
+        Arc::clone(&self.namespace.read())
     }
 }

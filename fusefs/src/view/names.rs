@@ -49,13 +49,32 @@ pub(super) fn escape(name: &str) -> String {
             out.push(c);
         }
     }
-    if out.len() <= COMPONENT_BYTES_MAX {
-        return out;
+    shorten(out, COMPONENT_BYTES_MAX)
+}
+
+/// The name, or its beginning and a hash of all of it.
+pub(super) fn shorten(mut name: String, bytes_max: usize) -> String {
+    if name.len() <= bytes_max {
+        return name;
     }
     let tail = format!("~{:08x}", hash(&[name.as_bytes()]) & 0xffff_ffff);
-    let end = (0..=COMPONENT_BYTES_MAX - tail.len()).rev().find(|at| out.is_char_boundary(*at)).unwrap_or(0);
-    out.truncate(end);
-    out + &tail
+    let end = (0..=bytes_max.saturating_sub(tail.len())).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
+    name.truncate(end);
+    name + &tail
+}
+
+/// The name with its first byte as `%XX`: for the few that mean something else in a folder. Escaped names hold no `%` of
+/// their own, so it stays different from all others.
+pub(super) fn escape_first(name: &str) -> String {
+    let Some(first) = name.bytes().next().filter(u8::is_ascii) else { return name.to_owned() };
+    format!("%{first:02X}{}", &name[1..])
+}
+
+/// The first of a name, the name and 8 digits of the id, and the name and all of it, that is free.
+pub(super) fn unique(name: &str, id: &str, is_free: impl Fn(&str) -> bool) -> String {
+    let short = id.get(..8).unwrap_or(id);
+    let names = [name.to_owned(), format!("{name}-{short}")];
+    names.into_iter().find(|n| is_free(n)).unwrap_or_else(|| format!("{name}-{id}"))
 }
 
 /// The bytes in hexadecimal.

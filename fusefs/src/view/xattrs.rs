@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use std::sync::atomic::Ordering;
 
 const VIRTUAL: &[u8] = b"user.cairn.";
+const STATE: &[u8] = b"user.cairn.state";
 const ACCESS_LIST: &[u8] = b"system.posix_acl_access";
 const DEFAULT_LIST: &[u8] = b"system.posix_acl_default";
 
@@ -22,7 +23,12 @@ impl View {
     /// `NoAttribute`; `NoNamespace` for kinds of attributes that nothing in the mount has (programs then stop asking); and as
     /// [`View::attributes`].
     pub fn xattr(&self, reach: Reach, inode: Inode, name: &[u8]) -> Result<Vec<u8>, Failure> {
-        let Item::Inside(inside) = self.item(reach, inode)? else { return Err(self.none_of(name)) };
+        let inside = match self.item(reach, inode)? {
+            Item::Inside(inside) => inside,
+            // Nothing here has been read that could be damaged or archived.
+            Item::Leading(_) | Item::Past(_) if name == STATE => return Ok(self.place().into()),
+            Item::Leading(_) | Item::Past(_) => return Err(self.none_of(name)),
+        };
         let entry = &inside.entry;
         if let Ok(at) = entry.xattrs.binary_search_by(|(n, _)| n[..].cmp(name)) {
             let value = entry.xattrs.get(at).map(|(_, value)| value.clone()).unwrap_or_default();
@@ -56,15 +62,19 @@ impl View {
         if kept { Failure::NoAttribute } else { Failure::NoNamespace }
     }
 
+    fn place(&self) -> &'static str {
+        if self.catalog.is_local() { "local" } else { "remote" }
+    }
+
     /// What Cairn knows itself about an entry.
     fn known(&self, inside: &Inside, name: &[u8]) -> Option<Vec<u8>> {
         let entry = &inside.entry;
         let value = match name {
             b"state" if matches!(entry.kind, Kind::File | Kind::Folder) => {
-                let place = if self.catalog.is_local() { "local" } else { "remote" };
-                self.trouble.of(entry).unwrap_or(place).to_owned()
+                self.trouble.of(entry).unwrap_or(self.place()).to_owned()
             }
             b"id" => hex(&content_id(entry)?.0),
+            b"complete" => if inside.point.manifest.counts.complete() { "yes" } else { "no" }.to_owned(),
             b"point" => hex(&inside.point.manifest.id.0),
             b"btime" => stamp(entry.btime?)?,
             b"source" => format!("device={} inode={}", entry.device, entry.inode),

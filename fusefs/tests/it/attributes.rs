@@ -1,6 +1,6 @@
 //! Owners, modes, and who may read what.
 
-use crate::place::{Place, run, shell, within};
+use crate::place::{Place, START, run, shell, within};
 use fusefs::{MountOptions, Owner};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -50,6 +50,43 @@ fn owners_and_modes_follow_the_options() {
     place.mount_with(&MountOptions { owner: Owner::Me, ..base });
     assert_eq!(stat(&place, "closed/run"), (0, 0, 0o4755));
     assert_eq!(stat(&place, "closed/secret"), (0, 0, 0o600));
+}
+
+/// SEMANTICS: Owners. "`--fmask` and `--dmask` take its place for all but folders, and for folders."
+#[test]
+fn masks_of_files_and_folders_take_the_place_of_the_umask() {
+    let Some(mut place) = Place::with_everything() else { return };
+    place.mount_with(&MountOptions { umask: 0o077, fmask: Some(0o133), dmask: Some(0o022), ..place.options() });
+    let modes = shell(&place.latest(), "stat -c '%a' closed closed/run closed/secret; stat -c '%a' .");
+    assert_eq!(modes, "755\n4644\n600\n755\n");
+    assert_eq!(shell(&place.mountpoint, "stat -c '%a' by-job history"), "555\n555\n");
+    place.mount_with(&MountOptions { umask: 0o077, fmask: Some(0o777), ..place.options() });
+    assert_eq!(shell(&place.latest(), "stat -c '%a' closed closed/secret"), "700\n0\n");
+}
+
+/// SEMANTICS: Owners. "With `--map-names`, what was recorded under a name belongs to who has that name here; a name that
+/// nobody has keeps its number"
+#[test]
+fn recorded_names_are_mapped_to_local_numbers() {
+    let Some(mut place) = Place::new() else { return };
+    fs::write(place.source.join("known"), b"x").unwrap();
+    fs::write(place.source.join("unknown"), b"x").unwrap();
+    std::os::unix::fs::chown(place.source.join("unknown"), Some(54_321), Some(54_322)).unwrap();
+    // The names are looked up when the backup is made, so that a number of another machine is what is changed here.
+    place.catalog.back_up_with(&place.source, "host", "job", START, |m| {
+        (m.root.user, m.root.group) = (b"daemon".to_vec(), b"nobody-has-this-name".to_vec());
+        (m.root.uid, m.root.gid) = (4242, 4242);
+    });
+    let stat = |place: &Place| {
+        let root = shell(&place.mountpoint, "stat -L -c '%u %g' by-job/host/job/latest");
+        root + &shell(&place.latest(), "stat -c '%u %g' known unknown")
+    };
+    place.mount();
+    assert_eq!(stat(&place), "4242 4242\n0 0\n54321 54322\n");
+    place.mount_with(&MountOptions { map_names: true, ..place.options() });
+    assert_eq!(stat(&place), "1 4242\n0 0\n54321 54322\n");
+    place.mount_with(&MountOptions { map_names: true, owner: Owner::Fixed(5, 6), ..place.options() });
+    assert_eq!(stat(&place), "5 6\n5 6\n5 6\n");
 }
 
 /// SEMANTICS: Space.

@@ -5,7 +5,10 @@
 
 mod attributes;
 mod equality;
+mod history;
+mod layout;
 mod life;
+mod live;
 mod memory;
 mod namespace;
 mod place;

@@ -23,6 +23,8 @@ const CHUNK_BYTES: usize = 64 << 10;
 pub(crate) struct Memory {
     kept: Arc<Kept>,
     points: Mutex<Vec<Arc<Point>>>,
+    made: Mutex<u32>,
+    offline: Mutex<bool>,
 }
 
 #[derive(Default)]
@@ -37,6 +39,18 @@ struct Kept {
 impl Memory {
     /// Backs up `folder` as the next point.
     pub(crate) fn back_up(&self, folder: &Path, host: &str, job: &str, started: i64) -> Arc<Point> {
+        self.back_up_with(folder, host, job, started, |_| ())
+    }
+
+    /// As [`Memory::back_up`], with a manifest that was changed before it is visible.
+    pub(crate) fn back_up_with(
+        &self,
+        folder: &Path,
+        host: &str,
+        job: &str,
+        started: i64,
+        change: impl FnOnce(&mut Manifest),
+    ) -> Arc<Point> {
         let source = FolderSource::new(&[folder.to_owned()], Rules::default()).unwrap();
         let mut backup = Backup { kept: &self.kept, first: BTreeMap::new(), open: Vec::new() };
         let root = backup.run(&source);
@@ -45,10 +59,13 @@ impl Memory {
             links.push(group, path, &mut Sink(&self.kept)).unwrap();
         }
         let links = links.finish(&mut Sink(&self.kept)).unwrap();
-        let mut points = self.points.lock().unwrap();
-        let number = u32::try_from(points.len()).unwrap() + 1;
+        let number = {
+            let mut made = self.made.lock().unwrap();
+            *made += 1;
+            *made
+        };
         let started = Time::new(started, 0);
-        let manifest = Manifest {
+        let mut manifest = Manifest {
             id: PointId([u8::try_from(number).unwrap(); 16]),
             started,
             finished: started,
@@ -69,8 +86,9 @@ impl Memory {
             bytes: [0; 3],
             cursors: Vec::new(),
         };
+        change(&mut manifest);
         let point = Arc::new(Point { number, slot: number, session: number, manifest });
-        points.push(Arc::clone(&point));
+        self.points.lock().unwrap().push(Arc::clone(&point));
         point
     }
 
@@ -100,6 +118,16 @@ impl Memory {
         self.kept.freed.notify_all();
     }
 
+    /// Lets a point expire; its nodes and chunks stay for now.
+    pub(crate) fn expire(&self, point: &Point) {
+        self.points.lock().unwrap().retain(|p| p.number != point.number);
+    }
+
+    /// Whether nobody can say which points there are.
+    pub(crate) fn set_offline(&self, offline: bool) {
+        *self.offline.lock().unwrap() = offline;
+    }
+
     /// Forgets a point and all nodes and chunks.
     pub(crate) fn expire_all(&self) {
         self.points.lock().unwrap().clear();
@@ -110,6 +138,9 @@ impl Memory {
 
 impl Catalog for Memory {
     fn points(&self) -> Result<Vec<Arc<Point>>> {
+        if *self.offline.lock().unwrap() {
+            return Err(Error::new(Kind::Transient, "out of reach"));
+        }
         Ok(self.points.lock().unwrap().clone())
     }
 

@@ -17,16 +17,17 @@ fn one_real_tree_and_relative_symlinks_into_it() {
     place.mount();
     let listed = shell(
         &place.mountpoint,
-        r"find . -mindepth 1 -maxdepth 4 \( -path './by-job/*/*/*/*' -prune -o -print \) | sort",
+        r"find . -mindepth 1 -maxdepth 4 \( -path './by-job/*/*/*/*' -prune -o -path './history/*/*/*' -prune -o -print \) | sort",
     );
     let expected = "./by-id\n./by-id/01010101010101010101010101010101\n./by-id/02020202020202020202020202020202
 ./by-id/03030303030303030303030303030303\n./by-id/04040404040404040404040404040404
 ./by-job\n./by-job/%2E%2E\n./by-job/%2E%2E/a%2Fb%3Ac\n./by-job/%2E%2E/a%2Fb%3Ac/2026-11-22T00-37-49Z
 ./by-job/%2E%2E/a%2Fb%3Ac/latest\n./by-job/host\n./by-job/host/job\n./by-job/host/job/2026-11-22T00-37-49Z
 ./by-job/host/job/2026-11-22T01-37-49Z\n./by-job/host/job/2026-11-22T01-37-49Z-03030303\n./by-job/host/job/latest
-./by-time\n./by-time/2026\n./by-time/2026/11\n./by-time/2026/11/22\n";
+./by-time\n./by-time/2026\n./by-time/2026/11\n./by-time/2026/11/22
+./history\n./history/%2E%2E\n./history/%2E%2E/a%2Fb%3Ac\n./history/host\n./history/host/job\n";
     assert_eq!(listed, expected);
-    let links = shell(&place.mountpoint, "find . -type l -maxdepth 5 -printf '%p -> %l\n' | sort");
+    let links = shell(&place.mountpoint, "find by-* -type l -maxdepth 5 -printf '%p -> %l\n' | sort");
     assert!(links.contains("by-job/host/job/latest -> 2026-11-22T01-37-49Z-03030303\n"), "{links}");
     let by_time = "2026-11-22T01-37-49Z--host--job -> ../../../../by-job/host/job/2026-11-22T01-37-49Z\n";
     assert!(links.contains(by_time), "{links}");
@@ -97,7 +98,7 @@ fn leading_folders_are_as_new_as_their_newest_point() {
 }
 
 /// name_to_handle_at and open_by_handle_at through the C library.
-const HANDLES: &str = r#"python3 -c '
+pub(crate) const HANDLES: &str = r#"python3 -c '
 import ctypes, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
 mode, handle, path = sys.argv[1:]

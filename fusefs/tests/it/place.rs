@@ -90,6 +90,17 @@ pub(crate) fn within<T: Send + 'static>(access: impl FnOnce() -> T + Send + 'sta
     answer.recv_timeout(Duration::from_secs(30)).expect("the mount answers in time")
 }
 
+/// Asks again and again until the answer is yes, for at most 20 seconds.
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool + Send + 'static) {
+    let asked = within(move || {
+        (0..800).any(|_| {
+            std::thread::sleep(Duration::from_millis(25));
+            is_so()
+        })
+    });
+    assert!(asked, "{what}");
+}
+
 /// Runs a shell script in a folder for at most 60 seconds; its output.
 pub(crate) fn run(folder: &Path, script: &str) -> Output {
     let mut command = Command::new("timeout");

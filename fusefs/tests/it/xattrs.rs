@@ -57,6 +57,7 @@ fn kinds_of_attributes_that_nobody_has_are_not_supported() {
 fn cairns_own_attributes_can_be_read_and_are_never_listed() {
     let Some(place) = Place::with_everything() else { return };
     let (small, source) = (place.latest().join("plain/small"), place.source.join("plain/small"));
+    let root = place.mountpoint.clone();
     let dangling = place.latest().join("links/dangling");
     let entry = place.catalog.entry(&place.catalog_point(), &source);
     within(move || {
@@ -69,7 +70,13 @@ fn cairns_own_attributes_can_be_read_and_are_never_listed() {
         assert_eq!(shown.ok(), birth.map(|_| true));
         let origin = format!("device={} inode={}", entry.device, entry.inode);
         assert_eq!(value(&small, "user.cairn.source"), Ok(origin.into_bytes()));
+        assert_eq!(value(&small, "user.cairn.complete"), Ok(b"yes".to_vec()));
         assert_eq!(value(&small, "user.cairn.nonsense"), Err(Errno::NODATA));
+        for leading in [&root, &root.join("by-job/host"), &root.join("history/host/job")] {
+            assert_eq!(value(leading, "user.cairn.state"), Ok(b"local".to_vec()));
+            assert_eq!(value(leading, "user.cairn.point"), Err(Errno::NODATA));
+            assert_eq!(names(leading), Vec::<String>::new());
+        }
         let mut buffer = [0u8; 10];
         assert_eq!(lgetxattr(&dangling, "user.cairn.state", &mut buffer), Err(Errno::NODATA));
         assert_eq!(getxattr(&small, "user.cairn.id", &mut buffer), Err(Errno::RANGE));

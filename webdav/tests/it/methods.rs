@@ -138,8 +138,8 @@ fn a_password_is_asked_for_before_anything_else() {
 #[test]
 fn other_machines_are_not_served_without_a_password() {
     let place = Place::of(some_files);
-    let shown = fusefs::view::Shown { owner: fusefs::Owner::Keep, umask: 0, me: (0, 0) };
-    let view = std::sync::Arc::new(fusefs::view::View::open(place.catalog.clone(), shown).unwrap());
+    let shown = fusefs::view::Shown::default();
+    let view = std::sync::Arc::new(fusefs::view::View::open(place.catalog.clone(), shown, Default::default()).unwrap());
     let bind = |listen: &str, login, open_to_all| {
         Server::bind(view.clone(), Options { listen: listen.parse().unwrap(), login, open_to_all })
     };

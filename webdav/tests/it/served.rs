@@ -43,8 +43,8 @@ impl Place {
         let catalog = Arc::new(Memory::default());
         let point = catalog.back_up(&source, "host", "job", START);
         prepare(&catalog, &point);
-        let shown = Shown { owner: Owner::Keep, umask: 0, me: (0, 0) };
-        let view = Arc::new(View::open(Arc::clone(&catalog) as Arc<_>, shown).unwrap());
+        let shown = Shown::default();
+        let view = Arc::new(View::open(Arc::clone(&catalog) as Arc<_>, shown, Default::default()).unwrap());
         let listen = "127.0.0.1:0".parse().unwrap();
         let server = Server::bind(view, Options { listen, login, open_to_all: false }).unwrap();
         let (address, stop) = (server.address(), Arc::new(AtomicBool::new(false)));

@@ -1,6 +1,7 @@
 //! `cairn mount`: all restore points as read-only folders.
 
 mod background;
+mod look;
 mod owner;
 
 use crate::connect::{Connection, location};
@@ -10,16 +11,16 @@ use crate::parse::quantity;
 use clap::Args;
 use engine::store::Location;
 use fusefs::catalog::RepositoryCatalog;
-use fusefs::{MountHandle, MountOptions, Owner, limits};
-use owner::{owner, umask};
+use fusefs::{MountHandle, MountOptions, limits};
+use look::Look;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Show all restore points as ordinary, read-only folders
 ///
-/// by-job/HOST/JOB/TIME/..., by-time and by-id lead to the restore points, `latest` in each job folder to the newest. The
-/// command returns when the mount answers; with --foreground it stays until Ctrl-C or `cairn umount`.
+/// by-job/HOST/JOB/TIME/..., by-time and by-id lead to the restore points, `latest` in each job folder to the newest, and
+/// history/HOST/JOB/PATH/ to the versions of a path. New restore points show by themselves. The command returns when the mount answers; with --foreground it stays until Ctrl-C or `cairn umount`.
 #[derive(Debug, Args)]
 pub(crate) struct Mount {
     /// An empty folder
@@ -28,12 +29,8 @@ pub(crate) struct Mount {
     /// Let other users look, too; modes and access lists decide what they see
     #[arg(long)]
     allow_other: bool,
-    /// Whom things belong to: keep (as recorded), me, or UID:GID
-    #[arg(long, value_name = "keep|me|UID:GID", default_value = "keep", value_parser = owner)]
-    owner: Owner,
-    /// Permission bits to take away from everything, octal
-    #[arg(long, value_name = "MASK", default_value = "0", value_parser = umask)]
-    umask: u32,
+    #[command(flatten)]
+    look: Look,
     /// Bytes of a far store that may be kept on this machine's disk; 0 for none
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = quantity::size)]
     disk_cache: u64,
@@ -44,6 +41,7 @@ pub(crate) struct Mount {
 
 impl Mount {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
+        self.look.check()?;
         if !self.foreground && !background::is_child() {
             return background::start();
         }
@@ -72,14 +70,13 @@ impl Mount {
         if let Location::Folder(path) = location(&connection.settings)? {
             guarded.push(path);
         }
-        Ok(MountOptions {
+        let options = MountOptions {
             source: connection.repo.location(),
             guarded,
-            owner: self.owner,
-            umask: self.umask,
             allow_other: self.allow_other,
             ..MountOptions::at(&self.mountpoint)
-        })
+        };
+        self.look.options(connection, options)
     }
 }
 

@@ -1,0 +1,199 @@
+//! `/history/<organisation or host>/<job>/<path>/`: the versions of one path across the newest points of a job.
+//!
+//! ```text
+//! /history/host/job/srv/a.conf/2026-11-20T00-00-00Z -> ../../../../../by-job/host/job/2026-11-20T00-00-00Z/srv/a.conf
+//!                             /2026-11-22T00-00-00Z -> ...
+//! ```
+//!
+//! Every path, of a folder or not, is a folder here; what a point held there that was no folder is a relative symlink, named by
+//! the point in which this version stood first. Nothing is computed before it is asked for; a folder's states follow from those of
+//! the folder above, and points that hold the same are one state. A path is known by the hash of its names; which path a
+//! number stands for is remembered for a bounded number of them.
+
+mod known;
+mod listing;
+mod past;
+
+use super::inode::Inode;
+use super::names::{Moment, hex, unique};
+use super::namespace::Namespace;
+use super::nodes::Reach;
+use super::{Attributes, Failure, View};
+use crate::limits::HISTORY_FOLDERS;
+use engine::restore_point::Point;
+use known::Known;
+use past::{Past, State};
+use quick_cache::sync::Cache;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What is remembered of `/history`.
+pub(super) struct History {
+    known: Known,
+    past: Cache<Inode, Arc<Past>>,
+}
+
+/// A place in `/history`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Spot {
+    /// The job's own folder.
+    job: Inode,
+    parent: Inode,
+    /// Below the job's folder, raw bytes.
+    path: Vec<u8>,
+    /// For a version: the number of the point in which it stood first.
+    version: Option<u32>,
+}
+
+impl History {
+    pub(super) fn new() -> Self {
+        History { known: Known::default(), past: Cache::new(HISTORY_FOLDERS) }
+    }
+}
+
+impl Spot {
+    pub(super) fn parent(&self) -> Inode {
+        self.parent
+    }
+
+    fn inode(&self) -> Inode {
+        match (self.version, &self.path[..]) {
+            (Some(point), path) => Inode::past(&[&self.job.0.to_le_bytes(), path, &point.to_le_bytes()]),
+            (None, []) => self.job,
+            (None, path) => Inode::past(&[&self.job.0.to_le_bytes(), path]),
+        }
+    }
+
+    fn child(&self, name: &[u8]) -> Spot {
+        let mut path = self.path.clone();
+        if !path.is_empty() {
+            path.push(b'/');
+        }
+        path.extend_from_slice(name);
+        Spot { job: self.job, parent: self.inode(), path, version: None }
+    }
+
+    fn version(&self, point: &Point) -> Spot {
+        Spot { job: self.job, parent: self.inode(), path: self.path.clone(), version: Some(point.number) }
+    }
+
+    /// The folder that it lies in, if that is not the job's own.
+    fn above(&self) -> Option<Spot> {
+        let of = |path: &[u8]| path.iter().rposition(|b| *b == b'/').map(|at| path[..at].to_vec());
+        let (job, version) = (self.job, None);
+        let path = if self.version.is_some() { self.path.clone() } else { of(&self.path)? };
+        let parent = match (&path[..], of(&path)) {
+            ([], _) => return None,
+            (_, None) => job,
+            (_, Some(path)) => Spot { job, parent: job, path, version }.inode(),
+        };
+        Some(Spot { job, parent, path, version })
+    }
+
+    /// Folders between the mount's root and what lies in this folder.
+    fn depth(&self) -> usize {
+        let names = self.path.split(|b| *b == b'/').filter(|name| !name.is_empty());
+        names.count() + DEPTH_OF_JOBS
+    }
+}
+
+impl View {
+    /// What a number stands for, if that is known and its job is still there.
+    pub(super) fn spot(&self, space: &Namespace, inode: Inode) -> Option<Arc<Spot>> {
+        if let Some(job) = space.job(inode) {
+            return Some(Arc::new(Spot { job: inode, parent: job.parent, path: Vec::new(), version: None }));
+        }
+        let spot = self.history.known.get(inode)?;
+        // Whoever holds it may ask for `..` at any time.
+        if let Some(above) = spot.above() {
+            self.history.known.remember(above.inode(), above);
+        }
+        let is_there = match spot.version {
+            Some(number) => space.point(number).is_some(),
+            None => space.job(spot.job).is_some(),
+        };
+        is_there.then_some(spot)
+    }
+
+    /// Keeps a folder of `/history` known until as many calls of [`View::close_past`].
+    ///
+    /// # Errors
+    /// `Gone` when it is not known any more: its path must be looked up again.
+    pub fn open_past(&self, inode: Inode) -> Result<(), Failure> {
+        let spot = self.spot(&self.space(), inode).ok_or(Failure::Gone)?;
+        self.history.known.open(inode, spot);
+        Ok(())
+    }
+
+    /// Ends what [`View::open_past`] began.
+    pub fn close_past(&self, inode: Inode) {
+        self.history.known.close(inode);
+    }
+
+    pub(super) fn of_past(&self, inode: Inode, spot: &Spot) -> Result<Attributes, Failure> {
+        let space = self.space();
+        if spot.version.is_some() {
+            let target = self.past_target(spot)?;
+            let point = spot.version.and_then(|number| space.point(number)).ok_or(Failure::Gone)?;
+            return Ok(self.shown.of_link(inode, target.len() as u64, point.point.manifest.started));
+        }
+        let newest = space.job(spot.job).and_then(|job| job.points.last()).ok_or(Failure::Gone)?;
+        Ok(self.shown.of_past(inode, newest.manifest.started))
+    }
+
+    /// Where a version's link leads.
+    pub(super) fn past_target(&self, spot: &Spot) -> Result<Vec<u8>, Failure> {
+        let number = spot.version.ok_or(Failure::WrongKind)?;
+        let space = self.space();
+        let placed = space.point(number).ok_or(Failure::Gone)?;
+        let mut target = "../".repeat(spot.depth()).into_bytes();
+        target.extend_from_slice(placed.path.as_bytes());
+        target.push(b'/');
+        target.extend_from_slice(&spot.path);
+        Ok(target)
+    }
+
+    pub(super) fn lookup_past(&self, reach: Reach, folder: &Spot, name: &[u8]) -> Result<Attributes, Failure> {
+        if folder.version.is_some() {
+            return Err(Failure::NotAFolder);
+        }
+        let below = folder.child(name);
+        if self.past(reach, &below)?.is_anything() {
+            return self.remembered(below);
+        }
+        let past = self.past(reach, folder)?;
+        let versions = self.versions(reach, folder, &past)?;
+        let (_, version) =
+            versions.into_iter().find(|(known, _)| known.as_bytes() == name).ok_or(Failure::NoSuchName)?;
+        self.remembered(version)
+    }
+
+    fn remembered(&self, spot: Spot) -> Result<Attributes, Failure> {
+        let (inode, attributes) = (spot.inode(), self.of_past(spot.inode(), &spot)?);
+        self.history.known.remember(inode, spot);
+        Ok(attributes)
+    }
+
+    /// The versions of a path that are no folders, by name. A name that is also one of a file below gets a suffix.
+    fn versions(&self, reach: Reach, folder: &Spot, past: &Past) -> Result<BTreeMap<String, Spot>, Failure> {
+        let mut versions = BTreeMap::new();
+        for run in past.runs.iter().filter(|run| matches!(run.state, State::Other(_))) {
+            let (name, id) = (Moment::of(run.first.manifest.started).name, hex(&run.first.manifest.id.0));
+            let names = [name.clone(), format!("{name}-{}", id.get(..8).unwrap_or_default())];
+            let mut taken = Vec::new();
+            if past.was_a_folder() {
+                for name in names {
+                    if self.past(reach, &folder.child(name.as_bytes()))?.is_anything() {
+                        taken.push(name);
+                    }
+                }
+            }
+            let is_free = |name: &str| !versions.contains_key(name) && !taken.iter().any(|t| t == name);
+            versions.insert(unique(&name, &id, is_free), folder.version(&run.first));
+        }
+        Ok(versions)
+    }
+}
+
+/// `history`, organisation, job.
+const DEPTH_OF_JOBS: usize = 3;
