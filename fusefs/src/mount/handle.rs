@@ -2,7 +2,6 @@
 
 use super::{kernel, table};
 use crate::fs::PointsFs;
-use crate::limits::DRAIN;
 use engine::{Error, Kind, Result};
 use fuser::Session;
 use parking_lot::{Condvar, Mutex};
@@ -16,6 +15,7 @@ use std::time::{Duration, Instant};
 pub struct MountHandle {
     place: PathBuf,
     device: Option<table::Mounted>,
+    drain: Duration,
     state: Arc<State>,
 }
 
@@ -27,7 +27,7 @@ struct State {
 
 impl MountHandle {
     /// Serves a session that was mounted at `place`.
-    pub(super) fn start(place: &Path, session: Session<PointsFs>) -> io::Result<Self> {
+    pub(super) fn start(place: &Path, session: Session<PointsFs>, drain: Duration) -> io::Result<Self> {
         let state = Arc::new(State::default());
         let told = Arc::clone(&state);
         let serve = move || {
@@ -41,7 +41,7 @@ impl MountHandle {
         };
         std::thread::Builder::new().name("mount".into()).spawn(serve)?;
         let device = table::top(place).ok().flatten();
-        Ok(MountHandle { place: place.to_owned(), device, state })
+        Ok(MountHandle { place: place.to_owned(), device, drain, state })
     }
 
     /// Where it is mounted.
@@ -66,8 +66,10 @@ impl MountHandle {
         }
     }
 
-    /// Takes the mount away at once; files that are still open can be read for at most [`DRAIN`] more. Does nothing when it is
-    /// gone already, and leaves alone what somebody else has mounted at its place.
+    /// Takes the mount away at once; files that are still open can be read until [`MountOptions::drain`] is over. Does nothing
+    /// when it is gone already, and leaves alone what somebody else has mounted at its place.
+    ///
+    /// [`MountOptions::drain`]: crate::MountOptions::drain
     ///
     /// # Errors
     /// `Input` when something else is mounted on top, `Denied` when the system refuses.
@@ -85,8 +87,8 @@ impl MountHandle {
             Some(_) => kernel::unmount(&self.place)?,
             None => {}
         }
-        if !self.wait_for(DRAIN) && self.abort() {
-            self.wait_for(DRAIN);
+        if !self.wait_for(self.drain) && self.abort() {
+            self.wait_for(ABORT);
         }
         Ok(())
     }
@@ -95,7 +97,8 @@ impl MountHandle {
         self.state.ended.lock().is_some()
     }
 
-    fn wait_for(&self, patience: Duration) -> bool {
+    /// Waits for at most `patience` until it is unmounted, by whomever; whether it is.
+    pub fn wait_for(&self, patience: Duration) -> bool {
         let until = Instant::now() + patience;
         let mut ended = self.state.ended.lock();
         while ended.is_none() {
@@ -118,6 +121,9 @@ impl MountHandle {
         aborted.is_ok()
     }
 }
+
+/// How long serving may take to notice that the connection was aborted.
+const ABORT: Duration = Duration::from_secs(5);
 
 impl Drop for MountHandle {
     fn drop(&mut self) {
