@@ -1,15 +1,19 @@
 //! `cairn mount`: all restore points as read-only folders.
 
 mod background;
+pub(crate) mod helper;
+mod notify;
 mod owner;
 
 use crate::connect::{Connection, location};
 use crate::context::Context;
-use crate::exit::{Exit, Result};
+use crate::exit::{Exit, Failure, Result};
+use crate::say::Row;
 use clap::Args;
 use engine::store::Location;
 use fusefs::{MountHandle, MountOptions, Owner};
 use owner::{owner, umask};
+use signal_hook::consts::SIGHUP;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +36,18 @@ pub(crate) struct Mount {
     /// Permission bits to take away from everything, octal
     #[arg(long, value_name = "MASK", default_value = "0", value_parser = umask)]
     umask: u32,
+    /// Let set-id bits count; only for points whose sources are trusted
+    #[arg(long)]
+    allow_suid: bool,
+    /// Let device nodes be opened; only for points whose sources are trusted
+    #[arg(long)]
+    allow_dev: bool,
+    /// Let nothing be run from the mount
+    #[arg(long)]
+    no_exec: bool,
+    /// Check repository, password and folder, and mount nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Stay in the foreground
     #[arg(short, long)]
     foreground: bool,
@@ -39,24 +55,37 @@ pub(crate) struct Mount {
 
 impl Mount {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
-        if !self.foreground && !background::is_child() {
-            return background::start();
+        if !self.foreground && !self.dry_run && !background::is_child() {
+            return background::start(context);
         }
+        let inherited = background::Inherited::now();
         let connection = context.connect()?;
         let options = self.options(&connection)?;
-        let handle = Arc::new(fusefs::mount(connection.repo, &options)?);
+        if self.dry_run {
+            fusefs::check(&options)?;
+            let row = context.summary(Exit::Done).set("dry_run", true);
+            context.out.summary(row, || "could be mounted; nothing was done".to_owned())?;
+            return Ok(Exit::Done);
+        }
+        context
+            .interrupt
+            .says("unmounting; files that are still open can be read for some seconds. Again to stop at once.");
+        ignore_hangups()?;
+        let handle = fusefs::mount(connection.repo, &options)?;
         let place = handle.mountpoint().display().to_string();
-        let row = context.summary(Exit::Done).set("mountpoint", place.as_str());
+        let row = |row: Row| row.set("mountpoint", place.as_str()).set("pid", std::process::id());
         let tell = || format!("mounted at {place}; take it away with: cairn umount {place}");
         if self.foreground {
             context.out.note(&tell());
+            context.out.row(|| row(Row::new("mounted")))?;
+            notify::ready(&tell());
         } else {
-            context.out.summary(row.clone(), tell)?;
-            background::ready()?;
+            context.out.summary(row(context.summary(Exit::Done)), tell)?;
+            background::ready(inherited)?;
         }
-        wait(context, &handle)?;
+        serve(context, &handle)?;
         if self.foreground && context.out.json {
-            context.out.summary(row, String::new)?;
+            context.out.summary(row(context.summary(Exit::Done)), String::new)?;
         }
         Ok(Exit::Done)
     }
@@ -72,23 +101,30 @@ impl Mount {
             owner: self.owner,
             umask: self.umask,
             allow_other: self.allow_other,
+            allow_suid: self.allow_suid,
+            allow_dev: self.allow_dev,
+            no_exec: self.no_exec,
             ..MountOptions::at(&self.mountpoint)
         })
     }
 }
 
 /// Until somebody takes the mount away, or a signal asks us to.
-fn wait(context: &Context, handle: &Arc<MountHandle>) -> Result<()> {
-    let (monitor, stopped) = (context.interrupt.shared(), Arc::clone(handle));
-    std::thread::spawn(move || {
-        while monitor.check().is_ok() {
-            std::thread::sleep(LOOK_EVERY);
+fn serve(context: &Context, handle: &MountHandle) -> Result<()> {
+    let monitor = context.interrupt.shared();
+    while !handle.wait_for(LOOK_EVERY) {
+        if monitor.check().is_err() {
+            notify::stopping();
+            return Ok(handle.unmount()?);
         }
-        if let Err(e) = stopped.unmount() {
-            tracing::error!("the mount stays: {e}");
-        }
-    });
+    }
     Ok(handle.wait()?)
+}
+
+/// A terminal that goes away is no reason to leave a dead mount behind.
+fn ignore_hangups() -> Result<()> {
+    let caught = signal_hook::flag::register(SIGHUP, Arc::default());
+    caught.map(|_| ()).map_err(|e| Failure::new(Exit::Failed, "bug", format!("SIGHUP cannot be caught: {e}")))
 }
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
