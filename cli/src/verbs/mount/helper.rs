@@ -65,7 +65,8 @@ pub(crate) fn translate(args: impl IntoIterator<Item = OsString>, cairn: &Comman
         words.add(&option)?;
     }
     let mut before = vec!["cairn".into(), joined("--repo=", &repo), "mount".into()];
-    before.extend(flags.contains(&b'v').then(|| "--verbose".into()));
+    // Helpers of mount(8) are silent when all went well.
+    before.push(if flags.contains(&b'v') { "--verbose" } else { "--quiet" }.into());
     before.extend(flags.contains(&b'f').then(|| "--dry-run".into()));
     let args = before.into_iter().chain(words.args).chain(["--".into(), mountpoint]).collect();
     Ok(Request { args, notes: words.notes })
@@ -189,7 +190,7 @@ const FOR_OTHERS: &[&str] = &[
 ];
 
 /// Options of `cairn mount` that mean nothing between mount(8) and its helper, or stand elsewhere.
-const NOT_HERE: &[&str] = &["repo", "json", "foreground", "dry-run", "help", "version"];
+const NOT_HERE: &[&str] = &["repo", "json", "quiet", "verbose", "foreground", "dry-run", "help", "version"];
 
 #[cfg(test)]
 mod tests {
@@ -210,6 +211,7 @@ mod tests {
             "cairn",
             "--repo=s3://b/p",
             "mount",
+            "--quiet",
             "--allow-other",
             "--owner=1:2",
             "--umask=027",
@@ -220,14 +222,14 @@ mod tests {
         ];
         assert_eq!(words(&["s3://b/p", "/mnt/b", "-o", list]), expected);
         assert_eq!(words(&["/r", "/m", "-vf", "-n", "-t", "fuse.cairn"])[3..5], ["--verbose", "--dry-run"]);
-        assert_eq!(words(&["/r", "/m", "-o", "suid,dev,noexec"])[3..6], ["--allow-suid", "--allow-dev", "--no-exec"]);
-        assert_eq!(words(&["/r", "/m", "-o", "config=\"/a,b\",threads=2"])[3..5], ["--config=/a,b", "--threads=2"]);
+        assert_eq!(words(&["/r", "/m", "-o", "suid,dev,noexec"])[4..7], ["--allow-suid", "--allow-dev", "--no-exec"]);
+        assert_eq!(words(&["/r", "/m", "-o", "config=\"/a,b\",threads=2"])[4..6], ["--config=/a,b", "--threads=2"]);
     }
 
     #[test]
     fn what_is_meant_for_others_is_passed_over() {
         let list = "defaults,noauto,owner,user=me,x-systemd.automount,X-mount.mkdir,comment=c,nosuid,nodev,relatime";
-        assert_eq!(words(&["/r", "/m", "-o", list]), ["cairn", "--repo=/r", "mount", "--", "/m"]);
+        assert_eq!(words(&["/r", "/m", "-o", list]), ["cairn", "--repo=/r", "mount", "--quiet", "--", "/m"]);
         assert!(ask(&["/r", "/m", "-o", "rw"]).expect("mount(8) adds it").notes[0].contains("read-only"));
     }
 

@@ -115,7 +115,8 @@ fn serve(context: &Context, handle: &MountHandle) -> Result<()> {
     while !handle.wait_for(LOOK_EVERY) {
         if monitor.check().is_err() {
             notify::stopping();
-            return Ok(handle.unmount()?);
+            // Nobody used the command wrongly.
+            return handle.unmount().map_err(|e| Failure { exit: Exit::Failed, ..Failure::from(e) });
         }
     }
     Ok(handle.wait()?)
