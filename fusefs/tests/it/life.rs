@@ -4,8 +4,12 @@ use crate::place::{Place, START, run, shell, within};
 use engine::Kind;
 use fusefs::MountOptions;
 use rustix::io::Errno;
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use std::fs::{self, File};
+use std::io::Read;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
+use std::os::unix::process::CommandExt;
 
 fn refusal(place: &Place, options: &MountOptions) -> String {
     let error = fusefs::mount(place.catalog.clone(), options).map(|_| ()).unwrap_err();
@@ -29,8 +33,95 @@ fn mounts_are_refused_where_they_would_hide_something() {
     assert!(refusal(&place, &above).contains("hide"));
     let absent = fusefs::mount(place.catalog.clone(), &at(&place.source.join("absent"))).map(|_| ()).unwrap_err();
     assert_eq!(absent.kind(), Kind::Absent);
+    // A cache that is not there yet, told by way of a symlink.
+    std::os::unix::fs::symlink(&place.mountpoint, place.source.join("link")).unwrap();
+    let linked = MountOptions { guarded: vec![place.source.join("link/cache/of/ours")], ..place.options() };
+    assert!(refusal(&place, &linked).contains("hide"));
     place.mount();
     assert!(refusal(&place, &place.options()).contains("already"));
+    assert!(refusal(&place, &at(&place.mountpoint.join("by-job"))).contains("inside of a cairn mount"));
+    assert_eq!(fusefs::check(&place.options()).unwrap_err().kind(), Kind::Input);
+}
+
+/// SEMANTICS: fstab. "An automount point is accepted unseen: looking inside would wait for the mount that is being made."
+#[test]
+fn automount_points_are_accepted_without_looking_inside() {
+    let Some(mut place) = Place::with_everything() else { return };
+    if !fs::read_to_string("/proc/filesystems").unwrap().contains("autofs") {
+        return eprintln!("skipped: this kernel has no autofs");
+    }
+    place.unmount();
+    // Whoever is not of the daemon's process group waits for the daemon, who never answers here.
+    let mut daemon = std::process::Command::new("sleep").arg("60").process_group(0).spawn().unwrap();
+    let (mut asked, pipe) = std::io::pipe().unwrap();
+    let data = format!("fd={},pgrp={},minproto=5,maxproto=5,direct", pipe.as_raw_fd(), daemon.id());
+    let data = std::ffi::CString::new(data).unwrap();
+    mount("none", &place.mountpoint, "autofs", MountFlags::empty(), &*data).unwrap();
+    drop(pipe);
+    let mut options = place.options();
+    // A slash at the end would be a look inside as well.
+    options.mountpoint.push("");
+    let catalog = place.catalog.clone();
+    let (done, mounted) = std::sync::mpsc::channel();
+    std::thread::spawn(move || done.send(fusefs::check(&options).and_then(|()| fusefs::mount(catalog, &options))));
+    let mounted = mounted.recv_timeout(std::time::Duration::from_secs(20));
+    let shown = mounted.as_ref().is_ok_and(Result::is_ok).then(|| {
+        let latest = place.latest();
+        within(move || fs::read(latest.join("plain/small")).unwrap().len())
+    });
+    drop(mounted);
+    unmount(&place.mountpoint, UnmountFlags::DETACH).unwrap();
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    let mut questions = Vec::new();
+    asked.read_to_end(&mut questions).unwrap();
+    assert!(questions.is_empty(), "somebody looked inside");
+    assert_eq!(shown, Some(11));
+}
+
+/// SEMANTICS: Mounting. "A check changes nothing", not even what a mount would put away first.
+#[test]
+fn a_check_changes_nothing() {
+    let Some(mut place) = Place::new() else { return };
+    let mountpoint = place.mountpoint.clone();
+    fusefs::check(&place.options()).unwrap();
+    place.mount_with(&MountOptions { no_exec: true, ..place.options() });
+    let table = || fs::read_to_string("/proc/self/mounts").unwrap();
+    let line = |table: String| table.lines().find(|l| l.contains(mountpoint.to_str().unwrap())).map(str::to_owned);
+    let mounted = line(table()).unwrap();
+    assert!(mounted.contains("noexec"), "{mounted}");
+    let connection = rustix::fs::minor(rustix::fs::stat(&place.mountpoint).unwrap().st_dev);
+    let abort = format!("/sys/fs/fuse/connections/{connection}/abort");
+    if fs::exists(&abort).unwrap() {
+        fs::write(abort, "1").unwrap();
+        let handle = place.handle.take().unwrap();
+        let error = within(move || handle.wait().map(|()| ()).unwrap_err());
+        assert_eq!(error.kind(), Kind::Transient, "{error}");
+        fusefs::check(&place.options()).unwrap();
+        assert_eq!(line(table()), Some(mounted), "the dead mount stays until the next one");
+        place.mount();
+    }
+}
+
+/// SEMANTICS: Unmounting. "Files that are open can be read for up to 10 seconds more", then they say so.
+#[test]
+fn the_connection_ends_when_the_drain_is_over() {
+    let Some(mut place) = Place::with_everything() else { return };
+    place.mount_with(&MountOptions { drain: std::time::Duration::from_millis(300), ..place.options() });
+    let path = place.latest().join("plain/chunks");
+    let file = within(move || File::open(path).unwrap());
+    let handle = place.handle.take().unwrap();
+    let begin = std::time::Instant::now();
+    let handle = within(move || handle.unmount().map(|()| handle)).unwrap();
+    assert!(begin.elapsed().as_millis() >= 300);
+    // Without fusectl nobody can abort it, and the process that ends does.
+    if handle.wait_for(std::time::Duration::ZERO) {
+        handle.wait().unwrap();
+        let refused = within(move || file.read_at(&mut [0; 100], 200_000)).unwrap_err();
+        let errno = Errno::from_io_error(&refused);
+        assert!(matches!(errno, Some(Errno::NOTCONN | Errno::CONNABORTED)), "{refused}");
+    }
+    assert_eq!(fs::read_dir(&place.mountpoint).unwrap().count(), 0);
 }
 
 /// SEMANTICS: Mounting.
