@@ -11,7 +11,7 @@ use std::process::{Child, Command};
 use std::time::Instant;
 
 /// SEMANTICS, Mounting: "A mount in the background has let go of its shell when the command returns: terminal, session, folder,
-/// and the files that the shell had open."
+/// umask, and the files that the shell had open."
 #[test]
 fn a_mount_in_the_background_lets_go_of_its_shell() {
     let Some(place) = Place::new() else { return };
@@ -35,6 +35,7 @@ fn a_mount_in_the_background_lets_go_of_its_shell() {
         (serves.as_raw_nonzero().to_string().as_str(), "0"),
         "session and terminal: {stat}"
     );
+    assert!(fs::read_to_string(proc("status")).unwrap().contains("Umask:\t0077"));
     let lock = Command::new("flock").args(["-n", &place.home.text("lock"), "true"]).status().unwrap();
     assert!(lock.success(), "the lock of the shell is still held");
     // Names and contents that were not read yet: repository and cache are still found.
@@ -89,7 +90,7 @@ fn a_missing_device_is_said_to_the_shell() {
     assert!(!place.is_mounted());
 }
 
-/// SEMANTICS, Mounting: "`--dry-run` refuses what would be refused, and mounts nothing."
+/// SEMANTICS, Mounting: "A check (`--dry-run`) changes nothing."
 #[test]
 fn a_dry_run_mounts_nothing() {
     let Some(place) = Place::new() else { return };
@@ -124,6 +125,22 @@ fn sigterm_takes_the_mount_away_at_once_and_drains_open_files() {
     drop(file);
     assert_eq!(status.code(), Some(0));
     assert!((9..20).contains(&seconds), "{seconds} s");
+}
+
+/// SEMANTICS, Signals: "A second signal ends it without waiting."
+#[test]
+fn a_second_signal_does_not_wait() {
+    let Some(place) = Place::new() else { return };
+    let mut child = place.foreground(&[]);
+    let path = place.shown("large");
+    let file = within(move || File::open(path).unwrap());
+    let begin = Instant::now();
+    signal(&child, Signal::TERM);
+    until(5, "the mount is gone", || !place.is_mounted());
+    signal(&child, Signal::TERM);
+    assert_eq!(ended(&mut child), (Some(143), false));
+    assert!(begin.elapsed().as_secs() < 8);
+    drop(file);
 }
 
 /// SEMANTICS, Signals: "SIGHUP is ignored."
@@ -226,7 +243,7 @@ fn a_foreign_mount_in_the_place_of_a_stopped_one_survives_it() {
     assert!(place.mnt().join("foreign").exists());
 }
 
-/// SEMANTICS, Mounting: a mount that hangs is a refusal, not a hang.
+/// SEMANTICS, Mounting: "A mount that is there and does not answer is a refusal after seconds, not a hang."
 #[test]
 fn a_stopped_mount_is_refused_in_time_and_can_be_unmounted() {
     let Some(place) = Place::new() else { return };
@@ -243,7 +260,7 @@ fn a_stopped_mount_is_refused_in_time_and_can_be_unmounted() {
     until(20, "the process ends", || !is_alive(serves));
 }
 
-/// SEMANTICS, Unmounting: "`cairn umount` takes away a busy mount, too; its files stay readable until they are closed."
+/// SEMANTICS, Unmounting: "The mount disappears at once, also when it is busy", and "after `cairn umount` they stay readable".
 #[test]
 fn a_busy_mount_is_unmounted_and_its_files_stay_readable() {
     let Some(place) = Place::new() else { return };

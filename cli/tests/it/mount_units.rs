@@ -81,7 +81,7 @@ fn the_service_stays_in_the_mount_namespace_of_the_host() {
     assert!(settings.contains(&"Type=notify") && settings.contains(&"DeviceAllow=/dev/fuse rw"));
 }
 
-/// SEMANTICS, Signals: "systemd hears READY=1 when the mount answers, and STOPPING=1 when a signal came."
+/// SEMANTICS, Signals: "systemd (`NOTIFY_SOCKET`) hears READY=1 when the mount answers, and STOPPING=1 when a signal came."
 #[test]
 fn systemd_is_told_when_the_mount_answers_and_when_it_goes() {
     let Some(place) = Place::new() else { return };

@@ -43,7 +43,7 @@ fn mounts_are_refused_where_they_would_hide_something() {
     assert_eq!(fusefs::check(&place.options()).unwrap_err().kind(), Kind::Input);
 }
 
-/// SEMANTICS: fstab. "An automount point is accepted unseen: looking inside would wait for the mount that is being made."
+/// SEMANTICS: fstab. "An automount point is accepted unseen, because looking inside would wait for the mount that is being made."
 #[test]
 fn automount_points_are_accepted_without_looking_inside() {
     let Some(mut place) = Place::with_everything() else { return };
@@ -63,7 +63,9 @@ fn automount_points_are_accepted_without_looking_inside() {
     options.mountpoint.push("");
     let catalog = place.catalog.clone();
     let (done, mounted) = std::sync::mpsc::channel();
-    std::thread::spawn(move || done.send(fusefs::check(&options).and_then(|()| fusefs::mount(catalog, &options))));
+    std::thread::spawn(move || {
+        _ = done.send(fusefs::check(&options).and_then(|()| fusefs::mount(catalog, &options)));
+    });
     let mounted = mounted.recv_timeout(std::time::Duration::from_secs(20));
     let shown = mounted.as_ref().is_ok_and(Result::is_ok).then(|| {
         let latest = place.latest();
@@ -84,7 +86,7 @@ fn automount_points_are_accepted_without_looking_inside() {
     assert_eq!(shown, Some(11));
 }
 
-/// SEMANTICS: Mounting. "A check changes nothing", not even what a mount would put away first.
+/// SEMANTICS: Mounting. "A check (`--dry-run`) changes nothing", not even what a mount would put away first.
 #[test]
 fn a_check_changes_nothing() {
     let Some(mut place) = Place::new() else { return };
@@ -100,7 +102,7 @@ fn a_check_changes_nothing() {
     if fs::exists(&abort).unwrap() {
         fs::write(abort, "1").unwrap();
         let handle = place.handle.take().unwrap();
-        let error = within(move || handle.wait().map(|()| ()).unwrap_err());
+        let error = within(move || handle.wait().unwrap_err());
         assert_eq!(error.kind(), Kind::Transient, "{error}");
         fusefs::check(&place.options()).unwrap();
         assert_eq!(line(table()), Some(mounted), "the dead mount stays until the next one");
@@ -108,7 +110,7 @@ fn a_check_changes_nothing() {
     }
 }
 
-/// SEMANTICS: Unmounting. "Files that are open can be read for up to 10 seconds more", then they say so.
+/// SEMANTICS: Unmounting. "Files that are open can be read for up to 10 seconds more, then they say ECONNABORTED or ENOTCONN."
 #[test]
 fn the_connection_ends_when_the_drain_is_over() {
     let Some(mut place) = Place::with_everything() else { return };

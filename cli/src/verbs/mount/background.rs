@@ -5,7 +5,7 @@
 //! child:  password, repository, mount -> let go of the shell -> summary, ready mark -> serve
 //! ```
 //! A child that fails has said why on stderr; its exit code becomes the command's. What is let go of: standard streams, files
-//! that the shell had open (its locks among them), terminal, session, working folder.
+//! that the shell had open (its locks among them), terminal, session, working folder, umask.
 
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
@@ -70,6 +70,8 @@ impl Inherited {
 pub(super) fn ready(inherited: Inherited) -> Result<()> {
     let let_go = || -> io::Result<()> {
         std::env::set_current_dir("/")?;
+        // What is cached from now on is nobody else's concern, whatever the shell thought.
+        rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
         // It fails only for who leads a group already, and such a one has let go.
         let _ = rustix::process::setsid();
         for number in inherited.0 {
