@@ -7,6 +7,7 @@ use crate::interrupt::Interrupt;
 use crate::say::{Output, Row};
 use crate::settings::Settings;
 use engine::env::{Machine, SharedEnv};
+use std::ffi::OsString;
 use tracing::level_filters::LevelFilter;
 
 /// What every verb works with.
@@ -15,12 +16,14 @@ pub(crate) struct Context {
     pub(crate) out: Output,
     pub(crate) interrupt: Interrupt,
     pub(crate) env: SharedEnv,
+    /// The command line, the program's name first.
+    pub(crate) args: std::sync::Arc<[OsString]>,
     globals: std::sync::Arc<Globals>,
     start: f64,
 }
 
 /// Runs the verb and tells how it ended.
-pub(crate) fn run(cli: Cli) -> Exit {
+pub(crate) fn run(cli: Cli, args: Vec<OsString>) -> Exit {
     trace(cli.globals.verbose);
     let out = Output::new(&cli.globals);
     let interrupt = match Interrupt::listen() {
@@ -29,7 +32,7 @@ pub(crate) fn run(cli: Cli) -> Exit {
     };
     let env = Machine::shared();
     let start = env.elapsed();
-    let context = Context { out, interrupt, env, globals: cli.globals.into(), start };
+    let context = Context { out, interrupt, env, args: args.into(), globals: cli.globals.into(), start };
     match act(&context, &cli.verb) {
         Ok(exit) => exit,
         Err(failure) => {

@@ -4,6 +4,7 @@
 
 use crate::exit::{Exit, Failure, Result};
 use engine::monitor::Monitor;
+use parking_lot::Mutex;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::io::Write;
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 pub(crate) struct Interrupt {
     monitor: Arc<Monitor>,
     caught: Arc<AtomicI32>,
+    says: Arc<Mutex<&'static str>>,
 }
 
 impl Interrupt {
@@ -23,7 +25,11 @@ impl Interrupt {
     /// # Errors
     /// When the system refuses the handler.
     pub(crate) fn listen() -> Result<Interrupt> {
-        let interrupt = Interrupt { monitor: Arc::new(Monitor::new()), caught: Arc::new(AtomicI32::new(0)) };
+        let interrupt = Interrupt {
+            monitor: Arc::new(Monitor::new()),
+            caught: Arc::new(AtomicI32::new(0)),
+            says: Arc::new(Mutex::new(RESUMES)),
+        };
         let mut signals = Signals::new([SIGINT, SIGTERM])
             .map_err(|e| Failure::new(Exit::Failed, "bug", format!("signals cannot be caught: {e}")))?;
         let listener = interrupt.clone();
@@ -41,6 +47,11 @@ impl Interrupt {
         Arc::clone(&self.monitor)
     }
 
+    /// What the first signal is answered with, where work does not simply stop and resume.
+    pub(crate) fn says(&self, text: &'static str) {
+        *self.says.lock() = text;
+    }
+
     /// How the process ends if a signal was caught.
     pub(crate) fn exit(&self) -> Option<Exit> {
         match self.caught.load(Ordering::SeqCst) {
@@ -55,8 +66,9 @@ impl Interrupt {
             std::process::exit(if signal == SIGTERM { 143 } else { 130 });
         }
         self.monitor.stop();
-        let text = "\ncairn: stopping at the next safe place; the same command resumes. Again to stop at once.";
         // A closed stderr leaves nobody to tell.
-        let _ = writeln!(std::io::stderr().lock(), "{text}");
+        let _ = writeln!(std::io::stderr().lock(), "\ncairn: {}", self.says.lock());
     }
 }
+
+const RESUMES: &str = "stopping at the next safe place; the same command resumes. Again to stop at once.";

@@ -25,36 +25,63 @@ use clap::FromArgMatches;
 use cli::Cli;
 use exit::Exit;
 use say::Output;
+use std::ffi::OsString;
 use std::process::ExitCode;
+use verbs::mount::helper;
 
 /// The whole program: reads the command line, does what it says, and tells how it ended.
 pub fn main() -> ExitCode {
-    let matches = match cli::command().try_get_matches() {
-        Ok(matches) => matches,
-        Err(e) => return wrong_usage(&e),
-    };
-    let cli = match later::refuse(&matches).map(|()| Cli::from_arg_matches(&matches)) {
-        Ok(Ok(cli)) => cli,
-        Ok(Err(e)) => return wrong_usage(&e),
+    let args: Vec<OsString> = std::env::args_os().collect();
+    if helper::is_called(args.first()) {
+        return mount_helper(args);
+    }
+    match parse(&args) {
+        Ok(cli) => context::run(cli, args).code(),
+        Err(exit) => exit.code(),
+    }
+}
+
+/// The command line, unless it was answered with help or a refusal.
+fn parse(args: &[OsString]) -> Result<Cli, Exit> {
+    let matches = cli::command().try_get_matches_from(args).map_err(|e| wrong_usage(&e))?;
+    match later::refuse(&matches).map(|()| Cli::from_arg_matches(&matches)) {
+        Ok(Ok(cli)) => Ok(cli),
+        Ok(Err(e)) => Err(wrong_usage(&e)),
         Err(failure) => {
             let json = matches.get_flag("json");
-            return Output::plain(json).failed(&failure, 0.0).code();
+            Err(Output::plain(json).failed(&failure, 0.0))
+        }
+    }
+}
+
+/// Called as `mount.cairn`, by mount(8): with its arguments, and with its exit codes.
+fn mount_helper(args: Vec<OsString>) -> ExitCode {
+    let out = Output::plain(false);
+    let request = match helper::translate(args.into_iter().skip(1), &cli::command()) {
+        Ok(request) => request,
+        Err(failure) => {
+            out.failed(&failure, 0.0);
+            return helper::WRONG_USAGE.into();
         }
     };
-    context::run(cli).code()
+    request.notes.iter().for_each(|note| out.note(&format!("cairn: {note}")));
+    match parse(&request.args) {
+        Ok(cli) => helper::exit_code(context::run(cli, request.args)).into(),
+        Err(_) => helper::WRONG_USAGE.into(),
+    }
 }
 
 /// Help and version are answers; everything else that clap says is wrong usage.
-fn wrong_usage(e: &clap::Error) -> ExitCode {
+fn wrong_usage(e: &clap::Error) -> Exit {
     // A closed pipe cannot be told anything.
     let _ = e.print();
     if !e.use_stderr() {
-        return Exit::Done.code();
+        return Exit::Done;
     }
     if std::env::args_os().any(|arg| arg == "--json") {
         let message = e.to_string();
         let first = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
         Output::plain(true).failed_rows(&exit::Failure::usage(first), 0.0);
     }
-    Exit::Usage.code()
+    Exit::Usage
 }

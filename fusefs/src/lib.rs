@@ -16,5 +16,5 @@ mod mount;
 pub mod view;
 
 pub use catalog::Catalog;
-pub use mount::{MountHandle, MountOptions, mount, umount};
+pub use mount::{MountHandle, MountOptions, check, mount, umount};
 pub use view::{Layout, Owner};

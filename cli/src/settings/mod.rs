@@ -56,7 +56,8 @@ impl Settings {
         Ok(Settings {
             password: Password::choose(globals.password_file.clone(), file.password_file, is_default)?,
             cache_dir: match globals.cache_dir.clone().or(file.cache_dir) {
-                Some(dir) => dir,
+                // Absolute, as a mount in the background leaves the working folder.
+                Some(dir) => std::path::absolute(&dir).unwrap_or(dir),
                 None => xdg::cache()?.join("cairn"),
             },
             threads: globals.threads.or(file.threads).map_or_else(processors, Into::into),

@@ -70,6 +70,7 @@ fn mount_ourselves(place: &Path, options: &MountOptions) -> std::result::Result<
     let mut flags = MountFlags::RDONLY | MountFlags::NOATIME;
     flags.set(MountFlags::NOSUID, !options.allow_suid);
     flags.set(MountFlags::NODEV, !options.allow_dev);
+    flags.set(MountFlags::NOEXEC, options.no_exec);
     let data = CString::new(data).map_err(|_| Errno::INVAL)?;
     rustix::mount::mount(harmless(&options.source), place, TYPE, flags, &*data)?;
     Ok(device)
@@ -86,9 +87,12 @@ fn mount_with_helper(place: &Path, options: &MountOptions) -> Result<OwnedFd> {
         .map_err(|e| refused(e.to_string()))?;
     rustix::io::fcntl_setfd(&ours, rustix::io::FdFlags::CLOEXEC).map_err(|e| refused(e.to_string()))?;
     let mut words = format!("ro,noatime,default_permissions,subtype=cairn,fsname={}", harmless(&options.source));
-    for (wanted, word) in
-        [(options.allow_other, ",allow_other"), (options.allow_suid, ",suid"), (options.allow_dev, ",dev")]
-    {
+    for (wanted, word) in [
+        (options.allow_other, ",allow_other"),
+        (options.allow_suid, ",suid"),
+        (options.allow_dev, ",dev"),
+        (options.no_exec, ",noexec"),
+    ] {
         words.push_str(if wanted { word } else { "" });
     }
     let mut helper = Command::new(HELPER);

@@ -14,7 +14,7 @@ pub use handle::MountHandle;
 
 use crate::catalog::Catalog;
 use crate::fs::{Live, PointsFs};
-use crate::limits::{DATA_DEADLINE, METADATA_DEADLINE, REFRESH_EVERY, SESSION_THREADS};
+use crate::limits::{DATA_DEADLINE, DRAIN, METADATA_DEADLINE, REFRESH_EVERY, SESSION_THREADS};
 use crate::view::{Layout, Owner, Shown, View};
 use engine::{Error, Kind, Result};
 use fuser::{Config, Session, SessionACL};
@@ -51,6 +51,10 @@ pub struct MountOptions {
     pub allow_suid: bool,
     /// Whether device nodes can be opened. Off unless the points are trusted.
     pub allow_dev: bool,
+    /// Whether nothing can be run from the mount.
+    pub no_exec: bool,
+    /// How long an unmount waits for files that are still open, before they say ECONNABORTED.
+    pub drain: Duration,
     /// How long names and attributes may take until the answer is ETIMEDOUT.
     pub metadata_deadline: Duration,
     /// How long contents may take.
@@ -74,6 +78,8 @@ impl MountOptions {
             allow_other: false,
             allow_suid: false,
             allow_dev: false,
+            no_exec: false,
+            drain: DRAIN,
             metadata_deadline: METADATA_DEADLINE,
             data_deadline: DATA_DEADLINE,
         }
@@ -86,7 +92,7 @@ impl MountOptions {
 /// `Input` for a mount point that is refused (the message says why), `Denied` and `Unsupported` when the system does not let
 /// us mount, and the catalog's.
 pub fn mount(catalog: Arc<dyn Catalog>, options: &MountOptions) -> Result<MountHandle> {
-    let place = refusals::check(&options.mountpoint, &options.guarded)?;
+    let place = refusals::prepare(&options.mountpoint, &options.guarded)?;
     let me = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     let MountOptions { owner, map_names, umask, fmask, dmask, .. } = *options;
     let shown = Shown { owner, map_names, umask, fmask, dmask, me };
@@ -102,12 +108,20 @@ pub fn mount(catalog: Arc<dyn Catalog>, options: &MountOptions) -> Result<MountH
     let acl = if options.allow_other { SessionACL::All } else { SessionACL::Owner };
     let started = Session::from_fd(fs, fd, acl, config).and_then(|session| {
         let live = Live::start(view, session.notifier(), options.refresh_every)?;
-        MountHandle::start(&place, session, live)
+        MountHandle::start(&place, session, live, options.drain)
     });
     started.map_err(|e| {
         _ = kernel::unmount(&place);
         failed("the kernel and the mount could not agree", e)
     })
+}
+
+/// Refuses what [`mount`] would refuse of a mount point, and mounts nothing. A dead Cairn mount stays where it is.
+///
+/// # Errors
+/// `Input` for a mount point that is refused, `Absent` when it is not there.
+pub fn check(options: &MountOptions) -> Result<()> {
+    refusals::check(&options.mountpoint, &options.guarded).map(|_| ())
 }
 
 /// Takes away the Cairn mount at a path, whoever made it. Files that are open stay readable until they are closed.

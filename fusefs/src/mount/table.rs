@@ -22,6 +22,11 @@ impl Mounted {
         self.kind == TYPE
     }
 
+    /// A place that mounts something else once somebody looks inside.
+    pub(super) fn is_automount(&self) -> bool {
+        self.kind == "autofs"
+    }
+
     /// The number of the FUSE connection.
     pub(super) fn connection(&self) -> Option<&str> {
         self.device.split_once(':').map(|(_, minor)| minor)
@@ -30,13 +35,28 @@ impl Mounted {
 
 /// Everything that is mounted at a place, the lowest first.
 pub(super) fn at(place: &Path) -> Result<Vec<Mounted>> {
-    let table = std::fs::read("/proc/self/mountinfo").map_err(|e| Error::from(e).on("/proc/self/mountinfo"))?;
-    Ok(table.split(|b| *b == b'\n').filter_map(parse).filter(|m| m.place == place).collect())
+    Ok(all()?.into_iter().filter(|m| m.place == place).collect())
+}
+
+/// What a place lies in, not counting what is mounted at the place itself.
+pub(super) fn around(place: &Path) -> Result<Option<Mounted>> {
+    Ok(innermost(all()?, place))
 }
 
 /// What one sees at a place.
 pub(super) fn top(place: &Path) -> Result<Option<Mounted>> {
     Ok(at(place)?.pop())
+}
+
+fn all() -> Result<Vec<Mounted>> {
+    let table = std::fs::read("/proc/self/mountinfo").map_err(|e| Error::from(e).on("/proc/self/mountinfo"))?;
+    Ok(table.split(|b| *b == b'\n').filter_map(parse).collect())
+}
+
+/// Of those above a place the deepest; of several at one place the last, as that covers the others.
+fn innermost(table: Vec<Mounted>, place: &Path) -> Option<Mounted> {
+    let above = table.into_iter().filter(|m| m.place != place && place.starts_with(&m.place));
+    above.max_by_key(|m| m.place.components().count())
 }
 
 /// `36 35 98:0 / /place options [optional]... - type source super`, see proc(5).
@@ -72,5 +92,17 @@ mod tests {
         assert_eq!((mounted.place.as_path(), mounted.connection()), (Path::new("/mnt/a b\nc"), Some("57")));
         assert!(mounted.is_cairn());
         assert_eq!(parse(b"36 35"), None);
+    }
+
+    #[test]
+    fn the_innermost_mount_around_a_place_is_found() {
+        let mounted =
+            |place: &str, kind: &str| Mounted { device: "0:1".into(), place: place.into(), kind: kind.into() };
+        let table = vec![mounted("/", "ext4"), mounted("/a/b", "xfs"), mounted("/a/b", TYPE), mounted("/a", "tmpfs")];
+        let around = |place: &str| innermost(table.clone(), Path::new(place)).expect("the root").kind;
+        assert_eq!(
+            (around("/a/b/c").as_str(), around("/a/b").as_str(), around("/ab").as_str()),
+            (TYPE, "tmpfs", "ext4")
+        );
     }
 }

@@ -3,7 +3,7 @@
 use crate::asked::{Asked, ask};
 use crate::memory::Memory;
 use engine::restore_point::Point;
-use fusefs::view::{Owner, Shown, View};
+use fusefs::view::{Shown, View};
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::os::unix::fs::symlink;

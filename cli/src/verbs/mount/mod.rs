@@ -1,18 +1,22 @@
 //! `cairn mount`: all restore points as read-only folders.
 
 mod background;
+pub(crate) mod helper;
 mod look;
+mod notify;
 mod owner;
 
 use crate::connect::{Connection, location};
 use crate::context::Context;
-use crate::exit::{Exit, Result};
+use crate::exit::{Exit, Failure, Result};
 use crate::parse::quantity;
+use crate::say::Row;
 use clap::Args;
 use engine::store::Location;
 use fusefs::catalog::RepositoryCatalog;
 use fusefs::{MountHandle, MountOptions, limits};
 use look::Look;
+use signal_hook::consts::SIGHUP;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +24,8 @@ use std::time::Duration;
 /// Show all restore points as ordinary, read-only folders
 ///
 /// by-job/HOST/JOB/TIME/..., by-time and by-id lead to the restore points, `latest` in each job folder to the newest, and
-/// history/HOST/JOB/PATH/ to the versions of a path. New restore points show by themselves. The command returns when the mount answers; with --foreground it stays until Ctrl-C or `cairn umount`.
+/// history/HOST/JOB/PATH/ to the versions of a path. New restore points show by themselves. The command returns when the mount
+/// answers; with --foreground it stays until Ctrl-C or `cairn umount`.
 #[derive(Debug, Args)]
 pub(crate) struct Mount {
     /// An empty folder
@@ -31,9 +36,21 @@ pub(crate) struct Mount {
     allow_other: bool,
     #[command(flatten)]
     look: Look,
+    /// Let set-id bits count; only for points whose sources are trusted
+    #[arg(long)]
+    allow_suid: bool,
+    /// Let device nodes be opened; only for points whose sources are trusted
+    #[arg(long)]
+    allow_dev: bool,
+    /// Let nothing be run from the mount
+    #[arg(long)]
+    no_exec: bool,
     /// Bytes of a far store that may be kept on this machine's disk; 0 for none
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = quantity::size)]
     disk_cache: u64,
+    /// Check repository, password and folder, and mount nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Stay in the foreground
     #[arg(short, long)]
     foreground: bool,
@@ -42,25 +59,38 @@ pub(crate) struct Mount {
 impl Mount {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         self.look.check()?;
-        if !self.foreground && !background::is_child() {
-            return background::start();
+        if !self.foreground && !self.dry_run && !background::is_child() {
+            return background::start(context);
         }
+        let inherited = background::Inherited::now();
         let connection = context.connect_to_read(limits::CACHES, self.disk_cache)?;
         let options = self.options(&connection)?;
-        let handle =
-            Arc::new(fusefs::mount(Arc::new(RepositoryCatalog::new(connection.repo, limits::prefetch())), &options)?);
+        if self.dry_run {
+            fusefs::check(&options)?;
+            let row = context.summary(Exit::Done).set("dry_run", true);
+            context.out.summary(row, || "could be mounted; nothing was done".to_owned())?;
+            return Ok(Exit::Done);
+        }
+        context
+            .interrupt
+            .says("unmounting; files that are still open can be read for some seconds. Again to stop at once.");
+        ignore_hangups()?;
+        let catalog = Arc::new(RepositoryCatalog::new(connection.repo, limits::prefetch()));
+        let handle = fusefs::mount(catalog, &options)?;
         let place = handle.mountpoint().display().to_string();
-        let row = context.summary(Exit::Done).set("mountpoint", place.as_str());
+        let row = |row: Row| row.set("mountpoint", place.as_str()).set("pid", std::process::id());
         let tell = || format!("mounted at {place}; take it away with: cairn umount {place}");
         if self.foreground {
             context.out.note(&tell());
+            context.out.row(|| row(Row::new("mounted")))?;
+            notify::ready(&tell());
         } else {
-            context.out.summary(row.clone(), tell)?;
-            background::ready()?;
+            context.out.summary(row(context.summary(Exit::Done)), tell)?;
+            background::ready(inherited)?;
         }
-        wait(context, &handle)?;
+        serve(context, &handle)?;
         if self.foreground && context.out.json {
-            context.out.summary(row, String::new)?;
+            context.out.summary(row(context.summary(Exit::Done)), String::new)?;
         }
         Ok(Exit::Done)
     }
@@ -74,6 +104,9 @@ impl Mount {
             source: connection.repo.location(),
             guarded,
             allow_other: self.allow_other,
+            allow_suid: self.allow_suid,
+            allow_dev: self.allow_dev,
+            no_exec: self.no_exec,
             ..MountOptions::at(&self.mountpoint)
         };
         self.look.options(connection, options)
@@ -81,17 +114,22 @@ impl Mount {
 }
 
 /// Until somebody takes the mount away, or a signal asks us to.
-fn wait(context: &Context, handle: &Arc<MountHandle>) -> Result<()> {
-    let (monitor, stopped) = (context.interrupt.shared(), Arc::clone(handle));
-    std::thread::spawn(move || {
-        while monitor.check().is_ok() {
-            std::thread::sleep(LOOK_EVERY);
+fn serve(context: &Context, handle: &MountHandle) -> Result<()> {
+    let monitor = context.interrupt.shared();
+    while !handle.wait_for(LOOK_EVERY) {
+        if monitor.check().is_err() {
+            notify::stopping();
+            // Nobody used the command wrongly.
+            return handle.unmount().map_err(|e| Failure { exit: Exit::Failed, ..Failure::from(e) });
         }
-        if let Err(e) = stopped.unmount() {
-            tracing::error!("the mount stays: {e}");
-        }
-    });
+    }
     Ok(handle.wait()?)
+}
+
+/// A terminal that goes away is no reason to leave a dead mount behind.
+fn ignore_hangups() -> Result<()> {
+    let caught = signal_hook::flag::register(SIGHUP, Arc::default());
+    caught.map(|_| ()).map_err(|e| Failure::new(Exit::Failed, "bug", format!("SIGHUP cannot be caught: {e}")))
 }
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
