@@ -20,8 +20,11 @@ pub trait Catalog: Send + Sync + 'static {
     fn is_visible(&self, number: u32) -> Result<bool>;
     /// One tree node.
     fn node(&self, id: &ChunkId) -> Result<Arc<Node>>;
-    /// Makes a file's content readable. `Archived` when it must be retrieved first.
+    /// Makes a file's content readable, as far as it can be read.
     fn open(&self, entry: &Entry) -> Result<Box<dyn Content>>;
+    /// Whether all of a file's content can be read now, as far as one can say before reading it: `Archived` when it must be
+    /// retrieved first.
+    fn ready(&self, entry: &Entry) -> Result<()>;
     /// Whether contents are on this machine, as far as one can say without asking the store.
     fn is_local(&self) -> bool;
 }
@@ -60,6 +63,21 @@ impl Catalog for Repository {
 
     fn open(&self, entry: &Entry) -> Result<Box<dyn Content>> {
         Ok(Box::new(ContentReader::open(self.blobs(), entry)?))
+    }
+
+    fn ready(&self, entry: &Entry) -> Result<()> {
+        if self.is_local() {
+            return Ok(());
+        }
+        // No store says beforehand what rests in its archive. The first byte tells for the file's first pack, and whoever opens a file
+        // reads it next.
+        let first = entry.extents.as_ref().map_or(Some(0), |runs| runs.first().map(|run| run.offset));
+        let Some(offset) = first.filter(|offset| *offset < entry.size) else { return Ok(()) };
+        match ContentReader::open(self.blobs(), entry)?.read_at(offset, &mut [0]) {
+            Err(e) if matches!(e.kind(), Kind::Archived | Kind::Transient | Kind::Denied) => Err(e),
+            // What is damaged may be so in a part only.
+            _ => Ok(()),
+        }
     }
 
     fn is_local(&self) -> bool {

@@ -17,4 +17,4 @@ pub mod view;
 
 pub use catalog::Catalog;
 pub use mount::{MountHandle, MountOptions, mount, umount};
-pub use view::Owner;
+pub use view::{Archived, Owner};

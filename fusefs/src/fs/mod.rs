@@ -3,8 +3,11 @@
 //! Promises: handlers never wait and never panic through; each answer comes within its deadline; reads are never short before
 //! the end of a file; `forget` means nothing, because inode numbers are computed.
 
+mod ask;
 mod attr;
+mod breaker;
 mod errno;
+mod fair;
 mod handles;
 mod list;
 mod pool;
@@ -12,7 +15,7 @@ mod serve;
 mod watch;
 
 use crate::limits::{BACKGROUND_REQUESTS, READ_BYTES_MAX, TTL_INSIDE, TTL_NAMESPACE, XATTR_BYTES_MAX};
-use crate::view::{Attributes, Failure, Inode, Seek, View};
+use crate::view::{Archived, Attributes, Failure, Inode, Seek, View};
 use attr::{absent, attr};
 use fuser::{
     Errno, FileHandle, Filesystem, FopenFlags, Generation, INodeNo, InitFlags, KernelConfig, LockOwner, OpenFlags,
@@ -20,7 +23,8 @@ use fuser::{
     ReplyStatfs, ReplyXattr, Request,
 };
 use handles::Handles;
-use serve::{Desk, Lane};
+pub(crate) use serve::Patience;
+use serve::{Desk, Lane, Turn};
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -32,12 +36,15 @@ pub(crate) struct PointsFs {
     view: Arc<View>,
     desk: Desk,
     handles: Arc<Handles>,
+    archived: Archived,
 }
 
 impl PointsFs {
     /// A file system with its workers.
-    pub(crate) fn new(view: Arc<View>, metadata: Duration, data: Duration) -> io::Result<Self> {
-        Ok(PointsFs { view, desk: Desk::open(metadata, data)?, handles: Arc::new(Handles::default()) })
+    pub(crate) fn new(view: Arc<View>, patience: Patience, archived: Archived) -> io::Result<Self> {
+        let probed = Arc::clone(&view);
+        let desk = Desk::open(patience, view.offline(), Box::new(move || probed.probe()))?;
+        Ok(PointsFs { view, desk, handles: Arc::new(Handles::default()), archived })
     }
 }
 
@@ -72,7 +79,7 @@ impl Filesystem for PointsFs {
         Ok(())
     }
 
-    fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+    fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let (view, parent, name) = (Arc::clone(&self.view), Inode(parent.0), name.as_bytes().to_vec());
         let inside = parent.split().is_some();
         let question = move |reach| match view.lookup(reach, parent, &name) {
@@ -80,39 +87,51 @@ impl Filesystem for PointsFs {
             Err(Failure::NoSuchName) if inside => Ok(None),
             Err(e) => Err(e),
         };
-        self.desk.serve(Lane::Metadata, reply, question, move |reply, found: Option<Attributes>| match found {
-            Some(found) => reply.entry_with_ttls(&ttl(found.inode), &ttl(parent), &attr(&found), GENERATION),
-            None => reply.entry(&TTL_INSIDE, &absent(), GENERATION),
+        self.desk.serve(
+            Lane::Metadata.of(request),
+            reply,
+            question,
+            move |reply, found: Option<Attributes>| match found {
+                Some(found) => reply.entry_with_ttls(&ttl(found.inode), &ttl(parent), &attr(&found), GENERATION),
+                None => reply.entry(&TTL_INSIDE, &absent(), GENERATION),
+            },
+        );
+    }
+
+    fn getattr(&self, request: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
+        let (view, inode) = (Arc::clone(&self.view), Inode(ino.0));
+        let question = move |reach| view.attributes(reach, inode);
+        self.desk.serve(Lane::Metadata.of(request), reply, question, move |reply, found| {
+            reply.attr(&ttl(inode), &attr(&found))
         });
     }
 
-    fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
-        let (view, inode) = (Arc::clone(&self.view), Inode(ino.0));
-        let question = move |reach| view.attributes(reach, inode);
-        self.desk.serve(Lane::Metadata, reply, question, move |reply, found| reply.attr(&ttl(inode), &attr(&found)));
-    }
-
-    fn readlink(&self, _: &Request, ino: INodeNo, reply: ReplyData) {
+    fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {
         let (view, inode) = (Arc::clone(&self.view), Inode(ino.0));
         self.desk.serve(
-            Lane::Metadata,
+            Lane::Metadata.of(request),
             reply,
             move |reach| view.target(reach, inode),
             |reply, target| reply.data(&target),
         );
     }
 
-    fn open(&self, _: &Request, ino: INodeNo, _: OpenFlags, reply: ReplyOpen) {
+    fn open(&self, request: &Request, ino: INodeNo, _: OpenFlags, reply: ReplyOpen) {
         let (view, inode, handles) = (Arc::clone(&self.view), Inode(ino.0), Arc::clone(&self.handles));
-        let question = move |reach| view.open_file(reach, inode);
-        self.desk.serve(Lane::Data, reply, question, move |reply, file| {
+        let archived = self.archived;
+        let question = move |reach| match archived {
+            Archived::Read => view.open_file_partly(reach, inode),
+            Archived::Fail | Archived::Wait(_) => view.open_file(reach, inode),
+        };
+        let turn = Turn { archived: archived.patience(), ..Lane::Data.of(request) };
+        self.desk.serve(turn, reply, question, move |reply, file| {
             reply.opened(handles.insert(file), FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH);
         });
     }
 
     fn read(
         &self,
-        _: &Request,
+        request: &Request,
         _: INodeNo,
         fh: FileHandle,
         offset: u64,
@@ -126,7 +145,7 @@ impl Filesystem for PointsFs {
             return reply.error(Errno::EINVAL);
         }
         let question = move |reach| file.read(reach, offset, size);
-        self.desk.serve(Lane::Data, reply, question, |reply, bytes| reply.data(&bytes));
+        self.desk.serve(Lane::Data.of(request), reply, question, |reply, bytes| reply.data(&bytes));
     }
 
     fn release(
@@ -143,7 +162,7 @@ impl Filesystem for PointsFs {
         reply.ok();
     }
 
-    fn lseek(&self, _: &Request, ino: INodeNo, _: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
+    fn lseek(&self, request: &Request, ino: INodeNo, _: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
         let (view, inode) = (Arc::clone(&self.view), Inode(ino.0));
         let what = match whence {
             SEEK_DATA => Seek::Data,
@@ -153,22 +172,29 @@ impl Filesystem for PointsFs {
         let Ok(offset) = u64::try_from(offset) else { return reply.error(Errno::ENXIO) };
         let question = move |reach| view.seek(reach, inode, offset, what);
         let send = |reply: ReplyLseek, at| reply.offset(i64::try_from(at).unwrap_or(i64::MAX));
-        self.desk.serve(Lane::Metadata, reply, question, send);
+        self.desk.serve(Lane::Metadata.of(request), reply, question, send);
     }
 
     fn opendir(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {
         reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_CACHE_DIR);
     }
 
-    fn readdir(&self, _: &Request, ino: INodeNo, _: FileHandle, offset: u64, reply: ReplyDirectory) {
+    fn readdir(&self, request: &Request, ino: INodeNo, _: FileHandle, offset: u64, reply: ReplyDirectory) {
         let (view, inode) = (Arc::clone(&self.view), Inode(ino.0));
-        self.desk.serve(Lane::Metadata, reply, move |reach| list::lines(&view, reach, inode, offset), list::plain);
+        self.desk.serve(
+            Lane::Metadata.of(request),
+            reply,
+            move |reach| list::lines(&view, reach, inode, offset),
+            list::plain,
+        );
     }
 
-    fn readdirplus(&self, _: &Request, ino: INodeNo, _: FileHandle, offset: u64, reply: ReplyDirectoryPlus) {
+    fn readdirplus(&self, request: &Request, ino: INodeNo, _: FileHandle, offset: u64, reply: ReplyDirectoryPlus) {
         let (view, inode) = (Arc::clone(&self.view), Inode(ino.0));
         let question = move |reach| list::lines(&view, reach, inode, offset);
-        self.desk.serve(Lane::Metadata, reply, question, move |reply, lines| list::plus(reply, lines, ttl(inode)));
+        self.desk.serve(Lane::Metadata.of(request), reply, question, move |reply, lines| {
+            list::plus(reply, lines, ttl(inode))
+        });
     }
 
     fn statfs(&self, _: &Request, _: INodeNo, reply: ReplyStatfs) {
@@ -177,16 +203,18 @@ impl Filesystem for PointsFs {
         reply.statfs(blocks, 0, 0, totals.entries, 0, BLOCK_BYTES, 255, BLOCK_BYTES);
     }
 
-    fn getxattr(&self, _: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+    fn getxattr(&self, request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
         let (view, inode, name) = (Arc::clone(&self.view), Inode(ino.0), name.as_bytes().to_vec());
         let question = move |reach| view.xattr(reach, inode, &name);
-        self.desk.serve(Lane::Metadata, reply, question, move |reply, value| answer_xattr(reply, size, &value));
+        self.desk
+            .serve(Lane::Metadata.of(request), reply, question, move |reply, value| answer_xattr(reply, size, &value));
     }
 
     fn listxattr(&self, request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
         let (view, inode, privileged) = (Arc::clone(&self.view), Inode(ino.0), request.uid() == 0);
         let question = move |reach| view.xattr_names(reach, inode, privileged);
-        self.desk.serve(Lane::Metadata, reply, question, move |reply, names| answer_xattr(reply, size, &names));
+        self.desk
+            .serve(Lane::Metadata.of(request), reply, question, move |reply, names| answer_xattr(reply, size, &names));
     }
 }
 

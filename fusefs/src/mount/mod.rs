@@ -13,9 +13,9 @@ mod table;
 pub use handle::MountHandle;
 
 use crate::catalog::Catalog;
-use crate::fs::PointsFs;
+use crate::fs::{Patience, PointsFs};
 use crate::limits::{DATA_DEADLINE, METADATA_DEADLINE, SESSION_THREADS};
-use crate::view::{Owner, Shown, View};
+use crate::view::{Archived, Owner, Shown, View};
 use engine::{Error, Kind, Result};
 use fuser::{Config, Session, SessionACL};
 use std::path::{Path, PathBuf};
@@ -45,6 +45,8 @@ pub struct MountOptions {
     pub metadata_deadline: Duration,
     /// How long contents may take.
     pub data_deadline: Duration,
+    /// What to do about files that rest in an archive.
+    pub archived: Archived,
 }
 
 impl MountOptions {
@@ -61,6 +63,7 @@ impl MountOptions {
             allow_dev: false,
             metadata_deadline: METADATA_DEADLINE,
             data_deadline: DATA_DEADLINE,
+            archived: Archived::default(),
         }
     }
 }
@@ -78,8 +81,9 @@ pub fn mount(catalog: Arc<dyn Catalog>, options: &MountOptions) -> Result<MountH
     let failed = |what: &str, e: std::io::Error| {
         Error::new(Kind::Transient, format!("{what}: {e}")).on(place.display()).advise("try again")
     };
-    let fs = PointsFs::new(view, options.metadata_deadline, options.data_deadline)
-        .map_err(|e| failed("cannot start the mount's threads", e))?;
+    let patience = Patience { metadata: options.metadata_deadline, data: options.data_deadline };
+    let fs =
+        PointsFs::new(view, patience, options.archived).map_err(|e| failed("cannot start the mount's threads", e))?;
     let fd = kernel::mount(&place, options)?;
     let mut config = Config::default();
     (config.n_threads, config.clone_fd) = (Some(SESSION_THREADS), kernel::can_clone());

@@ -25,6 +25,18 @@ impl View {
     /// # Errors
     /// `Store` with kind `Archived` when it must be retrieved first, `IsAFolder`, `WrongKind`, and as [`View::attributes`].
     pub fn open_file(self: &Arc<Self>, reach: Reach, inode: Inode) -> Result<File, Failure> {
+        let file = self.open_file_partly(reach, inode)?;
+        if file.content.is_some() {
+            self.catalog.ready(&file.entry).map_err(|e| self.trouble(&file.point, &file.entry, e))?;
+        }
+        Ok(file)
+    }
+
+    /// Opens a file although parts of it may be archived: then reading those fails.
+    ///
+    /// # Errors
+    /// As [`View::open_file`], but for what is archived.
+    pub fn open_file_partly(self: &Arc<Self>, reach: Reach, inode: Inode) -> Result<File, Failure> {
         let Item::Inside(Inside { point, entry, .. }) = self.item(reach, inode)? else {
             return Err(Failure::WrongKind);
         };

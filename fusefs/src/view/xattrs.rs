@@ -60,10 +60,9 @@ impl View {
     fn known(&self, inside: &Inside, name: &[u8]) -> Option<Vec<u8>> {
         let entry = &inside.entry;
         let value = match name {
-            b"state" if matches!(entry.kind, Kind::File | Kind::Folder) => {
-                let place = if self.catalog.is_local() { "local" } else { "remote" };
-                self.trouble.of(entry).unwrap_or(place).to_owned()
-            }
+            b"state" if matches!(entry.kind, Kind::File | Kind::Folder) => self.state(entry).to_owned(),
+            // Nothing can be asked out of an archive yet.
+            b"thaw" if matches!(entry.kind, Kind::File | Kind::Folder) => "none".to_owned(),
             b"id" => hex(&content_id(entry)?.0),
             b"point" => hex(&inside.point.manifest.id.0),
             b"btime" => stamp(entry.btime?)?,

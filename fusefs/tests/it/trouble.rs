@@ -1,5 +1,6 @@
 //! Damage, archives, a store out of reach, expired points: each its own errno, and the rest stays readable.
 
+use crate::memory::Outage;
 use crate::place::{Place, START, noise, one_of_everything, shell, within};
 use engine::Kind;
 use fusefs::MountOptions;
@@ -107,7 +108,7 @@ fn a_stuck_store_is_etimedout_in_time_while_what_is_known_answers() {
     within(move || {
         fs::metadata(at.join("plain/small")).unwrap();
         assert_eq!(fs::read_dir(at.join("wide")).unwrap().count(), 60);
-        catalog.set_stuck(true);
+        catalog.set_outage(Outage::Stuck);
         let asked = Instant::now();
         assert_eq!(
             errno(fs::read_dir(at.join("many")).and_then(|e| e.collect::<Result<Vec<_>, _>>())),
@@ -130,7 +131,7 @@ fn a_stuck_store_is_etimedout_in_time_while_what_is_known_answers() {
             assert!(asked.elapsed() < Duration::from_millis(200), "{:?}", asked.elapsed());
         }
         readers.into_iter().for_each(|r| assert_eq!(r.join().unwrap(), code(Errno::TIMEDOUT)));
-        catalog.set_stuck(false);
+        catalog.set_outage(Outage::None);
         assert_eq!(fs::read(at.join("plain/chunks")).unwrap(), noise(300_001));
         assert_eq!(fs::read_dir(at.join("many")).unwrap().count(), 3000);
     });
