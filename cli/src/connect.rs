@@ -36,8 +36,18 @@ impl Context {
     /// # Errors
     /// As the engine says; `no_password` when one is needed and nobody can be asked.
     pub(crate) fn connect(&self) -> Result<Connection> {
+        self.connect_with(|_| ())
+    }
+
+    /// As [`Context::connect`], with other patience for the store.
+    ///
+    /// # Errors
+    /// As [`Context::connect`].
+    pub(crate) fn connect_with(&self, patience: impl FnOnce(&mut store::Options)) -> Result<Connection> {
         let settings = self.settings()?;
-        let place = open_store(&settings, false)?;
+        let mut options = store_options(&settings, false);
+        patience(&mut options);
+        let place = open_store_with(&settings, options)?;
         self.open(place, settings)
     }
 
@@ -76,8 +86,11 @@ impl Context {
 /// # Errors
 /// As the engine says: `NoRepository` for a folder that is not there, `Input` for a URL that is none.
 pub(crate) fn open_store(settings: &Settings, create: bool) -> Result<Place> {
-    let location = location(settings)?;
-    let mut options = store::Options {
+    open_store_with(settings, store_options(settings, create))
+}
+
+fn store_options(settings: &Settings, create: bool) -> store::Options {
+    store::Options {
         create,
         settings: settings.store.clone(),
         limits: Limits {
@@ -85,10 +98,14 @@ pub(crate) fn open_store(settings: &Settings, create: bool) -> Result<Place> {
             download_bytes_per_second: settings.limit_download,
         },
         ..store::Options::default()
-    };
+    }
+}
+
+fn open_store_with(settings: &Settings, mut options: store::Options) -> Result<Place> {
+    let location = location(settings)?;
     let mut store = store::open(&location, &options)?;
     let is_remote = !matches!(location, Location::Folder(_));
-    if is_remote && !create && checksum_enforced(&*store) {
+    if is_remote && !options.create && checksum_enforced(&*store) {
         options.checksum_enforced = true;
         store = store::open(&location, &options)?;
     }

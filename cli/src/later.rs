@@ -124,8 +124,7 @@ const OPTIONS: &[Late] = &[
     value("mount", "path-template"),
     value("mount", "filter"),
     value("mount", "point"),
-    value("mount", "archived"),
-    value("mount", "data-deadline"),
+    Late { verb: "mount", long: "archived", takes: Takes::Just("thaw") },
 ];
 
 const VERBS: &[&str] = &[

@@ -27,8 +27,7 @@ const OPTIONS: &[&[&str]] = &[
     &["mount", "/mnt", "--path-template", "x"],
     &["mount", "/mnt", "--filter", "x"],
     &["mount", "/mnt", "--point", "latest"],
-    &["mount", "/mnt", "--archived", "fail"],
-    &["mount", "/mnt", "--data-deadline", "10"],
+    &["mount", "/mnt", "--archived", "thaw"],
 ];
 
 const VERBS: &[&[&str]] = &[

@@ -53,8 +53,8 @@ where
     /// Puts the reply under its deadline.
     pub(super) fn new(flow: &Arc<Flow>, turn: Turn, reply: R, question: Q, send: S) -> Box<Self> {
         let stage = Arc::new(Mutex::new(Stage::Waiting));
-        let (late_flow, late_stage) = (Arc::clone(flow), Arc::clone(&stage));
-        let late = move || late(&late_flow, turn, &late_stage);
+        let (late_flow, late_turn, late_stage) = (Arc::clone(flow), turn.clone(), Arc::clone(&stage));
+        let late = move || late(&late_flow, &late_turn, &late_stage);
         let now = Instant::now();
         let ticket = flow.watch.ticket(reply, now + flow.patience(turn.lane), late);
         let archived_until = now + turn.archived;
@@ -63,9 +63,9 @@ where
 
     /// Puts it into its user's line.
     pub(super) fn submit(self: Box<Self>) {
-        let (flow, turn) = (Arc::clone(&self.flow), self.turn);
-        if let Err(job) = flow.pool(turn.lane).submit(turn.uid, self) {
-            tracing::warn!(lane = ?turn.lane, turn.uid, "too many requests wait for the store; one was refused");
+        let (flow, lane, uid) = (Arc::clone(&self.flow), self.turn.lane, self.turn.uid);
+        if let Err(job) = flow.pool(lane).submit(uid, self) {
+            tracing::warn!(?lane, uid, "too many requests wait for the store; one was refused");
             job.refuse();
         }
     }
@@ -163,8 +163,9 @@ where
     }
 }
 
-/// The watchdog has said ETIMEDOUT.
-fn late(flow: &Arc<Flow>, turn: Turn, stage: &Mutex<Stage>) {
+/// The watchdog says ETIMEDOUT.
+fn late(flow: &Arc<Flow>, turn: &Turn, stage: &Mutex<Stage>) {
+    turn.note_silence();
     let was = {
         let mut stage = stage.lock();
         let was = *stage;

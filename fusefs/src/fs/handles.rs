@@ -1,5 +1,6 @@
 //! Open files by the number that the kernel hands back.
 
+use super::silence::Silence;
 use crate::view::File;
 use fuser::FileHandle;
 use parking_lot::Mutex;
@@ -8,7 +9,15 @@ use std::sync::Arc;
 
 #[derive(Default)]
 pub(super) struct Handles {
-    open: Mutex<(u64, HashMap<u64, Arc<File>>)>,
+    open: Mutex<(u64, HashMap<u64, Open>)>,
+}
+
+/// An open file.
+#[derive(Clone)]
+pub(super) struct Open {
+    pub(super) file: Arc<File>,
+    /// What of it was not answered lately.
+    pub(super) silence: Arc<Silence>,
 }
 
 impl Handles {
@@ -16,11 +25,11 @@ impl Handles {
         let mut open = self.open.lock();
         open.0 += 1;
         let number = open.0;
-        open.1.insert(number, Arc::new(file));
+        open.1.insert(number, Open { file: Arc::new(file), silence: Arc::default() });
         FileHandle(number)
     }
 
-    pub(super) fn get(&self, handle: FileHandle) -> Option<Arc<File>> {
+    pub(super) fn get(&self, handle: FileHandle) -> Option<Open> {
         self.open.lock().1.get(&handle.0).cloned()
     }
 

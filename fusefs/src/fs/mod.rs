@@ -12,6 +12,7 @@ mod handles;
 mod list;
 mod pool;
 mod serve;
+mod silence;
 mod watch;
 
 use crate::limits::{BACKGROUND_REQUESTS, READ_BYTES_MAX, TTL_INSIDE, TTL_NAMESPACE, XATTR_BYTES_MAX};
@@ -22,7 +23,7 @@ use fuser::{
     ReplyAttr, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyLseek, ReplyOpen,
     ReplyStatfs, ReplyXattr, Request,
 };
-use handles::Handles;
+use handles::{Handles, Open};
 pub(crate) use serve::Patience;
 use serve::{Desk, Lane, Turn};
 use std::ffi::OsStr;
@@ -140,12 +141,13 @@ impl Filesystem for PointsFs {
         _: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        let Some(file) = self.handles.get(fh) else { return reply.error(Errno::EBADF) };
+        let Some(Open { file, silence }) = self.handles.get(fh) else { return reply.error(Errno::EBADF) };
         if size > READ_BYTES_MAX {
             return reply.error(Errno::EINVAL);
         }
+        let read = Some((silence, offset..offset.saturating_add(u64::from(size))));
         let question = move |reach| file.read(reach, offset, size);
-        self.desk.serve(Lane::Data.of(request), reply, question, |reply, bytes| reply.data(&bytes));
+        self.desk.serve(Turn { read, ..Lane::Data.of(request) }, reply, question, |reply, bytes| reply.data(&bytes));
     }
 
     fn release(

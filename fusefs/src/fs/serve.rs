@@ -16,6 +16,7 @@ use super::breaker::Breaker;
 use super::errno::errno;
 use super::fair::Bounds;
 use super::pool::{Crew, Pool, guard};
+use super::silence::Silence;
 use super::watch::{Answer, Watch};
 use crate::limits::{
     BREAKER_PAUSE, DATA_THREADS_MAX, DATA_WORKERS, METADATA_THREADS_MAX, METADATA_WORKERS, PROBES_MAX, QUEUE_MAX,
@@ -25,6 +26,7 @@ use crate::view::{Failure, Reach};
 use engine::{Error, Kind};
 use fuser::{Errno, Request};
 use std::io;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -40,18 +42,34 @@ pub(super) enum Lane {
 }
 
 /// Whose request it is, and how it is waited for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Turn {
     pub(super) lane: Lane,
     /// The user who takes turns with others: for reads, readahead included, who reads.
     pub(super) uid: u32,
     /// How long to wait for what is archived.
     pub(super) archived: Duration,
+    /// Of a read: what is read, and what was not answered lately.
+    pub(super) read: Option<(Arc<Silence>, Range<u64>)>,
+}
+
+impl Turn {
+    /// Whether the same was asked a moment ago, in vain.
+    fn is_silent(&self) -> bool {
+        self.read.as_ref().is_some_and(|(silence, bytes)| silence.covers(bytes, Instant::now()))
+    }
+
+    /// There was no answer in time.
+    pub(super) fn note_silence(&self) {
+        if let Some((silence, bytes)) = &self.read {
+            silence.add(bytes.clone(), Instant::now());
+        }
+    }
 }
 
 impl Lane {
     pub(super) fn of(self, request: &Request) -> Turn {
-        Turn { lane: self, uid: request.uid(), archived: Duration::ZERO }
+        Turn { lane: self, uid: request.uid(), archived: Duration::ZERO, read: None }
     }
 }
 
@@ -103,7 +121,7 @@ impl Desk {
     ) {
         match guarded(|| question(Reach::Memory)) {
             Ok(found) => _ = guard(|| send(reply, found)),
-            Err(Failure::NotInMemory) if self.0.breaker.is_open() => reply.fail(Errno::ETIMEDOUT),
+            Err(Failure::NotInMemory) if self.0.breaker.is_open() || turn.is_silent() => reply.fail(Errno::ETIMEDOUT),
             Err(Failure::NotInMemory) => Ask::new(&self.0, turn, reply, question, send).submit(),
             Err(failure) => reply.fail(told(&failure)),
         }
@@ -209,7 +227,7 @@ mod tests {
     }
 
     fn turn(lane: Lane) -> Turn {
-        Turn { lane, uid: 0, archived: Duration::ZERO }
+        Turn { lane, uid: 0, archived: Duration::ZERO, read: None }
     }
 
     #[test]

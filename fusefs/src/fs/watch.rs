@@ -64,8 +64,9 @@ impl<R: Answer> Overdue for Slot<R> {
     fn expire(&self) {
         let reply = self.reply.lock().take();
         if let Some(reply) = reply {
-            reply.fail(Errno::ETIMEDOUT);
+            // First, because the kernel may ask again at once.
             (self.late)();
+            reply.fail(Errno::ETIMEDOUT);
         }
     }
 }
@@ -82,11 +83,6 @@ impl<R: Answer> Ticket<R> {
     /// Whether anybody still waits.
     pub(super) fn is_open(&self) -> bool {
         self.slot.reply.lock().is_some()
-    }
-
-    /// When the watchdog answers.
-    pub(super) fn due(&self) -> Instant {
-        self.key.lock().0
     }
 
     /// Sets another deadline, unless the old one is over.
@@ -108,7 +104,7 @@ impl Watch {
         Ok(watch)
     }
 
-    /// Puts a reply under a deadline; `late` is called after the watchdog has answered.
+    /// Puts a reply under a deadline; `late` is called when the watchdog answers.
     pub(super) fn ticket<R: Answer>(
         self: &Arc<Self>,
         reply: R,
@@ -213,7 +209,7 @@ mod tests {
         });
         let timely = watch.ticket(Told(told), now + Duration::from_secs(60), || ());
         let heard = [hears.recv_timeout(Duration::from_secs(5)), hears.recv_timeout(Duration::from_secs(5))];
-        assert_eq!(heard, [Ok("late"), Ok("counted")]);
+        assert_eq!(heard, [Ok("counted"), Ok("late")]);
         assert!(late.take().is_none() && !late.is_open());
         assert!(timely.is_open() && timely.take().is_some());
         watch.end();

@@ -5,6 +5,7 @@
 
 mod attributes;
 mod equality;
+mod flow;
 mod life;
 mod memory;
 mod namespace;

@@ -36,6 +36,8 @@ struct Kept {
     /// What each question to the store takes.
     latency: Mutex<Duration>,
     questions: AtomicUsize,
+    under_way: AtomicUsize,
+    under_way_max: AtomicUsize,
 }
 
 /// What is wrong with the whole store.
@@ -132,6 +134,11 @@ impl Memory {
         self.kept.questions.load(Ordering::Relaxed)
     }
 
+    /// How many questions were under way at once, at most.
+    pub(crate) fn under_way_max(&self) -> usize {
+        self.kept.under_way_max.load(Ordering::Relaxed)
+    }
+
     /// Forgets a point and all nodes and chunks.
     pub(crate) fn expire_all(&self) {
         self.points.lock().unwrap().clear();
@@ -182,6 +189,14 @@ impl Kept {
     /// Takes its time, waits while the store is stuck, and fails as it was told to.
     fn ask(&self, id: Option<&ChunkId>, is_content: bool) -> Result<()> {
         self.questions.fetch_add(1, Ordering::Relaxed);
+        let under_way = self.under_way.fetch_add(1, Ordering::Relaxed) + 1;
+        self.under_way_max.fetch_max(under_way, Ordering::Relaxed);
+        let answer = self.answer(id, is_content);
+        self.under_way.fetch_sub(1, Ordering::Relaxed);
+        answer
+    }
+
+    fn answer(&self, id: Option<&ChunkId>, is_content: bool) -> Result<()> {
         let latency = *self.latency.lock().unwrap();
         if !latency.is_zero() {
             std::thread::sleep(latency);

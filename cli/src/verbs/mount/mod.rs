@@ -2,6 +2,7 @@
 
 mod background;
 mod owner;
+mod patience;
 
 use crate::connect::{Connection, location};
 use crate::context::Context;
@@ -10,6 +11,7 @@ use clap::Args;
 use engine::store::Location;
 use fusefs::{MountHandle, MountOptions, Owner};
 use owner::{owner, umask};
+use patience::{Policy, archived, deadline};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +34,15 @@ pub(crate) struct Mount {
     /// Permission bits to take away from everything, octal
     #[arg(long, value_name = "MASK", default_value = "0", value_parser = umask)]
     umask: u32,
+    /// How long contents may take until the answer is a timeout
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = deadline)]
+    data_deadline: Duration,
+    /// How long names and attributes may take
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = deadline)]
+    metadata_deadline: Duration,
+    /// Opening an archived file: fail, read what is not archived, or wait until it was retrieved
+    #[arg(long, value_name = "fail|read|wait[=TIME]", default_value = "fail", value_parser = archived)]
+    archived: Policy,
     /// Stay in the foreground
     #[arg(short, long)]
     foreground: bool,
@@ -42,7 +53,7 @@ impl Mount {
         if !self.foreground && !background::is_child() {
             return background::start();
         }
-        let connection = context.connect()?;
+        let connection = context.connect_with(|options| patience::of_store(options, self.data_deadline))?;
         let options = self.options(&connection)?;
         let handle = Arc::new(fusefs::mount(connection.repo, &options)?);
         let place = handle.mountpoint().display().to_string();
@@ -72,6 +83,9 @@ impl Mount {
             owner: self.owner,
             umask: self.umask,
             allow_other: self.allow_other,
+            metadata_deadline: self.metadata_deadline,
+            data_deadline: self.data_deadline,
+            archived: self.archived.0.unwrap_or_default(),
             ..MountOptions::at(&self.mountpoint)
         })
     }
