@@ -32,8 +32,8 @@ pub const BREAKER_WINDOW: Duration = Duration::from_secs(300);
 pub const BREAKER_PAUSE: Duration = Duration::from_secs(5);
 /// How long a read that had no answer in time is answered at once when it is asked for again: as long as the kernel needs to do so.
 pub const SILENCE: Duration = Duration::from_secs(1);
-/// Such reads of one open file that are remembered.
-pub const SILENT_RANGES: usize = 32;
+/// Such reads that are remembered.
+pub const SILENT_READS: usize = 256;
 /// Pauses before a store that could not answer is asked again, first and longest; within the deadline.
 pub const TRANSIENT_PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 /// Pauses between looks whether an archived file can be read by now, first and longest.

@@ -132,7 +132,9 @@ where
             return self.end(Stage::Waiting);
         }
         let answer = guarded(|| (self.question)(Reach::Store));
-        self.flow.judge(&answer);
+        if self.turn.proves {
+            self.flow.judge(&answer);
+        }
         let now = Instant::now();
         match (self.pause(&answer, now), answer.as_ref().err().and_then(Failure::kind)) {
             (Some(pause), Some(Kind::Archived)) => {
@@ -165,7 +167,7 @@ where
 
 /// The watchdog says ETIMEDOUT.
 fn late(flow: &Arc<Flow>, turn: &Turn, stage: &Mutex<Stage>) {
-    turn.note_silence();
+    flow.note_silence(turn);
     let was = {
         let mut stage = stage.lock();
         let was = *stage;

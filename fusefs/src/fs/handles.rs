@@ -1,6 +1,5 @@
 //! Open files by the number that the kernel hands back.
 
-use super::silence::Silence;
 use crate::view::File;
 use fuser::FileHandle;
 use parking_lot::Mutex;
@@ -9,15 +8,7 @@ use std::sync::Arc;
 
 #[derive(Default)]
 pub(super) struct Handles {
-    open: Mutex<(u64, HashMap<u64, Open>)>,
-}
-
-/// An open file.
-#[derive(Clone)]
-pub(super) struct Open {
-    pub(super) file: Arc<File>,
-    /// What of it was not answered lately.
-    pub(super) silence: Arc<Silence>,
+    open: Mutex<(u64, HashMap<u64, Arc<File>>)>,
 }
 
 impl Handles {
@@ -25,11 +16,11 @@ impl Handles {
         let mut open = self.open.lock();
         open.0 += 1;
         let number = open.0;
-        open.1.insert(number, Open { file: Arc::new(file), silence: Arc::default() });
+        open.1.insert(number, Arc::new(file));
         FileHandle(number)
     }
 
-    pub(super) fn get(&self, handle: FileHandle) -> Option<Open> {
+    pub(super) fn get(&self, handle: FileHandle) -> Option<Arc<File>> {
         self.open.lock().1.get(&handle.0).cloned()
     }
 

@@ -23,9 +23,10 @@ use fuser::{
     ReplyAttr, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyLseek, ReplyOpen,
     ReplyStatfs, ReplyXattr, Request,
 };
-use handles::{Handles, Open};
+use handles::Handles;
 pub(crate) use serve::Patience;
 use serve::{Desk, Lane, Turn};
+use silence::Span;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -124,7 +125,7 @@ impl Filesystem for PointsFs {
             Archived::Read => view.open_file_partly(reach, inode),
             Archived::Fail | Archived::Wait(_) => view.open_file(reach, inode),
         };
-        let turn = Turn { archived: archived.patience(), ..Lane::Data.of(request) };
+        let turn = Turn { archived: archived.patience(), proves: false, ..Lane::Data.of(request) };
         self.desk.serve(turn, reply, question, move |reply, file| {
             reply.opened(handles.insert(file), FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH);
         });
@@ -133,7 +134,7 @@ impl Filesystem for PointsFs {
     fn read(
         &self,
         request: &Request,
-        _: INodeNo,
+        ino: INodeNo,
         fh: FileHandle,
         offset: u64,
         size: u32,
@@ -141,11 +142,11 @@ impl Filesystem for PointsFs {
         _: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        let Some(Open { file, silence }) = self.handles.get(fh) else { return reply.error(Errno::EBADF) };
+        let Some(file) = self.handles.get(fh) else { return reply.error(Errno::EBADF) };
         if size > READ_BYTES_MAX {
             return reply.error(Errno::EINVAL);
         }
-        let read = Some((silence, offset..offset.saturating_add(u64::from(size))));
+        let read = Some(Span { inode: Inode(ino.0), bytes: offset..offset.saturating_add(u64::from(size)) });
         let question = move |reach| file.read(reach, offset, size);
         self.desk.serve(Turn { read, ..Lane::Data.of(request) }, reply, question, |reply, bytes| reply.data(&bytes));
     }

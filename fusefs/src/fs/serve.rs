@@ -16,7 +16,7 @@ use super::breaker::Breaker;
 use super::errno::errno;
 use super::fair::Bounds;
 use super::pool::{Crew, Pool, guard};
-use super::silence::Silence;
+use super::silence::{Silence, Span};
 use super::watch::{Answer, Watch};
 use crate::limits::{
     BREAKER_PAUSE, DATA_THREADS_MAX, DATA_WORKERS, METADATA_THREADS_MAX, METADATA_WORKERS, PROBES_MAX, QUEUE_MAX,
@@ -26,7 +26,6 @@ use crate::view::{Failure, Reach};
 use engine::{Error, Kind};
 use fuser::{Errno, Request};
 use std::io;
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -49,27 +48,15 @@ pub(super) struct Turn {
     pub(super) uid: u32,
     /// How long to wait for what is archived.
     pub(super) archived: Duration,
-    /// Of a read: what is read, and what was not answered lately.
-    pub(super) read: Option<(Arc<Silence>, Range<u64>)>,
-}
-
-impl Turn {
-    /// Whether the same was asked a moment ago, in vain.
-    fn is_silent(&self) -> bool {
-        self.read.as_ref().is_some_and(|(silence, bytes)| silence.covers(bytes, Instant::now()))
-    }
-
-    /// There was no answer in time.
-    pub(super) fn note_silence(&self) {
-        if let Some((silence, bytes)) = &self.read {
-            silence.add(bytes.clone(), Instant::now());
-        }
-    }
+    /// Of a read: what is read.
+    pub(super) read: Option<Span>,
+    /// Whether an answer says that the store has answered; opening a file can do without.
+    pub(super) proves: bool,
 }
 
 impl Lane {
     pub(super) fn of(self, request: &Request) -> Turn {
-        Turn { lane: self, uid: request.uid(), archived: Duration::ZERO, read: None }
+        Turn { lane: self, uid: request.uid(), archived: Duration::ZERO, read: None, proves: true }
     }
 }
 
@@ -90,6 +77,7 @@ pub(super) struct Desk(Arc<Flow>);
 pub(super) struct Flow {
     pub(super) watch: Arc<Watch>,
     pub(super) breaker: Breaker,
+    silence: Silence,
     metadata: Pool,
     data: Pool,
     patience: Patience,
@@ -103,6 +91,7 @@ impl Desk {
         Ok(Desk(Arc::new(Flow {
             watch: Watch::start()?,
             breaker: Breaker::new(offline),
+            silence: Silence::default(),
             metadata: pool("mount-meta", METADATA_WORKERS, METADATA_THREADS_MAX)?,
             data: pool("mount-data", DATA_WORKERS, DATA_THREADS_MAX)?,
             patience,
@@ -121,7 +110,9 @@ impl Desk {
     ) {
         match guarded(|| question(Reach::Memory)) {
             Ok(found) => _ = guard(|| send(reply, found)),
-            Err(Failure::NotInMemory) if self.0.breaker.is_open() || turn.is_silent() => reply.fail(Errno::ETIMEDOUT),
+            Err(Failure::NotInMemory) if self.0.breaker.is_open() || self.0.is_silent(&turn) => {
+                reply.fail(Errno::ETIMEDOUT)
+            }
             Err(Failure::NotInMemory) => Ask::new(&self.0, turn, reply, question, send).submit(),
             Err(failure) => reply.fail(told(&failure)),
         }
@@ -150,6 +141,18 @@ impl Flow {
 
     pub(super) fn patience(&self, lane: Lane) -> Duration {
         if lane == Lane::Metadata { self.patience.metadata } else { self.patience.data }
+    }
+
+    /// Whether the same was asked a moment ago, in vain.
+    fn is_silent(&self, turn: &Turn) -> bool {
+        turn.read.as_ref().is_some_and(|read| self.silence.covers(read, Instant::now()))
+    }
+
+    /// There was no answer in time.
+    pub(super) fn note_silence(&self, turn: &Turn) {
+        if let Some(read) = &turn.read {
+            self.silence.add(read.clone(), Instant::now());
+        }
     }
 
     /// Learns about the store from an answer.
@@ -227,7 +230,7 @@ mod tests {
     }
 
     fn turn(lane: Lane) -> Turn {
-        Turn { lane, uid: 0, archived: Duration::ZERO, read: None }
+        Turn { lane, uid: 0, archived: Duration::ZERO, read: None, proves: true }
     }
 
     #[test]

@@ -240,7 +240,7 @@ fn one_object_that_cannot_be_reached_breaks_nothing_else() {
     let bad: Vec<_> = (0..5).map(|_| reader(latest.join("0"))).collect();
     for n in 1..60 {
         assert_eq!(timed(&latest.join(n.to_string())).0, None);
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(40));
     }
     bad.into_iter().for_each(|reader| assert_eq!(reader.join().unwrap().0, TIMED_OUT));
     assert_eq!((state(&latest.join("0")).as_str(), state(&latest.join("1")).as_str()), ("offline", "local"));
