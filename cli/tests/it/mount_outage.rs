@@ -17,7 +17,8 @@ const ETIMEDOUT: i32 = 110;
 /// Reads lie this far apart, so that each needs a block of its own.
 const STRIDE: usize = 1_000_000;
 
-/// SEMANTICS, Out of reach: "With the default deadlines an outage of 20 seconds only delays. With `--data-deadline 3s` it is ETIMEDOUT, ..."
+/// SEMANTICS, Out of reach: "With the default deadlines an outage of 20 seconds [only delays]. [...] After three questions in a row without an answer,
+/// what is not in memory is ETIMEDOUT at once and its state `offline`; the store is asked every 5 seconds, and everything goes on with its first answer."
 /// Here the server hangs: connections stay open and nothing comes.
 #[test]
 fn a_server_that_hangs_delays_the_patient_and_is_told_to_the_impatient() {

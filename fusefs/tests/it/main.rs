@@ -11,5 +11,6 @@ mod memory;
 mod namespace;
 mod place;
 mod repository;
+mod stores;
 mod trouble;
 mod xattrs;
