@@ -10,6 +10,7 @@ use engine::restore_point::Point;
 use engine::{Kind, Result};
 use format_spec::ChunkId;
 use format_spec::tree::{Entry, Node};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Where the mount's points come from.
@@ -33,6 +34,10 @@ pub trait Catalog: Send + Sync + 'static {
 pub trait Content: Send + Sync {
     /// Fills `buffer` from `offset` in bytes of the file, holes as zeros; returns less only at the end of the file.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize>;
+    /// The bytes of the file around `offset` that can only be read together; none where that is not known.
+    fn piece_at(&self, offset: u64) -> Range<u64> {
+        offset..offset
+    }
 }
 
 impl Catalog for Repository {
@@ -88,5 +93,10 @@ impl Catalog for Repository {
 impl Content for ContentReader {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         ContentReader::read_at(self, offset, buffer)
+    }
+
+    fn piece_at(&self, offset: u64) -> Range<u64> {
+        // What its own tree does not say is not known.
+        ContentReader::piece_at(self, offset).ok().flatten().unwrap_or(offset..offset)
     }
 }

@@ -34,6 +34,10 @@ pub const BREAKER_PAUSE: Duration = Duration::from_secs(5);
 pub const SILENCE: Duration = Duration::from_secs(1);
 /// Such reads that are remembered.
 pub const SILENT_READS: usize = 256;
+/// How long a damaged piece of a file is not looked at again.
+pub const DAMAGED_FOR: Duration = Duration::from_secs(10);
+/// Such pieces that are remembered.
+pub const DAMAGED_PIECES: usize = 256;
 /// Pauses before a store that could not answer is asked again, first and longest; within the deadline.
 pub const TRANSIENT_PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 /// Pauses between looks whether an archived file can be read by now, first and longest.

@@ -4,6 +4,7 @@ use crate::blob::Blobs;
 use crate::error::{Error, Kind, Result};
 use crate::tree::{pieces, stored_bytes};
 use format_spec::tree::{Content, Entry, Extent, Kind as ItemKind};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The content of one file of a restore point. Cheap to make; nothing is read before it is asked for.
@@ -83,6 +84,26 @@ impl ContentReader {
             return Err(Error::new(Kind::Damaged, what));
         }
         Ok(())
+    }
+}
+
+impl ContentReader {
+    /// The bytes of the file that come out of the same chunk as the one at `offset`; `None` for holes and beyond the end.
+    pub fn piece_at(&self, offset: u64) -> Result<Option<Range<u64>>> {
+        let mut stored = 0;
+        for run in &self.runs {
+            if run.offset <= offset && offset - run.offset < run.bytes {
+                let at = stored + (offset - run.offset);
+                let piece = pieces(&*self.blobs, self.content, self.stored, at..at + 1)?.next().transpose()?;
+                return Ok(piece.map(|piece| {
+                    let start = run.offset + piece.offset.saturating_sub(stored);
+                    let end = run.offset + (piece.offset + u64::from(piece.bytes)).saturating_sub(stored);
+                    start..end.min(run.offset + run.bytes)
+                }));
+            }
+            stored += run.bytes;
+        }
+        Ok(None)
     }
 }
 

@@ -9,29 +9,32 @@ mod breaker;
 mod errno;
 mod fair;
 mod handles;
+mod lately;
 mod list;
 mod pool;
 mod serve;
-mod silence;
 mod watch;
 
-use crate::limits::{BACKGROUND_REQUESTS, READ_BYTES_MAX, TTL_INSIDE, TTL_NAMESPACE, XATTR_BYTES_MAX};
-use crate::view::{Archived, Attributes, Failure, Inode, Seek, View};
+use crate::limits::{
+    BACKGROUND_REQUESTS, DAMAGED_FOR, DAMAGED_PIECES, READ_BYTES_MAX, TTL_INSIDE, TTL_NAMESPACE, XATTR_BYTES_MAX,
+};
+use crate::view::{Archived, Attributes, Failure, File, Inode, Reach, Seek, View};
 use attr::{absent, attr};
+use engine::{Error, Kind};
 use fuser::{
     Errno, FileHandle, Filesystem, FopenFlags, Generation, INodeNo, InitFlags, KernelConfig, LockOwner, OpenFlags,
     ReplyAttr, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyLseek, ReplyOpen,
     ReplyStatfs, ReplyXattr, Request,
 };
 use handles::Handles;
+use lately::{Lately, Span};
 pub(crate) use serve::Patience;
 use serve::{Desk, Lane, Turn};
-use silence::Span;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The file system that a session serves.
 pub(crate) struct PointsFs {
@@ -39,14 +42,17 @@ pub(crate) struct PointsFs {
     desk: Desk,
     handles: Arc<Handles>,
     archived: Archived,
+    /// Pieces of files that are damaged.
+    damaged: Arc<Lately>,
 }
 
 impl PointsFs {
     /// A file system with its workers.
     pub(crate) fn new(view: Arc<View>, patience: Patience, archived: Archived) -> io::Result<Self> {
         let probed = Arc::clone(&view);
+        let damaged = Arc::new(Lately::new(DAMAGED_FOR, DAMAGED_PIECES));
         let desk = Desk::open(patience, view.offline(), Box::new(move || probed.probe()))?;
-        Ok(PointsFs { view, desk, handles: Arc::new(Handles::default()), archived })
+        Ok(PointsFs { view, desk, handles: Arc::default(), archived, damaged })
     }
 }
 
@@ -104,7 +110,7 @@ impl Filesystem for PointsFs {
         let (view, inode) = (Arc::clone(&self.view), Inode(ino.0));
         let question = move |reach| view.attributes(reach, inode);
         self.desk.serve(Lane::Metadata.of(request), reply, question, move |reply, found| {
-            reply.attr(&ttl(inode), &attr(&found))
+            reply.attr(&ttl(inode), &attr(&found));
         });
     }
 
@@ -146,8 +152,9 @@ impl Filesystem for PointsFs {
         if size > READ_BYTES_MAX {
             return reply.error(Errno::EINVAL);
         }
-        let read = Some(Span { inode: Inode(ino.0), bytes: offset..offset.saturating_add(u64::from(size)) });
-        let question = move |reach| file.read(reach, offset, size);
+        let span = Span { inode: Inode(ino.0), bytes: offset..offset.saturating_add(u64::from(size)) };
+        let (damaged, read) = (Arc::clone(&self.damaged), Some(span.clone()));
+        let question = move |reach| read_unless_damaged(&file, &damaged, reach, &span);
         self.desk.serve(Turn { read, ..Lane::Data.of(request) }, reply, question, |reply, bytes| reply.data(&bytes));
     }
 
@@ -196,7 +203,7 @@ impl Filesystem for PointsFs {
         let (view, inode) = (Arc::clone(&self.view), Inode(ino.0));
         let question = move |reach| list::lines(&view, reach, inode, offset);
         self.desk.serve(Lane::Metadata.of(request), reply, question, move |reply, lines| {
-            list::plus(reply, lines, ttl(inode))
+            list::plus(reply, lines, ttl(inode));
         });
     }
 
@@ -219,6 +226,25 @@ impl Filesystem for PointsFs {
         self.desk
             .serve(Lane::Metadata.of(request), reply, question, move |reply, names| answer_xattr(reply, size, &names));
     }
+}
+
+/// Reads a span of at most [`READ_BYTES_MAX`]. What is damaged is not fetched and checked again for each of its pages, but only after a while.
+fn read_unless_damaged(file: &File, damaged: &Lately, reach: Reach, span: &Span) -> Result<Vec<u8>, Failure> {
+    if damaged.meets(span, Instant::now()) {
+        let message = "was damaged a moment ago; it is looked at again a few seconds later";
+        return Err(Failure::Store(Error::new(Kind::Damaged, message)));
+    }
+    let (offset, bytes) = (span.bytes.start, span.bytes.end.saturating_sub(span.bytes.start));
+    let read = file.read(reach, offset, u32::try_from(bytes).unwrap_or(u32::MAX));
+    if read.as_ref().is_err_and(|e| e.kind() == Some(Kind::Damaged)) {
+        let piece = Span { inode: span.inode, bytes: file.piece_at(offset) };
+        let end = span.bytes.end.min(file.size());
+        // A read that needs other pieces as well does not say which of them is damaged.
+        if piece.holds(&Span { inode: span.inode, bytes: offset..end }) {
+            damaged.add(piece, Instant::now());
+        }
+    }
+    read
 }
 
 /// The two-step protocol of attributes: size 0 asks how long the value is.

@@ -107,10 +107,9 @@ impl Pool {
     fn staff(&self, state: &mut State) {
         let Crew { workers, threads_max } = self.0.crew;
         let short = state.fair.waiting() > state.idle;
-        if short && state.able() < workers && state.threads < threads_max {
-            if let Err(e) = self.hire(state) {
-                tracing::warn!("cannot start another thread for the mount: {e}");
-            }
+        let room = short && state.able() < workers && state.threads < threads_max;
+        if room && let Err(e) = self.hire(state) {
+            tracing::warn!("cannot start another thread for the mount: {e}");
         }
         self.0.changed.notify_one();
     }

@@ -15,12 +15,12 @@ use super::ask::Ask;
 use super::breaker::Breaker;
 use super::errno::errno;
 use super::fair::Bounds;
+use super::lately::{Lately, Span};
 use super::pool::{Crew, Pool, guard};
-use super::silence::{Silence, Span};
 use super::watch::{Answer, Watch};
 use crate::limits::{
     BREAKER_PAUSE, DATA_THREADS_MAX, DATA_WORKERS, METADATA_THREADS_MAX, METADATA_WORKERS, PROBES_MAX, QUEUE_MAX,
-    QUEUE_OF_ONE_MAX,
+    QUEUE_OF_ONE_MAX, SILENCE, SILENT_READS,
 };
 use crate::view::{Failure, Reach};
 use engine::{Error, Kind};
@@ -77,7 +77,8 @@ pub(super) struct Desk(Arc<Flow>);
 pub(super) struct Flow {
     pub(super) watch: Arc<Watch>,
     pub(super) breaker: Breaker,
-    silence: Silence,
+    /// Reads without an answer in time.
+    silence: Lately,
     metadata: Pool,
     data: Pool,
     patience: Patience,
@@ -91,7 +92,7 @@ impl Desk {
         Ok(Desk(Arc::new(Flow {
             watch: Watch::start()?,
             breaker: Breaker::new(offline),
-            silence: Silence::default(),
+            silence: Lately::new(SILENCE, SILENT_READS),
             metadata: pool("mount-meta", METADATA_WORKERS, METADATA_THREADS_MAX)?,
             data: pool("mount-data", DATA_WORKERS, DATA_THREADS_MAX)?,
             patience,
@@ -111,7 +112,7 @@ impl Desk {
         match guarded(|| question(Reach::Memory)) {
             Ok(found) => _ = guard(|| send(reply, found)),
             Err(Failure::NotInMemory) if self.0.breaker.is_open() || self.0.is_silent(&turn) => {
-                reply.fail(Errno::ETIMEDOUT)
+                reply.fail(Errno::ETIMEDOUT);
             }
             Err(Failure::NotInMemory) => Ask::new(&self.0, turn, reply, question, send).submit(),
             Err(failure) => reply.fail(told(&failure)),
@@ -145,7 +146,7 @@ impl Flow {
 
     /// Whether the same was asked a moment ago, in vain.
     fn is_silent(&self, turn: &Turn) -> bool {
-        turn.read.as_ref().is_some_and(|read| self.silence.covers(read, Instant::now()))
+        turn.read.as_ref().is_some_and(|read| self.silence.holds(read, Instant::now()))
     }
 
     /// There was no answer in time.

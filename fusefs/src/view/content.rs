@@ -65,6 +65,11 @@ impl File {
         self.entry.size
     }
 
+    /// The bytes around `offset` that can only be read together; none where that is not known.
+    pub fn piece_at(&self, offset: u64) -> std::ops::Range<u64> {
+        self.content.as_ref().map_or(offset..offset, |content| content.piece_at(offset))
+    }
+
     /// The bytes from `offset`: as many as asked for, less only at the end of the file, because the kernel fills up with zeros.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use crate::memory::{Memory, Outage};
 use crate::place::{Place, START, errno, noise, state, within};
+use engine::restore_point::Point;
 use fusefs::MountOptions;
 use rustix::io::Errno;
 use std::fs::{self, File};
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 const FLOOD: usize = 48;
 
 /// A mount of `flood/0..`, each of 4 chunks, of `calm/0..`, of one chunk, and of folders that nobody has looked into.
-fn crowd(options: impl FnOnce(MountOptions) -> MountOptions) -> Option<Place> {
+fn crowd(options: impl FnOnce(MountOptions) -> MountOptions) -> Option<(Place, Arc<Point>)> {
     let mut place = Place::new()?;
     let write = |path: String, bytes: &[u8]| {
         let path = place.source.join(path);
@@ -26,7 +27,7 @@ fn crowd(options: impl FnOnce(MountOptions) -> MountOptions) -> Option<Place> {
     (0..40).for_each(|n| write(format!("calm/{n}"), &noise(500 + n)));
     (0..20).for_each(|n| write(format!("folders/{n}/file"), &noise(n)));
     fs::set_permissions(&place.source, fs::Permissions::from_mode(0o755)).unwrap();
-    place.catalog.back_up(&place.source, "host", "job", START);
+    let point = place.catalog.back_up(&place.source, "host", "job", START);
     place.mount_with(&options(place.options()));
     // Everybody knows their way; only contents need the store.
     fs::read_dir(place.latest().join("folders")).unwrap().count();
@@ -34,7 +35,7 @@ fn crowd(options: impl FnOnce(MountOptions) -> MountOptions) -> Option<Place> {
         let names = fs::read_dir(place.latest().join(folder)).unwrap();
         names.for_each(|name| assert!(name.unwrap().metadata().unwrap().is_file()));
     }
-    Some(place)
+    Some((place, point))
 }
 
 /// A process of another user.
@@ -61,7 +62,7 @@ struct Flood(Arc<Memory>, Vec<Other>);
 
 impl Drop for Flood {
     fn drop(&mut self) {
-        self.0.set_outage(Outage::None);
+        self.0.set_stuck([]);
         self.1.clear();
     }
 }
@@ -87,7 +88,7 @@ fn flood(place: &Place, uid: u32) -> Flood {
 /// SEMANTICS, Fairness: "Users take turns [...]: beside one who floods, another's request takes about as long as alone."
 #[test]
 fn a_user_who_floods_does_not_delay_another() {
-    let Some(place) = crowd(|options| options) else { return };
+    let Some((place, _)) = crowd(|options| options) else { return };
     let latency = Duration::from_millis(200);
     place.catalog.set_latency(latency);
     let readers = flood(&place, 1001);
@@ -112,10 +113,14 @@ fn a_user_who_floods_does_not_delay_another() {
 
 /// SEMANTICS, Fairness: "Contents that hang for ever hold up neither names nor attributes, nor another's contents that do not hang."
 #[test]
-fn reads_that_are_stuck_for_ever_starve_nobody_elses_metadata() {
+fn reads_that_are_stuck_for_ever_starve_nobody_else() {
     let long = Duration::from_secs(120);
-    let Some(place) = crowd(|o| MountOptions { data_deadline: long, metadata_deadline: long, ..o }) else { return };
-    place.catalog.set_outage(Outage::StuckContents);
+    let Some((place, point)) = crowd(|o| MountOptions { data_deadline: long, metadata_deadline: long, ..o }) else {
+        return;
+    };
+    let entry = |n: usize| place.catalog.entry(&point, &place.source.join(format!("flood/{n}")));
+    let chunks = |n| (0..4).map(move |nth| (n, nth));
+    place.catalog.set_stuck((0..FLOOD).flat_map(chunks).map(|(n, nth)| place.catalog.chunk_of(&entry(n), nth)));
     let readers = flood(&place, 1001);
     let folders = place.latest().join("folders");
     for n in 0..20 {
@@ -125,10 +130,16 @@ fn reads_that_are_stuck_for_ever_starve_nobody_elses_metadata() {
         assert_eq!(listed, 1);
         assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
     }
+    let calm = place.latest().join("calm");
+    let asked = Instant::now();
+    let mut other = Other::run(1002, &format!("cat '{}'/* | wc -c", calm.display()));
+    let mut told = String::new();
+    std::io::Read::read_to_string(other.0.stdout.as_mut().unwrap(), &mut told).unwrap();
+    assert_eq!(told.trim(), (500..540).sum::<usize>().to_string());
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     let threads = fs::read_dir("/proc/self/task").unwrap().filter(|task| is_worker(&task.as_ref().unwrap().path()));
     let threads = threads.count();
     assert!((30..=64).contains(&threads), "{threads} threads");
-    place.catalog.set_outage(Outage::None);
     drop(readers);
 }
 
@@ -172,7 +183,7 @@ fn break_it(catalog: &Arc<Memory>, latest: &Path, outage: Outage) {
 #[test]
 fn after_failures_in_a_row_answers_come_at_once_until_the_store_is_back() {
     for outage in [Outage::Stuck, Outage::Refused] {
-        let Some(place) = crowd(impatient) else { return };
+        let Some((place, _)) = crowd(impatient) else { return };
         let (latest, catalog) = (place.latest(), place.catalog.clone());
         let file = latest.join("calm/1");
         assert_eq!(state(&file), "local");
@@ -202,7 +213,7 @@ fn after_failures_in_a_row_answers_come_at_once_until_the_store_is_back() {
 /// SEMANTICS, Out of reach: "A store that answers again before the deadline only delays."
 #[test]
 fn failures_that_pass_before_the_deadline_only_delay() {
-    let Some(place) = crowd(|options| options) else { return };
+    let Some((place, _)) = crowd(|options| options) else { return };
     let (latest, catalog) = (place.latest(), place.catalog.clone());
     catalog.set_outage(Outage::Refused);
     let later = catalog.clone();
@@ -253,7 +264,7 @@ fn reader(path: PathBuf) -> std::thread::JoinHandle<(Option<i32>, Duration)> {
 /// SEMANTICS, Out of reach: "the kernel's second question for the same pages does not wait again."
 #[test]
 fn a_single_reader_waits_for_one_deadline() {
-    let Some(place) = crowd(impatient) else { return };
+    let Some((place, _)) = crowd(impatient) else { return };
     let latest = place.latest();
     let file = within(move || File::open(latest.join("flood/9")).unwrap());
     place.catalog.set_outage(Outage::Stuck);

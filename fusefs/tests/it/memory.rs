@@ -12,7 +12,8 @@ use format_spec::point::{LedgerCounts, Manifest, PointKind, Workload};
 use format_spec::tree::{Entry, Extent, Node};
 use format_spec::{ChunkId, Time};
 use fusefs::catalog::{Catalog, Content};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -32,6 +33,7 @@ struct Kept {
     chunks: Mutex<HashMap<ChunkId, Vec<u8>>>,
     faults: Mutex<HashMap<ChunkId, Kind>>,
     outage: Mutex<Outage>,
+    stuck: Mutex<HashSet<ChunkId>>,
     changed: Condvar,
     /// What each question to the store takes.
     latency: Mutex<Duration>,
@@ -47,8 +49,6 @@ pub(crate) enum Outage {
     None,
     /// Nothing comes back.
     Stuck,
-    /// No contents come back; names and attributes do.
-    StuckContents,
     /// Every question fails at once.
     Refused,
 }
@@ -124,6 +124,14 @@ impl Memory {
         self.kept.changed.notify_all();
     }
 
+    /// From now on these alone never come back.
+    pub(crate) fn set_stuck(&self, ids: impl IntoIterator<Item = ChunkId>) {
+        *self.kept.stuck.lock().unwrap() = ids.into_iter().collect();
+        // Under the lock, so that nobody looks before and waits after.
+        let _outage = self.kept.outage.lock().unwrap();
+        self.kept.changed.notify_all();
+    }
+
     /// From now on each question takes this long.
     pub(crate) fn set_latency(&self, latency: Duration) {
         *self.kept.latency.lock().unwrap() = latency;
@@ -153,12 +161,12 @@ impl Catalog for Memory {
     }
 
     fn is_visible(&self, number: u32) -> Result<bool> {
-        self.kept.ask(None, false)?;
+        self.kept.ask(None)?;
         Ok(self.points.lock().unwrap().iter().any(|p| p.number == number))
     }
 
     fn node(&self, id: &ChunkId) -> Result<Arc<Node>> {
-        self.kept.ask(Some(id), false)?;
+        self.kept.ask(Some(id))?;
         self.kept.node(id)
     }
 
@@ -187,22 +195,23 @@ impl Catalog for Memory {
 
 impl Kept {
     /// Takes its time, waits while the store is stuck, and fails as it was told to.
-    fn ask(&self, id: Option<&ChunkId>, is_content: bool) -> Result<()> {
+    fn ask(&self, id: Option<&ChunkId>) -> Result<()> {
         self.questions.fetch_add(1, Ordering::Relaxed);
         let under_way = self.under_way.fetch_add(1, Ordering::Relaxed) + 1;
         self.under_way_max.fetch_max(under_way, Ordering::Relaxed);
-        let answer = self.answer(id, is_content);
+        let answer = self.answer(id);
         self.under_way.fetch_sub(1, Ordering::Relaxed);
         answer
     }
 
-    fn answer(&self, id: Option<&ChunkId>, is_content: bool) -> Result<()> {
+    fn answer(&self, id: Option<&ChunkId>) -> Result<()> {
         let latency = *self.latency.lock().unwrap();
         if !latency.is_zero() {
             std::thread::sleep(latency);
         }
         let mut outage = self.outage.lock().unwrap();
-        while *outage == Outage::Stuck || *outage == Outage::StuckContents && is_content {
+        let is_stuck = |id| self.stuck.lock().unwrap().contains(id);
+        while *outage == Outage::Stuck || id.is_some_and(is_stuck) {
             outage = self.changed.wait(outage).unwrap();
         }
         if *outage == Outage::Refused {
@@ -241,7 +250,7 @@ impl Content for Opened {
             while at < to {
                 let place = usize::try_from(stored + at - run.offset).unwrap();
                 let id = self.pieces[place / CHUNK_BYTES];
-                self.kept.ask(Some(&id), true)?;
+                self.kept.ask(Some(&id))?;
                 let chunks = self.kept.chunks.lock().unwrap();
                 let chunk = chunks.get(&id).ok_or_else(|| Error::new(Kind::Absent, "no such chunk"))?;
                 let bytes = &chunk[place % CHUNK_BYTES..];
@@ -253,6 +262,12 @@ impl Content for Opened {
             stored += run.bytes;
         }
         Ok(wanted)
+    }
+
+    fn piece_at(&self, offset: u64) -> Range<u64> {
+        // Of dense files, which is what the tests damage.
+        let start = offset - offset % CHUNK_BYTES as u64;
+        start..(start + CHUNK_BYTES as u64).min(self.size)
     }
 }
 

@@ -19,20 +19,22 @@ use std::time::{Duration, Instant};
 /// What happens to reads of data packs.
 type Trouble = Arc<Mutex<Option<Fault>>>;
 
-/// A mount of a repository whose data packs are in trouble; a file of it.
-fn troubled(fault: Fault, options: impl FnOnce(MountOptions) -> MountOptions) -> Option<(Place, PathBuf, Trouble)> {
-    let (mut place, path) = backed_up()?;
+/// Mounts a backed up repository whose data packs are in trouble; a file of it, and the trouble.
+fn trouble(
+    (place, path): &mut (Place, PathBuf),
+    fault: Fault,
+    options: impl FnOnce(MountOptions) -> MountOptions,
+) -> (PathBuf, Trouble) {
     let trouble: Trouble = Arc::new(Mutex::new(Some(fault)));
     let told = Arc::clone(&trouble);
     let is_data = |name: &str| name.starts_with("data/");
-    let faulty = Faulty::new(store_at(&path), move |call| {
-        told.lock().unwrap().as_ref().filter(|_| is_data(&call.name)).copied()
-    });
+    let faulty =
+        Faulty::new(store_at(path), move |call| told.lock().unwrap().as_ref().filter(|_| is_data(&call.name)).copied());
     let open = OpenOptions { env: Machine::shared(), cache: CachePlace::Temporary };
     let repository = Repository::open(Arc::new(Far(faulty)), Some(PASSWORD), &open).unwrap();
+    place.unmount();
     place.handle = Some(fusefs::mount(repository, &options(place.options())).unwrap());
-    let chunks = latest(&place).join("plain/chunks");
-    Some((place, chunks, trouble))
+    (latest(place).join("plain/chunks"), trouble)
 }
 
 fn short(options: MountOptions) -> MountOptions {
@@ -53,8 +55,9 @@ fn what_a_store_says_about_a_pack_becomes_one_errno() {
         (Fault::Before(Kind::Denied), Errno::ACCESS, "remote"),
         (Fault::Before(Kind::Transient), Errno::TIMEDOUT, "offline"),
     ];
+    let Some(mut scene) = backed_up() else { return };
     for (fault, expected, shown) in cases {
-        let Some((_place, path, trouble)) = troubled(fault, short) else { return };
+        let (path, trouble) = trouble(&mut scene, fault, short);
         within(move || {
             assert_eq!(errno(fs::read(&path)), raw(expected), "{fault:?}");
             assert_eq!(state(&path), shown, "{fault:?}");
@@ -74,21 +77,18 @@ fn what_a_store_says_about_a_pack_becomes_one_errno() {
 #[test]
 fn archived_packs_are_enodata_at_open_or_waited_for() {
     let archived = Fault::Before(Kind::Archived);
-    let Some((_place, path, _)) = troubled(archived, |o| o) else { return };
+    let Some(mut scene) = backed_up() else { return };
+    let (path, _) = trouble(&mut scene, archived, |o| o);
     within(move || assert_eq!(errno(File::open(&path)), raw(Errno::NODATA)));
 
-    let Some((_place, path, _)) = troubled(archived, |o| MountOptions { archived: Archived::Read, ..o }) else {
-        return;
-    };
+    let (path, _) = trouble(&mut scene, archived, |o| MountOptions { archived: Archived::Read, ..o });
     within(move || {
         assert!(File::open(&path).is_ok());
         assert_eq!(errno(fs::read(&path)), raw(Errno::NODATA));
     });
 
     let wait = Archived::Wait(Duration::from_secs(20));
-    let Some((_place, path, trouble)) = troubled(archived, |o| MountOptions { archived: wait, ..short(o) }) else {
-        return;
-    };
+    let (path, trouble) = trouble(&mut scene, archived, |o| MountOptions { archived: wait, ..short(o) });
     std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(1200));
         *trouble.lock().unwrap() = None;

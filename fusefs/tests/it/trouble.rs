@@ -66,6 +66,28 @@ fn a_damaged_folder_is_eio_and_never_listed_short() {
     });
 }
 
+/// SEMANTICS, Damage: "A damaged piece is looked at once in 10 seconds, however many of its pages are asked for, and only what lies in it is EIO."
+#[test]
+fn a_damaged_piece_is_not_fetched_for_each_of_its_pages() {
+    let Some((place, path)) = with_fault(2, Kind::Damaged) else { return };
+    let catalog = place.catalog.clone();
+    within(move || {
+        let file = File::open(&path).unwrap();
+        rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::Random).unwrap();
+        let mut bytes = vec![0; 4096];
+        let before = catalog.questions();
+        for page in 32..48 {
+            assert_eq!(errno(file.read_exact_at(&mut bytes, page * 4096)), code(Errno::IO));
+        }
+        // One for the first page, one more to learn whether its point is still there.
+        assert!(catalog.questions() - before <= 4, "{}", catalog.questions() - before);
+        for page in [31, 48] {
+            file.read_exact_at(&mut bytes, page * 4096).unwrap();
+            assert_eq!(bytes[..], noise(300_001)[usize::try_from(page).unwrap() * 4096..][..4096]);
+        }
+    });
+}
+
 /// SEMANTICS, Damage: "What was repaired can be read again after 10 seconds at the latest."
 #[test]
 fn damage_that_was_repaired_is_noticed() {
