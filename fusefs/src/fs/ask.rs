@@ -28,6 +28,8 @@ pub(super) struct Ask<R, Q, S> {
     send: S,
     pauses: u32,
     archived_until: Instant,
+    /// The store has said so; until then its deadline counts.
+    is_archived: bool,
 }
 
 /// How far it has come, for when its deadline is over.
@@ -58,7 +60,8 @@ where
         let now = Instant::now();
         let ticket = flow.watch.ticket(reply, now + flow.patience(turn.lane), late);
         let archived_until = now + turn.archived;
-        Box::new(Ask { flow: Arc::clone(flow), turn, ticket, stage, question, send, pauses: 0, archived_until })
+        let (flow, pauses, is_archived) = (Arc::clone(flow), 0, false);
+        Box::new(Ask { flow, turn, ticket, stage, question, send, pauses, archived_until, is_archived })
     }
 
     /// Puts it into its user's line.
@@ -100,7 +103,8 @@ where
     }
 
     /// As [`Ask::again`], with a new deadline: who waits for an archive waits longer than for a store.
-    fn again_unarchived(self: Box<Self>, after: Instant) {
+    fn again_unarchived(mut self: Box<Self>, after: Instant) {
+        self.is_archived = true;
         self.ticket.extend(after + self.flow.patience(self.turn.lane));
         self.again(after);
     }
@@ -157,7 +161,7 @@ where
 
     fn refuse(self: Box<Self>) {
         let now = Instant::now();
-        match self.archived_pause(now) {
+        match self.archived_pause(now).filter(|_| self.is_archived) {
             // Whoever waits hours for an archive does not mind a store that is out of reach for minutes.
             Some(pause) => self.again_unarchived(now + pause),
             None => _ = self.ticket.take().map(|reply| reply.fail(Errno::ETIMEDOUT)),

@@ -40,7 +40,7 @@ pub(crate) struct Mount {
     /// How long names and attributes may take
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = deadline)]
     metadata_deadline: Duration,
-    /// Opening an archived file: fail, read what is not archived, or wait until it was retrieved
+    /// Opening an archived file: fail, read what is not archived, or wait until it was retrieved (24h unless TIME is given)
     #[arg(long, value_name = "fail|read|wait[=TIME]", default_value = "fail", value_parser = archived)]
     archived: Policy,
     /// Stay in the foreground
