@@ -40,6 +40,7 @@ fn outage(stop: impl FnOnce(&mut Seaweed), restart: impl FnOnce(&mut Seaweed)) {
         eprintln!("skipped: mount tests need root and /dev/fuse");
         return;
     }
+    let begun = Instant::now();
     let Some(mut server) = Seaweed::start() else { return };
     let scene = Scene::new(&server);
     let patient = scene.mount("patient", &[]);
@@ -51,6 +52,7 @@ fn outage(stop: impl FnOnce(&mut Seaweed), restart: impl FnOnce(&mut Seaweed)) {
 
     let long_read = LongRead::start(Reader::open(&patient, &scene.bytes));
     std::thread::sleep(Duration::from_secs(1));
+    eprintln!("ready after {:?}", begun.elapsed());
     stop(&mut server);
     let stopped = Instant::now();
 

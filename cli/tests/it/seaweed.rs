@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// A running server; ends with its data when it is dropped.
@@ -94,8 +95,11 @@ impl Seaweed {
             }
             std::thread::sleep(Duration::from_millis(100));
         }
+        // It may have been somebody else's that answered, and ours found its port taken.
+        std::thread::sleep(Duration::from_millis(300));
+        let alive = server.try_wait().unwrap().is_none();
         self.server = Some(server);
-        true
+        alive
     }
 
     /// Whether it answers at all, with whatever status.
@@ -137,7 +141,10 @@ fn free_ports() -> [u16; 5] {
     let free = |port: &u16| {
         TcpListener::bind(("127.0.0.1", *port)).is_ok() && TcpListener::bind(("127.0.0.1", port + 10_000)).is_ok()
     };
-    let start = 10_000 + u16::try_from(std::process::id() * 37 % 11_000).unwrap();
+    // Others look for ports at the same moment, in this process and in others.
+    static SEARCHES: AtomicU32 = AtomicU32::new(0);
+    let search = SEARCHES.fetch_add(1, Ordering::Relaxed);
+    let start = 10_000 + u16::try_from((std::process::id() * 37 + search * 1009) % 11_000).unwrap();
     let mut found = (start..22_000).chain(10_000..start).filter(free);
     std::array::from_fn(|_| found.next().expect("some ports are free"))
 }
