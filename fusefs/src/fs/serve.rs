@@ -28,7 +28,7 @@ use fuser::{Errno, Request};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// What a request waits for.
@@ -83,7 +83,10 @@ pub(super) struct Flow {
     data: Pool,
     patience: Patience,
     probe: Probe,
+    /// Probes under way.
     probes: AtomicUsize,
+    /// How often the breaker has opened, so that the probes of one opening end with it.
+    openings: AtomicU64,
 }
 
 impl Desk {
@@ -98,6 +101,7 @@ impl Desk {
             patience,
             probe,
             probes: AtomicUsize::new(0),
+            openings: AtomicU64::new(0),
         })))
     }
 
@@ -170,21 +174,21 @@ impl Flow {
             tracing::warn!("the store is out of reach: what is not in memory is ETIMEDOUT until it answers again");
             self.metadata.refuse_waiting();
             self.data.refuse_waiting();
-            self.probe_later();
+            self.probe_later(self.openings.fetch_add(1, Ordering::Relaxed) + 1);
         }
     }
 
-    fn probe_later(self: &Arc<Self>) {
+    fn probe_later(self: &Arc<Self>, opening: u64) {
         let flow = Arc::clone(self);
-        self.watch.at(Instant::now() + BREAKER_PAUSE, move || flow.probe());
+        self.watch.at(Instant::now() + BREAKER_PAUSE, move || flow.probe(opening));
     }
 
     /// Asks the store from a thread of its own, because all others may be stuck; so may some of the probes.
-    fn probe(self: Arc<Self>) {
-        if !self.breaker.is_open() {
+    fn probe(self: Arc<Self>, opening: u64) {
+        if !self.breaker.is_open() || self.openings.load(Ordering::Relaxed) != opening {
             return;
         }
-        self.probe_later();
+        self.probe_later(opening);
         if self.probes.fetch_add(1, Ordering::Relaxed) >= PROBES_MAX {
             self.probes.fetch_sub(1, Ordering::Relaxed);
             return;
