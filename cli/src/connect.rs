@@ -41,13 +41,21 @@ impl Context {
         self.open(place, settings)
     }
 
-    /// The same for long reading: with budgets of its own, and for a store that is far away `disk_cache` bytes of its records kept on disk.
+    /// The same for long reading: with budgets of its own, other patience for the store, and if that is far away `disk_cache` bytes of its
+    /// records kept on disk.
     ///
     /// # Errors
     /// As [`Context::connect`].
-    pub(crate) fn connect_to_read(&self, budgets: CacheBudgets, disk_cache: u64) -> Result<Connection> {
+    pub(crate) fn connect_to_read(
+        &self,
+        budgets: CacheBudgets,
+        disk_cache: u64,
+        patience: impl FnOnce(&mut store::Options),
+    ) -> Result<Connection> {
         let settings = self.settings()?;
-        let place = open_store(&settings, false)?;
+        let mut of_store = store_options(&settings, false);
+        patience(&mut of_store);
+        let place = open_store_with(&settings, of_store)?;
         let far = !matches!(location(&settings)?, Location::Folder(_));
         let ranges = (far && disk_cache > 0).then(|| (settings.cache_dir.join(RANGES), disk_cache));
         let options = OpenOptions { budgets, ranges, ..self.open_options(&settings) };
@@ -97,8 +105,11 @@ fn open(options: &OpenOptions, place: Place, settings: Settings) -> Result<Conne
 /// # Errors
 /// As the engine says: `NoRepository` for a folder that is not there, `Input` for a URL that is none.
 pub(crate) fn open_store(settings: &Settings, create: bool) -> Result<Place> {
-    let location = location(settings)?;
-    let mut options = store::Options {
+    open_store_with(settings, store_options(settings, create))
+}
+
+fn store_options(settings: &Settings, create: bool) -> store::Options {
+    store::Options {
         create,
         settings: settings.store.clone(),
         limits: Limits {
@@ -106,10 +117,14 @@ pub(crate) fn open_store(settings: &Settings, create: bool) -> Result<Place> {
             download_bytes_per_second: settings.limit_download,
         },
         ..store::Options::default()
-    };
+    }
+}
+
+fn open_store_with(settings: &Settings, mut options: store::Options) -> Result<Place> {
+    let location = location(settings)?;
     let mut store = store::open(&location, &options)?;
     let is_remote = !matches!(location, Location::Folder(_));
-    if is_remote && !create && checksum_enforced(&*store) {
+    if is_remote && !options.create && checksum_enforced(&*store) {
         options.checksum_enforced = true;
         store = store::open(&location, &options)?;
     }

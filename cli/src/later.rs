@@ -120,8 +120,7 @@ const OPTIONS: &[Late] = &[
     value("backup", "min-free"),
     flag("points", "verify-immutability"),
     flag("restore", "retrieve"),
-    value("mount", "archived"),
-    value("mount", "data-deadline"),
+    Late { verb: "mount", long: "archived", takes: Takes::Just("thaw") },
 ];
 
 const VERBS: &[&str] = &[

@@ -11,6 +11,7 @@ use engine::restore_point::Point;
 use engine::{Kind, Result};
 use format_spec::ChunkId;
 use format_spec::tree::{Entry, Node};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Where the mount's points come from.
@@ -21,15 +22,23 @@ pub trait Catalog: Send + Sync + 'static {
     fn is_visible(&self, number: u32) -> Result<bool>;
     /// One tree node.
     fn node(&self, id: &ChunkId) -> Result<Arc<Node>>;
-    /// Makes a file's content readable. `Archived` when it must be retrieved first.
+    /// Makes a file's content readable, as far as it can be read.
     fn open(&self, entry: &Entry) -> Result<Box<dyn Content>>;
+    /// Contents of files and nodes of folders that will probably be asked for next. Returns at once; may do nothing.
+    fn warm(&self, chunks: Vec<ChunkId>, nodes: Vec<ChunkId>) {
+        let _ = (chunks, nodes);
+    }
     /// Whether [`open`](Catalog::open) answers without the store.
     fn opens_at_once(&self) -> bool {
         false
     }
-    /// Contents of files and nodes of folders that will probably be asked for next. Returns at once; may do nothing.
-    fn warm(&self, chunks: Vec<ChunkId>, nodes: Vec<ChunkId>) {
-        let _ = (chunks, nodes);
+    /// Whether all of a file's content can be read now, as far as one can say before reading it: `Archived` when it must be
+    /// retrieved first.
+    fn ready(&self, entry: &Entry) -> Result<()>;
+    /// Whether [`ready`](Catalog::ready) would say yes, as far as that is known without the store.
+    fn is_ready_in_memory(&self, entry: &Entry) -> bool {
+        let _ = entry;
+        false
     }
     /// Whether contents are on this machine, as far as one can say without asking the store.
     fn is_local(&self) -> bool;
@@ -41,6 +50,10 @@ pub trait Content: Send + Sync {
     fn read_in_memory(&self, offset: u64, bytes: usize) -> Result<Option<Bytes>>;
     /// The same, from wherever it is.
     fn read(&self, offset: u64, bytes: usize) -> Result<Bytes>;
+    /// The bytes of the file around `offset` that can only be read together; none where that is not known.
+    fn piece_at(&self, offset: u64) -> Range<u64> {
+        offset..offset
+    }
 }
 
 /// A repository, read ahead as its readers go.
@@ -105,9 +118,34 @@ impl Catalog for RepositoryCatalog {
         }
     }
 
+    fn ready(&self, entry: &Entry) -> Result<()> {
+        if self.is_local() {
+            return Ok(());
+        }
+        // No store says beforehand what rests in its archive. The first byte tells for the file's first pack, and whoever opens a file
+        // reads it next.
+        let Some(offset) = first_byte(entry) else { return Ok(()) };
+        match self.prefetcher.open(entry)?.read(offset, 1) {
+            Err(e) if matches!(e.kind(), Kind::Archived | Kind::Transient | Kind::Denied) => Err(e),
+            // What is damaged may be so in a part only.
+            _ => Ok(()),
+        }
+    }
+
+    fn is_ready_in_memory(&self, entry: &Entry) -> bool {
+        let in_memory = |offset| self.prefetcher.open(entry).and_then(|file| file.read_in_memory(offset, 1));
+        self.is_local() || first_byte(entry).is_none_or(|offset| matches!(in_memory(offset), Ok(Some(_))))
+    }
+
     fn is_local(&self) -> bool {
         !self.repository.location().contains("://")
     }
+}
+
+/// Where a file's data begins.
+fn first_byte(entry: &Entry) -> Option<u64> {
+    let first = entry.extents.as_ref().map_or(Some(0), |runs| runs.first().map(|run| run.offset));
+    first.filter(|offset| *offset < entry.size)
 }
 
 impl Content for FileStream {
@@ -117,5 +155,10 @@ impl Content for FileStream {
 
     fn read(&self, offset: u64, bytes: usize) -> Result<Bytes> {
         FileStream::read(self, offset, bytes)
+    }
+
+    fn piece_at(&self, offset: u64) -> Range<u64> {
+        // What is not in memory is not known.
+        FileStream::piece_at(self, offset).unwrap_or(offset..offset)
     }
 }

@@ -17,4 +17,4 @@ pub mod view;
 
 pub use catalog::Catalog;
 pub use mount::{MountHandle, MountOptions, check, mount, umount};
-pub use view::{Layout, Owner};
+pub use view::{Archived, Layout, Owner};

@@ -7,14 +7,43 @@ use std::time::Duration;
 /// Threads that read requests from the kernel. Each holds a buffer of 16 MiB that is touched as needed; two keep up with
 /// more clients than two cores can serve, because no handler waits.
 pub const SESSION_THREADS: usize = 2;
-/// Workers for answers that need tree nodes from the store.
-pub const METADATA_WORKERS: usize = 16;
-/// Workers for answers that need contents. Apart from the others, so that stuck reads never hold up listings.
-pub const DATA_WORKERS: usize = 32;
+/// Workers for answers that need tree nodes from the store, of which one user has at most three quarters.
+pub const METADATA_WORKERS: usize = 14;
+/// Workers for answers that need contents, of which one user has at most three quarters: enough for the gates on random readers. Apart
+/// from the others, so that stuck reads never hold up listings.
+pub const DATA_WORKERS: usize = 40;
+/// Threads for names and attributes, those included whose question is over its deadline and may be stuck for ever.
+pub const METADATA_THREADS_MAX: usize = 16;
+/// The same for contents. With the probes all threads that can be stuck at the store are 64.
+pub const DATA_THREADS_MAX: usize = 44;
+/// Probes of a store that is out of reach, at once.
+pub const PROBES_MAX: usize = 4;
 /// Requests that may wait for a worker, of each kind. Beyond that the store is plainly out of reach and the answer is ETIMEDOUT.
 pub const QUEUE_MAX: usize = 16_384;
-/// Readahead requests that the kernel may have under way; its default of 16 starves a store with latency.
-pub const BACKGROUND_REQUESTS: u16 = 64;
+/// The same for one user.
+pub const QUEUE_OF_ONE_MAX: usize = 8_192;
+/// Readahead requests that the kernel may have under way. It lets the others wait in one line for all users, so there must be room for
+/// two of each reader of a flood.
+pub const BACKGROUND_REQUESTS: u16 = 512;
+
+/// Questions in a row without an answer by their deadline, after which the store is out of reach. One or two may be one object's trouble.
+pub const BREAKER_FAILURES: u32 = 3;
+/// Failures further apart than this are not of one outage. Five deadlines of a reader that asks for one thing at a time.
+pub const BREAKER_WINDOW: Duration = Duration::from_secs(300);
+/// How long nobody tries, between the probes of a store that is out of reach.
+pub const BREAKER_PAUSE: Duration = Duration::from_secs(5);
+/// How long a read that had no answer in time is answered at once when it is asked for again: as long as the kernel needs to do so.
+pub const SILENCE: Duration = Duration::from_secs(1);
+/// Such reads that are remembered.
+pub const SILENT_READS: usize = 256;
+/// How long a damaged piece of a file is not looked at again.
+pub const DAMAGED_FOR: Duration = Duration::from_secs(10);
+/// Such pieces that are remembered.
+pub const DAMAGED_PIECES: usize = 256;
+/// Pauses before a store that could not answer is asked again, first and longest; within the deadline.
+pub const TRANSIENT_PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+/// Pauses between looks whether an archived file can be read by now, first and longest.
+pub const ARCHIVED_PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// How long names and attributes may take.
 pub const METADATA_DEADLINE: Duration = Duration::from_secs(30);
@@ -34,6 +63,8 @@ pub const NODE_CACHE_BYTES: u64 = 48 << 20;
 pub const LINK_CACHE_ENTRIES: usize = 65_536;
 /// Contents whose trouble is remembered for `user.cairn.state`.
 pub const TROUBLE_ENTRIES: usize = 4_096;
+/// How long a content that was out of reach is said to be so, if it is not asked for again.
+pub const UNREACHABLE_FOR: Duration = Duration::from_secs(10);
 /// Entries prepared for one readdir answer. The kernel's buffer of 32 KiB takes about 190.
 pub const LIST_ENTRIES: usize = 192;
 /// One read request. The kernel asks for at most 1 MiB unless its own limit was raised; more than this is refused, because a

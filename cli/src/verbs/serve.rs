@@ -61,7 +61,7 @@ impl Serve {
 impl Webdav {
     fn run(&self, context: &Context) -> Result<Exit> {
         let options = Options { listen: self.listen, login: self.login()?, open_to_all: self.no_auth };
-        let connection = context.connect_to_read(limits::CACHES, self.disk_cache)?;
+        let connection = context.connect_to_read(limits::CACHES, self.disk_cache, |_| ())?;
         let catalog = Arc::new(RepositoryCatalog::new(connection.repo, limits::prefetch()));
         let view = Arc::new(View::open(catalog, as_recorded(), Layout::default())?);
         let server = Server::bind(Arc::clone(&view), options)?;

@@ -23,8 +23,7 @@ const OPTIONS: &[&[&str]] = &[
     &["backup", "/src", "--min-free", "1G"],
     &["points", "--verify-immutability"],
     &["restore", "latest", "/out", "--retrieve"],
-    &["mount", "/mnt", "--archived", "fail"],
-    &["mount", "/mnt", "--data-deadline", "10"],
+    &["mount", "/mnt", "--archived", "thaw"],
 ];
 
 const VERBS: &[&[&str]] = &[

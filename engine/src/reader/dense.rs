@@ -58,6 +58,14 @@ impl Dense {
         })
     }
 
+    /// The bytes of the file around `offset` that lie in these stored bytes, as far as its run reaches.
+    pub(super) fn around(&self, offset: u64, stored: &Range<u64>) -> Option<Range<u64>> {
+        let (run, before) = self.run_at(offset).filter(|(run, _)| run.offset <= offset)?;
+        let start = run.offset + stored.start.saturating_sub(before);
+        let end = run.offset + stored.end.saturating_sub(before).min(run.bytes);
+        Some(start..end)
+    }
+
     fn run_at(&self, offset: u64) -> Option<(Extent, u64)> {
         let at = self.runs.partition_point(|(run, _)| run.offset + run.bytes <= offset);
         self.runs.get(at).copied()
@@ -98,5 +106,8 @@ mod tests {
         assert_eq!(dense.whole(410..501), None);
         assert_eq!(dense.whole(90..110), None);
         assert_eq!(dense.whole(600..600), None);
+        assert_eq!(dense.around(410, &(30..80)), Some(400..430), "the piece begins in the run before");
+        assert_eq!(dense.around(120, &(30..80)), Some(130..150));
+        assert_eq!(dense.around(300, &(30..80)), None);
     }
 }

@@ -41,4 +41,47 @@ mod tests {
         assert_eq!(of(Kind::Absent), i32::from(Errno::EIO), "missing without having expired is damage");
         assert_eq!(i32::from(errno(&Failure::Gone)), i32::from(Errno::ESTALE));
     }
+
+    /// What the kernel or programs would take for something else altogether.
+    #[test]
+    fn no_failure_makes_programs_spin_or_the_kernel_stop_asking() {
+        use Kind::{
+            Absent, Archived, Bug, Conflict, Damaged, Denied, Exists, Immutable, Input, Interrupted, NoRepository,
+        };
+        use Kind::{NoSpace, Transient, Unsupported, WrongPassword};
+        let kinds = [
+            Absent,
+            Exists,
+            Damaged,
+            Archived,
+            Immutable,
+            Denied,
+            Transient,
+            NoSpace,
+            Input,
+            WrongPassword,
+            NoRepository,
+            Unsupported,
+            Conflict,
+            Interrupted,
+            Bug,
+        ];
+        let own = [
+            Failure::NotInMemory,
+            Failure::Gone,
+            Failure::NotAFolder,
+            Failure::IsAFolder,
+            Failure::WrongKind,
+            Failure::NoAttribute,
+            Failure::NoNamespace,
+            Failure::Beyond,
+        ];
+        let failures = kinds.map(|kind| Failure::Store(Error::new(kind, "x"))).into_iter().chain(own);
+        for failure in failures {
+            let told = i32::from(errno(&failure));
+            let never = [Errno::EAGAIN, Errno::ENOSYS, Errno::ENOENT, Errno::EINTR].map(i32::from);
+            assert!(!never.contains(&told), "{failure:?}");
+        }
+        assert_eq!(i32::from(errno(&Failure::NoSuchName)), i32::from(Errno::ENOENT));
+    }
 }

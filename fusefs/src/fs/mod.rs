@@ -3,43 +3,60 @@
 //! Promises: handlers never wait and never panic through; each answer comes within its deadline; reads are never short before
 //! the end of a file; `forget` means nothing, because inode numbers are computed.
 
+mod ask;
 mod attr;
+mod breaker;
 mod errno;
+mod fair;
 mod handles;
+mod lately;
 mod list;
 mod live;
 mod pool;
 mod serve;
 mod watch;
 
-use crate::limits::{BACKGROUND_REQUESTS, READ_BYTES_MAX, TTL_HISTORY, TTL_INSIDE, TTL_NAMESPACE, XATTR_BYTES_MAX};
-use crate::view::{Attributes, Failure, Inode, Seek, View};
+use crate::limits::{
+    BACKGROUND_REQUESTS, DAMAGED_FOR, DAMAGED_PIECES, READ_BYTES_MAX, TTL_HISTORY, TTL_INSIDE, TTL_NAMESPACE,
+    XATTR_BYTES_MAX,
+};
+use crate::view::{Archived, Attributes, Failure, File, Inode, Reach, Seek, View};
 use attr::{absent, attr};
+use bytes::Bytes;
+use engine::{Error, Kind};
 use fuser::{
     Errno, FileHandle, Filesystem, FopenFlags, Generation, INodeNo, InitFlags, KernelConfig, LockOwner, OpenFlags,
     ReplyAttr, ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyLseek, ReplyOpen,
     ReplyStatfs, ReplyXattr, Request,
 };
 use handles::Handles;
+use lately::{Lately, Span};
 pub(crate) use live::Live;
-use serve::{Desk, Lane};
+pub(crate) use serve::Patience;
+use serve::{Desk, Lane, Turn};
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The file system that a session serves.
 pub(crate) struct PointsFs {
     view: Arc<View>,
     desk: Desk,
     handles: Arc<Handles>,
+    archived: Archived,
+    /// Pieces of files that are damaged.
+    damaged: Arc<Lately>,
 }
 
 impl PointsFs {
     /// A file system with its workers.
-    pub(crate) fn new(view: Arc<View>, metadata: Duration, data: Duration) -> io::Result<Self> {
-        Ok(PointsFs { view, desk: Desk::open(metadata, data)?, handles: Arc::new(Handles::default()) })
+    pub(crate) fn new(view: Arc<View>, patience: Patience, archived: Archived) -> io::Result<Self> {
+        let probed = Arc::clone(&view);
+        let damaged = Arc::new(Lately::new(DAMAGED_FOR, DAMAGED_PIECES));
+        let desk = Desk::open(patience, view.offline(), Box::new(move || probed.probe()))?;
+        Ok(PointsFs { view, desk, handles: Arc::default(), archived, damaged })
     }
 }
 
@@ -79,7 +96,7 @@ impl Filesystem for PointsFs {
         Ok(())
     }
 
-    fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+    fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let (view, parent, name) = (Arc::clone(&self.view), Inode(parent.0), name.as_bytes().to_vec());
         let keeps_absence = !parent.is_past();
         let question = move |reach| match view.lookup(reach, parent, &name) {
@@ -87,40 +104,52 @@ impl Filesystem for PointsFs {
             Err(Failure::NoSuchName) if keeps_absence => Ok(None),
             Err(e) => Err(e),
         };
-        self.desk.serve(Lane::Metadata, reply, question, move |reply, found: Option<Attributes>| match found {
-            Some(found) => reply.entry_with_ttls(&ttl(found.inode), &ttl(parent), &attr(&found), GENERATION),
-            None => reply.entry(&ttl(parent), &absent(), GENERATION),
+        self.desk.serve(
+            Lane::Metadata.of(request),
+            reply,
+            question,
+            move |reply, found: Option<Attributes>| match found {
+                Some(found) => reply.entry_with_ttls(&ttl(found.inode), &ttl(parent), &attr(&found), GENERATION),
+                None => reply.entry(&ttl(parent), &absent(), GENERATION),
+            },
+        );
+    }
+
+    fn getattr(&self, request: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
+        let (view, inode) = (Arc::clone(&self.view), Inode(ino.0));
+        let question = move |reach| view.attributes(reach, inode);
+        self.desk.serve(Lane::Metadata.of(request), reply, question, move |reply, found| {
+            reply.attr(&ttl(inode), &attr(&found));
         });
     }
 
-    fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
-        let (view, inode) = (Arc::clone(&self.view), Inode(ino.0));
-        let question = move |reach| view.attributes(reach, inode);
-        self.desk.serve(Lane::Metadata, reply, question, move |reply, found| reply.attr(&ttl(inode), &attr(&found)));
-    }
-
-    fn readlink(&self, _: &Request, ino: INodeNo, reply: ReplyData) {
+    fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {
         let (view, inode) = (Arc::clone(&self.view), Inode(ino.0));
         self.desk.serve(
-            Lane::Metadata,
+            Lane::Metadata.of(request),
             reply,
             move |reach| view.target(reach, inode),
             |reply, target| reply.data(&target),
         );
     }
 
-    fn open(&self, _: &Request, ino: INodeNo, _: OpenFlags, reply: ReplyOpen) {
+    fn open(&self, request: &Request, ino: INodeNo, _: OpenFlags, reply: ReplyOpen) {
         let (view, inode, handles) = (Arc::clone(&self.view), Inode(ino.0), Arc::clone(&self.handles));
-        let question = move |reach| view.open_file(reach, inode);
-        self.desk.serve(Lane::Data, reply, question, move |reply, file| {
+        let archived = self.archived;
+        let question = move |reach| match archived {
+            Archived::Read => view.open_file_partly(reach, inode),
+            Archived::Fail | Archived::Wait(_) => view.open_file(reach, inode),
+        };
+        let turn = Turn { archived: archived.patience(), proves: false, ..Lane::Data.of(request) };
+        self.desk.serve(turn, reply, question, move |reply, file| {
             reply.opened(handles.insert(file), FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH);
         });
     }
 
     fn read(
         &self,
-        _: &Request,
-        _: INodeNo,
+        request: &Request,
+        ino: INodeNo,
         fh: FileHandle,
         offset: u64,
         size: u32,
@@ -132,8 +161,10 @@ impl Filesystem for PointsFs {
         if size > READ_BYTES_MAX {
             return reply.error(Errno::EINVAL);
         }
-        let question = move |reach| file.read(reach, offset, size);
-        self.desk.serve(Lane::Data, reply, question, |reply, bytes| reply.data(&bytes));
+        let span = Span { inode: Inode(ino.0), bytes: offset..offset.saturating_add(u64::from(size)) };
+        let (damaged, read) = (Arc::clone(&self.damaged), Some(span.clone()));
+        let question = move |reach| read_unless_damaged(&file, &damaged, reach, &span);
+        self.desk.serve(Turn { read, ..Lane::Data.of(request) }, reply, question, |reply, bytes| reply.data(&bytes));
     }
 
     fn release(
@@ -150,7 +181,7 @@ impl Filesystem for PointsFs {
         reply.ok();
     }
 
-    fn lseek(&self, _: &Request, ino: INodeNo, _: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
+    fn lseek(&self, request: &Request, ino: INodeNo, _: FileHandle, offset: i64, whence: i32, reply: ReplyLseek) {
         let (view, inode) = (Arc::clone(&self.view), Inode(ino.0));
         let what = match whence {
             SEEK_DATA => Seek::Data,
@@ -160,7 +191,7 @@ impl Filesystem for PointsFs {
         let Ok(offset) = u64::try_from(offset) else { return reply.error(Errno::ENXIO) };
         let question = move |reach| view.seek(reach, inode, offset, what);
         let send = |reply: ReplyLseek, at| reply.offset(i64::try_from(at).unwrap_or(i64::MAX));
-        self.desk.serve(Lane::Metadata, reply, question, send);
+        self.desk.serve(Lane::Metadata.of(request), reply, question, send);
     }
 
     fn opendir(&self, _: &Request, ino: INodeNo, _: OpenFlags, reply: ReplyOpen) {
@@ -183,15 +214,22 @@ impl Filesystem for PointsFs {
         reply.ok();
     }
 
-    fn readdir(&self, _: &Request, ino: INodeNo, _: FileHandle, offset: u64, reply: ReplyDirectory) {
+    fn readdir(&self, request: &Request, ino: INodeNo, _: FileHandle, offset: u64, reply: ReplyDirectory) {
         let (view, inode) = (Arc::clone(&self.view), Inode(ino.0));
-        self.desk.serve(Lane::Metadata, reply, move |reach| list::lines(&view, reach, inode, offset), list::plain);
+        self.desk.serve(
+            Lane::Metadata.of(request),
+            reply,
+            move |reach| list::lines(&view, reach, inode, offset),
+            list::plain,
+        );
     }
 
-    fn readdirplus(&self, _: &Request, ino: INodeNo, _: FileHandle, offset: u64, reply: ReplyDirectoryPlus) {
+    fn readdirplus(&self, request: &Request, ino: INodeNo, _: FileHandle, offset: u64, reply: ReplyDirectoryPlus) {
         let (view, inode) = (Arc::clone(&self.view), Inode(ino.0));
         let question = move |reach| list::lines(&view, reach, inode, offset);
-        self.desk.serve(Lane::Metadata, reply, question, move |reply, lines| list::plus(reply, lines, ttl(inode)));
+        self.desk.serve(Lane::Metadata.of(request), reply, question, move |reply, lines| {
+            list::plus(reply, lines, ttl(inode));
+        });
     }
 
     fn statfs(&self, _: &Request, _: INodeNo, reply: ReplyStatfs) {
@@ -200,17 +238,38 @@ impl Filesystem for PointsFs {
         reply.statfs(blocks, 0, 0, totals.entries, 0, BLOCK_BYTES, 255, BLOCK_BYTES);
     }
 
-    fn getxattr(&self, _: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+    fn getxattr(&self, request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
         let (view, inode, name) = (Arc::clone(&self.view), Inode(ino.0), name.as_bytes().to_vec());
         let question = move |reach| view.xattr(reach, inode, &name);
-        self.desk.serve(Lane::Metadata, reply, question, move |reply, value| answer_xattr(reply, size, &value));
+        self.desk
+            .serve(Lane::Metadata.of(request), reply, question, move |reply, value| answer_xattr(reply, size, &value));
     }
 
     fn listxattr(&self, request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
         let (view, inode, privileged) = (Arc::clone(&self.view), Inode(ino.0), request.uid() == 0);
         let question = move |reach| view.xattr_names(reach, inode, privileged);
-        self.desk.serve(Lane::Metadata, reply, question, move |reply, names| answer_xattr(reply, size, &names));
+        self.desk
+            .serve(Lane::Metadata.of(request), reply, question, move |reply, names| answer_xattr(reply, size, &names));
     }
+}
+
+/// Reads a span of at most [`READ_BYTES_MAX`]. What is damaged is not fetched and checked again for each of its pages, but only after a while.
+fn read_unless_damaged(file: &File, damaged: &Lately, reach: Reach, span: &Span) -> Result<Bytes, Failure> {
+    if damaged.meets(span, Instant::now()) {
+        let message = "was damaged a moment ago; it is looked at again a few seconds later";
+        return Err(Failure::Store(Error::new(Kind::Damaged, message)));
+    }
+    let (offset, bytes) = (span.bytes.start, span.bytes.end.saturating_sub(span.bytes.start));
+    let read = file.read(reach, offset, u32::try_from(bytes).unwrap_or(u32::MAX));
+    if read.as_ref().is_err_and(|e| e.kind() == Some(Kind::Damaged)) {
+        let piece = Span { inode: span.inode, bytes: file.piece_at(offset) };
+        let end = span.bytes.end.min(file.size());
+        // A read that needs other pieces as well does not say which of them is damaged.
+        if piece.holds(&Span { inode: span.inode, bytes: offset..end }) {
+            damaged.add(piece, Instant::now());
+        }
+    }
+    read
 }
 
 /// The two-step protocol of attributes: size 0 asks how long the value is.

@@ -13,9 +13,9 @@ mod table;
 pub use handle::MountHandle;
 
 use crate::catalog::Catalog;
-use crate::fs::{Live, PointsFs};
+use crate::fs::{Live, Patience, PointsFs};
 use crate::limits::{DATA_DEADLINE, DRAIN, METADATA_DEADLINE, REFRESH_EVERY, SESSION_THREADS};
-use crate::view::{Layout, Owner, Shown, View};
+use crate::view::{Archived, Layout, Owner, Shown, View};
 use engine::{Error, Kind, Result};
 use fuser::{Config, Session, SessionACL};
 use std::path::{Path, PathBuf};
@@ -59,6 +59,8 @@ pub struct MountOptions {
     pub metadata_deadline: Duration,
     /// How long contents may take.
     pub data_deadline: Duration,
+    /// What to do about files that rest in an archive.
+    pub archived: Archived,
 }
 
 impl MountOptions {
@@ -82,6 +84,7 @@ impl MountOptions {
             drain: DRAIN,
             metadata_deadline: METADATA_DEADLINE,
             data_deadline: DATA_DEADLINE,
+            archived: Archived::default(),
         }
     }
 }
@@ -100,7 +103,8 @@ pub fn mount(catalog: Arc<dyn Catalog>, options: &MountOptions) -> Result<MountH
     let failed = |what: &str, e: std::io::Error| {
         Error::new(Kind::Transient, format!("{what}: {e}")).on(place.display()).advise("try again")
     };
-    let fs = PointsFs::new(Arc::clone(&view), options.metadata_deadline, options.data_deadline)
+    let patience = Patience { metadata: options.metadata_deadline, data: options.data_deadline };
+    let fs = PointsFs::new(Arc::clone(&view), patience, options.archived)
         .map_err(|e| failed("cannot start the mount's threads", e))?;
     let fd = kernel::mount(&place, options)?;
     let mut config = Config::default();

@@ -26,6 +26,24 @@ impl View {
     /// # Errors
     /// `Store` with kind `Archived` when it must be retrieved first, `IsAFolder`, `WrongKind`, and as [`View::attributes`].
     pub fn open_file(self: &Arc<Self>, reach: Reach, inode: Inode) -> Result<File, Failure> {
+        let file = self.open_file_partly(reach, inode)?;
+        if file.content.is_some() {
+            match reach {
+                Reach::Memory if self.catalog.is_ready_in_memory(&file.entry) => {}
+                Reach::Memory => return Err(Failure::NotInMemory),
+                Reach::Store => {
+                    self.catalog.ready(&file.entry).map_err(|e| self.trouble(&file.point, &file.entry, e))?;
+                }
+            }
+        }
+        Ok(file)
+    }
+
+    /// Opens a file although parts of it may be archived: then reading those fails.
+    ///
+    /// # Errors
+    /// As [`View::open_file`], but for what is archived.
+    pub fn open_file_partly(self: &Arc<Self>, reach: Reach, inode: Inode) -> Result<File, Failure> {
         let Item::Inside(Inside { point, entry, parent, .. }) = self.item(reach, inode)? else {
             return Err(Failure::WrongKind);
         };
@@ -53,6 +71,11 @@ impl File {
     /// Length in bytes.
     pub fn size(&self) -> u64 {
         self.entry.size
+    }
+
+    /// The bytes around `offset` that can only be read together; none where that is not known.
+    pub fn piece_at(&self, offset: u64) -> std::ops::Range<u64> {
+        self.content.as_ref().map_or(offset..offset, |content| content.piece_at(offset))
     }
 
     /// The bytes from `offset`: as many as asked for, less only at the end of the file, because the kernel fills up with zeros.

@@ -6,6 +6,7 @@
 //! Refuses to: cache answers (its callers do), decide about permissions (the kernel does), change anything.
 
 mod acl;
+mod archived;
 mod attributes;
 mod content;
 mod failure;
@@ -27,6 +28,7 @@ mod version;
 mod warm;
 mod xattrs;
 
+pub use archived::Archived;
 pub use attributes::{Attributes, Owner, Shown};
 pub use content::File;
 pub use failure::Failure;

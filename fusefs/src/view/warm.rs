@@ -32,6 +32,10 @@ impl Order {
     /// Takes an opened file in; true when those behind it should be fetched.
     fn note(&self, inode: Inode) -> bool {
         let mut last = self.last.lock();
+        // Asked in memory first, then with patience.
+        if last.opened == inode.0 {
+            return false;
+        }
         let goes_on = (1..=STEP_MAX).contains(&inode.0.wrapping_sub(last.opened));
         last.streak = if goes_on { last.streak.saturating_add(1) } else { 0 };
         last.opened = inode.0;

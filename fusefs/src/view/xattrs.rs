@@ -70,9 +70,9 @@ impl View {
     fn known(&self, inside: &Inside, name: &[u8]) -> Option<Vec<u8>> {
         let entry = &inside.entry;
         let value = match name {
-            b"state" if matches!(entry.kind, Kind::File | Kind::Folder) => {
-                self.trouble.of(entry).unwrap_or(self.place()).to_owned()
-            }
+            b"state" if matches!(entry.kind, Kind::File | Kind::Folder) => self.state(entry).to_owned(),
+            // Nothing can be asked out of an archive yet.
+            b"thaw" if matches!(entry.kind, Kind::File | Kind::Folder) => "none".to_owned(),
             b"id" => hex(&content_id(entry)?.0),
             b"complete" => if inside.point.manifest.counts.complete() { "yes" } else { "no" }.to_owned(),
             b"point" => hex(&inside.point.manifest.id.0),

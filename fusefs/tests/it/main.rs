@@ -5,6 +5,7 @@
 
 mod attributes;
 mod equality;
+mod flow;
 mod history;
 mod layout;
 mod life;
@@ -14,5 +15,6 @@ mod namespace;
 mod place;
 mod report;
 mod repository;
+mod stores;
 mod trouble;
 mod xattrs;

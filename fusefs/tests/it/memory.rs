@@ -13,9 +13,12 @@ use format_spec::point::{LedgerCounts, Manifest, PointKind, Workload};
 use format_spec::tree::{Entry, Extent, Node};
 use format_spec::{ChunkId, Time};
 use fusefs::catalog::{Catalog, Content};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 const CHUNK_BYTES: usize = 64 << 10;
 
@@ -32,8 +35,25 @@ struct Kept {
     nodes: Mutex<HashMap<ChunkId, Arc<Node>>>,
     chunks: Mutex<HashMap<ChunkId, Vec<u8>>>,
     faults: Mutex<HashMap<ChunkId, Kind>>,
-    stuck: Mutex<bool>,
-    freed: Condvar,
+    outage: Mutex<Outage>,
+    stuck: Mutex<HashSet<ChunkId>>,
+    changed: Condvar,
+    /// What each question to the store takes.
+    latency: Mutex<Duration>,
+    questions: AtomicUsize,
+    under_way: AtomicUsize,
+    under_way_max: AtomicUsize,
+}
+
+/// What is wrong with the whole store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Outage {
+    #[default]
+    None,
+    /// Nothing comes back.
+    Stuck,
+    /// Every question fails at once.
+    Refused,
 }
 
 impl Memory {
@@ -112,10 +132,38 @@ impl Memory {
         all[nth].id
     }
 
-    /// Nothing more comes out of the store until it is freed.
-    pub(crate) fn set_stuck(&self, stuck: bool) {
-        *self.kept.stuck.lock().unwrap() = stuck;
-        self.kept.freed.notify_all();
+    /// Nothing fails any more for this id's sake.
+    pub(crate) fn heal(&self, id: ChunkId) {
+        self.kept.faults.lock().unwrap().remove(&id);
+    }
+
+    /// From now on this is wrong with the store.
+    pub(crate) fn set_outage(&self, outage: Outage) {
+        *self.kept.outage.lock().unwrap() = outage;
+        self.kept.changed.notify_all();
+    }
+
+    /// From now on these alone never come back.
+    pub(crate) fn set_stuck(&self, ids: impl IntoIterator<Item = ChunkId>) {
+        *self.kept.stuck.lock().unwrap() = ids.into_iter().collect();
+        // Under the lock, so that nobody looks before and waits after.
+        let _outage = self.kept.outage.lock().unwrap();
+        self.kept.changed.notify_all();
+    }
+
+    /// From now on each question takes this long.
+    pub(crate) fn set_latency(&self, latency: Duration) {
+        *self.kept.latency.lock().unwrap() = latency;
+    }
+
+    /// How often the store was asked so far.
+    pub(crate) fn questions(&self) -> usize {
+        self.kept.questions.load(Ordering::Relaxed)
+    }
+
+    /// How many questions were under way at once, at most.
+    pub(crate) fn under_way_max(&self) -> usize {
+        self.kept.under_way_max.load(Ordering::Relaxed)
     }
 
     /// Lets a point expire; its nodes and chunks stay for now.
@@ -145,25 +193,31 @@ impl Catalog for Memory {
     }
 
     fn is_visible(&self, number: u32) -> Result<bool> {
+        self.kept.ask(None)?;
         Ok(self.points.lock().unwrap().iter().any(|p| p.number == number))
     }
 
     fn node(&self, id: &ChunkId) -> Result<Arc<Node>> {
-        self.kept.ask(id)?;
+        self.kept.ask(Some(id))?;
         self.kept.node(id)
     }
 
     fn open(&self, entry: &Entry) -> Result<Box<dyn Content>> {
         let mut pieces = Vec::new();
         for piece in ContentCursor::open(&*self.kept, entry.content, stored_bytes(entry))? {
-            let piece = piece?;
-            if self.kept.faults.lock().unwrap().get(&piece.id) == Some(&Kind::Archived) {
-                return Err(Error::new(Kind::Archived, "in an archive class"));
-            }
-            pieces.push(piece.id);
+            pieces.push(piece?.id);
         }
         let runs = entry.extents.clone().unwrap_or(vec![Extent { offset: 0, bytes: entry.size }]);
         Ok(Box::new(Opened { kept: Arc::clone(&self.kept), pieces, runs, size: entry.size }))
+    }
+
+    fn ready(&self, entry: &Entry) -> Result<()> {
+        for piece in ContentCursor::open(&*self.kept, entry.content, stored_bytes(entry))? {
+            if self.kept.faults.lock().unwrap().get(&piece?.id) == Some(&Kind::Archived) {
+                return Err(Error::new(Kind::Archived, "in an archive class"));
+            }
+        }
+        Ok(())
     }
 
     fn is_local(&self) -> bool {
@@ -172,14 +226,31 @@ impl Catalog for Memory {
 }
 
 impl Kept {
-    /// Waits while the store is stuck, and fails as it was told to.
-    fn ask(&self, id: &ChunkId) -> Result<()> {
-        let mut stuck = self.stuck.lock().unwrap();
-        while *stuck {
-            stuck = self.freed.wait(stuck).unwrap();
+    /// Takes its time, waits while the store is stuck, and fails as it was told to.
+    fn ask(&self, id: Option<&ChunkId>) -> Result<()> {
+        self.questions.fetch_add(1, Ordering::Relaxed);
+        let under_way = self.under_way.fetch_add(1, Ordering::Relaxed) + 1;
+        self.under_way_max.fetch_max(under_way, Ordering::Relaxed);
+        let answer = self.answer(id);
+        self.under_way.fetch_sub(1, Ordering::Relaxed);
+        answer
+    }
+
+    fn answer(&self, id: Option<&ChunkId>) -> Result<()> {
+        let latency = *self.latency.lock().unwrap();
+        if !latency.is_zero() {
+            std::thread::sleep(latency);
         }
-        match self.faults.lock().unwrap().get(id) {
-            Some(kind) => Err(Error::new(*kind, "as the test wants it")),
+        let mut outage = self.outage.lock().unwrap();
+        let is_stuck = |id| self.stuck.lock().unwrap().contains(id);
+        while *outage == Outage::Stuck || id.is_some_and(is_stuck) {
+            outage = self.changed.wait(outage).unwrap();
+        }
+        if *outage == Outage::Refused {
+            return Err(Error::new(Kind::Transient, "connection refused, as the test wants it"));
+        }
+        match id.and_then(|id| self.faults.lock().unwrap().get(id).copied()) {
+            Some(kind) => Err(Error::new(kind, "as the test wants it")),
             None => Ok(()),
         }
     }
@@ -215,7 +286,7 @@ impl Content for Opened {
             while at < to {
                 let place = usize::try_from(stored + at - run.offset).unwrap();
                 let id = self.pieces[place / CHUNK_BYTES];
-                self.kept.ask(&id)?;
+                self.kept.ask(Some(&id))?;
                 let chunks = self.kept.chunks.lock().unwrap();
                 let chunk = chunks.get(&id).ok_or_else(|| Error::new(Kind::Absent, "no such chunk"))?;
                 let bytes = &chunk[place % CHUNK_BYTES..];
@@ -227,6 +298,12 @@ impl Content for Opened {
             stored += run.bytes;
         }
         Ok(buffer.into())
+    }
+
+    fn piece_at(&self, offset: u64) -> Range<u64> {
+        // Of dense files, which is what the tests damage.
+        let start = offset - offset % CHUNK_BYTES as u64;
+        start..(start + CHUNK_BYTES as u64).min(self.size)
     }
 }
 

@@ -121,6 +121,22 @@ pub(crate) fn shell(folder: &Path, script: &str) -> String {
     output.stdout.iter().map(|b| char::from(*b)).collect()
 }
 
+pub(crate) fn errno<T>(result: std::io::Result<T>) -> Option<i32> {
+    result.err().and_then(|e| e.raw_os_error())
+}
+
+/// What `user.cairn.state` says.
+pub(crate) fn state(path: &Path) -> String {
+    xattr(path, "state")
+}
+
+/// One of Cairn's own attributes.
+pub(crate) fn xattr(path: &Path, name: &str) -> String {
+    let mut buffer = [0u8; 100];
+    let length = rustix::fs::getxattr(path, format!("user.cairn.{name}"), &mut buffer).unwrap();
+    String::from_utf8_lossy(&buffer[..length]).into_owned()
+}
+
 /// Bytes that compress badly and repeat nowhere.
 pub(crate) fn noise(bytes: usize) -> Vec<u8> {
     let mut out = vec![0; bytes];

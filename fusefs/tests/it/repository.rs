@@ -18,9 +18,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const PASSWORD: &[u8] = b"correct horse";
+pub(crate) const PASSWORD: &[u8] = b"correct horse";
 
-fn store_at(path: &Path) -> Arc<dyn Store> {
+pub(crate) fn store_at(path: &Path) -> Arc<dyn Store> {
     let location = Location::parse(path).unwrap();
     open(&location, &Options { create: true, ..Options::default() }).unwrap()
 }
@@ -54,7 +54,7 @@ fn catalog(path: &Path) -> Arc<RepositoryCatalog> {
 }
 
 /// A place whose source is backed up, and the repository's folder.
-fn backed_up() -> Option<(Place, PathBuf)> {
+pub(crate) fn backed_up() -> Option<(Place, PathBuf)> {
     let place = Place::new()?;
     one_of_everything(&place.source);
     let path = place.source.with_file_name("repository");
@@ -74,7 +74,7 @@ fn backed_up() -> Option<(Place, PathBuf)> {
     Some((place, path))
 }
 
-fn latest(place: &Place) -> PathBuf {
+pub(crate) fn latest(place: &Place) -> PathBuf {
     let host = fs::read_dir(place.mountpoint.join("by-job")).unwrap().next().unwrap().unwrap();
     place.point(&format!("by-job/{}/job/latest", host.file_name().to_str().unwrap()))
 }

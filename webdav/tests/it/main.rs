@@ -4,6 +4,7 @@
 
 mod asked;
 mod links;
+#[expect(dead_code, reason = "the mount's tests need more of it")]
 #[path = "../../../fusefs/tests/it/memory.rs"]
 mod memory;
 mod methods;

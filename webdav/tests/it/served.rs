@@ -1,7 +1,7 @@
 //! A source, its restore point in memory, and a server of it that ends with the test.
 
 use crate::asked::{Asked, ask};
-use crate::memory::Memory;
+use crate::memory::{Memory, Outage};
 use engine::restore_point::Point;
 use fusefs::view::{Shown, View};
 use std::fs::{self, File};
@@ -91,7 +91,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.catalog.set_stuck(false);
+        self.catalog.set_outage(Outage::None);
         self.stop();
         if let Some(running) = self.running.take() {
             let ended = running.join();

@@ -103,7 +103,7 @@ fn what_went_with_an_expired_point_is_gone() {
 fn a_stuck_store_is_504_in_time() {
     let place = Place::of(some_files);
     let (url, address) = (place.url("large.bin"), place.address);
-    place.catalog.set_stuck(true);
+    place.catalog.set_outage(crate::memory::Outage::Stuck);
     let stuck = std::thread::spawn(move || {
         let start = Instant::now();
         (crate::asked::ask(address, "GET", &url, &[]).status, start.elapsed())

@@ -5,6 +5,7 @@ pub(crate) mod helper;
 mod look;
 mod notify;
 mod owner;
+mod patience;
 
 use crate::connect::{Connection, location};
 use crate::context::Context;
@@ -12,10 +13,11 @@ use crate::exit::{Exit, Failure, Result};
 use crate::parse::quantity;
 use crate::say::Row;
 use clap::Args;
-use engine::store::Location;
+use engine::store::{self, Location};
 use fusefs::catalog::RepositoryCatalog;
 use fusefs::{MountHandle, MountOptions, limits};
 use look::Look;
+use patience::{Policy, archived, deadline};
 use signal_hook::consts::SIGHUP;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,6 +53,15 @@ pub(crate) struct Mount {
     /// Check repository, password and folder, and mount nothing
     #[arg(long)]
     dry_run: bool,
+    /// How long contents may take until the answer is a timeout
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = deadline)]
+    data_deadline: Duration,
+    /// How long names and attributes may take
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = deadline)]
+    metadata_deadline: Duration,
+    /// Opening an archived file: fail, read what is not archived, or wait until it was retrieved (24h unless TIME is given)
+    #[arg(long, value_name = "fail|read|wait[=TIME]", default_value = "fail", value_parser = archived)]
+    archived: Policy,
     /// Stay in the foreground
     #[arg(short, long)]
     foreground: bool,
@@ -63,7 +74,8 @@ impl Mount {
             return background::start(context);
         }
         let inherited = background::Inherited::now();
-        let connection = context.connect_to_read(limits::CACHES, self.disk_cache)?;
+        let patience = |options: &mut store::Options| patience::of_store(options, self.data_deadline);
+        let connection = context.connect_to_read(limits::CACHES, self.disk_cache, patience)?;
         let options = self.options(&connection)?;
         if self.dry_run {
             fusefs::check(&options)?;
@@ -107,6 +119,9 @@ impl Mount {
             allow_suid: self.allow_suid,
             allow_dev: self.allow_dev,
             no_exec: self.no_exec,
+            metadata_deadline: self.metadata_deadline,
+            data_deadline: self.data_deadline,
+            archived: self.archived.0.unwrap_or_default(),
             ..MountOptions::at(&self.mountpoint)
         };
         self.look.options(connection, options)

@@ -66,6 +66,14 @@ impl FileStream {
         all.ok_or_else(|| Error::new(Kind::Bug, "a patient read gave nothing"))
     }
 
+    /// The bytes of the file that come out of the same chunk as the one at `offset`; `None` for holes, beyond the end, and when the tree is
+    /// not in memory.
+    pub fn piece_at(&self, offset: u64) -> Option<Range<u64>> {
+        let stored = self.dense.whole(offset..offset.saturating_add(1))?;
+        let piece = self.piece_in_memory(stored.start)?;
+        self.dense.around(offset, &(piece.offset..piece.offset + u64::from(piece.bytes)))
+    }
+
     /// Puts dense parts and holes together; one part alone is not copied.
     fn at(&self, offset: u64, bytes: usize, part: &Part<'_>) -> Result<Option<Bytes>> {
         let end = self.size().min(offset.saturating_add(bytes as u64));
