@@ -8,6 +8,7 @@ use engine::env::Machine;
 use engine::repository::{OpenOptions, Repository};
 use engine::store::{Fault, Faulty, Info, Listed, Name, Receipt, Store};
 use engine::{Kind, Result};
+use fusefs::catalog::RepositoryCatalog;
 use fusefs::{Archived, MountOptions};
 use rustix::io::Errno;
 use std::fs::{self, File};
@@ -30,10 +31,17 @@ fn trouble(
     let is_data = |name: &str| name.starts_with("data/");
     let faulty =
         Faulty::new(store_at(path), move |call| told.lock().unwrap().as_ref().filter(|_| is_data(&call.name)).copied());
-    let open = OpenOptions { env: Machine::shared(), cache: CachePlace::Temporary };
+    let open =
+        OpenOptions { env: Machine::shared(), cache: CachePlace::Temporary, budgets: Default::default(), ranges: None };
     let repository = Repository::open(Arc::new(Far(faulty)), Some(PASSWORD), &open).unwrap();
     place.unmount();
-    place.handle = Some(fusefs::mount(repository, &options(place.options())).unwrap());
+    place.handle = Some(
+        fusefs::mount(
+            Arc::new(RepositoryCatalog::new(repository, fusefs::limits::prefetch())),
+            &options(place.options()),
+        )
+        .unwrap(),
+    );
     (latest(place).join("plain/chunks"), trouble)
 }
 

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 /// Bytes of a head.
 pub(super) const HEAD_BYTES: u64 = 24;
+const HEAD_LENGTH: usize = 24;
 
 /// What stands before a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +36,8 @@ impl Head {
         HEAD_BYTES + u64::from(self.bytes)
     }
 
-    fn encode(&self) -> [u8; HEAD_BYTES as usize] {
-        let mut out = [0; HEAD_BYTES as usize];
+    fn encode(&self) -> [u8; HEAD_LENGTH] {
+        let mut out = [0; HEAD_LENGTH];
         let words = [self.key.0.session, self.key.0.ordinal, self.key.1, self.bytes, 0];
         for (space, word) in out.chunks_exact_mut(4).zip(words) {
             space.copy_from_slice(&word.to_le_bytes());
@@ -46,7 +47,7 @@ impl Head {
         out
     }
 
-    fn decode(bytes: &[u8; HEAD_BYTES as usize]) -> Option<Self> {
+    fn decode(bytes: &[u8; HEAD_LENGTH]) -> Option<Self> {
         let word = |n: usize| bytes.get(4 * n..4 * n + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes);
         let sound = word(5)? == crc32fast::hash(&bytes[..20]) && word(4)? == 0;
         let key = (ObjectId { session: word(0)?, ordinal: word(1)? }, word(2)?);
@@ -65,7 +66,7 @@ impl Slab {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         let end = file.metadata()?.len();
         let mut at = 0;
-        let mut head = [0; HEAD_BYTES as usize];
+        let mut head = [0; HEAD_LENGTH];
         while at + HEAD_BYTES <= end && file.read_exact_at(&mut head, at).is_ok() {
             let Some(head) = Head::decode(&head).filter(|h| at + h.whole_bytes() <= end) else { break };
             found(head, at + HEAD_BYTES);
