@@ -53,7 +53,7 @@ fn options_say_class_one() {
 #[test]
 fn folders_are_asked_for_one_level_at_a_time() {
     let place = Place::of(some_files);
-    assert_eq!(place.listed("/"), ["/", "/by-id/", "/by-job/", "/by-time/"]);
+    assert_eq!(place.listed("/"), ["/", "/by-id/", "/by-job/", "/by-time/", "/history/"]);
     assert_eq!(
         place.listed("/by-job/host/job/"),
         ["/by-job/host/job/".to_owned(), format!("/by-job/host/job/{POINT}/"), "/by-job/host/job/latest/".to_owned()]
