@@ -171,14 +171,14 @@ class CairnMount(compare.Cairn):
 
     def mount(self, source):
         def root(place):
-            job = next((place / "by-job").glob("*/*"))
+            job = next((place / "by-job").glob("*/bench"))
             return Path(f"{job}/latest{source}")
 
         return Mount([CAIRN, "--repo", self.repo, "mount", "--foreground", self.scratch / "mnt"], self.scratch / "mnt", root, self.env)
 
     def far(self, source, latency, bandwidth, cache):
         def root(place):
-            job = next((place / "by-job").glob("*/*"))
+            job = next((place / "by-job").glob("*/bench"))
             return Path(f"{job}/latest{source}")
 
         password = self.scratch / "password"
@@ -286,9 +286,14 @@ def far_rows(tool, source, big, huge, latency=50, bandwidth=80):
 
 
 def memory_row(tool, source, huge, many):
+    done = tool.repo.parent / "many-done"
+    if not done.exists():
+        compare.run([CAIRN, "--repo", tool.repo, "-q", "backup", "--job", "many", many], tool.env)
+        done.touch()
     with tool.mount(source) as mount:
         ask("sequential", mount.root / huge, 10 << 30)
-        ask("listing", mount.root / many, "find HERE")
+        job = next((mount.place / "by-job").glob("*/many"))
+        ask("listing", f"{job}/latest{many}", "find HERE")
         return {"after 10 GB and 1 M entries: RSS MB": mount.status("VmHWM"), "... of it anonymous": mount.status("RssAnon")}
 
 
@@ -305,7 +310,7 @@ def table(columns):
     lines = [f"| {' | '.join(['row', *names, 'gate', ''])} |", "|" + "---|" * (len(names) + 3)]
     for row in dict.fromkeys(r for rows in columns.values() for r in rows):
         cells = [columns[n].get(row) for n in names]
-        ours, theirs = columns["cairn"].get(row), columns.get("restic", {}).get(row)
+        ours, theirs = columns.get("cairn", {}).get(row), columns.get("restic", {}).get(row)
         sign, gate = GATES.get(row, ("", None))
         missed = gate is not None and ours is not None and (ours > gate if sign == "<=" else ours < gate)
         less_is_better = "MB/s" not in row and "reads/s" not in row
@@ -330,7 +335,7 @@ def main():
     large.mkdir(exist_ok=True)
     noise_file(large / "huge", 10 << 30)
     if "memory" in chosen.rows:
-        many_folder(large / "many", 1_000_000)
+        many_folder(DATA / "mount-many", 1_000_000)
     scratch = DATA / "mounts"
     scratch.mkdir(exist_ok=True)
     load = os.getloadavg()[0]
@@ -355,7 +360,7 @@ def main():
         if "far" in chosen.rows and make is CairnMount:
             rows |= far_rows(tool, large, "huge", "huge")
         if "memory" in chosen.rows and make is CairnMount:
-            rows |= memory_row(tool, large, "huge", "many")
+            rows |= memory_row(tool, large, "huge", DATA / "mount-many")
     text = "\n".join([
         "# Results of the mount", "",
         "Made by `benches/mount.py --write`; read `README.md` beside it for the rules and `mount-profile.md` for why a gate is missed.", "",

@@ -22,6 +22,11 @@ pub trait Catalog: Send + Sync + 'static {
     fn is_visible(&self, number: u32) -> Result<bool>;
     /// One tree node.
     fn node(&self, id: &ChunkId) -> Result<Arc<Node>>;
+    /// The same, if it is in memory.
+    fn node_in_memory(&self, id: &ChunkId) -> Option<Arc<Node>> {
+        let _ = id;
+        None
+    }
     /// Makes a file's content readable, as far as it can be read.
     fn open(&self, entry: &Entry) -> Result<Box<dyn Content>>;
     /// Contents of files and nodes of folders that will probably be asked for next. Returns at once; may do nothing.
@@ -99,6 +104,10 @@ impl Catalog for RepositoryCatalog {
 
     fn node(&self, id: &ChunkId) -> Result<Arc<Node>> {
         self.repository.node(id)
+    }
+
+    fn node_in_memory(&self, id: &ChunkId) -> Option<Arc<Node>> {
+        self.repository.blobs().node_in_memory(id)
     }
 
     fn open(&self, entry: &Entry) -> Result<Box<dyn Content>> {

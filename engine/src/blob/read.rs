@@ -158,8 +158,7 @@ impl Blobs {
         let load = || -> Result<(Arc<Node>, u64)> {
             let bytes = self.get(ObjectKind::MetaPack, id)?;
             let node = Node::decode(&bytes).map_err(|e| Error::from(e).on(format!("node {id}")))?;
-            // Decoded nodes are about three times as long as their bytes.
-            Ok((Arc::new(node), bytes.len() as u64 * 3 + 128))
+            Ok((Arc::new(node), node_weight(&bytes)))
         };
         Ok(self.nodes.get_or_insert_with(id, load)?.0)
     }
@@ -201,15 +200,25 @@ impl Blobs {
 
     /// A chunk whose block is decoded already, verified. `None` also when it turns out to be damaged: [`chunk`](Self::chunk) says how.
     pub fn chunk_in_memory(&self, id: &ChunkId) -> Option<Bytes> {
-        let places = self.catalog.places(id).ok()?;
-        let place = places.iter().find(|p| p.pack_kind == ObjectKind::DataPack)?;
-        let block = self.decoded.get(&key_of(place))?;
-        self.cut(ObjectKind::DataPack, id, place, &block).ok()
+        self.in_memory(ObjectKind::DataPack, id)
     }
 
-    /// A node that is decoded already.
+    /// A node that is decoded already, or whose block is. `None` also when it turns out to be damaged: [`node`](Self::node) says how.
     pub fn node_in_memory(&self, id: &ChunkId) -> Option<Arc<Node>> {
-        self.nodes.get(id).map(|(node, _)| node)
+        if let Some((node, _)) = self.nodes.get(id) {
+            return Some(node);
+        }
+        let bytes = self.in_memory(ObjectKind::MetaPack, id)?;
+        let node = Arc::new(Node::decode(&bytes).ok()?);
+        self.nodes.insert(*id, (node.clone(), node_weight(&bytes)));
+        Some(node)
+    }
+
+    fn in_memory(&self, kind: ObjectKind, id: &ChunkId) -> Option<Bytes> {
+        let places = self.catalog.places(id).ok()?;
+        let place = places.iter().find(|p| p.pack_kind == kind)?;
+        let block = self.decoded.get(&key_of(place))?;
+        self.cut(kind, id, place, &block).ok()
     }
 
     /// Stored bytes of blocks fetched so far.
@@ -270,6 +279,11 @@ impl Vault {
         }
         Ok(bytes)
     }
+}
+
+/// Decoded nodes are about three times as long as their bytes.
+fn node_weight(bytes: &Bytes) -> u64 {
+    bytes.len() as u64 * 3 + 128
 }
 
 fn key_of(place: &Place) -> BlockKey {

@@ -78,11 +78,14 @@ impl NodeSource for Reached<'_> {
         if let Some(node) = self.nodes.cache.get(id) {
             return Ok(node);
         }
-        if self.reach == Reach::Memory {
+        let found = match self.reach {
+            Reach::Memory => self.nodes.catalog.node_in_memory(id),
+            Reach::Store => Some(self.nodes.catalog.node(id)?),
+        };
+        let Some(node) = found else {
             self.missed.store(true, Ordering::Relaxed);
             return Err(Error::new(Kind::Transient, "not in memory"));
-        }
-        let node = self.nodes.catalog.node(id)?;
+        };
         self.nodes.look_at(&node);
         self.nodes.cache.insert(*id, Arc::clone(&node));
         Ok(node)

@@ -59,6 +59,10 @@ impl View {
 
     /// A folder was listed: what is in the folders below it will probably be asked for.
     pub(super) fn warm_below<'e>(&self, entries: impl Iterator<Item = &'e Entry>) {
+        // Near by, a node comes with its block as fast as it could be asked for.
+        if self.catalog.is_local() {
+            return;
+        }
         let tree = |entry: &Entry| match entry.content {
             Content::Tree(id) if entry.kind == Kind::Folder => Some(id),
             _ => None,

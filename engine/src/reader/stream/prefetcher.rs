@@ -182,23 +182,27 @@ impl Planner {
         let mut places: Vec<Place> = ids.iter().filter_map(|id| self.blobs.place(kind, id).ok()).collect();
         places.retain(|p| !self.blobs.is_decoded(p) && seen.insert((p.pack, p.block_offset)));
         places.truncate(WARM_BLOCKS_MAX);
-        places.sort_by_key(|p| (p.pack, p.block_offset));
         self.send(places.into_iter().map(|place| Block { place, goal: Goal::Cache }).collect());
     }
 
-    /// Groups neighbours into requests.
+    /// Groups neighbours into requests, and sends those first whose blocks are needed first. Blocks that are needed in order lie a little out of
+    /// order in their packs: several threads had encoded them.
     fn send(&self, blocks: Vec<Block>) {
-        let mut run: Vec<Block> = Vec::new();
-        for block in blocks {
-            if let Some((first, last)) = run.first().zip(run.last())
-                && !continues(&first.place, &last.place, &block.place)
-            {
-                let _ = self.fetches.send(Fetch { blocks: std::mem::take(&mut run) });
+        let mut ordered: Vec<(usize, Block)> = blocks.into_iter().enumerate().collect();
+        ordered.sort_by_key(|(_, block)| (block.place.pack, block.place.block_offset));
+        let mut runs: Vec<(usize, Vec<Block>)> = Vec::new();
+        for (needed, block) in ordered {
+            match runs.last_mut() {
+                Some((first, run)) if joins(run, &block) => {
+                    *first = needed.min(*first);
+                    run.push(block);
+                }
+                _ => runs.push((needed, vec![block])),
             }
-            run.push(block);
         }
-        if !run.is_empty() {
-            let _ = self.fetches.send(Fetch { blocks: run });
+        runs.sort_by_key(|(first, _)| *first);
+        for (_, blocks) in runs {
+            let _ = self.fetches.send(Fetch { blocks });
         }
     }
 
@@ -216,6 +220,10 @@ impl Planner {
         let streams: Vec<_> = self.streams.lock().iter().filter_map(Weak::upgrade).collect();
         streams.iter().for_each(|s| s.give_back_idle(now, IDLE));
     }
+}
+
+fn joins(run: &[Block], next: &Block) -> bool {
+    run.first().zip(run.last()).is_some_and(|(first, last)| continues(&first.place, &last.place, &next.place))
 }
 
 fn same_block(a: &Place, b: &Place) -> bool {
