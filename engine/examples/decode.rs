@@ -4,6 +4,8 @@
 //!
 //! For benches/mount-profile.md. Plaintext is hexadecimal digits of noise, which compresses 2:1, and noise, which is stored raw.
 
+#![expect(clippy::print_stdout, reason = "a table is what it makes")]
+
 use engine::block::OpenBlock;
 use engine::pack::open_block;
 use format_spec::container::{Codec, Header, Object, ObjectKind, ObjectWriter, Suite, kind};

@@ -107,11 +107,16 @@ impl Default for CacheBudgets {
     }
 }
 
+/// One part in so many of the decoded blocks' budget is for blocks of nodes: nodes that are asked for again are kept as nodes.
+const NODE_BLOCKS_SHARE: u64 = 6;
+
 /// The reading half of the hall.
 pub struct Blobs {
     vault: Arc<Vault>,
     catalog: Arc<Catalog>,
-    decoded: DecodedBlocks,
+    /// Blocks of data and of nodes apart: a walk through a million folders should not cost the contents that are kept, nor a scan the folders.
+    data_blocks: DecodedBlocks,
+    node_blocks: DecodedBlocks,
     nodes: Cache<ChunkId, (Arc<Node>, u64), ByLength>,
     fetched_bytes: AtomicU64,
 }
@@ -132,7 +137,8 @@ impl Blobs {
         Blobs {
             vault,
             catalog,
-            decoded: DecodedBlocks::new(budgets.blocks),
+            data_blocks: DecodedBlocks::new(budgets.blocks - budgets.blocks / NODE_BLOCKS_SHARE),
+            node_blocks: DecodedBlocks::new(budgets.blocks / NODE_BLOCKS_SHARE),
             nodes: Cache::with_weighter(nodes, budgets.nodes, ByLength),
             fetched_bytes: AtomicU64::new(0),
         }
@@ -171,7 +177,7 @@ impl Blobs {
 
     /// True when the block of a place is decoded already.
     pub fn is_decoded(&self, place: &Place) -> bool {
-        self.decoded.has(&key_of(place))
+        self.decoded(place).has(&key_of(place))
     }
 
     /// Decodes the block of a place into the cache, once however many ask.
@@ -181,7 +187,7 @@ impl Blobs {
 
     /// Puts a block that was fetched and decoded elsewhere into the cache.
     pub fn keep(&self, place: &Place, plain: Bytes) {
-        self.decoded.keep(key_of(place), plain);
+        self.decoded(place).keep(key_of(place), plain);
     }
 
     /// The records of several blocks of one pack, in rising order, to be opened by the caller.
@@ -217,7 +223,7 @@ impl Blobs {
     fn in_memory(&self, kind: ObjectKind, id: &ChunkId) -> Option<Bytes> {
         let places = self.catalog.places(id).ok()?;
         let place = places.iter().find(|p| p.pack_kind == kind)?;
-        let block = self.decoded.get(&key_of(place))?;
+        let block = self.decoded(place).get(&key_of(place))?;
         self.cut(kind, id, place, &block).ok()
     }
 
@@ -241,8 +247,12 @@ impl Blobs {
         Err(first.unwrap_or_else(|| unknown(kind, id)))
     }
 
+    fn decoded(&self, place: &Place) -> &DecodedBlocks {
+        if place.pack_kind == ObjectKind::MetaPack { &self.node_blocks } else { &self.data_blocks }
+    }
+
     fn block(&self, place: &Place) -> Result<Arc<Decoded>> {
-        self.decoded.get_or(&key_of(place), || {
+        self.decoded(place).get_or(&key_of(place), || {
             self.count_fetched(place);
             self.vault.read_block(place).map(Bytes::from)
         })

@@ -8,4 +8,5 @@ mod proofs;
 mod round_trip;
 mod source;
 mod store;
+mod streams;
 mod tree;
