@@ -21,10 +21,11 @@ use format_spec::log::{Change, PointId, Vouched};
 use format_spec::point::{Manifest, PointKind};
 use format_spec::tree::Entry;
 use format_spec::{ChunkId, ObjectId, Time, names};
+use std::cell::Cell;
 use std::sync::Arc;
 
-/// Runs a session; one whose base turns out to be damaged is given up, and another one reads the whole source. That heals: the packs that failed
-/// are distrusted by then, so what only they hold is stored again and the new point names the new places alone.
+/// Runs a session; one whose base turns out to be damaged is given up, and another one reads the whole source. That heals the new point: its nodes
+/// are all stored again, and so is what lost or shortened data packs held. Data packs that rot inside are found by a check, not here.
 pub(super) fn run(
     repository: &Arc<Repository>,
     source: &dyn Source,
@@ -35,15 +36,18 @@ pub(super) fn run(
     repository.refresh()?;
     let (base, reason) = choose_base(repository, options)?;
     let Some(base) = base else { return full(repository, source, options, reason, monitor) };
-    let distrust = repository.blobs().catalog().distrust();
-    let (before, id) = (distrust.count(), base.manifest.id);
-    match attempt(repository, source, options, Some(base), reason, monitor) {
-        Err(e) if e.kind() == Kind::Damaged && distrust.count() > before => {
+    let id = base.manifest.id;
+    let (done, reads_old) = attempt(repository, source, options, Some(base), reason, monitor)?;
+    match done {
+        Err(e) if e.kind() == Kind::Damaged && reads_old => {
             monitor.warn(
                 e.object().unwrap_or("the base").as_bytes(),
                 format!("point {id} cannot be built upon: {e}; all is read"),
             );
             monitor.restart();
+            // Where one pack of nodes is damaged, others may be, and a session without a base reads no old node: it would trust them. They
+            // are few, so all nodes are stored again.
+            repository.blobs().catalog().distrust_nodes()?;
             full(repository, source, options, format!("point {id} is damaged"), monitor)
         }
         other => other,
@@ -59,9 +63,10 @@ fn full(
     monitor: &Arc<Monitor>,
 ) -> Result<BackupSummary> {
     repository.blobs().catalog().compare_with_store()?;
-    attempt(repository, source, options, None, reason, monitor)
+    attempt(repository, source, options, None, reason, monitor)?.0
 }
 
+/// One session, and whether it ended while it read what earlier ones had stored: what it stored itself is not the base's damage.
 fn attempt(
     repository: &Arc<Repository>,
     source: &dyn Source,
@@ -69,7 +74,7 @@ fn attempt(
     base: Option<Arc<Point>>,
     reason: String,
     monitor: &Arc<Monitor>,
-) -> Result<BackupSummary> {
+) -> Result<(Result<BackupSummary>, bool)> {
     let started = repository.env().now();
     let session = if options.dry_run { None } else { Some(open(repository, options, source, base.as_deref())?) };
     let writer = Writer::start(WriterParts {
@@ -82,7 +87,8 @@ fn attempt(
         session,
         threads: options.threads,
     });
-    let work = Session { repository, options, monitor, base, reason, started, writer: &writer };
+    let reads_old = Cell::new(false);
+    let work = Session { repository, options, monitor, base, reason, started, writer: &writer, reads_old: &reads_old };
     let done = work.run(source, session);
     if let Err(e) = &done
         && e.kind() == Kind::Interrupted
@@ -90,7 +96,7 @@ fn attempt(
     {
         tracing::warn!(error = %also, "what was stored before the stop could not be published");
     }
-    done
+    Ok((done, reads_old.get() && !writer.has_failed()))
 }
 
 struct Session<'a> {
@@ -101,13 +107,16 @@ struct Session<'a> {
     reason: String,
     started: Time,
     writer: &'a Writer,
+    reads_old: &'a Cell<bool>,
 }
 
 impl Session<'_> {
     fn run(self, source: &dyn Source, session: Option<u32>) -> Result<BackupSummary> {
         let (emission, ledger) = (Emission::default(), Ledger::default());
         let ids = &self.repository.vault().ids;
+        self.reads_old.set(true);
         let (root, links) = self.read(source, &emission, &ledger)?;
+        self.reads_old.set(false);
         let mut sink = PointSink::new(self.writer, ids, &emission);
         let links = write_links(&links, &mut sink)?;
         let exceptions = ledger.write(&mut sink)?;
@@ -199,7 +208,9 @@ impl Session<'_> {
             blobs: repository.blobs(),
         };
         let mut sink = PointSink::unaccounted(self.writer, &repository.vault().ids);
+        self.reads_old.set(true);
         let set = reference_set(change, &mut sink)?;
+        self.reads_old.set(false);
         self.writer.flush()?;
         Ok(set)
     }

@@ -129,6 +129,15 @@ impl Catalog {
         &self.distrust
     }
 
+    /// Distrusts every pack of nodes that is known now.
+    pub fn distrust_nodes(&self) -> Result<()> {
+        let known = self.healing(PersistentCache::packs)?;
+        for pack in known.iter().filter(|p| p.kind == ObjectKind::MetaPack) {
+            self.distrust.add_quietly(pack.id);
+        }
+        Ok(())
+    }
+
     /// Distrusts every pack that the store's listing lacks or shows with another length.
     pub fn compare_with_store(&self) -> Result<()> {
         let known = self.healing(PersistentCache::packs)?;

@@ -26,14 +26,17 @@ pub struct Distrust {
 impl Distrust {
     /// Distrusts a pack from now on.
     pub fn add(&self, pack: ObjectId) {
-        let mut packs = self.packs.write();
-        if packs.insert(pack) {
-            tracing::warn!(
-                pack = names::of_session(ObjectKind::DataPack, pack),
-                "a lost or damaged pack is distrusted"
-            );
+        if self.add_quietly(pack) {
+            tracing::warn!(session = pack.session, ordinal = pack.ordinal, "a lost or damaged pack is distrusted");
         }
+    }
+
+    /// The same for a pack that is only suspected; whether it is new here.
+    pub fn add_quietly(&self, pack: ObjectId) -> bool {
+        let mut packs = self.packs.write();
+        let is_new = packs.insert(pack);
         self.count.store(packs.len(), Ordering::SeqCst);
+        is_new
     }
 
     /// How many packs are distrusted.

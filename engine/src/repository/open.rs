@@ -86,10 +86,18 @@ impl Repository {
         let log = Arc::new(Log::new(store.clone(), repository, secrets.clone(), *blake3::hash(object).as_bytes()));
         let ranges = match &options.ranges {
             None => None,
-            Some((folder, limit)) => RangeCache::open(&folder.join(repository.to_string()), *limit)?.or_else(|| {
-                tracing::warn!(folder = %folder.display(), "another process uses the disk cache; this one goes without");
-                None
-            }),
+            Some((folder, limit)) => match RangeCache::open(&folder.join(repository.to_string()), *limit) {
+                Ok(Some(ranges)) => Some(ranges),
+                Ok(None) => {
+                    tracing::warn!(folder = %folder.display(), "another process uses the disk cache; this one goes without");
+                    None
+                }
+                Err(e) if e.kind() == Kind::Input => return Err(e),
+                Err(e) => {
+                    tracing::warn!(folder = %folder.display(), "the disk cache cannot be used: {e}");
+                    None
+                }
+            },
         };
         let vault = Arc::new(Vault { store, repository, secrets, ids, ranges });
         let catalog = Arc::new(Catalog::open(vault.clone(), log.clone(), &options.cache)?);

@@ -38,6 +38,9 @@ impl Order {
         }
         let goes_on = (1..=STEP_MAX).contains(&inode.0.wrapping_sub(last.opened));
         last.streak = if goes_on { last.streak.saturating_add(1) } else { 0 };
+        if !goes_on {
+            last.warm = 0;
+        }
         last.opened = inode.0;
         let half = FILES_AHEAD as u64 / 2;
         let wanted = last.streak >= OPENED_IN_ORDER && (last.warm < inode.0 || last.warm - inode.0 < half);
@@ -104,5 +107,6 @@ mod tests {
         assert!([24, 30, 40, 50].iter().map(opened).all(|wanted| !wanted), "they are fetched already");
         let ahead: Vec<bool> = (51..120).map(|n| opened(&n)).collect();
         assert_eq!(ahead.iter().filter(|w| **w).count(), 1, "the next ones, in time");
+        assert_eq!([5, 6, 7].map(|n| opened(&n)), [false, false, true], "and others, before those");
     }
 }

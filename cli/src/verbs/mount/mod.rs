@@ -75,7 +75,8 @@ impl Mount {
         }
         let inherited = background::Inherited::now();
         let patience = |options: &mut store::Options| patience::of_store(options, self.data_deadline);
-        let connection = context.connect_to_read(limits::CACHES, self.disk_cache, patience)?;
+        let connection =
+            context.connect_to_read(limits::CACHES, if self.dry_run { 0 } else { self.disk_cache }, patience)?;
         let options = self.options(&connection)?;
         if self.dry_run {
             fusefs::check(&options)?;

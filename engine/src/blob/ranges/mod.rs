@@ -79,12 +79,13 @@ impl RangeCache {
         let mut inner = Inner::default();
         for (number, path) in slab::all(folder).map_err(failed)? {
             inner.next = inner.next.max(number.saturating_add(1));
-            let Ok(slab) = Slab::open(&path, number, &mut |head, position| inner.records.set(number, &head, position))
-            else {
-                // What cannot be read is of no use.
-                let _ = std::fs::remove_file(&path);
+            let records = &mut inner.records;
+            let slab = Slab::open(&path, number, &mut |head, position| records.set(number, &head, position))
+                .map_err(failed)?;
+            if slab.bytes == 0 {
+                slab.remove(folder).map_err(failed)?;
                 continue;
-            };
+            }
             inner.bytes += slab.bytes;
             inner.slabs.push_back(slab);
         }
@@ -109,10 +110,12 @@ impl RangeCache {
             let slab = inner.slabs.iter().find(|s| s.number == at.slab)?;
             (slab.file.clone(), at)
         };
-        if u64::from(at.bytes) != record_bytes(place) {
-            return None;
+        let whole = u64::from(at.bytes) == record_bytes(place);
+        let record = whole.then(|| slab::read(&file, at.position, at.bytes).ok()).flatten();
+        if record.is_none() {
+            self.forget(place);
         }
-        slab::read(&file, at.position, at.bytes).ok()
+        record
     }
 
     /// Whether the record of this block is here.
@@ -146,7 +149,7 @@ impl RangeCache {
         let head = Head { key, bytes: u32::try_from(record.len()).unwrap_or(u32::MAX) };
         let needed = head.whole_bytes();
         self.make_room(inner, needed);
-        let full = inner.slabs.back().is_none_or(|s| s.is_closed || s.bytes + needed > self.slab_bytes);
+        let full = inner.slabs.back().is_none_or(|s| s.bytes + needed > self.slab_bytes);
         if full {
             let slab = Slab::create(&self.folder, inner.next)?;
             inner.next = inner.next.saturating_add(1);

@@ -27,8 +27,6 @@ pub(super) struct Slab {
     pub(super) number: u32,
     pub(super) file: Arc<File>,
     pub(super) bytes: u64,
-    /// Left by an earlier process: read, but not written to.
-    pub(super) is_closed: bool,
 }
 
 impl Head {
@@ -58,7 +56,7 @@ impl Head {
 impl Slab {
     pub(super) fn create(folder: &Path, number: u32) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(path_of(folder, number))?;
-        Ok(Slab { number, file: Arc::new(file), bytes: 0, is_closed: false })
+        Ok(Slab { number, file: Arc::new(file), bytes: 0 })
     }
 
     /// Reads the heads of a slab that is there; what follows a broken one is cut off.
@@ -75,7 +73,7 @@ impl Slab {
         if at < end {
             file.set_len(at)?;
         }
-        Ok(Slab { number, file: Arc::new(file), bytes: at, is_closed: true })
+        Ok(Slab { number, file: Arc::new(file), bytes: at })
     }
 
     /// Writes a record behind the others; where its bytes begin.
@@ -88,7 +86,11 @@ impl Slab {
     }
 
     pub(super) fn remove(&self, folder: &Path) -> io::Result<()> {
-        std::fs::remove_file(path_of(folder, self.number))
+        match std::fs::remove_file(path_of(folder, self.number)) {
+            // Somebody cleaned up before us.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
     }
 }
 

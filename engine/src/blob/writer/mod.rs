@@ -152,6 +152,11 @@ impl Writer {
         self.shared.publish()
     }
 
+    /// Whether a stage has failed: the store refused, or did not keep what it was given.
+    pub fn has_failed(&self) -> bool {
+        self.shared.failed.load(Ordering::SeqCst)
+    }
+
     /// An ordinal for an object of this session that is not a pack.
     pub fn take_ordinal(&self) -> u32 {
         self.shared.next_ordinal.fetch_add(1, Ordering::SeqCst)

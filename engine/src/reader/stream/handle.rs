@@ -121,9 +121,11 @@ impl FileStream {
             match self.shared.look(access, at) {
                 Some((piece, State::Ready(bytes))) => parts.push(&piece, &bytes)?,
                 Some((piece, State::Failed)) => parts.push(&piece, &self.blobs.chunk(&piece.id)?)?,
-                Some((_, State::Waiting)) => {
+                Some((piece, State::Waiting)) => {
                     self.go_on(access, at);
-                    self.shared.wait(access, at);
+                    if !self.shared.wait(access, at) {
+                        parts.push(&piece, &self.blobs.chunk(&piece.id)?)?;
+                    }
                 }
                 None => {
                     let mut found = pieces(&*self.blobs, self.shared.content, self.shared.stored, at..at + 1)?;
@@ -142,12 +144,12 @@ impl FileStream {
     }
 
     /// The reader has come to `end`: drops what is behind, and asks for more ahead. A content of one chunk has nothing ahead.
-    fn go_on(&self, access: Access, end: u64) {
-        let (Access::Goes(window) | Access::Begins(window)) = access else { return };
+    fn go_on(&self, reader: Reader, end: u64) {
+        let Some((window, _)) = reader else { return };
         let long = matches!(self.shared.content, Content::Tree(_));
-        let asks = long && self.shared.passed(window, end, self.prefetcher.limits().window);
+        let asks = long && self.shared.passed(reader, end, self.prefetcher.limits().window);
         if asks && !self.prefetcher.plan(&self.shared, window) {
-            self.shared.refused(window);
+            self.shared.refused(reader);
         }
     }
 
@@ -158,51 +160,64 @@ impl FileStream {
     }
 }
 
+/// The window of who reads forward, and its generation: by the end of a request the place may be another reader's. `None` reads at random.
+type Reader = Option<(usize, u64)>;
+
+/// Who waits for what is on its way may wait so long; then it fetches for itself, lest something stuck ahead holds it up.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 type Part<'a> = dyn Fn(Range<u64>) -> Result<Option<Bytes>> + 'a;
 
 impl Shared {
-    fn note(&self, range: &Range<u64>) -> Access {
+    fn note(&self, range: &Range<u64>) -> Reader {
         let mut state = self.state.lock();
         let access = state.0.note(range.start, range.end);
-        if let Access::Begins(window) = access
-            && let Some(window) = state.1.get_mut(window)
-        {
+        let (Access::Goes(at) | Access::Begins(at)) = access else { return None };
+        let window = state.1.get_mut(at)?;
+        if matches!(access, Access::Begins(_)) {
             window.begin(range.start, WINDOW_FIRST);
         }
-        access
+        Some((at, window.generation))
     }
 
-    fn look(&self, access: Access, at: u64) -> Option<(Placement, State)> {
+    fn look(&self, reader: Reader, at: u64) -> Option<(Placement, State)> {
         let state = self.state.lock();
-        find(&state.1, access, at)
+        find(&state.1, reader, at)
     }
 
-    /// Waits until this byte is no longer on its way.
-    fn wait(&self, access: Access, at: u64) {
+    /// Waits until this byte is no longer on its way; false when that takes too long.
+    fn wait(&self, reader: Reader, at: u64) -> bool {
+        let until = Instant::now() + PATIENCE;
         let mut state = self.state.lock();
-        while let Some((_, State::Waiting)) = find(&state.1, access, at) {
-            self.arrived.wait(&mut state);
+        while let Some((_, State::Waiting)) = find(&state.1, reader, at) {
+            // A window that somebody waits for is not idle.
+            if let Some(window) = current(&mut state.1, reader) {
+                window.used = Instant::now();
+            }
+            self.arrived.wait_for(&mut state, Duration::from_secs(1));
+            if Instant::now() >= until {
+                return false;
+            }
         }
+        true
     }
 
-    fn skip(&self, access: Access, end: u64) {
-        if let Access::Goes(window) | Access::Begins(window) = access
-            && let Some(window) = self.state.lock().1.get_mut(window)
-        {
+    fn skip(&self, reader: Reader, end: u64) {
+        if let Some(window) = current(&mut self.state.lock().1, reader) {
             window.skip(end);
         }
     }
 
     /// True when a plan should be made.
-    fn passed(&self, window: usize, end: u64, most: u64) -> bool {
+    fn passed(&self, reader: Reader, end: u64, most: u64) -> bool {
         let mut state = self.state.lock();
-        let Some(window) = state.1.get_mut(window) else { return false };
+        let Some(window) = current(&mut state.1, reader) else { return false };
         window.passed(end);
         window.ask(self.stored, most)
     }
 
-    fn refused(&self, window: usize) {
-        if let Some(window) = self.state.lock().1.get_mut(window) {
+    fn refused(&self, reader: Reader) {
+        if let Some(window) = current(&mut self.state.lock().1, reader) {
             window.refused();
         }
     }
@@ -249,12 +264,15 @@ impl Shared {
 }
 
 /// The window of the run first, then the other: two readers may be close to each other.
-fn find(windows: &[Window; RUNS], access: Access, at: u64) -> Option<(Placement, State)> {
-    let first = match access {
-        Access::Goes(window) | Access::Begins(window) => window,
-        Access::Random => 0,
-    };
+fn find(windows: &[Window; RUNS], reader: Reader, at: u64) -> Option<(Placement, State)> {
+    let first = reader.map_or(0, |(window, _)| window);
     (0..RUNS).find_map(|n| windows.get((first + n) % RUNS)?.at(at))
+}
+
+/// The window of a reader, unless it is another's by now.
+fn current(windows: &mut [Window; RUNS], reader: Reader) -> Option<&mut Window> {
+    let (at, generation) = reader?;
+    windows.get_mut(at).filter(|w| w.generation == generation)
 }
 
 /// The answer to one read, put together from pieces; of one piece alone a slice.

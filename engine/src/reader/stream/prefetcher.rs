@@ -46,6 +46,8 @@ pub struct Prefetcher {
 const PLANS_QUEUED: usize = 1024;
 /// A window that nobody used for so long is given back when another one needs the room.
 const IDLE: Duration = Duration::from_secs(5);
+/// So long the planner waits for a fetcher.
+const HELD_UP: Duration = Duration::from_millis(500);
 
 impl Prefetcher {
     /// Starts the threads.
@@ -130,7 +132,7 @@ impl Planner {
 
     /// Plans the next pieces of a window, as far as its share of the budget reaches.
     fn window(&self, of: &Arc<Shared>, window: usize) {
-        let share = (self.budget.limit() / self.active().max(1)).clamp(1, self.limits.window);
+        let share = (self.budget.limit() / self.active().max(1)).clamp(1, self.limits.window.max(1));
         let Some(gap) = of.gap(window, share) else { return };
         let planned = self.pieces(of, gap);
         let mut blocks: Vec<Block> = Vec::new();
@@ -202,7 +204,8 @@ impl Planner {
         }
         runs.sort_by_key(|(first, _)| *first);
         for (_, blocks) in runs {
-            let _ = self.fetches.send(Fetch { blocks });
+            // When all fetchers are held up, those who need the blocks fetch them: dropping says so.
+            let _ = self.fetches.send_timeout(Fetch { blocks }, HELD_UP);
         }
     }
 
@@ -269,7 +272,10 @@ fn run_decode(blobs: &Blobs, Decode { block, record }: Decode) {
         Goal::Cache => blobs.keep(&block.place, plain),
         Goal::Window(delivery) => delivery.deliver(|piece, place| {
             let bytes = blobs.vault().verified(ObjectKind::DataPack, &piece.id, place, &plain).ok()?;
-            (bytes.len() == piece.bytes as usize).then_some(bytes)
+            let whole = bytes.len() == piece.bytes as usize;
+            // A slice would keep the whole block, which the budget does not know of.
+            let small = bytes.len() < plain.len() / 2;
+            whole.then(|| if small { Bytes::copy_from_slice(&bytes) } else { bytes })
         }),
     }
 }

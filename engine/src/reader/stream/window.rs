@@ -51,8 +51,8 @@ pub(super) struct Gap {
     pub(super) to: u64,
 }
 
-/// Pieces that stay behind the cursor: the kernel's requests come out of order.
-const BEHIND: usize = 2;
+/// So much stays behind the cursor: the kernel's requests come out of order.
+const BEHIND: u64 = 2 * 1024 * 1024;
 
 impl Window {
     pub(super) fn empty() -> Self {
@@ -94,8 +94,9 @@ impl Window {
         self.cursor = self.cursor.max(end);
         self.planned = self.planned.max(self.cursor);
         self.used = Instant::now();
-        let behind = self.slots.partition_point(|s| s.piece.offset + u64::from(s.piece.bytes) <= self.cursor);
-        self.slots.drain(..behind.saturating_sub(BEHIND));
+        let keep = self.cursor.saturating_sub(BEHIND);
+        let behind = self.slots.partition_point(|s| s.piece.offset + u64::from(s.piece.bytes) <= keep);
+        self.slots.drain(..behind);
     }
 
     /// Whether a plan should be made: one at a time, and when at least a quarter of the window is free.
@@ -178,34 +179,36 @@ mod tests {
     use super::*;
     use format_spec::ChunkId;
 
+    const U: u64 = 1024 * 1024;
+
     fn piece(n: u64) -> Placement {
-        Placement { id: ChunkId([7; 32]), bytes: 100, offset: n * 100 }
+        Placement { id: ChunkId([7; 32]), bytes: 1024 * 1024, offset: n * U }
     }
 
     #[test]
     fn a_window_grows_with_its_reader_and_gives_back_what_is_behind() {
-        let budget = Budget::new(10_000);
+        let budget = Budget::new(100 * U);
         let mut window = Window::empty();
-        window.begin(0, 200);
-        assert!(window.ask(5000, 800));
-        assert!(!window.ask(5000, 800), "one plan at a time");
-        let gap = window.gap(5000, 800).expect("nothing is planned");
-        assert_eq!((gap.from, gap.to), (0, 200));
-        let claim = |n| (piece(n), State::Waiting, budget.reserve(100).expect("fits"));
+        window.begin(0, 2 * U);
+        assert!(window.ask(50 * U, 8 * U));
+        assert!(!window.ask(50 * U, 8 * U), "one plan at a time");
+        let gap = window.gap(50 * U, 8 * U).expect("nothing is planned");
+        assert_eq!((gap.from, gap.to), (0, 2 * U));
+        let claim = |n| (piece(n), State::Waiting, budget.reserve(U).expect("fits"));
         assert!(window.plan(gap.generation, vec![claim(0), claim(1)]));
-        assert!(!window.ask(5000, 800) && window.gap(5000, 800).is_none(), "the window is full");
-        window.set(gap.generation, 100, State::Ready(Bytes::from_static(b"x")));
-        assert!(matches!(window.at(150), Some((p, State::Ready(_))) if p.offset == 100));
-        assert!(matches!(window.at(99), Some((_, State::Waiting))));
-        assert!(window.at(200).is_none());
-        window.passed(100);
-        assert!(window.ask(5000, 800));
-        let gap = window.gap(5000, 800).expect("half is used");
-        assert_eq!((gap.from, gap.to), (200, 500), "twice as much as before");
+        assert!(!window.ask(50 * U, 8 * U) && window.gap(50 * U, 8 * U).is_none(), "the window is full");
+        window.set(gap.generation, U, State::Ready(Bytes::from_static(b"x")));
+        assert!(matches!(window.at(U + 50), Some((p, State::Ready(_))) if p.offset == U));
+        assert!(matches!(window.at(U - 1), Some((_, State::Waiting))));
+        assert!(window.at(2 * U).is_none());
+        window.passed(U);
+        assert!(window.ask(50 * U, 8 * U));
+        let gap = window.gap(50 * U, 8 * U).expect("half is used");
+        assert_eq!((gap.from, gap.to), (2 * U, 5 * U), "twice as much as before");
         assert!(window.plan(gap.generation, vec![claim(2), claim(3), claim(4)]));
-        window.passed(500);
-        assert_eq!(budget.used(), 200, "two stay behind the cursor");
-        window.give_back(200);
+        window.passed(5 * U);
+        assert_eq!(budget.used(), 2 * U, "two megabytes stay behind the cursor");
+        window.give_back(2 * U);
         assert_eq!((budget.used(), window.holds()), (0, false));
         assert!(!window.plan(gap.generation, vec![claim(5)]), "the plan of an older reader");
         assert_eq!(budget.used(), 0);

@@ -111,3 +111,21 @@ fn a_blob_with_two_places_is_read_from_the_sound_one() {
         assert_eq!(contents(target.path()), contents(&rig.source));
     }
 }
+
+#[test]
+fn one_healing_heals_however_many_packs_of_nodes_are_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rig, store) = rig(folder.path());
+    rig.write("d2/second", b"second");
+    rig.back_up().unwrap();
+    rig.write("d3/third", b"third");
+    rig.back_up().unwrap();
+    let packs: Vec<Name> = names_of(&*store).into_iter().filter(|n| kind_of(n) == "meta").collect();
+    assert!(packs.len() >= 3, "{packs:?}");
+    for pack in &packs {
+        assert!(act(Action::Flip(300), pack, &store, &*store));
+    }
+    rig.write("d1/new", b"new");
+    rig.back_up().unwrap();
+    expect_newest_whole(&rig, &packs[0]);
+}
