@@ -209,7 +209,7 @@ fn an_aborted_connection_is_a_failure_and_leaves_a_dead_mount() {
     assert!(place.is_mounted() && fs::read_dir(place.mnt()).is_err());
 }
 
-/// SEMANTICS, Unmounting: "What somebody else mounted there is left alone", on top of ours: the process ends with a failure.
+/// SEMANTICS, Unmounting: "What somebody else mounted there [...] is left alone", on top of ours: the process ends with a failure.
 #[test]
 fn a_foreign_mount_on_top_survives_the_end_of_ours() {
     let Some(place) = Place::new() else { return };

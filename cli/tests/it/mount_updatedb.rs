@@ -32,7 +32,7 @@ fn the_exclusion_is_added_once_and_nothing_else_changes() {
     assert_eq!(std::fs::read_dir(home.path("")).unwrap().count(), 1, "something was left behind");
 }
 
-/// SEMANTICS, Mounting: "With `fuse.cairn` in PRUNEFS, updatedb does not look inside."
+/// SEMANTICS, Mounting: "With `fuse.cairn` in PRUNEFS [...], updatedb does not look inside."
 #[test]
 fn updatedb_stays_out_of_a_mount() {
     let Some(place) = Place::new() else { return };

@@ -253,6 +253,23 @@ fn what_will_be_opened_next_is_there_when_it_is() {
 }
 
 #[test]
+fn folders_that_will_be_listed_next_are_there_when_they_are() {
+    let (_folder, rig) =
+        backed_up(&[("a/one", noise(12, 1000)), ("b/two", noise(13, 1000)), ("c/three", noise(14, 1000))]);
+    let opened = open(&rig, None);
+    let ids = ["a", "b", "c"].map(|name| match opened.entry(name).content {
+        format_spec::tree::Content::Tree(id) => id,
+        other => panic!("{other:?}"),
+    });
+    // Opened anew: what was just looked up is in the memory of the other one alone.
+    let opened = open(&rig, None);
+    let known = |id| opened.repository.blobs().node_in_memory(id).is_some();
+    assert!(!ids.iter().any(known));
+    opened.prefetcher.warm_nodes(ids.to_vec());
+    until("all are decoded", || ids.iter().all(known));
+}
+
+#[test]
 fn records_on_disk_spare_the_store_and_damaged_ones_are_fetched_again() {
     let bytes = noise(11, 12 * MIB);
     let (folder, rig) = backed_up(&[("large", bytes.clone())]);

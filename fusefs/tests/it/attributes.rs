@@ -5,7 +5,7 @@ use fusefs::{MountOptions, Owner};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-/// SEMANTICS: Read-only.
+/// SEMANTICS: Read-only. "Every change is EROFS."
 #[test]
 fn every_change_is_refused_as_read_only() {
     let Some(place) = Place::with_everything() else { return };
@@ -19,7 +19,7 @@ fn every_change_is_refused_as_read_only() {
     }
 }
 
-/// SEMANTICS: Permissions.
+/// SEMANTICS: Permissions. "The kernel checks modes and access lists as on the source."
 #[test]
 fn modes_and_access_lists_are_enforced() {
     let Some(place) = Place::with_everything() else { return };
@@ -33,7 +33,7 @@ fn modes_and_access_lists_are_enforced() {
     }
 }
 
-/// SEMANTICS: Owners.
+/// SEMANTICS: Owners. "`keep`: as recorded. `UID:GID`: everything belongs to them."
 #[test]
 fn owners_and_modes_follow_the_options() {
     let Some(mut place) = Place::with_everything() else { return };
@@ -89,7 +89,7 @@ fn recorded_names_are_mapped_to_local_numbers() {
     assert_eq!(stat(&place), "5 6\n5 6\n5 6\n");
 }
 
-/// SEMANTICS: Space.
+/// SEMANTICS: Space. "it is constant until points come or go, and never waits."
 #[test]
 fn statfs_is_constant_and_full() {
     let Some(place) = Place::with_everything() else { return };

@@ -4,7 +4,7 @@ use crate::place::{Place, noise, shell, within};
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt};
 
-/// SEMANTICS: Contents.
+/// SEMANTICS: Contents. "Every byte was verified before it is handed out."
 #[test]
 fn diff_finds_no_difference() {
     let Some(place) = Place::with_everything() else { return };
@@ -13,7 +13,8 @@ fn diff_finds_no_difference() {
     assert_eq!(shell(&place.source, &command), "");
 }
 
-/// SEMANTICS: Names and attributes.
+/// SEMANTICS: Names and attributes. "Kind, mode, numeric owner and group, size, number of names, modification and change time to the
+/// nanosecond, symlink target and device number are the source's."
 #[test]
 fn find_prints_the_same_for_source_and_mount() {
     let Some(place) = Place::with_everything() else { return };
@@ -26,7 +27,8 @@ fn find_prints_the_same_for_source_and_mount() {
     assert_eq!(shell(&place.source, devices), shell(&place.latest(), devices));
 }
 
-/// SEMANTICS: Names and attributes. A folder of 3000 entries takes many answers and several nodes.
+/// SEMANTICS: Names and attributes. "Folders of any size are listed whole, each entry once." A folder of 3000 entries takes many answers
+/// and several nodes.
 #[test]
 fn large_folders_are_listed_whole_and_once() {
     let Some(place) = Place::with_everything() else { return };
@@ -35,7 +37,7 @@ fn large_folders_are_listed_whole_and_once() {
     assert_eq!(listing, expected);
 }
 
-/// SEMANTICS: Contents.
+/// SEMANTICS: Contents. "A read gives as many bytes as were asked for, less only at the end of the file."
 #[test]
 fn reads_are_whole_at_any_offset() {
     let Some(place) = Place::with_everything() else { return };
@@ -58,7 +60,8 @@ fn reads_are_whole_at_any_offset() {
     });
 }
 
-/// SEMANTICS: Sparse files.
+/// SEMANTICS: Sparse files. "`SEEK_DATA` and `SEEK_HOLE` show the source's map; holes are zeros and cost nothing; `st_blocks` counts the
+/// pages that hold data."
 #[test]
 fn sparse_files_keep_their_map_and_their_bytes() {
     let Some(place) = Place::with_everything() else { return };
@@ -71,7 +74,7 @@ fn sparse_files_keep_their_map_and_their_bytes() {
     });
 }
 
-/// SEMANTICS: Names and attributes.
+/// SEMANTICS: Inode numbers. "no two files share one, but all names of a hard link do."
 #[test]
 fn every_name_of_a_hard_link_shows_one_inode() {
     let Some(place) = Place::with_everything() else { return };
@@ -85,7 +88,7 @@ fn every_name_of_a_hard_link_shows_one_inode() {
     assert_eq!(listed.trim(), "1");
 }
 
-/// SEMANTICS: Names and attributes.
+/// SEMANTICS: Names and attributes. "Names are the source's raw bytes."
 #[test]
 fn deep_paths_can_be_walked() {
     let Some(place) = Place::with_everything() else { return };

@@ -158,7 +158,7 @@ fn the_history_looks_at_the_newest_points_alone() {
     assert_eq!(versions[0], ("2026-11-22T00-37-50Z".into(), b"1".to_vec()));
 }
 
-/// SEMANTICS: History. Large folders are listed whole, with what went from them.
+/// SEMANTICS: History. "Names that are in older points only are there too" Large folders are listed whole, with what went from them.
 #[test]
 fn large_folders_of_the_history_are_listed_whole() {
     let Some(mut place) = Place::new() else { return };

@@ -18,7 +18,8 @@ fn refusal(place: &Place, options: &MountOptions) -> String {
     error.to_string()
 }
 
-/// SEMANTICS: Mounting.
+/// SEMANTICS: Mounting. "Only over an empty folder; never over or inside of a Cairn mount, nor where it would hide the repository or its
+/// cache, nor inside of them."
 #[test]
 fn mounts_are_refused_where_they_would_hide_something() {
     let Some(mut place) = Place::new() else { return };
@@ -132,7 +133,7 @@ fn the_connection_ends_when_the_drain_is_over() {
     assert_eq!(fs::read_dir(&place.mountpoint).unwrap().count(), 0);
 }
 
-/// SEMANTICS: Mounting.
+/// SEMANTICS: Mounting. "The type is `fuse.cairn`, the source the repository's location;"
 #[test]
 fn the_table_of_mounts_names_type_and_source() {
     let Some(mut place) = Place::with_everything() else { return };
@@ -145,7 +146,7 @@ fn the_table_of_mounts_names_type_and_source() {
     }
 }
 
-/// SEMANTICS: Unmounting.
+/// SEMANTICS: Unmounting. "after `cairn umount` they stay readable until they are closed."
 #[test]
 fn open_files_stay_readable_until_they_are_closed() {
     let Some(mut place) = Place::with_everything() else { return };
@@ -169,7 +170,7 @@ fn open_files_stay_readable_until_they_are_closed() {
     assert_eq!(fs::read_dir(&place.mountpoint).unwrap().count(), 0);
 }
 
-/// SEMANTICS: Unmounting.
+/// SEMANTICS: Unmounting. "What somebody else mounted there, on top of ours or in its place, is left alone."
 #[test]
 fn only_what_cairn_mounted_is_unmounted() {
     let Some(mut place) = Place::with_everything() else { return };
@@ -201,7 +202,7 @@ fn with_connections(test: &str) -> bool {
     false
 }
 
-/// SEMANTICS: Crashes.
+/// SEMANTICS: Crashes. "The next mount at its place puts it away first."
 #[test]
 fn a_dead_mount_says_enotconn_and_is_put_away_by_the_next() {
     let Some(mut place) = Place::with_everything() else { return };

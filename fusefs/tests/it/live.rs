@@ -60,7 +60,7 @@ fn a_new_point_shows_without_remount_though_its_absence_was_cached() {
     });
 }
 
-/// SEMANTICS: Live.
+/// SEMANTICS: Live. "New points, `latest` and expired points show without a remount"
 #[test]
 fn latest_follows_the_newest_point_forth_and_back() {
     let Some(place) = Place::live() else { return };

@@ -15,6 +15,7 @@ mod namespace;
 mod place;
 mod report;
 mod repository;
+mod semantics;
 mod stores;
 mod trouble;
 mod xattrs;

@@ -4,7 +4,7 @@ use crate::place::{Place, START, shell, within};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-/// SEMANTICS: Namespace.
+/// SEMANTICS: Namespace. "Everything else is a relative symlink into it"
 #[test]
 fn one_real_tree_and_relative_symlinks_into_it() {
     let Some(mut place) = Place::new() else { return };
@@ -42,7 +42,7 @@ fn one_real_tree_and_relative_symlinks_into_it() {
     });
 }
 
-/// SEMANTICS: Inode numbers.
+/// SEMANTICS: Inode numbers. "They are the same after a remount and when points came or went"
 #[test]
 fn inode_numbers_survive_a_remount_and_new_points() {
     let Some(mut place) = Place::with_everything() else { return };
@@ -57,7 +57,7 @@ fn inode_numbers_survive_a_remount_and_new_points() {
     assert!(before.lines().count() > 3000 && lost.is_empty(), "{lost:?}");
 }
 
-/// SEMANTICS: Inode numbers. All hard links aside, no two names share a number.
+/// SEMANTICS: Inode numbers. "no two files share one, but all names of a hard link do." All hard links aside, no two names share a number.
 #[test]
 fn inode_numbers_are_unique_over_the_whole_mount() {
     let Some(mut place) = Place::with_everything() else { return };
@@ -67,7 +67,7 @@ fn inode_numbers_are_unique_over_the_whole_mount() {
     assert_eq!(twice, "");
 }
 
-/// SEMANTICS: Inode numbers.
+/// SEMANTICS: Inode numbers. "so file handles survive a remount"
 #[test]
 fn file_handles_survive_a_remount() {
     let Some(mut place) = Place::with_everything() else { return };
@@ -84,7 +84,8 @@ fn file_handles_survive_a_remount() {
     assert_eq!(read, expected);
 }
 
-/// SEMANTICS: Namespace. Time and entries of what leads to a point come from the points.
+/// SEMANTICS: Namespace. "Leading folders are as new as the newest point below" Time and entries of what leads to a point come from the
+/// points.
 #[test]
 fn leading_folders_are_as_new_as_their_newest_point() {
     let Some(place) = Place::with_everything() else { return };

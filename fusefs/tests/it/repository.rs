@@ -79,7 +79,7 @@ pub(crate) fn latest(place: &Place) -> PathBuf {
     place.point(&format!("by-job/{}/job/latest", host.file_name().to_str().unwrap()))
 }
 
-/// SEMANTICS: Contents; Names and attributes; Inode numbers.
+/// SEMANTICS: Names and attributes. "Names are the source's raw bytes."
 #[test]
 fn a_backed_up_folder_is_equal_on_the_mount_and_after_a_remount() {
     let Some((mut place, path)) = backed_up() else { return };
@@ -98,7 +98,8 @@ fn a_backed_up_folder_is_equal_on_the_mount_and_after_a_remount() {
     assert_eq!(numbers[0], numbers[1]);
 }
 
-/// SEMANTICS: Damage. What lies in a damaged pack is EIO; names, attributes and what lies elsewhere stay.
+/// SEMANTICS: Damage. "What is undamaged stays readable." What lies in a damaged pack is EIO; names, attributes and what lies elsewhere
+/// stay.
 #[test]
 fn a_damaged_pack_is_eio_for_its_files_alone() {
     let Some((mut place, path)) = backed_up() else { return };
@@ -125,7 +126,7 @@ fn a_damaged_pack_is_eio_for_its_files_alone() {
     assert!(error.status.success());
 }
 
-/// SEMANTICS: Mounting.
+/// SEMANTICS: Mounting. "nor where it would hide the repository or its cache, nor inside of them."
 #[test]
 fn a_mount_over_its_own_repository_is_refused() {
     let Some((place, path)) = backed_up() else { return };
@@ -137,7 +138,8 @@ fn a_mount_over_its_own_repository_is_refused() {
     drop(place);
 }
 
-/// SEMANTICS: Damage. Objects that vanish from the store while it is mounted are damage too, and no lie about names.
+/// SEMANTICS: Damage. "what is damaged is never "no such file"." Objects that vanish from the store while it is mounted are damage too, and
+/// no lie about names.
 #[test]
 fn a_missing_pack_is_eio_and_not_an_absent_file() {
     let Some((mut place, path)) = backed_up() else { return };

@@ -53,7 +53,8 @@ fn raw(errno: Errno) -> Option<i32> {
     Some(errno.raw_os_error())
 }
 
-/// SEMANTICS: Damage; Archived data; Out of reach.
+/// SEMANTICS: Errors. "Each kind of trouble has one errno, whatever was asked: damage EIO, archived ENODATA, out of reach ETIMEDOUT,
+/// expired ESTALE, no permission at the store EACCES."
 #[test]
 fn what_a_store_says_about_a_pack_becomes_one_errno() {
     let cases = [

@@ -27,7 +27,7 @@ fn with_fault(nth: usize, kind: Kind) -> Option<(Place, PathBuf)> {
     Some((place, path))
 }
 
-/// SEMANTICS: Damage.
+/// SEMANTICS: Damage. "EIO, and for damage alone: bytes, nodes or objects that are not what was written, or missing."
 #[test]
 fn a_damaged_block_is_eio_and_the_rest_is_readable() {
     let Some((place, path)) = with_fault(4, Kind::Damaged) else { return };
@@ -47,7 +47,8 @@ fn a_damaged_block_is_eio_and_the_rest_is_readable() {
     assert_eq!(shell(&place.source, &others), "");
 }
 
-/// SEMANTICS: Damage. A folder whose node is damaged is an error, never a short or an empty list.
+/// SEMANTICS: Damage. "A folder that cannot be read is an error, never a short or an empty list;" A folder whose node is damaged is an
+/// error, never a short or an empty list.
 #[test]
 fn a_damaged_folder_is_eio_and_never_listed_short() {
     let Some(mut place) = Place::new() else { return };
@@ -199,7 +200,7 @@ fn waiting_for_archives_does_not_mean_to_wait_for_a_store() {
     });
 }
 
-/// SEMANTICS, Out of reach: "No permission at the store is EACCES."
+/// SEMANTICS, Out of reach: "No permission at the store EACCES."
 #[test]
 fn denied_and_unreachable_have_their_own_errno() {
     for (kind, expected) in [(Kind::Denied, Errno::ACCESS), (Kind::Transient, Errno::TIMEDOUT)] {
@@ -266,7 +267,7 @@ const KINDS: &[(Kind, Errno)] = &[
     (Kind::Bug, Errno::IO),
 ];
 
-/// SEMANTICS: Out of reach.
+/// SEMANTICS: Out of reach. "What is in memory is answered meanwhile as always."
 #[test]
 fn a_stuck_store_is_etimedout_in_time_while_what_is_known_answers() {
     let Some(mut place) = Place::new() else { return };
@@ -312,7 +313,7 @@ fn a_stuck_store_is_etimedout_in_time_while_what_is_known_answers() {
     });
 }
 
-/// SEMANTICS: Expired points.
+/// SEMANTICS: Expired points. "What can no longer be read because its point has expired is ESTALE"
 #[test]
 fn what_went_with_an_expired_point_is_estale() {
     let Some(place) = Place::with_everything() else { return };

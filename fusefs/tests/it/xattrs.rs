@@ -18,7 +18,8 @@ fn value(path: &Path, name: &str) -> Result<Vec<u8>, Errno> {
     Ok(buffer)
 }
 
-/// SEMANTICS: Extended attributes.
+/// SEMANTICS: Extended attributes. "All that was stored, POSIX access lists included, with their values; `trusted.` names are listed for
+/// root alone."
 #[test]
 fn attributes_and_access_lists_are_the_sources() {
     let Some(place) = Place::with_everything() else { return };
@@ -41,7 +42,7 @@ fn attributes_and_access_lists_are_the_sources() {
     }
 }
 
-/// SEMANTICS: Extended attributes.
+/// SEMANTICS: Extended attributes. "the answer is EOPNOTSUPP, so that programs stop asking; else ENODATA."
 #[test]
 fn kinds_of_attributes_that_nobody_has_are_not_supported() {
     let Some(place) = Place::with_everything() else { return };
@@ -52,7 +53,7 @@ fn kinds_of_attributes_that_nobody_has_are_not_supported() {
     });
 }
 
-/// SEMANTICS: State.
+/// SEMANTICS: State. "are never listed, so that no tool copies them."
 #[test]
 fn cairns_own_attributes_can_be_read_and_are_never_listed() {
     let Some(place) = Place::with_everything() else { return };

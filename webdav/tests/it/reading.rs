@@ -3,7 +3,7 @@
 use crate::served::{POINT, Place, noise, some_files};
 use std::fs;
 
-/// SEMANTICS, WebDAV: "Files have the source's bytes".
+/// SEMANTICS, WebDAV: "The folders, names and bytes of the mount".
 #[test]
 fn files_have_the_sources_bytes() {
     let place = Place::of(some_files);
