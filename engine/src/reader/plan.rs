@@ -3,7 +3,6 @@
 use crate::index::Place;
 use crate::limits::COALESCED_BYTES_MAX;
 use format_spec::ObjectId;
-use format_spec::container::HEAD_BYTES;
 use std::ops::Range;
 
 /// Adjacent blocks of one pack.
@@ -17,7 +16,7 @@ impl BlockRun {
     /// The bytes of the pack that hold the run.
     pub fn range(&self) -> Range<u64> {
         let start = self.places.first().map_or(0, |p| u64::from(p.block_offset));
-        start..self.places.last().map_or(0, end_of)
+        start..self.places.last().map_or(0, Place::record_end)
     }
 }
 
@@ -47,8 +46,8 @@ impl RunPlanner {
         let continues = self.run.last().is_some_and(|last| {
             last.pack == place.pack
                 && last.pack_kind == place.pack_kind
-                && end_of(last) == u64::from(place.block_offset)
-                && end_of(&place) - start <= COALESCED_BYTES_MAX
+                && last.record_end() == u64::from(place.block_offset)
+                && place.record_end() - start <= COALESCED_BYTES_MAX
         });
         let full = if continues { None } else { self.take() };
         self.run.push(place);
@@ -75,10 +74,6 @@ impl Recent {
         }
         true
     }
-}
-
-fn end_of(place: &Place) -> u64 {
-    u64::from(place.block_offset) + HEAD_BYTES as u64 + u64::from(place.block_stored)
 }
 
 #[cfg(test)]
