@@ -108,6 +108,7 @@ pub(crate) fn create(context: &Context, settings: &Settings, encrypted: bool, la
         cutting: None,
         block_target: None,
         level: None,
+        retention: Default::default(),
     };
     let id = Repository::create(&*place.store, &new, &context.env)?;
     Ok(Created { id, place, probed, key_file })

@@ -3,6 +3,7 @@
 //! Promises: `check` reads, never writes; every finding names its object; a level proves what it says and no more. `compare` holds a
 //! restore point against a live tree without writing to either. Refuses to repair.
 
+pub mod calendar;
 mod check;
 mod compare;
 mod packs;
