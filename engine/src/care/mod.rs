@@ -7,6 +7,7 @@ pub mod calendar;
 mod check;
 mod compare;
 mod packs;
+pub mod retention;
 mod trees;
 
 pub use check::{CheckOptions, CheckReport, Finding, Level, check};

@@ -5,6 +5,7 @@ mod architecture;
 mod fuzz;
 mod index;
 mod proofs;
+mod retention;
 mod round_trip;
 mod source;
 mod store;
