@@ -17,7 +17,7 @@ use crate::tree::{MapBuilder, MapCursor, Names, NodeSink};
 use bytes::Bytes;
 use crossbeam_channel::bounded;
 use format_spec::container::{Header, ObjectKind};
-use format_spec::log::{Change, PointId, Vouched};
+use format_spec::log::{Change, PointId, Purpose, Vouched};
 use format_spec::point::{Manifest, PointKind};
 use format_spec::tree::Entry;
 use format_spec::{ChunkId, ObjectId, Time, names};
@@ -231,12 +231,7 @@ impl Session<'_> {
         put_durable(&*vault.store, &Name::new(names::of_session(ObjectKind::RestorePoint, id))?, &bytes)?;
         let point = Vouched { ordinal: id.ordinal, bytes: bytes.len() as u64, body_hash };
         let slot = repository.log().append(&**repository.env(), &mut |view| {
-            let open = view.sessions.get(&session).is_some_and(|s| !s.committed);
-            if !open {
-                return Err(
-                    Error::new(Kind::Conflict, "this session has ended in the log").advise("run the backup again")
-                );
-            }
+            view.expect_session(session)?;
             Ok(Change::Commit { session, point, id: manifest.id, references: manifest.references })
         })?;
         let number = repository.log().view().commits.iter().find(|c| c.slot == slot).map(|c| c.number);
@@ -264,9 +259,10 @@ impl Session<'_> {
 fn open(repository: &Repository, options: &BackupOptions, source: &dyn Source, base: Option<&Point>) -> Result<u32> {
     let host = source.about().host;
     let base = base.map(|p| p.manifest.id);
-    repository
-        .log()
-        .append(&**repository.env(), &mut |_| Ok(Change::Open { job: options.job.clone(), host: host.clone(), base }))
+    repository.log().append(&**repository.env(), &mut |_| {
+        let (job, host) = (options.job.clone(), host.clone());
+        Ok(Change::Open { job, host, base, purpose: Purpose::Backup })
+    })
 }
 
 /// The newest point of this job, and the reason that the summary gives.

@@ -232,6 +232,5 @@ fn belongs(cache: &PersistentCache, view: &LogView) -> bool {
 
 /// The chain's hash after a slot; of position 0 nothing is known and nothing is held.
 fn hash_of(view: &LogView, slot: u32) -> [u8; 32] {
-    let at = (slot as usize).checked_sub(1);
-    at.and_then(|at| view.hashes.get(at)).copied().unwrap_or_default()
+    view.hash_of(slot).unwrap_or_default()
 }

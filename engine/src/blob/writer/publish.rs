@@ -57,12 +57,8 @@ impl Shared {
         self.catalog.remember(id, segment);
         let packs: Vec<PublishedPack> = taken.packs.iter().map(|(_, published, _)| *published).collect();
         self.log.append(&*self.env, &mut |view| {
-            let known = view.sessions.get(&session);
-            let known = known.ok_or_else(|| Error::new(Kind::Conflict, "this session is not in the log"))?;
-            if known.committed {
-                return Err(Error::new(Kind::Conflict, "this session has ended before it published everything"));
-            }
-            Ok(Change::Publish { session, packs: packs.clone(), segment: object })
+            view.expect_session(session)?;
+            Ok(Change::Publish { session, packs: packs.clone(), segment: Some(object) })
         })?;
         self.catalog.sync()?;
         self.forget(ids.into_iter());
