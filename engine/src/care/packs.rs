@@ -11,7 +11,7 @@ use crate::store::Name;
 use bytes::Bytes;
 use crossbeam_channel::bounded;
 use format_spec::container::{DirectoryEntry, Header, Object, ObjectKind, kind};
-use format_spec::log::{Change, PublishedPack};
+use format_spec::log::{PublishedPack, Vouched};
 use format_spec::pack::Contents;
 use format_spec::{ObjectId, names};
 use std::sync::Arc;
@@ -25,33 +25,26 @@ pub(super) struct Published {
     salt: Option<[u8; 32]>,
 }
 
-/// Every published pack, with the salt that its segment gives; segments that cannot be read are findings.
+/// Every published pack that was not condemned, as its segment vouches for it; segments that cannot be read are findings.
 pub(super) fn published_packs(repository: &Repository, findings: &Findings) -> Result<Vec<Published>> {
     let vault = repository.vault();
-    let mut packs = Vec::new();
     let view = repository.log().view();
-    let mut segments = view.segments.iter();
-    repository.log().for_each(&mut |entry| {
-        let Change::Publish { session, packs: published, .. } = &entry.change else { return Ok(()) };
-        let Some(reference) = segments.next() else { return Ok(()) };
-        let name = names::of_session(
-            ObjectKind::IndexSegment,
-            ObjectId { session: *session, ordinal: reference.object.ordinal },
-        );
-        let rows = match vault.segment(reference) {
-            Ok(segment) => segment.packs,
-            Err(e) => {
-                findings.add(name, &e)?;
-                Vec::new()
+    let mut packs = Vec::new();
+    for reference in &view.segments {
+        match vault.segment(reference) {
+            Ok(segment) => {
+                let live = segment.packs.into_iter().filter(|p| !view.condemned.has(p.id));
+                packs.extend(live.map(|row| {
+                    let object = Vouched { ordinal: row.id.ordinal, bytes: row.bytes, body_hash: row.body_hash };
+                    let pack = PublishedPack { kind: row.kind, object, blobs: row.blobs };
+                    Published { id: row.id, pack, salt: Some(row.salt) }
+                }));
             }
-        };
-        for pack in published {
-            let id = ObjectId { session: *session, ordinal: pack.object.ordinal };
-            let row = rows.iter().find(|r| r.id == id);
-            packs.push(Published { id, pack: *pack, salt: row.map(|r| r.salt) });
+            Err(e) => findings.add(names::of_session(ObjectKind::IndexSegment, reference.id()), &e)?,
         }
-        Ok(())
-    })?;
+    }
+    packs.sort_by_key(|p| p.id);
+    packs.dedup_by_key(|p| p.id);
     Ok(packs)
 }
 

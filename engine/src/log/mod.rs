@@ -10,8 +10,12 @@
 //! | `append` | reads the winner, checks again, next slot | finds its attempt id: done | stops unless it may be ignored |
 
 mod append;
+mod moves;
 mod replay;
+mod state;
 mod view;
 
+pub use moves::{Condemned, Moved};
 pub use replay::Log;
-pub use view::{CommitRef, LogView, SegmentRef, SessionRef};
+pub use state::{CommitRef, Given, LockRef, SegmentRef, SessionRef};
+pub use view::LogView;

@@ -113,7 +113,7 @@ impl PackBuilder {
             object: Vouched { ordinal: id.ordinal, bytes: object_bytes, body_hash },
             blobs,
         };
-        let row = PackRow { id, bytes: object_bytes, blobs, kind: header.kind, salt: header.salt };
+        let row = PackRow { id, bytes: object_bytes, blobs, kind: header.kind, salt: header.salt, body_hash };
         Ok(FinishedPack { bytes: Bytes::from(bytes), row, published, blocks: self.blocks })
     }
 }

@@ -4,7 +4,7 @@ use crate::golden::{header, secrets};
 use crate::targets::TARGETS;
 use format_spec::container::{DirectoryEntry, ObjectKind, RecordHead, Suite, kind};
 use format_spec::index::{BlockRow, PackRow, PlaceRow, Segment};
-use format_spec::log::{Change, LogEntry, PointId, PublishedPack, Vouched};
+use format_spec::log::{Change, LogEntry, PointId, PublishedPack, Purpose, Vouched};
 use format_spec::pack::{BlobEntry, Contents};
 use format_spec::point::{LedgerCounts, Manifest, PackReferences, PointKind, Workload};
 use format_spec::tree::{
@@ -130,16 +130,13 @@ fn pack_kind() -> impl Strategy<Value = ObjectKind> {
 fn change() -> impl Strategy<Value = Change> {
     let pack =
         (pack_kind(), vouched(), any::<u32>()).prop_map(|(kind, object, blobs)| PublishedPack { kind, object, blobs });
+    let purpose = prop::sample::select(vec![Purpose::Backup, Purpose::Care, Purpose::Copy]);
     prop_oneof![
-        (any::<String>(), any::<String>(), prop::option::of(point_id())).prop_map(|(job, host, base)| Change::Open {
-            job,
-            host,
-            base
-        }),
-        (any::<u32>(), vec(pack, 0..20), vouched()).prop_map(|(session, packs, segment)| Change::Publish {
-            session,
-            packs,
-            segment
+        (any::<String>(), any::<String>(), prop::option::of(point_id()), purpose)
+            .prop_map(|(job, host, base, purpose)| Change::Open { job, host, base, purpose }),
+        (any::<u32>(), vec(pack, 0..20), vouched()).prop_map(|(session, packs, segment)| {
+            let segment = (!packs.is_empty()).then_some(segment);
+            Change::Publish { session, packs, segment }
         }),
         (any::<u32>(), vouched(), point_id(), chunk_id()).prop_map(|(session, point, id, references)| Change::Commit {
             session,
@@ -147,7 +144,7 @@ fn change() -> impl Strategy<Value = Change> {
             id,
             references
         }),
-        (4..=u16::MAX, 0..3u8).prop_map(|(kind, t)| Change::Unknown { kind, readable: t > 0, writable: t > 1 }),
+        (14..=u16::MAX, 0..3u8).prop_map(|(kind, t)| Change::Unknown { kind, readable: t > 0, writable: t > 1 }),
     ]
 }
 
@@ -223,7 +220,7 @@ fn segment() -> impl Strategy<Value = Segment> {
                 offset += at + 32;
             }
             let id = ObjectId { session: 1, ordinal: number };
-            segment.packs.push(PackRow { id, bytes: u64::from(offset) + 300, blobs, kind, salt });
+            segment.packs.push(PackRow { id, bytes: u64::from(offset) + 300, blobs, kind, salt, body_hash: [7; 32] });
         }
         rows.sort();
         (segment.ids, segment.places) = rows.into_iter().unzip();

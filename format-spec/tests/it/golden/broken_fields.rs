@@ -7,7 +7,7 @@ use format_spec::ChunkId;
 use format_spec::container::{ObjectKind, Suite, kind};
 use format_spec::fields::CRITICAL as C;
 use format_spec::key_slot::{Cost, KeySlot, NewSlot};
-use format_spec::log::{Change, PublishedPack, Vouched};
+use format_spec::log::{Change, PublishedPack, Purpose, Vouched};
 use format_spec::tree::{Content, Entry, Kind};
 
 /// All of them.
@@ -200,9 +200,13 @@ fn log_place(suite: Suite, slot: u32, change: Change) -> Place {
 
 fn log_entries(suite: Suite) -> Vec<Vector> {
     let object = Vouched { ordinal: 5, bytes: 1234, body_hash: [6; 32] };
-    let open = log_place(suite, 9, Change::Open { job: "home".into(), host: "box".into(), base: None });
+    let open = log_place(
+        suite,
+        9,
+        Change::Open { job: "home".into(), host: "box".into(), base: None, purpose: Purpose::Backup },
+    );
     let pack = PublishedPack { kind: ObjectKind::DataPack, object, blobs: 3 };
-    let publish = Change::Publish { session: SESSION, packs: vec![pack], segment: object };
+    let publish = Change::Publish { session: SESSION, packs: vec![pack], segment: Some(object) };
     let publish = log_place(suite, 9, publish);
     let id = good::manifest(trees::entry(b"", Kind::Folder), ChunkId([0; 32]), ChunkId([0; 32]), ChunkId([0; 32])).id;
     let commit = Change::Commit { session: SESSION, point: object, id, references: ChunkId([7; 32]) };

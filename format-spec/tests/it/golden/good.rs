@@ -7,7 +7,7 @@ use format_spec::config::{Class, Config, Cutting, Retention};
 use format_spec::container::{Codec, Object, ObjectKind, ObjectWriter, Suite, kind};
 use format_spec::index::{BlockRow, PackRow, PlaceRow, Segment};
 use format_spec::key_slot::{Cost, KeySlot, NewSlot};
-use format_spec::log::{Change, LogEntry, PointId, PublishedPack, Vouched};
+use format_spec::log::{Change, LogEntry, PointId, PublishedPack, Purpose, Vouched};
 use format_spec::pack::{BlobEntry, Contents};
 use format_spec::point::{LedgerCounts, Manifest, PackReferences, PointKind, Workload, reference_key};
 use format_spec::tree::{Content, Entry, Extent, Kind};
@@ -92,8 +92,8 @@ pub(crate) fn repository(suite: Suite, settle: &dyn Fn(&Vector) -> Vec<u8>) -> V
     let (segment, id) = (vouch(2, &index), manifest.id);
     let mut previous = config;
     for (change, slot, why) in [
-        (Change::Open { job: "home".into(), host: "box".into(), base: None }, 1, "Open"),
-        (Change::Publish { session: SESSION, packs, segment }, 2, "Publish"),
+        (Change::Open { job: "home".into(), host: "box".into(), base: None, purpose: Purpose::Backup }, 1, "Open"),
+        (Change::Publish { session: SESSION, packs, segment: Some(segment) }, 2, "Publish"),
         (Change::Commit { session: SESSION, point: vouch(3, &point), id, references }, 3, "Commit"),
         (Change::Unknown { kind: 40, readable: true, writable: true }, 4, "an unknown kind that may be ignored"),
     ] {
@@ -192,7 +192,9 @@ pub(crate) fn segment(suite: Suite, packs: &[&[u8]]) -> Segment {
         }
         let header = object.header();
         let id = ObjectId { session: header.session, ordinal: header.ordinal };
-        let row = PackRow { id, bytes: bytes.len() as u64, blobs: blob, kind: header.kind, salt: header.salt };
+        let body_hash = object.trailer().body_hash;
+        let (kind, salt) = (header.kind, header.salt);
+        let row = PackRow { id, bytes: bytes.len() as u64, blobs: blob, kind, salt, body_hash };
         segment.packs.push(row);
     }
     rows.sort();
