@@ -110,8 +110,6 @@ const OPTIONS: &[Late] = &[
     value("init", "from"),
     value("init", "keys-from"),
     value("init", "parity"),
-    value("init", "retention-type"),
-    value("init", "keep"),
     value("init", "immutable"),
     value("init", "immutable-days"),
     value("init", "storage-class"),
@@ -126,7 +124,6 @@ const OPTIONS: &[Late] = &[
 const VERBS: &[&str] = &[
     "copy",
     "copy-job",
-    "expire",
     "gc",
     "job",
     "key reseal",
@@ -142,5 +139,4 @@ const VERBS: &[&str] = &[
     "schedule",
     "server",
     "session",
-    "tag",
 ];

@@ -20,6 +20,8 @@ const VERBS: &[&str] = &[
     "restore",
     "verify",
     "check",
+    "expire",
+    "tag",
     "mount",
     "umount",
     "serve",

@@ -12,9 +12,6 @@ const OPTIONS: &[&[&str]] = &[
     &["init", "--from", "/elsewhere"],
     &["init", "--keys-from", "/elsewhere"],
     &["init", "--parity", "5%"],
-    &["init", "--retention-type", "item"],
-    &["init", "--retention-type", "snapshot"],
-    &["init", "--keep", "3y"],
     &["init", "--immutable", "compliance"],
     &["init", "--immutable-days", "30"],
     &["init", "--storage-class", "STANDARD_IA"],
@@ -28,7 +25,6 @@ const OPTIONS: &[&[&str]] = &[
 
 const VERBS: &[&[&str]] = &[
     &["repair", "plan"],
-    &["expire", "--keep-last", "3", "plan"],
     &["gc", "apply", "0000"],
     &["copy", "--to", "s3://bucket/x", "--latest"],
     &["retrieve", "start", "latest:/a"],
@@ -42,7 +38,6 @@ const VERBS: &[&[&str]] = &[
     &["repository", "list"],
     &["proxy-pool", "list"],
     &["retrieval", "list"],
-    &["tag", "latest", "+x", "-y"],
     &["schedule", "print"],
     &["migrate", "plan"],
     &["key", "reseal"],

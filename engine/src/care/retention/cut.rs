@@ -7,6 +7,7 @@ use super::items::OldItems;
 use super::leaving::Leaving;
 use super::paths::Erasure;
 use crate::error::{Error, Kind, Result};
+use crate::restore_point::Point;
 use crate::tree::{Flow, MapCursor, NodeSink, NodeSource, edit_map, lookup, map_get, walk};
 use format_spec::ChunkId;
 use format_spec::point::{LedgerCounts, Manifest};
@@ -43,14 +44,11 @@ pub struct Rewritten {
 }
 
 impl Rewritten {
-    /// Whether the trees change, or words alone.
-    pub(super) fn has_new_trees(&self, old: &Manifest) -> bool {
-        (self.root != old.root) || self.links != old.links || self.exceptions != old.exceptions
-    }
-
     /// The manifest with these parts and a new reference set.
-    pub(super) fn manifest(&self, old: &Manifest, references: ChunkId) -> Manifest {
+    pub(super) fn manifest(&self, point: &Point, references: ChunkId) -> Manifest {
+        let old = &point.manifest;
         Manifest {
+            first: Some(point.place()),
             root: self.root.clone(),
             links: self.links,
             exceptions: self.exceptions,

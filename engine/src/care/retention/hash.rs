@@ -4,6 +4,11 @@ use super::cut::Rewritten;
 use super::rules::{Request, Scope};
 use format_spec::period::Period;
 
+/// The hash that 64 hexadecimal digits quote.
+pub fn quoted(text: &str) -> Option<[u8; 32]> {
+    blake3::Hash::from_hex(text.to_ascii_lowercase()).ok().map(|hash| *hash.as_bytes())
+}
+
 /// A hash in the making.
 pub(super) struct Canon(blake3::Hasher);
 

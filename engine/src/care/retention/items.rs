@@ -6,13 +6,22 @@
 //! row for each folder that something leaves, one node a level while a folder is read, however deep the tree.
 
 use super::leaving::Leaving;
+use crate::care::calendar;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use crate::tree::{NodeSink, NodeSource, Promise, check_child, check_root, edit_folder};
-use format_spec::ChunkId;
+use format_spec::config::{Retention, RetentionKind};
 use format_spec::tree::{Content, Entry, Kind as ItemKind, Node, Totals, TreeKind};
+use format_spec::{ChunkId, Time};
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// The second from which on items are within the period, when items are what leaves: older ones are not stored, and taken out of points. A whole
+/// day leaves at once, so that a plan made in the morning can be applied in the afternoon.
+pub fn items_from(retention: Retention, now: Time) -> Option<i64> {
+    let begin = calendar::before(now, retention.period).filter(|_| retention.kind == RetentionKind::Item)?;
+    Some(calendar::start_of_day(begin).seconds)
+}
 
 /// Takes old items out of restore points, one after the other.
 pub struct OldItems<'a> {

@@ -14,6 +14,7 @@
 //! | `plan` | sees the points committed so far | sees what is live | reads no pack that it could miss | - |
 //! | `apply` | a new point of the job changes the decisions: refused | one of two wins, the other plans again or refuses | a rewrite relies on packs of a live point | names vanish with its next look, old handles say ESTALE |
 
+mod apply;
 mod cut;
 mod decide;
 mod hash;
@@ -22,11 +23,14 @@ mod leaving;
 mod paths;
 mod plan;
 mod reason;
+mod rewrite;
 mod rules;
 
+pub use apply::{Applied, ApplyOptions, apply};
 pub use cut::Rewritten;
 pub use decide::{Decision, Decisions, decide};
-pub use items::{Lighter, OldItems};
+pub use hash::quoted;
+pub use items::{Lighter, OldItems, items_from};
 pub use leaving::Leaving;
 pub use paths::Erasure;
 pub use plan::{Plan, Row};

@@ -7,11 +7,10 @@
 use super::cut::{Cut, Rewritten};
 use super::decide::{Decision, decide};
 use super::hash::Canon;
-use super::items::OldItems;
+use super::items::{OldItems, items_from};
 use super::paths::Erasure;
 use super::reason::Reason;
-use super::rules::{Facts, Locks, Request, Scope};
-use crate::care::calendar;
+use super::rules::{Facts, Locks, Request, Rules, Scope};
 use crate::error::{Error, Result};
 use crate::log::CommitRef;
 use crate::monitor::Monitor;
@@ -19,7 +18,7 @@ use crate::repository::Repository;
 use crate::restore_point::Point;
 use crate::tree::{Names, NodeSink};
 use format_spec::ChunkId;
-use format_spec::config::RetentionKind;
+use format_spec::config::Retention;
 use format_spec::keys::IdKeys;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,7 +34,7 @@ pub struct Plan {
     pub damaged: Vec<(CommitRef, Error)>,
     /// What applying has to quote.
     pub hash: [u8; 32],
-    /// The live points' slots as the plan saw them.
+    /// The live points' slots as the plan saw them, rising.
     pub(super) live: Vec<u32>,
 }
 
@@ -59,8 +58,9 @@ impl Plan {
     pub fn make(repository: &Repository, scope: &Scope, locks: &Locks, monitor: &Monitor) -> Result<Plan> {
         repository.refresh()?;
         let now = repository.env().now();
-        let (mut points, mut damaged) = (Vec::new(), Vec::new());
+        let (mut points, mut damaged, mut live) = (Vec::new(), Vec::new(), Vec::new());
         for (commit, point) in repository.points_and_damage() {
+            live.push(commit.slot);
             match point {
                 Ok(point) => points.push((commit, point)),
                 Err(e) => damaged.push((commit, e)),
@@ -85,7 +85,7 @@ impl Plan {
                 rows.push(Row { decision, point: Arc::clone(point), change });
             }
         }
-        let live = points.iter().map(|(commit, _)| commit.slot).chain(damaged.iter().map(|(c, _)| c.slot)).collect();
+        live.sort_unstable();
         let mut plan = Plan { rows, emptied: decisions.emptied, damaged, hash: [0; 32], live };
         plan.hash = plan.seal(repository, scope, &cut, &by_id);
         Ok(plan)
@@ -160,12 +160,11 @@ impl Scope {
     ) -> Result<Cut<'a>> {
         let nodes = repository.nodes();
         Ok(match &self.request {
-            Request::Rules { rules, kind: RetentionKind::Item } => {
-                let begin = rules.period.and_then(|period| calendar::before(now, period));
-                // A whole day at once, so that a plan made in the morning can be applied in the afternoon.
-                begin
-                    .map(|begin| calendar::start_of_day(begin).seconds)
-                    .map_or(Cut::Nothing, |before| Cut::Items { old: OldItems::new(nodes, before, monitor), before })
+            Request::Rules { rules: Rules { period: Some(period), .. }, kind } => {
+                match items_from(Retention { kind: *kind, period: *period }, now) {
+                    Some(before) => Cut::Items { old: OldItems::new(nodes, before, monitor), before },
+                    None => Cut::Nothing,
+                }
             }
             Request::Rules { .. } | Request::Points(_) => Cut::Nothing,
             Request::Paths(paths) => Cut::Paths(Erasure::new(nodes, paths, monitor)?),

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy allows it in test functions, but not in what they share")]
 
+mod apply;
 mod items;
 mod paths;
 mod rules;

@@ -186,6 +186,8 @@ fn points(suite: Suite) -> Vec<Vector> {
         place.vector("POINT-1 ledger counts of 63 bytes", &place.row.bent(14 | C, |b| _ = b.pop())),
         place.vector("POINT-1 ledger counts of 65 bytes", &place.row.bent(14 | C, |b| b.push(0))),
         place.with("POINT-1 statistics of 32 bytes", 18, &[0; 32]),
+        place.vector("POINT-1 a first number of 5 bytes", &place.row.and(20, &[1, 0, 0, 0, 0])),
+        place.vector("ok a point that was rewritten", &place.row.and(20, &[7, 0, 0, 0])),
         place.with("POINT-1 a reference set of 33 bytes", 17 | C, &[0; 33]),
         place.vector("CONT-19 no reference set", &place.row.without(17 | C)),
         place.vector("ok two cursors", &place.row.and(19, b"one").and(19, b"two")),

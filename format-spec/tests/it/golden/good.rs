@@ -263,5 +263,6 @@ pub(crate) fn manifest(root: Entry, links: ChunkId, exceptions: ChunkId, referen
         references,
         bytes: [713, 713, 700],
         cursors: Vec::new(),
+        first: None,
     }
 }
