@@ -119,13 +119,18 @@ impl fmt::Display for Reason {
             Reason::LastComplete => f.write_str("the last complete one"),
             Reason::Locked(until) => write!(f, "locked until {}", crate::repository::utc(*until)),
             Reason::Untouched => f.write_str("nothing in it is asked for"),
-            Reason::Loses { items, folders: 0, bytes } => write!(f, "loses {items} items, {bytes} bytes"),
             Reason::Loses { items, folders, bytes } => {
-                write!(f, "loses {items} items and {folders} folders, {bytes} bytes")
+                let parts = [(*items, "item"), (*folders, "folder")];
+                let parts = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| some(*n, word));
+                write!(f, "loses {}, {}", parts.collect::<Vec<_>>().join(" and "), some(*bytes, "byte"))
             }
             Reason::Outside(period) => write!(f, "older than {period}"),
             Reason::NoRule => f.write_str("no rule keeps it"),
             Reason::Named => f.write_str("named"),
         }
     }
+}
+
+fn some(count: u64, word: &str) -> String {
+    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }

@@ -7,7 +7,7 @@ use engine::Kind;
 use engine::care::retention::{Applied, ApplyOptions, Locks, Plan, apply};
 use engine::env::{Env, SharedEnv};
 use engine::monitor::Monitor;
-use engine::store::Memory;
+use engine::store::{Memory, Store};
 use std::collections::BTreeSet;
 use std::fs::{File, hard_link};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 /// A clock that tests set; its dice are fair.
-struct Clock {
+pub(super) struct Clock {
     seconds: AtomicI64,
     elapsed: AtomicU64,
 }
@@ -35,47 +35,59 @@ impl Env for Clock {
 }
 
 /// A repository whose clock stands, and a folder.
-struct Scene {
-    rig: Rig,
+pub(super) struct Scene {
+    pub(super) rig: Rig,
     clock: Arc<Clock>,
-    folder: tempfile::TempDir,
+    pub(super) folder: tempfile::TempDir,
 }
 
 impl Scene {
-    fn new() -> Scene {
+    pub(super) fn new() -> Scene {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(Clock { seconds: AtomicI64::new(0), elapsed: AtomicU64::new(0) });
         let rig = Rig { env: clock.clone() as SharedEnv, ..Rig::new(folder.path(), Arc::new(Memory::new())) };
         Scene { rig, clock, folder }
     }
 
+    /// The same repository through another store.
+    pub(super) fn over(&self, store: Arc<dyn Store>) -> Scene {
+        let folder = tempfile::tempdir().unwrap();
+        Scene { rig: self.rig.over(store), clock: self.clock.clone(), folder }
+    }
+
     /// A point of the source as of a time; its id.
-    fn back_up(&self, now: &str) -> PointId {
+    pub(super) fn back_up(&self, now: &str) -> PointId {
         self.set(now);
         self.rig.back_up().unwrap().point.unwrap()
     }
 
-    fn set(&self, now: &str) {
+    pub(super) fn set(&self, now: &str) {
         self.clock.seconds.store(at(now).seconds, Ordering::Relaxed);
     }
 
     /// A file of this modification time.
-    fn write(&self, name: &str, bytes: &[u8], modified: &str) {
+    pub(super) fn write(&self, name: &str, bytes: &[u8], modified: &str) {
         self.rig.write(name, bytes);
         let then = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(at(modified).seconds).unwrap());
         File::options().write(true).open(self.rig.source.join(name)).unwrap().set_modified(then).unwrap();
     }
 
-    fn plan(&self, scope: &Scope) -> Plan {
+    pub(super) fn plan(&self, scope: &Scope) -> Plan {
         Plan::make(&*self.rig.open().unwrap(), scope, &Locks::new(), &Monitor::new()).unwrap()
     }
 
-    fn apply(&self, scope: &Scope, hash: [u8; 32]) -> engine::Result<Applied> {
+    pub(super) fn apply(&self, scope: &Scope, hash: [u8; 32]) -> engine::Result<Applied> {
         let options = ApplyOptions { hash, threads: 2 };
         apply(&self.rig.open().unwrap(), scope, &Locks::new(), &options, &Arc::new(Monitor::new()))
     }
 
-    fn plan_and_apply(&self, scope: &Scope) -> Applied {
+    /// The same over a store that may refuse already when the repository is opened.
+    pub(super) fn apply_if_open(&self, scope: &Scope, hash: [u8; 32]) -> engine::Result<Applied> {
+        let options = ApplyOptions { hash, threads: 1 };
+        apply(&self.rig.open()?, scope, &Locks::new(), &options, &Arc::new(Monitor::new()))
+    }
+
+    pub(super) fn plan_and_apply(&self, scope: &Scope) -> Applied {
         let plan = self.plan(scope);
         let applied = self.apply(scope, plan.hash).unwrap();
         assert_eq!(applied.plan.as_ref().unwrap().hash, plan.hash);
@@ -84,12 +96,12 @@ impl Scene {
         applied
     }
 
-    fn live(&self) -> Vec<PointId> {
+    pub(super) fn live(&self) -> Vec<PointId> {
         self.rig.open().unwrap().points().unwrap().iter().map(|p| p.manifest.id).collect()
     }
 
     /// Names of all that a point holds.
-    fn names(&self, id: PointId) -> BTreeSet<String> {
+    pub(super) fn names(&self, id: PointId) -> BTreeSet<String> {
         let target = tempfile::tempdir_in(self.folder.path()).unwrap();
         let (done, warnings) = self.rig.restore(&id.to_string(), target.path());
         done.unwrap();
@@ -102,7 +114,7 @@ fn names<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
     names.map(str::to_owned).into()
 }
 
-fn items(text: &str) -> Scope {
+pub(super) fn items(text: &str) -> Scope {
     Scope::of(Request::Rules { rules: period(text), kind: RetentionKind::Item })
 }
 

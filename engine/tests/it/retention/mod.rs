@@ -5,6 +5,7 @@
 mod apply;
 mod items;
 mod paths;
+mod races;
 mod rules;
 mod shown;
 
