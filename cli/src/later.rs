@@ -127,7 +127,6 @@ const VERBS: &[&str] = &[
     "copy",
     "copy-job",
     "expire",
-    "gc",
     "job",
     "key reseal",
     "lab",
