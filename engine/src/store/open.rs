@@ -2,7 +2,7 @@
 
 use super::local::Local;
 use super::remote::Remote;
-use super::{Location, Retry, Store, Throttled};
+use super::{Location, Oldest, Retry, Store, Throttled};
 use crate::error::Result;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -77,4 +77,14 @@ pub fn open(location: &Location, options: &Options) -> Result<Arc<dyn Store>> {
     };
     let limited = options.limits != Limits::default();
     Ok(if limited { Arc::new(Throttled::new(store, options.limits)) } else { store })
+}
+
+/// Opens the store and asks its place about locks: where it has them, the oldest version counts ([`Oldest`]). Two more requests
+/// than [`open`], and none for a folder.
+///
+/// # Errors
+/// As [`open`], and the store's own.
+pub fn open_settled(location: &Location, options: &Options) -> Result<Arc<dyn Store>> {
+    let store = open(location, options)?;
+    Ok(if store.capabilities()?.locks { Arc::new(Oldest::new(store)) } else { store })
 }
