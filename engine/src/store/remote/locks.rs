@@ -25,7 +25,7 @@ impl Remote {
         };
         headers.extend(self.lock_headers(wanted)?);
         let response = self.ask(self.send(self.put_ask(name, bytes, headers)))?;
-        response.done(Verb::Put, name).map_err(|e| self.explain_refused_lock(name, &response, e))?;
+        response.done(Verb::Put, name).map_err(|e| self.explain_refused_lock(name, &response, wanted, e))?;
         let version = response.version().ok_or_else(|| no_locks(name).because("the put named no version"))?;
         self.raise_lock(name, Some(&version), wanted)?;
         Ok(Receipt { version: Some(version), checksum_enforced: self.checksum_enforced })
@@ -51,7 +51,7 @@ impl Remote {
             let (path, verb) = (self.path(name), Verb::Lock);
             let response =
                 self.ask(self.send(Ask { verb, method: Method::PUT, name, path, query: &query, headers, body }))?;
-            response.done(verb, name).map_err(|e| self.explain_refused_lock(name, &response, e))
+            response.done(verb, name).map_err(|e| self.explain_refused_lock(name, &response, wanted, e))
         })
     }
 
@@ -175,27 +175,26 @@ impl Remote {
         }
     }
 
-    /// A refusal of the lock itself, not of the bytes: the bucket has no object lock, say.
-    fn explain_refused_lock(&self, name: &Name, response: &Response, error: Error) -> Error {
-        let text = response.text();
-        let unknown = matches!(
-            response.answer().code.as_deref(),
-            Some(
-                "InvalidRequest"
-                    | "InvalidBucketObjectLockConfiguration"
-                    | "ObjectLockConfigurationNotFoundError"
-                    | "VersionLevelImmutabilityNotEnabled"
-                    | "FeatureNotSupportedForAccount"
-                    | "NotImplemented"
-                    | "APINotImplemented"
-            )
-        );
-        let about_locks = ["lock", "retention", "immutab"].iter().any(|w| text.to_ascii_lowercase().contains(w));
-        if (unknown && about_locks) || error.kind() == Kind::Unsupported {
-            no_locks(name).because(error)
-        } else {
-            error
+    /// A refusal of the lock itself, not of the bytes: its end has passed already, or the bucket has no object lock.
+    fn explain_refused_lock(&self, name: &Name, response: &Response, wanted: &Retention, error: Error) -> Error {
+        let code = response.answer().code.unwrap_or_default();
+        let none = [
+            "InvalidBucketObjectLockConfiguration",
+            "ObjectLockConfigurationNotFoundError",
+            "VersionLevelImmutabilityNotEnabled",
+            "FeatureNotSupportedForAccount",
+        ];
+        if none.contains(&code.as_str()) || error.kind() == Kind::Unsupported {
+            return no_locks(name).because(error);
         }
+        if response.status != 400 {
+            return error;
+        }
+        if self.clock().is_ok_and(|now| wanted.until <= now) {
+            let what = format!("a lock must end in the future, by the store's clock ({wanted})");
+            return Error::new(Kind::Input, what).on(name).because(error);
+        }
+        if self.declared().is_ok_and(|place| !place.locks) { no_locks(name).because(error) } else { error }
     }
 
     fn lock_headers(&self, wanted: &Retention) -> Result<Vec<(&'static str, String)>> {

@@ -5,5 +5,6 @@
 
 mod conformance;
 mod folder;
+mod locks;
 mod servers;
 mod targets;
