@@ -5,6 +5,7 @@
 
 mod check;
 mod compare;
+pub mod immutability;
 mod packs;
 mod trees;
 
