@@ -73,7 +73,8 @@ impl Remote {
         // The versions of a key stand together; the oldest seen so far of the key at hand.
         let mut oldest: Option<Entry> = None;
         let mut more = true;
-        let start = after.map(|after| format!("{}{after}", self.prefix));
+        // Azure's marker is no name; there the beginning is listed and left out.
+        let start = after.filter(|_| !azure).map(|after| format!("{}{after}", self.prefix));
         self.pages(&full, start, &mut |page| {
             for entry in page.into_iter().filter(|entry| !entry.marker) {
                 match &mut oldest {
