@@ -129,14 +129,16 @@ impl Remote {
         let name = Name::new(format_spec::names::CONFIG)?;
         match &self.cloud {
             Cloud::S3(_) => {
+                let says = |response: Response, word: &str| {
+                    (200..300).contains(&response.status) && response.text().contains(word)
+                };
                 let locks = self.ask_place(&name, Method::GET, &[("object-lock", "")])?;
-                let locks = (200..300).contains(&locks.status)
-                    && locks.text().contains("<ObjectLockEnabled>Enabled</ObjectLockEnabled>");
+                if says(locks, "<ObjectLockEnabled>Enabled</ObjectLockEnabled>") {
+                    // Not to be had without versions.
+                    return Ok(Capabilities { versions: true, locks: true });
+                }
                 let versions = self.ask_place(&name, Method::GET, &[("versioning", "")])?;
-                let versions =
-                    (200..300).contains(&versions.status) && versions.text().contains("<Status>Enabled</Status>");
-                // Object lock is not to be had without versions.
-                Ok(Capabilities { versions: versions || locks, locks })
+                Ok(Capabilities { versions: says(versions, "<Status>Enabled</Status>"), locks: false })
             }
             Cloud::Azure { .. } => {
                 let place = self.ask_place(&name, Method::HEAD, &[("restype", "container")])?;
@@ -147,7 +149,7 @@ impl Remote {
         }
     }
 
-    /// A request about the bucket or container itself. What the store does not know or not allow to be asked is no failure here.
+    /// A request about the bucket or container itself. What the store does not know is no failure here; what it does not allow is.
     fn ask_place(&self, name: &Name, method: Method, query: &[(&'static str, &str)]) -> Result<Response> {
         let (path, verb) = (object_store::path::Path::default(), Verb::List);
         let ask = Ask { verb, method, name, path, query, headers: Vec::new(), body: Bytes::new() };
@@ -155,7 +157,7 @@ impl Remote {
         let answer = response.answer();
         let gone = matches!(answer.code.as_deref(), Some("NoSuchBucket" | "ContainerNotFound"));
         match response.status {
-            429 | 500 | 502..=599 => Err(answer.error_on(verb, &self.location.to_string())),
+            401 | 403 | 429 | 500 | 502..=599 => Err(answer.error_on(verb, &self.location.to_string())),
             404 if gone => Err(answer.error_on(verb, &self.location.to_string())),
             _ => Ok(response),
         }
