@@ -6,6 +6,7 @@
 mod check;
 mod collect;
 mod compare;
+pub mod immutability;
 mod packs;
 mod trees;
 
