@@ -13,6 +13,7 @@ mod open;
 pub mod probe;
 mod remote;
 pub mod retry;
+mod space;
 pub mod throttle;
 
 pub use count::{Counted, Counts, Verb};
@@ -22,6 +23,7 @@ pub use memory::Memory;
 pub use open::{Limits, Options, open};
 pub use probe::{Probed, probe};
 pub use retry::Retry;
+pub use space::Space;
 pub use throttle::Throttled;
 
 use crate::error::{Error, Kind, Result};
@@ -120,6 +122,10 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
         let _ = name;
         Ok(false)
+    }
+    /// The room that is left; `None` where the store does not tell.
+    fn space(&self) -> Result<Option<Space>> {
+        Ok(None)
     }
 }
 

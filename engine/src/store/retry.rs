@@ -5,7 +5,7 @@
 //! was lost, the later one says `Exists`, which by the door's contract the caller answers by comparing. A listing is tried
 //! again only while nothing of it was shown.
 
-use super::{Info, Listed, Name, Receipt, Store};
+use super::{Info, Listed, Name, Receipt, Space, Store};
 use crate::error::{Kind, Result};
 use bytes::Bytes;
 use std::ops::Range;
@@ -86,6 +86,10 @@ impl Store for Retry {
 
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
         self.always(|| self.inner.refuses_wrong_checksum(name))
+    }
+
+    fn space(&self) -> Result<Option<Space>> {
+        self.inner.space()
     }
 }
 
