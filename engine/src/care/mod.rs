@@ -5,6 +5,7 @@
 
 mod check;
 mod compare;
+pub mod migrate;
 mod packs;
 mod trees;
 
