@@ -167,7 +167,22 @@ impl Verb {
 
 /// The error of the client, classified.
 pub(super) fn classify(error: &object_store::Error, verb: Verb, name: &Name) -> Error {
-    Answer::read(&error.to_string()).error(verb, name)
+    Answer::read(&whole(error)).error(verb, name)
+}
+
+/// The error's text and that of each cause that it does not repeat: why a connection failed stands at the very end.
+fn whole(error: &object_store::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(e) = cause {
+        let said = e.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = e.source();
+    }
+    text
 }
 
 /// The first `<Code>` of an XML body, which S3 and Azure share.
