@@ -1,14 +1,13 @@
 //! Stores behind an HTTP proxy, and stores with a private CA.
 
-use crate::profiles::absent;
 use crate::servers::{main_job, server, unique};
 use crate::support::{Home, Run};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// `cairn points` of a repository at this endpoint, with nothing of the machine's own proxies.
 fn points(home: &Home, endpoint: &str) -> Command {
@@ -21,11 +20,35 @@ fn points(home: &Home, endpoint: &str) -> Command {
     command
 }
 
-/// A server that has nothing, and what it was asked.
-fn listening() -> (String, std::thread::JoinHandle<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    (address, std::thread::spawn(move || absent(&listener)))
+/// A server that has nothing, for as long as the test runs.
+struct Nothing {
+    address: String,
+    asked: Arc<Mutex<String>>,
+}
+
+impl Nothing {
+    fn start() -> Nothing {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(String::new()));
+        let heard = Arc::clone(&asked);
+        std::thread::spawn(move || listener.incoming().for_each(|client| answer(&mut client.unwrap(), &heard)));
+        Nothing { address, asked }
+    }
+
+    fn was_asked(&self, what: &str) -> bool {
+        self.asked.lock().unwrap().contains(what)
+    }
+}
+
+fn answer(client: &mut TcpStream, heard: &Mutex<String>) {
+    let mut buffer = [0; 4096];
+    // Whoever goes away without a word (a refused handshake in front of us) is not answered.
+    let read = client.read(&mut buffer).unwrap_or(0);
+    heard.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..read]));
+    let body = "<Error><Code>NoSuchKey</Code><Message>none</Message></Error>";
+    let length = body.len();
+    let _ = write!(client, "HTTP/1.1 404 Not Found\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
 }
 
 /// A name that nobody resolves: only a proxy can have been asked for it.
@@ -34,34 +57,34 @@ const NOWHERE: &str = "http://store.invalid";
 #[test]
 fn a_proxy_of_the_environment_is_asked_for_the_store() {
     let home = Home::new();
-    let (proxy, asked) = listening();
-    Run::of(points(&home, NOWHERE).env("HTTP_PROXY", &proxy)).expect(10);
-    let asked = asked.join().unwrap();
-    assert!(asked.contains("GET http://store.invalid/bucket/x/config"), "{asked}");
+    let proxy = Nothing::start();
+    Run::of(points(&home, NOWHERE).env("HTTP_PROXY", &proxy.address)).expect(10);
+    assert!(proxy.was_asked("GET http://store.invalid/bucket/x/config"));
 }
 
 #[test]
 fn a_proxy_of_the_config_file_wins_and_has_exceptions() {
     let home = Home::new();
-    let (proxy, asked) = listening();
-    home.write("c.toml", format!("proxy = '{proxy}'\n").as_bytes());
+    let proxy = Nothing::start();
+    home.write("c.toml", format!("proxy = '{}'\n", proxy.address).as_bytes());
     // Nobody listens at port 1: whoever went there would have failed.
     let dead = "http://127.0.0.1:1";
     Run::of(points(&home, NOWHERE).env("CAIRN_CONFIG", home.path("c.toml")).env("HTTP_PROXY", dead)).expect(10);
-    assert!(asked.join().unwrap().contains("GET http://store.invalid/"));
-    let (store, asked) = listening();
+    assert!(proxy.was_asked("GET http://store.invalid/"));
+    let store = Nothing::start();
     home.write("c.toml", format!("proxy = '{dead}'\nno-proxy = '127.0.0.1'\n").as_bytes());
-    Run::of(points(&home, &store).env("CAIRN_CONFIG", home.path("c.toml"))).expect(10);
-    assert!(asked.join().unwrap().contains("GET /bucket/x/config"));
+    Run::of(points(&home, &store.address).env("CAIRN_CONFIG", home.path("c.toml"))).expect(10);
+    assert!(store.was_asked("GET /bucket/x/config"));
 }
 
 #[test]
 fn exceptions_of_the_environment_hold_for_a_proxy_of_the_config_file_too() {
     let home = Home::new();
-    let (store, asked) = listening();
+    let store = Nothing::start();
     home.write("c.toml", b"proxy = 'http://127.0.0.1:1'\n");
-    Run::of(points(&home, &store).env("CAIRN_CONFIG", home.path("c.toml")).env("NO_PROXY", "127.0.0.1")).expect(10);
-    assert!(asked.join().unwrap().contains("GET /bucket/x/config"));
+    Run::of(points(&home, &store.address).env("CAIRN_CONFIG", home.path("c.toml")).env("NO_PROXY", "127.0.0.1"))
+        .expect(10);
+    assert!(store.was_asked("GET /bucket/x/config"));
 }
 
 #[test]
@@ -197,8 +220,8 @@ asyncio.run(main())
 #[test]
 fn a_private_ca_is_trusted_where_it_is_named_and_refused_at_once_elsewhere() {
     let home = Home::new();
-    let (store, asked) = listening();
-    let tls = Tls::start(&home, &store);
+    let store = Nothing::start();
+    let tls = Tls::start(&home, &store.address);
     let other = home.path("tls/other.pem");
     for wrong in [None, Some(&other)] {
         let mut command = points(&home, &tls.endpoint);
@@ -214,7 +237,7 @@ fn a_private_ca_is_trusted_where_it_is_named_and_refused_at_once_elsewhere() {
     Run::of(points(&home, &tls.endpoint).env("CAIRN_CONFIG", home.path("tls/c.toml"))).expect(10);
     let mut command = points(&home, &tls.endpoint);
     Run::of(command.env("CAIRN_CONFIG", home.path("tls/c.toml")).env("CAIRN_CA_FILE", &other)).expect(1);
-    assert!(asked.join().unwrap().contains("GET /bucket/x/config"));
+    assert!(store.was_asked("GET /bucket/x/config"));
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn settings_of_stores_reach_the_store() {
 }
 
 /// A server that has nothing; what it was asked, until nobody asks any more.
-pub(crate) fn absent(listener: &TcpListener) -> String {
+fn absent(listener: &TcpListener) -> String {
     let mut asked = String::new();
     let until = Instant::now() + Duration::from_secs(5);
     listener.set_nonblocking(true).unwrap();

@@ -18,6 +18,7 @@ mod assemble;
 mod compare;
 mod event;
 mod file;
+mod finish;
 mod running;
 mod session;
 

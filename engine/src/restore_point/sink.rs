@@ -29,9 +29,8 @@ impl Emission {
     }
 
     /// Reads the record back, in the order of first puts.
-    pub(super) fn read(self, visit: &mut dyn FnMut(ChunkId, &Names) -> Result<()>) -> Result<()> {
-        let (_, spool) = self.inner.into_inner();
-        spool.read(visit)
+    pub(super) fn read(&self, visit: &mut dyn FnMut(ChunkId, &Names) -> Result<()>) -> Result<()> {
+        self.inner.lock().1.read(visit)
     }
 }
 

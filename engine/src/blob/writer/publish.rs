@@ -37,6 +37,34 @@ impl Unpublished {
 }
 
 impl Shared {
+    /// A sign of life when one is due: what is stored is published, or an entry without packs. Whoever is silent for long is fenced.
+    pub(super) fn beat(&self) -> Result<()> {
+        let Some(session) = self.session else { return Ok(()) };
+        if self.env.elapsed() - self.unpublished.lock().since < PUBLISH_SECONDS {
+            return Ok(());
+        }
+        // Who is publishing gives the sign itself.
+        let Some(one) = self.publishing.try_lock() else { return Ok(()) };
+        let is_empty = {
+            let mut unpublished = self.unpublished.lock();
+            unpublished.since = self.env.elapsed();
+            unpublished.packs.is_empty()
+        };
+        if !is_empty {
+            drop(one);
+            return self.publish();
+        }
+        self.append(session, &[], None)
+    }
+
+    fn append(&self, session: u32, packs: &[PublishedPack], segment: Option<Vouched>) -> Result<()> {
+        self.log.append(&*self.env, &mut |view| {
+            view.expect_session(session)?;
+            Ok(Change::Publish { session, packs: packs.to_vec(), segment })
+        })?;
+        Ok(())
+    }
+
     /// Publishes what is stored now. Others go on storing meanwhile; two publishes never overlap.
     pub(super) fn publish(&self) -> Result<()> {
         let Some(session) = self.session else { return Ok(()) };
@@ -56,10 +84,7 @@ impl Shared {
         let ids: Vec<_> = segment.ids.clone();
         self.catalog.remember(id, segment);
         let packs: Vec<PublishedPack> = taken.packs.iter().map(|(_, published, _)| *published).collect();
-        self.log.append(&*self.env, &mut |view| {
-            view.expect_session(session)?;
-            Ok(Change::Publish { session, packs: packs.clone(), segment: Some(object) })
-        })?;
+        self.append(session, &packs, Some(object))?;
         self.catalog.sync()?;
         self.forget(ids.into_iter());
         Ok(())
