@@ -36,6 +36,8 @@ pub(crate) enum Verb {
     Cache(verbs::cache::Cache),
     Index(verbs::index::Index),
     Key(verbs::key::Key),
+    Schedule(verbs::schedule::Schedule),
+    Migrate(verbs::migrate::Migrate),
     Completions(verbs::completions::Completions),
     Man(verbs::man::Man),
 }

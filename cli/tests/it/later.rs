@@ -18,9 +18,6 @@ const OPTIONS: &[&[&str]] = &[
     &["init", "--immutable", "compliance"],
     &["init", "--immutable-days", "30"],
     &["init", "--storage-class", "STANDARD_IA"],
-    &["backup", "/src", "--if-running", "skip"],
-    &["backup", "/src", "--on-failure", "true"],
-    &["backup", "/src", "--min-free", "1G"],
     &["points", "--verify-immutability"],
     &["restore", "latest", "/out", "--retrieve"],
     &["mount", "/mnt", "--archived", "thaw"],
@@ -43,9 +40,6 @@ const VERBS: &[&[&str]] = &[
     &["proxy-pool", "list"],
     &["retrieval", "list"],
     &["tag", "latest", "+x", "-y"],
-    &["schedule", "print"],
-    &["migrate", "plan"],
-    &["key", "reseal"],
 ];
 
 #[test]

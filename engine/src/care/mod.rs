@@ -7,6 +7,7 @@ mod check;
 mod collect;
 mod compare;
 pub mod immutability;
+pub mod migrate;
 mod packs;
 mod trees;
 

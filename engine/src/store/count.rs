@@ -3,7 +3,7 @@
 //! A call of the door is one request. What lies below may need more (a listing of many pages); put this below
 //! [`super::Retry`] to count attempts, above it to count wishes.
 
-use super::{Capabilities, Info, Listed, Name, Receipt, Retention, Store, Version};
+use super::{Capabilities, Info, Listed, Name, Receipt, Retention, Space, Store, Version};
 use crate::error::Result;
 use bytes::Bytes;
 use format_spec::Time;
@@ -171,6 +171,10 @@ impl Store for Counted {
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
         self.counts.request(Verb::Put);
         self.inner.refuses_wrong_checksum(name)
+    }
+
+    fn space(&self) -> Result<Option<Space>> {
+        self.inner.space()
     }
 }
 

@@ -3,7 +3,7 @@
 //! Promises: with one thread and the same plan, the same calls fail in the same way; calls are numbered from 1 over all verbs.
 //! Refuses to invent faults of its own: the plan decides.
 
-use super::{Capabilities, Info, Listed, Name, Receipt, Retention, Store, Verb, Version};
+use super::{Capabilities, Info, Listed, Name, Receipt, Retention, Space, Store, Verb, Version};
 use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
 use format_spec::Time;
@@ -166,6 +166,10 @@ impl Store for Faulty {
 
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
         self.run(Verb::Put, name.as_str(), || self.inner.refuses_wrong_checksum(name))
+    }
+
+    fn space(&self) -> Result<Option<Space>> {
+        self.inner.space()
     }
 }
 

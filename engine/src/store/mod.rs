@@ -18,6 +18,7 @@ pub mod probe;
 mod remote;
 mod retention;
 pub mod retry;
+mod space;
 pub mod throttle;
 
 pub use count::{Counted, Counts, Verb};
@@ -29,6 +30,7 @@ pub use open::{Limits, Options, open, open_settled};
 pub use probe::{LockProbed, Probed, probe, probe_lock};
 pub use retention::{Capabilities, Mode, Retention, Version};
 pub use retry::Retry;
+pub use space::Space;
 pub use throttle::Throttled;
 
 use crate::error::{Error, Kind, Result};
@@ -184,6 +186,10 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
         let _ = name;
         Ok(false)
+    }
+    /// The room that is left; `None` where the store does not tell.
+    fn space(&self) -> Result<Option<Space>> {
+        Ok(None)
     }
 }
 

@@ -30,8 +30,10 @@ pub struct Options {
     pub limits: Limits,
     /// The probe has proven that the store refuses a wrong checksum, so `put_new` may rely on it.
     pub checksum_enforced: bool,
-    /// An HTTP proxy, as a URL.
+    /// An HTTP proxy, as a URL; without one, the environment's (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
     pub proxy: Option<String>,
+    /// What that proxy does not serve: host names, domains and networks, parted by commas.
+    pub proxy_excludes: Option<String>,
     /// A file with further root certificates (PEM), for a private CA.
     pub root_certificate: Option<PathBuf>,
 }
@@ -58,6 +60,7 @@ impl Default for Options {
             limits: Limits::default(),
             checksum_enforced: false,
             proxy: None,
+            proxy_excludes: None,
             root_certificate: None,
         }
     }

@@ -6,7 +6,7 @@
 //! again, which costs nothing where it is there). A listing is tried
 //! again only while nothing of it was shown.
 
-use super::{Capabilities, Info, Listed, Name, Receipt, Retention, Store, Version};
+use super::{Capabilities, Info, Listed, Name, Receipt, Retention, Space, Store, Version};
 use crate::error::{Kind, Result};
 use bytes::Bytes;
 use format_spec::Time;
@@ -129,6 +129,10 @@ impl Store for Retry {
 
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
         self.always(|| self.inner.refuses_wrong_checksum(name))
+    }
+
+    fn space(&self) -> Result<Option<Space>> {
+        self.inner.space()
     }
 }
 

@@ -4,7 +4,7 @@
 //! next one waits for. So a long run keeps the rate, whatever the sizes. Uploads pay before they go; downloads pay when they
 //! have come, as their length is not known before. Refuses to slice a request: an object goes at full speed once it goes.
 
-use super::{Capabilities, Info, Limits, Listed, Name, Receipt, Retention, Store, Version};
+use super::{Capabilities, Info, Limits, Listed, Name, Receipt, Retention, Space, Store, Version};
 use crate::error::Result;
 use bytes::Bytes;
 use format_spec::Time;
@@ -114,6 +114,10 @@ impl Store for Throttled {
 
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
         self.inner.refuses_wrong_checksum(name)
+    }
+
+    fn space(&self) -> Result<Option<Space>> {
+        self.inner.space()
     }
 }
 

@@ -9,7 +9,7 @@ mod error;
 mod stage;
 mod walk;
 
-use super::{Info, Listed, Name, OBJECT_BYTES_MAX, Receipt, Store, outside};
+use super::{Info, Listed, Name, OBJECT_BYTES_MAX, Receipt, Space, Store, outside};
 use crate::env::Machine;
 use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
@@ -130,6 +130,12 @@ impl Store for Local {
             },
             Err(e) => Err(classify(e, "cannot delete the object").on(name)),
         }
+    }
+
+    fn space(&self) -> Result<Option<Space>> {
+        let told = rustix::fs::fstatvfs(&self.root);
+        told.map(|by| Some(Space::told(by)))
+            .map_err(|e| classify(e, "cannot ask for the free space").on(self.path.display()))
     }
 }
 
