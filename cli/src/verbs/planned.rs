@@ -13,8 +13,8 @@ use serde_json::Value;
 pub(super) enum Step {
     /// Show it.
     Plan,
-    /// Carry the plan of this hash out.
-    Apply([u8; 32]),
+    /// Carry the plan out whose hash begins so.
+    Apply(Vec<u8>),
 }
 
 impl Step {
@@ -34,9 +34,9 @@ impl Step {
     }
 }
 
-fn parse_hash(text: &str) -> Result<[u8; 32]> {
+fn parse_hash(text: &str) -> Result<Vec<u8>> {
     retention::quoted(text).ok_or_else(|| {
-        Failure::usage(format!("{text:?} is no hash of a plan: it has 64 hexadecimal digits"))
+        Failure::usage(format!("{text:?} is no hash of a plan: it has at least 16 hexadecimal digits"))
             .advise("copy it from the last line of the plan")
     })
 }
@@ -52,12 +52,18 @@ pub(super) fn run(context: &Context, connection: &Connection, scope: &Scope, ste
     let applied = match step {
         Step::Plan => Applied { plan: Some(Plan::make(repo, scope, &locks, &monitor)?), ..Applied::default() },
         Step::Apply(hash) => {
-            let options = ApplyOptions { hash: *hash, threads: connection.settings.threads };
+            let options = ApplyOptions { hash: hash.clone(), threads: connection.settings.threads };
             apply(repo, scope, &locks, &options, &monitor)?
         }
     };
     let Some(plan) = &applied.plan else { return Ok(Exit::Done) };
     show(context, scope, plan, *step == Step::Plan)?;
+    for job in &plan.emptied {
+        let why = format!(
+            "the plan would let its last restore point go; `apply` refuses, unless you plan with --empty-job {job}"
+        );
+        context.out.warning(job.as_bytes(), &why);
+    }
     let exit = exit(plan, &applied, step);
     let leaving = || plan.rows.iter().filter_map(|row| row.change.as_ref()).map(|change| &change.left);
     let forbidden = plan.rows.iter().filter(|row| row.decision.forbidden).count();
@@ -79,12 +85,6 @@ pub(super) fn run(context: &Context, connection: &Connection, scope: &Scope, ste
         .set("packs_written", applied.packs_written)
         .requests(&connection.counts);
     context.out.summary(row, || text(plan, &applied, step))?;
-    for job in &plan.emptied {
-        let why = format!(
-            "the plan would let its last restore point go; `apply` refuses, unless you plan with --empty-job {job}"
-        );
-        context.out.warning(job.as_bytes(), &why);
-    }
     Ok(exit)
 }
 
@@ -188,8 +188,8 @@ mod tests {
         let hash = "0a".repeat(32);
         assert_eq!(split(&["plan"]), Ok((0, Step::Plan)));
         assert_eq!(split(&["latest", "3f", "plan"]), Ok((2, Step::Plan)));
-        assert_eq!(split(&["latest", "apply", &hash]), Ok((1, Step::Apply([10; 32]))));
-        assert_eq!(split(&["apply", &hash.to_uppercase()]), Ok((0, Step::Apply([10; 32]))));
+        assert_eq!(split(&["latest", "apply", &hash]), Ok((1, Step::Apply(vec![10; 32]))));
+        assert_eq!(split(&["apply", &hash.to_uppercase()]), Ok((0, Step::Apply(vec![10; 32]))));
         for words in [&["latest"][..], &["apply"], &["plan", "latest"], &["apply", "0a0a"], &[]] {
             assert_eq!(split(words), Err(2), "{words:?}");
         }

@@ -11,7 +11,7 @@ mod points;
 pub(crate) mod select;
 
 pub use create::NewRepository;
-pub use keys::SlotInfo;
+pub use keys::{KeyEvent, Replaced, SlotInfo};
 pub use open::{CacheStatus, OpenOptions, Repository};
 pub use paper::PaperKey;
 pub use select::utc;

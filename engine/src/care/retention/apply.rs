@@ -19,8 +19,8 @@ use std::sync::Arc;
 /// What to carry out, and with what.
 #[derive(Debug, Clone)]
 pub struct ApplyOptions {
-    /// The hash of the plan, as it was shown.
-    pub hash: [u8; 32],
+    /// The hash of the plan, or its beginning, as it was shown.
+    pub hash: Vec<u8>,
     /// Encoding threads.
     pub threads: usize,
 }
@@ -109,12 +109,12 @@ fn expire(repository: &Repository, scope: &Scope, plan: &Plan) -> Result<Option<
 impl Plan {
     /// Refuses what was not shown, and what was refused when it was.
     fn expect(&self, options: &ApplyOptions) -> Result<()> {
-        if self.hash != options.hash {
+        if options.hash.is_empty() || !self.hash.starts_with(&options.hash) {
             return Err(Error::new(
                 Kind::Conflict,
                 "the plan is another one by now: restore points came or went, or time passed",
             )
-            .on(blake3::Hash::from_bytes(options.hash).to_hex())
+            .on(options.hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
             .advise("look at the new plan, and apply that"));
         }
         if let [job, ..] = &self.emptied[..] {

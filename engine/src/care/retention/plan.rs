@@ -6,7 +6,7 @@
 
 use super::cut::{Cut, Rewritten};
 use super::decide::{Decision, decide};
-use super::hash::Canon;
+use super::hash::{Canon, QUOTED_BYTES};
 use super::items::{OldItems, items_from};
 use super::paths::Erasure;
 use super::reason::Reason;
@@ -93,7 +93,7 @@ impl Plan {
 
     /// The hash as it is quoted.
     pub fn hash_text(&self) -> String {
-        blake3::Hash::from_bytes(self.hash).to_hex().to_string()
+        self.hash.iter().take(QUOTED_BYTES).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Whether there is nothing to do.

@@ -77,13 +77,13 @@ impl Scene {
     }
 
     pub(super) fn apply(&self, scope: &Scope, hash: [u8; 32]) -> engine::Result<Applied> {
-        let options = ApplyOptions { hash, threads: 2 };
+        let options = ApplyOptions { hash: hash.to_vec(), threads: 2 };
         apply(&self.rig.open().unwrap(), scope, &Locks::new(), &options, &Arc::new(Monitor::new()))
     }
 
     /// The same over a store that may refuse already when the repository is opened.
     pub(super) fn apply_if_open(&self, scope: &Scope, hash: [u8; 32]) -> engine::Result<Applied> {
-        let options = ApplyOptions { hash, threads: 1 };
+        let options = ApplyOptions { hash: hash.to_vec(), threads: 1 };
         apply(&self.rig.open()?, scope, &Locks::new(), &options, &Arc::new(Monitor::new()))
     }
 
@@ -297,7 +297,7 @@ fn locked_points_keep_their_items_and_say_until_when() {
     }
     let scope = items("1y");
     let hash = Plan::make(&repository, &scope, &locks, &Monitor::new()).unwrap().hash;
-    let options = ApplyOptions { hash, threads: 2 };
+    let options = ApplyOptions { hash: hash.to_vec(), threads: 2 };
     let applied = apply(&repository, &scope, &locks, &options, &Arc::new(Monitor::new())).unwrap();
     assert_eq!(applied.rewritten, [two]);
     assert_eq!((scene.names(one).len(), scene.names(two).len()), (2, 1));
