@@ -2,6 +2,7 @@
 
 use super::apply::Applied;
 use super::cut::{Cut, Rewritten};
+use super::locks::is_locked;
 use super::plan::Plan;
 use super::rules::Scope;
 use crate::blob::{Stored, Writer, WriterParts, put_durable};
@@ -177,14 +178,16 @@ impl<'a> Rewriter<'a> {
         let bytes = Bytes::from(bytes);
         put_durable(&*vault.store, &Name::new(names::of_session(ObjectKind::RestorePoint, id))?, &bytes)?;
         let object = Vouched { ordinal: id.ordinal, bytes: bytes.len() as u64, body_hash };
-        let mut outcome = Outcome::Done;
+        let (mut outcome, now) = (Outcome::Done, repository.env().now());
         let appended = repository.log().append(&**repository.env(), &mut |view| {
             view.expect_session(session)?;
             outcome = match view.live(&manifest.id) {
-                Some(live) if live.slot == point.slot => match view.condemned.after(known).next() {
-                    None => Outcome::Done,
-                    Some(_) => Outcome::Again,
-                },
+                Some(live) if live.slot == point.slot && !is_locked(view, &[manifest.id], now) => {
+                    match view.condemned.after(known).next() {
+                        None => Outcome::Done,
+                        Some(_) => Outcome::Again,
+                    }
+                }
                 _ => Outcome::Gone,
             };
             if outcome != Outcome::Done {
