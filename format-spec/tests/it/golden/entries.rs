@@ -130,7 +130,7 @@ fn condemned(suite: Suite) -> Vec<Vector> {
             number(b, 12, 100_001);
             b.splice(16..18, vec![1; 12_501]);
         }),
-        bent("LOG-13 a bit beyond the last blob", &|b| b[17] = 0b0000_1101),
+        bent("LOG-13 a bit beyond the last blob", &|b| b[17] = 0b0000_1001),
         bent("LOG-13 a bitmap without survivors", &|b| b[16..18].fill(0)),
         bent("LOG-13 a bitmap cut short", &|b| b.truncate(17)),
         bent("LOG-13 runs of fewer blobs than survive", &|b| number(b, 22, 2)),
