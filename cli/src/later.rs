@@ -124,7 +124,6 @@ const VERBS: &[&str] = &[
     "copy",
     "copy-job",
     "expire",
-    "gc",
     "job",
     "lab",
     "m365",

@@ -1,6 +1,7 @@
 """The repository's parameters (spec/config.md)."""
 
 import struct
+from dataclasses import replace
 
 from .errors import need
 from .fields import Tag, fixed, number, read_fields, time, utf8
@@ -49,3 +50,9 @@ def parse(plaintext):
     need((config.dedup_key is not None) == (config.suite == 0), "CONF-1", f"suite {config.suite}, and field 9 is "
          + ("absent" if config.dedup_key is None else "present"))
     return config
+
+
+def parse_change(value, _rule):
+    """The fields of a Config entry (LOG-19): any of the table, none of them required."""
+    # AMBIGUITY (LOG-19): the text of CONF does not say yet which fields may change, so all that are known are taken.
+    return read_fields(value, [replace(tag, required=False) for tag in TAGS], "LOG-19")

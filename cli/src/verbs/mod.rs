@@ -8,6 +8,7 @@ pub(crate) mod completions;
 pub(crate) mod diff;
 mod excludes;
 pub(crate) mod find;
+pub(crate) mod gc;
 pub(crate) mod history;
 pub(crate) mod index;
 pub(crate) mod init;

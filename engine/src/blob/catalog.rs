@@ -169,11 +169,18 @@ impl Catalog {
         Ok(known)
     }
 
+    /// The stored length of a pack, condemned or not, where the index still knows it.
+    pub fn pack_bytes(&self, id: ObjectId) -> Result<Option<u64>> {
+        let known = self.healing(PersistentCache::packs)?;
+        Ok(known.binary_search_by_key(&id, |p| p.id).ok().and_then(|at| known.get(at)).map(|p| p.bytes))
+    }
+
     /// Reads the log and the index on, for somebody who did not find what the log promised at `seen`; true when something is new.
     pub fn look_again(&self, seen: u32) -> Result<bool> {
+        let position = self.cache().position();
         let head = self.log.refresh()?.head;
         self.sync()?;
-        Ok(head != seen)
+        Ok(head != seen || self.cache().position() != position)
     }
 
     /// The slot up to which the log is known.

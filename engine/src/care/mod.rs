@@ -4,10 +4,13 @@
 //! restore point against a live tree without writing to either. Refuses to repair.
 
 mod check;
+mod collect;
 mod compare;
+pub mod immutability;
 pub mod migrate;
 mod packs;
 mod trees;
 
 pub use check::{CheckOptions, CheckReport, Finding, Level, check};
+pub use collect::{CollectOptions, CollectPlan, CollectReport, PackPlan, collect, plan_collection};
 pub use compare::{CompareReport, Difference, compare};

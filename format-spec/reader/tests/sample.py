@@ -157,7 +157,7 @@ class Sample(EmptyPoint):
     def _segment(self, packs):
         pack_rows, blocks, entries = b"", [], []
         for row, (ordinal, kind, raw, blobs, chunks) in enumerate(packs):
-            pack_rows += struct.pack("<IIQIB3x", 1, ordinal, len(raw), blobs, kind) + bytes([ordinal + 1]) * 32
+            pack_rows += struct.pack("<IIQIB3x", 1, ordinal, len(raw), blobs, kind) + bytes([ordinal + 1]) * 32 + body(raw)
             start, = struct.unpack_from("<Q", raw, len(raw) - 104)
             first = len(blocks)
             for number in range((blobs + 39) // 40):

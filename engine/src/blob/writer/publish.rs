@@ -1,17 +1,14 @@
 //! Publishing: packs that are stored become usable by all, in one segment and one log entry.
 
 use super::Shared;
-use crate::blob::durable::put_durable;
-use crate::error::{Error, Kind, Result};
+use crate::blob::store_segment;
+use crate::error::Result;
 use crate::index::SegmentBuilder;
 use crate::limits::{PUBLISH_BLOBS, PUBLISH_BYTES, PUBLISH_SECONDS};
 use crate::pack::{FinishedPack, PackedBlock};
-use crate::store::Name;
-use bytes::Bytes;
-use format_spec::container::{Header, ObjectKind};
-use format_spec::index::{PackRow, Segment};
+use format_spec::ObjectId;
+use format_spec::index::PackRow;
 use format_spec::log::{Change, PublishedPack, Vouched};
-use format_spec::{ObjectId, names};
 use std::sync::atomic::Ordering;
 
 /// Packs that are stored and checked, but not published.
@@ -80,7 +77,8 @@ impl Shared {
             builder.add_pack(row.clone(), &blocks)?;
         }
         let segment = builder.finish();
-        let (id, object) = self.store_segment(session, &segment)?;
+        let id = ObjectId { session, ordinal: self.next_ordinal.fetch_add(1, Ordering::SeqCst) };
+        let object = store_segment(&self.vault, &*self.env, id, &segment)?;
         let ids: Vec<_> = segment.ids.clone();
         self.catalog.remember(id, segment);
         let packs: Vec<PublishedPack> = taken.packs.iter().map(|(_, published, _)| *published).collect();
@@ -88,21 +86,5 @@ impl Shared {
         self.catalog.sync()?;
         self.forget(ids.into_iter());
         Ok(())
-    }
-
-    fn store_segment(&self, session: u32, segment: &Segment) -> Result<(ObjectId, Vouched)> {
-        let id = ObjectId { session, ordinal: self.next_ordinal.fetch_add(1, Ordering::SeqCst) };
-        let mut salt = [0; 32];
-        self.env.random(&mut salt)?;
-        let secrets = &self.vault.secrets;
-        let header =
-            Header::new(ObjectKind::IndexSegment, secrets.suite(), self.vault.repository, id.session, id.ordinal, salt);
-        let (bytes, body_hash) = segment.encode(header.clone(), secrets);
-        if Segment::decode(&bytes, &header, secrets)? != *segment {
-            return Err(Error::new(Kind::Bug, "an index segment does not decode to what was written").on(id));
-        }
-        let bytes = Bytes::from(bytes);
-        put_durable(&*self.vault.store, &Name::new(names::of_session(ObjectKind::IndexSegment, id))?, &bytes)?;
-        Ok((id, Vouched { ordinal: id.ordinal, bytes: bytes.len() as u64, body_hash }))
     }
 }

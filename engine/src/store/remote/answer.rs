@@ -14,6 +14,7 @@ pub(super) enum Verb {
     Head,
     List,
     Delete,
+    Lock,
 }
 
 /// The refusal as far as it could be read.
@@ -161,6 +162,7 @@ impl Verb {
             Verb::Head => "describe the object",
             Verb::List => "list",
             Verb::Delete => "delete the object",
+            Verb::Lock => "lock the object",
         }
     }
 }
