@@ -20,7 +20,7 @@
 //! finds itself at the bottom. A look before the put would prove nothing, as a marker may come after it.
 
 use super::retention::{delete_versions, no_locks};
-use super::{Capabilities, Info, Listed, Name, Receipt, Retention, Store, Version, outside};
+use super::{Capabilities, Info, Listed, Name, Receipt, Retention, Space, Store, Version, outside};
 use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
 use format_spec::Time;
@@ -172,6 +172,10 @@ impl Store for Oldest {
 
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
         self.inner.refuses_wrong_checksum(name)
+    }
+
+    fn space(&self) -> Result<Option<Space>> {
+        self.inner.space()
     }
 }
 
