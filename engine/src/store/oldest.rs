@@ -98,6 +98,10 @@ impl Store for Oldest {
         self.inner.capabilities()
     }
 
+    fn space(&self) -> Result<Option<Space>> {
+        self.inner.space()
+    }
+
     fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
         let receipt = self.inner.put_new(name, bytes)?;
         self.settle(name, receipt)
