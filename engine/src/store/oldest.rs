@@ -177,10 +177,6 @@ impl Store for Oldest {
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
         self.inner.refuses_wrong_checksum(name)
     }
-
-    fn space(&self) -> Result<Option<Space>> {
-        self.inner.space()
-    }
 }
 
 impl std::fmt::Debug for Oldest {
