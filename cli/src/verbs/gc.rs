@@ -157,6 +157,7 @@ fn apply(context: &Context, options: &CollectOptions, hash: &[u8]) -> Result<Exi
         .set("packs_repacked", report.packs_repacked)
         .set("packs_written", report.packs_written)
         .set("bytes_written", report.bytes_written)
+        .set("segments_folded", report.segments_folded)
         .set("objects_deleted", report.objects_deleted)
         .set("bytes_freed", report.bytes_freed)
         .set("objects_locked", report.objects_locked)

@@ -176,6 +176,8 @@ impl Session<'_> {
         summary.number = loop {
             let known = self.repository.log().view();
             manifest.references = self.references(&roots, &emission, &known)?;
+            let stored = self.writer.stored();
+            manifest.bytes = [summary.bytes_source, stored.bytes_new, stored.bytes_stored];
             self.monitor.check()?;
             if let Some(number) = self.commit(session, &manifest, known.head)? {
                 break number;
@@ -184,6 +186,9 @@ impl Session<'_> {
         let stored = self.writer.stored();
         summary.point = Some(manifest.id);
         (summary.bytes_stored, summary.packs_written) = (stored.bytes_stored, stored.packs);
+        // What a collection took and was stored again counts too.
+        (summary.bytes_new, summary.chunks_new) = (stored.bytes_new, stored.chunks_new);
+        summary.data_packs_written = stored.data_packs;
         Ok(summary)
     }
 

@@ -1,16 +1,18 @@
 //! Carrying a plan out: fence, repack, condemn, sweep, orphans.
 
+use super::fold::fold;
 use super::mark::Marks;
 use super::orphans::delete_orphans;
 use super::plan::{CollectOptions, CollectPlan, PackPlan, draw, shown};
 use super::repack::{Repacked, Repacker};
+use super::session::CareSession;
 use super::sweep::sweep;
 use crate::blob::store_segment;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{PUBLISH_BLOBS, PUBLISH_BYTES};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use format_spec::log::{Change, CondemnedPack, PublishedPack, Purpose};
+use format_spec::log::{Change, CondemnedPack, PublishedPack};
 use format_spec::{ObjectId, Time};
 use std::collections::BTreeMap;
 
@@ -29,6 +31,8 @@ pub struct CollectReport {
     pub packs_written: u64,
     /// Stored bytes of those.
     pub bytes_written: u64,
+    /// Index segments that were folded into larger ones.
+    pub segments_folded: u64,
     /// Objects that were deleted, orphans included.
     pub objects_deleted: u64,
     /// Stored bytes of those.
@@ -87,7 +91,10 @@ pub fn collect(
     let mut report = CollectReport::default();
     let mut spent = Spent { requests_max: options.requests_max, bytes_max: options.bytes_max, ..Spent::default() };
     fence(repository, options, &plan.fence, &mut report)?;
-    condemn(repository, options, &plan, marks, &mut report, &mut spent, monitor)?;
+    let mut session = CareSession::new(repository, &options.host);
+    condemn(repository, &mut session, &plan, marks, &mut report, &mut spent, monitor)?;
+    report.segments_folded = fold(repository, &mut session, &mut spent, monitor)?;
+    session.end()?;
     if !spent.is_over() && monitor.check().is_ok() {
         let swept = sweep(repository, &due_now(repository, options)?, &mut spent, monitor)?;
         let (orphans, bytes, locked) = delete_orphans(repository, &mut spent, monitor)?;
@@ -138,7 +145,7 @@ struct Batch {
 /// Repacks and condemns, batch by batch; each `Condemn` is judged against the whole log before its slot.
 fn condemn(
     repository: &Repository,
-    options: &CollectOptions,
+    session: &mut CareSession<'_>,
     plan: &CollectPlan,
     mut marks: Marks,
     report: &mut CollectReport,
@@ -148,18 +155,13 @@ fn condemn(
     if plan.dead.is_empty() && plan.sparse.is_empty() {
         return Ok(());
     }
-    let session = repository.log().append(&**repository.env(), &mut |_| {
-        let (job, host) = ("collection".to_owned(), options.host.clone());
-        Ok(Change::Open { job, host, base: None, purpose: Purpose::Care })
-    })?;
     let salts: BTreeMap<ObjectId, [u8; 32]> =
         repository.blobs().catalog().packs()?.into_iter().map(|p| (p.id, p.salt)).collect();
-    let mut next_ordinal = 0;
     let mut sparse = plan.sparse.iter().peekable();
     let mut dead = plan.dead.chunks(DEAD_MAX);
     loop {
         let mut batch = Batch::default();
-        let mut repacker = Repacker::new(repository, session, &mut next_ordinal);
+        let mut repacker = Repacker::new(repository, session);
         for pack in dead.next().unwrap_or_default() {
             let row = CondemnedPack { kind: pack.kind, id: pack.id, survivors: None };
             batch.condemned.insert(pack.id, (row, pack.bytes));
@@ -176,14 +178,14 @@ fn condemn(
             monitor.done(1, pack.bytes);
             sparse.next();
         }
-        let (repacked, done) = repacker.finish()?;
+        let repacked = repacker.finish()?;
         report.packs_written += repacked.packs.len() as u64;
-        report.bytes_written += done.stored;
-        append(repository, session, &mut next_ordinal, batch, repacked, plan.hash, &mut marks, report, monitor)?;
+        report.bytes_written += repacker.stored;
+        append(repository, session, batch, repacked, plan.hash, &mut marks, report, monitor)?;
         spent.requests += 3;
         let is_done = sparse.peek().is_none() && dead.len() == 0;
         if is_done || spent.is_over() || monitor.check().is_err() {
-            return end(repository, session);
+            return Ok(());
         }
     }
 }
@@ -193,7 +195,7 @@ const DEAD_MAX: usize = 100_000;
 
 /// A damaged pack stays where it is and is told.
 fn take_over(
-    repacker: &mut Repacker<'_>,
+    repacker: &mut Repacker<'_, '_>,
     pack: &PackPlan,
     salts: &BTreeMap<ObjectId, [u8; 32]>,
     batch: &mut Batch,
@@ -212,8 +214,7 @@ fn take_over(
 #[expect(clippy::too_many_arguments, reason = "each is one thing that the entry or its judgement needs")]
 fn append(
     repository: &Repository,
-    session: u32,
-    next_ordinal: &mut u32,
+    session: &mut CareSession<'_>,
     batch: Batch,
     repacked: Repacked,
     plan: [u8; 32],
@@ -227,12 +228,12 @@ fn append(
     let packs: Vec<PublishedPack> = repacked.packs.iter().map(|p| p.published).collect();
     let mut segment = None;
     if let Some(new) = repacked.segment {
-        let id = ObjectId { session, ordinal: *next_ordinal };
-        *next_ordinal += 1;
+        let id = session.take()?;
         segment = Some(store_segment(repository.vault(), &**repository.env(), id, &new)?);
         repository.blobs().catalog().remember(id, new);
     }
     let mut taken = Vec::new();
+    let session = session.number()?;
     repository.log().append(&**repository.env(), &mut |view| {
         view.expect_session(session)?;
         // New reference sets lie in packs that were published since.
@@ -250,15 +251,6 @@ fn append(
     report.packs_condemned += taken.len() as u64;
     report.packs_repacked += taken.iter().filter(|(row, _)| row.survivors.is_some()).count() as u64;
     report.bytes_condemned += taken.iter().map(|(_, bytes)| bytes).sum::<u64>();
-    Ok(())
-}
-
-/// The collector's own session ends by fencing itself: it has nothing to commit.
-fn end(repository: &Repository, session: u32) -> Result<()> {
-    repository.log().append(&**repository.env(), &mut |view| {
-        view.expect_session(session)?;
-        Ok(Change::Fence { session, reason: "the collection is done".to_owned() })
-    })?;
     Ok(())
 }
 

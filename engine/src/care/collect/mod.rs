@@ -19,10 +19,12 @@
 //! Refuses to delete what a listing shows and the log does not know, unless its session has ended; and to trust the local cache for that.
 
 mod apply;
+mod fold;
 mod mark;
 mod orphans;
 mod plan;
 mod repack;
+mod session;
 mod sweep;
 
 pub use apply::{CollectReport, collect};

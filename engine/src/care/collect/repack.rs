@@ -4,6 +4,7 @@
 //! name, and is told (bad bytes are never given a new name). Refuses to publish: that is the `Condemn`'s.
 
 use super::plan::PackPlan;
+use super::session::CareSession;
 use crate::blob::put_durable;
 use crate::block::OpenBlock;
 use crate::error::{Error, Kind, Result};
@@ -19,10 +20,9 @@ use format_spec::log::{CondemnedPack, Run, Survivors};
 use format_spec::{ChunkId, ObjectId, names};
 
 /// One batch of packs on its way into new ones.
-pub(super) struct Repacker<'a> {
+pub(super) struct Repacker<'a, 's> {
     repository: &'a Repository,
-    session: u32,
-    next_ordinal: &'a mut u32,
+    session: &'a mut CareSession<'s>,
     open: [Open; 2],
     finished: Vec<FinishedPack>,
     /// Bytes read and stored.
@@ -50,11 +50,11 @@ pub(super) struct Repacked {
     pub(super) segment: Option<Segment>,
 }
 
-impl<'a> Repacker<'a> {
-    pub(super) fn new(repository: &'a Repository, session: u32, next_ordinal: &'a mut u32) -> Self {
+impl<'a, 's> Repacker<'a, 's> {
+    pub(super) fn new(repository: &'a Repository, session: &'a mut CareSession<'s>) -> Self {
         let open = [Open::default(), Open::default()];
         let finished = Vec::new();
-        Repacker { repository, session, next_ordinal, open, finished, bytes: 0, stored: 0, blobs: 0, requests: 0 }
+        Repacker { repository, session, open, finished, bytes: 0, stored: 0, blobs: 0, requests: 0 }
     }
 
     /// Carries the survivors of a pack over.
@@ -79,7 +79,7 @@ impl<'a> Repacker<'a> {
     }
 
     /// Closes what is open and stores it.
-    pub(super) fn finish(mut self) -> Result<(Repacked, Self)> {
+    pub(super) fn finish(&mut self) -> Result<Repacked> {
         for kind in [ObjectKind::DataPack, ObjectKind::MetaPack] {
             self.close_block(kind)?;
             self.close_pack(kind)?;
@@ -91,7 +91,7 @@ impl<'a> Repacker<'a> {
             builder.add_pack(pack.row.clone(), &blocks)?;
         }
         let segment = (!builder.is_empty()).then(|| builder.finish());
-        Ok((Repacked { packs: std::mem::take(&mut self.finished), segment }, self))
+        Ok(Repacked { packs: std::mem::take(&mut self.finished), segment })
     }
 
     /// The survivors of a pack, verified, in order.
@@ -188,8 +188,7 @@ impl<'a> Repacker<'a> {
         }
         if self.open[at].pack.is_none() {
             let vault = self.repository.vault();
-            let id = ObjectId { session: self.session, ordinal: *self.next_ordinal };
-            *self.next_ordinal += 1;
+            let id = self.session.take()?;
             let mut salt = [0; 32];
             self.repository.env().random(&mut salt)?;
             let limit = self.repository.config().pack_bytes_max;
