@@ -211,16 +211,9 @@ impl Session<'_> {
                 scope.spawn(move || reading.run(&files));
             }
             drop(files_out);
-            let compare = Compare::new(
-                &**blobs,
-                events_in,
-                files_in,
-                ledger,
-                self.monitor,
-                base.map(|b| b.started),
-                stored_from,
-                distrusted,
-            );
+            let compare =
+                Compare::new(&**blobs, events_in, files_in, ledger, self.monitor, base.map(|b| b.started), distrusted)
+                    .stored_from(stored_from);
             let walker = scope.spawn(move || compare.run(&mut *walk, base.map(|b| &b.root)));
             let mut sink = PointSink::new(self.writer, ids, emission);
             let root = assemble(&events_out, &**blobs, &mut sink);

@@ -74,7 +74,7 @@ impl Scene {
     }
 
     pub(super) fn plan(&self, scope: &Scope) -> Plan {
-        Plan::make(&*self.rig.open().unwrap(), scope, &Monitor::new()).unwrap()
+        Plan::make(&self.rig.open().unwrap(), scope, &Monitor::new()).unwrap()
     }
 
     pub(super) fn apply(&self, scope: &Scope, hash: [u8; 32]) -> engine::Result<Applied> {
@@ -275,7 +275,7 @@ fn words_change_and_nothing_else_does() {
     assert_eq!(after.first, Some(1));
     assert_eq!(format_spec::point::Manifest { tags: Vec::new(), first: None, ..after }, before);
     assert_eq!(scene.rig.check().unwrap().errors, Vec::new());
-    let typo = Plan::make(&*scene.rig.open().unwrap(), &tags(&[], &["cc"]), &Monitor::new());
+    let typo = Plan::make(&scene.rig.open().unwrap(), &tags(&[], &["cc"]), &Monitor::new());
     assert_eq!(typo.unwrap_err().kind(), Kind::Input);
 }
 
