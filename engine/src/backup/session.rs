@@ -234,6 +234,7 @@ impl Session<'_> {
             view.expect_session(session)?;
             Ok(Change::Commit { session, point, id: manifest.id, references: manifest.references })
         })?;
+        repository.log().checkpoint_if_due(&**repository.env());
         let number = repository.log().view().commits.iter().find(|c| c.slot == slot).map(|c| c.number);
         number.ok_or_else(|| Error::new(Kind::Bug, "the commit is not in the log that was just read"))
     }
