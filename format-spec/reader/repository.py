@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from blake3 import blake3
 
-from . import config, container, index, keys, log, names, point, sealing, tree
+from . import checkpoint, config, container, index, keys, log, names, point, sealing, tree
 from .container import DATA, META, POINT, SEGMENT
 from .entry import Entry
 from .errors import Broken, about, need
@@ -79,15 +79,18 @@ class Repository:
         return parsed.header, plaintext, slot
 
     def _read_log(self, config_hash):
-        history, slot = log.History(config_hash), 1
+        history, slot = checkpoint.begin(self, log.History(config_hash))
+        self.hashes = {}
         while self.store.exists(names.log(slot)):
             name = names.log(slot)
             with about(name):
                 data = self.store.read(name, SMALL)
                 parsed = self.parse(name, data)
                 record = only_record(parsed, 32, "LOG-1")
-                history.append(slot, log.parse(self.open(parsed.header, record)), blake3(data).digest())
+                self.hashes[slot] = blake3(data).digest()
+                history.append(slot, log.parse(self.open(parsed.header, record)), self.hashes[slot])
             slot += 1
+        history.slot = slot - 1
         return history
 
     def load(self, name, most=None):

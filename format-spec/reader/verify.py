@@ -6,8 +6,8 @@ Goes on after a broken object, so that one damage does not hide another; `Verdic
 from collections import Counter
 from dataclasses import dataclass, field
 
-from . import container, names, pack, tree
-from .container import DATA, META
+from . import checkpoint, container, names, pack, tree
+from .container import CHECKPOINT, DATA, META
 from .errors import Broken, about, need
 from .verify_points import PointCheck
 
@@ -60,6 +60,9 @@ class Verify:
         if kind == container.SLOT:
             self.repository.read_slot(name)
             return
+        if kind == CHECKPOINT:
+            checkpoint.check(self.repository, name, self.repository.hashes)
+            return
         most = (self.repository.config.pack_limit, "PACK-2") if kind in (DATA, META) else None
         parsed = self.repository.load(name, most)
         self.verdict.counts["bytes"] += parsed.length
@@ -89,7 +92,7 @@ class Verify:
 
     def _log(self, found):
         slots = [name for name in found if name.startswith("log/")]
-        beyond = [name for name in slots if names.parse(name).number not in range(1, len(self.repository.history.entries) + 1)]
+        beyond = [name for name in slots if names.parse(name).number > self.repository.history.slot]
         # AMBIGUITY (LOG-1): entries after a gap are no part of the log; whether they are an error is not said.
         for name in beyond:
             self.verdict.warnings.append(f"{name}: LOG-1: lies beyond the end of the log")
@@ -108,6 +111,9 @@ class Verify:
         """LOG-6 and LOG-8, and the segment against what the packs hold (IDX)."""
         entries, rows = self.repository.read_segment(publish)
         self.repository.add_segment(entries)
+        if publish.maps is not None:  # Of a checkpoint (LOG-21): it names segments, and these name packs.
+            publish.maps.update((row.session, row.ordinal) for row in rows)
+            published |= publish.maps
         for ref in publish.packs:
             at = publish.session, ref.ordinal
             name = names.of(ref.kind, *at)
@@ -145,4 +151,5 @@ class Verify:
         for earlier in self.repository.history.publishes:
             if earlier.slot < commit.slot:
                 published.update((earlier.session, ref.ordinal) for ref in earlier.packs)
+            published |= (earlier.maps or set())
         points.check(self.repository.read_point(number), published)
