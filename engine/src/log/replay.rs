@@ -115,7 +115,8 @@ impl Log {
         while listed.contains(&(first - 1)) {
             first -= 1;
         }
-        for slot in first..=view.head {
+        let listed_from = first;
+        for slot in listed_from..=view.head {
             let object = self.get(slot)?;
             // A void entry may lie before the first that counts; behind it, nothing but what counts can.
             if view.hash_of(slot).is_some_and(|hash| hash != *blake3::hash(&object).as_bytes()) {
