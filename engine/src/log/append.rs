@@ -68,7 +68,8 @@ impl Log {
 
     /// Asked after a put: `None` when the entry of this slot counts, else the checkpoint that proves it void ([LOG-24]).
     fn newer_than_ours(&self, slot: u32, hash: &[u8; 32]) -> Result<Option<LogView>> {
-        let what = match self.newest_covering(slot)? {
+        let unsure = "the entry was stored, and whether it counts could not be learned: look with `cairn points` whether the point is there, else run the command again";
+        let what = match self.newest_covering(slot).map_err(|e| e.on(names::log(slot)).advise(unsure))? {
             Covering::None => return Ok(None),
             Covering::By(newest) => match newest.hash_of(slot) {
                 Some(listed) if listed == *hash => return Ok(None),
@@ -103,8 +104,7 @@ impl Log {
         Ok(false)
     }
 
-    /// Reads a new entry back. A store that cannot answer now has taken the entry all the same: the change is done, and saying otherwise
-    /// would be wrong.
+    /// Reads a new entry back. A store that cannot answer now has taken the entry all the same; whether it counts, the listing behind it tells.
     fn look_again(&self, name: &Name, object: &Bytes) -> Result<()> {
         for failures in 1.. {
             match self.store.get(name) {

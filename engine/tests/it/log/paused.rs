@@ -61,11 +61,12 @@ fn void_entries_do_not_add_up_to_a_second_history() {
     let writers: Vec<_> = (0..4).map(|_| place.log()).collect();
     let sessions: Vec<u32> = writers.iter().map(|w| place.append(w, &opening(None))).collect();
     writers.iter().for_each(|w| _ = w.refresh().unwrap());
-    place.truncate_at(&other, 80);
-    // Every writer stands at slot 8, which is gone; each is paused before its put until all before it have put theirs.
+    // Every writer stands at slot 8 and is paused before it puts slot 9, until those behind it in the row have put theirs; before the last one does,
+    // all is summed up and deleted.
     fn chain(place: &Place, writers: &[engine::log::Log], sessions: &[u32], slots: &parking_lot::Mutex<Vec<u32>>) {
         let (Some((writer, writers)), Some((session, sessions))) = (writers.split_first(), sessions.split_first())
         else {
+            place.truncate_at(&place.log(), 80);
             return;
         };
         let commit = |_: &engine::log::LogView| Ok(committing(*session, 5, point_id(*session)));
@@ -75,6 +76,7 @@ fn void_entries_do_not_add_up_to_a_second_history() {
     let slots = parking_lot::Mutex::default();
     chain(&place, &writers, &sessions, &slots);
     assert_eq!(slots.into_inner(), [81, 82, 83, 84]);
+    assert_eq!(place.slots("log")[..2], [9, 70], "one void entry, and none behind it");
     let view = place.fresh();
     assert_eq!((view.head, view.commits.len()), (84, 4));
     // All who stood there agree.
