@@ -4,6 +4,7 @@
 mod architecture;
 mod fuzz;
 mod index;
+mod log;
 mod model;
 mod proofs;
 mod retention;
