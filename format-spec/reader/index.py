@@ -19,6 +19,7 @@ class PackRow:
     blobs: int
     kind: int
     salt: bytes
+    hash: bytes
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,11 @@ def _tables(sections):
 
 def _packs(rows):
     packs = []
-    for number, (session, ordinal, length, blobs, kind, zeros, salt, _body_hash) in enumerate(rows):
+    for number, (session, ordinal, length, blobs, kind, zeros, salt, body_hash) in enumerate(rows):
         need(kind in (1, 2), "IDX-3", f"pack row {number} has object kind {kind}")
         need(zeros == bytes(3), "IDX-3", f"zero bytes of pack row {number} are not zero")
         need(not packs or (packs[-1].session, packs[-1].ordinal) < (session, ordinal), "IDX-3", f"pack row {number} does not rise")
-        packs.append(PackRow(session, ordinal, length, blobs, kind, salt))
+        packs.append(PackRow(session, ordinal, length, blobs, kind, salt, body_hash))
     return packs
 
 

@@ -15,6 +15,7 @@ mod distrust;
 mod durable;
 mod ranges;
 mod read;
+mod segment;
 mod writer;
 
 pub(crate) use catalog::lost;
@@ -23,4 +24,5 @@ pub use distrust::Distrust;
 pub use durable::put_durable;
 pub use ranges::{RANGE_CACHE_LEAST, RangeCache};
 pub use read::{Blobs, CacheBudgets, Vault};
+pub use segment::store_segment;
 pub use writer::{Stored, Writer, WriterParts};

@@ -2,6 +2,7 @@
 
 use super::check::Findings;
 use crate::error::{Error, Kind, Result};
+use crate::log::Moved;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::Point;
@@ -46,9 +47,20 @@ impl<'a> TreeCheck<'a> {
     /// Packs that the reference sets of these points name.
     pub(super) fn needed_packs(&self, points: &[std::sync::Arc<Point>]) -> Result<HashSet<ObjectId>> {
         let mut packs = HashSet::new();
+        let view = self.repository.log().view();
         for point in points {
             for pair in MapCursor::open(&**self.repository.blobs(), Some(point.manifest.references)) {
-                packs.insert(reference_pack(&pair?.key)?);
+                let pair = pair?;
+                let (pack, row) = (reference_pack(&pair.key)?, PackReferences::decode(&pair.value)?);
+                if !view.condemned.has(pack) {
+                    packs.insert(pack);
+                    continue;
+                }
+                for blob in (0..row.blobs).filter(|b| row.names(*b)) {
+                    if let Moved::Here(pack, _) = view.condemned.translate(pack, blob) {
+                        packs.insert(pack);
+                    }
+                }
             }
         }
         Ok(packs)
@@ -124,12 +136,17 @@ impl<'a> TreeCheck<'a> {
             names.nodes.iter().for_each(|id| name(*id, true, &mut stack));
             names.chunks.iter().for_each(|id| name(*id, false, &mut stack));
         }
+        let view = self.repository.log().view();
         let mut named: HashMap<(ObjectId, u32), u32> = HashMap::new();
         for pair in MapCursor::open(&**blobs, Some(manifest.references)) {
             let pair = pair?;
             let (pack, references) = (reference_pack(&pair.key)?, PackReferences::decode(&pair.value)?);
             for blob in (0..references.blobs).filter(|b| references.names(*b)) {
-                named.insert((pack, blob), references.count(blob));
+                let Moved::Here(to, at) = view.condemned.translate(pack, blob) else {
+                    let what = format!("LOG-13: blob {blob} of pack {pack} is needed and did not survive");
+                    return Err(Error::new(Kind::Damaged, what));
+                };
+                *named.entry((to, at)).or_insert(0) += references.count(blob);
             }
         }
         for (id, count) in counts {

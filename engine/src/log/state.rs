@@ -29,7 +29,7 @@ pub struct SessionRef {
 /// An index segment that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SegmentRef {
-    /// The slot of the entry that published it.
+    /// The slot of the newest entry whose packs it maps: of the entry that published it, or of the last that a fold took in.
     pub slot: u32,
     /// The session.
     pub session: u32,

@@ -223,16 +223,20 @@ impl LogView {
 
     fn fold(&mut self, session: u32, replaced: &[ObjectId], new: &[Vouched], slot: u32, time: Time) -> Result<()> {
         let of = |s: &SegmentRef| ObjectId { session: s.session, ordinal: s.object.ordinal };
-        let before = self.segments.len();
-        self.segments.retain(|s| replaced.binary_search(&of(s)).is_err());
-        if before - self.segments.len() != replaced.len() {
+        let is_replaced = |s: &SegmentRef| replaced.binary_search(&of(s)).is_ok();
+        let old: Vec<u32> = self.segments.iter().filter(|s| is_replaced(s)).map(|s| s.slot).collect();
+        if old.len() != replaced.len() {
             return Err(broken("LOG-15: a fold replaces a segment that does not count"));
         }
+        self.segments.retain(|s| !is_replaced(s));
         let rows =
             replaced.iter().map(|id| (ObjectRow { kind: ObjectKind::IndexSegment, id: *id }, Given { slot, time }));
         self.given_up.extend(rows);
         self.published(session, new.iter().map(|s| s.ordinal), time);
-        self.segments.extend(new.iter().map(|object| SegmentRef { slot, session, object: *object }));
+        // Whoever knows everything up to there knows what the new ones map.
+        let newest = old.into_iter().max().unwrap_or(slot);
+        self.segments.extend(new.iter().map(|object| SegmentRef { slot: newest, session, object: *object }));
+        self.segments.sort_by_key(|s| s.slot);
         Ok(())
     }
 }

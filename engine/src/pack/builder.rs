@@ -76,6 +76,15 @@ impl PackBuilder {
         blobs <= BLOBS_MAX && finished <= self.bytes_max
     }
 
+    /// Whether a block of this plaintext length with so many chunks would fit even if it did not compress.
+    pub fn has_room(&self, plain_bytes: usize, chunks: usize) -> bool {
+        let blobs = self.blobs + chunks;
+        let contents = Contents::encoded_bytes(self.blocks.len() + 1, blobs);
+        let finished =
+            self.object.finished_bytes() + self.object.record_cost(plain_bytes) + self.object.record_cost(contents);
+        blobs <= BLOBS_MAX && finished <= self.bytes_max
+    }
+
     /// Seals a block that fits into the pack.
     pub fn push(&mut self, block: EncodedBlock) {
         let entry = self.object.push(kind::BLOCK, block.codec, block.plain_bytes, block.encoded);

@@ -12,7 +12,7 @@ pub(crate) mod select;
 mod truncate;
 
 pub use create::NewRepository;
-pub use keys::SlotInfo;
+pub use keys::{KeyEvent, Replaced, SlotInfo};
 pub use open::{CacheStatus, OpenOptions, Repository};
 pub use paper::PaperKey;
 pub use select::utc;

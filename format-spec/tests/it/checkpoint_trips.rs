@@ -1,7 +1,8 @@
 //! `decode(encode(x)) == x` for arbitrary checkpoints.
 
 use crate::golden::{header, secrets};
-use crate::round_trips::{chunk_id, pack_kind, point_id, suite, time, vouched};
+use crate::log_round_trips::vouched;
+use crate::round_trips::{chunk_id, pack_kind, point_id, suite, time};
 use format_spec::ObjectId;
 use format_spec::checkpoint::{Checkpoint, CondemnedRow, GivenUpRow, LockRow, PointRow, SegmentRow, SessionRow};
 use format_spec::container::ObjectKind;

@@ -9,6 +9,7 @@ mod targets;
 
 mod checkpoint_trips;
 mod flips;
+mod log_round_trips;
 mod replay;
 mod round_trips;
 mod rules;

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "what was tried is counted, what could not be tried is said")]
 
 mod cache;
+mod collect;
 mod crash;
 mod damage;
 mod faults;
@@ -11,8 +12,9 @@ mod keys;
 mod matrix;
 mod odd_items;
 mod partial;
+mod races;
 mod references;
-mod rig;
+pub(crate) mod rig;
 mod stop;
 mod targets;
 mod writers;

@@ -39,7 +39,7 @@ pub(crate) fn of_repository(suite: Suite, repository: &[Vector], settle: &dyn Fn
             _ => {}
         }
     }
-    let file = format!("repository-{}/{}", suite_name(suite), name(KIND, 3));
+    let file = format!("repository-{}/{}", suite_name(suite), name(KIND, 0, 3));
     let bytes = checkpoint.encode(REPOSITORY, &keys, header(KIND, suite, 3, "").salt);
     let mut vector = Vector::new(file, Shape::Object(KIND, 3), suite, bytes);
     "the sum of Open, Publish and Commit".clone_into(&mut vector.why);
