@@ -240,6 +240,7 @@ fn commit(repository: &Arc<Repository>, base: Option<ChunkId>, edits: Edits) -> 
         references,
         bytes: [0; 3],
         cursors: Vec::new(),
+        first: None,
     };
     let object = ObjectId { session, ordinal: writer.take_ordinal() };
     let mut salt = [0; 32];
