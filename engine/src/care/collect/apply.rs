@@ -67,10 +67,12 @@ pub(super) struct Spent {
 impl Spent {
     /// Asked by who has more to do.
     pub(super) fn is_over(&mut self) -> bool {
-        let is_over = self.requests_max.is_some_and(|max| self.requests >= max)
-            || self.bytes_max.is_some_and(|max| self.bytes >= max);
-        self.has_stopped |= is_over;
-        is_over
+        self.has_stopped |= self.is_spent();
+        self.is_spent()
+    }
+
+    fn is_spent(&self) -> bool {
+        self.requests_max.is_some_and(|max| self.requests >= max) || self.bytes_max.is_some_and(|max| self.bytes >= max)
     }
 }
 
@@ -121,7 +123,8 @@ fn sum_up(
     report: &mut CollectReport,
 ) -> Result<()> {
     repository.log().checkpoint_if_due(&**repository.env());
-    if spent.is_over() {
+    // That the log stays long is not work left undone.
+    if spent.is_spent() {
         return Ok(());
     }
     let grace = u64::try_from(options.grace_seconds).unwrap_or(0);
