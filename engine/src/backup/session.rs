@@ -6,6 +6,7 @@ use super::file::{FileJob, Reading};
 use super::finish::roots;
 use super::{BackupOptions, BackupSummary};
 use crate::blob::{Writer, WriterParts};
+use crate::care::retention::items_from;
 use crate::chunk::Cutter;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{EVENTS_QUEUED_MAX, FILES_QUEUED_MAX};
@@ -170,6 +171,7 @@ impl Session<'_> {
             references: ChunkId([0; 32]),
             bytes: [summary.bytes_source, stored.bytes_new, stored.bytes_stored],
             cursors: Vec::new(),
+            first: None,
         };
         summary.number = loop {
             let known = self.repository.log().view();
@@ -196,6 +198,7 @@ impl Session<'_> {
         let reading = Reading { writer: self.writer, ids, cutter: &cutter, emission, ledger, monitor: self.monitor };
         let exceptions = MapCursor::open(&**blobs, base.and_then(|b| b.exceptions));
         let distrusted = exceptions.map(|pair| pair.map(|p| p.key.clone())).collect::<Result<_>>()?;
+        let stored_from = items_from(repository.config().retention, self.started);
         let mut walk = source.walk()?;
         std::thread::scope(|scope| {
             for _ in 0..self.options.threads.max(1) {
@@ -203,8 +206,16 @@ impl Session<'_> {
                 scope.spawn(move || reading.run(&files));
             }
             drop(files_out);
-            let compare =
-                Compare::new(&**blobs, events_in, files_in, ledger, self.monitor, base.map(|b| b.started), distrusted);
+            let compare = Compare::new(
+                &**blobs,
+                events_in,
+                files_in,
+                ledger,
+                self.monitor,
+                base.map(|b| b.started),
+                stored_from,
+                distrusted,
+            );
             let walker = scope.spawn(move || compare.run(&mut *walk, base.map(|b| &b.root)));
             let mut sink = PointSink::new(self.writer, ids, emission);
             let root = assemble(&events_out, &**blobs, &mut sink);

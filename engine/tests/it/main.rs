@@ -6,6 +6,7 @@ mod fuzz;
 mod index;
 mod model;
 mod proofs;
+mod retention;
 mod round_trip;
 mod source;
 mod store;

@@ -196,6 +196,7 @@ fn manifest() -> impl Strategy<Value = Manifest> {
                 references,
                 bytes,
                 cursors: rows.2,
+                first: (n[0] % 2 == 0).then(|| u32::try_from(n[1] % 1000).unwrap()),
             }
         },
     )

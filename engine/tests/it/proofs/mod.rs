@@ -13,7 +13,7 @@ mod matrix;
 mod odd_items;
 mod partial;
 mod references;
-mod rig;
+pub(crate) mod rig;
 mod stop;
 mod targets;
 mod writers;

@@ -3,7 +3,7 @@
 
 use super::trees::{self, leaf_of_folder, leaf_of_map};
 use super::{PASSWORD, REPOSITORY, SESSION, Shape, Vector, fixed, header, name, secrets, suite_name};
-use format_spec::config::{Class, Config, Cutting};
+use format_spec::config::{Class, Config, Cutting, Retention};
 use format_spec::container::{Codec, Object, ObjectKind, ObjectWriter, Suite, kind};
 use format_spec::index::{BlockRow, PackRow, PlaceRow, Segment};
 use format_spec::key_slot::{Cost, KeySlot, NewSlot};
@@ -116,6 +116,7 @@ pub(crate) fn config(suite: Suite) -> Config {
         creator: "golden vectors".into(),
         probed: "put_if_absent=yes\n".into(),
         level: 3,
+        retention: Retention::default(),
     }
 }
 
@@ -262,5 +263,6 @@ pub(crate) fn manifest(root: Entry, links: ChunkId, exceptions: ChunkId, referen
         references,
         bytes: [713, 713, 700],
         cursors: Vec::new(),
+        first: None,
     }
 }
