@@ -77,6 +77,7 @@ impl Context {
             cache: CachePlace::Folder(settings.cache_dir.clone()),
             budgets: CacheBudgets::default(),
             ranges: None,
+            as_of: None,
         }
     }
 }

@@ -4,7 +4,7 @@ use super::assemble::assemble;
 use super::compare::{Compare, Links};
 use super::file::{FileJob, Reading};
 use super::finish::roots;
-use super::{BackupOptions, BackupSummary};
+use super::{BackupOptions, BackupSummary, LockWork};
 use crate::blob::{Writer, WriterParts};
 use crate::care::retention::items_from;
 use crate::chunk::Cutter;
@@ -111,7 +111,7 @@ fn attempt(
         threads: options.threads,
     });
     let reads_old = Cell::new(false);
-    let work = Session { repository, options, monitor, base, reason, started, writer: &writer, reads_old: &reads_old };
+    let work = Session { repository, options, monitor, base, reason, started, writer: &writer, reads_old: &reads_old, locks: Cell::default() };
     let done = work.run(source, session);
     if let Err(e) = &done
         && e.kind() == Kind::Interrupted
@@ -125,12 +125,14 @@ fn attempt(
 pub(super) struct Session<'a> {
     pub(super) repository: &'a Arc<Repository>,
     options: &'a BackupOptions,
-    monitor: &'a Arc<Monitor>,
+    pub(super) monitor: &'a Arc<Monitor>,
     pub(super) base: Option<Arc<Point>>,
     reason: String,
     started: Time,
     pub(super) writer: &'a Writer,
     pub(super) reads_old: &'a Cell<bool>,
+    /// Locks that were asked for and extended.
+    pub(super) locks: Cell<LockWork>,
 }
 
 impl Session<'_> {
@@ -184,6 +186,7 @@ impl Session<'_> {
         let stored = self.writer.stored();
         summary.point = Some(manifest.id);
         (summary.bytes_stored, summary.packs_written) = (stored.bytes_stored, stored.packs);
+        summary.locks = self.locks.get();
         Ok(summary)
     }
 
@@ -244,6 +247,7 @@ impl Session<'_> {
             chunks_new: stored.chunks_new,
             packs_written: stored.packs,
             data_packs_written: stored.data_packs,
+            locks: LockWork::default(),
         }
     }
 }

@@ -7,7 +7,6 @@ pub mod calendar;
 mod check;
 mod collect;
 mod compare;
-pub mod immutability;
 pub mod migrate;
 mod packs;
 pub mod retention;
