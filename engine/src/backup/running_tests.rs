@@ -48,7 +48,13 @@ impl Rig {
             immutability: None,
         };
         Repository::create(&*store, &new, &env).unwrap();
-        let options = OpenOptions { env, cache: CachePlace::Temporary, budgets: CacheBudgets::default(), ranges: None, as_of: None };
+        let options = OpenOptions {
+            env,
+            cache: CachePlace::Temporary,
+            budgets: CacheBudgets::default(),
+            ranges: None,
+            as_of: None,
+        };
         Rig { clock, repository: Repository::open(store, None, &options).unwrap() }
     }
 

@@ -111,7 +111,17 @@ fn attempt(
         threads: options.threads,
     });
     let reads_old = Cell::new(false);
-    let work = Session { repository, options, monitor, base, reason, started, writer: &writer, reads_old: &reads_old, locks: Cell::default() };
+    let work = Session {
+        repository,
+        options,
+        monitor,
+        base,
+        reason,
+        started,
+        writer: &writer,
+        reads_old: &reads_old,
+        locks: Cell::default(),
+    };
     let done = work.run(source, session);
     if let Err(e) = &done
         && e.kind() == Kind::Interrupted

@@ -39,7 +39,8 @@ fn repository() -> (Arc<Memory>, Arc<Repository>) {
         immutability: None,
     };
     Repository::create(&*store, &new, &env).unwrap();
-    let options = OpenOptions { env, cache: CachePlace::Temporary, budgets: CacheBudgets::default(), ranges: None, as_of: None };
+    let options =
+        OpenOptions { env, cache: CachePlace::Temporary, budgets: CacheBudgets::default(), ranges: None, as_of: None };
     let repository = Repository::open(store.clone(), None, &options).unwrap();
     (store, repository)
 }

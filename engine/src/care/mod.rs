@@ -13,5 +13,5 @@ pub mod retention;
 mod trees;
 
 pub use check::{CheckOptions, CheckReport, Finding, Level, check};
-pub use collect::{CollectOptions, CollectPlan, CollectReport, PackPlan, collect, plan_collection};
+pub use collect::{CollectOptions, CollectPlan, CollectReport, LockedPack, PackPlan, collect, plan_collection};
 pub use compare::{CompareReport, Difference, compare};

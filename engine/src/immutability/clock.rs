@@ -44,7 +44,9 @@ impl StoreClock {
         let time = store.now()?;
         let skew = time.seconds.saturating_sub(self.env.now().seconds);
         if skew.saturating_abs() > SKEW_SECONDS_MAX {
-            let what = format!("the store's clock differs from this machine's by {skew} seconds: nothing is locked by such clocks");
+            let what = format!(
+                "the store's clock differs from this machine's by {skew} seconds: nothing is locked by such clocks"
+            );
             return Err(Error::new(Kind::Input, what)
                 .on(store.location())
                 .advise("set the clock of this machine, then try again"));

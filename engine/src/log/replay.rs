@@ -96,8 +96,8 @@ impl Log {
         Ok(())
     }
 
-    /// The furthest view wins: threads read beside each other. One that ends with void slots is not kept: what stands there may still be
-    /// taken away.
+    /// The furthest view wins: threads read beside each other. One that ends with void slots is not kept, only what was before them: what
+    /// stands there may still be taken away.
     fn advance(&self, view: LogView) -> Arc<LogView> {
         let mut current = self.view.lock();
         if view.head <= current.head {
@@ -139,6 +139,9 @@ impl Log {
         let entry = match self.decode(slot, object) {
             Err(e) if self.is_void(slot, object) => {
                 tracing::warn!(slot, error = %e, "a slot of the log holds what nobody with the keys has put there: it is passed over");
+                if view.voids_at_head().is_empty() {
+                    self.advance(view.clone());
+                }
                 view.pass_over(slot);
                 return Ok(());
             }

@@ -69,7 +69,8 @@ impl LogView {
 
     /// The void slots at the head, which no entry follows yet, rising.
     pub(super) fn voids_at_head(&self) -> &[u32] {
-        let run = self.voids.iter().rev().zip(0..).take_while(|(slot, back)| Some(**slot) == self.head.checked_sub(*back));
+        let run =
+            self.voids.iter().rev().zip(0..).take_while(|(slot, back)| Some(**slot) == self.head.checked_sub(*back));
         self.voids.get(self.voids.len() - run.count()..).unwrap_or_default()
     }
 

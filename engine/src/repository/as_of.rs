@@ -36,7 +36,8 @@ impl AsOf {
                     Ok(())
                 })?;
                 found.ok_or_else(|| {
-                    let oldest = first.map_or_else(|| "it is empty".to_owned(), |t| format!("it begins at {}", super::utc(t)));
+                    let oldest =
+                        first.map_or_else(|| "it is empty".to_owned(), |t| format!("it begins at {}", super::utc(t)));
                     Error::new(Kind::Absent, "the log has no entry that is so old").on(log.location()).advise(oldest)
                 })?
             }

@@ -87,6 +87,8 @@ impl Repository {
             self.refresh()?;
             let view = self.log().view();
             let policy = locks.policy().raised(days)?;
+            // What is written from here on is needed by those points, too.
+            locks.set_policy(policy);
             let secured = self.secure_points(&locks, &policy, &view, monitor)?;
             let mut is_stale = false;
             let appended = self.log().append(&**self.env(), &mut |now| {

@@ -1,9 +1,9 @@
 //! Opening: config, key, log, index.
 
+use super::as_of::{AsOf, ReadOnly};
 use crate::blob::{Blobs, CacheBudgets, CachePlace, Catalog, RangeCache, Vault};
 use crate::env::SharedEnv;
 use crate::error::{Error, Kind, Result};
-use super::as_of::{AsOf, ReadOnly};
 use crate::immutability::{Locked, Locks, Policy};
 use crate::limits::SMALL_OBJECT_BYTES_MAX;
 use crate::log::Log;
@@ -89,7 +89,8 @@ impl Repository {
     ) -> Result<Arc<Self>> {
         Config::verify(object, &secrets).map_err(|e| Error::from(e).on(names::CONFIG))?;
         let (ids, repository) = (secrets.ids(), config.repository);
-        let locks = Policy::of(&config, &BTreeMap::new())?.map(|policy| Arc::new(Locks::new(policy, options.env.clone())));
+        let locks =
+            Policy::of(&config, &BTreeMap::new())?.map(|policy| Arc::new(Locks::new(policy, options.env.clone())));
         let store: Arc<dyn Store> = match (&options.as_of, &locks) {
             (Some(_), _) => Arc::new(ReadOnly::new(store)),
             (None, Some(locks)) => Arc::new(Locked::new(store, locks.clone())),
@@ -139,7 +140,8 @@ impl Repository {
     /// Reads the log to its head and brings the index up to it; true when something is new.
     pub fn refresh(&self) -> Result<bool> {
         let before = self.log.view().head;
-        let view = self.log.refresh()?;
+        self.log.refresh()?;
+        let view = self.log.view();
         self.follow_locks(&view)?;
         self.blobs.catalog().sync()?;
         Ok(view.head != before)

@@ -140,7 +140,9 @@ mod tests {
         let is_sealed = |bytes: &[u8], slot, n| LogEntry::is_sealed(bytes, slot, repository, &secrets(n));
         assert!(is_sealed(&bytes, 7, 1));
         // [LOG-25] Another slot's entry, another key, a flipped bit, and junk.
-        assert!(!is_sealed(&bytes, 8, 1) && !is_sealed(&bytes, 7, 2) && !is_sealed(b"junk", 7, 1) && !is_sealed(&[], 7, 1));
+        assert!(
+            !is_sealed(&bytes, 8, 1) && !is_sealed(&bytes, 7, 2) && !is_sealed(b"junk", 7, 1) && !is_sealed(&[], 7, 1)
+        );
         let mut flipped = bytes.clone();
         let middle = flipped.len() / 2;
         flipped[middle] ^= 1;

@@ -184,7 +184,11 @@ impl<'a> Rewriter<'a> {
             outcome = match view.live(&manifest.id) {
                 Some(live) if live.slot == point.slot => {
                     let is_moved = view.condemned.after(known).next().is_some();
-                    if is_moved || !repository.is_secured(secured.as_ref(), view)? { Outcome::Again } else { Outcome::Done }
+                    if is_moved || !repository.is_secured(secured.as_ref(), view)? {
+                        Outcome::Again
+                    } else {
+                        Outcome::Done
+                    }
                 }
                 _ => Outcome::Gone,
             };

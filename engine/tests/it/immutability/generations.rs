@@ -1,10 +1,12 @@
 use super::place::{in_memory, verified};
 use crate::proofs::rig::{Rig, names_of, noise};
 use engine::Kind;
+use engine::care::{CollectOptions, collect, plan_collection};
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::store::{Counted, Memory, Oldest, Store, Verb};
 use format_spec::Time;
+use format_spec::log::Change;
 use std::sync::Arc;
 
 fn days(time: Time, rig: &Rig) -> i64 {
@@ -117,6 +119,47 @@ fn days_are_raised_for_live_points_and_for_everybody_and_never_lowered() {
 }
 
 #[test]
+fn a_collection_passes_over_what_is_locked_and_says_until_when() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rig, _, clock) = in_memory(folder.path(), Some(5));
+    rig.write("a", &noise(1, 2_000_000));
+    rig.back_up().unwrap();
+    rig.write("a", &noise(2, 2_000_000));
+    rig.back_up().unwrap();
+    let options = CollectOptions {
+        dead_share: 0.25,
+        grace_seconds: 0,
+        lease_seconds: 86_400,
+        requests_max: None,
+        bytes_max: None,
+        host: "test".into(),
+    };
+    let (monitor, repository) = (Monitor::new(), rig.open().unwrap());
+    let first = repository.log().view().commits[0].id;
+    let expire =
+        |_: &engine::log::LogView| Ok(Change::Expire { points: vec![first], reason: "test".into(), plan: [0; 32] });
+    repository.log().append(&*rig.env, &mut { expire }).unwrap();
+    let plan = plan_collection(&repository, &options, &monitor).unwrap();
+    assert_eq!((plan.dead.len(), plan.sparse.len()), (0, 0), "{plan:?}");
+    assert!(!plan.locked.is_empty() && plan.locked.iter().all(|p| days(p.until, &rig) >= 14), "{plan:?}");
+    let report = collect(&repository, &options, &plan.hash, &monitor).unwrap();
+    assert_eq!((report.packs_condemned, report.bytes_freed), (0, 0), "{report:?}");
+    // The manifest is due, and the store keeps it.
+    assert_eq!(report.objects_locked, 1, "{report:?}");
+    rig.expect_equal();
+    // When the locks are over all goes, by its versions.
+    clock.turn_days(20);
+    rig.write("b", b"b");
+    rig.back_up().unwrap();
+    let repository = rig.open().unwrap();
+    let plan = plan_collection(&repository, &options, &monitor).unwrap();
+    assert!(!plan.dead.is_empty() && plan.locked.is_empty(), "{plan:?}");
+    let report = collect(&repository, &options, &plan.hash, &monitor).unwrap();
+    assert!(report.bytes_freed > 2_000_000 && report.objects_locked == 0, "{report:?}");
+    rig.expect_equal();
+}
+
+#[test]
 fn a_store_that_does_not_lock_is_refused_and_nothing_is_left_there() {
     let folder = tempfile::tempdir().unwrap();
     let store: Arc<dyn Store> = Arc::new(Memory::new());
@@ -146,7 +189,10 @@ fn requests_of_a_thousand_packs() {
         let summary = rig.back_up().unwrap();
         let after = [Verb::Put, Verb::Get, Verb::List, Verb::Head, Verb::Lock].map(|v| counts.requests(v));
         let spent: Vec<u64> = after.iter().zip(before).map(|(a, b)| a - b).collect();
-        eprintln!("day {day}: put, get, list, head, lock {spent:?}; packs {}, {:?}", summary.packs_written, summary.locks);
+        eprintln!(
+            "day {day}: put, get, list, head, lock {spent:?}; packs {}, {:?}",
+            summary.packs_written, summary.locks
+        );
         clock.turn_days(1);
     }
 }

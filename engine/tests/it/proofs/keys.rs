@@ -58,8 +58,13 @@ fn the_recovery_sheet_opens_without_any_slot_and_only_its_own_repository() {
     }
     let error = rig.open().map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), Kind::Damaged, "{}", shown(&error));
-    let options =
-        OpenOptions { env: rig.env.clone(), cache: rig.cache.clone(), budgets: Default::default(), ranges: None, as_of: None };
+    let options = OpenOptions {
+        env: rig.env.clone(),
+        cache: rig.cache.clone(),
+        budgets: Default::default(),
+        ranges: None,
+        as_of: None,
+    };
     let repository = Repository::open_with_paper(store, &sheet, &options).unwrap();
     repository.add_slot(PASSWORD, "again", CHEAP).unwrap();
     rig.expect_healthy();

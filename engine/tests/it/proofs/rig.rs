@@ -77,8 +77,13 @@ impl Rig {
     }
 
     pub(crate) fn open(&self) -> Result<Arc<Repository>> {
-        let options =
-            OpenOptions { env: self.env.clone(), cache: self.cache.clone(), budgets: Default::default(), ranges: None, as_of: None };
+        let options = OpenOptions {
+            env: self.env.clone(),
+            cache: self.cache.clone(),
+            budgets: Default::default(),
+            ranges: None,
+            as_of: None,
+        };
         Repository::open(self.store.clone(), self.password.as_deref(), &options)
     }
 
