@@ -74,7 +74,7 @@ def parse(plaintext):
     config = read_fields(plaintext, TAGS, "CONF-1")
     need(config.klass in PACK_MAX, "CONF-1", f"unsupported: class {config.klass}")
     need(config.suite in (0, 1), "CONF-1", f"unsupported: suite {config.suite}")
-    need(config.pack_limit <= PACK_MAX[config.klass], "CONF-1", f"pack limit {config.pack_limit} in class {config.klass}")
+    need(65_536 <= config.pack_limit <= PACK_MAX[config.klass], "CONF-1", f"pack limit {config.pack_limit} in class {config.klass}")
     need(4_096 <= config.block_target <= 4_194_304, "CONF-3", f"block target {config.block_target}")
     need((config.dedup_key is not None) == (config.suite == 0), "CONF-1", f"suite {config.suite}, and field 9 is "
          + ("absent" if config.dedup_key is None else "present"))

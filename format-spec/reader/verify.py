@@ -39,6 +39,7 @@ class Verify:
         found = self.repository.store.names()
         for name in found:
             self.verdict.judge(name, self._object, name)
+        checkpoint.know_packs(self.repository, self.packs)
         self._log(found)
         self.verdict.judge("names", self._ordinals, found)
         SegmentCheck(self.repository, self.verdict, self.packs).run()

@@ -169,6 +169,14 @@ const KNOWN: [(u16, bool); 13] = [
     (IMMUTABILITY, false),
 ];
 
+/// Whether the fields of a Config entry could stand in a config ([LOG-19]): their values are for whoever applies them.
+///
+/// # Errors
+/// A row that is broken, and unknown critical fields.
+pub fn check_change(fields: &[u8]) -> Result<()> {
+    Fields::parse(fields, &KNOWN).map(drop)
+}
+
 impl Config {
     /// The object `config`. `salt` is fresh; `secrets` are those of the new repository.
     pub fn encode(&self, secrets: &Secrets, salt: [u8; 32]) -> Vec<u8> {

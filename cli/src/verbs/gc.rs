@@ -174,6 +174,7 @@ fn apply(context: &Context, options: &CollectOptions, hash: &[u8]) -> Result<Exi
         .set("segments_folded", report.segments_folded)
         .set("objects_deleted", report.objects_deleted)
         .set("bytes_freed", report.bytes_freed)
+        .set("log_entries_deleted", report.log_entries_deleted)
         .set("objects_locked", report.objects_locked)
         .set("objects_waiting", report.waiting)
         .set("sweep_after", report.sweep_after.map(human::time_exact))

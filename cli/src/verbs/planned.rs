@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::say::table::{Side, Table};
 use crate::say::{Row, human};
-use engine::care::retention::{self, Applied, ApplyOptions, Locks, Plan, Request, Scope, apply};
+use engine::care::retention::{self, Applied, ApplyOptions, Plan, Request, Scope, apply};
 use serde_json::Value;
 
 /// What to do with a plan.
@@ -47,13 +47,11 @@ fn parse_hash(text: &str) -> Result<Vec<u8>> {
 /// As the engine says: `conflict` for an outdated hash.
 pub(super) fn run(context: &Context, connection: &Connection, scope: &Scope, step: &Step) -> Result<Exit> {
     let (repo, monitor) = (&connection.repo, context.interrupt.shared());
-    // The log's locks come with immutability; until then no point is locked.
-    let locks = Locks::new();
     let applied = match step {
-        Step::Plan => Applied { plan: Some(Plan::make(repo, scope, &locks, &monitor)?), ..Applied::default() },
+        Step::Plan => Applied { plan: Some(Plan::make(repo, scope, &monitor)?), ..Applied::default() },
         Step::Apply(hash) => {
             let options = ApplyOptions { hash: hash.clone(), threads: connection.settings.threads };
-            apply(repo, scope, &locks, &options, &monitor)?
+            apply(repo, scope, &options, &monitor)?
         }
     };
     let Some(plan) = &applied.plan else { return Ok(Exit::Done) };

@@ -64,7 +64,6 @@ impl<'a> Compare<'a> {
         ledger: &'a Ledger,
         monitor: &'a Monitor,
         trusted_before: Option<Time>,
-        stored_from: Option<i64>,
         distrusted: HashSet<Vec<u8>>,
     ) -> Self {
         Compare {
@@ -74,11 +73,17 @@ impl<'a> Compare<'a> {
             ledger,
             monitor,
             trusted_before,
-            stored_from,
+            stored_from: None,
             links: Links::default(),
             distrusted,
             frames: Vec::new(),
         }
+    }
+
+    /// Leaves items out that were modified before this second.
+    pub(super) fn stored_from(mut self, from: Option<i64>) -> Self {
+        self.stored_from = from;
+        self
     }
 
     /// Runs the whole walk; `base` is the base's root folder.

@@ -188,6 +188,8 @@ impl Session<'_> {
         summary.number = loop {
             let known = self.repository.log().view();
             manifest.references = self.references(&roots, &emission, &known)?;
+            let stored = self.writer.stored();
+            manifest.bytes = [summary.bytes_source, stored.bytes_new, stored.bytes_stored];
             self.monitor.check()?;
             if let Some(number) = self.commit(session, &manifest, known.head)? {
                 break number;
@@ -197,6 +199,9 @@ impl Session<'_> {
         summary.point = Some(manifest.id);
         (summary.bytes_stored, summary.packs_written) = (stored.bytes_stored, stored.packs);
         summary.locks = self.locks.get();
+        // What a collection took and was stored again counts too.
+        (summary.bytes_new, summary.chunks_new) = (stored.bytes_new, stored.chunks_new);
+        summary.data_packs_written = stored.data_packs;
         Ok(summary)
     }
 
@@ -219,16 +224,9 @@ impl Session<'_> {
                 scope.spawn(move || reading.run(&files));
             }
             drop(files_out);
-            let compare = Compare::new(
-                &**blobs,
-                events_in,
-                files_in,
-                ledger,
-                self.monitor,
-                base.map(|b| b.started),
-                stored_from,
-                distrusted,
-            );
+            let compare =
+                Compare::new(&**blobs, events_in, files_in, ledger, self.monitor, base.map(|b| b.started), distrusted)
+                    .stored_from(stored_from);
             let walker = scope.spawn(move || compare.run(&mut *walk, base.map(|b| &b.root)));
             let mut sink = PointSink::new(self.writer, ids, emission);
             let root = assemble(&events_out, &**blobs, &mut sink);

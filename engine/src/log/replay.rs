@@ -1,5 +1,6 @@
 //! Reading the log to its head.
 
+use super::checkpoint::{Covering, Known};
 use super::view::LogView;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{LOG_FETCH_THREADS, SMALL_OBJECT_BYTES_MAX};
@@ -9,6 +10,7 @@ use format_spec::keys::Secrets;
 use format_spec::log::LogEntry;
 use format_spec::{RepositoryId, names};
 use parking_lot::Mutex;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// One repository's log.
@@ -23,13 +25,15 @@ pub struct Log {
     pub(super) until: Option<u32>,
     config_hash: [u8; 32],
     view: Mutex<Arc<LogView>>,
+    pub(super) known: Mutex<Known>,
 }
 
 impl Log {
     /// A log that has read nothing yet.
     pub fn new(store: Arc<dyn Store>, repository: RepositoryId, secrets: Secrets, config_hash: [u8; 32]) -> Self {
         let view = Mutex::new(Arc::new(LogView::start(config_hash)));
-        Log { store, repository, secrets, has_voids: false, until: None, config_hash, view }
+        let known = Mutex::default();
+        Log { store, repository, secrets, has_voids: false, until: None, config_hash, view, known }
     }
 
     /// The same of a repository with immutability: there are void slots ([LOG-25]).
@@ -55,36 +59,79 @@ impl Log {
         self.view.lock().clone()
     }
 
-    /// Reads on to the head: the first slot that does not exist. Void slots at the head count in what is returned, but are looked at again
-    /// each time.
+    /// Reads on to the head: the first slot that does not exist. What was read nothing of begins with the newest checkpoint; so does what was
+    /// summed up and deleted meanwhile ([LOG-23]). Void slots at the head count in what is returned, but are looked at again each time.
     pub fn refresh(&self) -> Result<Arc<LogView>> {
         let mut view = LogView::clone(&self.view());
-        let listed = self.listed(view.head)?;
-        let run = listed.iter().zip(view.head + 1..).take_while(|(a, b)| **a == *b).count();
-        for slots in listed.get(..run).unwrap_or_default().chunks(LOG_FETCH_THREADS) {
-            for (slot, object) in slots.iter().zip(self.fetch(slots)?) {
-                self.apply(&mut view, *slot, &object)?;
-            }
+        if view.head == 0
+            && let Covering::By(newest) = self.newest_covering(1)?
+        {
+            view = *newest;
         }
-        while self.until.is_none_or(|until| view.head < until) {
-            let slot = view.head + 1;
-            match self.get(slot) {
-                Ok(object) => self.apply(&mut view, slot, &object)?,
-                // Entries are never removed, so what a listing has shown behind it proves that this one was there. Who wrote into the
-                // gap would end the history behind it.
-                Err(e) if e.kind() == Kind::Absent => match self.follows(slot, &listed)? {
-                    Some(later) => {
-                        let what = format!("the entry is missing, though {} follows", names::log(later));
-                        return Err(Error::new(Kind::Damaged, what)
-                            .on(names::log(slot))
-                            .advise("restore this object from a copy of the repository"));
-                    }
-                    None => break,
+        loop {
+            match self.read_on(&mut view) {
+                Ok(()) => return Ok(self.advance(view)),
+                // Each turn ends further on than it began: a checkpoint that covers the next slot is newer than the view.
+                Err(e) if e.kind() == Kind::Damaged => match self.newest_covering(view.head + 1)? {
+                    Covering::By(newer) => view = *newer,
+                    Covering::None | Covering::Unreadable => return Err(e),
                 },
                 Err(e) => return Err(e),
             }
         }
-        Ok(self.advance(view))
+    }
+
+    /// Reads on until a listing, made after the last entry was read, shows nothing behind it. Whoever read an entry that was void, because its
+    /// slot had been summed up and deleted, would see later ones there: the entry of the newest checkpoint's slot is never deleted.
+    fn read_on(&self, view: &mut LogView) -> Result<()> {
+        loop {
+            let listed = self.listed(view.head)?;
+            let last = listed.last().copied().unwrap_or(view.head);
+            let run = listed.iter().zip(view.head + 1..).take_while(|(a, b)| **a == *b).count();
+            for slots in listed.get(..run).unwrap_or_default().chunks(LOG_FETCH_THREADS) {
+                for (slot, object) in slots.iter().zip(self.fetch(slots)?) {
+                    match object {
+                        Some(object) => self.apply(view, *slot, &object)?,
+                        None => return self.expect_end(*slot, &listed),
+                    }
+                }
+            }
+            loop {
+                if self.until.is_some_and(|until| view.head >= until) {
+                    return Ok(());
+                }
+                let slot = view.head + 1;
+                match self.get(slot) {
+                    Ok(object) => self.apply(view, slot, &object)?,
+                    Err(e) if e.kind() == Kind::Absent && slot <= last => return self.expect_end(slot, &listed),
+                    Err(e) if e.kind() == Kind::Absent => break,
+                    Err(e) => return Err(e),
+                }
+            }
+            if view.head <= last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A slot that is not there, though a listing has shown it or a later one: it was there. Who wrote into the gap would end the history behind
+    /// it. What nobody with the keys has put behind it proves nothing ([LOG-25]).
+    fn expect_end(&self, slot: u32, listed: &[u32]) -> Result<()> {
+        let later = listed.get(listed.partition_point(|s| *s <= slot)..).unwrap_or_default();
+        if !self.has_voids {
+            return Err(missing(slot, listed.last().copied().unwrap_or(slot)));
+        }
+        // What was there is followed at once by an entry, or by as many voids as anybody had the patience for.
+        let looked_at = later.iter().take(FOLLOWERS_MAX).chain(later.iter().skip(FOLLOWERS_MAX).last());
+        for later in looked_at {
+            match self.get(*later) {
+                Ok(object) if self.is_void(*later, &object) => {}
+                Err(e) if e.kind() == Kind::Absent => {}
+                Ok(_) => return Err(missing(slot, *later)),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
     }
 
     /// Takes in an entry that this process has just appended to what `before` shows. Nothing is read: a store that fails from now on
@@ -98,7 +145,7 @@ impl Log {
 
     /// The furthest view wins: threads read beside each other. One that ends with void slots is not kept, only what was before them: what
     /// stands there may still be taken away.
-    fn advance(&self, view: LogView) -> Arc<LogView> {
+    pub(super) fn advance(&self, view: LogView) -> Arc<LogView> {
         let mut current = self.view.lock();
         if view.head <= current.head {
             return current.clone();
@@ -110,13 +157,30 @@ impl Log {
         view
     }
 
-    /// Every entry up to the current view's head, read again one by one: for who needs more than the view keeps.
-    pub fn for_each(&self, visit: &mut dyn FnMut(&LogEntry) -> Result<()>) -> Result<()> {
+    /// The entries up to the current view's head that are still there, without a gap, read again one by one: for who needs more than the view
+    /// keeps. Returns the slot of the first: 1, unless older ones were summed up and deleted.
+    pub fn for_each(&self, visit: &mut dyn FnMut(&LogEntry) -> Result<()>) -> Result<u32> {
         let view = self.view();
-        for slot in (1..=view.head).filter(|slot| view.voids.binary_search(slot).is_err()) {
-            visit(&self.decode(slot, &self.get(slot)?)?)?;
+        let mut listed = BTreeSet::new();
+        self.store.list("log", None, &mut |l| {
+            listed.extend(names::parse(l.name.as_str()).map(|(_, _, slot)| slot));
+            true
+        })?;
+        let mut first = view.head + 1;
+        while listed.contains(&(first - 1)) {
+            first -= 1;
         }
-        Ok(())
+        let listed_from = first;
+        for slot in (listed_from..=view.head).filter(|slot| !view.is_void(*slot)) {
+            let object = self.get(slot)?;
+            // A void entry may lie before the first that counts; behind it, nothing but what counts can.
+            if view.hash_of(slot).is_some_and(|hash| hash != *blake3::hash(&object).as_bytes()) {
+                first = slot + 1;
+                continue;
+            }
+            visit(&self.decode(slot, &object)?)?;
+        }
+        Ok(first)
     }
 
     pub(super) fn decode(&self, slot: u32, object: &[u8]) -> Result<LogEntry> {
@@ -170,28 +234,17 @@ impl Log {
         Ok(slots)
     }
 
-    /// An entry behind a slot that is missing. What nobody with the keys has put there proves nothing.
-    fn follows(&self, missing: u32, listed: &[u32]) -> Result<Option<u32>> {
-        let later = listed.get(listed.partition_point(|slot| *slot <= missing)..).unwrap_or_default();
-        if !self.has_voids {
-            return Ok(later.last().copied());
-        }
-        // What was there is followed at once by an entry, or by as many voids as anybody had the patience for.
-        let looked_at = later.iter().take(FOLLOWERS_MAX).chain(later.iter().skip(FOLLOWERS_MAX).last());
-        for slot in looked_at {
-            if !self.is_void(*slot, &self.get(*slot)?) {
-                return Ok(Some(*slot));
-            }
-        }
-        Ok(None)
-    }
-
-    fn fetch(&self, slots: &[u32]) -> Result<Vec<Bytes>> {
+    /// The objects of these slots; `None` for one that is gone since it was listed.
+    fn fetch(&self, slots: &[u32]) -> Result<Vec<Option<Bytes>>> {
+        let get = |slot: u32| match self.get(slot) {
+            Err(e) if e.kind() == Kind::Absent => Ok(None),
+            other => other.map(Some),
+        };
         if let [slot] = slots {
-            return Ok(vec![self.get(*slot)?]);
+            return Ok(vec![get(*slot)?]);
         }
         std::thread::scope(|scope| {
-            let workers: Vec<_> = slots.iter().map(|slot| scope.spawn(move || self.get(*slot))).collect();
+            let workers: Vec<_> = slots.iter().map(|slot| scope.spawn(move || get(*slot))).collect();
             let lost = |_| Error::new(Kind::Bug, "a thread that reads the log died");
             workers.into_iter().map(|w| w.join().map_err(lost)?).collect()
         })
@@ -200,3 +253,10 @@ impl Log {
 
 /// Objects behind a missing slot that are looked at before they are all taken for junk.
 const FOLLOWERS_MAX: usize = 32;
+
+fn missing(slot: u32, last: u32) -> Error {
+    let what = format!("the entry is missing, though {} was there", names::log(last));
+    Error::new(Kind::Damaged, what)
+        .on(names::log(slot))
+        .advise("restore this object, or a checkpoint of this slot or a later one, from a copy of the repository")
+}

@@ -60,6 +60,11 @@ impl LogView {
         self.hashes.range(..=at).rev().find(|hash| **hash != VOID).copied()
     }
 
+    /// Whether a slot is known to be void.
+    pub(super) fn is_void(&self, slot: u32) -> bool {
+        self.voids.binary_search(&slot).is_ok()
+    }
+
     /// Passes over a slot that nobody with the keys has filled.
     pub(super) fn pass_over(&mut self, slot: u32) {
         self.head = slot;
@@ -264,7 +269,7 @@ impl LogView {
 }
 
 /// Stands among the hashes for a void slot ([LOG-21]).
-const VOID: [u8; 32] = [0; 32];
+pub(super) const VOID: [u8; 32] = [0; 32];
 
 fn broken(what: &str) -> Error {
     Error::new(Kind::Damaged, what).advise("the log was tampered with or restored from a copy")

@@ -45,7 +45,7 @@ impl AsOf {
         let log = log.until(slot);
         let head = log.refresh()?.head;
         if head < slot {
-            return Err(Error::new(Kind::Absent, format!("the log has no entry {slot}"))
+            return Err(Error::new(Kind::Absent, format!("the log has no entry {slot} any more, or not yet"))
                 .on(log.location())
                 .advise(format!("its last one is {head}")));
         }

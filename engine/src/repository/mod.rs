@@ -11,6 +11,7 @@ mod open;
 pub(crate) mod paper;
 mod points;
 pub(crate) mod select;
+mod truncate;
 
 pub use as_of::AsOf;
 pub use create::NewRepository;

@@ -5,6 +5,7 @@ mod architecture;
 mod fuzz;
 mod immutability;
 mod index;
+mod log;
 mod model;
 mod proofs;
 mod retention;

@@ -4,7 +4,7 @@ use crate::golden::{header, secrets};
 use crate::targets::TARGETS;
 use format_spec::container::{DirectoryEntry, ObjectKind, RecordHead, Suite, kind};
 use format_spec::index::{BlockRow, PackRow, PlaceRow, Segment};
-use format_spec::log::{Change, LogEntry, PointId, PublishedPack, Purpose, Vouched};
+use format_spec::log::PointId;
 use format_spec::pack::{BlobEntry, Contents};
 use format_spec::point::{LedgerCounts, Manifest, PackReferences, PointKind, Workload};
 use format_spec::tree::{
@@ -20,11 +20,11 @@ fn bytes(length: std::ops::Range<usize>) -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), length)
 }
 
-fn chunk_id() -> impl Strategy<Value = ChunkId> {
+pub(crate) fn chunk_id() -> impl Strategy<Value = ChunkId> {
     any::<[u8; 32]>().prop_map(ChunkId)
 }
 
-fn time() -> impl Strategy<Value = Time> {
+pub(crate) fn time() -> impl Strategy<Value = Time> {
     (any::<i64>(), 0..1_000_000_000u32).prop_map(|(seconds, nanos)| Time::new(seconds, nanos))
 }
 
@@ -111,41 +111,16 @@ fn node_of<T>(tree: TreeKind, level: u8, rows: &[T], encode: impl Fn(&T, &mut Ve
     encode_node(tree, level, u32::try_from(rows.len()).unwrap(), &out)
 }
 
-fn vouched() -> impl Strategy<Value = Vouched> {
-    any::<(u32, u64, [u8; 32])>().prop_map(|(ordinal, bytes, body_hash)| Vouched { ordinal, bytes, body_hash })
-}
-
-fn point_id() -> impl Strategy<Value = PointId> {
+pub(crate) fn point_id() -> impl Strategy<Value = PointId> {
     any::<[u8; 16]>().prop_map(PointId)
 }
 
-fn suite() -> impl Strategy<Value = Suite> {
+pub(crate) fn suite() -> impl Strategy<Value = Suite> {
     prop::sample::select(vec![Suite::Clear, Suite::Aes256Gcm])
 }
 
-fn pack_kind() -> impl Strategy<Value = ObjectKind> {
+pub(crate) fn pack_kind() -> impl Strategy<Value = ObjectKind> {
     prop::sample::select(vec![ObjectKind::DataPack, ObjectKind::MetaPack])
-}
-
-fn change() -> impl Strategy<Value = Change> {
-    let pack =
-        (pack_kind(), vouched(), any::<u32>()).prop_map(|(kind, object, blobs)| PublishedPack { kind, object, blobs });
-    let purpose = prop::sample::select(vec![Purpose::Backup, Purpose::Care, Purpose::Copy]);
-    prop_oneof![
-        (any::<String>(), any::<String>(), prop::option::of(point_id()), purpose)
-            .prop_map(|(job, host, base, purpose)| Change::Open { job, host, base, purpose }),
-        (any::<u32>(), vec(pack, 0..20), vouched()).prop_map(|(session, packs, segment)| {
-            let segment = (!packs.is_empty()).then_some(segment);
-            Change::Publish { session, packs, segment }
-        }),
-        (any::<u32>(), vouched(), point_id(), chunk_id()).prop_map(|(session, point, id, references)| Change::Commit {
-            session,
-            point,
-            id,
-            references
-        }),
-        (14..=u16::MAX, 0..3u8).prop_map(|(kind, t)| Change::Unknown { kind, readable: t > 0, writable: t > 1 }),
-    ]
 }
 
 fn manifest() -> impl Strategy<Value = Manifest> {
@@ -308,19 +283,6 @@ proptest! {
         let header = header(ObjectKind::IndexSegment, suite, 1, "");
         let (object, _) = segment.encode(header.clone(), &secrets(suite));
         prop_assert_eq!(Segment::decode(&object, &header, &secrets(suite)), Ok(segment));
-    }
-
-    #[test]
-    fn log_entries_survive(
-        change in change(),
-        (slot, previous, attempt) in any::<(u32, [u8; 32], [u8; 16])>(),
-        time in time(),
-        suite in suite(),
-    ) {
-        let entry = LogEntry { slot, previous, attempt, time, change };
-        let object = entry.encode(crate::golden::REPOSITORY, &secrets(suite), [7; 32]);
-        let decoded = LogEntry::decode(&object, slot, crate::golden::REPOSITORY, &secrets(suite));
-        prop_assert_eq!(decoded, Ok(entry));
     }
 
     #[test]

@@ -6,9 +6,10 @@
 //! Rewrites keep I2 as commits do: what they take over is needed by a point that is live at their slot, what they add is published before, and
 //! packs that were condemned meanwhile are looked for again.
 
+use super::locks::is_locked;
 use super::plan::Plan;
 use super::rewrite::Rewriter;
-use super::rules::{Locks, Scope};
+use super::rules::Scope;
 use crate::error::{Error, Kind, Result};
 use crate::log::LogView;
 use crate::monitor::Monitor;
@@ -50,13 +51,12 @@ pub struct Applied {
 pub fn apply(
     repository: &Arc<Repository>,
     scope: &Scope,
-    locks: &Locks,
     options: &ApplyOptions,
     monitor: &Arc<Monitor>,
 ) -> Result<Applied> {
     let mut applied = Applied::default();
     let plan = loop {
-        let plan = Plan::make(repository, scope, locks, monitor)?;
+        let plan = Plan::make(repository, scope, monitor)?;
         plan.expect(options)?;
         match expire(repository, scope, &plan)? {
             Some(expired) => {
@@ -89,9 +89,10 @@ fn expire(repository: &Repository, scope: &Scope, plan: &Plan) -> Result<Option<
     if points.is_empty() {
         return Ok(Some(points));
     }
-    let mut moved = false;
+    let (mut moved, now) = (false, repository.env().now());
     let appended = repository.log().append(&**repository.env(), &mut |view: &LogView| {
-        moved = !view.commits.iter().map(|c| c.slot).eq(plan.live.iter().copied());
+        // Slots rise with numbers, so these are in order.
+        moved = !view.commits.iter().map(|c| c.slot).eq(plan.live.iter().copied()) || is_locked(view, &points, now);
         if moved {
             return Err(Error::new(
                 Kind::Conflict,

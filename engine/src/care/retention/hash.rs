@@ -7,7 +7,7 @@ use format_spec::period::Period;
 /// The beginning of a hash as it is quoted: at least [`QUOTED_BYTES`].
 pub fn quoted(text: &str) -> Option<Vec<u8>> {
     let digit = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
-    let is_hex = text.len() % 2 == 0 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let is_hex = text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit());
     let bytes: Vec<u8> = text.as_bytes().chunks(2).map(digit).collect::<Option<_>>()?;
     Some(bytes).filter(|bytes| is_hex && (QUOTED_BYTES..=32).contains(&bytes.len()))
 }

@@ -8,6 +8,7 @@ use super::cut::{Cut, Rewritten};
 use super::decide::{Decision, decide};
 use super::hash::{Canon, QUOTED_BYTES};
 use super::items::{OldItems, items_from};
+use super::locks::locks_of;
 use super::paths::Erasure;
 use super::reason::Reason;
 use super::rules::{Facts, Locks, Request, Rules, Scope};
@@ -50,13 +51,14 @@ pub struct Row {
 }
 
 impl Plan {
-    /// Makes a plan at the log's head. `locks` says until when the store keeps points.
+    /// Makes a plan at the log's head.
     ///
     /// # Errors
     /// `Input` for a request that can only be a mistake, `Absent` for a named point that is not there; the store's; `Damaged` when trees
     /// that have to be read are.
-    pub fn make(repository: &Repository, scope: &Scope, locks: &Locks, monitor: &Monitor) -> Result<Plan> {
+    pub fn make(repository: &Repository, scope: &Scope, monitor: &Monitor) -> Result<Plan> {
         repository.refresh()?;
+        let locks = locks_of(&repository.log().view());
         let now = repository.env().now();
         let (mut points, mut damaged, mut live) = (Vec::new(), Vec::new(), Vec::new());
         for (commit, point) in repository.points_and_damage() {
@@ -66,7 +68,7 @@ impl Plan {
                 Err(e) => damaged.push((commit, e)),
             }
         }
-        let facts: Vec<Facts> = points.iter().map(|(_, point)| facts(point, locks)).collect();
+        let facts: Vec<Facts> = points.iter().map(|(_, point)| facts(point, &locks)).collect();
         let decisions = decide(&facts, scope, now)?;
         let by_id: BTreeMap<_, _> = points.iter().map(|(commit, point)| (point.manifest.id, (commit, point))).collect();
         let mut cut = scope.cut(repository, now, monitor)?;
@@ -130,15 +132,15 @@ impl Plan {
 }
 
 impl Decision {
-    /// Adds what a rewrite takes away to the reasons, or forbids it, as locked points are not changed.
+    /// Adds what a rewrite takes away to the reasons, or forbids it: a locked point is not changed, be it in its words alone, as the lock of the
+    /// manifest that takes the place of its own would be another one.
     fn settle(&mut self, change: Option<Rewritten>, now: format_spec::Time) -> Option<Rewritten> {
         self.reasons.retain(|reason| *reason != Reason::Untouched);
         let change = change?;
         let left = &change.left;
-        if left.is_nothing() {
-            return Some(change);
+        if !left.is_nothing() {
+            self.reasons.push(Reason::Loses { items: left.items, folders: left.folders, bytes: left.bytes });
         }
-        self.reasons.push(Reason::Loses { items: left.items, folders: left.folders, bytes: left.bytes });
         match self.point.locked_until.filter(|until| *until > now) {
             None => Some(change),
             Some(until) => {

@@ -2,6 +2,7 @@
 
 use super::apply::Applied;
 use super::cut::{Cut, Rewritten};
+use super::locks::is_locked;
 use super::plan::Plan;
 use super::rules::Scope;
 use crate::blob::{Stored, Writer, WriterParts, put_durable};
@@ -178,11 +179,11 @@ impl<'a> Rewriter<'a> {
         put_durable(&*vault.store, &Name::new(names::of_session(ObjectKind::RestorePoint, id))?, &bytes)?;
         let object = Vouched { ordinal: id.ordinal, bytes: bytes.len() as u64, body_hash };
         let secured = repository.secure(id, manifest.references, self.monitor)?;
-        let mut outcome = Outcome::Done;
+        let (mut outcome, now) = (Outcome::Done, repository.env().now());
         let appended = repository.log().append(&**repository.env(), &mut |view| {
             view.expect_session(session)?;
             outcome = match view.live(&manifest.id) {
-                Some(live) if live.slot == point.slot => {
+                Some(live) if live.slot == point.slot && !is_locked(view, &[manifest.id], now) => {
                     let is_moved = view.condemned.after(known).next().is_some();
                     if is_moved || !repository.is_secured(secured.as_ref(), view)? {
                         Outcome::Again

@@ -3,5 +3,5 @@
 mod attack;
 mod generations;
 mod past;
-mod place;
+pub(crate) mod place;
 mod voids;

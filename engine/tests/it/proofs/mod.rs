@@ -12,6 +12,7 @@ mod keys;
 mod matrix;
 mod odd_items;
 mod partial;
+mod races;
 mod references;
 pub(crate) mod rig;
 mod stop;

@@ -4,10 +4,11 @@ use super::*;
 use crate::proofs::rig::{contents, names_of};
 use crate::proofs::{Rig, noise};
 use engine::Kind;
-use engine::care::retention::{Applied, ApplyOptions, Locks, Plan, apply};
+use engine::care::retention::{Applied, ApplyOptions, Plan, apply};
 use engine::env::{Env, SharedEnv};
 use engine::monitor::Monitor;
 use engine::store::{Memory, Store};
+use format_spec::log::{Change, ObjectRange};
 use std::collections::BTreeSet;
 use std::fs::{File, hard_link};
 use std::sync::Arc;
@@ -73,18 +74,18 @@ impl Scene {
     }
 
     pub(super) fn plan(&self, scope: &Scope) -> Plan {
-        Plan::make(&*self.rig.open().unwrap(), scope, &Locks::new(), &Monitor::new()).unwrap()
+        Plan::make(&self.rig.open().unwrap(), scope, &Monitor::new()).unwrap()
     }
 
     pub(super) fn apply(&self, scope: &Scope, hash: [u8; 32]) -> engine::Result<Applied> {
         let options = ApplyOptions { hash: hash.to_vec(), threads: 2 };
-        apply(&self.rig.open().unwrap(), scope, &Locks::new(), &options, &Arc::new(Monitor::new()))
+        apply(&self.rig.open().unwrap(), scope, &options, &Arc::new(Monitor::new()))
     }
 
     /// The same over a store that may refuse already when the repository is opened.
     pub(super) fn apply_if_open(&self, scope: &Scope, hash: [u8; 32]) -> engine::Result<Applied> {
         let options = ApplyOptions { hash: hash.to_vec(), threads: 1 };
-        apply(&self.rig.open()?, scope, &Locks::new(), &options, &Arc::new(Monitor::new()))
+        apply(&self.rig.open()?, scope, &options, &Arc::new(Monitor::new()))
     }
 
     pub(super) fn plan_and_apply(&self, scope: &Scope) -> Applied {
@@ -274,7 +275,7 @@ fn words_change_and_nothing_else_does() {
     assert_eq!(after.first, Some(1));
     assert_eq!(format_spec::point::Manifest { tags: Vec::new(), first: None, ..after }, before);
     assert_eq!(scene.rig.check().unwrap().errors, Vec::new());
-    let typo = Plan::make(&*scene.rig.open().unwrap(), &tags(&[], &["cc"]), &Locks::new(), &Monitor::new());
+    let typo = Plan::make(&scene.rig.open().unwrap(), &tags(&[], &["cc"]), &Monitor::new());
     assert_eq!(typo.unwrap_err().kind(), Kind::Input);
 }
 
@@ -286,19 +287,26 @@ fn locked_points_keep_their_items_and_say_until_when() {
     let one = scene.back_up("2025-12-02T00:00:00Z");
     let two = scene.back_up("2025-12-03T00:00:00Z");
     scene.set("2026-06-01T00:00:00Z");
-    let locks: Locks = [(one, at("2026-12-02T00:00:00Z")), (two, at("2026-05-01T00:00:00Z"))].into();
     let repository = scene.rig.open().unwrap();
+    for (id, until) in [(one, "2026-12-02T00:00:00Z"), (two, "2026-05-01T00:00:00Z")] {
+        let view = repository.log().view();
+        let commit = view.live(&id).unwrap();
+        let first = format_spec::ObjectId { session: commit.session, ordinal: commit.object.ordinal };
+        let range = ObjectRange { kind: format_spec::container::ObjectKind::RestorePoint, first, count: 1 };
+        let lock = || Change::Lock { until: at(until), objects: vec![range] };
+        repository.log().append(&**repository.env(), &mut |_| Ok(lock())).unwrap();
+    }
     let path = [&scene.rig.inside()[..], b"/old"].concat();
     for scope in [items("1y"), Scope::of(Request::Paths([path].into()))] {
-        let plan = Plan::make(&repository, &scope, &locks, &Monitor::new()).unwrap();
+        let plan = Plan::make(&repository, &scope, &Monitor::new()).unwrap();
         let shown: Vec<_> = plan.rows.iter().map(|row| (row.decision.forbidden, row.change.is_some())).collect();
         assert_eq!(shown, [(true, false), (false, true)]);
         assert_eq!(plan.rows[0].decision.reasons.last().unwrap().to_string(), "locked until 2026-12-02T00:00:00Z");
     }
     let scope = items("1y");
-    let hash = Plan::make(&repository, &scope, &locks, &Monitor::new()).unwrap().hash;
+    let hash = Plan::make(&repository, &scope, &Monitor::new()).unwrap().hash;
     let options = ApplyOptions { hash: hash.to_vec(), threads: 2 };
-    let applied = apply(&repository, &scope, &locks, &options, &Arc::new(Monitor::new())).unwrap();
+    let applied = apply(&repository, &scope, &options, &Arc::new(Monitor::new())).unwrap();
     assert_eq!(applied.rewritten, [two]);
     assert_eq!((scene.names(one).len(), scene.names(two).len()), (2, 1));
     assert_eq!(scene.rig.check().unwrap().errors, Vec::new());

@@ -23,30 +23,30 @@ pub(crate) fn vectors(suite: Suite) -> Vec<Vector> {
 }
 
 /// What a row of fields stands in.
-struct Place {
+pub(super) struct Place {
     kind: ObjectKind,
     record: u8,
     suite: Suite,
     ordinal: u32,
-    row: Row,
+    pub(super) row: Row,
 }
 
 impl Place {
-    fn new(kind: ObjectKind, record: u8, suite: Suite, ordinal: u32, good: &[u8]) -> Self {
+    pub(super) fn new(kind: ObjectKind, record: u8, suite: Suite, ordinal: u32, good: &[u8]) -> Self {
         let cipher = secrets(suite).cipher(&header(kind, suite, ordinal, "fields"));
         Place { kind, record, suite, ordinal, row: Row::of(good, record, &cipher) }
     }
 
-    fn vector(&self, case: &str, row: &Row) -> Vector {
+    pub(super) fn vector(&self, case: &str, row: &Row) -> Vector {
         self.raw(case, row.encode())
     }
 
-    fn raw(&self, case: &str, plain: Vec<u8>) -> Vector {
+    pub(super) fn raw(&self, case: &str, plain: Vec<u8>) -> Vector {
         let forge = Forge::new(self.kind, self.suite, self.ordinal, "fields", &[(self.record, plain)]);
         broken(self.kind, self.suite, self.ordinal, case, forge.finish())
     }
 
-    fn with(&self, case: &str, tag: u16, bytes: &[u8]) -> Vector {
+    pub(super) fn with(&self, case: &str, tag: u16, bytes: &[u8]) -> Vector {
         self.vector(case, &self.row.with(tag, bytes))
     }
 }
@@ -203,7 +203,7 @@ fn points(suite: Suite) -> Vec<Vector> {
     ]
 }
 
-fn log_place(suite: Suite, slot: u32, change: Change) -> Place {
+pub(super) fn log_place(suite: Suite, slot: u32, change: Change) -> Place {
     let salt = header(ObjectKind::LogEntry, suite, slot, "fields").salt;
     let good = log_entry(slot, change, b"").encode(REPOSITORY, &secrets(suite), salt);
     Place::new(ObjectKind::LogEntry, kind::LOG_ENTRY, suite, slot, &good)
