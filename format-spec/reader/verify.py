@@ -87,7 +87,7 @@ class Verify:
 
     def _log(self, found):
         slots = [name for name in found if name.startswith("log/")]
-        beyond = [name for name in slots if names.parse(name).number not in range(1, len(self.repository.history.entries) + 1)]
+        beyond = [name for name in slots if names.parse(name).number not in range(1, len(self.repository.history.entries) + self.repository.history.voids + 1)]
         # AMBIGUITY (LOG-1): entries after a gap are no part of the log; whether they are an error is not said.
         for name in beyond:
             self.verdict.warnings.append(f"{name}: LOG-1: lies beyond the end of the log")

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod fuzz;
+mod immutability;
 mod index;
 mod log;
 mod model;
