@@ -4,6 +4,7 @@
 mod architecture;
 mod fuzz;
 mod index;
+mod matrix;
 mod model;
 mod proofs;
 mod retention;
