@@ -5,6 +5,7 @@
 //! panics and never allocates by a length it has not checked. Refuses to: touch stores, clocks or randomness.
 
 pub mod bytes;
+pub mod checkpoint;
 pub mod codec;
 pub mod config;
 pub mod container;

@@ -5,6 +5,7 @@ mod architecture;
 mod fuzz;
 mod index;
 mod matrix;
+mod log;
 mod model;
 mod proofs;
 mod retention;

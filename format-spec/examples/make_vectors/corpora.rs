@@ -53,7 +53,8 @@ fn seeds_of(vector: &Vector) -> Vec<(&'static str, Vec<u8>)> {
     let target = match kind {
         ObjectKind::Config => "config",
         ObjectKind::KeySlot => "key_slot",
-        ObjectKind::LogEntry | ObjectKind::Checkpoint => "log_entry",
+        ObjectKind::LogEntry => "log_entry",
+        ObjectKind::Checkpoint => "checkpoint",
         ObjectKind::RestorePoint => "manifest",
         ObjectKind::IndexSegment => "index_segment",
         ObjectKind::DataPack => "pack_contents",

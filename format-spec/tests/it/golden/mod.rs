@@ -8,6 +8,7 @@ mod broken_container;
 mod broken_fields;
 mod broken_packs;
 mod broken_trees;
+mod checkpoints;
 mod entries;
 mod forge;
 mod good;
@@ -86,7 +87,10 @@ impl Vector {
 fn all(settle: &dyn Fn(&Vector) -> Vec<u8>) -> Vec<Vector> {
     let mut out = Vec::new();
     for suite in [Suite::Clear, Suite::Aes256Gcm] {
-        out.extend(good::repository(suite, settle));
+        let repository = good::repository(suite, settle);
+        out.push(checkpoints::of_repository(suite, &repository, settle));
+        out.extend(repository);
+        out.extend(checkpoints::vectors(suite));
         out.extend(history::repository(suite, settle));
         out.extend(broken_container::vectors(suite));
         out.extend(broken_fields::vectors(suite));
@@ -148,6 +152,7 @@ pub(crate) fn name(kind: ObjectKind, session: u32, ordinal: u32) -> String {
         ObjectKind::Config => names::CONFIG.to_owned(),
         ObjectKind::KeySlot => names::key_slot(good::SLOT_ID),
         ObjectKind::LogEntry => names::log(ordinal),
+        ObjectKind::Checkpoint => names::checkpoint(ordinal),
         _ => names::of_session(kind, format_spec::ObjectId { session, ordinal }),
     }
 }
