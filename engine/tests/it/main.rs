@@ -5,6 +5,7 @@ mod architecture;
 mod fuzz;
 mod immutability;
 mod index;
+mod matrix;
 mod log;
 mod model;
 mod proofs;
