@@ -102,6 +102,12 @@ impl Session<'_> {
                 repository.refresh()?;
                 return Ok(None);
             }
+            // It could not be told whether the entry counts ([LOG-24]): the log tells.
+            Err(e) if e.kind() == Kind::Conflict => {
+                repository.refresh()?;
+                let live = repository.log().view().live(&manifest.id).map(|live| live.slot);
+                live.ok_or(e)?
+            }
             other => other?,
         };
         repository.log().checkpoint_if_due(&**repository.env());

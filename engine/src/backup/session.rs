@@ -262,8 +262,15 @@ impl Session<'_> {
 
 fn open(repository: &Repository, options: &BackupOptions, source: &dyn Source, base: Option<&Point>) -> Result<u32> {
     let host = source.about().host;
+    let slot = base.map(|p| p.slot);
     let base = base.map(|p| p.manifest.id);
-    repository.log().append(&**repository.env(), &mut |_| {
+    repository.log().append(&**repository.env(), &mut |view| {
+        // What it needs is held from this entry on: until then it may have been given up, or written anew.
+        if let Some(id) = base
+            && view.live(&id).map(|live| live.slot) != slot
+        {
+            return Err(Error::new(Kind::Conflict, "the base was given up before the session was opened").on(id));
+        }
         let (job, host) = (options.job.clone(), host.clone());
         Ok(Change::Open { job, host, base, purpose: Purpose::Backup })
     })

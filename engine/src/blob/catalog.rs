@@ -237,7 +237,13 @@ impl Catalog {
             return Ok(());
         }
         let missing: Vec<SegmentRef> = view.segments.iter().filter(|s| s.slot > cache.position()).copied().collect();
-        for step in missing.chunks(SEGMENTS_A_STEP) {
+        // A step ends where the slot changes: a cache that says it is complete up to a slot has all segments of it.
+        let mut rest = &missing[..];
+        while let Some(first) = rest.get(..SEGMENTS_A_STEP.min(rest.len())).filter(|step| !step.is_empty()) {
+            let slot = first.last().map(|s| s.slot);
+            let more = rest.iter().skip(first.len()).take_while(|s| Some(s.slot) == slot).count();
+            let (step, behind) = rest.split_at(first.len() + more);
+            rest = behind;
             let segments = step.iter().map(|s| self.segment(s)).collect::<Result<Vec<_>>>()?;
             let last = step.last().map_or(0, |s| s.slot);
             cache.add(&segments, last, hash_of(view, last))?;

@@ -2,6 +2,7 @@
 
 use format_spec::ObjectId;
 use format_spec::log::{CondemnedPack, Survivors};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Every pack that was ever condemned.
@@ -9,7 +10,8 @@ use std::sync::Arc;
 pub struct Condemned {
     /// One `Condemn` each, in the order of their slots; packs rising in each.
     batches: Vec<(u32, Arc<[CondemnedPack]>)>,
-    packs: usize,
+    /// Where each pack stands: batch and row. Asked for each place of each chunk that a writer meets.
+    rows: Arc<HashMap<ObjectId, (u32, u32)>>,
 }
 
 /// Where a blob is by now.
@@ -24,18 +26,20 @@ pub enum Moved {
 impl Condemned {
     /// Adds the packs of a `Condemn`.
     pub(super) fn add(&mut self, slot: u32, packs: &[CondemnedPack]) {
-        self.packs += packs.len();
+        let batch = narrow(self.batches.len());
+        let rows = packs.iter().enumerate().map(|(row, pack)| (pack.id, (batch, narrow(row))));
+        Arc::make_mut(&mut self.rows).extend(rows);
         self.batches.push((slot, packs.into()));
     }
 
     /// How many packs.
     pub fn len(&self) -> usize {
-        self.packs
+        self.rows.len()
     }
 
     /// Whether no pack was condemned yet.
     pub fn is_empty(&self) -> bool {
-        self.packs == 0
+        self.rows.is_empty()
     }
 
     /// Whether this pack was condemned.
@@ -67,12 +71,12 @@ impl Condemned {
     }
 
     fn find(&self, pack: ObjectId) -> Option<&Option<Survivors>> {
-        if self.packs == 0 {
-            return None;
-        }
-        self.batches.iter().rev().find_map(|(_, packs)| {
-            let at = packs.binary_search_by_key(&pack, |p| p.id).ok()?;
-            packs.get(at).map(|p| &p.survivors)
-        })
+        let (batch, row) = self.rows.get(&pack)?;
+        let (_, packs) = self.batches.get(*batch as usize)?;
+        packs.get(*row as usize).map(|p| &p.survivors)
     }
+}
+
+fn narrow(n: usize) -> u32 {
+    u32::try_from(n).expect("entries and their rows are counted in 32 bits")
 }

@@ -148,20 +148,41 @@ impl Account<'_> {
         Ok(())
     }
 
-    /// The place that the point uses: one that is named already, else the one that is read first.
+    /// The place that the point uses: one that is named already, else the one that is read first. What is named in a distrusted pack and has a
+    /// sound place is named there from now on: else nothing would keep the copy that heals it.
     fn place(&mut self, kind: ObjectKind, id: &ChunkId) -> Result<Place> {
         let mut places = self.blobs.catalog().places(id)?;
         places.retain(|p| p.pack_kind == kind);
         if places.len() > 1 {
+            let distrust = self.blobs.catalog().distrust();
             for place in &places {
                 let pack = self.pack(place)?;
-                if pack.now.names(place.blob) || pack.before.names(place.blob) {
-                    return Ok(*place);
+                if !pack.now.names(place.blob) && !pack.before.names(place.blob) {
+                    continue;
                 }
+                return match places.first() {
+                    Some(sound) if distrust.has(place.pack) && !distrust.has(sound.pack) => {
+                        self.shift(place, sound)?;
+                        Ok(*sound)
+                    }
+                    _ => Ok(*place),
+                };
             }
         }
         let missing = || Error::new(Kind::Damaged, "no published pack has it").on(format!("blob {id}"));
         places.into_iter().next().ok_or_else(missing)
+    }
+
+    /// Names at `to` what was named at `from`.
+    fn shift(&mut self, from: &Place, to: &Place) -> Result<()> {
+        let old = self.pack(from)?;
+        let (before, now) = (old.before.count(from.blob), old.now.count(from.blob));
+        old.before.set_count(from.blob, 0);
+        old.now.set_count(from.blob, 0);
+        let new = self.pack(to)?;
+        new.before.set_count(to.blob, new.before.count(to.blob) + before);
+        new.now.set_count(to.blob, new.now.count(to.blob) + now);
+        Ok(())
     }
 
     fn pack(&mut self, place: &Place) -> Result<&mut Touched> {

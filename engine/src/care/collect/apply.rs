@@ -6,7 +6,7 @@ use super::orphans::delete_orphans;
 use super::plan::{CollectOptions, CollectPlan, PackPlan, draw, shown};
 use super::repack::{Repacked, Repacker};
 use super::session::CareSession;
-use super::sweep::sweep;
+use super::sweep::{Swept, sweep};
 use crate::blob::store_segment;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{PUBLISH_BLOBS, PUBLISH_BYTES};
@@ -95,18 +95,19 @@ pub fn collect(
     let mut report = CollectReport::default();
     let mut spent = Spent { requests_max: options.requests_max, bytes_max: options.bytes_max, ..Spent::default() };
     fence(repository, options, &plan.fence, &mut report)?;
+    // First what costs least and gives most; what this run condemns is due at once only without a grace.
+    let mut swept = sweep(repository, &plan.due, &mut spent, monitor)?;
     let mut session = CareSession::new(repository, &options.host);
     condemn(repository, &mut session, &plan, marks, &mut report, &mut spent, monitor)?;
     report.segments_folded = fold(repository, &mut session, &mut spent, monitor)?;
     session.end()?;
     if !spent.is_over() && monitor.check().is_ok() {
-        let swept = sweep(repository, &due_now(repository, options)?, &mut spent, monitor)?;
+        swept.add(&sweep(repository, &due_now(repository, options)?, &mut spent, monitor)?);
         let (orphans, bytes, locked) = delete_orphans(repository, &mut spent, monitor)?;
-        report.objects_deleted = swept.objects + orphans;
-        report.bytes_freed = swept.bytes + bytes;
-        report.objects_locked = swept.locked + locked;
+        swept.add(&Swept { objects: orphans, bytes, locked });
         sum_up(repository, options, &mut spent, &mut report)?;
     }
+    (report.objects_deleted, report.bytes_freed, report.objects_locked) = (swept.objects, swept.bytes, swept.locked);
     let left = left(repository, options);
     (report.waiting, report.sweep_after) = (left.waiting, left.next_due);
     report.requests = spent.requests;
@@ -197,7 +198,7 @@ fn condemn(
                 break;
             }
             let before = (repacker.requests, repacker.bytes);
-            take_over(&mut repacker, pack, &salts, &mut batch, report)?;
+            take_over(repository, &mut repacker, pack, &salts, &mut batch, report)?;
             spent.requests += repacker.requests - before.0;
             spent.bytes += repacker.bytes - before.1;
             monitor.done(1, pack.bytes);
@@ -220,6 +221,7 @@ const DEAD_MAX: usize = 100_000;
 
 /// A damaged pack stays where it is and is told.
 fn take_over(
+    repository: &Repository,
     repacker: &mut Repacker<'_, '_>,
     pack: &PackPlan,
     salts: &BTreeMap<ObjectId, [u8; 32]>,
@@ -229,7 +231,13 @@ fn take_over(
     let salt = salts.get(&pack.id).copied().unwrap_or_default();
     match repacker.pack(pack, salt) {
         Ok(condemned) => _ = batch.condemned.insert(pack.id, (condemned, pack.bytes)),
-        Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Absent) => report.damaged.push((pack.id, e.to_string())),
+        Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Absent) => {
+            // Another collection may have condemned and swept it meanwhile.
+            repository.refresh()?;
+            if !repository.log().view().condemned.has(pack.id) {
+                report.damaged.push((pack.id, e.to_string()));
+            }
+        }
         Err(e) => return Err(e),
     }
     Ok(())
@@ -258,8 +266,9 @@ fn append(
         repository.blobs().catalog().remember(id, new);
     }
     let mut taken = Vec::new();
+    let mut is_empty = false;
     let session = session.number()?;
-    repository.log().append(&**repository.env(), &mut |view| {
+    let appended = repository.log().append(&**repository.env(), &mut |view| {
         view.expect_session(session)?;
         // New reference sets lie in packs that were published since.
         repository.blobs().catalog().sync()?;
@@ -269,9 +278,16 @@ fn append(
             !view.condemned.has(row.id) && marks.is_within(row.id, survivors)
         };
         taken = batch.condemned.values().filter(fits).cloned().collect();
-        let condemned = taken.iter().map(|(row, _)| row.clone()).collect();
+        let condemned: Vec<CondemnedPack> = taken.iter().map(|(row, _)| row.clone()).collect();
+        is_empty = condemned.is_empty() && packs.is_empty();
+        if is_empty {
+            return Err(Error::new(Kind::Conflict, "others have condemned all of it"));
+        }
         Ok(Change::Condemn { session, condemned, packs: packs.clone(), segment, plan })
-    })?;
+    });
+    if !is_empty {
+        appended?;
+    }
     repository.refresh()?;
     report.packs_condemned += taken.len() as u64;
     report.packs_repacked += taken.iter().filter(|(row, _)| row.survivors.is_some()).count() as u64;

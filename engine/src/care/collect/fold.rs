@@ -43,7 +43,12 @@ pub(super) fn fold(
         }
         spent.requests += 1;
         spent.bytes += segment.object.bytes;
-        let rows = repository.vault().segment(&segment)?;
+        let rows = match repository.vault().segment(&segment) {
+            Ok(rows) => rows,
+            // Folded and swept by another collection: what is gathered is folded, the rest another time.
+            Err(_) if is_gone(repository, &segment)? => break,
+            Err(e) => return Err(e),
+        };
         if !gathered.is_empty() && gathered.len() + rows.ids.len() > ENTRIES_MAX {
             done += append(repository, session, std::mem::take(&mut gathered), std::mem::take(&mut replaced), spent)?;
         }
@@ -52,6 +57,12 @@ pub(super) fn fold(
     }
     done += append(repository, session, gathered, replaced, spent)?;
     Ok(done)
+}
+
+/// Whether a segment that cannot be read does not count any more.
+pub(super) fn is_gone(repository: &Repository, segment: &SegmentRef) -> Result<bool> {
+    repository.refresh()?;
+    Ok(!repository.log().view().segments.contains(segment))
 }
 
 /// All but the largest: a fold of those would rewrite much to save little.

@@ -26,6 +26,7 @@ mod orphans;
 mod plan;
 mod repack;
 mod session;
+mod survivors;
 mod sweep;
 
 pub use apply::{CollectReport, collect};

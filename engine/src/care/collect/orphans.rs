@@ -4,6 +4,7 @@
 //! packs are published is asked of the segments in the store, never of the local cache: what is deleted by mistake cannot be rebuilt.
 
 use super::apply::Spent;
+use super::fold::is_gone;
 use crate::error::{Kind, Result};
 use crate::log::LogView;
 use crate::monitor::Monitor;
@@ -23,7 +24,13 @@ pub(super) fn delete_orphans(repository: &Repository, spent: &mut Spent, monitor
         for segment in &view.segments {
             monitor.check()?;
             spent.requests += 1;
-            for pack in repository.vault().segment(segment)?.packs {
+            let packs = match repository.vault().segment(segment) {
+                Ok(segment) => segment.packs,
+                // Another collection is at work: it finds the orphans, or the next one does.
+                Err(_) if is_gone(repository, segment)? => return Ok((0, 0, 0)),
+                Err(e) => return Err(e),
+            };
+            for pack in packs {
                 candidates.remove(&ObjectRow { kind: pack.kind, id: pack.id });
             }
         }

@@ -89,7 +89,7 @@ pub struct CollectPlan {
     pub next_due: Option<Time>,
     /// Requests that repacking and condemning will need, about: get, put.
     pub requests: [u64; 2],
-    /// BLAKE3 over what is decided; the same for the same decisions, whatever else happened.
+    /// BLAKE3 over what is decided, the grace and the lease; the same for the same decisions, whatever else happened.
     pub hash: [u8; 32],
 }
 
@@ -190,7 +190,7 @@ pub(super) fn draw(
     super::sweep::due(&view, now, options.grace_seconds, &mut plan);
     let packs_new = plan.bytes_repacked().div_ceil(u64::from(repository.config().pack_bytes_max));
     plan.requests = [plan.sparse.len() as u64 * 2, packs_new + u64::from(packs_new > 0) + 2];
-    plan.hash = hash(repository, &plan);
+    plan.hash = hash(repository, &plan, options);
     Ok((plan, marks))
 }
 
@@ -230,9 +230,12 @@ fn estimated_bytes(pack: &PackPlan) -> u64 {
     u64::try_from(share).unwrap_or(pack.bytes)
 }
 
-fn hash(repository: &Repository, plan: &CollectPlan) -> [u8; 32] {
+fn hash(repository: &Repository, plan: &CollectPlan, options: &CollectOptions) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new_derive_key("cairn collection plan 1");
     hasher.update(&repository.id().0);
+    // What is swept depends on the time of day; the grace and the lease are what was agreed to.
+    hasher.update(&options.grace_seconds.to_le_bytes());
+    hasher.update(&options.lease_seconds.to_le_bytes());
     let mut number = |n: u32| _ = hasher.update(&n.to_le_bytes());
     number(u32::try_from(plan.fence.len()).unwrap_or(u32::MAX));
     plan.fence.iter().for_each(|s| number(*s));

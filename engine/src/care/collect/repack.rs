@@ -1,20 +1,21 @@
-//! Survivors into new packs: read, opened, verified chunk by chunk, regrouped in their old order, sealed and stored.
+//! Survivors into new packs: regrouped in their old order, sealed and stored.
 //!
 //! Promises: nothing is carried over that was not verified against its id; a pack with a survivor that fails stays where it is, under its
 //! name, and is told (bad bytes are never given a new name). Refuses to publish: that is the `Condemn`'s.
 
 use super::plan::PackPlan;
 use super::session::CareSession;
+use super::survivors::for_each_survivor;
 use crate::blob::put_durable;
 use crate::block::OpenBlock;
 use crate::error::{Error, Kind, Result};
 use crate::index::SegmentBuilder;
-use crate::limits::{META_BLOCK_TARGET, TAIL_BYTES};
-use crate::pack::{FinishedPack, PackBuilder, PackTail};
+use crate::limits::META_BLOCK_TARGET;
+use crate::pack::{FinishedPack, PackBuilder};
 use crate::repository::Repository;
 use crate::store::Name;
 use bytes::Bytes;
-use format_spec::container::{DirectoryEntry, Header, ObjectKind, kind};
+use format_spec::container::ObjectKind;
 use format_spec::index::Segment;
 use format_spec::log::{CondemnedPack, Run, Survivors};
 use format_spec::{ChunkId, ObjectId, names};
@@ -60,18 +61,23 @@ impl<'a, 's> Repacker<'a, 's> {
     /// Carries the survivors of a pack over.
     ///
     /// # Errors
-    /// `Damaged` when the pack, or one of its survivors, cannot be read: nothing of it was carried over.
+    /// `Damaged` when the pack, or one of its survivors, cannot be read. What was carried over before is dead weight in its new pack, and nothing
+    /// names it.
     pub(super) fn pack(&mut self, pack: &PackPlan, salt: [u8; 32]) -> Result<CondemnedPack> {
-        let survivors = self.read(pack, salt)?;
         let mut runs: Vec<Run> = Vec::new();
-        for (id, bytes) in &survivors {
-            let (to, blob) = self.push(pack.kind, *id, bytes)?;
+        let mut blobs = 0;
+        let read = for_each_survivor(self.repository, pack, salt, &mut |id, bytes| {
+            let (to, blob) = self.push(pack.kind, id, bytes)?;
+            blobs += 1;
             match runs.last_mut() {
                 Some(run) if run.pack == to && run.first + run.count == blob => run.count += 1,
                 _ => runs.push(Run { count: 1, pack: to, first: blob }),
             }
-        }
-        self.blobs += survivors.len() as u64;
+            Ok(())
+        })?;
+        self.requests += read.requests;
+        self.bytes += read.bytes;
+        self.blobs += blobs;
         let mut bitmap = pack.survivors.clone();
         bitmap.resize(pack.blobs.div_ceil(8) as usize, 0);
         let survivors = Some(Survivors { blobs: pack.blobs, bitmap, runs });
@@ -92,67 +98,6 @@ impl<'a, 's> Repacker<'a, 's> {
         }
         let segment = (!builder.is_empty()).then(|| builder.finish());
         Ok(Repacked { packs: std::mem::take(&mut self.finished), segment })
-    }
-
-    /// The survivors of a pack, verified, in order.
-    fn read(&mut self, pack: &PackPlan, salt: [u8; 32]) -> Result<Vec<(ChunkId, Vec<u8>)>> {
-        let vault = self.repository.vault();
-        let name = Name::new(names::of_session(pack.kind, pack.id))?;
-        let header =
-            Header::new(pack.kind, vault.secrets.suite(), vault.repository, pack.id.session, pack.id.ordinal, salt);
-        let cipher = vault.secrets.cipher(&header);
-        let (mut tail, length) = vault.store.get_tail(&name, TAIL_BYTES)?;
-        self.requests += 3;
-        let needed = PackTail::bytes_needed(&tail, length)?;
-        if needed > tail.len() as u64 {
-            tail = vault.store.get_tail(&name, needed)?.0;
-        }
-        let tail = PackTail::parse(&tail, length)?;
-        let record = vault.store.get_range(&name, tail.contents_entry()?.range())?;
-        let contents = tail.contents(&header, &cipher, &record)?;
-        let is_live = |blob: u32| pack.survivors.get(blob as usize / 8).is_some_and(|b| b >> (blob % 8) & 1 == 1);
-        let blocks: Vec<&DirectoryEntry> = tail.entries.iter().filter(|e| e.head.kind == kind::BLOCK).collect();
-        let mut first = 0u32;
-        let mut wanted: Vec<(&DirectoryEntry, &[format_spec::pack::BlobEntry], u32)> = Vec::new();
-        for (entry, blobs) in blocks.into_iter().zip(&contents.blocks) {
-            let count = u32::try_from(blobs.len()).unwrap_or(u32::MAX);
-            if (first..first.saturating_add(count)).any(is_live) {
-                wanted.push((entry, blobs, first));
-            }
-            first = first.saturating_add(count);
-        }
-        let mut survivors = Vec::new();
-        for row in in_requests(&wanted) {
-            let (Some(from), Some(to)) = (row.first(), row.last()) else { continue };
-            let range = from.0.range().start..to.0.range().end;
-            let bytes = vault.store.get_range(&name, range.clone())?;
-            self.requests += 1;
-            self.bytes += bytes.len() as u64;
-            for (entry, blobs, first) in row {
-                let at = |n: u64| usize::try_from(n - range.start).unwrap_or(usize::MAX);
-                let record = bytes.get(at(entry.range().start)..at(entry.range().end)).unwrap_or_default();
-                let plain = crate::pack::open_block(record, &cipher).map_err(|e| e.on(&name))?;
-                let mut offset = 0usize;
-                for (number, blob) in (*first..).zip(*blobs) {
-                    let end = offset + blob.bytes as usize;
-                    if is_live(number) {
-                        let chunk = plain.get(offset..end).unwrap_or_default();
-                        if vault.ids.blob(pack.kind, chunk) != blob.id {
-                            let what = format!("the bytes of blob {} do not have its id", blob.id);
-                            return Err(Error::new(Kind::Damaged, what).on(&name));
-                        }
-                        survivors.push((blob.id, chunk.to_vec()));
-                    }
-                    offset = end;
-                }
-            }
-        }
-        let expected: u32 = pack.survivors.iter().map(|b| b.count_ones()).sum();
-        if survivors.len() != expected as usize {
-            let what = format!("its contents have {} of {expected} blobs that restore points need", survivors.len());
-            return Err(Error::new(Kind::Damaged, what).on(&name));
-        }
-        Ok(survivors)
     }
 
     /// Puts a survivor behind the one before; where it will be: pack and blob number.
@@ -234,13 +179,3 @@ impl<'a, 's> Repacker<'a, 's> {
 
 /// Survivors of a block are counted as if none were shorter: what room is kept for in a pack's contents.
 const BYTES_A_BLOB: usize = 64;
-
-type Wanted<'w> = (&'w DirectoryEntry, &'w [format_spec::pack::BlobEntry], u32);
-
-/// Blocks that one request fetches: near each other, and not too long together.
-fn in_requests<'r, 'w>(wanted: &'r [Wanted<'w>]) -> impl Iterator<Item = &'r [Wanted<'w>]> {
-    wanted.chunk_by(|a, b| {
-        let gap = b.0.range().start.saturating_sub(a.0.range().end);
-        gap <= crate::limits::COALESCED_GAP_MAX
-    })
-}

@@ -2,7 +2,7 @@
 
 use super::apply::Spent;
 use super::plan::CollectPlan;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::log::LogView;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
@@ -16,6 +16,14 @@ pub(super) struct Swept {
     pub(super) objects: u64,
     pub(super) bytes: u64,
     pub(super) locked: u64,
+}
+
+impl Swept {
+    pub(super) fn add(&mut self, other: &Swept) {
+        self.objects += other.objects;
+        self.bytes += other.bytes;
+        self.locked += other.locked;
+    }
 }
 
 /// Writes into the plan what may be deleted now, and when the next is due. Nothing goes that a session could still need which was open when it
@@ -72,12 +80,20 @@ pub(super) fn sweep(
         swept.objects += gone.len() as u64;
         if !gone.is_empty() {
             spent.requests += 2;
-            repository.log().append(&**repository.env(), &mut |view| {
+            let mut is_told = false;
+            let appended = repository.log().append(&**repository.env(), &mut |view| {
                 let mut objects = gone.clone();
-                // Another sweep may have told of some.
+                // Another sweep may have told of some, or of all.
                 objects.retain(|row| view.given_up.contains_key(row));
+                is_told = objects.is_empty();
+                if is_told {
+                    return Err(Error::new(Kind::Conflict, "another sweep has told of all of it"));
+                }
                 Ok(Change::Swept { objects })
-            })?;
+            });
+            if !is_told {
+                appended?;
+            }
         }
     }
     Ok(swept)

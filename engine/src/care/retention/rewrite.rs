@@ -137,7 +137,11 @@ impl<'a> Rewriter<'a> {
         let blobs = self.repository.blobs();
         for (is_node, id) in given_up(emission, roots, blobs)? {
             let kind = if is_node { ObjectKind::MetaPack } else { ObjectKind::DataPack };
-            let bytes = blobs.given_up(kind, &id)?.to_vec();
+            let bytes = blobs.given_up(kind, &id).map_err(|e| {
+                let what = format!("a collection took away what this session relied on: {e}");
+                Error::new(Kind::Conflict, what).on(format!("blob {id}")).advise("plan and apply again")
+            })?;
+            let bytes = bytes.to_vec();
             if is_node {
                 self.writer.put_node(id, bytes)?
             } else {

@@ -148,6 +148,19 @@ fn a_plan_of_yesterday_is_refused() {
 }
 
 #[test]
+fn a_plan_with_a_grace_is_not_applied_without_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = rig(folder.path());
+    rig.back_up().unwrap();
+    let repository = rig.open().unwrap();
+    let later = CollectOptions { grace_seconds: 3600, ..options() };
+    let plan = plan_collection(&repository, &later, &Monitor::new()).unwrap();
+    let refused = collect(&repository, &options(), &plan.hash, &Monitor::new()).unwrap_err();
+    assert_eq!(refused.kind(), Kind::Conflict);
+    collect(&repository, &later, &plan.hash, &Monitor::new()).unwrap();
+}
+
+#[test]
 fn a_grace_keeps_the_objects_and_not_the_packs() {
     let folder = tempfile::tempdir().unwrap();
     let rig = rig(folder.path());

@@ -201,3 +201,57 @@ fn a_commit_after_the_mark_keeps_its_pack() {
     assert!(*done.lock());
     rig.expect_equal();
 }
+
+#[test]
+fn a_base_that_goes_before_its_session_is_open_is_not_built_upon() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = rig(folder.path());
+    let first = rig.back_up().unwrap().point.unwrap();
+    rig.write("d0/new", b"new");
+    let other = elsewhere(&rig);
+    // The base is chosen and loaded; nothing in the log says so yet.
+    let backup = interrupted(&rig, "log/", move || {
+        let repository = other.open().unwrap();
+        expire(&repository, vec![first]);
+        assert!(collect_all(&repository, &options()).unwrap().packs_condemned > 0);
+    });
+    let summary = backup.back_up().unwrap();
+    assert_eq!(summary.kind, format_spec::point::PointKind::Full, "{summary:?}");
+    rig.expect_equal();
+    collect_all(&rig.open().unwrap(), &options()).unwrap();
+    rig.expect_equal();
+}
+
+#[test]
+fn the_copy_that_heals_a_blob_is_the_one_that_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = rig(folder.path());
+    let first = rig.back_up().unwrap().point.unwrap();
+    let repository = rig.open().unwrap();
+    let known = repository.blobs().catalog().packs().unwrap();
+    let bad = known.iter().find(|p| p.kind == format_spec::container::ObjectKind::DataPack).expect("a data pack");
+    let name = engine::store::Name::new(format_spec::names::of_session(bad.kind, bad.id)).unwrap();
+    let mut bytes = rig.store.get(&name).unwrap().to_vec();
+    let end = bytes.len() - 300;
+    bytes[300..end].iter_mut().for_each(|b| *b ^= 0x55);
+    rig.store.delete(&name, None).unwrap();
+    rig.store.put_new(&name, bytes.into()).unwrap();
+    repository.blobs().catalog().distrust().add(bad.id);
+    // Every file is read again, and names the same chunks as the base does.
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    for path in super::rig::contents(&rig.source).into_keys().map(|p| rig.source.join(p)).filter(|p| p.is_file()) {
+        let again = std::fs::read(&path).unwrap();
+        std::fs::write(&path, again).unwrap();
+    }
+    let source = engine::source::folder::FolderSource::new(
+        std::slice::from_ref(&rig.source),
+        engine::source::rules::Rules::default(),
+    );
+    let monitor = Arc::new(engine::monitor::Monitor::new());
+    let summary = engine::backup::backup(&repository, &source.unwrap(), &rig.options(), &monitor).unwrap();
+    assert!(summary.chunks_new > 0, "{summary:?}");
+    expire(&rig.open().unwrap(), vec![first]);
+    collect_all(&rig.open().unwrap(), &options()).unwrap();
+    assert!(rig.store.head(&name).is_err(), "nothing names the damaged pack any more");
+    rig.expect_equal();
+}
