@@ -37,6 +37,7 @@ TAGS = [
     Tag(8, "store", _lines),
     Tag(9, "dedup_key", fixed(32), critical=True),
     Tag(10, "level", number("i")),
+    Tag(11, "parity", number("B")),
 ]
 
 
@@ -46,6 +47,7 @@ def parse(plaintext):
     need(config.suite in (0, 1), "CONF-1", f"unsupported: suite {config.suite}")
     need(config.pack_limit <= PACK_MAX[config.klass], "CONF-1", f"pack limit {config.pack_limit} in class {config.klass}")
     need(4_096 <= config.block_target <= 4_194_304, "CONF-3", f"block target {config.block_target}")
+    need((config.parity or 0) <= 50, "CONF-1", f"parity of {config.parity} percent")
     need((config.dedup_key is not None) == (config.suite == 0), "CONF-1", f"suite {config.suite}, and field 9 is "
          + ("absent" if config.dedup_key is None else "present"))
     return config

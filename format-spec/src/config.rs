@@ -4,6 +4,7 @@ use crate::bytes::{Cursor, put_time};
 use crate::container::{Header, Object, ObjectKind, ObjectWriter, Suite, kind};
 use crate::fields::{CRITICAL, Fields, FieldsWriter};
 use crate::keys::{Cipher, Secret, Secrets};
+use crate::parity::PERCENT_MAX;
 use crate::{FormatError, RepositoryId, Result, Time};
 
 /// What a repository is for.
@@ -60,9 +61,11 @@ pub struct Config {
     pub probed: String,
     /// zstd level of new blocks.
     pub level: i32,
+    /// Parity of new packs in percent of what it covers; 0 for none.
+    pub parity_percent: u8,
 }
 
-const KNOWN: [(u16, bool); 10] = [
+const KNOWN: [(u16, bool); 11] = [
     (1 | CRITICAL, false),
     (2 | CRITICAL, false),
     (3 | CRITICAL, false),
@@ -73,6 +76,7 @@ const KNOWN: [(u16, bool); 10] = [
     (8, false),
     (9 | CRITICAL, false),
     (10, false),
+    (11, false),
 ];
 
 impl Config {
@@ -97,6 +101,9 @@ impl Config {
             fields.put(9 | CRITICAL, secrets.dedup.expose());
         }
         fields.put(10, &self.level.to_le_bytes());
+        if self.parity_percent > 0 {
+            fields.put(11, &[self.parity_percent]);
+        }
         let header = Header::new(ObjectKind::Config, Suite::Clear, self.repository, 0, 0, salt);
         let cipher = secrets.cipher(&header);
         let mut object = ObjectWriter::new(header, cipher);
@@ -129,6 +136,7 @@ impl Config {
             creator: fields.text(7, "CONF-1")?,
             probed: fields.text(8, "CONF-1")?,
             level: fields.get(10).map_or(Ok(3), |_| fields.array(10, "CONF-1").map(i32::from_le_bytes))?,
+            parity_percent: fields.get(11).map_or(Ok(0), |_| fields.array::<1>(11, "CONF-1").map(|[n]| n))?,
         };
         config.check()?;
         let dedup = fields.get(9 | CRITICAL).map(|_| fields.array::<32>(9 | CRITICAL, "CONF-1")).transpose()?;
@@ -158,6 +166,9 @@ impl Config {
                 "64 <= least <= average (2^n) <= most <= 4194304",
                 format!("{c:?}"),
             ));
+        }
+        if self.parity_percent > PERCENT_MAX {
+            return Err(FormatError::broken("CONF-1", "parity in percent", "0..=50", self.parity_percent));
         }
         if !(4096..=4_194_304).contains(&self.block_target) {
             return Err(FormatError::broken("CONF-3", "block target", "4096..=4194304", self.block_target));

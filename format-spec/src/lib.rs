@@ -17,6 +17,7 @@ pub mod keys;
 pub mod log;
 pub mod names;
 pub mod pack;
+pub mod parity;
 pub mod point;
 mod time;
 pub mod tree;

@@ -30,6 +30,8 @@ pub struct NewRepository {
     pub block_target: Option<u32>,
     /// zstd level.
     pub level: Option<i32>,
+    /// Parity of its packs in percent of their length, 0 to 50.
+    pub parity_percent: u8,
 }
 
 impl std::fmt::Debug for NewRepository {
@@ -75,6 +77,7 @@ impl Repository {
             creator: concat!("cairn ", env!("CARGO_PKG_VERSION")).to_owned(),
             probed: new.probed.clone(),
             level: new.level.unwrap_or(ZSTD_LEVEL),
+            parity_percent: new.parity_percent,
         };
         if let Some(password) = &new.password {
             put_slot(store, env, repository, &secrets, password, &new.label, new.cost)?;

@@ -17,4 +17,4 @@ pub use directory::{DirectoryEntry, ENTRY_BYTES, RECORDS_MAX, TRAILER_BYTES, Tra
 pub use header::{HEADER_BYTES, Header, ObjectKind, Suite};
 pub use object::{Object, open_record};
 pub use record::{Codec, HEAD_BYTES, PLAIN_BYTES_MAX, RecordHead, STORED_BYTES_MAX, TAG_BYTES, kind};
-pub use writer::ObjectWriter;
+pub use writer::{ObjectWriter, complete};

@@ -1,9 +1,10 @@
 //! Writing an object: records in order, then directory and trailer.
 
 use super::directory::{DirectoryEntry, ENTRY_BYTES, TRAILER_BYTES, Trailer, encode_directory};
-use super::header::Header;
+use super::header::{HEADER_BYTES, Header};
 use super::record::{Codec, HEAD_BYTES, RecordHead};
 use crate::keys::Cipher;
+use crate::{FormatError, Result};
 
 /// An object under construction, in memory.
 pub struct ObjectWriter {
@@ -47,6 +48,19 @@ impl ObjectWriter {
         entry
     }
 
+    /// Appends a record that is never sealed: parity stands over what is stored ([CONT-12]).
+    pub fn push_clear(&mut self, kind: u8, bytes: &[u8]) -> DirectoryEntry {
+        let sealed = std::mem::replace(&mut self.cipher, Cipher::Clear);
+        let entry = self.push(kind, Codec::Raw, bytes.len(), bytes.to_vec());
+        self.cipher = sealed;
+        entry
+    }
+
+    /// Header and records so far: what parity covers.
+    pub fn body(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Encodes a small plaintext and appends it.
     pub fn push_plain(&mut self, kind: u8, plain: &[u8], level: i32) -> DirectoryEntry {
         let (codec, encoded) = crate::codec::encode(plain, level);
@@ -74,19 +88,55 @@ impl ObjectWriter {
     }
 
     /// Ends the object: its bytes and their body hash.
-    pub fn finish(mut self) -> (Vec<u8>, [u8; 32]) {
-        let directory = encode_directory(&self.entries);
+    pub fn finish(self) -> (Vec<u8>, [u8; 32]) {
         let body_hash = *blake3::hash(&self.bytes).as_bytes();
-        let trailer = Trailer {
-            directory_offset: self.bytes.len() as u64,
-            records: u32::try_from(self.entries.len()).expect("bounded by the pack's size"),
-            seal: self.cipher.directory_seal(&self.header.encode(), &body_hash, &directory),
-            body_hash,
-            object_bytes: (self.bytes.len() + directory.len() + TRAILER_BYTES) as u64,
-            directory_crc: crc32fast::hash(&directory),
-        };
-        self.bytes.extend_from_slice(&directory);
-        self.bytes.extend_from_slice(&trailer.encode());
-        (self.bytes, body_hash)
+        let ObjectWriter { cipher, bytes, entries, .. } = self;
+        let seal = |header: &[u8], directory: &[u8]| cipher.directory_seal(header, &body_hash, directory);
+        (close(bytes, &entries, body_hash, seal), body_hash)
     }
+}
+
+/// Directory and trailer of an object of which everything before them is there: they follow from the records' heads, but for a seal that is keyed,
+/// which `seal` gives from header and directory.
+///
+/// # Errors
+/// The rule that the records break.
+pub fn complete(body: Vec<u8>, seal: impl FnOnce(&[u8], &[u8], &[u8; 32]) -> [u8; 32]) -> Result<Vec<u8>> {
+    let header = Header::decode(&body)?;
+    let mut entries = Vec::new();
+    let mut at = usize::from(header.length);
+    while at < body.len() {
+        let head = RecordHead::decode(&body[at..])?;
+        if usize::try_from(head.position) != Ok(entries.len()) {
+            return Err(FormatError::broken("CONT-8", "position of a record", entries.len(), head.position));
+        }
+        let entry = DirectoryEntry { offset: at as u64, head };
+        at += HEAD_BYTES + head.stored as usize;
+        entries.push(entry);
+    }
+    if at != body.len() {
+        return Err(FormatError::broken("CONT-14", "end of the records", body.len(), at));
+    }
+    let body_hash = *blake3::hash(&body).as_bytes();
+    Ok(close(body, &entries, body_hash, |header, directory| seal(header, directory, &body_hash)))
+}
+
+fn close(
+    mut bytes: Vec<u8>,
+    entries: &[DirectoryEntry],
+    body_hash: [u8; 32],
+    seal: impl FnOnce(&[u8], &[u8]) -> [u8; 32],
+) -> Vec<u8> {
+    let directory = encode_directory(entries);
+    let trailer = Trailer {
+        directory_offset: bytes.len() as u64,
+        records: u32::try_from(entries.len()).expect("bounded by the pack's size"),
+        seal: seal(&bytes[..HEADER_BYTES], &directory),
+        body_hash,
+        object_bytes: (bytes.len() + directory.len() + TRAILER_BYTES) as u64,
+        directory_crc: crc32fast::hash(&directory),
+    };
+    bytes.extend_from_slice(&directory);
+    bytes.extend_from_slice(&trailer.encode());
+    bytes
 }

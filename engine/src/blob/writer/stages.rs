@@ -126,7 +126,8 @@ impl Shared {
         let id = ObjectId { session, ordinal: self.next_ordinal.fetch_add(1, Ordering::SeqCst) };
         let mut salt = [0; 32];
         self.env.random(&mut salt)?;
-        Ok(PackBuilder::new(kind, id, self.vault.repository, salt, &self.vault.secrets, self.config.pack_bytes_max))
+        let (most, parity) = (self.config.pack_bytes_max, self.config.parity_percent);
+        Ok(PackBuilder::new(kind, id, self.vault.repository, salt, &self.vault.secrets, most, parity))
     }
 
     fn store(&self, pack: &FinishedPack) -> Result<()> {

@@ -101,6 +101,7 @@ fn an_empty_password_and_a_second_repository_are_refused() {
         cutting: None,
         block_target: None,
         level: None,
+        parity_percent: 0,
     };
     let again = Repository::create(&*rig.store, &new(b"x"), &rig.env).unwrap_err();
     assert_eq!(again.kind(), Kind::Exists, "{}", shown(&again));

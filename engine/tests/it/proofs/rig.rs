@@ -65,6 +65,7 @@ impl Rig {
             cutting,
             block_target: None,
             level: None,
+            parity_percent: 0,
         };
         Repository::create(&*self.store, &new, &self.env).unwrap();
     }

@@ -45,6 +45,7 @@ impl Bench {
             cutting: None,
             block_target: None,
             level: None,
+            parity_percent: 0,
         };
         Repository::create(&*store, &new, &Machine::shared()).expect("creates");
         Bench { folder, store }
