@@ -29,6 +29,7 @@ pub(crate) enum Verb {
     Restore(verbs::restore::Restore),
     Verify(verbs::verify::Verify),
     Check(verbs::check::Check),
+    Repair(verbs::repair::Repair),
     Mount(verbs::mount::Mount),
     Umount(verbs::umount::Umount),
     Serve(verbs::serve::Serve),

@@ -57,6 +57,7 @@ fn act(context: &Context, verb: &Verb) -> Result<Exit> {
         Verb::Restore(verb) => verb.run(context),
         Verb::Verify(verb) => verb.run(context),
         Verb::Check(verb) => verb.run(context),
+        Verb::Repair(verb) => verb.run(context),
         Verb::Mount(verb) => verb.run(context),
         Verb::Umount(verb) => verb.run(context),
         Verb::Serve(verb) => verb.run(context),

@@ -3,6 +3,7 @@
 use crate::connect::{CHECKSUM_ENFORCED, Place, open_store};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
+use crate::parse::quantity;
 use crate::settings::password::{self, Password};
 use crate::settings::{Settings, keyfile};
 use clap::{Args, ValueEnum};
@@ -22,6 +23,9 @@ pub(crate) struct Init {
     /// What the repository is for
     #[arg(long, value_enum, default_value_t = Class::Backup)]
     class: Class,
+    /// Parity of packs in percent of their length, up to 50%: heals packs whose bytes rot, for stores on a single disk
+    #[arg(long, value_name = "P%", value_parser = quantity::percent)]
+    parity: Option<u8>,
     /// Encrypt nothing: everybody who can read the store can read everything
     #[arg(long)]
     no_encryption: bool,
@@ -54,7 +58,7 @@ impl Init {
             return Err(Failure::usage("a repository of the class copy comes with a later release"));
         }
         let settings = context.settings()?;
-        let created = create(context, &settings, !self.no_encryption, &self.label)?;
+        let created = create(context, &settings, !self.no_encryption, &self.label, self.parity.unwrap_or(0))?;
         let (probed, location) = (&created.probed, created.place.store.location());
         let proven = serde_json::json!({
             "create_is_atomic": probed.create_is_atomic,
@@ -71,6 +75,7 @@ impl Init {
             .set("location", location.as_str())
             .set("class", "backup")
             .set("encrypted", !self.no_encryption)
+            .set("parity_percent", self.parity.unwrap_or(0))
             .set("key_file", created.key_file.as_ref().map(|path| path.display().to_string()))
             .set("probed", proven)
             .requests(&created.place.counts);
@@ -90,7 +95,13 @@ impl Init {
 ///
 /// # Errors
 /// `Exists`, `Unsupported` for a store that lacks something, and the store's.
-pub(crate) fn create(context: &Context, settings: &Settings, encrypted: bool, label: &str) -> Result<Created> {
+pub(crate) fn create(
+    context: &Context,
+    settings: &Settings,
+    encrypted: bool,
+    label: &str,
+    parity_percent: u8,
+) -> Result<Created> {
     let place = open_store(settings, true)?;
     refuse_existing(&place)?;
     let (password, key_file) = match encrypted {
@@ -108,6 +119,7 @@ pub(crate) fn create(context: &Context, settings: &Settings, encrypted: bool, la
         cutting: None,
         block_target: None,
         level: None,
+        parity_percent,
     };
     let id = Repository::create(&*place.store, &new, &context.env)?;
     Ok(Created { id, place, probed, key_file })

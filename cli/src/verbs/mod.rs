@@ -18,6 +18,7 @@ pub(crate) mod man;
 pub(crate) mod mount;
 mod moved;
 pub(crate) mod points;
+pub(crate) mod repair;
 pub(crate) mod restore;
 mod selection;
 pub(crate) mod serve;

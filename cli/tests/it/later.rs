@@ -11,7 +11,6 @@ const OPTIONS: &[&[&str]] = &[
     &["init", "--class", "copy"],
     &["init", "--from", "/elsewhere"],
     &["init", "--keys-from", "/elsewhere"],
-    &["init", "--parity", "5%"],
     &["init", "--retention-type", "item"],
     &["init", "--retention-type", "snapshot"],
     &["init", "--keep", "3y"],
@@ -27,7 +26,6 @@ const OPTIONS: &[&[&str]] = &[
 ];
 
 const VERBS: &[&[&str]] = &[
-    &["repair", "plan"],
     &["expire", "--keep-last", "3", "plan"],
     &["gc", "apply", "0000"],
     &["copy", "--to", "s3://bucket/x", "--latest"],

@@ -4,7 +4,7 @@ use super::assemble::assemble;
 use super::compare::{Compare, Links};
 use super::file::{FileJob, Reading};
 use super::{BackupOptions, BackupSummary};
-use crate::blob::{Writer, WriterParts, put_durable};
+use crate::blob::{Writer, WriterParts, put_again};
 use crate::chunk::Cutter;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{EVENTS_QUEUED_MAX, FILES_QUEUED_MAX};
@@ -218,18 +218,19 @@ impl Session<'_> {
     fn commit(&self, session: u32, manifest: &Manifest) -> Result<u32> {
         let repository = self.repository;
         let vault = repository.vault();
-        let id = ObjectId { session, ordinal: self.writer.take_ordinal() };
-        let mut salt = [0; 32];
-        repository.env().random(&mut salt)?;
-        let header =
-            Header::new(ObjectKind::RestorePoint, vault.secrets.suite(), vault.repository, session, id.ordinal, salt);
-        let (bytes, body_hash) = manifest.encode(header.clone(), &vault.secrets);
-        if Manifest::decode(&bytes, &header, &vault.secrets)? != *manifest {
-            return Err(Error::new(Kind::Bug, "a manifest does not decode to what was written").on(manifest.id));
-        }
-        let bytes = Bytes::from(bytes);
-        put_durable(&*vault.store, &Name::new(names::of_session(ObjectKind::RestorePoint, id))?, &bytes)?;
-        let point = Vouched { ordinal: id.ordinal, bytes: bytes.len() as u64, body_hash };
+        let point = put_again(&*vault.store, self.monitor, &mut || {
+            let id = ObjectId { session, ordinal: self.writer.take_ordinal() };
+            let mut salt = [0; 32];
+            repository.env().random(&mut salt)?;
+            let suite = vault.secrets.suite();
+            let header = Header::new(ObjectKind::RestorePoint, suite, vault.repository, session, id.ordinal, salt);
+            let (bytes, body_hash) = manifest.encode(header.clone(), &vault.secrets);
+            if Manifest::decode(&bytes, &header, &vault.secrets)? != *manifest {
+                return Err(Error::new(Kind::Bug, "a manifest does not decode to what was written").on(manifest.id));
+            }
+            let vouched = Vouched { ordinal: id.ordinal, bytes: bytes.len() as u64, body_hash };
+            Ok((Name::new(names::of_session(ObjectKind::RestorePoint, id))?, Bytes::from(bytes), vouched))
+        })?;
         let slot = repository.log().append(&**repository.env(), &mut |view| {
             let open = view.sessions.get(&session).is_some_and(|s| !s.committed);
             if !open {

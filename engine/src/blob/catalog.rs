@@ -11,6 +11,7 @@ use crate::log::{Log, LogView, SegmentRef};
 use crate::store::Name;
 use format_spec::container::{Header, ObjectKind};
 use format_spec::index::Segment;
+use format_spec::log::Change;
 use format_spec::{ChunkId, ObjectId, names};
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
@@ -190,7 +191,21 @@ impl Catalog {
         if let Some(own) = self.own.lock().remove(&id) {
             return Ok(own);
         }
-        self.vault.segment(published)
+        match self.vault.segment(published) {
+            Err(e) if e.kind() == Kind::Damaged => self.rebuilt(published, e),
+            other => other,
+        }
+    }
+
+    /// What a lost or damaged segment said, from its packs. Nothing is stored: `cairn repair` does that.
+    fn rebuilt(&self, published: &SegmentRef, damage: Error) -> Result<Segment> {
+        let Change::Publish { session, packs, .. } = self.log.entry(published.slot)?.change else { return Err(damage) };
+        let rebuilt = self.vault.rebuild_segment(session, &packs)?;
+        tracing::error!("{damage}; its {} packs were asked instead: run `cairn repair plan`", packs.len());
+        for (pack, e) in rebuilt.lacks {
+            tracing::error!(%pack, "what this pack holds is unknown: {e}");
+        }
+        Ok(rebuilt.segment)
     }
 }
 

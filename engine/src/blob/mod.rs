@@ -15,12 +15,14 @@ mod distrust;
 mod durable;
 mod ranges;
 mod read;
+mod rebuilt;
 mod writer;
 
 pub(crate) use catalog::lost;
 pub use catalog::{CachePlace, Catalog};
 pub use distrust::Distrust;
-pub use durable::put_durable;
+pub use durable::{put_again, put_durable};
 pub use ranges::{RANGE_CACHE_LEAST, RangeCache};
 pub use read::{Blobs, CacheBudgets, Vault};
+pub use rebuilt::Rebuilt;
 pub use writer::{Stored, Writer, WriterParts};

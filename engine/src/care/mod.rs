@@ -1,12 +1,19 @@
 //! Care: proving that a repository can give back what it promises.
 //!
 //! Promises: `check` reads, never writes; every finding names its object; a level proves what it says and no more. `compare` holds a
-//! restore point against a live tree without writing to either. Refuses to repair.
+//! restore point against a live tree without writing to either. [`check_stored`] needs no keys.
+//! [`repair`] writes new things and never removes any.
 
 mod check;
 mod compare;
+mod harm;
+mod marks;
 mod packs;
+pub mod repair;
+mod rolling;
+mod stored;
 mod trees;
 
 pub use check::{CheckOptions, CheckReport, Finding, Level, check};
 pub use compare::{CompareReport, Difference, compare};
+pub use stored::{StoredReport, check_stored};

@@ -1,9 +1,10 @@
 //! Checking packs: there, of the promised length, whole, and holding what the index says.
 
-use super::check::{CheckOptions, Findings, Level};
+use super::check::{CheckOptions, Findings, Level, Subject};
 use crate::blob::lost;
 use crate::error::{Error, Kind, Result};
 use crate::limits::TAIL_BYTES;
+use crate::log::SegmentRef;
 use crate::monitor::Monitor;
 use crate::pack::PackTail;
 use crate::repository::Repository;
@@ -14,6 +15,7 @@ use format_spec::container::{DirectoryEntry, Header, Object, ObjectKind, kind};
 use format_spec::log::{Change, PublishedPack};
 use format_spec::pack::Contents;
 use format_spec::{ObjectId, names};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -25,39 +27,47 @@ pub(super) struct Published {
     salt: Option<[u8; 32]>,
 }
 
-/// Every published pack, with the salt that its segment gives; segments that cannot be read are findings.
+/// Every published pack, with the salt that a segment gives; segments that cannot be read are findings. A segment may also map packs that an earlier
+/// entry published: so a lost segment is stood in for.
 pub(super) fn published_packs(repository: &Repository, findings: &Findings) -> Result<Vec<Published>> {
     let vault = repository.vault();
-    let mut packs = Vec::new();
-    let view = repository.log().view();
-    let mut segments = view.segments.iter();
+    let mut packs: Vec<Published> = Vec::new();
+    let mut others: HashMap<ObjectId, [u8; 32]> = HashMap::new();
+    let mut broken = Vec::new();
     repository.log().for_each(&mut |entry| {
-        let Change::Publish { session, packs: published, .. } = &entry.change else { return Ok(()) };
-        let Some(reference) = segments.next() else { return Ok(()) };
-        let name = names::of_session(
-            ObjectKind::IndexSegment,
-            ObjectId { session: *session, ordinal: reference.object.ordinal },
-        );
-        let rows = match vault.segment(reference) {
-            Ok(segment) => segment.packs,
+        let Change::Publish { session, packs: published, segment } = &entry.change else { return Ok(()) };
+        let reference = SegmentRef { slot: entry.slot, session: *session, object: *segment };
+        let mut rows: HashMap<ObjectId, [u8; 32]> = match vault.segment(&reference) {
+            Ok(segment) => segment.packs.into_iter().map(|row| (row.id, row.salt)).collect(),
             Err(e) => {
-                findings.add(name, &e)?;
-                Vec::new()
+                let id = ObjectId { session: *session, ordinal: segment.ordinal };
+                let its = packs.len()..packs.len() + published.len();
+                broken.push((entry.slot, names::of_session(ObjectKind::IndexSegment, id), e, its));
+                HashMap::new()
             }
         };
         for pack in published {
             let id = ObjectId { session: *session, ordinal: pack.object.ordinal };
-            let row = rows.iter().find(|r| r.id == id);
-            packs.push(Published { id, pack: *pack, salt: row.map(|r| r.salt) });
+            packs.push(Published { id, pack: *pack, salt: rows.remove(&id) });
         }
+        others.extend(rows);
         Ok(())
     })?;
+    for pack in packs.iter_mut().filter(|p| p.salt.is_none()) {
+        pack.salt = others.get(&pack.id).copied();
+    }
+    for (slot, name, e, its) in broken {
+        let unneeded = packs.get(its).is_some_and(|packs| packs.iter().all(|p| p.salt.is_some()));
+        findings.add_about(if unneeded { Subject::Unneeded } else { Subject::Segment(slot) }, name, &e)?;
+    }
     Ok(packs)
 }
 
 pub(super) struct PackCheck<'a> {
     pub(super) repository: &'a Arc<Repository>,
     pub(super) options: &'a CheckOptions,
+    /// The data packs that are read whole; `None` for all.
+    pub(super) chosen: Option<HashSet<ObjectId>>,
     pub(super) findings: &'a Findings,
     pub(super) monitor: &'a Monitor,
 }
@@ -65,6 +75,9 @@ pub(super) struct PackCheck<'a> {
 impl PackCheck<'_> {
     /// Checks every pack on a few threads.
     pub(super) fn run(&self, packs: &[Published]) -> Result<()> {
+        if self.options.level == Level::List {
+            return self.listed(packs);
+        }
         let read: u64 = packs.iter().filter(|p| self.is_read(p)).map(|p| p.pack.object.bytes).sum();
         self.monitor.counters.items_total.store(packs.len() as u64, Ordering::Relaxed);
         self.monitor.counters.bytes_total.store(read, Ordering::Relaxed);
@@ -89,11 +102,10 @@ impl PackCheck<'_> {
         })
     }
 
-    /// Metadata packs are always read whole at `Full`: they are few, and everything depends on them.
+    /// Metadata packs are always read whole where data is: they are few, and everything depends on them.
     fn is_read(&self, pack: &Published) -> bool {
-        let share = self.options.share.unwrap_or(1.0);
-        let data = pack.pack.kind == ObjectKind::DataPack;
-        self.options.level >= Level::Stored && (!data || share >= 1.0 || falls_into(pack.id, share))
+        let is_chosen = || self.chosen.as_ref().is_none_or(|chosen| chosen.contains(&pack.id));
+        self.options.level >= Level::Stored && (pack.pack.kind != ObjectKind::DataPack || is_chosen())
     }
 
     fn one(&self, pack: &Published) -> Result<()> {
@@ -103,18 +115,42 @@ impl PackCheck<'_> {
         let checked = if self.is_read(pack) {
             self.findings.packs_read.fetch_add(1, Ordering::Relaxed);
             self.whole(pack, &name)
-        } else if self.options.level >= Level::Tails {
-            self.tail(pack, &name)
         } else {
-            self.listed(pack, &name)
+            self.tail(pack, &name)
         };
         self.monitor.done(1, 0);
-        checked.or_else(|e| self.findings.add(&name, &lost(e, &name)))
+        checked.or_else(|e| self.findings.add_about(Subject::Pack(pack.id), &name, &lost(e, &name)))
     }
 
-    fn listed(&self, pack: &Published, name: &Name) -> Result<()> {
-        let info = self.repository.vault().store.head(name)?;
-        expect_length(pack, info.bytes)
+    /// One listing of each folder against what the log promises.
+    fn listed(&self, packs: &[Published]) -> Result<()> {
+        for kind in [ObjectKind::DataPack, ObjectKind::MetaPack] {
+            let mut promised: Vec<(&Published, Option<u64>)> =
+                packs.iter().filter(|p| p.pack.kind == kind).map(|p| (p, None)).collect();
+            if promised.is_empty() {
+                continue;
+            }
+            promised.sort_unstable_by_key(|(p, _)| p.id);
+            self.repository.vault().store.list(names::folder(kind), None, &mut |listed| {
+                if let Some((_, session, ordinal)) = names::parse(listed.name.as_str())
+                    && let Ok(at) = promised.binary_search_by_key(&ObjectId { session, ordinal }, |(p, _)| p.id)
+                {
+                    promised[at].1 = Some(listed.bytes);
+                }
+                self.monitor.check().is_ok()
+            })?;
+            self.monitor.check()?;
+            for (pack, found) in promised {
+                let name = Name::new(names::of_session(kind, pack.id))?;
+                self.findings.packs.fetch_add(1, Ordering::Relaxed);
+                self.monitor.done(1, 0);
+                let absent = || Error::new(Kind::Absent, "the listing does not show it");
+                let checked = found.ok_or_else(absent).and_then(|bytes| expect_length(pack, bytes));
+                let named = |e: Error| self.findings.add_about(Subject::Pack(pack.id), &name, &lost(e, &name));
+                checked.or_else(named)?;
+            }
+        }
+        Ok(())
     }
 
     fn tail(&self, pack: &Published, name: &Name) -> Result<()> {
@@ -147,6 +183,7 @@ impl PackCheck<'_> {
         if object.trailer().body_hash != pack.pack.object.body_hash {
             return Err(Error::new(Kind::Damaged, "its body hash is not the one that the log promises"));
         }
+        format_spec::parity::verify(&object)?;
         if self.options.level < Level::Full {
             return Ok(());
         }
@@ -213,11 +250,4 @@ fn expect_length(pack: &Published, found: u64) -> Result<()> {
     }
     let what = format!("the log promises {} bytes, the store has {found}", pack.pack.object.bytes);
     Err(Error::new(Kind::Damaged, what))
-}
-
-/// A steady choice of a share of all packs, spread evenly.
-fn falls_into(id: ObjectId, share: f64) -> bool {
-    let hash = blake3::hash(&[id.session.to_le_bytes(), id.ordinal.to_le_bytes()].concat());
-    let number = u32::from_le_bytes([hash.as_bytes()[0], hash.as_bytes()[1], hash.as_bytes()[2], 0]);
-    f64::from(number) < share * f64::from(1u32 << 24)
 }

@@ -85,6 +85,19 @@ impl Log {
         Ok(())
     }
 
+    /// One entry up to the current view's head, read again.
+    ///
+    /// # Errors
+    /// The store's; `Damaged` when it is not what the log was read from.
+    pub fn entry(&self, slot: u32) -> Result<LogEntry> {
+        let object = self.get(slot)?;
+        let read = (slot as usize).checked_sub(1).and_then(|at| self.view().hashes.get(at).copied());
+        if read != Some(*blake3::hash(&object).as_bytes()) {
+            return Err(Error::new(Kind::Damaged, "the entry is another one than before").on(names::log(slot)));
+        }
+        self.decode(slot, &object)
+    }
+
     pub(super) fn decode(&self, slot: u32, object: &[u8]) -> Result<LogEntry> {
         LogEntry::decode(object, slot, self.repository, &self.secrets).map_err(|e| Error::from(e).on(names::log(slot)))
     }

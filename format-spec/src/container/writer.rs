@@ -28,6 +28,15 @@ impl ObjectWriter {
         ObjectWriter { header, cipher, bytes, entries: Vec::new() }
     }
 
+    /// Goes on with an object of which header and some records are there.
+    ///
+    /// # Errors
+    /// The rule that the records break.
+    pub fn resume(header: Header, cipher: Cipher, body: Vec<u8>) -> Result<Self> {
+        let entries = entries_of(&body)?;
+        Ok(ObjectWriter { header, cipher, bytes: body, entries })
+    }
+
     /// Appends a record of `encoded` bytes that stand for `plain_bytes` of plaintext; returns its place.
     pub fn push(&mut self, kind: u8, codec: Codec, plain_bytes: usize, mut encoded: Vec<u8>) -> DirectoryEntry {
         let narrow = |n: usize| u32::try_from(n).expect("records are bounded by 4 MiB and objects by 256 MB");
@@ -59,6 +68,11 @@ impl ObjectWriter {
     /// Header and records so far: what parity covers.
     pub fn body(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Header and records so far, and no end.
+    pub fn into_body(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// Encodes a small plaintext and appends it.
@@ -97,28 +111,32 @@ impl ObjectWriter {
 }
 
 /// Directory and trailer of an object of which everything before them is there: they follow from the records' heads, but for a seal that is keyed,
-/// which `seal` gives from header and directory.
+/// which `seal` gives from header, directory and body hash.
 ///
 /// # Errors
 /// The rule that the records break.
 pub fn complete(body: Vec<u8>, seal: impl FnOnce(&[u8], &[u8], &[u8; 32]) -> [u8; 32]) -> Result<Vec<u8>> {
-    let header = Header::decode(&body)?;
+    let entries = entries_of(&body)?;
+    let body_hash = *blake3::hash(&body).as_bytes();
+    Ok(close(body, &entries, body_hash, |header, directory| seal(header, directory, &body_hash)))
+}
+
+/// The directory of header and records, read from the heads.
+fn entries_of(body: &[u8]) -> Result<Vec<DirectoryEntry>> {
     let mut entries = Vec::new();
-    let mut at = usize::from(header.length);
-    while at < body.len() {
-        let head = RecordHead::decode(&body[at..])?;
+    let mut at = usize::from(Header::decode(body)?.length);
+    while let Some(rest) = body.get(at..).filter(|rest| !rest.is_empty()) {
+        let head = RecordHead::decode(rest)?;
         if usize::try_from(head.position) != Ok(entries.len()) {
             return Err(FormatError::broken("CONT-8", "position of a record", entries.len(), head.position));
         }
-        let entry = DirectoryEntry { offset: at as u64, head };
+        entries.push(DirectoryEntry { offset: at as u64, head });
         at += HEAD_BYTES + head.stored as usize;
-        entries.push(entry);
     }
     if at != body.len() {
         return Err(FormatError::broken("CONT-14", "end of the records", body.len(), at));
     }
-    let body_hash = *blake3::hash(&body).as_bytes();
-    Ok(close(body, &entries, body_hash, |header, directory| seal(header, directory, &body_hash)))
+    Ok(entries)
 }
 
 fn close(

@@ -1,7 +1,8 @@
 //! Publishing: packs that are stored become usable by all, in one segment and one log entry.
 
 use super::Shared;
-use crate::blob::durable::put_durable;
+use crate::blob::durable::put_again;
+use crate::blob::read::Vault;
 use crate::error::{Error, Kind, Result};
 use crate::index::SegmentBuilder;
 use crate::limits::{PUBLISH_BLOBS, PUBLISH_BYTES, PUBLISH_SECONDS};
@@ -70,18 +71,29 @@ impl Shared {
     }
 
     fn store_segment(&self, session: u32, segment: &Segment) -> Result<(ObjectId, Vouched)> {
-        let id = ObjectId { session, ordinal: self.next_ordinal.fetch_add(1, Ordering::SeqCst) };
-        let mut salt = [0; 32];
-        self.env.random(&mut salt)?;
-        let secrets = &self.vault.secrets;
+        put_again(&*self.vault.store, &self.monitor, &mut || {
+            let id = ObjectId { session, ordinal: self.next_ordinal.fetch_add(1, Ordering::SeqCst) };
+            let mut salt = [0; 32];
+            self.env.random(&mut salt)?;
+            let (bytes, vouched) = self.vault.seal_segment(id, salt, segment)?;
+            Ok((Name::new(names::of_session(ObjectKind::IndexSegment, id))?, bytes, (id, vouched)))
+        })
+    }
+}
+
+impl Vault {
+    /// The object of a segment, decoded again and compared.
+    ///
+    /// # Errors
+    /// `Bug` when it does not decode to what was written.
+    pub fn seal_segment(&self, id: ObjectId, salt: [u8; 32], segment: &Segment) -> Result<(Bytes, Vouched)> {
         let header =
-            Header::new(ObjectKind::IndexSegment, secrets.suite(), self.vault.repository, id.session, id.ordinal, salt);
-        let (bytes, body_hash) = segment.encode(header.clone(), secrets);
-        if Segment::decode(&bytes, &header, secrets)? != *segment {
+            Header::new(ObjectKind::IndexSegment, self.secrets.suite(), self.repository, id.session, id.ordinal, salt);
+        let (bytes, body_hash) = segment.encode(header.clone(), &self.secrets);
+        if Segment::decode(&bytes, &header, &self.secrets)? != *segment {
             return Err(Error::new(Kind::Bug, "an index segment does not decode to what was written").on(id));
         }
-        let bytes = Bytes::from(bytes);
-        put_durable(&*self.vault.store, &Name::new(names::of_session(ObjectKind::IndexSegment, id))?, &bytes)?;
-        Ok((id, Vouched { ordinal: id.ordinal, bytes: bytes.len() as u64, body_hash }))
+        let vouched = Vouched { ordinal: id.ordinal, bytes: bytes.len() as u64, body_hash };
+        Ok((Bytes::from(bytes), vouched))
     }
 }

@@ -101,7 +101,7 @@ impl Bench {
     }
 
     pub(crate) fn check(&self) -> CheckReport {
-        let options = CheckOptions { level: Level::Full, share: None, point: None, threads: 2 };
+        let options = CheckOptions { level: Level::Full, share: None, remember: None, point: None, threads: 2 };
         check(&self.open(), &options, &Monitor::new()).expect("checks")
     }
 

@@ -1,0 +1,208 @@
+//! What damage takes away: which blobs of a damaged pack cannot be read there, which of them a restore point needs, and which have another place.
+//!
+//! Promises: a blob counts as sound elsewhere only after it was read there from the store and verified. Refuses to be lenient: where it cannot be
+//! told what is needed, all of it is.
+
+use crate::blob::Vault;
+use crate::error::{Error, Kind, Result};
+use crate::index::Place;
+use crate::monitor::Monitor;
+use crate::repository::Repository;
+use crate::store::Name;
+use crate::tree::map_get;
+use bytes::Bytes;
+use format_spec::container::ObjectKind;
+use format_spec::point::{PackReferences, reference_key};
+use format_spec::tree::Node;
+use format_spec::{ChunkId, ObjectId, names};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// A blob of a damaged pack that is not to be had there, or would not be found without the index.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bad {
+    pub(super) id: ChunkId,
+    pub(super) place: Place,
+    /// A restore point needs it, or may.
+    pub(super) live: bool,
+    /// It was read from another pack and verified.
+    pub(super) elsewhere: bool,
+}
+
+/// Damaged packs with their bad blobs.
+#[derive(Debug, Default)]
+pub(super) struct Harm {
+    pub(super) packs: BTreeMap<ObjectId, Vec<Bad>>,
+}
+
+/// Packs that are looked into blob by blob; what is wrong beyond them is damage without a closer look.
+const PACKS_MAX: usize = 1000;
+
+impl Harm {
+    /// Looks into these packs.
+    pub(super) fn assess(repository: &Repository, damaged: &HashSet<ObjectId>, monitor: &Monitor) -> Result<Self> {
+        let mut packs: BTreeMap<ObjectId, Vec<(ChunkId, Place)>> = BTreeMap::new();
+        let mut ids: Vec<ObjectId> = damaged.iter().copied().collect();
+        ids.sort_unstable();
+        ids.truncate(PACKS_MAX);
+        if ids.is_empty() {
+            return Ok(Harm::default());
+        }
+        repository.blobs().catalog().cache().for_each_place(&mut |id, place| {
+            if ids.binary_search(&place.pack).is_ok() {
+                packs.entry(place.pack).or_default().push((*id, *place));
+            }
+            Ok(())
+        })?;
+        let mut harm = Harm::default();
+        for (pack, mut places) in packs {
+            monitor.check()?;
+            places.sort_by_key(|(_, p)| p.blob);
+            let mut bad = unreadable(repository.vault(), &places)?;
+            if bad.is_empty() {
+                // Its blocks are whole, so what is damaged is what it says about itself: who has no index would not find them.
+                bad = places;
+            }
+            let bad = bad.into_iter().map(|(id, place)| Bad { id, place, live: true, elsewhere: false });
+            harm.packs.insert(pack, bad.collect());
+        }
+        harm.find_live(repository);
+        harm.find_elsewhere(repository, monitor)?;
+        Ok(harm)
+    }
+
+    /// Whether nobody needs this pack any more.
+    pub(super) fn is_superseded(&self, pack: ObjectId) -> bool {
+        self.packs.get(&pack).is_some_and(|bad| bad.iter().all(|b| b.elsewhere || !b.live))
+    }
+
+    /// A blob is needed if a reference set names it, or it is a node of one.
+    fn find_live(&mut self, repository: &Repository) {
+        let commits = repository.log().view().commits.clone();
+        let wanted: HashSet<ChunkId> = self.packs.values().flatten().map(|b| b.id).collect();
+        let mut live: HashMap<ObjectId, Vec<PackReferences>> = HashMap::new();
+        let mut nodes = HashSet::new();
+        for commit in commits {
+            let told = self.packs.keys().try_for_each(|pack| -> Result<()> {
+                if let Some(pair) = map_get(repository.nodes(), Some(commit.references), &reference_key(*pack))? {
+                    live.entry(*pack).or_default().push(PackReferences::decode(&pair.value)?);
+                }
+                Ok(())
+            });
+            let told = told.and_then(|()| reference_nodes(repository, commit.references, &wanted, &mut nodes));
+            if told.is_err() {
+                // A reference set that cannot be read may name anything.
+                return;
+            }
+        }
+        for (pack, blobs) in &mut self.packs {
+            let sets = live.get(pack).map(Vec::as_slice).unwrap_or_default();
+            for bad in blobs {
+                bad.live = nodes.contains(&bad.id) || sets.iter().any(|set| set.names(bad.place.blob));
+            }
+        }
+    }
+
+    fn find_elsewhere(&mut self, repository: &Repository, monitor: &Monitor) -> Result<()> {
+        let mut reader = Direct::new(repository.vault());
+        for bad in self.packs.values_mut().flatten().filter(|b| b.live) {
+            monitor.check()?;
+            let places = repository.blobs().catalog().places(&bad.id)?;
+            for place in places.iter().filter(|p| p.pack != bad.place.pack && p.pack_kind == bad.place.pack_kind) {
+                if reader.is_sound(&bad.id, place)? {
+                    bad.elsewhere = true;
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The nodes of a reference set that are among `wanted`.
+fn reference_nodes(
+    repository: &Repository,
+    root: ChunkId,
+    wanted: &HashSet<ChunkId>,
+    found: &mut HashSet<ChunkId>,
+) -> Result<()> {
+    let mut todo = vec![root];
+    while let Some(id) = todo.pop() {
+        if wanted.contains(&id) && !found.insert(id) {
+            continue;
+        }
+        if let Node::Inner { children, level, .. } = &*repository.node(&id)? {
+            let below = children.iter().map(|c| c.id);
+            // Leaves name no nodes: they are only looked for.
+            if *level > 1 { todo.extend(below) } else { found.extend(below.filter(|id| wanted.contains(id))) }
+        }
+    }
+    Ok(())
+}
+
+/// The blobs among these of one pack, in its order, that cannot be read from the store.
+fn unreadable(vault: &Vault, places: &[(ChunkId, Place)]) -> Result<Vec<(ChunkId, Place)>> {
+    let Some((_, first)) = places.first() else { return Ok(Vec::new()) };
+    let name = Name::new(names::of_session(first.pack_kind, first.pack))?;
+    match vault.store.head(&name) {
+        Err(e) if e.kind() == Kind::Absent => return Ok(places.to_vec()),
+        Err(e) => return Err(e),
+        Ok(_) => {}
+    }
+    let mut reader = Direct::new(vault);
+    let mut bad = Vec::new();
+    for (id, place) in places {
+        if !reader.is_sound(id, place)? {
+            bad.push((*id, *place));
+        }
+    }
+    Ok(bad)
+}
+
+/// Reads blobs from the store itself, past every cache; the block read last is kept.
+pub(super) struct Direct<'a> {
+    vault: &'a Vault,
+    last: Option<((ObjectId, u32), std::result::Result<Bytes, ()>)>,
+}
+
+impl<'a> Direct<'a> {
+    pub(super) fn new(vault: &'a Vault) -> Self {
+        Direct { vault, last: None }
+    }
+
+    /// Whether the blob is at this place.
+    pub(super) fn is_sound(&mut self, id: &ChunkId, place: &Place) -> Result<bool> {
+        Ok(self.read(id, place)?.is_some())
+    }
+
+    /// The blob at this place, if it is whole there.
+    ///
+    /// # Errors
+    /// The store's, when it is out of reach.
+    pub(super) fn read(&mut self, id: &ChunkId, place: &Place) -> Result<Option<Bytes>> {
+        let key = (place.pack, place.block_offset);
+        if self.last.as_ref().is_none_or(|(kept, _)| *kept != key) {
+            let name = Name::new(names::of_session(place.pack_kind, place.pack))?;
+            let range = u64::from(place.block_offset)..place.record_end();
+            let record = self.vault.store.get_range(&name, range);
+            let block = record.and_then(|record| self.vault.open_block(place, &record));
+            let block = match block {
+                Ok(plain) => Ok(Bytes::from(plain)),
+                Err(e) if is_damage(&e) => Err(()),
+                Err(e) => return Err(e),
+            };
+            self.last = Some((key, block));
+        }
+        let block = self.last.as_ref().and_then(|(_, block)| block.as_ref().ok());
+        Ok(block.and_then(|block| self.vault.verified(place.pack_kind, id, place, block).ok()))
+    }
+}
+
+/// Whether an error tells that something is not whole, and not that it is out of reach.
+pub(super) fn is_damage(e: &Error) -> bool {
+    matches!(e.kind(), Kind::Damaged | Kind::Absent | Kind::Unsupported)
+}
+
+/// What a kind of pack holds, in one word.
+pub(super) fn blobs_of(kind: ObjectKind) -> &'static str {
+    if kind == ObjectKind::MetaPack { "nodes" } else { "chunks" }
+}

@@ -1,0 +1,215 @@
+//! The plan: a check, and for each damaged object what it takes away and what can give it back.
+
+use super::affected;
+use super::cure::{Cure, Healer};
+use crate::care::check::{CheckOptions, Closely, Finding, Level, Subject, check_closely};
+use crate::care::harm::{Bad, blobs_of};
+use crate::error::{Error, Kind, Result};
+use crate::log::CommitRef;
+use crate::monitor::Monitor;
+use crate::repository::Repository;
+use crate::restore_point::Point;
+use format_spec::log::{Change, PublishedPack};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// How to look and where to take from.
+#[derive(Debug, Clone)]
+pub struct RepairOptions {
+    /// How deep the check looks.
+    pub level: Level,
+    /// A copy of the repository, or one that shares its dedup key.
+    pub from: Option<Arc<Repository>>,
+    /// Threads that read and decode.
+    pub threads: usize,
+}
+
+/// One damaged object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepairItem {
+    /// The object's name.
+    pub object: String,
+    /// What is wrong with it.
+    pub what: String,
+    /// Blobs that a point needs and that nobody else in the repository has.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How many of them each can give back.
+    pub healed_by: BTreeMap<Cure, u64>,
+    /// Whether the object itself is made anew: a segment, a manifest.
+    pub made_anew: bool,
+    /// What remains to be done about the rest, in words; `None` when nothing does.
+    pub remains: Option<String>,
+    /// Restore points that need something of it; at most 20 are told.
+    pub points: Vec<String>,
+    /// Point and path of what needs something of it; at most 20 are told.
+    pub paths: Vec<(String, String)>,
+    /// How many paths there are, in all points.
+    pub paths_total: u64,
+}
+
+/// What is damaged and what repair would do.
+#[derive(Debug)]
+pub struct RepairPlan {
+    /// The damaged objects, by name.
+    pub items: Vec<RepairItem>,
+    /// Damaged objects that nobody needs any more.
+    pub superseded: Vec<Finding>,
+    /// Names exactly this plan: what `apply` must be given.
+    pub hash: String,
+    pub(super) blobs: Vec<Bad>,
+    pub(super) segments: Vec<(u32, Vec<PublishedPack>)>,
+    pub(super) manifests: Vec<(CommitRef, Arc<Point>)>,
+    pub(super) closely: Closely,
+}
+
+impl RepairPlan {
+    /// Whether `apply` has anything to do.
+    pub fn heals_something(&self) -> bool {
+        !(self.blobs.is_empty() && self.segments.is_empty() && self.manifests.is_empty())
+    }
+}
+
+/// Checks the repository and tells what can be done about what is found. Writes nothing.
+///
+/// # Errors
+/// As a check's; `Input` for a copy that does not share the dedup key.
+pub fn plan(repository: &Arc<Repository>, options: &RepairOptions, monitor: &Monitor) -> Result<RepairPlan> {
+    let check =
+        CheckOptions { level: options.level, share: None, remember: None, point: None, threads: options.threads };
+    let closely = check_closely(repository, &check, monitor)?;
+    let mut plan = RepairPlan {
+        items: Vec::new(),
+        superseded: closely.report.superseded.clone(),
+        hash: String::new(),
+        blobs: Vec::new(),
+        segments: Vec::new(),
+        manifests: Vec::new(),
+        closely,
+    };
+    let mut healer = Healer::new(repository, options.from.as_deref(), &plan.closely.packs)?;
+    let mut lost = HashMap::new();
+    for (about, finding) in plan.closely.subjects.clone() {
+        monitor.check()?;
+        let mut item = RepairItem::of(finding);
+        match about {
+            Subject::Pack(id) => {
+                let missing = plan.closely.harm.packs.get(&id).into_iter().flatten();
+                let missing: Vec<Bad> = missing.filter(|b| b.live && !b.elsewhere).copied().collect();
+                // One object may be found damaged in two ways; its blobs are looked for once.
+                if plan.closely.harm.packs.contains_key(&id) && !plan.items.iter().any(|i| i.object == item.object) {
+                    for bad in &missing {
+                        lost.entry(bad.id).or_insert(plan.items.len());
+                    }
+                    plan.blobs.extend(item.cure(&missing, &mut healer)?);
+                } else if !plan.closely.harm.packs.contains_key(&id) {
+                    item.remains = Some(format!("what it holds is unknown; {BACKUP}"));
+                }
+            }
+            Subject::Segment(slot) => plan.segments.push((slot, item.segment(repository, slot)?)),
+            Subject::Manifest(slot) => plan.manifests.extend(item.manifest(repository, options, slot)?),
+            Subject::Unneeded => {}
+            Subject::Other => item.remains = Some(other(&item.object).to_owned()),
+        }
+        plan.items.push(item);
+    }
+    drop(healer);
+    affected::find(repository, &plan.closely.points, &lost, &mut plan.items, monitor)?;
+    plan.hash = plan.digest(repository);
+    Ok(plan)
+}
+
+impl RepairItem {
+    fn of(finding: Finding) -> Self {
+        RepairItem {
+            object: finding.object,
+            what: finding.what,
+            blobs: 0,
+            bytes: 0,
+            healed_by: BTreeMap::new(),
+            made_anew: false,
+            remains: None,
+            points: Vec::new(),
+            paths: Vec::new(),
+            paths_total: 0,
+        }
+    }
+
+    /// Counts who gives each blob back; returns those that somebody does.
+    fn cure(&mut self, missing: &[Bad], healer: &mut Healer<'_>) -> Result<Vec<Bad>> {
+        let mut cured = Vec::new();
+        for bad in missing {
+            self.blobs += 1;
+            self.bytes += u64::from(bad.place.bytes);
+            if let Some((cure, _)) = healer.read(bad)? {
+                *self.healed_by.entry(cure).or_default() += 1;
+                cured.push(*bad);
+            }
+        }
+        let rest = missing.len() - cured.len();
+        if let Some(bad) = missing.first().filter(|_| rest > 0) {
+            let full = if blobs_of(bad.place.pack_kind) == "nodes" { " (--full)" } else { "" };
+            self.remains = Some(format!("{rest} {}: {BACKUP}{full}", blobs_of(bad.place.pack_kind)));
+        }
+        Ok(cured)
+    }
+
+    fn segment(&mut self, repository: &Repository, slot: u32) -> Result<Vec<PublishedPack>> {
+        let entry = repository.log().entry(slot)?;
+        let Change::Publish { session, packs, .. } = entry.change else {
+            return Err(Error::new(Kind::Bug, "a segment without its publish").on(&self.object));
+        };
+        let rebuilt = repository.vault().rebuild_segment(session, &packs)?;
+        self.made_anew = rebuilt.lacks.len() < packs.len();
+        if !rebuilt.lacks.is_empty() {
+            let lacks = rebuilt.lacks.len();
+            self.remains = Some(format!("{lacks} of its {} packs cannot be read; {BACKUP}", packs.len()));
+        }
+        Ok(if self.made_anew { packs } else { Vec::new() })
+    }
+
+    fn manifest(
+        &mut self,
+        repository: &Repository,
+        options: &RepairOptions,
+        slot: u32,
+    ) -> Result<Option<(CommitRef, Arc<Point>)>> {
+        let commit = repository.log().view().commits.iter().find(|c| c.slot == slot).copied();
+        let commit = commit.ok_or_else(|| Error::new(Kind::Bug, "a manifest without its commit").on(&self.object))?;
+        self.points.push(commit.id.to_string());
+        let there = options.from.iter().flat_map(|from| from.points_and_damage());
+        let found = there.filter_map(|(_, point)| point.ok()).find(|p| p.manifest.id == commit.id);
+        self.made_anew = found.is_some();
+        if found.is_none() {
+            let what = "the restore point is lost, unless a copy has it: give one with --from";
+            self.remains = Some(what.to_owned());
+        }
+        Ok(found.map(|point| (commit, point)))
+    }
+}
+
+impl RepairPlan {
+    fn digest(&self, repository: &Repository) -> String {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&repository.log().view().head_hash);
+        for item in &self.items {
+            hasher.update(format!("{item:?}\n").as_bytes());
+        }
+        for bad in &self.blobs {
+            hasher.update(&bad.id.0);
+        }
+        hasher.finalize().to_hex().as_str().chars().take(32).collect()
+    }
+}
+
+/// What can be done about a finding that repair has no cure for.
+fn other(object: &str) -> &'static str {
+    match object.split(['/', ' ']).next() {
+        Some("keys") => "add the password again with `cairn key add`, then remove the damaged slot",
+        Some("chunk" | "node") => "healed as soon as the pack that holds it is",
+        _ => "repair has no cure for it; the findings of packs tell whether their repair heals it",
+    }
+}
+
+const BACKUP: &str = "the next backup that reads the source stores again what the source still has";
