@@ -106,7 +106,8 @@ fn show(context: &Context, connection: &Connection, plan: &RepairPlan) -> Result
 fn carry_out(context: &Context, hash: &str, look: &Look) -> Result<Exit> {
     let (connection, options) = look.open(context)?;
     let monitor = context.interrupt.shared();
-    let done = progress::show(&context.out, "repairing", &monitor, || apply(&connection.repo, &options, hash, &monitor));
+    let done =
+        progress::show(&context.out, "repairing", &monitor, || apply(&connection.repo, &options, hash, &monitor));
     let report = done.map_err(|e| match e.kind() {
         Kind::Conflict => Failure { name: "plan_changed", ..Failure::from(e) },
         _ => e.into(),

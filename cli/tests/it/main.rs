@@ -24,6 +24,7 @@ mod mount_updatedb;
 mod mounted;
 mod profiles;
 mod reader;
+mod repair;
 mod restore;
 mod seaweed;
 mod serve;

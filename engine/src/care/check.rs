@@ -18,8 +18,8 @@ use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::Point;
-use format_spec::ObjectId;
 use format_spec::container::ObjectKind;
+use format_spec::{ChunkId, ObjectId};
 use parking_lot::Mutex;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -93,10 +93,12 @@ pub(super) struct Findings {
 }
 
 /// What a finding is about, as far as somebody else could stand in for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
     /// A published pack.
     Pack(ObjectId),
+    /// A blob that no published pack has.
+    Blob(ObjectKind, ChunkId),
     /// The index segment that the entry in this slot published.
     Segment(u32),
     /// The manifest that the commit in this slot names.
@@ -132,7 +134,7 @@ impl Findings {
 
     fn into_sorted(self) -> Vec<(Subject, Finding)> {
         let mut found = self.found.into_inner();
-        found.sort_by(|a, b| (&a.1, a.0).cmp(&(&b.1, b.0)));
+        found.sort_by(|a, b| a.1.cmp(&b.1));
         found.dedup();
         found
     }
@@ -221,7 +223,7 @@ pub(super) fn check_closely(
     let is_superseded = |about: &Subject| match about {
         Subject::Pack(id) => harm.is_superseded(*id),
         Subject::Unneeded => true,
-        Subject::Segment(_) | Subject::Manifest(_) | Subject::Other => false,
+        Subject::Blob(..) | Subject::Segment(_) | Subject::Manifest(_) | Subject::Other => false,
     };
     let (superseded, subjects): (Vec<_>, Vec<_>) = found.into_iter().partition(|(about, _)| is_superseded(about));
     report.superseded = superseded.into_iter().map(|(_, finding)| finding).collect();
@@ -233,7 +235,7 @@ impl Subject {
     fn pack(self) -> Option<ObjectId> {
         match self {
             Subject::Pack(id) => Some(id),
-            Subject::Segment(_) | Subject::Manifest(_) | Subject::Unneeded | Subject::Other => None,
+            _ => None,
         }
     }
 }

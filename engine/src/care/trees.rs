@@ -1,6 +1,6 @@
 //! Checking trees: every node of every point is there, verified, and its sums, order and references hold.
 
-use super::check::Findings;
+use super::check::{Findings, Subject};
 use super::marks::Marks;
 use crate::error::{Error, Kind, Result};
 use crate::index::Place;
@@ -66,6 +66,7 @@ impl<'a> TreeCheck<'a> {
             if place.as_ref().is_ok_and(|place| self.sound.has(place)) {
                 continue;
             }
+            let is_placed = place.is_ok();
             match place.and_then(|place| Ok((place, self.node(&todo)?))) {
                 Ok((place, (node, below))) => {
                     self.sound.set(&place);
@@ -73,7 +74,11 @@ impl<'a> TreeCheck<'a> {
                     stack.extend(below);
                     self.chunks_of(subject, &node)?;
                 }
-                Err(e) => self.findings.add(format!("node {id} of {subject}"), &e)?,
+                Err(e) => {
+                    // A node that has a place is its pack's damage.
+                    let about = if is_placed { Subject::Other } else { Subject::Blob(ObjectKind::MetaPack, id) };
+                    self.findings.add_about(about, format!("node {id} of {subject}"), &e)?;
+                }
             }
         }
         Ok(())
@@ -99,7 +104,8 @@ impl<'a> TreeCheck<'a> {
     fn chunks_of(&self, subject: &str, node: &Node) -> Result<()> {
         for id in names_of(node).chunks {
             if let Err(e) = self.repository.blobs().place(ObjectKind::DataPack, &id) {
-                self.findings.add(format!("chunk {id} of {subject}"), &e)?;
+                let about = Subject::Blob(ObjectKind::DataPack, id);
+                self.findings.add_about(about, format!("chunk {id} of {subject}"), &e)?;
             }
         }
         Ok(())

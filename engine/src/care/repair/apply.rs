@@ -1,7 +1,7 @@
 //! Carrying out a plan: new packs, new segments, new commits.
 
 use super::cure::{Cure, Healer};
-use super::plan::{RepairOptions, RepairPlan, plan};
+use super::plan::{RepairOptions, RepairPlan, plan, segment_again};
 use crate::blob::{Writer, WriterParts, put_again};
 use crate::error::{Error, Kind, Result};
 use crate::log::CommitRef;
@@ -11,9 +11,10 @@ use crate::restore_point::Point;
 use crate::store::Name;
 use bytes::Bytes;
 use format_spec::container::{Header, ObjectKind};
-use format_spec::log::{Change, PublishedPack, Vouched};
+use format_spec::index::Segment;
+use format_spec::log::{Change, Vouched};
 use format_spec::point::Manifest;
-use format_spec::{ObjectId, names};
+use format_spec::{ChunkId, ObjectId, names};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -61,7 +62,7 @@ pub fn apply(
     if !plan.heals_something() {
         return Ok(report);
     }
-    if !(plan.blobs.is_empty() && plan.segments.is_empty()) {
+    if !(plan.makes_no_blobs() && plan.segments.is_empty()) {
         blobs_and_segments(repository, options, &plan, monitor, &mut report)?;
     }
     for (commit, point) in &plan.manifests {
@@ -100,25 +101,34 @@ fn blobs_and_segments(
         threads: options.threads,
     });
     let mut healer = Healer::new(repository, options.from.as_deref(), &plan.closely.packs)?;
-    for bad in &plan.blobs {
-        let Some((cure, bytes)) = healer.read(bad)? else {
-            return Err(Error::new(Kind::Damaged, "what gave this blob back for the plan does not any more")
-                .on(format!("blob {}", bad.id))
-                .advise("look at `cairn repair plan` again; what was healed so far is kept"));
-        };
-        let is_new = match bad.place.pack_kind {
-            ObjectKind::MetaPack => writer.put_node(bad.id, bytes.to_vec())?,
-            _ => writer.put_chunk(bad.id, bytes.to_vec())?,
+    let gone = |id: ChunkId| {
+        Error::new(Kind::Damaged, "what gave this blob back for the plan does not any more")
+            .on(format!("blob {id}"))
+            .advise("look at `cairn repair plan` again; what was healed so far is kept")
+    };
+    let mut put = |kind: ObjectKind, id: ChunkId, cure: Cure, bytes: &Bytes| -> Result<()> {
+        let is_new = match kind {
+            ObjectKind::MetaPack => writer.put_node(id, bytes.to_vec())?,
+            _ => writer.put_chunk(id, bytes.to_vec())?,
         };
         if is_new {
             report.blobs += 1;
             report.bytes += bytes.len() as u64;
             *report.healed_by.entry(cure).or_default() += 1;
         }
+        Ok(())
+    };
+    for bad in &plan.blobs {
+        let (cure, bytes) = healer.read(bad)?.ok_or_else(|| gone(bad.id))?;
+        put(bad.place.pack_kind, bad.id, cure, &bytes)?;
+    }
+    for (kind, id) in &plan.unplaced {
+        let bytes = healer.from_copy(*kind, id)?.ok_or_else(|| gone(*id))?;
+        put(*kind, *id, Cure::Copy, &bytes)?;
     }
     writer.flush()?;
-    for (slot, packs) in plan.segments.iter().filter(|(_, packs)| !packs.is_empty()) {
-        segment(repository, session, *slot, packs, &writer, monitor)?;
+    for slot in &plan.segments {
+        segment(repository, session, &segment_again(repository, options, *slot)?.segment, &writer, monitor)?;
         report.segments += 1;
     }
     let stored = writer.stored();
@@ -127,24 +137,13 @@ fn blobs_and_segments(
 }
 
 /// A segment of packs that are published already.
-fn segment(
-    repository: &Repository,
-    session: u32,
-    slot: u32,
-    packs: &[PublishedPack],
-    writer: &Writer,
-    monitor: &Monitor,
-) -> Result<()> {
+fn segment(repository: &Repository, session: u32, segment: &Segment, writer: &Writer, monitor: &Monitor) -> Result<()> {
     let vault = repository.vault();
-    let Change::Publish { session: of, .. } = repository.log().entry(slot)?.change else {
-        return Err(Error::new(Kind::Bug, "a segment without its publish"));
-    };
-    let rebuilt = vault.rebuild_segment(of, packs)?;
     let object = put_again(&*vault.store, monitor, &mut || {
         let id = ObjectId { session, ordinal: writer.take_ordinal() };
         let mut salt = [0; 32];
         repository.env().random(&mut salt)?;
-        let (bytes, vouched) = vault.seal_segment(id, salt, &rebuilt.segment)?;
+        let (bytes, vouched) = vault.seal_segment(id, salt, segment)?;
         Ok((Name::new(names::of_session(ObjectKind::IndexSegment, id))?, bytes, vouched))
     })?;
     repository.log().append(&**repository.env(), &mut |view| {

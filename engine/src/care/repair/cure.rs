@@ -9,6 +9,7 @@ use crate::pack::heal;
 use crate::repository::Repository;
 use crate::store::Name;
 use bytes::Bytes;
+use format_spec::container::ObjectKind;
 use format_spec::{ChunkId, ObjectId, names};
 use std::collections::HashMap;
 
@@ -66,12 +67,20 @@ impl<'a> Healer<'a> {
         if let Some(bytes) = kept.and_then(|record| self.cut(id, place, &record)) {
             return Ok(Some((Cure::Cache, bytes)));
         }
+        Ok(self.from_copy(place.pack_kind, id)?.map(|bytes| (Cure::Copy, bytes)))
+    }
+
+    /// The blob as the copy has it.
+    ///
+    /// # Errors
+    /// A store that is out of reach.
+    pub(super) fn from_copy(&mut self, kind: ObjectKind, id: &ChunkId) -> Result<Option<Bytes>> {
         let Some((from, direct)) = self.from.zip(self.copy.as_mut()) else { return Ok(None) };
-        for there in from.blobs().catalog().places(id)?.iter().filter(|p| p.pack_kind == place.pack_kind) {
+        for there in from.blobs().catalog().places(id)?.iter().filter(|p| p.pack_kind == kind) {
             if let Some(bytes) = direct.read(id, there)?
-                && self.vault.ids.blob(place.pack_kind, &bytes) == *id
+                && self.vault.ids.blob(kind, &bytes) == *id
             {
-                return Ok(Some((Cure::Copy, bytes)));
+                return Ok(Some(bytes));
             }
         }
         Ok(None)

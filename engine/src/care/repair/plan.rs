@@ -2,14 +2,18 @@
 
 use super::affected;
 use super::cure::{Cure, Healer};
+use crate::blob::Rebuilt;
 use crate::care::check::{CheckOptions, Closely, Finding, Level, Subject, check_closely};
-use crate::care::harm::{Bad, blobs_of};
+use crate::care::harm::{Bad, blobs_of, is_damage};
 use crate::error::{Error, Kind, Result};
-use crate::log::CommitRef;
+use crate::log::{CommitRef, SegmentRef};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::Point;
-use format_spec::log::{Change, PublishedPack};
+use format_spec::ChunkId;
+use format_spec::container::ObjectKind;
+use format_spec::log::Change;
+use format_spec::names;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -59,7 +63,10 @@ pub struct RepairPlan {
     /// Names exactly this plan: what `apply` must be given.
     pub hash: String,
     pub(super) blobs: Vec<Bad>,
-    pub(super) segments: Vec<(u32, Vec<PublishedPack>)>,
+    /// Blobs that no published pack has, and the copy does.
+    pub(super) unplaced: Vec<(ObjectKind, ChunkId)>,
+    /// Slots of the entries that published them.
+    pub(super) segments: Vec<u32>,
     pub(super) manifests: Vec<(CommitRef, Arc<Point>)>,
     pub(super) closely: Closely,
 }
@@ -67,7 +74,11 @@ pub struct RepairPlan {
 impl RepairPlan {
     /// Whether `apply` has anything to do.
     pub fn heals_something(&self) -> bool {
-        !(self.blobs.is_empty() && self.segments.is_empty() && self.manifests.is_empty())
+        !(self.makes_no_blobs() && self.segments.is_empty() && self.manifests.is_empty())
+    }
+
+    pub(super) fn makes_no_blobs(&self) -> bool {
+        self.blobs.is_empty() && self.unplaced.is_empty()
     }
 }
 
@@ -84,6 +95,7 @@ pub fn plan(repository: &Arc<Repository>, options: &RepairOptions, monitor: &Mon
         superseded: closely.report.superseded.clone(),
         hash: String::new(),
         blobs: Vec::new(),
+        unplaced: Vec::new(),
         segments: Vec::new(),
         manifests: Vec::new(),
         closely,
@@ -107,7 +119,19 @@ pub fn plan(repository: &Arc<Repository>, options: &RepairOptions, monitor: &Mon
                     item.remains = Some(format!("what it holds is unknown; {BACKUP}"));
                 }
             }
-            Subject::Segment(slot) => plan.segments.push((slot, item.segment(repository, slot)?)),
+            Subject::Blob(kind, id) => match healer.from_copy(kind, &id)? {
+                Some(bytes) => {
+                    (item.blobs, item.bytes) = (1, bytes.len() as u64);
+                    item.healed_by.insert(Cure::Copy, 1);
+                    plan.unplaced.push((kind, id));
+                }
+                None => item.remains = Some(BACKUP.to_owned()),
+            },
+            Subject::Segment(slot) => {
+                if item.segment(repository, options, slot)? {
+                    plan.segments.push(slot);
+                }
+            }
             Subject::Manifest(slot) => plan.manifests.extend(item.manifest(repository, options, slot)?),
             Subject::Unneeded => {}
             Subject::Other => item.remains = Some(other(&item.object).to_owned()),
@@ -155,18 +179,15 @@ impl RepairItem {
         Ok(cured)
     }
 
-    fn segment(&mut self, repository: &Repository, slot: u32) -> Result<Vec<PublishedPack>> {
-        let entry = repository.log().entry(slot)?;
-        let Change::Publish { session, packs, .. } = entry.change else {
-            return Err(Error::new(Kind::Bug, "a segment without its publish").on(&self.object));
-        };
-        let rebuilt = repository.vault().rebuild_segment(session, &packs)?;
-        self.made_anew = rebuilt.lacks.len() < packs.len();
-        if !rebuilt.lacks.is_empty() {
-            let lacks = rebuilt.lacks.len();
-            self.remains = Some(format!("{lacks} of its {} packs cannot be read; {BACKUP}", packs.len()));
+    /// Whether it can be made anew, at least in part.
+    fn segment(&mut self, repository: &Repository, options: &RepairOptions, slot: u32) -> Result<bool> {
+        let again = segment_again(repository, options, slot)?;
+        self.made_anew = !again.segment.packs.is_empty();
+        if !again.lacks.is_empty() {
+            let packs = again.lacks.len() + again.segment.packs.len();
+            self.remains = Some(format!("{} of its {packs} packs cannot be read; {BACKUP}", again.lacks.len()));
         }
-        Ok(if self.made_anew { packs } else { Vec::new() })
+        Ok(self.made_anew)
     }
 
     fn manifest(
@@ -189,6 +210,21 @@ impl RepairItem {
     }
 }
 
+/// The segment that the entry in this slot published, from its packs; or from a plain copy of this very repository, if packs are lost too.
+pub(super) fn segment_again(repository: &Repository, options: &RepairOptions, slot: u32) -> Result<Rebuilt> {
+    let Change::Publish { session, packs, segment } = repository.log().entry(slot)?.change else {
+        return Err(Error::new(Kind::Bug, "a segment without its publish").on(names::log(slot)));
+    };
+    let rebuilt = repository.vault().rebuild_segment(session, &packs)?;
+    let twin = options.from.as_ref().filter(|from| from.id() == repository.id() && !rebuilt.lacks.is_empty());
+    let copied = twin.map(|from| from.vault().segment(&SegmentRef { slot, session, object: segment }));
+    match copied {
+        Some(Ok(segment)) => Ok(Rebuilt { segment, lacks: Vec::new() }),
+        Some(Err(e)) if !is_damage(&e) => Err(e),
+        _ => Ok(rebuilt),
+    }
+}
+
 impl RepairPlan {
     fn digest(&self, repository: &Repository) -> String {
         let mut hasher = blake3::Hasher::new();
@@ -196,8 +232,9 @@ impl RepairPlan {
         for item in &self.items {
             hasher.update(format!("{item:?}\n").as_bytes());
         }
-        for bad in &self.blobs {
-            hasher.update(&bad.id.0);
+        let unplaced = self.unplaced.iter().map(|(_, id)| id);
+        for id in self.blobs.iter().map(|bad| &bad.id).chain(unplaced) {
+            hasher.update(&id.0);
         }
         hasher.finalize().to_hex().as_str().chars().take(32).collect()
     }

@@ -194,7 +194,7 @@ fn a_lost_or_damaged_index_segment_is_made_again_from_its_packs() {
 }
 
 #[test]
-fn a_segment_and_one_of_its_packs_are_lost_and_the_rest_still_opens() {
+fn a_segment_and_one_of_its_packs_are_lost_and_a_plain_copy_gives_both_back() {
     let folder = tempfile::tempdir().unwrap();
     let (rig, store) = rig(folder.path(), 0);
     let copy = rig.over(copy_of(&*store));
@@ -202,11 +202,17 @@ fn a_segment_and_one_of_its_packs_are_lost_and_the_rest_still_opens() {
     store.delete(&segment, None).unwrap();
     store.delete(&pack, None).unwrap();
     let repository = rig.open().unwrap();
-    assert_eq!(repository.points().unwrap().len(), 2);
-    let plan = planned(&rig, Some(&copy));
-    let of_segment = plan.items.iter().find(|i| i.object == segment.as_str()).unwrap();
+    assert_eq!(repository.points().unwrap().len(), 2, "it opens");
+    let alone = planned(&rig, None);
+    let of_segment = alone.items.iter().find(|i| i.object == segment.as_str()).unwrap();
     assert!(of_segment.made_anew && of_segment.remains.is_some(), "{of_segment:?}");
-    assert!(plan.items.iter().any(|i| i.object == pack.as_str() && i.remains.is_some()), "{:?}", plan.items);
+    assert!(alone.items.iter().any(|i| i.object == pack.as_str() && i.remains.is_some()), "{:?}", alone.items);
+    // First the segment, which says what the pack held; then that.
+    let (first, _) = repaired(&rig, Some(&copy));
+    assert!(first.items.iter().any(|i| i.object == segment.as_str() && i.remains.is_none()), "{:?}", first.items);
+    repaired(&rig, Some(&copy));
+    expect_whole(&rig, &pack);
+    expect_whole(&rig, &segment);
 }
 
 #[test]
