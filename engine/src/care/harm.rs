@@ -28,25 +28,46 @@ pub(super) struct Bad {
     pub(super) elsewhere: bool,
 }
 
-/// Damaged packs with their bad blobs.
+/// Damaged packs with the blobs that are missing for it: needed, and not to be had elsewhere.
 #[derive(Debug, Default)]
 pub(super) struct Harm {
     pub(super) packs: BTreeMap<ObjectId, Vec<Bad>>,
+    /// Packs from this one on were not looked into: too much is missing already.
+    beyond: Option<ObjectId>,
 }
 
-/// Packs that are looked into blob by blob; what is wrong beyond them is damage without a closer look.
-const PACKS_MAX: usize = 1000;
+/// Packs that are looked into together, with one pass over the index.
+const PACKS_AT_ONCE: usize = 1000;
+/// Missing blobs that are kept, about 150 bytes each. Once they are healed, another look finds the next ones.
+const MISSING_MAX: usize = 1_000_000;
 
 impl Harm {
     /// Looks into these packs.
     pub(super) fn assess(repository: &Repository, damaged: &HashSet<ObjectId>, monitor: &Monitor) -> Result<Self> {
-        let mut packs: BTreeMap<ObjectId, Vec<(ChunkId, Place)>> = BTreeMap::new();
         let mut ids: Vec<ObjectId> = damaged.iter().copied().collect();
         ids.sort_unstable();
-        ids.truncate(PACKS_MAX);
-        if ids.is_empty() {
-            return Ok(Harm::default());
+        let mut all = Harm::default();
+        let mut missing = 0;
+        for ids in ids.chunks(PACKS_AT_ONCE) {
+            if missing >= MISSING_MAX {
+                all.beyond = ids.first().copied();
+                break;
+            }
+            let mut some = Harm::of(repository, ids, monitor)?;
+            some.find_live(repository);
+            some.find_elsewhere(repository, monitor)?;
+            for blobs in some.packs.values_mut() {
+                blobs.retain(|b| b.live && !b.elsewhere);
+                missing += blobs.len();
+            }
+            all.packs.append(&mut some.packs);
         }
+        Ok(all)
+    }
+
+    /// What cannot be read in these packs, needed or not.
+    fn of(repository: &Repository, ids: &[ObjectId], monitor: &Monitor) -> Result<Self> {
+        let mut packs: BTreeMap<ObjectId, Vec<(ChunkId, Place)>> = BTreeMap::new();
         repository.blobs().catalog().cache().for_each_place(&mut |id, place| {
             if ids.binary_search(&place.pack).is_ok() {
                 packs.entry(place.pack).or_default().push((*id, *place));
@@ -65,14 +86,17 @@ impl Harm {
             let bad = bad.into_iter().map(|(id, place)| Bad { id, place, live: true, elsewhere: false });
             harm.packs.insert(pack, bad.collect());
         }
-        harm.find_live(repository);
-        harm.find_elsewhere(repository, monitor)?;
         Ok(harm)
     }
 
     /// Whether nobody needs this pack any more.
     pub(super) fn is_superseded(&self, pack: ObjectId) -> bool {
-        self.packs.get(&pack).is_some_and(|bad| bad.iter().all(|b| b.elsewhere || !b.live))
+        self.packs.get(&pack).is_some_and(Vec::is_empty)
+    }
+
+    /// Whether this pack was not looked into because too much is missing already.
+    pub(super) fn is_beyond(&self, pack: ObjectId) -> bool {
+        self.beyond.is_some_and(|first| pack >= first)
     }
 
     /// A blob is needed if a reference set names it, or it is a node of one.

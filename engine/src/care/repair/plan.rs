@@ -106,19 +106,21 @@ pub fn plan(repository: &Arc<Repository>, options: &RepairOptions, monitor: &Mon
         monitor.check()?;
         let mut item = RepairItem::of(finding);
         match about {
-            Subject::Pack(id) => {
-                let missing = plan.closely.harm.packs.get(&id).into_iter().flatten();
-                let missing: Vec<Bad> = missing.filter(|b| b.live && !b.elsewhere).copied().collect();
+            Subject::Pack(id) => match plan.closely.harm.packs.get(&id) {
                 // One object may be found damaged in two ways; its blobs are looked for once.
-                if plan.closely.harm.packs.contains_key(&id) && !plan.items.iter().any(|i| i.object == item.object) {
-                    for bad in &missing {
+                Some(_) if plan.items.iter().any(|i| i.object == item.object) => {}
+                Some(missing) => {
+                    for bad in missing {
                         lost.entry(bad.id).or_insert(plan.items.len());
                     }
-                    plan.blobs.extend(item.cure(&missing, &mut healer)?);
-                } else if !plan.closely.harm.packs.contains_key(&id) {
-                    item.remains = Some(format!("what it holds is unknown; {BACKUP}"));
+                    plan.blobs.extend(item.cure(missing, &mut healer)?);
                 }
-            }
+                None if plan.closely.harm.is_beyond(id) => {
+                    item.remains =
+                        Some("too much is lost to look into all of it at once: repair, then look again".to_owned());
+                }
+                None => item.remains = Some(format!("what it holds is unknown; {BACKUP}")),
+            },
             Subject::Blob(kind, id) => match healer.from_copy(kind, &id)? {
                 Some(bytes) => {
                     (item.blobs, item.bytes) = (1, bytes.len() as u64);
