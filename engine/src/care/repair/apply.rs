@@ -123,7 +123,7 @@ fn blobs_and_segments(
         put(bad.place.pack_kind, bad.id, cure, &bytes)?;
     }
     for (kind, id) in &plan.unplaced {
-        let bytes = healer.from_copy(*kind, id)?.ok_or_else(|| gone(*id))?;
+        let bytes = healer.in_copy(*kind, id)?.ok_or_else(|| gone(*id))?;
         put(*kind, *id, Cure::Copy, &bytes)?;
     }
     writer.flush()?;

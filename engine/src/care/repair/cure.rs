@@ -60,21 +60,21 @@ impl<'a> Healer<'a> {
         if let Some(bytes) = self.direct.read(id, place)? {
             return Ok(Some((Cure::Itself, bytes)));
         }
-        if let Some(bytes) = self.from_parity(id, place)? {
+        if let Some(bytes) = self.in_parity(id, place)? {
             return Ok(Some((Cure::Parity, bytes)));
         }
         let kept = self.vault.ranges.as_ref().and_then(|ranges| ranges.get(place));
         if let Some(bytes) = kept.and_then(|record| self.cut(id, place, &record)) {
             return Ok(Some((Cure::Cache, bytes)));
         }
-        Ok(self.from_copy(place.pack_kind, id)?.map(|bytes| (Cure::Copy, bytes)))
+        Ok(self.in_copy(place.pack_kind, id)?.map(|bytes| (Cure::Copy, bytes)))
     }
 
     /// The blob as the copy has it.
     ///
     /// # Errors
     /// A store that is out of reach.
-    pub(super) fn from_copy(&mut self, kind: ObjectKind, id: &ChunkId) -> Result<Option<Bytes>> {
+    pub(super) fn in_copy(&mut self, kind: ObjectKind, id: &ChunkId) -> Result<Option<Bytes>> {
         let Some((from, direct)) = self.from.zip(self.copy.as_mut()) else { return Ok(None) };
         for there in from.blobs().catalog().places(id)?.iter().filter(|p| p.pack_kind == kind) {
             if let Some(bytes) = direct.read(id, there)?
@@ -86,7 +86,7 @@ impl<'a> Healer<'a> {
         Ok(None)
     }
 
-    fn from_parity(&mut self, id: &ChunkId, place: &Place) -> Result<Option<Bytes>> {
+    fn in_parity(&mut self, id: &ChunkId, place: &Place) -> Result<Option<Bytes>> {
         if self.healed.as_ref().is_none_or(|(pack, _)| *pack != place.pack) {
             self.healed = Some((place.pack, self.heal(place.pack)?));
         }

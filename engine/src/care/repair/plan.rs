@@ -121,7 +121,7 @@ pub fn plan(repository: &Arc<Repository>, options: &RepairOptions, monitor: &Mon
                 }
                 None => item.remains = Some(format!("what it holds is unknown; {BACKUP}")),
             },
-            Subject::Blob(kind, id) => match healer.from_copy(kind, &id)? {
+            Subject::Blob(kind, id) => match healer.in_copy(kind, &id)? {
                 Some(bytes) => {
                     (item.blobs, item.bytes) = (1, bytes.len() as u64);
                     item.healed_by.insert(Cure::Copy, 1);

@@ -100,7 +100,7 @@ fn damage_up_to_the_budget_is_healed_and_one_part_more_is_refused() {
 fn a_burst_of_five_parts_is_healed_at_every_offset() {
     let case = Case::new(true);
     for start in (0..case.bytes.len()).step_by(61) {
-        case.heals(&case.bent([start..start + 5 * 512]));
+        case.heals(&case.bent(Some(start..start + 5 * 512)));
     }
 }
 
@@ -123,8 +123,8 @@ fn damaged_parity_counts_against_the_budget_and_is_made_again() {
     let parity = *object.entries().iter().find(|e| e.head.kind == kind::PARITY).unwrap();
     let (front, back) =
         (usize::try_from(parity.offset).unwrap() + 32, usize::try_from(parity.range().end).unwrap() - 8);
-    case.heals(&case.bent([front..front + 8]));
-    case.heals(&case.bent([back..back + 8]));
+    case.heals(&case.bent(Some(front..front + 8)));
+    case.heals(&case.bent(Some(back..back + 8)));
     let error = case.refusal(&case.bent([0..1, front..front + 8, back - 4..back + 8]));
     assert!(error.to_string().contains("no parity that could be read"), "{error}");
 }
