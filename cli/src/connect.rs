@@ -147,6 +147,9 @@ fn store_options(settings: &Settings, create: bool) -> store::Options {
             upload_bytes_per_second: settings.limit_upload,
             download_bytes_per_second: settings.limit_download,
         },
+        proxy: settings.network.proxy.clone(),
+        proxy_excludes: settings.network.no_proxy.clone(),
+        root_certificate: settings.network.ca_file.clone(),
         ..store::Options::default()
     }
 }

@@ -8,6 +8,7 @@ use crate::say::{Output, Row};
 use crate::settings::Settings;
 use engine::env::{Machine, SharedEnv};
 use std::ffi::OsString;
+use std::path::PathBuf;
 use tracing::level_filters::LevelFilter;
 
 /// What every verb works with.
@@ -58,12 +59,17 @@ fn act(context: &Context, verb: &Verb) -> Result<Exit> {
         Verb::Verify(verb) => verb.run(context),
         Verb::Check(verb) => verb.run(context),
         Verb::Repair(verb) => verb.run(context),
+        Verb::Expire(verb) => verb.run(context),
+        Verb::Tag(verb) => verb.run(context),
+        Verb::Gc(verb) => verb.run(context),
         Verb::Mount(verb) => verb.run(context),
         Verb::Umount(verb) => verb.run(context),
         Verb::Serve(verb) => verb.run(context),
         Verb::Cache(verb) => verb.run(context),
         Verb::Index(verb) => verb.run(context),
         Verb::Key(verb) => verb.run(context),
+        Verb::Schedule(verb) => verb.run(context),
+        Verb::Migrate(verb) => verb.run(context),
         Verb::Completions(verb) => verb.run(context),
         Verb::Man(verb) => verb.run(context),
     }
@@ -76,6 +82,26 @@ impl Context {
     /// Wrong usage, when the config file or the environment makes no sense.
     pub(crate) fn settings(&self) -> Result<Settings> {
         Settings::resolve(&self.globals)
+    }
+
+    /// What was said about place and password of the repository, by option or environment: the option, its variable, its value with paths made
+    /// absolute. Secrets are not among it.
+    pub(crate) fn given(&self) -> Vec<(&'static str, &'static str, String)> {
+        let absolute =
+            |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string();
+        let g = &self.globals;
+        let repo = g.repo.as_ref().filter(|repo| !repo.is_empty()).map(|repo| match repo.to_str() {
+            Some(url) if url.contains("://") => url.to_owned(),
+            _ => absolute(&PathBuf::from(repo)),
+        });
+        let given = [
+            ("repo", "CAIRN_REPO", repo),
+            ("password_file", "CAIRN_PASSWORD_FILE", g.password_file.as_ref().map(absolute)),
+            ("cache_dir", "CAIRN_CACHE_DIR", g.cache_dir.as_ref().map(absolute)),
+            ("config", "CAIRN_CONFIG", g.config.as_ref().map(absolute)),
+            ("profile", "CAIRN_PROFILE", g.profile.clone()),
+        ];
+        given.into_iter().filter_map(|(id, name, value)| Some((id, name, value?))).collect()
     }
 
     /// Seconds since the command started.

@@ -1,4 +1,4 @@
-//! `--before` and `--after`: commands around a backup, for file-system snapshots and database dumps.
+//! `--before`, `--after` and `--on-failure`: commands around a backup, for file-system snapshots, database dumps and alarms.
 //!
 //! ```text
 //! before ok -> backup -> after (always, with CAIRN_STATUS)
@@ -6,6 +6,7 @@
 //! before failed, policy warn  -> a warning, and the backup goes on
 //! after failed,  policy abort -> the point stands, the command fails with `after_hook_failed`
 //! after failed,  policy warn  -> a warning, exit code 3
+//! any end but exit code 0     -> on-failure, last of all; what it does changes neither exit code nor output
 //! ```
 //! A hook's stdout goes to stderr, so that `--json` stays one object a line.
 
@@ -28,6 +29,12 @@ pub(crate) struct Hooks {
     /// Run CMD with `sh -c` after the backup, whether it succeeded or not
     #[arg(long, value_name = "CMD")]
     pub(crate) after: Option<OsString>,
+    /// Run CMD with `sh -c` if the command ends with any exit code but 0 (also 3, and when a hook failed)
+    ///
+    /// It sees CAIRN_HOOK (on-failure), CAIRN_STATUS, CAIRN_EXIT_CODE, CAIRN_REPO and CAIRN_JOB as far as they were known, CAIRN_POINT,
+    /// CAIRN_ERROR (the name of the error, as in JSON), CAIRN_MESSAGE and CAIRN_ADVICE. If CMD itself fails, that is a warning.
+    #[arg(long, value_name = "CMD")]
+    pub(crate) on_failure: Option<OsString>,
     /// What a failed hook means: end with exit 1, or warn and go on (exit 3)
     #[arg(long, value_enum, value_name = "POLICY", default_value_t = Policy::Abort)]
     pub(crate) hook_failure: Policy,
@@ -67,6 +74,15 @@ impl Hooks {
             Policy::Abort => Err(Failure::new(Exit::Failed, name, message)
                 .advise("see what the command said above, or use --hook-failure warn")),
         }
+    }
+}
+
+impl Hooks {
+    /// Runs the hook of failures, if there is one; `Some(reason)` when it failed itself.
+    pub(crate) fn run_on_failure(&self, variables: &[(&str, String)]) -> Option<String> {
+        let command = self.on_failure.as_ref()?;
+        let why = failure(command, "on-failure", variables)?;
+        Some(format!("the hook of --on-failure failed: {why}: {}", command.display()))
     }
 }
 

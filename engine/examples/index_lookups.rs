@@ -78,7 +78,14 @@ fn segment(addition: u64, entries: u64) -> Result<Segment> {
             (0..).zip(blobs.chunks(BLOBS_A_BLOCK)).map(|(n, blobs)| (96 + n * 100_000, 99_000, blobs)).collect();
         let id = ObjectId { session, ordinal };
         let count = u32::try_from(blobs.len()).unwrap_or(u32::MAX);
-        let pack = PackRow { id, bytes: 4_900_000, blobs: count, kind: ObjectKind::DataPack, salt: [9; 32] };
+        let pack = PackRow {
+            id,
+            bytes: 4_900_000,
+            blobs: count,
+            kind: ObjectKind::DataPack,
+            salt: [9; 32],
+            body_hash: [8; 32],
+        };
         builder.add_pack(pack, &blocks)?;
         (next, ordinal) = (last, ordinal + 1);
     }

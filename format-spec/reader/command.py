@@ -115,7 +115,8 @@ def _chosen(options):
     repository.read_index()
     points = repository.points()
     if options.point == "latest" and points:
-        return repository, points[-1]
+        # A rewritten point has a new number and its old time.
+        return repository, max(points, key=lambda visible: (visible.manifest.started, visible.number))
     found = [visible for visible in points if str(visible.number) == options.point]
     found = found or [visible for visible in points if options.point and visible.manifest.id.hex().startswith(options.point.lower())]
     if len(found) != 1:

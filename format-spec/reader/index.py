@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from .errors import need
 
 SUMMARY, PACKS, BLOCKS, IDS, PLACES = 16, 17, 18, 19, 20
-ROWS = {PACKS: struct.Struct("<IIQIB3s32s"), BLOCKS: struct.Struct("<III"), IDS: struct.Struct("<32s"), PLACES: struct.Struct("<IIII")}
+ROWS = {PACKS: struct.Struct("<IIQIB3s32s32s"), BLOCKS: struct.Struct("<III"), IDS: struct.Struct("<32s"), PLACES: struct.Struct("<IIII")}
 ROWS_MAX = 65_536
 ENTRIES_MAX = 4_194_304
 
@@ -19,6 +19,7 @@ class PackRow:
     blobs: int
     kind: int
     salt: bytes
+    hash: bytes
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,11 @@ def _tables(sections):
 
 def _packs(rows):
     packs = []
-    for number, (session, ordinal, length, blobs, kind, zeros, salt) in enumerate(rows):
+    for number, (session, ordinal, length, blobs, kind, zeros, salt, body_hash) in enumerate(rows):
         need(kind in (1, 2), "IDX-3", f"pack row {number} has object kind {kind}")
         need(zeros == bytes(3), "IDX-3", f"zero bytes of pack row {number} are not zero")
         need(not packs or (packs[-1].session, packs[-1].ordinal) < (session, ordinal), "IDX-3", f"pack row {number} does not rise")
-        packs.append(PackRow(session, ordinal, length, blobs, kind, salt))
+        packs.append(PackRow(session, ordinal, length, blobs, kind, salt, body_hash))
     return packs
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from blake3 import blake3
 
-from . import config, container, index, keys, log, names, point, sealing, tree
+from . import config, container, history, index, keys, log, names, point, sealing, tree
 from .container import DATA, META, POINT, SEGMENT
 from .entry import Entry
 from .errors import Broken, about, need
@@ -19,16 +19,16 @@ BLOCKS_KEPT = 16
 
 @dataclass(frozen=True)
 class Visible:
-    """A visible restore point: its number (POINT-3), the name of its object, its commit and its manifest."""
+    """A restore point: its number (POINT-3), the name of its object, the Commit or Rewrite that names it, and its manifest."""
 
     number: int
     name: str
-    commit: Fields
+    entry: Fields
     manifest: Fields
 
 
 class Repository:
-    """READ-1 and READ-2 happen on opening. `history` is the log, `places` the union of the segments, once `read_index` ran."""
+    """READ-1 and READ-2 happen on opening. `history` is the log, `places` the union of the segments that count, once `read_index` ran."""
 
     def __init__(self, store, password, warn=lambda text: None):
         self.store, self.warn = store, warn
@@ -79,16 +79,16 @@ class Repository:
         return parsed.header, plaintext, slot
 
     def _read_log(self, config_hash):
-        history, slot = log.History(config_hash), 1
+        taken, slot = history.History(config_hash), 1
         while self.store.exists(names.log(slot)):
             name = names.log(slot)
             with about(name):
                 data = self.store.read(name, SMALL)
                 parsed = self.parse(name, data)
                 record = only_record(parsed, 32, "LOG-1")
-                history.append(slot, log.parse(self.open(parsed.header, record)), blake3(data).digest())
+                taken.append(slot, log.parse(self.open(parsed.header, record)), blake3(data).digest())
             slot += 1
-        return history
+        return taken
 
     def load(self, name, most=None):
         """A whole object of the repository's suite, with everything that can be verified about its bytes verified."""
@@ -114,37 +114,38 @@ class Repository:
             need(parsed.body_hash == ref.hash, rule, "the body hash is not the one in the log")
         return parsed
 
-    def read_segment(self, publish):
-        """([(id, Place)], pack rows) of a Publish."""
-        name = names.of(SEGMENT, publish.session, publish.segment.ordinal)
-        parsed = self.load_named(name, publish.segment, "LOG-6")
+    def read_segment(self, segment):
+        """([(id, Place)], pack rows) of a segment that the log names."""
+        name = names.of(SEGMENT, segment.session, segment.ref.ordinal)
+        parsed = self.load_named(name, segment.ref, segment.rule)
         with about(name):
             entries, packs = index.parse([(record.kind, self.open(parsed.header, record)) for record in parsed.known()])
         return entries, packs
 
     def read_index(self):
         """READ-3"""
-        for publish in self.history.publishes:
-            self.add_segment(self.read_segment(publish)[0])
+        for segment in self.history.counting():
+            self.add_segment(self.read_segment(segment)[0])
 
     def add_segment(self, entries):
         for id, place in entries:
-            self.places[id] = self.places.get(id, ()) + (place,)
+            if not self.history.is_condemned((place.pack.session, place.pack.ordinal)):
+                self.places[id] = self.places.get(id, ()) + (place,)
 
-    def read_point(self, number):
-        """The point of the `number`th commit, counted from 1."""
-        commit = self.history.commits[number - 1]
-        name = names.of(POINT, commit.session, commit.point.ordinal)
-        parsed = self.load_named(name, commit.point, "LOG-10")
+    def read_point(self, told):
+        """The manifest of a `history.Point`."""
+        entry = told.entry
+        name = names.of(POINT, entry.session, entry.point.ordinal)
+        parsed = self.load_named(name, entry.point, told.rule)
         with about(name):
             manifest = point.parse(self.open(parsed.header, only_record(parsed, 33, "POINT-1")))
-            need(manifest.id == commit.point_id, "LOG-10", "the point id is not the one of its commit")
-            # AMBIGUITY (LOG-10): that fields 66 and 67 equal the manifest's 1 and 17 is not said, but meant.
-            need(reference_set(manifest) == reference_set(commit), "LOG-10", "the reference set is not the one of its commit")
-        return Visible(number, name, commit, manifest)
+            need(manifest.id == entry.point_id, told.rule, "the point id is not the one of its log entry")
+            need(reference_set(manifest) == reference_set(entry), told.rule, "the reference set is not the one of its log entry")
+        return Visible(told.number, name, entry, manifest)
 
     def points(self):
-        return [self.read_point(number) for number in range(1, len(self.history.commits) + 1)]
+        """The live points, by number."""
+        return [self.read_point(told) for told in self.history.live()]
 
     def chunk(self, id):
         return self._blob(id, DATA)

@@ -4,12 +4,13 @@ Goes on after a broken object, so that one damage does not hide another; `Verdic
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from . import container, names, pack, parity, tree
 from .container import DATA, META
 from .errors import Broken, about, need
 from .verify_points import PointCheck
+from .verify_segments import SegmentCheck
 
 
 @dataclass
@@ -40,15 +41,11 @@ class Verify:
             self.verdict.judge(name, self._object, name)
         self._log(found)
         self.verdict.judge("names", self._ordinals, found)
-        published = set()
-        for publish in self.repository.history.publishes:
-            name = names.of(container.SEGMENT, publish.session, publish.segment.ordinal)
-            self.verdict.judge(name, self._publish, publish, published)
+        SegmentCheck(self.repository, self.verdict, self.packs).run()
         points = PointCheck(self.repository, self.verdict.counts)
-        for number in range(1, len(self.repository.history.commits) + 1):
-            commit = self.repository.history.commits[number - 1]
-            name = names.of(container.POINT, commit.session, commit.point.ordinal)
-            self.verdict.judge(name, self._point, points, number)
+        for told in self.repository.history.needed():
+            name = names.of(container.POINT, told.entry.session, told.entry.point.ordinal)
+            self.verdict.judge(name, self._point, points, told)
         return self.verdict
 
     def _object(self, name):
@@ -105,45 +102,15 @@ class Verify:
                 with about(name):
                     need(other == name, "NAME-3", f"the ordinal is used by {other}, too")
 
-    def _publish(self, publish, published):
-        """LOG-6 and LOG-8, and the segment against what the packs hold (IDX)."""
-        entries, rows = self.repository.read_segment(publish)
-        self.repository.add_segment(entries)
-        for ref in publish.packs:
-            at = publish.session, ref.ordinal
-            name = names.of(ref.kind, *at)
-            with about(name):
-                need(self.repository.store.exists(name), "LOG-8", "a published object is absent")
-                need(at in self.packs, "LOG-6", "a published pack could not be read")
-                kind, _salt, length, body_hash, places = self.packs[at]
-                own, told = (kind, length, len(places), body_hash), (ref.kind, ref.length, ref.blobs, ref.hash)
-                need(own == told, "LOG-6", "kind, length, blobs or body hash are not those in the log")
-            published.add(at)
-        mapped = {}
-        for id, place in entries:
-            at = place.pack.session, place.pack.ordinal
-            mapped.setdefault(at, set()).add((place.block, place.stored, place.blob, id, place.offset, place.length))
-        for row in rows:
-            at = row.session, row.ordinal
-            # AMBIGUITY (LOG-6): a segment may name packs of other Publishes; those must have come before.
-            need(at in published, "LOG-6", f"the segment maps pack {at[0]:08x}/{at[1]:08x}, which is not published")
-            need(at in self.packs, "LOG-6", f"pack {at[0]:08x}/{at[1]:08x} could not be read")
-            kind, salt, length, _hash, places = self.packs[at]
-            own, told = (kind, salt, length, len(places)), (row.kind, row.salt, row.length, row.blobs)
-            need(own == told, "IDX-3", f"kind, salt, length or blobs of pack {at[0]:08x}/{at[1]:08x} are not those of the pack")
-            wrong = mapped.get(at, set()) - places
-            need(not wrong, "IDX-6", lambda: f"pack {at[0]:08x}/{at[1]:08x} holds no such blob: {min(wrong)}")
-        for ref in publish.packs:
-            at = publish.session, ref.ordinal
-            missing = self.packs[at][4] - mapped.get(at, set())
-            need(not missing, "LOG-6", lambda: f"blob {min(missing)[2]} of pack {at[0]:08x}/{at[1]:08x} is not mapped")
-        self.verdict.counts["index entries"] += len(entries)
+    def _point(self, points, told):
+        visible = self.repository.read_point(told)
+        self._same_times(told, visible.manifest)
+        points.check(visible, told.rule)
 
-    def _point(self, points, number):
-        # "published before it": the commit may use the packs of earlier Publishes only.
-        commit = self.repository.history.commits[number - 1]
-        published = set()
-        for earlier in self.repository.history.publishes:
-            if earlier.slot < commit.slot:
-                published.update((earlier.session, ref.ordinal) for ref in earlier.packs)
-        points.check(self.repository.read_point(number), published)
+    def _same_times(self, told, manifest):
+        """LOG-12: the times stay. The first manifest may be gone (LOG-14)."""
+        first = names.of(container.POINT, told.first.session, told.first.point.ordinal)
+        if told.first is told.entry or not self.repository.store.exists(first):
+            return
+        before = self.repository.read_point(replace(told, entry=told.first, rule="LOG-10")).manifest
+        need((before.started, before.finished) == (manifest.started, manifest.finished), "LOG-12", "the times are not those of the point's commit")

@@ -27,12 +27,13 @@ class PointCheck:
         self.repository, self.counts = repository, counts
         self.facts, self.named_by = {}, {}
 
-    def check(self, visible, published):
+    def check(self, visible, rule):
+        """`rule` is that of the log entry which names the point."""
         manifest = visible.manifest
         reached = self._reach(manifest)
         self._links(manifest, reached)
         self._ledger(manifest)
-        self._reference_set(visible, reached, published)
+        self._reference_set(visible, reached, rule)
         self.counts["points verified"] += 1
 
     def _reach(self, manifest):
@@ -123,29 +124,34 @@ class PointCheck:
             need(outcomes[outcome] == told[name], "POINT-4", f"{told[name]} {name} are counted, {outcomes[outcome]} are in the exceptions")
         need(outcomes[point.SKIPPED] <= told["skipped"], "POINT-4", "more skipped items in the exceptions than counted")
 
-    def _reference_set(self, visible, reached, published):
-        """POINT-6 and POINT-7, exactly; LOG-10."""
+    def _reference_set(self, visible, reached, rule):
+        """POINT-6 and POINT-7, exactly; LOG-10 and LOG-12; and LOG-20, which leads from each named place to where the blob lies now."""
         manifest, expected = visible.manifest, Counter()
         for id in set().union(*(facts.nodes for facts in reached.values())):
             expected.update(self.named_by[id])
         expected.update(id for id in (manifest.root.content_id, manifest.link_map, manifest.exceptions) if id is not None)
-        blob_ids, blobs_of = defaultdict(dict), {}
+        history, blob_ids = self.repository.history, defaultdict(dict)
         for id in expected:
             # AMBIGUITY (POINT-6): a blob in several places is taken to be named in exactly one, whichever.
             for place in self.repository.places.get(id, ()):
-                at = place.pack.session, place.pack.ordinal
-                blob_ids[at][place.blob], blobs_of[at] = id, place.pack.blobs
+                blob_ids[place.pack.session, place.pack.ordinal][place.blob] = id
         found = {}
         for pair in self.repository.walk(reference_set(manifest), tree.MAP):
             use = point.parse_use(pair.key, pair.value)
             at, name = (use.session, use.ordinal), f"pack {use.session:08x}/{use.ordinal:08x}"
             if at == (0, 0) and use.blobs == 0 and not expected:
                 continue
-            need(at in published, "LOG-10", f"{name} was not published before the commit")
-            need(at in blobs_of, "POINT-6", f"{name} holds nothing that the point needs")
-            need(use.blobs == blobs_of[at], "POINT-6", f"{name} has {blobs_of[at]} blobs, not {use.blobs}")
+            pack = history.packs.get(at)
+            need(pack is not None and pack.usable_before(visible.entry.slot), rule, f"{name} was not published, or condemned, before the point")
+            need(use.counts, "POINT-6", f"{name} holds nothing that the point needs")
+            need(use.blobs == pack.ref.blobs, "POINT-6", f"{name} has {pack.ref.blobs} blobs, not {use.blobs}")
             for blob, count in use.counts.items():
-                id = blob_ids[at].get(blob)
+                now = history.place_of(at, blob)
+                need(now is not None, "LOG-20", f"blob {blob} of {name} was given up with its pack")
+                id = blob_ids[now[0]].get(now[1])
+                if now != (at, blob):
+                    self.counts["moved references"] += 1
+                    need(id is not None, "LOG-20", f"blob {blob} of {name} moved to blob {now[1]} of {now[0][0]:08x}/{now[0][1]:08x}, which is another")
                 need(id is not None, "POINT-6", f"blob {blob} of {name} is not needed")
                 need(id not in found, "POINT-6", f"blob {blob} of {name} is named in another place, too")
                 found[id] = count

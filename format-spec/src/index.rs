@@ -24,6 +24,8 @@ pub struct PackRow {
     pub kind: ObjectKind,
     /// The salt of its header: with it, one ranged read opens a block.
     pub salt: [u8; 32],
+    /// BLAKE3 of its body, as its publisher vouched for it.
+    pub body_hash: [u8; 32],
 }
 
 /// A block that places refer to ([IDX-4]).
@@ -210,6 +212,7 @@ fn encode_pack(row: &PackRow, out: &mut Vec<u8>) {
     out.extend_from_slice(&row.blobs.to_le_bytes());
     out.extend_from_slice(&[row.kind as u8, 0, 0, 0]);
     out.extend_from_slice(&row.salt);
+    out.extend_from_slice(&row.body_hash);
 }
 
 fn decode_pack(cursor: &mut Cursor<'_>) -> Result<PackRow> {
@@ -222,7 +225,7 @@ fn decode_pack(cursor: &mut Cursor<'_>) -> Result<PackRow> {
     if !matches!(kind, ObjectKind::DataPack | ObjectKind::MetaPack) {
         return Err(FormatError::broken("IDX-3", "object kind of a pack row", "a pack", format!("{kind:?}")));
     }
-    Ok(PackRow { id, bytes, blobs, kind, salt: cursor.array()? })
+    Ok(PackRow { id, bytes, blobs, kind, salt: cursor.array()?, body_hash: cursor.array()? })
 }
 
 fn decode_place(cursor: &mut Cursor<'_>) -> Result<PlaceRow> {

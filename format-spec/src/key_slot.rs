@@ -131,6 +131,11 @@ impl KeySlot {
         })
     }
 
+    /// What trying a password costs.
+    pub fn cost(&self) -> Cost {
+        self.cost
+    }
+
     /// Tries a password ([KEY-3]): `None` when it does not open this slot.
     pub fn unwrap_secrets(&self, password: &[u8]) -> Result<Option<Secrets>> {
         let slot_key = derive(password, &self.salt, self.cost)?;

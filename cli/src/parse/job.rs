@@ -45,7 +45,7 @@ fn plain(c: char) -> char {
 }
 
 /// FNV-1a: names must stay the same for ever, so no hash that may change with a library.
-fn fnv(text: &str) -> u64 {
+pub(crate) fn fnv(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 

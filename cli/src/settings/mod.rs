@@ -1,12 +1,14 @@
 //! What holds for this run: command line, environment and config file brought together, in this order of rank.
 
 pub(crate) mod keyfile;
+mod network;
 pub(crate) mod password;
 pub(crate) mod profile;
 pub(crate) mod xdg;
 
 use crate::exit::Result;
 use crate::globals::Globals;
+pub(crate) use network::Network;
 use password::Password;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -27,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) limit_upload: Option<u64>,
     /// Bytes a second.
     pub(crate) limit_download: Option<u64>,
+    /// How stores are reached.
+    pub(crate) network: Network,
     /// Settings of stores, by the names of their environment variables in lower case.
     pub(crate) store: BTreeMap<String, String>,
 }
@@ -63,6 +67,7 @@ impl Settings {
             threads: globals.threads.or(file.threads).map_or_else(processors, Into::into),
             limit_upload: globals.limit_upload.or(file.limit_upload),
             limit_download: globals.limit_download.or(file.limit_download),
+            network: Network::choose(file.proxy, file.no_proxy, file.ca_file),
             store: file.store,
             repo,
         })

@@ -3,6 +3,8 @@
 //! ```toml
 //! repo = "s3://bucket/prefix"          # holds always
 //! password-file = "/etc/cairn/password"
+//! proxy = "http://proxy.example.com:3128"   # for S3 and Azure; no-proxy = "host,.domain" names exceptions
+//! ca-file = "/etc/cairn/ca.pem"        # further root certificates, for stores with a private CA
 //!
 //! [s3]                                 # aws_* settings of the store; `endpoint` means `aws_endpoint`
 //! endpoint = "https://s3.example.com"
@@ -34,6 +36,9 @@ pub(crate) struct Profile {
     pub(crate) threads: Option<NonZeroUsize>,
     pub(crate) limit_upload: Option<u64>,
     pub(crate) limit_download: Option<u64>,
+    pub(crate) proxy: Option<String>,
+    pub(crate) no_proxy: Option<String>,
+    pub(crate) ca_file: Option<PathBuf>,
     pub(crate) store: BTreeMap<String, String>,
 }
 
@@ -46,6 +51,9 @@ struct File {
     threads: Option<NonZeroUsize>,
     limit_upload: Option<Rate>,
     limit_download: Option<Rate>,
+    proxy: Option<String>,
+    no_proxy: Option<String>,
+    ca_file: Option<PathBuf>,
     #[serde(default)]
     s3: BTreeMap<String, Value>,
     #[serde(default)]
@@ -64,6 +72,9 @@ struct Table {
     threads: Option<NonZeroUsize>,
     limit_upload: Option<Rate>,
     limit_download: Option<Rate>,
+    proxy: Option<String>,
+    no_proxy: Option<String>,
+    ca_file: Option<PathBuf>,
     #[serde(default)]
     s3: BTreeMap<String, Value>,
     #[serde(default)]
@@ -138,6 +149,9 @@ pub(crate) fn parse(text: &str, path: &Path, profile: Option<&str>) -> Result<Pr
         threads: file.threads,
         limit_upload: file.limit_upload,
         limit_download: file.limit_download,
+        proxy: file.proxy,
+        no_proxy: file.no_proxy,
+        ca_file: file.ca_file,
         s3: file.s3,
         az: file.az,
     };
@@ -165,6 +179,9 @@ fn lay(over: &mut Profile, table: Table, folder: &Path) -> Result<(), String> {
     over.threads = table.threads.or(over.threads);
     over.limit_upload = up.or(over.limit_upload);
     over.limit_download = down.or(over.limit_download);
+    over.proxy = table.proxy.or(over.proxy.take());
+    over.no_proxy = table.no_proxy.or(over.no_proxy.take());
+    over.ca_file = table.ca_file.map(|p| folder.join(p)).or(over.ca_file.take());
     for (prefix, settings) in [("aws_", table.s3), ("azure_", table.az)] {
         for (key, value) in settings {
             let key = key.to_ascii_lowercase();
@@ -196,12 +213,16 @@ mod tests {
     const TEXT: &str = r#"
         repo = "store"
         limit-upload = 1000
+        ca-file = "ca.pem"
+        proxy = "http://a:1"
+        no-proxy = ".local"
         [s3]
         endpoint = "http://a"
         allow_http = true
         [profile.office]
         repo = "az://box/p"
         limit-download = "2MiB/s"
+        proxy = "http://b:2"
         s3 = { AWS_ENDPOINT = "http://b" }
         az = { storage_account_name = "n" }
     "#;
@@ -217,6 +238,8 @@ mod tests {
         assert_eq!((found.limit_upload, found.limit_download), (Some(1000), None));
         assert_eq!(found.store["aws_endpoint"], "http://a");
         assert_eq!(found.store["aws_allow_http"], "true");
+        assert_eq!(found.ca_file.unwrap(), Path::new("/etc/cairn/ca.pem"));
+        assert_eq!(found.proxy.as_deref(), Some("http://a:1"));
     }
 
     #[test]
@@ -225,6 +248,7 @@ mod tests {
         assert_eq!(found.repo.unwrap(), "az://box/p");
         assert_eq!((found.limit_upload, found.limit_download), (Some(1000), Some(2 << 20)));
         assert_eq!(found.store["aws_endpoint"], "http://b");
+        assert_eq!((found.proxy.as_deref(), found.no_proxy.as_deref()), (Some("http://b:2"), Some(".local")));
         assert_eq!(found.store["azure_storage_account_name"], "n");
     }
 

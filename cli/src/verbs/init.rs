@@ -3,6 +3,7 @@
 use crate::connect::{CHECKSUM_ENFORCED, Place, open_store};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
+use crate::parse::period;
 use crate::parse::quantity;
 use crate::settings::password::{self, Password};
 use crate::settings::{Settings, keyfile};
@@ -11,7 +12,9 @@ use engine::Kind;
 use engine::repository::{NewRepository, Repository};
 use engine::store::{Name, Probed, probe};
 use format_spec::RepositoryId;
+use format_spec::config::{Retention, RetentionKind};
 use format_spec::key_slot::Cost;
+use format_spec::period::Period;
 use std::path::PathBuf;
 
 /// Create a repository
@@ -32,6 +35,21 @@ pub(crate) struct Init {
     /// What the first key slot is called
     #[arg(long, value_name = "TEXT", default_value = "first password", conflicts_with = "no_encryption")]
     label: String,
+    /// What leaves: whole restore points by their time, or items by their own modification time
+    #[arg(long, value_enum, value_name = "TYPE", default_value_t = RetentionType::Snapshot)]
+    retention_type: RetentionType,
+    /// How long things are kept: 30d, 2w, 6m, 3y, forever; `cairn expire` lets the rest go
+    #[arg(long, value_name = "PERIOD", value_parser = period::period, default_value = "forever")]
+    keep: Period,
+}
+
+/// What a period is held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum RetentionType {
+    /// A restore point leaves when it falls out of the period
+    Snapshot,
+    /// An item leaves every restore point when it was last modified before the period, and is not stored when it was already
+    Item,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -58,7 +76,9 @@ impl Init {
             return Err(Failure::usage("a repository of the class copy comes with a later release"));
         }
         let settings = context.settings()?;
-        let created = create(context, &settings, !self.no_encryption, &self.label, self.parity.unwrap_or(0))?;
+        let retention = self.retention()?;
+        let parity = self.parity.unwrap_or(0);
+        let created = create(context, &settings, !self.no_encryption, &self.label, retention, parity)?;
         let (probed, location) = (&created.probed, created.place.store.location());
         let proven = serde_json::json!({
             "create_is_atomic": probed.create_is_atomic,
@@ -75,7 +95,9 @@ impl Init {
             .set("location", location.as_str())
             .set("class", "backup")
             .set("encrypted", !self.no_encryption)
-            .set("parity_percent", self.parity.unwrap_or(0))
+            .set("parity_percent", parity)
+            .set("retention_type", super::expire::word(retention.kind))
+            .set("keep", retention.period.to_string())
             .set("key_file", created.key_file.as_ref().map(|path| path.display().to_string()))
             .set("probed", proven)
             .requests(&created.place.counts);
@@ -89,6 +111,17 @@ impl Init {
         }
         Ok(Exit::Done)
     }
+
+    fn retention(&self) -> Result<Retention> {
+        let kind = match self.retention_type {
+            RetentionType::Snapshot => RetentionKind::Snapshot,
+            RetentionType::Item => RetentionKind::Item,
+        };
+        if kind == RetentionKind::Item && self.keep.is_for_ever() {
+            return Err(Failure::usage("items that are kept for ever never leave").advise("say how long: --keep 3y"));
+        }
+        Ok(Retention { kind, period: self.keep })
+    }
 }
 
 /// Creates the repository that the settings name.
@@ -100,6 +133,7 @@ pub(crate) fn create(
     settings: &Settings,
     encrypted: bool,
     label: &str,
+    retention: Retention,
     parity_percent: u8,
 ) -> Result<Created> {
     let place = open_store(settings, true)?;
@@ -120,6 +154,7 @@ pub(crate) fn create(
         block_target: None,
         level: None,
         parity_percent,
+        retention,
     };
     let id = Repository::create(&*place.store, &new, &context.env)?;
     Ok(Created { id, place, probed, key_file })

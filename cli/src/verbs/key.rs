@@ -4,12 +4,14 @@ use crate::connect::{Connection, open_store};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::paper;
+use crate::parse::quantity;
 use crate::say::table::{Side, Table};
 use crate::say::{Row, human};
 use crate::settings::password;
 use clap::{Args, Subcommand};
-use engine::repository::{Repository, SlotInfo};
+use engine::repository::{Replaced, Repository, SlotInfo};
 use format_spec::key_slot::Cost;
+use format_spec::log::KeyChange;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -24,7 +26,11 @@ pub(crate) struct Key {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// List the key slots: one for each password
-    List,
+    List {
+        /// Also what came and went, on all machines, as far as the log reaches back; reads every entry of it
+        #[arg(long)]
+        history: bool,
+    },
     /// Add a password; the others stay
     Add(New),
     /// Replace the password of a key slot: a new slot is made, then the old one removed
@@ -40,6 +46,21 @@ enum Action {
         /// The slot, by its id or a unique prefix of it
         #[arg(value_name = "SLOT")]
         slot: String,
+    },
+    /// Seal a key slot anew under the same password: new salt, today's cost of trying a password
+    ///
+    /// The slot is the one that the password of this command opens. The keys themselves stay, so no data is touched. A new slot is made first,
+    /// then the old one removed.
+    Reseal {
+        /// The slot, by its id or a unique prefix of it (default: every slot that the password opens)
+        #[arg(value_name = "SLOT")]
+        slot: Option<String>,
+        /// Memory that trying a password takes
+        #[arg(long, value_name = "SIZE", default_value = "32MiB", value_parser = memory)]
+        memory: u32,
+        /// Passes over that memory
+        #[arg(long, value_name = "N", default_value_t = Cost::DEFAULT.passes, value_parser = clap::value_parser!(u32).range(1..=64))]
+        passes: u32,
     },
     /// Make a recovery sheet: the repository and the sheet alone give everything back
     Export {
@@ -66,15 +87,15 @@ struct New {
     /// Read the new password from a file; else a prompt asks
     #[arg(long, value_name = "FILE")]
     new_password_file: Option<PathBuf>,
-    /// What the key slot is called
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    label: String,
+    /// What the key slot is called (default: nothing; of a slot that takes another one's place, what that one was called)
+    #[arg(long, value_name = "TEXT")]
+    label: Option<String>,
 }
 
 impl Key {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         match &self.action {
-            Action::List => list(context, &context.connect()?),
+            Action::List { history } => list(context, &context.connect()?, *history),
             Action::Add(new) => {
                 let connection = context.connect()?;
                 let id = new.add(&connection.repo)?;
@@ -87,6 +108,10 @@ impl Key {
                 context.out.summary(row, || format!("removed the key slot {removed}"))?;
                 Ok(Exit::Done)
             }
+            Action::Reseal { slot, memory, passes } => {
+                let cost = Cost { memory_kib: *memory, passes: *passes, lanes: 1 };
+                reseal(context, slot.as_deref(), cost)
+            }
             Action::Export { paper: _, out } => export(context, out.as_deref()),
             Action::Import { paper, new } => import(context, paper, new),
         }
@@ -95,32 +120,59 @@ impl Key {
 
 impl New {
     fn add(&self, repo: &Repository) -> Result<String> {
-        let password = match &self.new_password_file {
-            Some(file) => password::read_file(file)?,
-            None => password::ask("New password", true)?,
-        };
-        Ok(repo.add_slot(&password, &self.label, Cost::DEFAULT)?)
+        Ok(repo.add_slot(&self.password()?, self.label.as_deref().unwrap_or_default(), Cost::DEFAULT)?)
+    }
+
+    fn password(&self) -> Result<Vec<u8>> {
+        match &self.new_password_file {
+            Some(file) => password::read_file(file),
+            None => password::ask("New password", true),
+        }
     }
 }
 
-fn list(context: &Context, connection: &Connection) -> Result<Exit> {
+fn list(context: &Context, connection: &Connection, with_history: bool) -> Result<Exit> {
     let slots = connection.repo.slots()?;
     let damaged = slots.iter().filter(|slot| slot.damaged.is_some()).count();
     let exit = if damaged > 0 { Exit::Damaged } else { Exit::Done };
     let left = |heading| (heading, Side::Left);
-    let mut table = Table::new(&[left("SLOT"), left("CREATED (UTC)"), left("LABEL")]);
+    let mut table = Table::new(&[left("SLOT"), left("CREATED (UTC)"), left("COST"), left("LABEL")]);
     for slot in &slots {
         let label = slot.damaged.as_ref().map_or_else(|| slot.label.clone(), |why| format!("DAMAGED: {why}"));
-        table.push(vec![slot.id.clone(), human::time(slot.created), human::name(label.as_bytes())]);
+        let cost =
+            slot.cost.map_or_else(String::new, |cost| format!("{} MiB x {}", cost.memory_kib / 1024, cost.passes));
+        table.push(vec![slot.id.clone(), human::time(slot.created), cost, human::name(label.as_bytes())]);
         context.out.row(|| row(slot))?;
+    }
+    if !context.out.json {
+        table.lines().iter().try_for_each(|line| context.out.answer(|| Row::new("line"), || line.clone()))?;
+    }
+    if with_history {
+        history(context, connection)?;
     }
     if context.out.json {
         let row = context.summary(exit).set("slots", slots.len()).set("slots_damaged", damaged);
         context.out.summary(row, String::new)?;
-    } else {
-        table.lines().iter().try_for_each(|line| context.out.answer(|| Row::new("line"), || line.clone()))?;
     }
     Ok(exit)
+}
+
+fn history(context: &Context, connection: &Connection) -> Result<()> {
+    for event in connection.repo.key_history()? {
+        let change = match event.change {
+            KeyChange::Added => "added",
+            KeyChange::Removed => "removed",
+        };
+        let row = || {
+            Row::new("key_change")
+                .set("id", event.slot.as_str())
+                .set("change", change)
+                .set("time", human::time_exact(event.time))
+                .set("log_entry", event.entry)
+        };
+        context.out.answer(row, || format!("{}  {}  {change}", human::time(event.time), event.slot))?;
+    }
+    Ok(())
 }
 
 fn row(slot: &SlotInfo) -> Row {
@@ -128,32 +180,62 @@ fn row(slot: &SlotInfo) -> Row {
         .set("id", slot.id.as_str())
         .set("label", slot.label.as_str())
         .set("created", human::time_exact(slot.created))
+        .set("memory_kib", slot.cost.map(|cost| cost.memory_kib))
+        .set("passes", slot.cost.map(|cost| cost.passes))
         .set("damaged", slot.damaged.clone())
 }
 
 fn rotate(context: &Context, slot: Option<&str>, new: &New) -> Result<Exit> {
     let connection = context.connect()?;
-    let slots = connection.repo.slots()?;
-    let old = match (slot, &slots[..]) {
-        (None, [only]) => only.id.clone(),
-        (None, _) => {
-            return Err(Failure::usage(format!("there are {} key slots: which one?", slots.len()))
-                .advise("`cairn key list` shows them; then `cairn key rotate SLOT`"));
-        }
-        (Some(prefix), _) => {
-            let mut matching = slots.iter().filter(|slot| slot.id.starts_with(prefix));
-            match (matching.next(), matching.next()) {
-                (Some(slot), None) => slot.id.clone(),
-                _ => {
-                    return Err(Failure::usage(format!("{prefix:?} is the beginning of no slot, or of several"))
-                        .advise("`cairn key list` shows them"));
-                }
+    let old = match slot {
+        Some(prefix) => connection.repo.slot(prefix)?.id,
+        None => match &connection.repo.slots()?[..] {
+            [only] => only.id.clone(),
+            slots => {
+                return Err(Failure::usage(format!("there are {} key slots: which one?", slots.len()))
+                    .advise("`cairn key list` shows them; then `cairn key rotate SLOT`"));
             }
-        }
+        },
     };
-    let id = new.add(&connection.repo)?;
-    connection.repo.remove_slot(&old)?;
-    tell(context, &id, Some(&old), &format!("the key slot {id} takes the place of {old}"))
+    let done = connection.repo.replace_slot(&old, &new.password()?, new.label.as_deref(), Cost::DEFAULT)?;
+    tell_replaced(context, &done)
+}
+
+fn reseal(context: &Context, slot: Option<&str>, cost: Cost) -> Result<Exit> {
+    let settings = context.settings()?;
+    // The password is needed twice: to open the repository, and to seal with.
+    let password = match settings.password.read()? {
+        Some(password) => password,
+        None => password::ask("Password of the key slot", false)?,
+    };
+    let place = open_store(&settings, false)?;
+    let repo = Repository::open(place.store, Some(&password), &context.open_options(&settings))?;
+    let done = repo.reseal_slots(&password, slot, cost)?;
+    for one in &done {
+        context
+            .out
+            .row(|| Row::new("key_slot_replaced").set("slot", one.new.as_str()).set("removed", one.old.as_str()))?;
+    }
+    match &done[..] {
+        [only] => tell_replaced(context, only),
+        several => {
+            let row = context.summary(Exit::Done).set("slots", several.len());
+            context.out.summary(row, || format!("{} key slots were sealed anew", several.len()))?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn tell_replaced(context: &Context, done: &Replaced) -> Result<Exit> {
+    let Replaced { old, new } = done;
+    tell(context, new, Some(old), &format!("the key slot {new} takes the place of {old}"))
+}
+
+/// At least what argon2id takes for one lane, at most what the format allows [KEY-2].
+fn memory(text: &str) -> Result<u32, String> {
+    let kib = quantity::size(text)?.div_ceil(1024);
+    let wanted = || "between 8MiB and 4GiB".to_owned();
+    u32::try_from(kib).ok().filter(|kib| (8_192..=4_194_304).contains(kib)).ok_or_else(wanted)
 }
 
 fn tell(context: &Context, slot: &str, removed: Option<&str>, text: &str) -> Result<Exit> {

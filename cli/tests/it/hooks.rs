@@ -60,3 +60,37 @@ fn the_after_hook_runs_and_is_told_when_the_backup_fails() {
     home.run(["backup", "--before", "true", "--after", &after, &home.text("none")]).expect(1);
     assert_eq!(std::fs::read_to_string(log).unwrap(), "failed 1\n");
 }
+
+#[test]
+fn the_hook_of_failures_runs_for_every_end_but_0_and_is_told_what_failed() {
+    let home = Home::with_repository();
+    home.write("src/a", b"1");
+    let (src, log) = (home.text("src"), home.text("log"));
+    let hook =
+        format!("echo \"$CAIRN_HOOK|$CAIRN_STATUS|$CAIRN_EXIT_CODE|$CAIRN_JOB|$CAIRN_ERROR|$CAIRN_MESSAGE\" > '{log}'");
+    let told = || std::fs::read_to_string(home.path("log")).unwrap_or_default();
+    home.ok(["backup", "--job", "j", "--on-failure", &hook, &src]);
+    assert_eq!(told(), "");
+    home.run(["backup", "--job", "j", "--on-failure", &hook, "--after", "exit 7", &src]).expect(1);
+    assert!(told().starts_with("on-failure|failed|1|j|after_hook_failed|the after hook failed"), "{}", told());
+    home.run(["backup", "--on-failure", &hook, &home.text("none")]).expect(1);
+    assert!(told().starts_with("on-failure|failed|1||absent|"), "{}", told());
+    home.run(["backup", "--repo", &home.text("no-repo"), "--job", "j", "--on-failure", &hook, &src]).expect(10);
+    assert!(told().starts_with("on-failure|failed|10|j|no_repository|"), "{}", told());
+    home.run(["backup", "--job", "j", "--hook-failure", "warn", "--after", "exit 7", "--on-failure", &hook, &src])
+        .expect(3);
+    assert!(told().starts_with("on-failure|warnings|3|j|warnings|1 warnings"), "{}", told());
+}
+
+#[test]
+fn a_hook_of_failures_that_fails_changes_neither_exit_code_nor_the_last_line() {
+    let home = Home::with_repository();
+    home.write("src/a", b"1");
+    let src = home.text("src");
+    let args = ["backup", "--json", "--on-failure", "exit 9", "--hook-failure", "warn", "--after", "exit 7", &src];
+    let run = Run::of(&mut home.command(args)).expect(3);
+    assert_eq!(run.last()["exit_code"], 3);
+    assert!(run.stderr.contains("--on-failure failed"), "{}", run.stderr);
+    let run = Run::of(&mut home.command(["backup", "--json", "--on-failure", "exit 9", &home.text("none")])).expect(1);
+    assert_eq!(run.last()["exit_code"], 1);
+}

@@ -90,3 +90,33 @@ fn a_repository_without_encryption_has_no_keys() {
     home.run(["key", "export", "--paper"]).expect(2);
     assert!(!home.ok(["points"]).stderr.contains("recovery"));
 }
+
+#[test]
+fn a_slot_is_sealed_anew_with_its_own_password_and_everybody_is_told() {
+    let home = locked();
+    let repo = home.text("repo");
+    let run = |file: &str, args: &[&str]| {
+        let file = home.text(file);
+        Run::of(home.command(["--repo", &repo, "--password-file", &file, "--json"]).args(args))
+    };
+    run("one", &["init", "--label", "mine"]).expect(0);
+    let before = run("one", &["key", "list"]).expect(0).rows();
+    let before = of_type(&before, "key_slot")[0].clone();
+    run("two", &["key", "reseal"]).expect(12);
+    run("one", &["key", "reseal", "--memory", "1M"]).expect(2);
+    let done = run("one", &["key", "reseal", "--memory", "16MiB", "--passes", "2"]).expect(0).last();
+    assert_eq!(done["removed"], before["id"]);
+    let rows = run("one", &["key", "list", "--history"]).expect(0).rows();
+    let slots = of_type(&rows, "key_slot");
+    assert_eq!(slots.len(), 1);
+    assert_eq!(slots[0]["label"], "mine");
+    assert_eq!((&slots[0]["memory_kib"], &slots[0]["passes"]), (&16_384.into(), &2.into()));
+    assert_eq!(slots[0]["id"], done["slot"]);
+    let told: Vec<_> =
+        of_type(&rows, "key_change").iter().map(|row| (row["change"].clone(), row["id"].clone())).collect();
+    assert_eq!(told, [("added".into(), done["slot"].clone()), ("removed".into(), before["id"].clone())]);
+    // A rotation keeps what the slot was called.
+    run("one", &["key", "rotate", "--new-password-file", &home.text("two")]).expect(0);
+    let rows = run("two", &["key", "list"]).expect(0).rows();
+    assert_eq!(of_type(&rows, "key_slot")[0]["label"], "mine");
+}

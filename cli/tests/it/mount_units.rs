@@ -14,7 +14,7 @@ fn packaged(below: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging").join(below)
 }
 
-fn can_verify() -> bool {
+pub(crate) fn can_verify() -> bool {
     let found = Command::new("systemd-analyze").arg("--version").output().is_ok();
     let required = std::env::var_os("CAIRN_TEST_SERVERS").is_some_and(|v| v == "required");
     assert!(found || !required, "this test needs systemd-analyze");
@@ -22,7 +22,7 @@ fn can_verify() -> bool {
 }
 
 /// What systemd says about a unit; nothing if it is sound.
-fn verified(units: &[PathBuf]) -> Result<(), String> {
+pub(crate) fn verified(units: &[PathBuf]) -> Result<(), String> {
     let output = Command::new("systemd-analyze").args(["verify", "--man=no"]).args(units).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let names = units.iter().filter_map(|unit| unit.file_name()).map(|name| name.to_string_lossy().into_owned());

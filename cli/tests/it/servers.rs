@@ -4,7 +4,7 @@ use crate::support::{Home, Run, noise, tree};
 use std::process::Command;
 
 /// The value of a variable that `scripts/with-servers` sets. Without it there is nothing to test here, unless the caller insists.
-fn server(name: &str) -> Option<String> {
+pub(crate) fn server(name: &str) -> Option<String> {
     let value = std::env::var(name).ok();
     assert!(value.is_some() || std::env::var("CAIRN_TEST_SERVERS").as_deref() != Ok("required"), "{name} is not set");
     if value.is_none() {
@@ -13,11 +13,11 @@ fn server(name: &str) -> Option<String> {
     value
 }
 
-fn unique(name: &str) -> String {
+pub(crate) fn unique(name: &str) -> String {
     format!("{name}-{}-{:?}", std::process::id(), std::thread::current().id()).replace(['(', ')'], "").to_lowercase()
 }
 
-fn main_job(with: impl Fn(&mut Command)) {
+pub(crate) fn main_job(with: impl Fn(&mut Command)) {
     let home = Home::new();
     let run = |args: &[&str]| {
         let mut command = home.command(args);

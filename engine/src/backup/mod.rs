@@ -18,7 +18,11 @@ mod assemble;
 mod compare;
 mod event;
 mod file;
+mod finish;
+mod running;
 mod session;
+
+pub use running::{RunningSession, SILENCE_SECONDS_MAX, running};
 
 use crate::error::Result;
 use crate::limits::CUT_MOST;

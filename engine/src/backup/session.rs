@@ -3,24 +3,23 @@
 use super::assemble::assemble;
 use super::compare::{Compare, Links};
 use super::file::{FileJob, Reading};
+use super::finish::roots;
 use super::{BackupOptions, BackupSummary};
-use crate::blob::{Writer, WriterParts, put_again};
+use crate::blob::{Writer, WriterParts};
+use crate::care::retention::items_from;
 use crate::chunk::Cutter;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{EVENTS_QUEUED_MAX, FILES_QUEUED_MAX};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::restore_point::{Emission, Ledger, Point, PointSink, ReferenceChange, reference_set};
+use crate::restore_point::{Emission, Ledger, Point, PointSink};
 use crate::source::Source;
-use crate::store::Name;
-use crate::tree::{MapBuilder, MapCursor, Names, NodeSink};
-use bytes::Bytes;
+use crate::tree::{MapBuilder, MapCursor, NodeSink};
 use crossbeam_channel::bounded;
-use format_spec::container::{Header, ObjectKind};
-use format_spec::log::{Change, PointId, Vouched};
+use format_spec::log::{Change, PointId, Purpose};
 use format_spec::point::{Manifest, PointKind};
 use format_spec::tree::Entry;
-use format_spec::{ChunkId, ObjectId, Time, names};
+use format_spec::{ChunkId, Time};
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -34,6 +33,30 @@ pub(super) fn run(
 ) -> Result<BackupSummary> {
     check_job(&options.job)?;
     repository.refresh()?;
+    for _ in 1..SESSION_ATTEMPTS_MAX {
+        match one(repository, source, options, monitor) {
+            // Fenced after a long silence, or what it relied on is gone: what it published is there, and the next one stores the rest.
+            Err(e) if e.kind() == Kind::Conflict => {
+                monitor.warn(
+                    options.job.as_bytes(),
+                    format!("the session cannot go on: {e}; another one takes its place"),
+                );
+                monitor.restart();
+                repository.refresh()?;
+            }
+            other => return other,
+        }
+    }
+    one(repository, source, options, monitor)
+}
+
+/// One session, or two where the base of the first turns out to be damaged.
+fn one(
+    repository: &Arc<Repository>,
+    source: &dyn Source,
+    options: &BackupOptions,
+    monitor: &Arc<Monitor>,
+) -> Result<BackupSummary> {
     let (base, reason) = choose_base(repository, options)?;
     let Some(base) = base else { return full(repository, source, options, reason, monitor) };
     let id = base.manifest.id;
@@ -99,15 +122,15 @@ fn attempt(
     Ok((done, reads_old.get() && !writer.has_failed()))
 }
 
-struct Session<'a> {
-    repository: &'a Arc<Repository>,
+pub(super) struct Session<'a> {
+    pub(super) repository: &'a Arc<Repository>,
     options: &'a BackupOptions,
-    monitor: &'a Arc<Monitor>,
-    base: Option<Arc<Point>>,
+    pub(super) monitor: &'a Arc<Monitor>,
+    pub(super) base: Option<Arc<Point>>,
     reason: String,
     started: Time,
-    writer: &'a Writer,
-    reads_old: &'a Cell<bool>,
+    pub(super) writer: &'a Writer,
+    pub(super) reads_old: &'a Cell<bool>,
 }
 
 impl Session<'_> {
@@ -123,12 +146,12 @@ impl Session<'_> {
         self.writer.flush()?;
         let mut summary = self.summary(&root, &ledger);
         let Some(session) = session else { return Ok(summary) };
-        let references = self.references(&root, links, exceptions, emission)?;
+        let roots = roots(&root, links, exceptions);
         let mut id = [0; 16];
         self.repository.env().random(&mut id)?;
         let about = source.about();
         let stored = self.writer.stored();
-        let manifest = Manifest {
+        let mut manifest = Manifest {
             id: PointId(id),
             started: self.started,
             finished: self.repository.env().now(),
@@ -145,14 +168,27 @@ impl Session<'_> {
             counts: ledger.counts(),
             exceptions,
             base: self.base.as_ref().map(|b| b.manifest.id),
-            references,
+            references: ChunkId([0; 32]),
             bytes: [summary.bytes_source, stored.bytes_new, stored.bytes_stored],
             cursors: Vec::new(),
+            first: None,
         };
-        self.monitor.check()?;
-        summary.number = self.commit(session, &manifest)?;
+        summary.number = loop {
+            let known = self.repository.log().view();
+            manifest.references = self.references(&roots, &emission, &known)?;
+            let stored = self.writer.stored();
+            manifest.bytes = [summary.bytes_source, stored.bytes_new, stored.bytes_stored];
+            self.monitor.check()?;
+            if let Some(number) = self.commit(session, &manifest, known.head)? {
+                break number;
+            }
+        };
+        let stored = self.writer.stored();
         summary.point = Some(manifest.id);
         (summary.bytes_stored, summary.packs_written) = (stored.bytes_stored, stored.packs);
+        // What a collection took and was stored again counts too.
+        (summary.bytes_new, summary.chunks_new) = (stored.bytes_new, stored.chunks_new);
+        summary.data_packs_written = stored.data_packs;
         Ok(summary)
     }
 
@@ -167,6 +203,7 @@ impl Session<'_> {
         let reading = Reading { writer: self.writer, ids, cutter: &cutter, emission, ledger, monitor: self.monitor };
         let exceptions = MapCursor::open(&**blobs, base.and_then(|b| b.exceptions));
         let distrusted = exceptions.map(|pair| pair.map(|p| p.key.clone())).collect::<Result<_>>()?;
+        let stored_from = items_from(repository.config().retention, self.started);
         let mut walk = source.walk()?;
         std::thread::scope(|scope| {
             for _ in 0..self.options.threads.max(1) {
@@ -175,7 +212,8 @@ impl Session<'_> {
             }
             drop(files_out);
             let compare =
-                Compare::new(&**blobs, events_in, files_in, ledger, self.monitor, base.map(|b| b.started), distrusted);
+                Compare::new(&**blobs, events_in, files_in, ledger, self.monitor, base.map(|b| b.started), distrusted)
+                    .stored_from(stored_from);
             let walker = scope.spawn(move || compare.run(&mut *walk, base.map(|b| &b.root)));
             let mut sink = PointSink::new(self.writer, ids, emission);
             let root = assemble(&events_out, &**blobs, &mut sink);
@@ -188,60 +226,6 @@ impl Session<'_> {
                 (Err(e), Ok(_)) | (Ok(_), Err(e)) => Err(e),
             }
         })
-    }
-
-    /// The reference set's nodes are stored after everything that it names, and published on their own.
-    fn references(
-        &self,
-        root: &Entry,
-        links: Option<ChunkId>,
-        exceptions: Option<ChunkId>,
-        emission: Emission,
-    ) -> Result<ChunkId> {
-        let repository = self.repository;
-        let base = self.base.as_ref().map(|p| &p.manifest);
-        let change = ReferenceChange {
-            base: base.map(|b| b.references),
-            base_roots: base.map(|b| roots(&b.root, b.links, b.exceptions)).unwrap_or_default(),
-            roots: roots(root, links, exceptions),
-            emission,
-            blobs: repository.blobs(),
-        };
-        let mut sink = PointSink::unaccounted(self.writer, &repository.vault().ids);
-        self.reads_old.set(true);
-        let set = reference_set(change, &mut sink)?;
-        self.reads_old.set(false);
-        self.writer.flush()?;
-        Ok(set)
-    }
-
-    fn commit(&self, session: u32, manifest: &Manifest) -> Result<u32> {
-        let repository = self.repository;
-        let vault = repository.vault();
-        let point = put_again(&*vault.store, self.monitor, &mut || {
-            let id = ObjectId { session, ordinal: self.writer.take_ordinal() };
-            let mut salt = [0; 32];
-            repository.env().random(&mut salt)?;
-            let suite = vault.secrets.suite();
-            let header = Header::new(ObjectKind::RestorePoint, suite, vault.repository, session, id.ordinal, salt);
-            let (bytes, body_hash) = manifest.encode(header.clone(), &vault.secrets);
-            if Manifest::decode(&bytes, &header, &vault.secrets)? != *manifest {
-                return Err(Error::new(Kind::Bug, "a manifest does not decode to what was written").on(manifest.id));
-            }
-            let vouched = Vouched { ordinal: id.ordinal, bytes: bytes.len() as u64, body_hash };
-            Ok((Name::new(names::of_session(ObjectKind::RestorePoint, id))?, Bytes::from(bytes), vouched))
-        })?;
-        let slot = repository.log().append(&**repository.env(), &mut |view| {
-            let open = view.sessions.get(&session).is_some_and(|s| !s.committed);
-            if !open {
-                return Err(
-                    Error::new(Kind::Conflict, "this session has ended in the log").advise("run the backup again")
-                );
-            }
-            Ok(Change::Commit { session, point, id: manifest.id, references: manifest.references })
-        })?;
-        let number = repository.log().view().commits.iter().find(|c| c.slot == slot).map(|c| c.number);
-        number.ok_or_else(|| Error::new(Kind::Bug, "the commit is not in the log that was just read"))
     }
 
     fn summary(&self, root: &Entry, ledger: &Ledger) -> BackupSummary {
@@ -265,9 +249,10 @@ impl Session<'_> {
 fn open(repository: &Repository, options: &BackupOptions, source: &dyn Source, base: Option<&Point>) -> Result<u32> {
     let host = source.about().host;
     let base = base.map(|p| p.manifest.id);
-    repository
-        .log()
-        .append(&**repository.env(), &mut |_| Ok(Change::Open { job: options.job.clone(), host: host.clone(), base }))
+    repository.log().append(&**repository.env(), &mut |_| {
+        let (job, host) = (options.job.clone(), host.clone());
+        Ok(Change::Open { job, host, base, purpose: Purpose::Backup })
+    })
 }
 
 /// The newest point of this job, and the reason that the summary gives.
@@ -285,6 +270,9 @@ fn choose_base(repository: &Repository, options: &BackupOptions) -> Result<(Opti
         None => Ok((None, "the first point of this job".to_owned())),
     }
 }
+
+/// Sessions that a backup opens at most, one after the other, when each is fenced or loses what it relied on.
+const SESSION_ATTEMPTS_MAX: usize = 3;
 
 fn check_job(job: &str) -> Result<()> {
     if job.is_empty() || job.contains([':', '/', '\n', '\0']) {
@@ -307,9 +295,3 @@ fn write_links(links: &Links, sink: &mut dyn NodeSink) -> Result<Option<ChunkId>
 
 /// Room for the key beside the path in an entry of a map.
 const LINK_PATH_BYTES_MAX: usize = format_spec::tree::ENTRY_BYTES_MAX - 1024;
-
-/// What a manifest names: one row a field ([POINT-7]).
-fn roots(root: &Entry, links: Option<ChunkId>, exceptions: Option<ChunkId>) -> Vec<Names> {
-    let one = |id: ChunkId| Names { nodes: vec![id], chunks: Vec::new() };
-    [Some(Names::of_entry(root)), links.map(one), exceptions.map(one)].into_iter().flatten().collect()
-}

@@ -10,8 +10,7 @@ use crate::index::{PersistentCache, Place};
 use crate::log::{Log, LogView, SegmentRef};
 use crate::store::Name;
 use format_spec::container::{Header, ObjectKind};
-use format_spec::index::Segment;
-use format_spec::log::Change;
+use format_spec::index::{PackRow, Segment};
 use format_spec::{ChunkId, ObjectId, names};
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
@@ -108,18 +107,37 @@ impl Catalog {
         self.renew("asked for", &self.log.view())
     }
 
-    /// All places of an id, the one to read first in front; empty when it is unknown.
+    /// All places of an id in packs that are not condemned, the one to read first in front; empty when it is unknown.
     pub fn places(&self, id: &ChunkId) -> Result<Vec<Place>> {
         let mut places = self.healing(|cache| cache.places(id))?;
+        let view = self.log.view();
+        if !view.condemned.is_empty() {
+            let known = places.len();
+            places.retain(|p| !view.condemned.has(p.pack));
+            // The log may have been read on before the index was.
+            if places.len() < known && places.is_empty() && self.cache().position() < view.head {
+                self.sync()?;
+                places = self.healing(|cache| cache.places(id))?;
+                places.retain(|p| !view.condemned.has(p.pack));
+            }
+        }
         if places.len() > 1 {
             self.distrust.order(&mut places);
         }
         Ok(places)
     }
 
-    /// Whether the id need not be stored again: it has a place in a pack that is not distrusted.
+    /// The places of an id in condemned packs: they can be read until they are swept, and must not be relied upon.
+    pub fn places_given_up(&self, id: &ChunkId) -> Result<Vec<Place>> {
+        let view = self.log.view();
+        let mut places = self.healing(|cache| cache.places(id))?;
+        places.retain(|p| view.condemned.has(p.pack));
+        Ok(places)
+    }
+
+    /// Whether the id need not be stored again: it has a place in a pack that is neither condemned nor distrusted.
     pub fn is_stored(&self, id: &ChunkId) -> Result<bool> {
-        if self.distrust.count() == 0 {
+        if self.distrust.count() == 0 && self.log.view().condemned.is_empty() {
             return self.healing(|cache| cache.contains(id));
         }
         Ok(self.places(id)?.first().is_some_and(|p| !self.distrust.has(p.pack)))
@@ -132,8 +150,7 @@ impl Catalog {
 
     /// Distrusts every pack of nodes that is known now.
     pub fn distrust_nodes(&self) -> Result<()> {
-        let known = self.healing(PersistentCache::packs)?;
-        for pack in known.iter().filter(|p| p.kind == ObjectKind::MetaPack) {
+        for pack in self.packs()?.iter().filter(|p| p.kind == ObjectKind::MetaPack) {
             self.distrust.add_quietly(pack.id);
         }
         Ok(())
@@ -141,8 +158,34 @@ impl Catalog {
 
     /// Distrusts every pack that the store's listing lacks or shows with another length.
     pub fn compare_with_store(&self) -> Result<()> {
+        self.distrust.compare_with_store(&self.vault, &self.packs()?)
+    }
+
+    /// Every published pack that is not condemned, rising by id.
+    pub fn packs(&self) -> Result<Vec<PackRow>> {
+        let view = self.log.view();
+        let mut known = self.healing(PersistentCache::packs)?;
+        known.retain(|p| !view.condemned.has(p.id));
+        Ok(known)
+    }
+
+    /// The stored length of a pack, condemned or not, where the index still knows it.
+    pub fn pack_bytes(&self, id: ObjectId) -> Result<Option<u64>> {
         let known = self.healing(PersistentCache::packs)?;
-        self.distrust.compare_with_store(&self.vault, &known)
+        Ok(known.binary_search_by_key(&id, |p| p.id).ok().and_then(|at| known.get(at)).map(|p| p.bytes))
+    }
+
+    /// Reads the log and the index on, for somebody who did not find what the log promised at `seen`; true when something is new.
+    pub fn look_again(&self, seen: u32) -> Result<bool> {
+        let position = self.cache().position();
+        let head = self.log.refresh()?.head;
+        self.sync()?;
+        Ok(head != seen || self.cache().position() != position)
+    }
+
+    /// The slot up to which the log is known.
+    pub fn head(&self) -> u32 {
+        self.log.view().head
     }
 
     fn healing<T>(&self, ask: impl Fn(&PersistentCache) -> Result<T>) -> Result<T> {
@@ -192,18 +235,18 @@ impl Catalog {
             return Ok(own);
         }
         match self.vault.segment(published) {
-            Err(e) if e.kind() == Kind::Damaged => self.rebuilt(published, e),
+            Err(e) if e.kind() == Kind::Damaged => self.rebuilt(published, &e),
             other => other,
         }
     }
 
     /// What a lost or damaged segment said, from its packs. Nothing is stored: `cairn repair` does that.
-    fn rebuilt(&self, published: &SegmentRef, damage: Error) -> Result<Segment> {
-        let Change::Publish { session, packs, .. } = self.log.entry(published.slot)?.change else { return Err(damage) };
-        let rebuilt = self.vault.rebuild_segment(session, &packs)?;
-        tracing::error!("{damage}; its {} packs were asked instead: run `cairn repair plan`", packs.len());
-        for (pack, e) in rebuilt.lacks {
-            tracing::error!(%pack, "what this pack holds is unknown: {e}");
+    fn rebuilt(&self, published: &SegmentRef, damage: &Error) -> Result<Segment> {
+        let rebuilt = super::rebuilt::rebuild_segment(&self.vault, &self.log, published)?;
+        let packs = rebuilt.segment.packs.len() + rebuilt.lacks.len();
+        tracing::error!("{damage}; its {packs} packs were asked instead: run `cairn repair plan`");
+        for lack in rebuilt.lacks {
+            tracing::error!(pack = %lack.id, "what this pack holds is unknown: {}", lack.why);
         }
         Ok(rebuilt.segment)
     }
@@ -241,12 +284,13 @@ pub(crate) fn lost(e: Error, name: &Name) -> Error {
         .advise("restore the object from a copy of the repository; `cairn check` names all that is missing")
 }
 
+/// A cache that holds nothing belongs to any history; another one only to that which has its hash. A position so long ago that the view does not
+/// know it any more is not believed.
 fn belongs(cache: &PersistentCache, view: &LogView) -> bool {
-    cache.position() <= view.head && cache.head_hash() == hash_of(view, cache.position())
+    cache.position() == 0 || view.hash_of(cache.position()) == Some(cache.head_hash())
 }
 
 /// The chain's hash after a slot; of position 0 nothing is known and nothing is held.
 fn hash_of(view: &LogView, slot: u32) -> [u8; 32] {
-    let at = (slot as usize).checked_sub(1);
-    at.and_then(|at| view.hashes.get(at)).copied().unwrap_or_default()
+    view.hash_of(slot).unwrap_or_default()
 }

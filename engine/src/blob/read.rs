@@ -232,8 +232,43 @@ impl Blobs {
         self.fetched_bytes.load(Ordering::Relaxed)
     }
 
-    /// Reads from the first place that has the blob whole; a pack that fails to is distrusted. The error of the first place is the one told.
+    /// A blob that is not where an old view of the log has it may have moved: the log is read on before anybody speaks of damage.
     fn get(&self, kind: ObjectKind, id: &ChunkId) -> Result<Bytes> {
+        let seen = self.catalog.head();
+        match self.get_as_known(kind, id) {
+            Err(e) if e.kind() == Kind::Damaged => match self.catalog.look_again(seen) {
+                Ok(true) => self.get_as_known(kind, id),
+                Ok(false) => Err(e),
+                Err(unread) => {
+                    tracing::debug!(error = %unread, "the log cannot be read on after a blob was not found");
+                    Err(e)
+                }
+            },
+            other => other,
+        }
+    }
+
+    /// A blob of a condemned pack, as long as that is not swept; for who must store it again.
+    ///
+    /// # Errors
+    /// `Damaged` when no such pack has it any more.
+    pub fn given_up(&self, kind: ObjectKind, id: &ChunkId) -> Result<Bytes> {
+        let mut last = None;
+        for place in self.catalog.places_given_up(id)?.iter().filter(|p| p.pack_kind == kind) {
+            match self
+                .vault
+                .read_block(place)
+                .and_then(|block| self.vault.verified(kind, id, place, &Bytes::from(block)))
+            {
+                Ok(bytes) => return Ok(bytes),
+                Err(e) => _ = last.insert(e),
+            }
+        }
+        Err(last.unwrap_or_else(|| unknown(kind, id)))
+    }
+
+    /// Reads from the first place that has the blob whole; a pack that fails to is distrusted. The error of the first place is the one told.
+    fn get_as_known(&self, kind: ObjectKind, id: &ChunkId) -> Result<Bytes> {
         let mut first = None;
         for place in self.catalog.places(id)?.iter().filter(|p| p.pack_kind == kind) {
             match self.block(place).and_then(|block| self.cut(kind, id, place, &block)) {

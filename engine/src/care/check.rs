@@ -7,14 +7,15 @@
 //! | stored | yes | yes | and every stored byte matches its checksums and its parity (needs no keys) |
 //! | full | yes | yes | and every chunk decodes to its id |
 //!
-//! An object that is damaged but that nobody needs any more, because each blob in it has a sound place elsewhere or is named by no point, is
-//! *superseded*: told apart from damage.
+//! A pack that is damaged but that nobody needs any more, because each blob in it has a sound place elsewhere or is named by no point, is
+//! *superseded*: told apart from damage. A condemned pack is no finding at all.
 
 use super::harm::Harm;
 use super::packs::{PackCheck, Published, published_packs};
 use super::rolling::{self, Memory};
 use super::trees::TreeCheck;
 use crate::error::{Error, Kind, Result};
+use crate::log::SegmentRef;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::Point;
@@ -99,12 +100,10 @@ pub(super) enum Subject {
     Pack(ObjectId),
     /// A blob that no published pack has.
     Blob(ObjectKind, ChunkId),
-    /// The index segment that the entry in this slot published.
-    Segment(u32),
+    /// An index segment that counts.
+    Segment(SegmentRef),
     /// The manifest that the commit in this slot names.
     Manifest(u32),
-    /// A segment all of whose packs other segments map, a manifest that was committed again.
-    Unneeded,
     /// Anything else.
     Other,
 }
@@ -182,11 +181,6 @@ pub(super) fn check_closely(
             }
         }
     }
-    for commit in repository.replaced_points() {
-        if let Err(e) = crate::restore_point::load_point(repository.vault(), &commit) {
-            findings.add_about(Subject::Unneeded, crate::restore_point::manifest_name(&commit)?, &e)?;
-        }
-    }
     let all = published_packs(repository, &findings)?;
     let mut trees = TreeCheck::new(repository, &findings, monitor);
     if options.level >= Level::Tails {
@@ -217,12 +211,17 @@ pub(super) fn check_closely(
         bytes_read: read(&findings.bytes_read),
         ..CheckReport::default()
     };
-    let found = findings.into_sorted();
+    let mut found = findings.into_sorted();
+    if found.iter().any(|(about, _)| about.pack().is_some()) {
+        // A pack that was condemned meanwhile is nobody's loss.
+        repository.refresh()?;
+        let view = repository.log().view();
+        found.retain(|(about, _)| !about.pack().is_some_and(|id| view.condemned.has(id)));
+    }
     let damaged: HashSet<ObjectId> = found.iter().filter_map(|(about, _)| about.pack()).collect();
     let harm = Harm::assess(repository, &damaged, monitor)?;
     let is_superseded = |about: &Subject| match about {
         Subject::Pack(id) => harm.is_superseded(*id),
-        Subject::Unneeded => true,
         Subject::Blob(..) | Subject::Segment(_) | Subject::Manifest(_) | Subject::Other => false,
     };
     let (superseded, subjects): (Vec<_>, Vec<_>) = found.into_iter().partition(|(about, _)| is_superseded(about));

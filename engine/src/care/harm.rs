@@ -3,19 +3,17 @@
 //! Promises: a blob counts as sound elsewhere only after it was read there from the store and verified. Refuses to be lenient: where it cannot be
 //! told what is needed, all of it is.
 
+use super::collect::LiveBlobs;
 use crate::blob::Vault;
 use crate::error::{Error, Kind, Result};
 use crate::index::Place;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::store::Name;
-use crate::tree::map_get;
 use bytes::Bytes;
 use format_spec::container::ObjectKind;
-use format_spec::point::{PackReferences, reference_key};
-use format_spec::tree::Node;
 use format_spec::{ChunkId, ObjectId, names};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// A blob of a damaged pack that is not to be had there, or would not be found without the index.
 #[derive(Debug, Clone, Copy)]
@@ -32,12 +30,14 @@ pub(super) struct Bad {
 #[derive(Debug, Default)]
 pub(super) struct Harm {
     pub(super) packs: BTreeMap<ObjectId, Vec<Bad>>,
+    /// Those among them of which something is needed, wherever it can be had.
+    pub(super) needed: BTreeSet<ObjectId>,
     /// Packs from this one on were not looked into: too much is missing already.
     beyond: Option<ObjectId>,
 }
 
 /// Packs that are looked into together, with one pass over the index.
-const PACKS_AT_ONCE: usize = 1000;
+pub(super) const PACKS_AT_ONCE: usize = 1000;
 /// Missing blobs that are kept, about 150 bytes each. Once they are healed, another look finds the next ones.
 const MISSING_MAX: usize = 1_000_000;
 
@@ -47,6 +47,10 @@ impl Harm {
         let mut ids: Vec<ObjectId> = damaged.iter().copied().collect();
         ids.sort_unstable();
         let mut all = Harm::default();
+        if ids.is_empty() {
+            return Ok(all);
+        }
+        let live = live_blobs(repository, monitor)?;
         let mut missing = 0;
         for ids in ids.chunks(PACKS_AT_ONCE) {
             if missing >= MISSING_MAX {
@@ -54,30 +58,23 @@ impl Harm {
                 break;
             }
             let mut some = Harm::of(repository, ids, monitor)?;
-            some.find_live(repository);
+            some.find_live(live.as_ref());
             some.find_elsewhere(repository, monitor)?;
             for blobs in some.packs.values_mut() {
                 blobs.retain(|b| b.live && !b.elsewhere);
                 missing += blobs.len();
             }
             all.packs.append(&mut some.packs);
+            all.needed.append(&mut some.needed);
         }
         Ok(all)
     }
 
     /// What cannot be read in these packs, needed or not.
     fn of(repository: &Repository, ids: &[ObjectId], monitor: &Monitor) -> Result<Self> {
-        let mut packs: BTreeMap<ObjectId, Vec<(ChunkId, Place)>> = BTreeMap::new();
-        repository.blobs().catalog().cache().for_each_place(&mut |id, place| {
-            if ids.binary_search(&place.pack).is_ok() {
-                packs.entry(place.pack).or_default().push((*id, *place));
-            }
-            Ok(())
-        })?;
         let mut harm = Harm::default();
-        for (pack, mut places) in packs {
+        for (pack, places) in places_in(repository, ids)? {
             monitor.check()?;
-            places.sort_by_key(|(_, p)| p.blob);
             let mut bad = unreadable(repository.vault(), &places)?;
             if bad.is_empty() {
                 // Its blocks are whole, so what is damaged is what it says about itself: who has no index would not find them.
@@ -99,29 +96,14 @@ impl Harm {
         self.beyond.is_some_and(|first| pack >= first)
     }
 
-    /// A blob is needed if a reference set names it, or it is a node of one.
-    fn find_live(&mut self, repository: &Repository) {
-        let commits = repository.log().view().commits.clone();
-        let wanted: HashSet<ChunkId> = self.packs.values().flatten().map(|b| b.id).collect();
-        let mut live: HashMap<ObjectId, Vec<PackReferences>> = HashMap::new();
-        let mut nodes = HashSet::new();
-        for commit in commits {
-            let told = self.packs.keys().try_for_each(|pack| -> Result<()> {
-                if let Some(pair) = map_get(repository.nodes(), Some(commit.references), &reference_key(*pack))? {
-                    live.entry(*pack).or_default().push(PackReferences::decode(&pair.value)?);
-                }
-                Ok(())
-            });
-            let told = told.and_then(|()| reference_nodes(repository, commit.references, &wanted, &mut nodes));
-            if told.is_err() {
-                // A reference set that cannot be read may name anything.
-                return;
-            }
-        }
+    /// A blob is needed if a reference set names it, by its place now or by one that it had before, or if it is a node of one.
+    fn find_live(&mut self, live: Option<&LiveBlobs>) {
         for (pack, blobs) in &mut self.packs {
-            let sets = live.get(pack).map(Vec::as_slice).unwrap_or_default();
-            for bad in blobs {
-                bad.live = nodes.contains(&bad.id) || sets.iter().any(|set| set.names(bad.place.blob));
+            // A reference set that cannot be read may name anything.
+            let has = |blob: u32| live.is_none_or(|live| live.has(*pack, blob));
+            blobs.iter_mut().for_each(|bad| bad.live = has(bad.place.blob));
+            if live.is_none_or(|live| live.count(*pack) > 0) {
+                self.needed.insert(*pack);
             }
         }
     }
@@ -142,25 +124,34 @@ impl Harm {
     }
 }
 
-/// The nodes of a reference set that are among `wanted`.
-fn reference_nodes(
+/// What these packs hold, by the index, in their order; one pass over it. The ids rise.
+pub(super) fn places_in(
     repository: &Repository,
-    root: ChunkId,
-    wanted: &HashSet<ChunkId>,
-    found: &mut HashSet<ChunkId>,
-) -> Result<()> {
-    let mut todo = vec![root];
-    while let Some(id) = todo.pop() {
-        if wanted.contains(&id) && !found.insert(id) {
-            continue;
+    ids: &[ObjectId],
+) -> Result<BTreeMap<ObjectId, Vec<(ChunkId, Place)>>> {
+    let mut packs: BTreeMap<ObjectId, Vec<(ChunkId, Place)>> = BTreeMap::new();
+    repository.blobs().catalog().cache().for_each_place(&mut |id, place| {
+        if ids.binary_search(&place.pack).is_ok() {
+            packs.entry(place.pack).or_default().push((*id, *place));
         }
-        if let Node::Inner { children, level, .. } = &*repository.node(&id)? {
-            let below = children.iter().map(|c| c.id);
-            // Leaves name no nodes: they are only looked for.
-            if *level > 1 { todo.extend(below) } else { found.extend(below.filter(|id| wanted.contains(id))) }
-        }
+        Ok(())
+    })?;
+    for places in packs.values_mut() {
+        places.sort_by_key(|(_, place)| place.blob);
+        // Two segments may map a pack.
+        places.dedup_by_key(|(_, place)| place.blob);
     }
-    Ok(())
+    Ok(packs)
+}
+
+/// What every point needs, and the bases of open sessions; `None` where a reference set cannot be read.
+pub(super) fn live_blobs(repository: &Repository, monitor: &Monitor) -> Result<Option<LiveBlobs>> {
+    let mut live = LiveBlobs::default();
+    let view = repository.log().view();
+    match live.add(view.needed(), &view, repository.blobs(), monitor) {
+        Err(e) if is_damage(&e) => Ok(None),
+        other => other.map(|()| Some(live)),
+    }
 }
 
 /// The blobs among these of one pack, in its order, that cannot be read from the store.

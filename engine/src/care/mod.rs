@@ -4,16 +4,22 @@
 //! restore point against a live tree without writing to either. [`check_stored`] needs no keys.
 //! [`repair`] writes new things and never removes any.
 
+pub mod calendar;
 mod check;
+mod collect;
 mod compare;
 mod harm;
+pub mod immutability;
 mod marks;
+pub mod migrate;
 mod packs;
 pub mod repair;
+pub mod retention;
 mod rolling;
 mod stored;
 mod trees;
 
 pub use check::{CheckOptions, CheckReport, Finding, Level, check};
+pub use collect::{CollectOptions, CollectPlan, CollectReport, PackPlan, collect, plan_collection};
 pub use compare::{CompareReport, Difference, compare};
 pub use stored::{StoredReport, check_stored};

@@ -1,10 +1,9 @@
 //! Checking packs: there, of the promised length, whole, and holding what the index says.
 
 use super::check::{CheckOptions, Findings, Level, Subject};
-use crate::blob::lost;
+use crate::blob::{Lack, lost, rebuild_segment};
 use crate::error::{Error, Kind, Result};
 use crate::limits::TAIL_BYTES;
-use crate::log::SegmentRef;
 use crate::monitor::Monitor;
 use crate::pack::PackTail;
 use crate::repository::Repository;
@@ -12,10 +11,10 @@ use crate::store::Name;
 use bytes::Bytes;
 use crossbeam_channel::bounded;
 use format_spec::container::{DirectoryEntry, Header, Object, ObjectKind, kind};
-use format_spec::log::{Change, PublishedPack};
+use format_spec::log::{PublishedPack, Vouched};
 use format_spec::pack::Contents;
 use format_spec::{ObjectId, names};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -27,39 +26,33 @@ pub(super) struct Published {
     salt: Option<[u8; 32]>,
 }
 
-/// Every published pack, with the salt that a segment gives; segments that cannot be read are findings. A segment may also map packs that an earlier
-/// entry published: so a lost segment is stood in for.
+/// Every published pack that was not condemned, as its segment vouches for it. A segment that cannot be read is a finding, and its packs are what
+/// the log or a listing says.
 pub(super) fn published_packs(repository: &Repository, findings: &Findings) -> Result<Vec<Published>> {
     let vault = repository.vault();
+    let view = repository.log().view();
     let mut packs: Vec<Published> = Vec::new();
-    let mut others: HashMap<ObjectId, [u8; 32]> = HashMap::new();
-    let mut broken = Vec::new();
-    repository.log().for_each(&mut |entry| {
-        let Change::Publish { session, packs: published, segment } = &entry.change else { return Ok(()) };
-        let reference = SegmentRef { slot: entry.slot, session: *session, object: *segment };
-        let mut rows: HashMap<ObjectId, [u8; 32]> = match vault.segment(&reference) {
-            Ok(segment) => segment.packs.into_iter().map(|row| (row.id, row.salt)).collect(),
+    for reference in &view.segments {
+        let rows = match vault.segment(reference) {
+            Ok(segment) => segment.packs,
             Err(e) => {
-                let id = ObjectId { session: *session, ordinal: segment.ordinal };
-                let its = packs.len()..packs.len() + published.len();
-                broken.push((entry.slot, names::of_session(ObjectKind::IndexSegment, id), e, its));
-                HashMap::new()
+                let name = names::of_session(ObjectKind::IndexSegment, reference.id());
+                findings.add_about(Subject::Segment(*reference), name, &e)?;
+                let rebuilt = rebuild_segment(vault, repository.log(), reference)?;
+                let unread = |lack: Lack| Some(Published { id: lack.id, pack: lack.promised?, salt: None });
+                packs.extend(rebuilt.lacks.into_iter().filter_map(unread));
+                rebuilt.segment.packs
             }
         };
-        for pack in published {
-            let id = ObjectId { session: *session, ordinal: pack.object.ordinal };
-            packs.push(Published { id, pack: *pack, salt: rows.remove(&id) });
-        }
-        others.extend(rows);
-        Ok(())
-    })?;
-    for pack in packs.iter_mut().filter(|p| p.salt.is_none()) {
-        pack.salt = others.get(&pack.id).copied();
+        packs.extend(rows.into_iter().map(|row| {
+            let object = Vouched { ordinal: row.id.ordinal, bytes: row.bytes, body_hash: row.body_hash };
+            let pack = PublishedPack { kind: row.kind, object, blobs: row.blobs };
+            Published { id: row.id, pack, salt: Some(row.salt) }
+        }));
     }
-    for (slot, name, e, its) in broken {
-        let unneeded = packs.get(its).is_some_and(|packs| packs.iter().all(|p| p.salt.is_some()));
-        findings.add_about(if unneeded { Subject::Unneeded } else { Subject::Segment(slot) }, name, &e)?;
-    }
+    packs.retain(|p| !view.condemned.has(p.id));
+    packs.sort_by_key(|p| (p.id, p.salt.is_none()));
+    packs.dedup_by_key(|p| p.id);
     Ok(packs)
 }
 

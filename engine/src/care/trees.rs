@@ -4,6 +4,7 @@ use super::check::{Findings, Subject};
 use super::marks::Marks;
 use crate::error::{Error, Kind, Result};
 use crate::index::Place;
+use crate::log::{Condemned, Moved};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::Point;
@@ -48,9 +49,20 @@ impl<'a> TreeCheck<'a> {
     /// Packs that the reference sets of these points name.
     pub(super) fn needed_packs(&self, points: &[std::sync::Arc<Point>]) -> Result<HashSet<ObjectId>> {
         let mut packs = HashSet::new();
+        let view = self.repository.log().view();
         for point in points {
-            for pair in MapCursor::open(&**self.repository.blobs(), Some(point.manifest.references)) {
-                packs.insert(reference_pack(&pair?.key)?);
+            for pair in MapCursor::open(self.repository.nodes(), Some(point.manifest.references)) {
+                let pair = pair?;
+                let (pack, row) = (reference_pack(&pair.key)?, PackReferences::decode(&pair.value)?);
+                if !view.condemned.has(pack) {
+                    packs.insert(pack);
+                    continue;
+                }
+                for blob in (0..row.blobs).filter(|b| row.names(*b)) {
+                    if let Moved::Here(pack, _) = view.condemned.translate(pack, blob) {
+                        packs.insert(pack);
+                    }
+                }
             }
         }
         Ok(packs)
@@ -115,10 +127,11 @@ impl<'a> TreeCheck<'a> {
     /// left. In memory are the set itself, a bit for each blob and the counts above one, and a bit for each node that was seen.
     fn references(&self, point: &Point) -> Result<()> {
         let manifest = &point.manifest;
+        let view = self.repository.log().view();
         let mut left = Left { repository: self.repository, packs: HashMap::new() };
         for pair in MapCursor::open(self.repository.nodes(), Some(manifest.references)) {
             let pair = pair?;
-            left.packs.insert(reference_pack(&pair.key)?, PackReferences::decode(&pair.value)?);
+            left.add(reference_pack(&pair.key)?, PackReferences::decode(&pair.value)?, &view.condemned)?;
         }
         let mut seen = Marks::default();
         let mut stack: Vec<ChunkId> = Vec::new();
@@ -150,6 +163,23 @@ struct Left<'a> {
 }
 
 impl Left<'_> {
+    /// Adds a row of the set. What was moved since is named where it is now: two places may have become one.
+    fn add(&mut self, pack: ObjectId, set: PackReferences, condemned: &Condemned) -> Result<()> {
+        if !condemned.has(pack) && !self.packs.contains_key(&pack) {
+            self.packs.insert(pack, set);
+            return Ok(());
+        }
+        for blob in (0..set.blobs).filter(|blob| set.names(*blob)) {
+            let Moved::Here(to, at) = condemned.translate(pack, blob) else {
+                let what = format!("LOG-13: blob {blob} of pack {pack} is needed and did not survive");
+                return Err(Error::new(Kind::Damaged, what));
+            };
+            let row = self.packs.entry(to).or_default();
+            row.set_count(at, row.count(at).saturating_add(set.count(blob)));
+        }
+        Ok(())
+    }
+
     /// Takes one naming of this blob away; the place that the set names.
     fn take(&mut self, kind: ObjectKind, id: &ChunkId) -> Result<Place> {
         for place in self.repository.blobs().catalog().places(id)?.iter().filter(|p| p.pack_kind == kind) {

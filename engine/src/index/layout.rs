@@ -147,6 +147,7 @@ pub(super) fn fingerprint() -> &'static [u8; 32] {
             blobs: 0x1112_1314,
             kind: ObjectKind::MetaPack,
             salt: std::array::from_fn(|i| u8::try_from(i).unwrap_or(0)),
+            body_hash: std::array::from_fn(|i| u8::try_from(i + 32).unwrap_or(0)),
         };
         let mut hasher = blake3::Hasher::new();
         let mut take = |bytes: Result<rkyv::util::AlignedVec, rkyv::rancor::Error>| {

@@ -1,7 +1,6 @@
 //! Where a blob is.
 
 use format_spec::container::{HEAD_BYTES, ObjectKind};
-use format_spec::index::PackRow;
 use format_spec::{ChunkId, ObjectId};
 
 /// Where a blob is, complete enough for one ranged read: the block's record begins at `block_offset` of the pack, and the
@@ -31,11 +30,6 @@ pub struct Place {
 }
 
 impl Place {
-    /// The row that describes the place's pack.
-    pub fn pack_row(&self) -> PackRow {
-        PackRow { id: self.pack, bytes: self.pack_bytes, blobs: self.pack_blobs, kind: self.pack_kind, salt: self.salt }
-    }
-
     /// Behind the last byte of the block's record in the pack.
     pub fn record_end(&self) -> u64 {
         u64::from(self.block_offset) + HEAD_BYTES as u64 + u64::from(self.block_stored)

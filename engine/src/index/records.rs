@@ -29,6 +29,7 @@ pub(super) struct PackRecord {
     blobs: u32,
     kind: u8,
     salt: [u8; 32],
+    body_hash: [u8; 32],
 }
 
 /// A block: row of its pack, offset of its record, stored length.
@@ -67,6 +68,7 @@ impl Row for PackRecord {
             blobs: a.blobs.to_native(),
             kind: a.kind,
             salt: a.salt,
+            body_hash: a.body_hash,
         }
     }
 }
@@ -128,6 +130,7 @@ impl PackRecord {
             blobs: row.blobs,
             kind: row.kind as u8,
             salt: row.salt,
+            body_hash: row.body_hash,
         }
     }
 
@@ -138,7 +141,7 @@ impl PackRecord {
             _ => return Err(Error::new(Kind::Damaged, format!("object kind {} is not a pack", self.kind))),
         };
         let id = ObjectId { session: self.session, ordinal: self.ordinal };
-        Ok(PackRow { id, bytes: self.bytes, blobs: self.blobs, kind, salt: self.salt })
+        Ok(PackRow { id, bytes: self.bytes, blobs: self.blobs, kind, salt: self.salt, body_hash: self.body_hash })
     }
 }
 

@@ -1,77 +1,71 @@
-//! What the log says up to a slot: sessions, published segments, commits.
+//! What the log says up to a slot: sessions, segments, live points, condemned packs, and what waits to be deleted.
+//!
+//! Promises: an entry is taken in only if it may stand there ([LOG-7], [LOG-11] to [LOG-16]); else the repository is damaged at its slot. Grows
+//! with live points, segments, open sessions and packs that were ever condemned, never with chunks. Refuses to know why somebody appends.
 
+use super::moves::Condemned;
+use super::state::{CommitRef, Given, LockRef, SegmentRef, SessionRef};
 use crate::error::{Error, Kind, Result};
-use format_spec::log::{Change, LogEntry, PointId, Vouched};
-use format_spec::{ChunkId, Time};
-use std::collections::BTreeMap;
+use format_spec::container::ObjectKind;
+use format_spec::log::{Change, LogEntry, ObjectRow, PointId, Vouched};
+use format_spec::{ChunkId, ObjectId, Time};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
-/// The repository's truth up to a slot. Grows by slots (32 bytes each), sessions and segments (one for each 256 MB),
-/// never by packs or chunks.
+/// The repository's truth up to a slot.
 #[derive(Debug, Clone, Default)]
 pub struct LogView {
     /// The last slot that was read; 0 before the first.
     pub head: u32,
     /// BLAKE3 of the object that the next entry chains to.
     pub head_hash: [u8; 32],
-    /// BLAKE3 of each entry's object, by slot - 1: tells whether a cache belongs to this history.
-    pub hashes: Vec<[u8; 32]>,
-    /// Opened sessions by number.
+    /// BLAKE3 of the entries up to the head, the newest last: all of them, or those since a checkpoint and some before.
+    pub(super) hashes: VecDeque<[u8; 32]>,
+    /// Open sessions by number.
     pub sessions: BTreeMap<u32, SessionRef>,
-    /// Published segments in the order of their slots.
+    /// Segments that count, in the order of their slots.
     pub segments: Vec<SegmentRef>,
-    /// Commits in the order of their slots.
+    /// Live points in the order of their numbers.
     pub commits: Vec<CommitRef>,
+    /// Manifests that are not live any more, but the base of an open session.
+    pub held: Vec<CommitRef>,
+    /// The number that the next Commit or Rewrite gets.
+    pub next_number: u32,
+    /// Every pack that was condemned, with the new places of its survivors.
+    pub condemned: Condemned,
+    /// Given up and not yet swept.
+    pub given_up: BTreeMap<ObjectRow, Given>,
+    /// What the store keeps until when.
+    pub locks: Arc<Vec<LockRef>>,
+    /// Fields of the config that were changed, the latest of each tag.
+    pub settings: BTreeMap<u16, Vec<u8>>,
     /// Set when an entry forbids writing to this release.
     pub read_only: Option<u16>,
-}
-
-/// A session that was opened.
-#[derive(Debug, Clone)]
-pub struct SessionRef {
-    /// Its job.
-    pub job: String,
-    /// The host that runs it.
-    pub host: String,
-    /// When it was opened, by its writer's clock.
-    pub opened: Time,
-    /// The highest ordinal that it has published, if any.
-    pub published: Option<u32>,
-    /// True once it has committed.
-    pub committed: bool,
-}
-
-/// A published index segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SegmentRef {
-    /// The slot of its `Publish`.
-    pub slot: u32,
-    /// The session.
-    pub session: u32,
-    /// The segment object.
-    pub object: Vouched,
-}
-
-/// A committed restore point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CommitRef {
-    /// The slot of its `Commit`.
-    pub slot: u32,
-    /// The nth commit, from 1; never reused.
-    pub number: u32,
-    /// The session.
-    pub session: u32,
-    /// The manifest object.
-    pub object: Vouched,
-    /// The point's id.
-    pub id: PointId,
-    /// Root of its reference set.
-    pub references: ChunkId,
+    /// The slot of the checkpoint that this view began with; 0 if it began with the first entry.
+    pub since: u32,
 }
 
 impl LogView {
     /// The view of an empty log: the first entry chains to the config.
     pub fn start(config_hash: [u8; 32]) -> Self {
-        LogView { head_hash: config_hash, ..LogView::default() }
+        LogView { head_hash: config_hash, next_number: 1, ..LogView::default() }
+    }
+
+    /// BLAKE3 of the entry of a slot, where it is still known.
+    pub fn hash_of(&self, slot: u32) -> Option<[u8; 32]> {
+        let back = self.head.checked_sub(slot).filter(|_| slot > 0)?;
+        let at = self.hashes.len().checked_sub(back as usize + 1)?;
+        self.hashes.get(at).copied()
+    }
+
+    /// The live point of this id.
+    pub fn live(&self, id: &PointId) -> Option<&CommitRef> {
+        self.commits.iter().find(|c| c.id == *id)
+    }
+
+    /// Live points, and what open sessions build upon: everything whose reference set keeps blobs alive.
+    pub fn needed(&self) -> impl Iterator<Item = &CommitRef> {
+        self.commits.iter().chain(&self.held)
     }
 
     /// Takes the next entry in. `object_hash` is the hash of its whole object.
@@ -79,50 +73,77 @@ impl LogView {
     /// # Errors
     /// `Damaged` when the chain or an entry's reference is broken, `Unsupported` when an unknown entry forbids reading.
     pub fn apply(&mut self, entry: &LogEntry, object_hash: [u8; 32]) -> Result<()> {
-        let broken =
-            |what: &str| Error::new(Kind::Damaged, what).advise("the log was tampered with or restored from a copy");
         if entry.slot != self.head + 1 {
             return Err(broken("LOG-3: a slot of the log is out of order"));
         }
         if entry.previous != self.head_hash {
             return Err(broken("LOG-3: the entry does not chain to the one before it"));
         }
+        self.change(entry)?;
+        self.head = entry.slot;
+        self.head_hash = object_hash;
+        self.hashes.push_back(object_hash);
+        Ok(())
+    }
+
+    fn change(&mut self, entry: &LogEntry) -> Result<()> {
+        let (slot, time) = (entry.slot, entry.time);
         match &entry.change {
-            Change::Open { job, host, .. } => {
-                let session = SessionRef {
-                    job: job.clone(),
-                    host: host.clone(),
-                    opened: entry.time,
-                    published: None,
-                    committed: false,
-                };
-                self.sessions.insert(entry.slot, session);
+            Change::Open { job, host, base, purpose } => {
+                let (job, host) = (job.clone(), host.clone());
+                let session =
+                    SessionRef { job, host, opened: time, last: time, next_ordinal: 0, base: *base, purpose: *purpose };
+                self.sessions.insert(slot, session);
             }
             Change::Publish { session, packs, segment } => {
-                let known = self
-                    .sessions
-                    .get_mut(session)
-                    .ok_or_else(|| broken("LOG-7: a publish of a session that was never opened"))?;
-                let ordinals = packs.iter().map(|p| p.object.ordinal).chain([segment.ordinal]);
-                known.published = known.published.into_iter().chain(ordinals).max();
-                self.segments.push(SegmentRef { slot: entry.slot, session: *session, object: *segment });
+                self.expect_open(*session, "a publish")?;
+                let ordinals = packs.iter().map(|p| p.object.ordinal).chain(segment.map(|s| s.ordinal));
+                self.published(*session, ordinals, time);
+                self.segments.extend(segment.map(|object| SegmentRef { slot, session: *session, object }));
             }
             Change::Commit { session, point, id, references } => {
-                let known = self
-                    .sessions
-                    .get_mut(session)
-                    .ok_or_else(|| broken("LOG-7: a commit of a session that was never opened"))?;
-                known.committed = true;
-                let number = u32::try_from(self.commits.len()).unwrap_or(u32::MAX).saturating_add(1);
-                self.commits.push(CommitRef {
-                    slot: entry.slot,
-                    number,
-                    session: *session,
-                    object: *point,
-                    id: *id,
-                    references: *references,
-                });
+                self.expect_open(*session, "a commit")?;
+                self.add_point(slot, *session, *point, *id, *references);
+                self.end(*session);
             }
+            Change::Expire { points, .. } => {
+                for id in points {
+                    self.give_point_up(id, slot, time, "LOG-11: an expiry of a point that is not live")?;
+                }
+            }
+            Change::Rewrite { session, point, id, references, .. } => {
+                self.expect_open(*session, "a rewrite")?;
+                self.give_point_up(id, slot, time, "LOG-12: a rewrite of a point that is not live")?;
+                self.published(*session, [point.ordinal].into_iter(), time);
+                self.add_point(slot, *session, *point, *id, *references);
+            }
+            Change::Condemn { session, condemned, packs, segment, .. } => {
+                self.expect_open(*session, "a condemnation")?;
+                if condemned.iter().any(|p| self.condemned.has(p.id)) {
+                    return Err(broken("LOG-13: a pack is condemned twice"));
+                }
+                let ordinals = packs.iter().map(|p| p.object.ordinal).chain(segment.map(|s| s.ordinal));
+                self.published(*session, ordinals, time);
+                self.segments.extend(segment.map(|object| SegmentRef { slot, session: *session, object }));
+                let rows = condemned.iter().map(|p| (ObjectRow { kind: p.kind, id: p.id }, Given { slot, time }));
+                self.given_up.extend(rows);
+                self.condemned.add(slot, condemned);
+            }
+            Change::Swept { objects } => objects.iter().for_each(|object| _ = self.given_up.remove(object)),
+            Change::Fold { session, replaced, segments } => {
+                self.expect_open(*session, "a fold")?;
+                self.fold(*session, replaced, segments, slot, time)?;
+            }
+            Change::Fence { session, .. } => {
+                self.expect_open(*session, "a fence")?;
+                self.end(*session);
+            }
+            Change::Lock { until, objects } => {
+                let locks = Arc::make_mut(&mut self.locks);
+                locks.push(LockRef { until: *until, objects: objects.clone().into() });
+            }
+            Change::Key { .. } => {}
+            Change::Config { fields } => self.settings.extend(super::state::settings(fields)?),
             Change::Unknown { kind, readable: false, .. } => {
                 let what = format!("the log has an entry of kind {kind} that this release does not understand");
                 return Err(Error::new(Kind::Unsupported, what).advise("use a newer release of cairn"));
@@ -130,9 +151,6 @@ impl LogView {
             Change::Unknown { kind, writable: false, .. } => self.read_only = Some(*kind),
             Change::Unknown { .. } => {}
         }
-        self.head = entry.slot;
-        self.head_hash = object_hash;
-        self.hashes.push(object_hash);
         Ok(())
     }
 
@@ -148,4 +166,81 @@ impl LogView {
             }
         }
     }
+
+    /// Refuses when a session cannot append any more: it committed, or was fenced while it was silent.
+    ///
+    /// # Errors
+    /// `Conflict`.
+    pub fn expect_session(&self, session: u32) -> Result<()> {
+        if self.sessions.contains_key(&session) {
+            return Ok(());
+        }
+        let what = "this session has ended in the log: it committed, or was fenced after a long silence";
+        Err(Error::new(Kind::Conflict, what)
+            .on(format!("session {session}"))
+            .advise("run the backup again: what was published is not stored twice"))
+    }
+
+    fn expect_open(&self, session: u32, what: &str) -> Result<()> {
+        if self.sessions.contains_key(&session) {
+            return Ok(());
+        }
+        Err(broken(&format!("LOG-7: {what} of a session that is not open")))
+    }
+
+    fn published(&mut self, session: u32, ordinals: impl Iterator<Item = u32>, time: Time) {
+        if let Some(known) = self.sessions.get_mut(&session) {
+            let next = ordinals.map(|o| o.saturating_add(1)).max().unwrap_or(0);
+            known.next_ordinal = known.next_ordinal.max(next);
+            known.last = time;
+        }
+    }
+
+    fn add_point(&mut self, slot: u32, session: u32, object: Vouched, id: PointId, references: ChunkId) {
+        self.commits.push(CommitRef { slot, number: self.next_number, session, object, id, references });
+        self.next_number = self.next_number.saturating_add(1);
+    }
+
+    /// A live point's manifest is needed no more, except by open sessions that build upon it.
+    fn give_point_up(&mut self, id: &PointId, slot: u32, time: Time, refusal: &str) -> Result<()> {
+        let at = self.commits.iter().position(|c| c.id == *id).ok_or_else(|| broken(refusal))?;
+        let gone = self.commits.remove(at);
+        let row = ObjectId { session: gone.session, ordinal: gone.object.ordinal };
+        self.given_up.insert(ObjectRow { kind: ObjectKind::RestorePoint, id: row }, Given { slot, time });
+        // A session that begins from now on cannot have loaded it: those that are open might have.
+        if self.sessions.values().any(|s| s.base == Some(*id)) {
+            self.held.push(gone);
+        }
+        Ok(())
+    }
+
+    /// A session ends: what only it held is held no more.
+    fn end(&mut self, session: u32) {
+        self.sessions.remove(&session);
+        let sessions = &self.sessions;
+        self.held.retain(|held| sessions.values().any(|s| s.base == Some(held.id)));
+    }
+
+    fn fold(&mut self, session: u32, replaced: &[ObjectId], new: &[Vouched], slot: u32, time: Time) -> Result<()> {
+        let of = |s: &SegmentRef| ObjectId { session: s.session, ordinal: s.object.ordinal };
+        let is_replaced = |s: &SegmentRef| replaced.binary_search(&of(s)).is_ok();
+        let old: Vec<u32> = self.segments.iter().filter(|s| is_replaced(s)).map(|s| s.slot).collect();
+        if old.len() != replaced.len() {
+            return Err(broken("LOG-15: a fold replaces a segment that does not count"));
+        }
+        self.segments.retain(|s| !is_replaced(s));
+        let rows =
+            replaced.iter().map(|id| (ObjectRow { kind: ObjectKind::IndexSegment, id: *id }, Given { slot, time }));
+        self.given_up.extend(rows);
+        self.published(session, new.iter().map(|s| s.ordinal), time);
+        // Whoever knows everything up to there knows what the new ones map.
+        let newest = old.into_iter().max().unwrap_or(slot);
+        self.segments.extend(new.iter().map(|object| SegmentRef { slot: newest, session, object: *object }));
+        self.segments.sort_by_key(|s| s.slot);
+        Ok(())
+    }
+}
+
+fn broken(what: &str) -> Error {
+    Error::new(Kind::Damaged, what).advise("the log was tampered with or restored from a copy")
 }

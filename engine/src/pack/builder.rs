@@ -93,6 +93,15 @@ impl PackBuilder {
         cost(finished).max(cost(finished.next_power_of_two() / 2))
     }
 
+    /// Whether a block of this plaintext length with so many chunks would fit even if it did not compress, all else counted.
+    pub fn has_room(&self, plain_bytes: usize, chunks: usize) -> bool {
+        let blobs = self.blobs + chunks;
+        let contents = Contents::encoded_bytes(self.blocks.len() + 1, blobs);
+        let finished =
+            self.object.finished_bytes() + self.object.record_cost(plain_bytes) + self.object.record_cost(contents);
+        blobs <= BLOBS_MAX && finished + self.parity_cost(finished) <= self.bytes_max
+    }
+
     /// Seals a block that fits into the pack.
     pub fn push(&mut self, block: EncodedBlock) {
         let entry = self.object.push(kind::BLOCK, block.codec, block.plain_bytes, block.encoded);
@@ -139,7 +148,7 @@ impl PackBuilder {
             object: Vouched { ordinal: id.ordinal, bytes: object_bytes, body_hash },
             blobs,
         };
-        let row = PackRow { id, bytes: object_bytes, blobs, kind: header.kind, salt: header.salt };
+        let row = PackRow { id, bytes: object_bytes, blobs, kind: header.kind, salt: header.salt, body_hash };
         Ok(FinishedPack { bytes: Bytes::from(bytes), row, published, blocks: self.blocks })
     }
 }

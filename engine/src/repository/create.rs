@@ -6,7 +6,7 @@ use crate::error::{Error, Kind, Result};
 use crate::limits::{BLOCK_TARGET, CUT_AVERAGE, CUT_LEAST, CUT_MOST, ZSTD_LEVEL};
 use crate::store::{Name, Store};
 use bytes::Bytes;
-use format_spec::config::{Class, Config, Cutting};
+use format_spec::config::{Class, Config, Cutting, Retention};
 use format_spec::key_slot::{Cost, KeySlot, NewSlot};
 use format_spec::keys::{Secret, Secrets};
 use format_spec::{RepositoryId, names};
@@ -32,6 +32,8 @@ pub struct NewRepository {
     pub level: Option<i32>,
     /// Parity of its packs in percent of their length, 0 to 50.
     pub parity_percent: u8,
+    /// What leaves it, and when.
+    pub retention: Retention,
 }
 
 impl std::fmt::Debug for NewRepository {
@@ -78,6 +80,7 @@ impl Repository {
             probed: new.probed.clone(),
             level: new.level.unwrap_or(ZSTD_LEVEL),
             parity_percent: new.parity_percent,
+            retention: new.retention,
         };
         if let Some(password) = &new.password {
             put_slot(store, env, repository, &secrets, password, &new.label, new.cost)?;

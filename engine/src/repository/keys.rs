@@ -1,11 +1,21 @@
-//! Passwords: list, add and remove key slots. No data is touched.
+//! Passwords: list, add, replace and remove key slots. No data is touched.
+//!
+//! ```text
+//! add      new slot -> read back -> opened with its own password
+//! replace  add, then remove: killed between, both open, and the same command ends it
+//! reseal   replace with the same password and label: new salt, new cost, same secrets
+//! remove   never the last slot that works
+//! ```
+//! Each change is told in the log afterwards, for people; nothing rests on it. A slot is never changed: what takes its place is a new object. Refuses to hide a lock: a slot that retention holds cannot be removed
+//! (`Immutable`), and goes on opening the repository with its old password until the lock ends.
 
 use super::create::put_slot;
 use super::open::{Repository, read_slots};
 use crate::error::{Error, Kind, Result};
 use crate::store::Name;
 use format_spec::Time;
-use format_spec::key_slot::Cost;
+use format_spec::key_slot::{Cost, KeySlot};
+use format_spec::log::{Change, KeyChange};
 
 /// A key slot as people see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,27 +26,71 @@ pub struct SlotInfo {
     pub label: String,
     /// When it was made.
     pub created: Time,
+    /// What trying a password costs; `None` of a damaged slot.
+    pub cost: Option<Cost>,
     /// Why it cannot be used, if it cannot.
     pub damaged: Option<String>,
+}
+
+/// A key slot came or went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyEvent {
+    /// 16 hex digits.
+    pub slot: String,
+    /// Which of both.
+    pub change: KeyChange,
+    /// When, by the clock of who did it.
+    pub time: Time,
+    /// The entry of the log that tells it.
+    pub entry: u32,
+}
+
+/// A slot that took another one's place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    /// The slot that is gone.
+    pub old: String,
+    /// The one that opens now.
+    pub new: String,
 }
 
 impl Repository {
     /// Every key slot.
     pub fn slots(&self) -> Result<Vec<SlotInfo>> {
-        let id_of = |name: &Name| name.as_str().trim_start_matches("keys/").to_owned();
-        let slots = read_slots(&*self.vault().store, self.id())?;
-        let info = |(name, slot): (Name, Result<_>)| match slot {
-            Ok(format_spec::key_slot::KeySlot { label, created, .. }) => {
-                SlotInfo { id: id_of(&name), label, created, damaged: None }
-            }
+        let info = |(name, slot): (Name, Result<KeySlot>)| match slot {
+            Ok(slot) => SlotInfo {
+                id: id_of(&name),
+                created: slot.created,
+                cost: Some(slot.cost()),
+                label: slot.label,
+                damaged: None,
+            },
             Err(e) => SlotInfo {
                 id: id_of(&name),
                 label: String::new(),
                 created: Time::default(),
+                cost: None,
                 damaged: Some(e.to_string()),
             },
         };
-        Ok(slots.into_iter().map(info).collect())
+        Ok(read_slots(&*self.vault().store, self.id())?.into_iter().map(info).collect())
+    }
+
+    /// The one slot whose id begins with `prefix`.
+    ///
+    /// # Errors
+    /// `Input` when there is none, or several.
+    pub fn slot(&self, prefix: &str) -> Result<SlotInfo> {
+        let mut matching: Vec<_> = self.slots()?;
+        matching.retain(|slot| !prefix.is_empty() && slot.id.starts_with(prefix));
+        match (matching.pop(), matching.len()) {
+            (Some(slot), 0) => Ok(slot),
+            (last, others) => {
+                let count = others + usize::from(last.is_some());
+                let what = format!("{count} key slots have an id that begins with {prefix:?}");
+                Err(Error::new(Kind::Input, what).advise("`cairn key list` shows them"))
+            }
+        }
     }
 
     /// Adds a password; returns the slot's id.
@@ -47,27 +101,116 @@ impl Repository {
         if password.is_empty() {
             return Err(Error::new(Kind::Input, "an empty password protects nothing"));
         }
-        if self.vault().secrets.master.is_none() {
-            return Err(Error::new(Kind::Input, "the repository is not encrypted: it has no keys").on(self.location()));
+        self.expect_keys()?;
+        let secrets = &self.vault().secrets;
+        let id = put_slot(&*self.vault().store, self.env(), self.id(), secrets, password, label, cost)?;
+        self.note(KeyChange::Added, &id);
+        Ok(id)
+    }
+
+    /// Puts a new slot in the place of an old one; the old one's label stays where no other is given. The new slot is durable and was
+    /// opened before the old one goes.
+    ///
+    /// # Errors
+    /// As [`add_slot`](Self::add_slot) and [`remove_slot`](Self::remove_slot); after an error of the latter both slots open.
+    pub fn replace_slot(&self, old: &str, password: &[u8], label: Option<&str>, cost: Cost) -> Result<Replaced> {
+        let old = self.slot(old)?;
+        let new = self.add_slot(password, label.unwrap_or(&old.label), cost)?;
+        match self.remove_slot(&old.id) {
+            Ok(old) => Ok(Replaced { old, new }),
+            Err(e) => {
+                let advice = format!(
+                    "the new slot {new} opens the repository already; `cairn key remove {}` takes the old one away",
+                    old.id
+                );
+                Err(e.advise(advice))
+            }
         }
-        put_slot(&*self.vault().store, self.env(), self.id(), &self.vault().secrets, password, label, cost)
+    }
+
+    /// Seals the same secrets anew under the same password, for each slot that it opens, or for the one that `only` names: new salt, this
+    /// cost. What was derived from the password before is worth nothing afterwards.
+    ///
+    /// # Errors
+    /// `WrongPassword` when it opens none of them; as [`replace_slot`](Self::replace_slot).
+    pub fn reseal_slots(&self, password: &[u8], only: Option<&str>, cost: Cost) -> Result<Vec<Replaced>> {
+        self.expect_keys()?;
+        let only = only.map(|prefix| self.slot(prefix)).transpose()?;
+        let mut opened = Vec::new();
+        for (name, slot) in read_slots(&*self.vault().store, self.id())? {
+            let id = id_of(&name);
+            // Damaged slots are not opened by anything; `key list` shows them.
+            let Ok(slot) = slot else { continue };
+            if only.as_ref().is_none_or(|only| only.id == id) && slot.unwrap_secrets(password)?.is_some() {
+                opened.push(id);
+            }
+        }
+        if opened.is_empty() {
+            let which = only.map_or("none of the key slots".to_owned(), |only| format!("not the key slot {}", only.id));
+            return Err(Error::new(Kind::WrongPassword, format!("the password opens {which}"))
+                .on(self.location())
+                .advise("a slot is sealed anew with its own password: give that one with --password-file"));
+        }
+        opened.iter().map(|id| self.replace_slot(id, password, None, cost)).collect()
     }
 
     /// Removes a slot by its id or a unique prefix of it; never the last good one.
+    ///
+    /// # Errors
+    /// `Input` when it is the last that works, `Immutable` while retention holds it; the store's errors.
     pub fn remove_slot(&self, id: &str) -> Result<String> {
-        let slots = self.slots()?;
-        let matching: Vec<_> = slots.iter().filter(|s| !id.is_empty() && s.id.starts_with(id)).collect();
-        let [slot] = matching[..] else {
-            let what = format!("{} key slots have an id that begins with {id:?}", matching.len());
-            return Err(Error::new(Kind::Input, what).advise("`cairn key list` shows them"));
-        };
-        let others = slots.iter().filter(|s| s.id != slot.id && s.damaged.is_none()).count();
+        let slot = self.slot(id)?;
+        let others = self.slots()?.iter().filter(|s| s.id != slot.id && s.damaged.is_none()).count();
         if others == 0 {
             return Err(Error::new(Kind::Input, "it is the last key slot that works")
                 .on(&slot.id)
                 .advise("add another password first"));
         }
-        self.vault().store.delete(&Name::new(format!("keys/{}", slot.id))?, None)?;
-        Ok(slot.id.clone())
+        let (store, name) = (&*self.vault().store, Name::new(format!("keys/{}", slot.id))?);
+        let object = store.get(&name)?;
+        store.delete(&name, None)?;
+        // Somebody else may have removed the others in the same moment. Whoever looks last sees that nothing is left, and puts its own back.
+        if self.slots()?.iter().all(|s| s.damaged.is_some()) {
+            crate::blob::put_durable(store, &name, &object)?;
+            return Err(Error::new(
+                Kind::Conflict,
+                "another process removed the other key slots meanwhile: this one was put back",
+            )
+            .on(&slot.id)
+            .advise("`cairn key list` shows what is there"));
+        }
+        self.note(KeyChange::Removed, &slot.id);
+        Ok(slot.id)
     }
+
+    /// What happened to key slots, oldest first, as far as the log's entries are still there: reads each of them.
+    pub fn key_history(&self) -> Result<Vec<KeyEvent>> {
+        let mut events = Vec::new();
+        self.log().for_each(&mut |entry| {
+            if let Change::Key { change, slot } = entry.change {
+                events.push(KeyEvent { slot: format!("{slot:016x}"), change, time: entry.time, entry: entry.slot });
+            }
+            Ok(())
+        })?;
+        Ok(events)
+    }
+
+    fn expect_keys(&self) -> Result<()> {
+        match self.vault().secrets.master {
+            Some(_) => Ok(()),
+            None => Err(Error::new(Kind::Input, "the repository is not encrypted: it has no keys").on(self.location())),
+        }
+    }
+
+    /// Tells the other machines. The slot has come or gone already: that the log cannot be told changes nothing about it.
+    fn note(&self, change: KeyChange, id: &str) {
+        let Ok(slot) = u64::from_str_radix(id, 16) else { return };
+        if let Err(e) = self.log().append(&**self.env(), &mut |_| Ok(Change::Key { change, slot })) {
+            tracing::warn!(error = %e, slot = id, "the change of a key slot could not be written into the log");
+        }
+    }
+}
+
+fn id_of(name: &Name) -> String {
+    name.as_str().trim_start_matches("keys/").to_owned()
 }

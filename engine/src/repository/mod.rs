@@ -9,9 +9,10 @@ mod open;
 pub(crate) mod paper;
 mod points;
 pub(crate) mod select;
+mod truncate;
 
 pub use create::NewRepository;
-pub use keys::SlotInfo;
+pub use keys::{KeyEvent, Replaced, SlotInfo};
 pub use open::{CacheStatus, OpenOptions, Repository};
 pub use paper::PaperKey;
 pub use select::utc;

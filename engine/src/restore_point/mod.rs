@@ -11,5 +11,5 @@ mod spool;
 
 pub use ledger::Ledger;
 pub use load::{Point, load_point, manifest_name};
-pub use references::{ReferenceChange, reference_set};
+pub use references::{ReferenceChange, given_up, reference_set};
 pub use sink::{Emission, PointSink};

@@ -1,30 +1,35 @@
 //! The reference set: which blobs a point needs, and how many of its nodes name each ([POINT-6], [POINT-7]).
 //!
 //! Computed from what changed: a node that appears adds one to each id that it names, a node that vanishes takes one away, and a node that
-//! nobody names any more vanishes itself. All additions come first, so that a count never touches zero on its way up.
+//! nobody names any more vanishes itself. All additions come first, so that a count never touches zero on its way up. What the base's own set
+//! says about packs that were condemned since is first translated to where their survivors are now ([LOG-20]).
 
 use super::sink::Emission;
 use crate::blob::Blobs;
 use crate::error::{Error, Kind, Result};
 use crate::index::Place;
+use crate::log::LogView;
 use crate::tree::{Names, NodeSink, edit_map, map_get, names_of};
 use format_spec::container::ObjectKind;
 use format_spec::point::{PackReferences, reference_key};
 use format_spec::{ChunkId, ObjectId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What changes between a base (or nothing) and the new point.
 pub struct ReferenceChange<'a> {
-    /// Root of the base's reference set.
-    pub base: Option<ChunkId>,
+    /// The base: root of its reference set, and the slot at which that named live packs.
+    pub base: Option<(ChunkId, u32)>,
     /// What the base's manifest names: one entry a field.
     pub base_roots: Vec<Names>,
     /// What the new manifest names: one entry a field.
     pub roots: Vec<Names>,
     /// Every node that was put while the point was made.
-    pub emission: Emission,
+    pub emission: &'a Emission,
     /// The hall; everything that the new point needs is published.
     pub blobs: &'a Blobs,
+    /// The log as it is known: which packs are condemned.
+    pub log: Arc<LogView>,
 }
 
 /// Makes the new point's reference set and returns its root.
@@ -32,8 +37,11 @@ pub struct ReferenceChange<'a> {
 /// # Errors
 /// `Damaged` when a named blob has no published place, or the base's own set or nodes cannot be read.
 pub fn reference_set(change: ReferenceChange<'_>, sink: &mut dyn NodeSink) -> Result<ChunkId> {
-    let ReferenceChange { base, base_roots, roots, emission, blobs } = change;
-    let mut account = Account { blobs, base, touched: BTreeMap::new() };
+    let ReferenceChange { base, base_roots, roots, emission, blobs, log } = change;
+    let mut account = Account { blobs, base: base.map(|(root, _)| root), touched: BTreeMap::new() };
+    if let Some((_, slot)) = base {
+        account.translate(&log, slot)?;
+    }
     emission.read(&mut |node, names| {
         let place = account.place(ObjectKind::MetaPack, &node)?;
         // A node that the base has already named what it names.
@@ -49,20 +57,71 @@ pub fn reference_set(change: ReferenceChange<'_>, sink: &mut dyn NodeSink) -> Re
     account.write(sink)
 }
 
+/// What a point under construction names and no live pack has any more: it was deduplicated against packs that were condemned since, because
+/// nothing else needed it. Each once.
+///
+/// # Errors
+/// The index's.
+pub fn given_up(emission: &Emission, roots: &[Names], blobs: &Blobs) -> Result<BTreeSet<(bool, ChunkId)>> {
+    let mut found = BTreeSet::new();
+    let mut look = |names: &Names| {
+        for (kind, id) in by_kind(names) {
+            if blobs.catalog().places(id)?.iter().all(|p| p.pack_kind != kind) {
+                found.insert((kind == ObjectKind::MetaPack, *id));
+            }
+        }
+        Ok(())
+    };
+    roots.iter().try_for_each(&mut look)?;
+    emission.read(&mut |_, names| look(names))?;
+    Ok(found)
+}
+
 struct Account<'a> {
     blobs: &'a Blobs,
     base: Option<ChunkId>,
     touched: BTreeMap<ObjectId, Touched>,
 }
 
-/// One pack's references in the base and now.
+/// One pack's references: as the base's set has them, as the base means them by now, and in the new point.
 #[derive(Default)]
 struct Touched {
+    stored: PackReferences,
     before: PackReferences,
     now: PackReferences,
 }
 
 impl Account<'_> {
+    /// Follows the moves since the base's slot, oldest first, so that what moved twice is followed twice.
+    fn translate(&mut self, log: &LogView, slot: u32) -> Result<()> {
+        if log.condemned.after(slot).next().is_none() {
+            return Ok(());
+        }
+        // A pack that was condemned in turn is not among them: nothing of it stays in the new set.
+        let blobs_of: BTreeMap<ObjectId, u32> =
+            self.blobs.catalog().packs()?.into_iter().map(|p| (p.id, p.blobs)).collect();
+        for condemned in log.condemned.after(slot) {
+            let known = self.touched.contains_key(&condemned.id);
+            if !known && (self.base.is_none() || self.stored(condemned.id)?.is_none()) {
+                continue;
+            }
+            let old = std::mem::take(&mut self.row(condemned.id, 0)?.before);
+            self.row(condemned.id, 0)?.now = PackReferences::default();
+            for blob in (0..old.blobs).filter(|b| old.names(*b)) {
+                let lost = || {
+                    Error::new(Kind::Damaged, "a blob that the base needs was given up with its pack")
+                        .on(format!("blob {blob} of pack {}", condemned.id))
+                };
+                let (pack, to) = condemned.survivors.as_ref().and_then(|s| s.place_of(blob)).ok_or_else(lost)?;
+                let row = self.row(pack, blobs_of.get(&pack).copied().unwrap_or(0))?;
+                let count = row.before.count(to) + old.count(blob);
+                row.before.set_count(to, count);
+                row.now.set_count(to, count);
+            }
+        }
+        Ok(())
+    }
+
     fn add(&mut self, names: &Names) -> Result<()> {
         for (kind, id) in by_kind(names) {
             let place = self.place(kind, id)?;
@@ -106,22 +165,23 @@ impl Account<'_> {
     }
 
     fn pack(&mut self, place: &Place) -> Result<&mut Touched> {
-        if !self.touched.contains_key(&place.pack) {
-            let before = match &self.base {
-                None => None,
-                Some(root) => map_get(self.blobs, Some(*root), &reference_key(place.pack))?,
-            };
-            let before = match before {
-                Some(pair) => PackReferences::decode(&pair.value)?,
-                None => PackReferences {
-                    bitmap: vec![0; place.pack_blobs.div_ceil(8) as usize],
-                    blobs: place.pack_blobs,
-                    counts: Vec::new(),
-                },
-            };
-            self.touched.insert(place.pack, Touched { now: before.clone(), before });
+        self.row(place.pack, place.pack_blobs)
+    }
+
+    /// The row of a pack that holds `blobs`.
+    fn row(&mut self, pack: ObjectId, blobs: u32) -> Result<&mut Touched> {
+        if !self.touched.contains_key(&pack) {
+            let bitmap = vec![0; blobs.div_ceil(8) as usize];
+            let stored = self.stored(pack)?.unwrap_or(PackReferences { bitmap, blobs, counts: Vec::new() });
+            self.touched.insert(pack, Touched { now: stored.clone(), before: stored.clone(), stored });
         }
-        Ok(self.touched.entry(place.pack).or_default())
+        Ok(self.touched.entry(pack).or_default())
+    }
+
+    fn stored(&self, pack: ObjectId) -> Result<Option<PackReferences>> {
+        let Some(root) = self.base else { return Ok(None) };
+        let pair = map_get(self.blobs, Some(root), &reference_key(pack))?;
+        Ok(pair.map(|pair| PackReferences::decode(&pair.value)).transpose()?)
     }
 
     /// The new set: the base's, with the touched packs' rows edited. Leaves without a touched pack are shared with the base.
@@ -130,7 +190,7 @@ impl Account<'_> {
         let mut edits: Vec<(Vec<u8>, Option<Vec<u8>>)> = Vec::with_capacity(self.touched.len() + 1);
         edits.push((nothing.clone(), None));
         for (pack, t) in &self.touched {
-            if t.now != t.before {
+            if t.now != t.stored {
                 edits.push((reference_key(*pack).to_vec(), (!t.now.is_empty()).then(|| t.now.encode())));
             }
         }

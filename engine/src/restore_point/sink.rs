@@ -17,7 +17,7 @@ pub struct Emission {
 
 impl Emission {
     /// Records a node once.
-    fn record(&self, id: ChunkId, names: &Names) -> Result<()> {
+    pub(crate) fn record(&self, id: ChunkId, names: &Names) -> Result<()> {
         let mut inner = self.inner.lock();
         let (seen, spool) = &mut *inner;
         if seen.insert(id) { spool.push(id, names) } else { Ok(()) }
@@ -29,9 +29,8 @@ impl Emission {
     }
 
     /// Reads the record back, in the order of first puts.
-    pub(super) fn read(self, visit: &mut dyn FnMut(ChunkId, &Names) -> Result<()>) -> Result<()> {
-        let (_, spool) = self.inner.into_inner();
-        spool.read(visit)
+    pub(super) fn read(&self, visit: &mut dyn FnMut(ChunkId, &Names) -> Result<()>) -> Result<()> {
+        self.inner.lock().1.read(visit)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::tree::Names;
 use format_spec::ChunkId;
 use std::io::{BufReader, BufWriter, Read, Seek, Write};
 
-/// A row of records, written once and read once: node id | number of nodes u32 | number of chunks u32 | ids.
+/// A row of records, written once and read in order: node id | number of nodes u32 | number of chunks u32 | ids.
 #[derive(Debug, Default)]
 pub(super) struct Spool {
     memory: Vec<u8>,
@@ -36,14 +36,16 @@ impl Spool {
         Ok(())
     }
 
-    /// Reads all records back in order.
-    pub(super) fn read(self, visit: &mut dyn FnMut(ChunkId, &Names) -> Result<()>) -> Result<()> {
-        let mut input: Box<dyn Read> = match self.file {
-            None => Box::new(std::io::Cursor::new(self.memory)),
+    /// Reads all records back in order, as often as asked for.
+    pub(super) fn read(&mut self, visit: &mut dyn FnMut(ChunkId, &Names) -> Result<()>) -> Result<()> {
+        let memory = std::io::Cursor::new(&self.memory[..]);
+        let mut input: Box<dyn Read + '_> = match &mut self.file {
+            None => Box::new(memory),
             Some(file) => {
-                let mut file = file.into_inner().map_err(|e| Error::from(e.into_error()))?;
+                file.flush()?;
+                let file = file.get_mut();
                 file.rewind()?;
-                Box::new(BufReader::with_capacity(1 << 20, file).chain(std::io::Cursor::new(self.memory)))
+                Box::new(BufReader::with_capacity(1 << 20, file).chain(memory))
             }
         };
         for _ in 0..self.records {
@@ -52,6 +54,10 @@ impl Spool {
             let mut ids = |n: u32| (0..n).map(|_| read_id(&mut *input)).collect::<Result<Vec<_>>>();
             let names = Names { nodes: ids(nodes)?, chunks: ids(chunks)? };
             visit(node, &names)?;
+        }
+        drop(input);
+        if let Some(file) = &mut self.file {
+            file.get_mut().seek(std::io::SeekFrom::End(0))?;
         }
         Ok(())
     }

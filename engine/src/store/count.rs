@@ -3,9 +3,10 @@
 //! A call of the door is one request. What lies below may need more (a listing of many pages); put this below
 //! [`super::Retry`] to count attempts, above it to count wishes.
 
-use super::{Info, Listed, Name, Receipt, Store};
+use super::{Capabilities, Info, Listed, Name, Receipt, Retention, Space, Store, Version};
 use crate::error::Result;
 use bytes::Bytes;
+use format_spec::Time;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,22 +14,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// What is asked of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verb {
-    /// `put_new`.
+    /// `put_new` and `put_locked`.
     Put,
-    /// `get`, `get_range` and `get_tail`.
+    /// `get`, `get_range`, `get_tail` and `get_version`.
     Get,
-    /// `list`.
+    /// `list`, `list_oldest` and `versions`.
     List,
     /// `delete`.
     Delete,
-    /// `head`.
+    /// `head`, `retention`, `now` and `capabilities`.
     Head,
+    /// `extend_retention`.
+    Lock,
 }
 
 /// The counters. Failed requests count too; bytes count once they have gone or come.
 #[derive(Debug, Default)]
 pub struct Counts {
-    requests: [AtomicU64; 5],
+    requests: [AtomicU64; 6],
     bytes_up: AtomicU64,
     bytes_down: AtomicU64,
 }
@@ -122,9 +125,56 @@ impl Store for Counted {
         self.inner.delete(name, version)
     }
 
+    fn now(&self) -> Result<Time> {
+        self.counts.request(Verb::Head);
+        self.inner.now()
+    }
+
+    fn capabilities(&self) -> Result<Capabilities> {
+        self.counts.request(Verb::Head);
+        self.inner.capabilities()
+    }
+
+    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
+        self.counts.request(Verb::Put);
+        let length = bytes.len() as u64;
+        let receipt = self.inner.put_locked(name, bytes, retention)?;
+        self.counts.bytes_up.fetch_add(length, Ordering::Relaxed);
+        Ok(receipt)
+    }
+
+    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
+        self.counts.request(Verb::List);
+        self.inner.versions(name)
+    }
+
+    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
+        self.counts.request(Verb::Get);
+        self.inner.get_version(name, version, range).inspect(|bytes| self.counts.down(bytes))
+    }
+
+    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        self.counts.request(Verb::List);
+        self.inner.list_oldest(prefix, after, visit)
+    }
+
+    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
+        self.counts.request(Verb::Head);
+        self.inner.retention(name, version)
+    }
+
+    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
+        self.counts.request(Verb::Lock);
+        self.inner.extend_retention(name, version, wanted)
+    }
+
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
         self.counts.request(Verb::Put);
         self.inner.refuses_wrong_checksum(name)
+    }
+
+    fn space(&self) -> Result<Option<Space>> {
+        self.inner.space()
     }
 }
 

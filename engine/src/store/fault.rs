@@ -3,9 +3,10 @@
 //! Promises: with one thread and the same plan, the same calls fail in the same way; calls are numbered from 1 over all verbs.
 //! Refuses to invent faults of its own: the plan decides.
 
-use super::{Info, Listed, Name, Receipt, Store, Verb};
+use super::{Capabilities, Info, Listed, Name, Receipt, Retention, Space, Store, Verb, Version};
 use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
+use format_spec::Time;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -128,8 +129,47 @@ impl Store for Faulty {
         self.run(Verb::Delete, name.as_str(), || self.inner.delete(name, version))
     }
 
+    fn now(&self) -> Result<Time> {
+        self.run(Verb::Head, "", || self.inner.now())
+    }
+
+    fn capabilities(&self) -> Result<Capabilities> {
+        self.run(Verb::Head, "", || self.inner.capabilities())
+    }
+
+    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
+        let fault = self.decide(Verb::Put, name.as_str());
+        let bytes = if let Some(Fault::Corrupt(seed)) = fault { flip(&bytes, seed) } else { bytes };
+        apply(fault, name.as_str(), || self.inner.put_locked(name, bytes, retention), |_, receipt| receipt)
+    }
+
+    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
+        self.run(Verb::List, name.as_str(), || self.inner.versions(name))
+    }
+
+    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
+        let read = || self.inner.get_version(name, version, range);
+        self.run_bytes(Verb::Get, name.as_str(), read, |seed, bytes| flip(&bytes, seed))
+    }
+
+    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        self.run(Verb::List, prefix, || self.inner.list_oldest(prefix, after, visit))
+    }
+
+    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
+        self.run(Verb::Head, name.as_str(), || self.inner.retention(name, version))
+    }
+
+    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
+        self.run(Verb::Lock, name.as_str(), || self.inner.extend_retention(name, version, wanted))
+    }
+
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
         self.run(Verb::Put, name.as_str(), || self.inner.refuses_wrong_checksum(name))
+    }
+
+    fn space(&self) -> Result<Option<Space>> {
+        self.inner.space()
     }
 }
 

@@ -1,31 +1,141 @@
 //! A store in memory, for tests of other rooms and for the simulation: the same semantics, no disk, no waiting.
+//!
+//! [`Memory::new`] is a plain store: one object a name. [`Memory::locking`] is a bucket with object lock: every put makes a version, a
+//! plain delete only a marker, and a locked version goes by nobody's hand until the injected clock has passed its lock's end.
 
-use super::{Info, Listed, Name, Receipt, Store, outside};
+use super::retention::{self, locked, no_locks};
+use super::{Capabilities, Info, Listed, Name, Receipt, Retention, Store, Version, outside};
+use crate::env::{Machine, SharedEnv};
 use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
+use format_spec::Time;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::{Bound, Range};
 
 /// Objects in memory; clones of an [`std::sync::Arc`] around it share them.
-#[derive(Debug, Default)]
 pub struct Memory {
-    objects: Mutex<BTreeMap<Name, Bytes>>,
+    kept: Mutex<Kept>,
+    clock: SharedEnv,
+    locking: bool,
+}
+
+/// Versions of each name, the oldest first. No list is empty.
+#[derive(Default)]
+struct Kept {
+    objects: BTreeMap<Name, Vec<Layer>>,
+    made: u64,
+}
+
+/// One version; a marker has no bytes.
+#[derive(Clone)]
+struct Layer {
+    id: String,
+    bytes: Option<Bytes>,
+    lock: Option<Retention>,
 }
 
 impl Memory {
-    /// An empty store.
+    /// An empty store that keeps one object a name.
     pub fn new() -> Self {
-        Memory::default()
+        Memory { kept: Mutex::default(), clock: Machine::shared(), locking: false }
     }
 
-    /// Puts `bytes` in the place of an object, present or not: what no real store allows, for tests that damage things.
+    /// An empty store that keeps versions and enforces locks by `clock`.
+    pub fn locking(clock: SharedEnv) -> Self {
+        Memory { clock, locking: true, ..Memory::new() }
+    }
+
+    /// Puts `bytes` over an object, present or not, as somebody could who has the rights and no manners: in place of it, or as its
+    /// newest version where versions are kept. For tests that damage things.
     pub fn replace(&self, name: &Name, bytes: Bytes) {
-        self.objects.lock().insert(name.clone(), bytes);
+        self.push(name, Some(bytes), None);
     }
 
-    fn find(&self, name: &Name) -> Result<Bytes> {
-        self.objects.lock().get(name).cloned().ok_or_else(|| Error::new(Kind::Absent, "no such object").on(name))
+    fn push(&self, name: &Name, bytes: Option<Bytes>, lock: Option<Retention>) {
+        self.kept.lock().push(name, Layer { id: String::new(), bytes, lock }, self.locking);
+    }
+
+    fn create(&self, name: &Name, bytes: Bytes, lock: Option<Retention>) -> Result<Receipt> {
+        let mut kept = self.kept.lock();
+        if kept.objects.get(name).and_then(|layers| layers.last()).is_some_and(|newest| newest.bytes.is_some()) {
+            return Err(Error::new(Kind::Exists, "an object of this name exists already").on(name));
+        }
+        let id = kept.push(name, Layer { id: String::new(), bytes: Some(bytes), lock }, self.locking);
+        Ok(Receipt { version: self.locking.then_some(id), checksum_enforced: false })
+    }
+
+    /// The newest version, if it is no marker.
+    fn newest(&self, name: &Name) -> Result<(Layer, Bytes)> {
+        self.layer(name, None)
+    }
+
+    /// The version of this id, or the newest one.
+    fn layer(&self, name: &Name, version: Option<&str>) -> Result<(Layer, Bytes)> {
+        let kept = self.kept.lock();
+        let layers = kept.objects.get(name).map_or(&[][..], Vec::as_slice);
+        let layer = match version {
+            Some(id) => layers.iter().find(|l| l.id == id),
+            None => layers.last(),
+        };
+        let found = layer.and_then(|l| Some((l.clone(), l.bytes.clone()?)));
+        found.ok_or_else(|| Error::new(Kind::Absent, "no such object").on(name))
+    }
+
+    fn list_by(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        visit: &mut dyn FnMut(Listed) -> bool,
+        pick: impl Fn(&[Layer]) -> Option<&Bytes>,
+    ) {
+        // Collected first: the visitor may call the store.
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let found: Vec<Listed> = self
+            .kept
+            .lock()
+            .objects
+            .range::<Name, _>((start, Bound::Unbounded))
+            .filter(|(name, _)| name.is_below(prefix))
+            .filter_map(|(name, layers)| {
+                pick(layers).map(|bytes| Listed { name: name.clone(), bytes: bytes.len() as u64 })
+            })
+            .collect();
+        for listed in found {
+            if !visit(listed) {
+                break;
+            }
+        }
+    }
+
+    fn delete_version(&self, name: &Name, version: &str) -> Result<()> {
+        let now = self.clock.now();
+        let mut kept = self.kept.lock();
+        let Some(layers) = kept.objects.get_mut(name) else { return Ok(()) };
+        let Some(at) = layers.iter().position(|l| l.id == version) else { return Ok(()) };
+        if let Some(lock) = layers.get(at).and_then(|l| l.lock).filter(|lock| lock.until > now) {
+            return Err(locked(name, Some(&lock)));
+        }
+        layers.remove(at);
+        if layers.is_empty() {
+            kept.objects.remove(name);
+        }
+        Ok(())
+    }
+}
+
+impl Kept {
+    /// Lays a version on top, under a new id; in place of the others where only one is kept.
+    fn push(&mut self, name: &Name, layer: Layer, keep: bool) -> String {
+        self.made += 1;
+        let id = format!("v{:08}", self.made);
+        let layers = self.objects.entry(name.clone()).or_default();
+        if !keep {
+            layers.clear();
+        }
+        layers.push(Layer { id: id.clone(), ..layer });
+        id
     }
 }
 
@@ -34,60 +144,124 @@ impl Store for Memory {
         "memory:".to_owned()
     }
 
+    fn now(&self) -> Result<Time> {
+        Ok(self.clock.now())
+    }
+
+    fn capabilities(&self) -> Result<Capabilities> {
+        Ok(Capabilities { versions: self.locking, locks: self.locking })
+    }
+
     fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
-        let mut objects = self.objects.lock();
-        if objects.contains_key(name) {
-            return Err(Error::new(Kind::Exists, "an object of this name exists already").on(name));
+        self.create(name, bytes, None)
+    }
+
+    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
+        if !self.locking {
+            return Err(no_locks(name));
         }
-        objects.insert(name.clone(), bytes);
-        Ok(Receipt::default())
+        if retention.until <= self.clock.now() {
+            return Err(Error::new(Kind::Input, format!("a lock must end in the future ({retention})")).on(name));
+        }
+        self.create(name, bytes, Some(*retention))
     }
 
     fn get(&self, name: &Name) -> Result<Bytes> {
-        self.find(name)
+        Ok(self.newest(name)?.1)
     }
 
     fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        let bytes = self.find(name)?;
-        let length = bytes.len();
-        let inside = || Some((usize::try_from(range.start).ok()?, usize::try_from(range.end).ok()?));
-        match inside() {
-            Some((start, end)) if start <= end && end <= length => Ok(bytes.slice(start..end)),
-            _ => Err(outside(name, &range, length as u64)),
-        }
+        slice(name, &self.newest(name)?.1, &range)
     }
 
     fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        let bytes = self.find(name)?;
+        let (_, bytes) = self.newest(name)?;
         let length = bytes.len();
         let start = length.saturating_sub(usize::try_from(bytes_max).unwrap_or(usize::MAX));
         Ok((bytes.slice(start..), length as u64))
     }
 
     fn head(&self, name: &Name) -> Result<Info> {
-        Ok(Info { bytes: self.find(name)?.len() as u64, version: None })
+        let (layer, bytes) = self.newest(name)?;
+        Ok(Info { bytes: bytes.len() as u64, version: self.locking.then_some(layer.id) })
     }
 
     fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        // Collected first: the visitor may call the store.
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let found: Vec<Listed> = self
-            .objects
-            .lock()
-            .range::<Name, _>((start, Bound::Unbounded))
-            .filter(|(name, _)| name.is_below(prefix))
-            .map(|(name, bytes)| Listed { name: name.clone(), bytes: bytes.len() as u64 })
-            .collect();
-        for listed in found {
-            if !visit(listed) {
-                break;
-            }
-        }
+        self.list_by(prefix, after, visit, |layers| layers.last()?.bytes.as_ref());
         Ok(())
     }
 
-    fn delete(&self, name: &Name, _version: Option<&str>) -> Result<()> {
-        self.objects.lock().remove(name);
+    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        self.list_by(prefix, after, visit, |layers| layers.iter().find_map(|l| l.bytes.as_ref()));
         Ok(())
+    }
+
+    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
+        match version {
+            Some(version) if self.locking => self.delete_version(name, version),
+            None if self.locking => {
+                self.push(name, None, None);
+                Ok(())
+            }
+            _ => {
+                self.kept.lock().objects.remove(name);
+                Ok(())
+            }
+        }
+    }
+
+    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
+        let kept = self.kept.lock();
+        let layers = kept.objects.get(name).map_or(&[][..], Vec::as_slice);
+        let version = |l: &Layer| Version {
+            id: self.locking.then(|| l.id.clone()),
+            bytes: l.bytes.as_ref().map_or(0, |b| b.len() as u64),
+            marker: l.bytes.is_none(),
+        };
+        Ok(layers.iter().map(version).collect())
+    }
+
+    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
+        slice(name, &self.layer(name, Some(version))?.1, &range)
+    }
+
+    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
+        Ok(self.layer(name, version)?.0.lock)
+    }
+
+    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
+        if !self.locking {
+            return Err(no_locks(name));
+        }
+        let id = self.layer(name, version)?.0.id;
+        let read = || self.retention(name, Some(&id));
+        retention::raise(name, wanted, read, |stronger| {
+            let mut kept = self.kept.lock();
+            let layers = kept.objects.get_mut(name).into_iter().flatten();
+            layers.filter(|l| l.id == id).for_each(|l| l.lock = Some(*stronger));
+            Ok(())
+        })
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Memory::new()
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory").field("names", &self.kept.lock().objects.len()).finish_non_exhaustive()
+    }
+}
+
+/// A range of an object in memory.
+fn slice(name: &Name, bytes: &Bytes, range: &Range<u64>) -> Result<Bytes> {
+    let length = bytes.len();
+    let inside = || Some((usize::try_from(range.start).ok()?, usize::try_from(range.end).ok()?));
+    match inside() {
+        Some((start, end)) if start <= end && end <= length => Ok(bytes.slice(start..end)),
+        _ => Err(outside(name, range, length as u64)),
     }
 }

@@ -2,30 +2,40 @@
 //!
 //! Promises: an object is created once (`put_new` is put-if-absent, durable when it returns), read whole, by range or by
 //! tail, listed and deleted; every failure is an [`crate::error::Error`] whose kind says what to do, with the object's name in it.
-//! Refuses to: overwrite, to guess from a listing that something is absent, and to hide a lost response (the caller compares).
+//! Where a place keeps versions they can be named, read, locked and deleted one by one; a lock is read back before anybody relies on
+//! it, and a version that it holds is refused to be deleted as `Immutable`. In such a place [`Oldest`] decides what is read.
+//! Refuses to: overwrite, to guess from a listing that something is absent, to hide a lost response (the caller compares), to
+//! shorten a lock, and to take a request for one lightly where none can be had (`Unsupported`).
 
 pub mod count;
 pub mod fault;
 mod local;
 mod location;
 pub mod memory;
+mod oldest;
 mod open;
 pub mod probe;
 mod remote;
+mod retention;
 pub mod retry;
+mod space;
 pub mod throttle;
 
 pub use count::{Counted, Counts, Verb};
 pub use fault::{Fault, Faulty};
 pub use location::Location;
 pub use memory::Memory;
-pub use open::{Limits, Options, open};
-pub use probe::{Probed, probe};
+pub use oldest::Oldest;
+pub use open::{Limits, Options, open, open_settled};
+pub use probe::{LockProbed, Probed, probe, probe_lock};
+pub use retention::{Capabilities, Mode, Retention, Version};
 pub use retry::Retry;
+pub use space::Space;
 pub use throttle::Throttled;
 
 use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
+use format_spec::Time;
 use std::fmt;
 use std::ops::Range;
 
@@ -112,14 +122,74 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Every object under `prefix/`, in no promised order, after a full object name if one is given. The visitor may end it
     /// early by returning `false`.
     fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()>;
-    /// Deletes the object, by version where one is named. Deleting what is absent is no error.
+    /// Deletes the object, by version where one is named. Deleting what is absent is no error. Without a version, a store that keeps
+    /// them only hides the object (see [`Oldest`], which frees it).
+    ///
+    /// # Errors
+    /// `Immutable` when a lock holds the version.
     fn delete(&self, name: &Name, version: Option<&str>) -> Result<()>;
+    /// The store's own clock: the only one that a lock's end may be reckoned from.
+    ///
+    /// # Errors
+    /// `Unsupported` where the store does not tell the time.
+    fn now(&self) -> Result<Time> {
+        Err(Error::new(Kind::Unsupported, "this store does not tell the time").on(self.location()))
+    }
+    /// What the place says of itself; nothing is proven by it.
+    fn capabilities(&self) -> Result<Capabilities> {
+        Ok(Capabilities::default())
+    }
+    /// Like `put_new`, locked in the same request; the lock was read back on return, and added where the store had dropped it.
+    ///
+    /// # Errors
+    /// As `put_new`. `Unsupported` when the store has no locks, or shows none after all (then the object is there, unlocked). After
+    /// `Exists` the caller compares and then asks [`Store::extend_retention`], which asks nothing of a lock that is there.
+    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
+        let _ = (bytes, retention);
+        Err(retention::no_locks(name))
+    }
+    /// Every version and delete marker of one name, the oldest first; none when there never was an object. A store without
+    /// versions shows its one object, without an id.
+    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
+        match self.head(name) {
+            Ok(info) => Ok(vec![Version { id: info.version, bytes: info.bytes, marker: false }]),
+            Err(e) if e.kind() == Kind::Absent => Ok(Vec::new()),
+            Err(e) => Err(e),
+        }
+    }
+    /// The bytes of `range` in one version, which must have them. `Absent` when the version is gone.
+    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
+        let (_, _) = (version, range);
+        Err(retention::no_locks(name))
+    }
+    /// Like `list`, but over everything that has a version which is no delete marker, each name once, with the length of its oldest.
+    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        self.list(prefix, after, visit)
+    }
+    /// What locks one version (the newest if none is named); `None` when nothing does. A lock that has ended may still be shown.
+    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
+        let _ = version;
+        self.head(name).map(|_| None)
+    }
+    /// Raises the lock of one version (the newest if none is named) to at least `wanted`, reads it back and returns it. A lock that
+    /// forbids as much already is left alone, and none is ever shortened.
+    ///
+    /// # Errors
+    /// `Absent`; `Unsupported` when the store has no locks or shows another one afterwards.
+    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
+        let _ = (version, wanted);
+        Err(retention::no_locks(name))
+    }
     /// For the probe: puts a few bytes with a checksum that is not theirs. True when the store refused them, and took the
     /// same bytes with their own checksum (which are deleted again). False when it took the wrong ones (then the object is
     /// there), or when this store is never sent checksums.
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
         let _ = name;
         Ok(false)
+    }
+    /// The room that is left; `None` where the store does not tell.
+    fn space(&self) -> Result<Option<Space>> {
+        Ok(None)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::local::Local;
 use super::remote::Remote;
-use super::{Location, Retry, Store, Throttled};
-use crate::error::Result;
+use super::{Location, Name, Oldest, Retry, Store, Throttled};
+use crate::error::{Kind, Result};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,8 +30,10 @@ pub struct Options {
     pub limits: Limits,
     /// The probe has proven that the store refuses a wrong checksum, so `put_new` may rely on it.
     pub checksum_enforced: bool,
-    /// An HTTP proxy, as a URL.
+    /// An HTTP proxy, as a URL; without one, the environment's (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
     pub proxy: Option<String>,
+    /// What that proxy does not serve: host names, domains and networks, parted by commas.
+    pub proxy_excludes: Option<String>,
     /// A file with further root certificates (PEM), for a private CA.
     pub root_certificate: Option<PathBuf>,
 }
@@ -58,6 +60,7 @@ impl Default for Options {
             limits: Limits::default(),
             checksum_enforced: false,
             proxy: None,
+            proxy_excludes: None,
             root_certificate: None,
         }
     }
@@ -77,4 +80,63 @@ pub fn open(location: &Location, options: &Options) -> Result<Arc<dyn Store>> {
     };
     let limited = options.limits != Limits::default();
     Ok(if limited { Arc::new(Throttled::new(store, options.limits)) } else { store })
+}
+
+/// Opens the store and asks its place about locks: where it has them, the oldest version counts ([`Oldest`]). Two more requests
+/// than [`open`], and none for a folder.
+///
+/// # Errors
+/// As [`open`], and the store's own.
+pub fn open_settled(location: &Location, options: &Options) -> Result<Arc<dyn Store>> {
+    settle(open(location, options)?)
+}
+
+/// The store by the rule of the oldest version, if its place has locks. Where we may not ask, the versions of the config tell:
+/// who hides it by a marker must not thereby hide the rule too.
+fn settle(store: Arc<dyn Store>) -> Result<Arc<dyn Store>> {
+    let locks = match store.capabilities() {
+        Ok(capabilities) => capabilities.locks,
+        Err(e) if e.kind() == Kind::Denied => match store.versions(&Name::new(format_spec::names::CONFIG)?) {
+            Ok(versions) => versions.iter().any(|v| v.id.as_deref().is_some_and(|id| id != "null")),
+            // Whoever may not see versions cannot keep the rule, and no repository with locks was made by these rights.
+            Err(e) if matches!(e.kind(), Kind::Denied | Kind::Unsupported) => false,
+            Err(e) => return Err(e),
+        },
+        Err(e) => return Err(e),
+    };
+    Ok(if locks { Arc::new(Oldest::new(store)) } else { store })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::Machine;
+    use crate::store::{Fault, Faulty, Memory, Verb};
+    use bytes::Bytes;
+
+    #[test]
+    fn the_rule_holds_also_where_the_place_may_not_be_asked() {
+        let (config, bytes) = (Name::new(format_spec::names::CONFIG).unwrap(), Bytes::from_static(b"config"));
+        let memory = Arc::new(Memory::locking(Machine::shared()));
+        memory.put_new(&config, bytes.clone()).unwrap();
+        memory.delete(&config, None).unwrap();
+        let dumb = |call: &crate::store::fault::Call| {
+            (call.verb == Verb::Head && call.name.is_empty()).then_some(Fault::Before(Kind::Denied))
+        };
+        let settled = settle(Arc::new(Faulty::new(Arc::clone(&memory) as Arc<dyn Store>, dumb))).unwrap();
+        assert_eq!(settled.get(&config).unwrap(), bytes);
+        assert_eq!(settle(memory).unwrap().get(&config).unwrap(), bytes);
+        // And a plain store stays one.
+        let plain = Arc::new(Memory::new());
+        plain.put_new(&config, bytes).unwrap();
+        let plain = settle(Arc::new(Faulty::new(plain, dumb))).unwrap();
+        plain.delete(&config, None).unwrap();
+        plain.put_new(&config, Bytes::new()).unwrap();
+    }
+
+    #[test]
+    fn a_place_out_of_reach_is_no_place_without_locks() {
+        let down = Faulty::new(Arc::new(Memory::new()), |_| Some(Fault::Before(Kind::Transient)));
+        assert_eq!(settle(Arc::new(down)).unwrap_err().kind(), Kind::Transient);
+    }
 }

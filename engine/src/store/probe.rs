@@ -4,8 +4,11 @@
 //! whole object for a range. So nothing is believed, everything is tried. The probe's objects have random names under
 //! `probe/` and are deleted afterwards. Refuses to judge for others: [`Probed::require`] names what Cairn cannot do without.
 
+mod lock;
 mod race;
 mod reads;
+
+pub use lock::{LockProbed, probe_lock};
 
 use super::{Listed, Name, PROBE_PREFIX, Receipt, Store};
 use crate::env::Env;
@@ -33,6 +36,11 @@ pub struct Probed {
     /// One sentence for each thing that was not as it should be.
     pub observed: Vec<String>,
 }
+
+/// The line of the config's `probed` that says so: only then may a listing prove that something is not there.
+pub const LISTING_COMPLETE: &str = "listing_complete=yes";
+/// The line that says that the store keeps versions.
+pub const VERSIONED: &str = "versioned=yes";
 
 impl Probed {
     /// Refuses a store that lacks what Cairn cannot do without.
@@ -143,7 +151,11 @@ impl<'a> Place<'a> {
     fn clean(&self) -> Result<()> {
         let made = std::mem::take(&mut *self.made.lock());
         for (name, version) in made {
-            self.store.delete(&name, version.as_deref())?;
+            match self.store.delete(&name, version.as_deref()) {
+                // The place locks everything for a while by itself.
+                Err(e) if e.kind() == Kind::Immutable => {}
+                other => other?,
+            }
         }
         Ok(())
     }

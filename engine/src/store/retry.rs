@@ -2,12 +2,14 @@
 //!
 //! Promises: only `Transient` errors are tried again, a bounded number of times, with growing pauses that differ between
 //! threads. A put is tried again too: it can create its object only once, and when an earlier attempt did so while its answer
-//! was lost, the later one says `Exists`, which by the door's contract the caller answers by comparing. A listing is tried
+//! was lost, the later one says `Exists`, which by the door's contract the caller answers by comparing (and by asking for the lock
+//! again, which costs nothing where it is there). A listing is tried
 //! again only while nothing of it was shown.
 
-use super::{Info, Listed, Name, Receipt, Store};
+use super::{Capabilities, Info, Listed, Name, Receipt, Retention, Space, Store, Version};
 use crate::error::{Kind, Result};
 use bytes::Bytes;
+use format_spec::Time;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -41,6 +43,20 @@ impl Retry {
         }
     }
 
+    /// A listing, tried again only while nothing of it was shown.
+    fn list_once(
+        &self,
+        visit: &mut dyn FnMut(Listed) -> bool,
+        list: impl Fn(&mut dyn FnMut(Listed) -> bool) -> Result<()>,
+    ) -> Result<()> {
+        let shown = std::cell::Cell::new(false);
+        let mut visit = |listed| {
+            shown.set(true);
+            visit(listed)
+        };
+        self.run(|| list(&mut visit), || !shown.get())
+    }
+
     fn always<T>(&self, attempt: impl FnMut() -> Result<T>) -> Result<T> {
         self.run(attempt, || true)
     }
@@ -72,20 +88,51 @@ impl Store for Retry {
     }
 
     fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        let shown = std::cell::Cell::new(false);
-        let mut visit = |listed| {
-            shown.set(true);
-            visit(listed)
-        };
-        self.run(|| self.inner.list(prefix, after, &mut visit), || !shown.get())
+        self.list_once(visit, |visit| self.inner.list(prefix, after, visit))
     }
 
     fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
         self.always(|| self.inner.delete(name, version))
     }
 
+    fn now(&self) -> Result<Time> {
+        self.always(|| self.inner.now())
+    }
+
+    fn capabilities(&self) -> Result<Capabilities> {
+        self.always(|| self.inner.capabilities())
+    }
+
+    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
+        self.always(|| self.inner.put_locked(name, bytes.clone(), retention))
+    }
+
+    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
+        self.always(|| self.inner.versions(name))
+    }
+
+    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
+        self.always(|| self.inner.get_version(name, version, range.clone()))
+    }
+
+    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        self.list_once(visit, |visit| self.inner.list_oldest(prefix, after, visit))
+    }
+
+    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
+        self.always(|| self.inner.retention(name, version))
+    }
+
+    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
+        self.always(|| self.inner.extend_retention(name, version, wanted))
+    }
+
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
         self.always(|| self.inner.refuses_wrong_checksum(name))
+    }
+
+    fn space(&self) -> Result<Option<Space>> {
+        self.inner.space()
     }
 }
 

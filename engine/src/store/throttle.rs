@@ -4,9 +4,10 @@
 //! next one waits for. So a long run keeps the rate, whatever the sizes. Uploads pay before they go; downloads pay when they
 //! have come, as their length is not known before. Refuses to slice a request: an object goes at full speed once it goes.
 
-use super::{Info, Limits, Listed, Name, Receipt, Store};
+use super::{Capabilities, Info, Limits, Listed, Name, Receipt, Retention, Space, Store, Version};
 use crate::error::Result;
 use bytes::Bytes;
+use format_spec::Time;
 use parking_lot::Mutex;
 use std::ops::Range;
 use std::sync::Arc;
@@ -78,8 +79,45 @@ impl Store for Throttled {
         self.inner.delete(name, version)
     }
 
+    fn now(&self) -> Result<Time> {
+        self.inner.now()
+    }
+
+    fn capabilities(&self) -> Result<Capabilities> {
+        self.inner.capabilities()
+    }
+
+    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
+        self.up(bytes.len());
+        self.inner.put_locked(name, bytes, retention)
+    }
+
+    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
+        self.inner.versions(name)
+    }
+
+    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
+        self.inner.get_version(name, version, range).inspect(|bytes| self.down(bytes))
+    }
+
+    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        self.inner.list_oldest(prefix, after, visit)
+    }
+
+    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
+        self.inner.retention(name, version)
+    }
+
+    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
+        self.inner.extend_retention(name, version, wanted)
+    }
+
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
         self.inner.refuses_wrong_checksum(name)
+    }
+
+    fn space(&self) -> Result<Option<Space>> {
+        self.inner.space()
     }
 }
 

@@ -4,7 +4,10 @@
 mod architecture;
 mod fuzz;
 mod index;
+mod log;
+mod model;
 mod proofs;
+mod retention;
 mod round_trip;
 mod source;
 mod store;

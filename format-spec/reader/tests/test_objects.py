@@ -210,6 +210,7 @@ class Rows(Case):
             self.refused(rule, config.parse, e.config_fields(0, *bounds))
         for rule, old, new in (("CONF-1", e.field(1, b"\1"), e.field(1, b"\3")), ("CONF-1", e.field(9, e.DEDUP), b""),
                                ("CONF-1", struct.pack("<I", 5_000_000), struct.pack("<I", 5_000_001)),
+                               ("CONF-1", struct.pack("<I", 5_000_000), struct.pack("<I", 65_535)),
                                ("CONF-3", e.field(4, struct.pack("<I", 4096)), e.field(4, struct.pack("<I", 4095)))):
             self.refused(rule, config.parse, e.config_fields(0).replace(old, new))
 
@@ -218,8 +219,8 @@ class Rows(Case):
             return (e.field(1, bytes(8)) + e.field(2, bytes(32)) + e.field(3, bytes(16)) + e.field(5, struct.pack("<HH", kind, treatment))
                     + e.field(90, b"?"))
 
-        self.refused("LOG-2", log.parse, entry(4, 0))
-        self.assertEqual(log.parse(entry(4, 1)).kind, (4, 1))
+        self.refused("LOG-2", log.parse, entry(11, 0))
+        self.assertEqual(log.parse(entry(11, 1)).kind, (11, 1))
         self.assertEqual(log.parse(entry(77, 2)).kind, (77, 2))
         self.refused("CONT-19", log.parse, entry(1, 0))
 
@@ -276,7 +277,7 @@ class Noise(Case):
 
 class Segments(Case):
     def sections(self):
-        return [(16, struct.pack("<QII", 2, 1, 1)), (17, struct.pack("<IIQIB3x32s", 1, 0, 500, 2, 1, b"s" * 32)),
+        return [(16, struct.pack("<QII", 2, 1, 1)), (17, struct.pack("<IIQIB3x32s32s", 1, 0, 500, 2, 1, b"s" * 32, b"h" * 32)),
                 (18, struct.pack("<III", 0, 96, 50)), (19, b"a" * 32 + b"b" * 32), (20, struct.pack("<8I", 0, 1, 10, 10, 0, 0, 0, 10))]
 
     def test_good(self):
@@ -286,7 +287,7 @@ class Segments(Case):
     def test_broken(self):
         changes = {
             "IDX-1": [(4, None), (3, b"a" * 31)], "IDX-2": [(0, struct.pack("<QII", 3, 1, 1)), (0, struct.pack("<QII", 0, 1, 1))],
-            "IDX-3": [(1, struct.pack("<IIQIB3x32s", 1, 0, 500, 2, 3, b"s" * 32))], "IDX-5": [(3, b"b" * 32 + b"a" * 32)],
+            "IDX-3": [(1, struct.pack("<IIQIB3x32s32s", 1, 0, 500, 2, 3, b"s" * 32, b"h" * 32))], "IDX-5": [(3, b"b" * 32 + b"a" * 32)],
             "IDX-7": [(2, struct.pack("<III", 1, 96, 50)), (4, struct.pack("<8I", 1, 1, 10, 10, 0, 0, 0, 10)),
                       (4, struct.pack("<8I", 0, 1, 10, 0, 0, 0, 0, 10)), (4, struct.pack("<8I", 0, 1, 2**32 - 1, 10, 0, 0, 0, 10))]}
         for rule, rows in changes.items():

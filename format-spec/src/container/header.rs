@@ -17,7 +17,7 @@ pub enum ObjectKind {
     RestorePoint = 4,
     /// One slot of the log.
     LogEntry = 5,
-    /// A sum of log entries; reserved.
+    /// A sum of log entries.
     Checkpoint = 6,
     /// The repository's parameters.
     Config = 7,
@@ -69,7 +69,7 @@ impl Suite {
 /// Length of a header of version 1.0.
 pub const HEADER_BYTES: usize = 96;
 const HEADER_BYTES_MAX: u16 = 4096;
-const MAGIC: [u8; 8] = [0x89, b'C', b'R', b'N', 0x0D, 0x0A, 0x1A, 0x0A];
+pub(super) const MAGIC: [u8; 8] = [0x89, b'C', b'R', b'N', 0x0D, 0x0A, 0x1A, 0x0A];
 const MAJOR: u16 = 1;
 
 /// A header; version and flags are those of this release.

@@ -36,6 +36,7 @@ fn create(path: &Path) {
         block_target: None,
         level: None,
         parity_percent: 0,
+        retention: Default::default(),
     };
     Repository::create(&*store_at(path), &new, &Machine::shared()).unwrap();
 }

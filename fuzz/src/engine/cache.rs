@@ -160,7 +160,7 @@ fn segment(session: u32, numbers: std::ops::Range<u64>) -> Segment {
         (0..).zip(blobs.chunks(5)).map(|(n, b)| (96 + n * 500, 400, b)).collect();
     let count = u32::try_from(blobs.len()).expect("a few");
     let id = ObjectId { session, ordinal: 1 };
-    let row = PackRow { id, bytes: 9_000, blobs: count, kind: ObjectKind::DataPack, salt: [5; 32] };
+    let row = PackRow { id, bytes: 9_000, blobs: count, kind: ObjectKind::DataPack, salt: [5; 32], body_hash: [6; 32] };
     let mut builder = SegmentBuilder::new();
     builder.add_pack(row, &blocks).expect("a good pack");
     builder.finish()

@@ -1,12 +1,19 @@
 //! `cairn backup`: make a restore point.
+//!
+//! ```text
+//! sources -> repository -> --min-free -> --if-running -> before -> backup (watched by --min-free) -> after -> summary
+//!                                                          any end but exit code 0: on-failure
+//! ```
 
 mod first_use;
+mod overlap;
+mod room;
 mod told;
 
 use super::sources::{Chosen, Sources};
 use crate::connect::Connection;
 use crate::context::Context;
-use crate::exit::{Exit, Result};
+use crate::exit::{Exit, Failure, Result};
 use crate::hooks::{Hooks, When};
 use crate::parse::job;
 use crate::say::progress;
@@ -14,6 +21,8 @@ use clap::Args;
 use engine::backup::{BackupOptions, BackupSummary, backup};
 use engine::source::Estimation;
 use format_spec::point::Workload;
+use overlap::{IfRunning, Turn};
+use room::{Least, Rooms};
 use std::sync::Arc;
 
 /// Make a restore point of files and folders
@@ -36,6 +45,19 @@ pub(crate) struct Backup {
     /// Read and count, but store nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
+    /// If another run of this job is under way: end at once with exit 0, or wait for its end
+    ///
+    /// Runs on this machine know each other by a lock in the cache folder. Of other machines, the repository's log tells what they have
+    /// published: one that was silent for 15 minutes counts as dead. Two machines that start in the same moment may both run; then
+    /// both make a restore point, and nothing is lost. Without this option, runs overlap.
+    #[arg(long, value_enum, value_name = "WHAT", conflicts_with = "dry_run")]
+    if_running: Option<IfRunning>,
+    /// Begin only if so much room is left, and stop cleanly when it is no longer: 5G, or 10%
+    ///
+    /// Looks at the file systems of a local repository, of the cache and of temporary files. S3 and Azure tell no free space: a quota there shows
+    /// when it is reached. Ends with exit 1 (no_space); the same command goes on from what was published.
+    #[arg(long, value_name = "SIZE|N%", value_parser = room::least)]
+    min_free: Option<Least>,
     #[command(flatten)]
     hooks: Hooks,
 }
@@ -46,28 +68,59 @@ struct Done {
     summary: BackupSummary,
 }
 
+/// What is known of a run when it ends; hooks are told.
+#[derive(Default)]
+struct Known {
+    repo: Option<String>,
+    job: Option<String>,
+    point: Option<String>,
+}
+
 impl Backup {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
+        let mut known = Known { job: self.job.clone(), ..Known::default() };
+        let ended = self.run_to_end(context, &mut known);
+        self.tell_failure_hook(context, &ended, known);
+        ended
+    }
+
+    fn run_to_end(&self, context: &Context, known: &mut Known) -> Result<Exit> {
+        self.refuse_unnamed_job()?;
         // Sources that are not there are told before a repository is made for them; but a hook may yet bring them.
         let early = if self.hooks.before.is_none() { Some(self.sources.open(&context.env)?) } else { None };
         let connection = self.connect(context)?;
+        known.repo = Some(connection.repo.location());
+        known.job = self.job.clone().or_else(|| early.as_ref().map(|chosen| self.job_of(chosen)));
+        let rooms = self.min_free.map(|least| Rooms::of(context, &connection, least)).transpose()?;
+        rooms.as_ref().map_or(Ok(()), Rooms::check)?;
+        let turn = match &known.job {
+            Some(job) if !self.dry_run => overlap::take_turn(context, &connection, job, self.if_running)?,
+            _ => Turn::Ours(None),
+        };
+        let _running = match turn {
+            Turn::Ours(running) => running,
+            Turn::Skip(why) => return self.tell_skipped(context, known, &why),
+        };
         let mut variables = vec![("CAIRN_REPO", connection.repo.location())];
         variables.extend(self.job.clone().map(|job| ("CAIRN_JOB", job)));
         told::hook(context, self.hooks.run(When::Before, &variables)?);
+        let make = |chosen| self.make(context, &connection, chosen, rooms.as_ref());
         let done = match early {
-            Some(chosen) => self.make(context, &connection, chosen),
-            None => self.sources.open(&context.env).and_then(|chosen| self.make(context, &connection, chosen)),
+            Some(chosen) => make(chosen),
+            None => self.sources.open(&context.env).and_then(make),
         };
-        let (exit, point) = match &done {
-            Ok(done) => (told::exit(context, done), done.summary.point.map(|id| id.to_string())),
-            Err(failure) => (failure.exit, None),
+        let done = done.map_err(|failure| told::what_is_left(context, failure));
+        let exit = match &done {
+            Ok(done) => told::exit(context, done),
+            Err(failure) => failure.exit,
         };
         if let Ok(done) = &done {
             variables.push(("CAIRN_JOB", done.job.clone()));
+            known.job = Some(done.job.clone());
+            known.point = done.summary.point.map(|id| id.to_string());
         }
-        variables.push(("CAIRN_POINT", point.unwrap_or_default()));
-        variables.push(("CAIRN_STATUS", exit.status().to_owned()));
-        variables.push(("CAIRN_EXIT_CODE", (exit as u8).to_string()));
+        variables.push(("CAIRN_POINT", known.point.clone().unwrap_or_default()));
+        variables.extend(told::outcome(exit));
         let after = self.hooks.run(When::After, &variables);
         let done = done.inspect_err(|_| {
             // A failed backup is the graver news; that of the hook must not get lost.
@@ -79,12 +132,25 @@ impl Backup {
         self.tell(context, &connection, &done)
     }
 
-    fn make(&self, context: &Context, connection: &Connection, chosen: Chosen) -> Result<Done> {
-        let Chosen { source, workload } = chosen;
-        let job = self.job.clone().unwrap_or_else(|| {
-            let about = source.about();
+    /// With a hook before it, the sources may not be there yet, and a job's name is made of them.
+    fn refuse_unnamed_job(&self) -> Result<()> {
+        if self.if_running.is_none() || self.hooks.before.is_none() || self.job.is_some() {
+            return Ok(());
+        }
+        Err(Failure::usage("--if-running asks about a job, and with --before the job has no name yet")
+            .advise("name it with --job"))
+    }
+
+    fn job_of(&self, chosen: &Chosen) -> String {
+        self.job.clone().unwrap_or_else(|| {
+            let about = chosen.source.about();
             job::made(&about.host, &about.paths)
-        });
+        })
+    }
+
+    fn make(&self, context: &Context, connection: &Connection, chosen: Chosen, rooms: Option<&Rooms>) -> Result<Done> {
+        let job = self.job_of(&chosen);
+        let Chosen { source, workload } = chosen;
         let options = BackupOptions {
             job: job.clone(),
             tags: self.tag.clone(),
@@ -98,8 +164,11 @@ impl Backup {
         let counted = workload == Workload::Folders && context.out.shows_progress();
         let estimation = counted.then(|| Estimation::start(Arc::clone(&source), Arc::clone(&monitor)));
         let label = if self.dry_run { "reading" } else { "backing up" };
-        let made =
-            progress::show(&context.out, label, &monitor, || backup(&connection.repo, &*source, &options, &monitor));
+        let work = || backup(&connection.repo, &*source, &options, &monitor).map_err(Failure::from);
+        let made = progress::show(&context.out, label, &monitor, || match rooms {
+            Some(rooms) => rooms.watch(&monitor, work),
+            None => work(),
+        });
         if let Some(estimation) = estimation {
             estimation.stop();
         }

@@ -1,14 +1,15 @@
 //! What a backup tells at its end.
 
-use super::{Backup, Done};
+use super::{Backup, Done, Known};
 use crate::connect::{self, Connection};
 use crate::context::Context;
-use crate::exit::{Exit, Result};
+use crate::exit::{Exit, Failure, Result};
 use crate::paper;
 use crate::say::{Row, human};
 use crate::settings::Repo;
 use crate::verbs::init;
 use format_spec::point::PointKind;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Done, or done with warnings.
 pub(super) fn exit(context: &Context, done: &Done) -> Exit {
@@ -24,7 +25,54 @@ pub(super) fn hook(context: &Context, failure: Option<String>) {
     monitor.take_warnings().iter().for_each(|w| context.out.warning(&w.subject, &w.reason));
 }
 
+/// What hooks are told about the end.
+pub(super) fn outcome(exit: Exit) -> [(&'static str, String); 2] {
+    [("CAIRN_STATUS", exit.status().to_owned()), ("CAIRN_EXIT_CODE", (exit as u8).to_string())]
+}
+
+/// Of a backup that found no room: what is left to do.
+pub(super) fn what_is_left(context: &Context, failure: Failure) -> Failure {
+    if failure.name != "no_space" {
+        return failure;
+    }
+    let counters = &context.interrupt.monitor().counters;
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let (items, bytes) = (human::count(read(&counters.items)), human::bytes(read(&counters.bytes)));
+    failure.advise(format!(
+        "free some space or raise the quota, then run the same command: {items} items ({bytes}) were read, no restore point was made, and what \
+         was published is kept and not stored again"
+    ))
+}
+
 impl Backup {
+    /// Runs the hook of `--on-failure` when the command does not end with exit 0.
+    pub(super) fn tell_failure_hook(&self, context: &Context, ended: &Result<Exit>, known: Known) {
+        let exit = match ended {
+            Ok(exit) => *exit,
+            // SIGTERM and Ctrl-C end with codes of their own.
+            Err(failure) if failure.exit == Exit::Interrupted => context.interrupt.exit().unwrap_or(failure.exit),
+            Err(failure) => failure.exit,
+        };
+        if exit == Exit::Done {
+            return;
+        }
+        let mut variables = outcome(exit).to_vec();
+        variables.push(("CAIRN_REPO", known.repo.unwrap_or_default()));
+        variables.push(("CAIRN_JOB", known.job.unwrap_or_default()));
+        variables.push(("CAIRN_POINT", known.point.unwrap_or_default()));
+        let failure = ended.as_ref().err();
+        variables.push(("CAIRN_ERROR", failure.map_or("warnings", |f| f.name).to_owned()));
+        let counted = || format!("{} warnings", context.interrupt.monitor().warnings_total());
+        variables.push(("CAIRN_MESSAGE", failure.map_or_else(counted, |f| f.message.clone())));
+        variables.push(("CAIRN_ADVICE", failure.and_then(|f| f.advice.clone()).unwrap_or_default()));
+        match self.hooks.run_on_failure(&variables) {
+            None => {}
+            Some(reason) if ended.is_err() => context.out.warning(b"", &reason),
+            // The summary was the last line of JSON; what comes now is for people.
+            Some(reason) => context.out.note(&format!("cairn: warning: {reason}")),
+        }
+    }
+
     pub(super) fn tell(&self, context: &Context, connection: &Connection, done: &Done) -> Result<Exit> {
         let exit = exit(context, done);
         let summary = &done.summary;

@@ -1,18 +1,14 @@
 //! Publishing: packs that are stored become usable by all, in one segment and one log entry.
 
 use super::Shared;
-use crate::blob::durable::put_again;
-use crate::blob::read::Vault;
-use crate::error::{Error, Kind, Result};
+use crate::blob::store_segment;
+use crate::error::Result;
 use crate::index::SegmentBuilder;
 use crate::limits::{PUBLISH_BLOBS, PUBLISH_BYTES, PUBLISH_SECONDS};
 use crate::pack::{FinishedPack, PackedBlock};
-use crate::store::Name;
-use bytes::Bytes;
-use format_spec::container::{Header, ObjectKind};
-use format_spec::index::{PackRow, Segment};
+use format_spec::ObjectId;
+use format_spec::index::PackRow;
 use format_spec::log::{Change, PublishedPack, Vouched};
-use format_spec::{ObjectId, names};
 use std::sync::atomic::Ordering;
 
 /// Packs that are stored and checked, but not published.
@@ -38,6 +34,34 @@ impl Unpublished {
 }
 
 impl Shared {
+    /// A sign of life when one is due: what is stored is published, or an entry without packs. Whoever is silent for long is fenced.
+    pub(super) fn beat(&self) -> Result<()> {
+        let Some(session) = self.session else { return Ok(()) };
+        if self.env.elapsed() - self.unpublished.lock().since < PUBLISH_SECONDS {
+            return Ok(());
+        }
+        // Who is publishing gives the sign itself.
+        let Some(one) = self.publishing.try_lock() else { return Ok(()) };
+        let is_empty = {
+            let mut unpublished = self.unpublished.lock();
+            unpublished.since = self.env.elapsed();
+            unpublished.packs.is_empty()
+        };
+        if !is_empty {
+            drop(one);
+            return self.publish();
+        }
+        self.append(session, &[], None)
+    }
+
+    fn append(&self, session: u32, packs: &[PublishedPack], segment: Option<Vouched>) -> Result<()> {
+        self.log.append(&*self.env, &mut |view| {
+            view.expect_session(session)?;
+            Ok(Change::Publish { session, packs: packs.to_vec(), segment })
+        })?;
+        Ok(())
+    }
+
     /// Publishes what is stored now. Others go on storing meanwhile; two publishes never overlap.
     pub(super) fn publish(&self) -> Result<()> {
         let Some(session) = self.session else { return Ok(()) };
@@ -53,47 +77,14 @@ impl Shared {
             builder.add_pack(row.clone(), &blocks)?;
         }
         let segment = builder.finish();
-        let (id, object) = self.store_segment(session, &segment)?;
+        let mut take = || Ok(ObjectId { session, ordinal: self.next_ordinal.fetch_add(1, Ordering::SeqCst) });
+        let (id, object) = store_segment(&self.vault, &*self.env, &self.monitor, &mut take, &segment)?;
         let ids: Vec<_> = segment.ids.clone();
         self.catalog.remember(id, segment);
         let packs: Vec<PublishedPack> = taken.packs.iter().map(|(_, published, _)| *published).collect();
-        self.log.append(&*self.env, &mut |view| {
-            let known = view.sessions.get(&session);
-            let known = known.ok_or_else(|| Error::new(Kind::Conflict, "this session is not in the log"))?;
-            if known.committed {
-                return Err(Error::new(Kind::Conflict, "this session has ended before it published everything"));
-            }
-            Ok(Change::Publish { session, packs: packs.clone(), segment: object })
-        })?;
+        self.append(session, &packs, Some(object))?;
         self.catalog.sync()?;
         self.forget(ids.into_iter());
         Ok(())
-    }
-
-    fn store_segment(&self, session: u32, segment: &Segment) -> Result<(ObjectId, Vouched)> {
-        put_again(&*self.vault.store, &self.monitor, &mut || {
-            let id = ObjectId { session, ordinal: self.next_ordinal.fetch_add(1, Ordering::SeqCst) };
-            let mut salt = [0; 32];
-            self.env.random(&mut salt)?;
-            let (bytes, vouched) = self.vault.seal_segment(id, salt, segment)?;
-            Ok((Name::new(names::of_session(ObjectKind::IndexSegment, id))?, bytes, (id, vouched)))
-        })
-    }
-}
-
-impl Vault {
-    /// The object of a segment, decoded again and compared.
-    ///
-    /// # Errors
-    /// `Bug` when it does not decode to what was written.
-    pub fn seal_segment(&self, id: ObjectId, salt: [u8; 32], segment: &Segment) -> Result<(Bytes, Vouched)> {
-        let header =
-            Header::new(ObjectKind::IndexSegment, self.secrets.suite(), self.repository, id.session, id.ordinal, salt);
-        let (bytes, body_hash) = segment.encode(header.clone(), &self.secrets);
-        if Segment::decode(&bytes, &header, &self.secrets)? != *segment {
-            return Err(Error::new(Kind::Bug, "an index segment does not decode to what was written").on(id));
-        }
-        let vouched = Vouched { ordinal: id.ordinal, bytes: bytes.len() as u64, body_hash };
-        Ok((Bytes::from(bytes), vouched))
     }
 }

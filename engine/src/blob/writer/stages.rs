@@ -82,7 +82,11 @@ impl Shared {
                         done.unwrap_or_else(|e| self.fail(e));
                     }
                 }
-                Err(RecvTimeoutError::Timeout) if !self.closed.load(Ordering::SeqCst) => {}
+                Err(RecvTimeoutError::Timeout) if !self.closed.load(Ordering::SeqCst) => {
+                    if !self.failed.load(Ordering::SeqCst) {
+                        self.beat().unwrap_or_else(|e| self.fail(e));
+                    }
+                }
                 Err(_) => return,
             }
         }

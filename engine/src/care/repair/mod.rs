@@ -1,8 +1,9 @@
 //! Repair: what is damaged, what it takes away, what can give it back; and giving it back.
 //!
 //! Promises: `plan` writes nothing and names for each damaged object the restore points and paths that need what it held; `apply` carries out exactly
-//! the plan whose hash it is given, and only ever writes new things: blobs into new packs of a new session, segments under new names, manifests
-//! in new commits. Refuses to remove or overwrite anything, damaged or not.
+//! the plan whose hash it is given, and only ever writes new things: blobs into new packs of a new session, segments under new names, rewritten
+//! points. A damaged pack of which all that is needed has a sound place is condemned, so that collection keeps the good places and takes the
+//! damaged one away. Refuses to remove or overwrite anything itself, damaged or not.
 //!
 //! | damaged | given back by |
 //! |---|---|
@@ -15,6 +16,7 @@
 mod affected;
 mod apply;
 mod cure;
+mod moves;
 mod plan;
 
 pub use apply::{RepairReport, apply};

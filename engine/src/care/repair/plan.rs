@@ -2,7 +2,7 @@
 
 use super::affected;
 use super::cure::{Cure, Healer};
-use crate::blob::Rebuilt;
+use crate::blob::{Rebuilt, rebuild_segment};
 use crate::care::check::{CheckOptions, Closely, Finding, Level, Subject, check_closely};
 use crate::care::harm::{Bad, blobs_of, is_damage};
 use crate::error::{Error, Kind, Result};
@@ -10,11 +10,9 @@ use crate::log::{CommitRef, SegmentRef};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::Point;
-use format_spec::ChunkId;
 use format_spec::container::ObjectKind;
-use format_spec::log::Change;
-use format_spec::names;
-use std::collections::{BTreeMap, HashMap};
+use format_spec::{ChunkId, ObjectId};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// How to look and where to take from.
@@ -65,8 +63,11 @@ pub struct RepairPlan {
     pub(super) blobs: Vec<Bad>,
     /// Blobs that no published pack has, and the copy does.
     pub(super) unplaced: Vec<(ObjectKind, ChunkId)>,
-    /// Slots of the entries that published them.
-    pub(super) segments: Vec<u32>,
+    /// Damaged segments that are made anew.
+    pub(super) segments: Vec<SegmentRef>,
+    /// Damaged packs that can be given up: all that is needed of them has, or gets, a sound place. They rise.
+    pub(super) moves: Vec<ObjectId>,
+    pub(super) digest: [u8; 32],
     pub(super) manifests: Vec<(CommitRef, Arc<Point>)>,
     pub(super) closely: Closely,
 }
@@ -74,11 +75,8 @@ pub struct RepairPlan {
 impl RepairPlan {
     /// Whether `apply` has anything to do.
     pub fn heals_something(&self) -> bool {
-        !(self.makes_no_blobs() && self.segments.is_empty() && self.manifests.is_empty())
-    }
-
-    pub(super) fn makes_no_blobs(&self) -> bool {
-        self.blobs.is_empty() && self.unplaced.is_empty()
+        let has_blobs = !(self.blobs.is_empty() && self.unplaced.is_empty() && self.moves.is_empty());
+        has_blobs || !self.segments.is_empty() || !self.manifests.is_empty()
     }
 }
 
@@ -98,10 +96,12 @@ pub fn plan(repository: &Arc<Repository>, options: &RepairOptions, monitor: &Mon
         unplaced: Vec::new(),
         segments: Vec::new(),
         manifests: Vec::new(),
+        moves: Vec::new(),
+        digest: [0; 32],
         closely,
     };
     let mut healer = Healer::new(repository, options.from.as_deref(), &plan.closely.packs)?;
-    let mut lost = HashMap::new();
+    let (mut lost, mut incurable) = (HashMap::new(), HashSet::new());
     for (about, finding) in plan.closely.subjects.clone() {
         monitor.check()?;
         let mut item = RepairItem::of(finding);
@@ -113,7 +113,11 @@ pub fn plan(repository: &Arc<Repository>, options: &RepairOptions, monitor: &Mon
                     for bad in missing {
                         lost.entry(bad.id).or_insert(plan.items.len());
                     }
-                    plan.blobs.extend(item.cure(missing, &mut healer)?);
+                    let cured = item.cure(missing, &mut healer)?;
+                    if cured.len() < missing.len() {
+                        incurable.insert(id);
+                    }
+                    plan.blobs.extend(cured);
                 }
                 None if plan.closely.harm.is_beyond(id) => {
                     item.remains =
@@ -129,20 +133,23 @@ pub fn plan(repository: &Arc<Repository>, options: &RepairOptions, monitor: &Mon
                 }
                 None => item.remains = Some(BACKUP.to_owned()),
             },
-            Subject::Segment(slot) => {
-                if item.segment(repository, options, slot)? {
-                    plan.segments.push(slot);
+            Subject::Segment(reference) => {
+                if item.segment(repository, options, &reference)? {
+                    plan.segments.push(reference);
                 }
             }
             Subject::Manifest(slot) => plan.manifests.extend(item.manifest(repository, options, slot)?),
-            Subject::Unneeded => {}
             Subject::Other => item.remains = Some(other(&item.object).to_owned()),
         }
         plan.items.push(item);
     }
     drop(healer);
+    let harm = &plan.closely.harm;
+    plan.moves = harm.needed.iter().filter(|id| !incurable.contains(*id)).copied().collect();
     affected::find(repository, &plan.closely.points, &lost, &mut plan.items, monitor)?;
-    plan.hash = plan.digest(repository);
+    plan.digest = plan.digest(repository);
+    let hex = blake3::Hash::from_bytes(plan.digest).to_hex();
+    plan.hash = hex.as_str().chars().take(32).collect();
     Ok(plan)
 }
 
@@ -181,10 +188,10 @@ impl RepairItem {
         Ok(cured)
     }
 
-    /// Whether it can be made anew, at least in part.
-    fn segment(&mut self, repository: &Repository, options: &RepairOptions, slot: u32) -> Result<bool> {
-        let again = segment_again(repository, options, slot)?;
-        self.made_anew = !again.segment.packs.is_empty();
+    /// Whether it can be made anew. What takes its place has to map all that it mapped ([LOG-15]).
+    fn segment(&mut self, repository: &Repository, options: &RepairOptions, reference: &SegmentRef) -> Result<bool> {
+        let again = segment_again(repository, options, reference)?;
+        self.made_anew = again.lacks.is_empty();
         if !again.lacks.is_empty() {
             let packs = again.lacks.len() + again.segment.packs.len();
             self.remains = Some(format!("{} of its {packs} packs cannot be read; {BACKUP}", again.lacks.len()));
@@ -212,15 +219,15 @@ impl RepairItem {
     }
 }
 
-/// The segment that the entry in this slot published, from its packs; or from a plain copy of this very repository, if packs are lost too.
-pub(super) fn segment_again(repository: &Repository, options: &RepairOptions, slot: u32) -> Result<Rebuilt> {
-    let Change::Publish { session, packs, segment } = repository.log().entry(slot)?.change else {
-        return Err(Error::new(Kind::Bug, "a segment without its publish").on(names::log(slot)));
-    };
-    let rebuilt = repository.vault().rebuild_segment(session, &packs)?;
+/// A damaged segment, from its packs; or from a plain copy of this very repository, if packs are lost too.
+pub(super) fn segment_again(
+    repository: &Repository,
+    options: &RepairOptions,
+    reference: &SegmentRef,
+) -> Result<Rebuilt> {
+    let rebuilt = rebuild_segment(repository.vault(), repository.log(), reference)?;
     let twin = options.from.as_ref().filter(|from| from.id() == repository.id() && !rebuilt.lacks.is_empty());
-    let copied = twin.map(|from| from.vault().segment(&SegmentRef { slot, session, object: segment }));
-    match copied {
+    match twin.map(|from| from.vault().segment(reference)) {
         Some(Ok(segment)) => Ok(Rebuilt { segment, lacks: Vec::new() }),
         Some(Err(e)) if !is_damage(&e) => Err(e),
         _ => Ok(rebuilt),
@@ -228,7 +235,7 @@ pub(super) fn segment_again(repository: &Repository, options: &RepairOptions, sl
 }
 
 impl RepairPlan {
-    fn digest(&self, repository: &Repository) -> String {
+    fn digest(&self, repository: &Repository) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&repository.log().view().head_hash);
         for item in &self.items {
@@ -238,7 +245,10 @@ impl RepairPlan {
         for id in self.blobs.iter().map(|bad| &bad.id).chain(unplaced) {
             hasher.update(&id.0);
         }
-        hasher.finalize().to_hex().as_str().chars().take(32).collect()
+        for pack in &self.moves {
+            hasher.update(&pack.session.to_le_bytes()).update(&pack.ordinal.to_le_bytes());
+        }
+        *hasher.finalize().as_bytes()
     }
 }
 

@@ -9,11 +9,12 @@ mod error;
 mod stage;
 mod walk;
 
-use super::{Info, Listed, Name, OBJECT_BYTES_MAX, Receipt, Store, outside};
+use super::{Info, Listed, Name, OBJECT_BYTES_MAX, Receipt, Space, Store, outside};
 use crate::env::Machine;
 use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
 use error::classify;
+use format_spec::Time;
 use parking_lot::Mutex;
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
@@ -79,6 +80,10 @@ impl Store for Local {
         self.path.display().to_string()
     }
 
+    fn now(&self) -> Result<Time> {
+        Ok(Machine::shared().now())
+    }
+
     fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
         stage::put_new(self, name, &bytes)?;
         Ok(Receipt::default())
@@ -125,6 +130,12 @@ impl Store for Local {
             },
             Err(e) => Err(classify(e, "cannot delete the object").on(name)),
         }
+    }
+
+    fn space(&self) -> Result<Option<Space>> {
+        let told = rustix::fs::fstatvfs(&self.root);
+        told.map(|by| Some(Space::told(by)))
+            .map_err(|e| classify(e, "cannot ask for the free space").on(self.path.display()))
     }
 }
 

@@ -14,6 +14,7 @@ pub(super) enum Verb {
     Head,
     List,
     Delete,
+    Lock,
 }
 
 /// The refusal as far as it could be read.
@@ -46,6 +47,7 @@ impl Answer {
     pub(super) fn error_on(&self, verb: Verb, subject: &str) -> Error {
         let (kind, advice) = self.kind(verb);
         let mut message = match kind {
+            _ if self.is_untrusted() => "the certificate of the server (or of the proxy) is not trusted".to_owned(),
             Kind::Absent => "no such object".to_owned(),
             Kind::Exists => "an object of this name exists already".to_owned(),
             Kind::Archived => "the object rests in an archive class".to_owned(),
@@ -132,12 +134,20 @@ impl Answer {
         })
     }
 
+    /// Whether the connection was given up because of the other side's certificate.
+    fn is_untrusted(&self) -> bool {
+        self.status.is_none() && self.text.contains("invalid peer certificate")
+    }
+
     /// No answer at all, or one that the client could not make sense of.
     fn kind_by_text(&self) -> (Kind, Option<&'static str>) {
         if self.text.contains("non-partial response") || self.text.contains("Content-Range") {
             (Kind::Unsupported, Some("this server does not honour ranged reads: use another one"))
         } else if self.text.contains("169.254.169.254") {
             (Kind::Denied, Some("no credentials were found: set the environment variables of the store"))
+        } else if self.is_untrusted() {
+            // Trying again changes nothing, and going on would talk to somebody else.
+            (Kind::Denied, Some(ADVICE_CA))
         } else {
             (Kind::Transient, Some("check the endpoint and the network, then try again"))
         }
@@ -152,13 +162,29 @@ impl Verb {
             Verb::Head => "describe the object",
             Verb::List => "list",
             Verb::Delete => "delete the object",
+            Verb::Lock => "lock the object",
         }
     }
 }
 
 /// The error of the client, classified.
 pub(super) fn classify(error: &object_store::Error, verb: Verb, name: &Name) -> Error {
-    Answer::read(&error.to_string()).error(verb, name)
+    Answer::read(&whole(error)).error(verb, name)
+}
+
+/// The error's text and that of each cause that it does not repeat: why a connection failed stands at the very end.
+fn whole(error: &object_store::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(e) = cause {
+        let said = e.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = e.source();
+    }
+    text
 }
 
 /// The first `<Code>` of an XML body, which S3 and Azure share.
@@ -177,6 +203,8 @@ fn shorten(text: &str) -> String {
 const ADVICE_ARCHIVE: &str = "bring it back first with `cairn retrieve start`";
 const ADVICE_AGAIN: &str = "try again";
 const ADVICE_BUCKET: &str = "create the bucket or container first, or check its name and the endpoint";
+const ADVICE_CA: &str =
+    "if the store has a private CA, name its certificate: `ca-file` in the config file, or CAIRN_CA_FILE";
 const ADVICE_KEYS: &str = "check the credentials and what they are allowed to do";
 
 #[cfg(test)]

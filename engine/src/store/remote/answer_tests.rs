@@ -78,3 +78,31 @@ fn a_hostile_body_makes_a_short_message() {
     let message = answer.error_on(Verb::Get, "log/7").to_string();
     assert!(message.len() < 500 && !message.contains('\n'), "{message}");
 }
+
+/// A certificate that is not trusted is no bad weather: trying again changes nothing, and the cause stands at the end of the chain.
+#[test]
+fn an_untrusted_certificate_is_found_in_the_last_cause_and_not_tried_again() {
+    #[derive(Debug)]
+    struct Chain(&'static str, Option<Box<Chain>>);
+    impl std::fmt::Display for Chain {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+    impl std::error::Error for Chain {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            self.1.as_deref().map(|e| e as _)
+        }
+    }
+    let tls = Chain("invalid peer certificate: UnknownIssuer", None);
+    let source =
+        Box::new(Chain("error sending request", Some(Box::new(Chain("client error (Connect)", Some(Box::new(tls)))))));
+    let error =
+        classify(&object_store::Error::Generic { store: "S3", source }, Verb::Get, &Name::new("config").unwrap());
+    assert_eq!(error.kind(), Kind::Denied, "{error}");
+    assert!(
+        error.to_string().contains("certificate of the server") && error.to_string().contains("UnknownIssuer"),
+        "{error}"
+    );
+    assert!(error.advice().unwrap().contains("CAIRN_CA_FILE"));
+}

@@ -5,14 +5,20 @@
 //! itself ([`crate::store::retry`] does), and to take a listing's order or a server's range for granted.
 
 mod answer;
+mod locks;
 mod runtime;
 mod settings;
+mod versions;
 mod wire;
 
-use super::{Info, Listed, Location, Name, OBJECT_BYTES_MAX, Options, Receipt, Store, outside, too_large};
+use super::{
+    Capabilities, Info, Listed, Location, Name, OBJECT_BYTES_MAX, Options, Receipt, Retention, Store, Version,
+};
+use super::{outside, too_large};
 use crate::error::{Error, Kind, Result};
 use answer::{Verb, classify};
 use bytes::Bytes;
+use format_spec::Time;
 use object_store::aws::AmazonS3;
 use object_store::azure::MicrosoftAzure;
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
@@ -88,10 +94,10 @@ impl Remote {
     }
 
     /// Reads an object or a part of it; also its whole length.
-    fn read(&self, name: &Name, range: Option<GetRange>) -> Result<(Bytes, u64)> {
+    fn read(&self, name: &Name, range: Option<GetRange>, version: Option<&str>) -> Result<(Bytes, u64)> {
         self.ask(async {
             let failed = |e: object_store::Error| classify(&e, Verb::Get, name);
-            let options = GetOptions { range, ..GetOptions::default() };
+            let options = GetOptions { range, version: version.map(str::to_owned), ..GetOptions::default() };
             let result = self.cloud.objects().get_opts(&self.path(name), options).await.map_err(failed)?;
             let (length, expected) = (result.meta.size, result.range.end.saturating_sub(result.range.start));
             if expected > OBJECT_BYTES_MAX {
@@ -105,6 +111,40 @@ impl Remote {
                 Err(Error::new(Kind::Transient, format!("{got} bytes came of {expected}")).on(name).advise("try again"))
             }
         })
+    }
+
+    /// Reads a range that must lie inside the object, or inside one version of it.
+    fn read_range(&self, name: &Name, range: Range<u64>, version: Option<&str>) -> Result<Bytes> {
+        if range.start >= range.end {
+            // No server can be asked for nothing; the length still decides whether the place exists.
+            let length = self.length(name, version)?;
+            let inside = range.start == range.end && range.end <= length;
+            return if inside { Ok(Bytes::new()) } else { Err(outside(name, &range, length)) };
+        }
+        let read = self.read(name, Some(GetRange::Bounded(range.clone())), version);
+        let (bytes, length) = match read {
+            // Servers and the client word a range beyond the end in many ways; the length decides.
+            Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Transient | Kind::Unsupported) => {
+                return match self.length(name, version) {
+                    Ok(length) if range.end > length => Err(outside(name, &range, length)),
+                    Err(gone) if gone.kind() == Kind::Absent => Err(gone),
+                    _ => Err(e),
+                };
+            }
+            other => other?,
+        };
+        // A range that reaches over the end is cut by the server without a word.
+        if bytes.len() as u64 == range.end - range.start { Ok(bytes) } else { Err(outside(name, &range, length)) }
+    }
+
+    /// The length of an object, or of one version of it.
+    fn length(&self, name: &Name, version: Option<&str>) -> Result<u64> {
+        if version.is_none() {
+            return Ok(self.head(name)?.bytes);
+        }
+        let head = self.head_of(name, version)?;
+        let length = head.header("content-length").and_then(|text| text.parse().ok());
+        length.ok_or_else(|| Error::new(Kind::Unsupported, "the store does not tell the length of a version").on(name))
     }
 
     fn put_headers(&self, bytes: &Bytes) -> Vec<(&'static str, String)> {
@@ -146,34 +186,16 @@ impl Store for Remote {
     }
 
     fn get(&self, name: &Name) -> Result<Bytes> {
-        Ok(self.read(name, None)?.0)
+        Ok(self.read(name, None, None)?.0)
     }
 
     fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        if range.start >= range.end {
-            // No server can be asked for nothing; the length still decides whether the place exists.
-            let length = self.head(name)?.bytes;
-            let inside = range.start == range.end && range.end <= length;
-            return if inside { Ok(Bytes::new()) } else { Err(outside(name, &range, length)) };
-        }
-        let read = self.read(name, Some(GetRange::Bounded(range.clone())));
-        let (bytes, length) = match read {
-            // Servers and the client word a range beyond the end in many ways; the length decides.
-            Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Transient | Kind::Unsupported) => {
-                return match self.head(name) {
-                    Ok(info) if range.end > info.bytes => Err(outside(name, &range, info.bytes)),
-                    _ => Err(e),
-                };
-            }
-            other => other?,
-        };
-        // A range that reaches over the end is cut by the server without a word.
-        if bytes.len() as u64 == range.end - range.start { Ok(bytes) } else { Err(outside(name, &range, length)) }
+        self.read_range(name, range, None)
     }
 
     fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
         if matches!(self.cloud, Cloud::S3(_)) && bytes_max > 0 {
-            match self.read(name, Some(GetRange::Suffix(bytes_max))) {
+            match self.read(name, Some(GetRange::Suffix(bytes_max)), None) {
                 // An empty object has no range at all; the other way below finds out.
                 Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Unsupported) => {}
                 other => return other,
@@ -229,10 +251,7 @@ impl Store for Remote {
 
     fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
         let (path, verb) = (self.path(name), Verb::Delete);
-        let mut query = Vec::new();
-        if let Some(version) = version {
-            query.push((if matches!(self.cloud, Cloud::S3(_)) { "versionId" } else { "versionid" }, version));
-        }
+        let query: Vec<_> = self.version_query(version).into_iter().collect();
         let deleted = self.ask(async {
             match &self.cloud {
                 Cloud::S3(store) if version.is_none() => {
@@ -247,8 +266,41 @@ impl Store for Remote {
         });
         match deleted {
             Err(e) if e.kind() == Kind::Absent => Ok(()),
-            other => other,
+            Err(e) => Err(self.explain_refused_delete(name, version, e)),
+            Ok(()) => Ok(()),
         }
+    }
+
+    fn now(&self) -> Result<Time> {
+        self.clock()
+    }
+
+    fn capabilities(&self) -> Result<Capabilities> {
+        self.declared()
+    }
+
+    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
+        self.put_with_lock(name, bytes, retention)
+    }
+
+    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
+        self.versions_of(name)
+    }
+
+    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
+        self.read_range(name, range, Some(version))
+    }
+
+    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        self.list_by_oldest(prefix, after, visit)
+    }
+
+    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
+        self.lock_of(name, version)
+    }
+
+    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
+        self.raise_lock(name, version, wanted)
     }
 
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
@@ -275,7 +327,7 @@ impl Store for Remote {
         if !(200..=299).contains(&right.status) {
             return Ok(false);
         }
-        let version = right.header("x-amz-version-id").or_else(|| right.header("x-ms-version-id"));
+        let version = right.version();
         self.delete(name, version.as_deref())?;
         Ok(true)
     }

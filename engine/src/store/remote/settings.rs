@@ -68,20 +68,37 @@ fn address(text: &str) -> Result<&str> {
         .advise("for example https://s3.example.com"))
 }
 
+/// A proxy's address; credentials in it are not repeated in a message.
+fn proxy_address(text: &str) -> Result<&str> {
+    let known = |u: &url::Url| matches!(u.scheme(), "http" | "https") && u.has_host();
+    if url::Url::parse(text).is_ok_and(|u| known(&u)) {
+        return Ok(text);
+    }
+    Err(Error::new(Kind::Input, "the proxy is no http or https URL")
+        .advise("for example http://proxy.example.com:3128"))
+}
+
 fn connections(options: &Options) -> Result<ClientOptions> {
     let mut client = ClientOptions::new()
         .with_timeout_disabled()
         .with_connect_timeout(options.connect_timeout)
         .with_read_timeout(options.read_timeout);
     if let Some(proxy) = &options.proxy {
-        client = client.with_proxy_url(proxy);
+        client = client.with_proxy_url(proxy_address(proxy)?);
+    }
+    if let Some(excludes) = &options.proxy_excludes {
+        client = client.with_proxy_excludes(excludes);
     }
     if let Some(path) = &options.root_certificate {
         let wrong = |e: &dyn std::fmt::Display| {
             Error::new(Kind::Input, format!("cannot use the root certificates: {e}")).on(path.display())
         };
         let pem = std::fs::read(path).map_err(|e| wrong(&e))?;
-        for certificate in Certificate::from_pem_bundle(&pem).map_err(|e| wrong(&e))? {
+        let certificates = Certificate::from_pem_bundle(&pem).map_err(|e| wrong(&e))?;
+        if certificates.is_empty() {
+            return Err(wrong(&"the file holds none").advise("name a file of certificates in PEM (BEGIN CERTIFICATE)"));
+        }
+        for certificate in certificates {
             client = client.with_root_certificate(certificate);
         }
     }
@@ -154,5 +171,16 @@ mod tests {
     fn a_root_certificate_that_cannot_be_read_is_an_input_error() {
         let options = Options { root_certificate: Some("/nonexistent/ca.pem".into()), ..options(&[]) };
         assert_eq!(s3("b", &options).unwrap_err().kind(), Kind::Input);
+    }
+
+    #[test]
+    fn a_file_without_certificates_and_a_proxy_that_is_no_url_are_refused() {
+        let empty = tempfile::NamedTempFile::new().unwrap();
+        let none = Options { root_certificate: Some(empty.path().into()), ..options(&[]) };
+        assert!(s3("b", &none).unwrap_err().to_string().contains("holds none"));
+        let proxy = Options { proxy: Some("user:secret@proxy".into()), ..options(&[]) };
+        let error = s3("b", &proxy).unwrap_err();
+        assert_eq!(error.kind(), Kind::Input);
+        assert!(!error.to_string().contains("secret"), "{error}");
     }
 }

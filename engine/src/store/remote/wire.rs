@@ -1,5 +1,5 @@
-//! The requests that `object_store` does not know, signed and sent by its own parts: deleting a version, Azure's puts with a
-//! checksum and single deletes, and a put whose checksum is wrong on purpose.
+//! The requests that `object_store` does not know, signed and sent by its own parts: everything about versions and locks, Azure's
+//! puts with a checksum and single deletes, and a put whose checksum is wrong on purpose.
 
 use super::answer::{Answer, Verb};
 use crate::error::{Error, Kind, Result};
@@ -15,6 +15,7 @@ use object_store::signer::{SignedUrlOptions, Signer};
 use object_store::{ClientOptions, HeaderMap, HeaderValue};
 use reqwest::Method;
 use reqwest::header::HeaderName;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// A connection pool for own requests.
@@ -27,7 +28,7 @@ pub(super) struct Wire {
 pub(super) struct Response {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
-    body: String,
+    pub(super) body: Bytes,
 }
 
 impl Wire {
@@ -62,7 +63,8 @@ impl Wire {
     ) -> Result<Response> {
         let failed = |e: object_store::Error| Answer::read(&e.to_string()).error(ask.verb, ask.name);
         let credential = store.credentials().get_credential().await.map_err(failed)?;
-        let text = format!("{address}/{}", ask.path);
+        let path = ask.path.as_ref();
+        let text = if path.is_empty() { address.to_owned() } else { format!("{address}/{path}") };
         let mut url = url::Url::parse(&text)
             .map_err(|e| Error::new(Kind::Input, format!("the endpoint {address:?} is no address: {e}")))?;
         if !ask.query.is_empty() {
@@ -95,11 +97,7 @@ impl Wire {
         let response = self.http.execute(request).await.map_err(lost)?;
         let (parts, body) = response.into_parts();
         let body = body.bytes().await.map_err(lost)?;
-        Ok(Response {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
-            body: String::from_utf8_lossy(&body).into_owned(),
-        })
+        Ok(Response { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 }
 
@@ -122,7 +120,17 @@ impl Response {
 
     /// The refusal.
     pub(super) fn answer(&self) -> Answer {
-        Answer::of(self.status, self.header("x-ms-error-code").as_deref(), &self.body)
+        Answer::of(self.status, self.header("x-ms-error-code").as_deref(), &self.text())
+    }
+
+    /// The body as text.
+    pub(super) fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+
+    /// The version that the answer is about, where the store names one.
+    pub(super) fn version(&self) -> Option<String> {
+        self.header("x-amz-version-id").or_else(|| self.header("x-ms-version-id")).filter(|v| v != "null")
     }
 
     /// A header, if it is text.
@@ -135,6 +143,13 @@ impl Response {
 pub(super) fn azure_crc64(bytes: &[u8]) -> String {
     let crc = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, bytes);
     BASE64_STANDARD.encode(crc.to_le_bytes())
+}
+
+/// The SHA-256 of an object's bytes.
+pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut digest = [0; 32];
+    digest.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref());
+    digest
 }
 
 /// Thirty-two bytes as S3 writes a SHA-256.

@@ -28,7 +28,7 @@ fn pack_row(pack: ObjectId, blobs: u32) -> PackRow {
     salt[..4].copy_from_slice(&pack.session.to_le_bytes());
     salt[4..8].copy_from_slice(&pack.ordinal.to_le_bytes());
     let kind = if pack.ordinal.is_multiple_of(3) { ObjectKind::MetaPack } else { ObjectKind::DataPack };
-    PackRow { id: pack, bytes: 1_000_000 + u64::from(pack.ordinal), blobs, kind, salt }
+    PackRow { id: pack, bytes: 1_000_000 + u64::from(pack.ordinal), blobs, kind, salt, body_hash: [3; 32] }
 }
 
 /// A segment of `session` that holds `numbers`, a hundred a pack and seven a block.
@@ -94,7 +94,7 @@ fn assert_equal(cache: &PersistentCache, model: &Model) {
         .unwrap();
     let expected: Vec<_> = model.iter().flat_map(|(id, places)| places.iter().map(|p| (*id, *p))).collect();
     assert_eq!(all, expected);
-    let mut packs: Vec<PackRow> = expected.iter().map(|(_, place)| place.pack_row()).collect();
+    let mut packs: Vec<PackRow> = expected.iter().map(|(_, place)| pack_row(place.pack, place.pack_blobs)).collect();
     packs.sort_by_key(|p| p.id);
     packs.dedup();
     assert_eq!(cache.packs().unwrap(), packs);

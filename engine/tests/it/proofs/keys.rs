@@ -3,9 +3,10 @@
 use super::rig::{CHEAP, PASSWORD, shown};
 use super::{Rig, noise};
 use engine::repository::{NewRepository, OpenOptions, Repository};
-use engine::store::Memory;
+use engine::store::{Fault, Faulty, Memory, Name, Verb};
 use engine::{Kind, Result};
 use format_spec::key_slot::Cost;
+use format_spec::log::KeyChange;
 use std::sync::Arc;
 
 fn with_password(rig: &Rig, password: Option<&[u8]>) -> Result<Arc<Repository>> {
@@ -85,6 +86,7 @@ fn an_unencrypted_repository_makes_the_round_trip() {
     let repository = rig.open().unwrap();
     assert_eq!(repository.slots().unwrap(), Vec::new());
     assert_eq!(repository.add_slot(b"x", "x", CHEAP).unwrap_err().kind(), Kind::Input);
+    assert_eq!(repository.reseal_slots(b"x", None, CHEAP).unwrap_err().kind(), Kind::Input);
     assert_eq!(repository.paper().map(|_| ()).unwrap_err().kind(), Kind::Input);
 }
 
@@ -102,6 +104,7 @@ fn an_empty_password_and_a_second_repository_are_refused() {
         block_target: None,
         level: None,
         parity_percent: 0,
+        retention: Default::default(),
     };
     let again = Repository::create(&*rig.store, &new(b"x"), &rig.env).unwrap_err();
     assert_eq!(again.kind(), Kind::Exists, "{}", shown(&again));
@@ -109,4 +112,89 @@ fn an_empty_password_and_a_second_repository_are_refused() {
     assert_eq!(empty.kind(), Kind::Input, "{}", shown(&empty));
     let none = rig.over(Arc::new(Memory::new())).open().map(|_| ()).unwrap_err();
     assert_eq!(none.kind(), Kind::NoRepository, "{}", shown(&none));
+}
+
+#[test]
+fn a_resealed_slot_keeps_password_and_label_and_has_a_new_cost() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = Rig::new(folder.path(), Arc::new(Memory::new()));
+    rig.write("a", b"some words");
+    rig.expect_healthy();
+    let repository = rig.open().unwrap();
+    let before = repository.slots().unwrap().remove(0);
+    let second = repository.add_slot(b"second", "of another person", CHEAP).unwrap();
+    let cost = Cost { memory_kib: 128, passes: 2, lanes: 1 };
+    assert_eq!(repository.reseal_slots(b"wrong", None, cost).unwrap_err().kind(), Kind::WrongPassword);
+    assert_eq!(repository.reseal_slots(PASSWORD, Some(&second), cost).unwrap_err().kind(), Kind::WrongPassword);
+    let replaced = repository.reseal_slots(PASSWORD, None, cost).unwrap();
+    assert_eq!(replaced.iter().map(|r| r.old.as_str()).collect::<Vec<_>>(), [before.id.as_str()]);
+    let slots = repository.slots().unwrap();
+    assert_eq!(slots.len(), 2);
+    let after = slots.iter().find(|slot| slot.id == replaced[0].new).unwrap();
+    assert_eq!((after.label.as_str(), after.cost, after.damaged.as_ref()), (before.label.as_str(), Some(cost), None));
+    assert!(slots.iter().any(|slot| slot.id == second && slot.cost == Some(CHEAP)), "the other slot stays");
+    rig.expect_healthy();
+    with_password(&rig, Some(b"second")).unwrap();
+}
+
+/// The store's delete fails as told; everything else works.
+fn refusing(rig: &Rig, kind: Kind) -> Rig {
+    let plan = move |call: &engine::store::fault::Call| (call.verb == Verb::Delete).then_some(Fault::Before(kind));
+    rig.over(Arc::new(Faulty::new(rig.store.clone(), plan)))
+}
+
+#[test]
+fn a_replacement_that_dies_between_its_steps_leaves_both_passwords_and_can_be_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = Rig::new(folder.path(), Arc::new(Memory::new()));
+    rig.write("a", b"some words");
+    rig.expect_healthy();
+    let old = rig.open().unwrap().slots().unwrap().remove(0).id;
+    let error = refusing(&rig, Kind::Transient).open().unwrap().replace_slot(&old, b"new", None, CHEAP).unwrap_err();
+    assert_eq!(error.kind(), Kind::Transient, "{}", shown(&error));
+    assert!(error.advice().unwrap().contains(&old), "{}", shown(&error));
+    with_password(&rig, Some(PASSWORD)).unwrap();
+    let other = with_password(&rig, Some(b"new")).unwrap();
+    assert_eq!(other.slots().unwrap().len(), 2);
+    other.remove_slot(&old).unwrap();
+    assert_eq!(with_password(&rig, Some(PASSWORD)).map(|_| ()).unwrap_err().kind(), Kind::WrongPassword);
+    Rig { password: Some(b"new".to_vec()), ..rig.clone() }.expect_healthy();
+    // What happened is told to whoever opens the repository.
+    let told: Vec<_> = other.key_history().unwrap().into_iter().map(|event| (event.change, event.slot)).collect();
+    let new = other.slots().unwrap().remove(0).id;
+    assert_eq!(told, [(KeyChange::Added, new), (KeyChange::Removed, old)]);
+}
+
+/// The slots that are deleted between our look and our own deletion: two machines at once, in the worst order.
+#[test]
+fn two_that_remove_the_last_two_slots_at_once_leave_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = Rig::new(folder.path(), Arc::new(Memory::new()));
+    let repository = rig.open().unwrap();
+    let first = repository.slots().unwrap().remove(0).id;
+    let second = repository.add_slot(b"second", "", CHEAP).unwrap();
+    let (other, name) = (rig.store.clone(), Name::new(format!("keys/{second}")).unwrap());
+    let plan = move |call: &engine::store::fault::Call| {
+        if call.verb == Verb::Delete {
+            other.delete(&name, None).unwrap();
+        }
+        None
+    };
+    let racing = rig.over(Arc::new(Faulty::new(rig.store.clone(), plan))).open().unwrap();
+    let error = racing.remove_slot(&first).unwrap_err();
+    assert_eq!(error.kind(), Kind::Conflict, "{}", shown(&error));
+    assert_eq!(repository.slots().unwrap().len(), 1);
+    with_password(&rig, Some(PASSWORD)).unwrap();
+}
+
+#[test]
+fn a_slot_that_retention_holds_is_told_as_immutable_and_goes_on_to_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = Rig::new(folder.path(), Arc::new(Memory::new()));
+    let locked = refusing(&rig, Kind::Immutable).open().unwrap();
+    let old = locked.slots().unwrap().remove(0).id;
+    locked.add_slot(b"second", "", CHEAP).unwrap();
+    let error = locked.remove_slot(&old).unwrap_err();
+    assert_eq!(error.kind(), Kind::Immutable, "{}", shown(&error));
+    with_password(&rig, Some(PASSWORD)).unwrap();
 }

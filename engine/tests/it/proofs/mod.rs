@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "what was tried is counted, what could not be tried is said")]
 
 mod cache;
+mod collect;
 mod crash;
 mod damage;
 mod faults;
@@ -13,9 +14,10 @@ mod matrix;
 mod odd_items;
 mod parity;
 mod partial;
+mod races;
 mod references;
 mod repair;
-mod rig;
+pub(crate) mod rig;
 mod rolling;
 mod stop;
 mod targets;

@@ -79,6 +79,7 @@ impl Rig {
             block_target: None,
             level: None,
             parity_percent,
+            retention: Default::default(),
         };
         Repository::create(&*self.store, &new, &self.env).unwrap();
     }

@@ -46,6 +46,7 @@ impl Bench {
             block_target: None,
             level: None,
             parity_percent: 0,
+            retention: Default::default(),
         };
         Repository::create(&*store, &new, &Machine::shared()).expect("creates");
         Bench { folder, store }

@@ -2,8 +2,10 @@
 
 use bytes::Bytes;
 use engine::Kind;
-use engine::store::{Memory, Name, Store};
+use engine::env::Machine;
+use engine::store::{Memory, Mode, Name, Oldest, Retention, Store};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The suite. The store must be empty, and is left empty.
 pub(crate) fn conform(store: &dyn Store) {
@@ -15,9 +17,66 @@ pub(crate) fn conform(store: &dyn Store) {
     clean(store);
 }
 
+/// What every store must do that says it locks. It is seen by the rule of the oldest version; what is locked stays in it.
+pub(crate) fn conform_locks(store: &dyn Store) {
+    let capabilities = store.capabilities().unwrap();
+    assert!(capabilities.locks && capabilities.versions);
+    let now = store.now().unwrap();
+    let lock = |minutes: i64| {
+        let mut until = now;
+        until.seconds += minutes * 60;
+        Retention::new(Mode::Governance, until)
+    };
+    let (object, bytes) = (name("locks/a"), Bytes::from_static(b"locked"));
+    let version = store.put_locked(&object, bytes.clone(), &lock(10)).unwrap().version.unwrap();
+    let version = Some(version.as_str());
+    assert_eq!(store.get(&object).unwrap(), bytes);
+    assert_eq!(store.head(&object).unwrap().version.as_deref(), version);
+    assert_eq!(store.retention(&object, version).unwrap(), Some(lock(10)));
+    assert_eq!(store.retention(&object, None).unwrap(), Some(lock(10)));
+    assert_eq!(kind(store.put_locked(&object, bytes.clone(), &lock(10))), Kind::Exists);
+    for named in [version, None] {
+        let refused = store.delete(&object, named).unwrap_err();
+        assert_eq!(refused.kind(), Kind::Immutable, "{refused}");
+        assert_eq!(refused.object(), Some(object.as_str()));
+    }
+    assert_eq!(store.extend_retention(&object, version, &lock(20)).unwrap(), lock(20));
+    assert_eq!(store.extend_retention(&object, None, &lock(5)).unwrap(), lock(20), "only ever raised");
+    assert_eq!(kind(store.put_locked(&name("locks/past"), bytes, &lock(-10))), Kind::Input);
+
+    let absent = name("locks/absent");
+    assert!(store.versions(&absent).unwrap().is_empty());
+    assert_eq!(kind(store.retention(&absent, None)), Kind::Absent);
+    assert_eq!(kind(store.extend_retention(&absent, None, &lock(5))), Kind::Absent);
+}
+
 #[test]
 fn memory_conforms() {
     conform(&Memory::new());
+}
+
+#[test]
+fn memory_with_locks_conforms_by_the_rule_of_the_oldest_version() {
+    let store = Oldest::new(Arc::new(Memory::locking(Machine::shared())));
+    conform(&store);
+    conform_locks(&store);
+}
+
+#[test]
+fn a_store_without_locks_takes_no_request_for_one_lightly() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = engine::store::Location::Folder(folder.path().to_owned());
+    let local = engine::store::open_settled(&location, &engine::store::Options::default()).unwrap();
+    for store in [local, Arc::new(Memory::new()) as Arc<dyn Store>] {
+        let (object, lock) = (name("a"), Retention::new(Mode::Governance, store.now().unwrap()));
+        assert_eq!(kind(store.put_locked(&object, Bytes::new(), &lock)), Kind::Unsupported);
+        assert_eq!(kind(store.get(&object)), Kind::Absent, "nothing is stored without the lock");
+        store.put_new(&object, Bytes::new()).unwrap();
+        assert_eq!(kind(store.extend_retention(&object, None, &lock)), Kind::Unsupported);
+        assert_eq!(store.retention(&object, None).unwrap(), None);
+        let versions = store.versions(&object).unwrap();
+        assert_eq!((versions.len(), versions[0].id.as_deref(), versions[0].marker), (1, None, false));
+    }
 }
 
 pub(crate) fn name(text: &str) -> Name {

@@ -3,7 +3,9 @@
 //! Servers are found through the variables that `scripts/with-servers` sets. Without them a test says so and returns, unless
 //! `CAIRN_TEST_SERVERS=required` is set: then it fails.
 
+mod azure;
 mod conformance;
 mod folder;
+mod locks;
 mod servers;
 mod targets;

@@ -1,7 +1,11 @@
 //! Where the stores of these tests are: a fresh prefix in a server's bucket for each test.
 
+use bytes::Bytes;
 use engine::env::Machine;
 use engine::store::{Location, Options};
+use object_store::ClientOptions;
+use object_store::aws::{AwsAuthorizer, AwsCredential};
+use object_store::client::{HttpConnector, HttpRequest, HttpRequestBody, ReqwestConnector};
 
 /// A place on a server, and how to open it.
 pub(crate) struct Target {
@@ -17,6 +21,11 @@ pub(crate) fn s3() -> Option<Target> {
 /// A bucket of it that keeps versions.
 pub(crate) fn s3_versioned() -> Option<Target> {
     bucket("CAIRN_TEST_S3_ENDPOINT", "CAIRN_TEST_S3_VERSIONED_BUCKET")
+}
+
+/// A bucket of it with object lock.
+pub(crate) fn s3_locked() -> Option<Target> {
+    bucket("CAIRN_TEST_S3_ENDPOINT", "CAIRN_TEST_S3_LOCKED_BUCKET")
 }
 
 /// An S3 that ignores conditions.
@@ -51,6 +60,27 @@ fn target<const N: usize>(url: &str, settings: [(&str, String); N]) -> Target {
     Machine::shared().random(&mut random).unwrap();
     let location = Location::parse(url).unwrap().below(&format!("t{:016x}", u64::from_le_bytes(random)));
     Target { location, options: Options { environment: false, settings, ..Options::default() } }
+}
+
+/// Puts an object whose key, percent-encoded as given, need be no name of ours. False when the server has refused it.
+pub(crate) fn put_raw(target: &Target, key: &str, body: &'static [u8]) -> bool {
+    let Location::S3 { bucket, prefix } = &target.location else { panic!("a bucket is needed") };
+    let setting = |name: &str| target.options.settings.get(name).unwrap().clone();
+    let credential = AwsCredential {
+        key_id: setting("aws_access_key_id"),
+        secret_key: setting("aws_secret_access_key"),
+        token: None,
+    };
+    let mut request = HttpRequest::new(HttpRequestBody::from(Bytes::from_static(body)));
+    *request.method_mut() = reqwest::Method::PUT;
+    *request.uri_mut() = format!("{}/{bucket}/{prefix}/{key}", setting("aws_endpoint")).parse().unwrap();
+    request.headers_mut().insert("content-length", body.len().into());
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body);
+    AwsAuthorizer::new(&credential, "s3", "us-east-1").try_authorize(&mut request, Some(digest.as_ref())).unwrap();
+    let options = ClientOptions::new().with_allow_http(true);
+    let http = ReqwestConnector::default().connect(&options).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(http.execute(request)).unwrap().status().is_success()
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -185,7 +185,7 @@ fn tables_of(segment: &Segment) -> Vec<Table> {
     let summary = numbers(&[narrow(segment.ids.len()), 0, narrow(segment.blocks.len()), narrow(segment.packs.len())]);
     let pack = |p: &PackRow| {
         let row = [numbers(&[p.id.session, p.id.ordinal]), p.bytes.to_le_bytes().to_vec(), numbers(&[p.blobs])];
-        [&row.concat()[..], &[p.kind as u8, 0, 0, 0], &p.salt].concat()
+        [&row.concat()[..], &[p.kind as u8, 0, 0, 0], &p.salt, &p.body_hash].concat()
     };
     vec![
         (kind::INDEX_SUMMARY, summary),

@@ -3,11 +3,11 @@
 
 use super::trees::{self, leaf_of_folder, leaf_of_map};
 use super::{PASSWORD, REPOSITORY, SESSION, Shape, Vector, fixed, header, name, secrets, suite_name};
-use format_spec::config::{Class, Config, Cutting};
-use format_spec::container::{Codec, Object, ObjectKind, ObjectWriter, Suite, kind};
+use format_spec::config::{Class, Config, Cutting, Retention};
+use format_spec::container::{Codec, Header, Object, ObjectKind, ObjectWriter, Suite, kind};
 use format_spec::index::{BlockRow, PackRow, PlaceRow, Segment};
 use format_spec::key_slot::{Cost, KeySlot, NewSlot};
-use format_spec::log::{Change, LogEntry, PointId, PublishedPack, Vouched};
+use format_spec::log::{Change, LogEntry, PointId, PublishedPack, Purpose, Vouched};
 use format_spec::pack::{BlobEntry, Contents};
 use format_spec::point::{LedgerCounts, Manifest, PackReferences, PointKind, Workload, reference_key};
 use format_spec::tree::{Content, Entry, Extent, Kind};
@@ -28,13 +28,13 @@ struct Maker<'a> {
 impl Maker<'_> {
     /// Files an object and returns its settled bytes.
     fn file(&mut self, kind: ObjectKind, ordinal: u32, why: &str, bytes: Vec<u8>) -> Vec<u8> {
-        let file = format!("repository-{}/{}", suite_name(self.suite), name(kind, ordinal));
+        let file = format!("repository-{}/{}", suite_name(self.suite), name(kind, SESSION, ordinal));
         let mut vector = Vector::new(file, Shape::Object(kind, ordinal), self.suite, bytes);
         why.clone_into(&mut vector.why);
         if kind == ObjectKind::LogEntry {
             vector.previous = Some(match ordinal {
                 1 => format!("repository-{}/config", suite_name(self.suite)),
-                _ => format!("repository-{}/{}", suite_name(self.suite), name(kind, ordinal - 1)),
+                _ => format!("repository-{}/{}", suite_name(self.suite), name(kind, SESSION, ordinal - 1)),
             });
         }
         let settled = (self.settle)(&vector);
@@ -92,8 +92,8 @@ pub(crate) fn repository(suite: Suite, settle: &dyn Fn(&Vector) -> Vec<u8>) -> V
     let (segment, id) = (vouch(2, &index), manifest.id);
     let mut previous = config;
     for (change, slot, why) in [
-        (Change::Open { job: "home".into(), host: "box".into(), base: None }, 1, "Open"),
-        (Change::Publish { session: SESSION, packs, segment }, 2, "Publish"),
+        (Change::Open { job: "home".into(), host: "box".into(), base: None, purpose: Purpose::Backup }, 1, "Open"),
+        (Change::Publish { session: SESSION, packs, segment: Some(segment) }, 2, "Publish"),
         (Change::Commit { session: SESSION, point: vouch(3, &point), id, references }, 3, "Commit"),
         (Change::Unknown { kind: 40, readable: true, writable: true }, 4, "an unknown kind that may be ignored"),
     ] {
@@ -117,6 +117,7 @@ pub(crate) fn config(suite: Suite) -> Config {
         probed: "put_if_absent=yes\n".into(),
         level: 3,
         parity_percent: 0,
+        retention: Retention::default(),
     }
 }
 
@@ -154,7 +155,12 @@ pub(crate) fn vouch(ordinal: u32, bytes: &[u8]) -> Vouched {
 
 /// A pack of these blocks: the first raw, the others compressed if that pays.
 fn pack(kind: ObjectKind, suite: Suite, ordinal: u32, blocks: &[&[Vec<u8>]], id: impl Fn(&[u8]) -> ChunkId) -> Vec<u8> {
-    let header = header(kind, suite, ordinal, "");
+    pack_under(header(kind, suite, ordinal, ""), blocks, id)
+}
+
+/// A pack of these blocks under this header.
+pub(crate) fn pack_under(header: Header, blocks: &[&[Vec<u8>]], id: impl Fn(&[u8]) -> ChunkId) -> Vec<u8> {
+    let suite = header.suite;
     let cipher = secrets(suite).cipher(&header);
     let mut object = ObjectWriter::new(header, cipher);
     let mut contents = Contents::default();
@@ -192,7 +198,9 @@ pub(crate) fn segment(suite: Suite, packs: &[&[u8]]) -> Segment {
         }
         let header = object.header();
         let id = ObjectId { session: header.session, ordinal: header.ordinal };
-        let row = PackRow { id, bytes: bytes.len() as u64, blobs: blob, kind: header.kind, salt: header.salt };
+        let body_hash = object.trailer().body_hash;
+        let (kind, salt) = (header.kind, header.salt);
+        let row = PackRow { id, bytes: bytes.len() as u64, blobs: blob, kind, salt, body_hash };
         segment.packs.push(row);
     }
     rows.sort();
@@ -261,5 +269,6 @@ pub(crate) fn manifest(root: Entry, links: ChunkId, exceptions: ChunkId, referen
         references,
         bytes: [713, 713, 700],
         cursors: Vec::new(),
+        first: None,
     }
 }

@@ -1,0 +1,217 @@
+//! `cairn gc`: give back what no restore point needs, by plan and apply.
+
+use crate::context::Context;
+use crate::exit::{Exit, Failure, Result};
+use crate::parse::duration::duration;
+use crate::parse::quantity;
+use crate::say::{Row, human, progress};
+use clap::{Args, Subcommand};
+use engine::care::{CollectOptions, CollectPlan, CollectReport, PackPlan, collect, plan_collection};
+use format_spec::{ObjectId, names};
+use std::time::Duration;
+
+/// Give back the space of what no restore point needs
+///
+/// `plan` shows what would be condemned and what that saves; `apply` does exactly that and deletes what was condemned longer ago than the grace.
+/// Backups, restores, checks and mounts may go on meanwhile.
+#[derive(Debug, Args)]
+pub(crate) struct Gc {
+    #[command(subcommand)]
+    action: Action,
+    /// How long condemned objects stay for readers that know them (24h, 7d); 0 needs --no-readers
+    #[arg(long, global = true, value_name = "TIME", default_value = "24h", value_parser = duration)]
+    grace: Duration,
+    /// Nobody is reading: needed for a grace of 0
+    #[arg(long, global = true)]
+    no_readers: bool,
+    /// Pack anew what is sparse: packs with at least this share of dead data
+    #[arg(long, global = true, value_name = "N%", default_value = "25%", value_parser = quantity::share)]
+    repack_above: f64,
+    /// Shut out sessions that gave no sign of life for so long
+    #[arg(long, global = true, value_name = "TIME", default_value = "24h", value_parser = duration)]
+    lease: Duration,
+    /// Stop cleanly after about so many requests
+    #[arg(long, global = true, value_name = "N")]
+    limit_requests: Option<u64>,
+    /// Stop cleanly after about so many bytes read and written
+    #[arg(long, global = true, value_name = "SIZE", value_parser = quantity::size)]
+    limit_bytes: Option<u64>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Show what would be done; changes nothing
+    Plan,
+    /// Do what a plan said
+    Apply {
+        /// The plan's hash, as `plan` printed it
+        #[arg(value_name = "HASH", value_parser = plan_hash)]
+        hash: PlanHash,
+    },
+}
+
+/// The beginning of a plan's hash.
+#[derive(Debug, Clone)]
+struct PlanHash(Vec<u8>);
+
+impl Gc {
+    pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
+        if self.grace.is_zero() && !self.no_readers {
+            return Err(Failure::usage("--grace 0 takes packs away under whoever reads them")
+                .advise("add --no-readers if nobody restores from or mounts this repository now"));
+        }
+        let seconds = |d: Duration| i64::try_from(d.as_secs()).unwrap_or(i64::MAX);
+        let options = CollectOptions {
+            dead_share: self.repack_above,
+            grace_seconds: seconds(self.grace),
+            lease_seconds: seconds(self.lease),
+            requests_max: self.limit_requests,
+            bytes_max: self.limit_bytes,
+            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        };
+        match &self.action {
+            Action::Plan => plan(context, &options),
+            Action::Apply { hash } => apply(context, &options, &hash.0),
+        }
+    }
+}
+
+fn plan(context: &Context, options: &CollectOptions) -> Result<Exit> {
+    let connection = context.connect()?;
+    let monitor = context.interrupt.monitor();
+    let plan =
+        progress::show(&context.out, "planning", monitor, || plan_collection(&connection.repo, options, monitor))?;
+    for (what, packs) in [("dead", &plan.dead), ("repack", &plan.sparse)] {
+        packs.iter().try_for_each(|pack| context.out.row(|| pack_row(what, pack)))?;
+    }
+    for session in &plan.fence {
+        context.out.row(|| Row::new("fence").set("session", *session))?;
+    }
+    let hash = human::hex(plan.hash.get(..8).unwrap_or_default());
+    let row = context
+        .summary(Exit::Done)
+        .set("plan", hash.as_str())
+        .set("packs_dead", plan.dead.len())
+        .set("packs_sparse", plan.sparse.len())
+        .set("packs_kept", plan.kept)
+        .set("sessions_silent", plan.fence.len())
+        .set("bytes_condemned", plan.bytes_condemned())
+        .set("bytes_repacked", plan.bytes_repacked())
+        .set("bytes_saved", plan.bytes_condemned().saturating_sub(plan.bytes_repacked()))
+        .set("requests_get", plan.requests[0])
+        .set("requests_put", plan.requests[1])
+        .set("requests_delete", plan.due.len())
+        .set("objects_due", plan.due.len())
+        .set("objects_waiting", plan.waiting)
+        .set("sweep_after", plan.next_due.map(human::time_exact))
+        .requests(&connection.counts);
+    context.out.summary(row, || in_words(&plan, &hash))?;
+    Ok(Exit::Done)
+}
+
+fn in_words(plan: &CollectPlan, hash: &str) -> String {
+    let mut lines = Vec::new();
+    if !plan.fence.is_empty() {
+        lines.push(format!("{} silent sessions are shut out", human::count(plan.fence.len() as u64)));
+    }
+    let bytes = |packs: &[PackPlan]| human::bytes(packs.iter().map(|p| p.bytes).sum());
+    lines.push(format!("{} packs are dead: {}", human::count(plan.dead.len() as u64), bytes(&plan.dead)));
+    lines.push(format!(
+        "{} packs are sparse: {}, of which {} are packed anew ({} GET, {} PUT)",
+        human::count(plan.sparse.len() as u64),
+        bytes(&plan.sparse),
+        human::bytes(plan.bytes_repacked()),
+        plan.requests[0],
+        plan.requests[1],
+    ));
+    lines.push(format!(
+        "{} packs stay: {}, {} of their plaintext are dead",
+        human::count(plan.kept),
+        human::bytes(plan.bytes_kept),
+        human::bytes(plan.plain_dead_kept),
+    ));
+    lines.push(format!(
+        "{} objects given up earlier are deleted, {} wait{}",
+        human::count(plan.due.len() as u64),
+        human::count(plan.waiting),
+        plan.next_due.map(|t| format!(" (the first until {})", human::time(t))).unwrap_or_default(),
+    ));
+    lines.push(format!("carry it out with: cairn gc apply {hash}"));
+    lines.join("\n")
+}
+
+fn apply(context: &Context, options: &CollectOptions, hash: &[u8]) -> Result<Exit> {
+    let connection = context.connect()?;
+    let monitor = context.interrupt.monitor();
+    let report =
+        progress::show(&context.out, "collecting", monitor, || collect(&connection.repo, options, hash, monitor))?;
+    for (pack, why) in &report.damaged {
+        context.out.warning(pack.to_string().as_bytes(), &format!("its survivors stay where they are: {why}"));
+    }
+    let exit = if report.damaged.is_empty() { Exit::Done } else { Exit::Damaged };
+    let row = context
+        .summary(exit)
+        .set("sessions_fenced", report.fenced)
+        .set("packs_condemned", report.packs_condemned)
+        .set("bytes_condemned", report.bytes_condemned)
+        .set("packs_repacked", report.packs_repacked)
+        .set("packs_written", report.packs_written)
+        .set("bytes_written", report.bytes_written)
+        .set("segments_folded", report.segments_folded)
+        .set("objects_deleted", report.objects_deleted)
+        .set("bytes_freed", report.bytes_freed)
+        .set("objects_locked", report.objects_locked)
+        .set("objects_waiting", report.waiting)
+        .set("sweep_after", report.sweep_after.map(human::time_exact))
+        .set("packs_damaged", report.damaged.len())
+        .set("partial", report.is_partial)
+        .requests(&connection.counts);
+    context.out.summary(row, || done_in_words(&report))?;
+    Ok(exit)
+}
+
+fn done_in_words(report: &CollectReport) -> String {
+    let mut text = format!(
+        "condemned {} packs ({}), packed {} anew into {} ({})\ndeleted {} objects: {} are free",
+        human::count(report.packs_condemned),
+        human::bytes(report.bytes_condemned),
+        human::count(report.packs_repacked),
+        human::count(report.packs_written),
+        human::bytes(report.bytes_written),
+        human::count(report.objects_deleted),
+        human::bytes(report.bytes_freed),
+    );
+    if report.objects_locked > 0 {
+        text.push_str(&format!("\n{} objects are locked by the store and stay", human::count(report.objects_locked)));
+    }
+    if let Some(when) = report.sweep_after {
+        let waiting = human::count(report.waiting);
+        text.push_str(&format!(
+            "\n{waiting} objects wait for the end of their grace, the first until {}",
+            human::time(when)
+        ));
+    }
+    if report.is_partial {
+        text.push_str("\na limit ended the work before it was done: plan and apply again to go on");
+    }
+    text
+}
+
+fn pack_row(what: &str, pack: &PackPlan) -> Row {
+    let ObjectId { session, ordinal } = pack.id;
+    Row::new("pack")
+        .set("what", what)
+        .set("object", names::of_session(pack.kind, ObjectId { session, ordinal }))
+        .set("bytes", pack.bytes)
+        .set("blobs", pack.blobs)
+        .set("blobs_live", pack.survivors.iter().map(|b| b.count_ones()).sum::<u32>())
+}
+
+fn plan_hash(text: &str) -> Result<PlanHash, String> {
+    let digit = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
+    let bytes: Option<Vec<u8>> = text.as_bytes().chunks(2).map(digit).collect();
+    match bytes.filter(|bytes| bytes.len() >= 8 && text.len() % 2 == 0) {
+        Some(bytes) => Ok(PlanHash(bytes)),
+        None => Err("a plan's hash has at least 16 hexadecimal digits, as `plan` prints it".to_owned()),
+    }
+}

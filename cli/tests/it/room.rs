@@ -1,0 +1,90 @@
+//! `backup --min-free`, and what a full disk leaves behind: a file system of the test's own, so small that it fills.
+
+use crate::support::{Home, Run, noise, tree};
+use std::process::Command;
+
+#[test]
+fn too_little_room_ends_the_command_before_anything_is_done() {
+    let home = Home::with_repository();
+    home.write("src/a", b"1");
+    let hook = format!("touch '{}'", home.text("hook-ran"));
+    for least in ["100%", "8000T"] {
+        let args = ["backup", "--json", "--min-free", least, "--before", &hook, &home.text("src")];
+        let run = Run::of(&mut home.command(args)).expect(1);
+        assert_eq!(run.last()["error"], "no_space", "{run:?}");
+        assert!(run.stderr.contains("the repository") && run.stderr.contains("--min-free"), "{}", run.stderr);
+    }
+    assert!(!home.path("hook-ran").exists());
+    assert_eq!(home.summary(["points"])["points"], 0);
+    home.ok(["backup", "--min-free", "1k", &home.text("src")]);
+    home.run(["backup", "--min-free", "0%", &home.text("src")]).expect(2);
+}
+
+/// Runs a script in a mount namespace of its own, with `$M` a file system of 24 MB that nobody else sees. False where that is not allowed.
+fn in_small_room(home: &Home, script: &str) -> Option<Run> {
+    std::fs::create_dir_all(home.path("small")).unwrap();
+    let mut probe = Command::new("unshare");
+    probe.args(["--map-root-user", "--mount", "sh", "-c", "mount -t tmpfs none \"$1\"", "-", &home.text("small")]);
+    if !probe.output().is_ok_and(|output| output.status.success()) {
+        eprintln!("no mount namespaces here: nothing was tried");
+        return None;
+    }
+    let whole = format!("set -u; mount -t tmpfs -o size=24m none \"$M\" || exit 99\n{script}");
+    let command = home.command([""; 0]);
+    let mut shell = Command::new("unshare");
+    shell.args(["--map-root-user", "--mount", "sh", "-c", &whole]);
+    for (key, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(key, value),
+            None => shell.env_remove(key),
+        };
+    }
+    shell.env("M", home.path("small")).env("SRC", home.path("src")).env("OUT", home.path("out"));
+    shell.env("CAIRN", env!("CARGO_BIN_EXE_cairn")).env("CAIRN_REPO", home.path("small/repo"));
+    Some(Run::of(&mut shell))
+}
+
+#[test]
+fn a_store_that_is_full_ends_cleanly_and_the_same_command_goes_on_when_there_is_room() {
+    let home = Home::new();
+    for n in 0..8 {
+        home.write(&format!("src/{n}"), &noise(5_000_000, n));
+    }
+    let script = r#"
+        $CAIRN init --no-encryption || exit 98
+        $CAIRN backup --job j --json "$SRC"; echo "full: $?" >&2
+        mount -o remount,size=100m "$M"
+        $CAIRN backup --job j "$SRC" && $CAIRN check --read-data && $CAIRN restore "latest:$SRC" "$OUT"
+    "#;
+    let Some(run) = in_small_room(&home, script) else { return };
+    let run = run.expect(0);
+    assert!(run.stderr.contains("full: 1"), "{}", run.stderr);
+    assert!(run.out().contains("\"error\":\"no_space\""), "{}", run.out());
+    assert!(run.stderr.contains("then run the same command"), "{}", run.stderr);
+    assert_eq!(tree(&home.path("src")), tree(&home.path("out")));
+}
+
+#[test]
+fn room_that_runs_out_meanwhile_stops_the_backup_and_keeps_what_was_published() {
+    let home = Home::new();
+    for n in 0..8 {
+        home.write(&format!("src/{n}"), &noise(5_000_000, n));
+    }
+    let script = r#"
+        $CAIRN init --no-encryption || exit 98
+        $CAIRN backup --job j --json --limit-upload 8M --min-free 8M "$SRC"; echo "short: $?" >&2
+        df --output=avail -B1 "$M" | tail -1 | sed 's/^/left: /' >&2
+        mount -o remount,size=100m "$M"
+        $CAIRN backup --job j --json "$SRC" && $CAIRN check --read-data && $CAIRN restore "latest:$SRC" "$OUT"
+    "#;
+    let Some(run) = in_small_room(&home, script) else { return };
+    let run = run.expect(0);
+    assert!(run.stderr.contains("short: 1") && run.stderr.contains("the backup was stopped"), "{}", run.stderr);
+    let left = run.stderr.lines().find_map(|line| line.trim().strip_prefix("left: ")).unwrap();
+    assert!(left.trim().parse::<u64>().unwrap() > 1_000_000, "it stopped too late: {left}");
+    let second = run.out().lines().rfind(|l| l.contains("\"packs_written\"")).unwrap().to_owned();
+    let second: serde_json::Value = serde_json::from_str(&second).unwrap();
+    // 40 MB were to be stored; some of it was there.
+    assert!(second["bytes_stored"].as_u64().unwrap() < 36_000_000, "{second}");
+    assert_eq!(tree(&home.path("src")), tree(&home.path("out")));
+}

@@ -1,0 +1,96 @@
+//! The end of a session: its reference set, and the commit.
+//!
+//! Promises I2: at the slot of the commit every blob that the point needs lies in a pack that is published and not condemned. What a collector
+//! took meanwhile is stored again, and the set made again, until a commit finds nothing condemned since.
+
+use super::session::Session;
+use crate::blob::store_manifest;
+use crate::error::{Error, Kind, Result};
+use crate::log::LogView;
+use crate::restore_point::{Emission, PointSink, ReferenceChange, given_up, reference_set};
+use crate::tree::Names;
+use format_spec::container::ObjectKind;
+use format_spec::log::Change;
+use format_spec::point::Manifest;
+use format_spec::tree::Entry;
+use format_spec::{ChunkId, ObjectId};
+use std::sync::Arc;
+
+impl Session<'_> {
+    /// The reference set's nodes are stored after everything that it names, and published on their own. What was given up while the session
+    /// relied on it is stored again first.
+    pub(super) fn references(&self, roots: &[Names], emission: &Emission, known: &Arc<LogView>) -> Result<ChunkId> {
+        let repository = self.repository;
+        if !known.condemned.is_empty() {
+            self.store_again(roots, emission)?;
+        }
+        let base = self.base.as_deref();
+        let change = ReferenceChange {
+            base: base.map(|b| (b.manifest.references, b.slot)),
+            base_roots: base
+                .map(|b| self::roots(&b.manifest.root, b.manifest.links, b.manifest.exceptions))
+                .unwrap_or_default(),
+            roots: roots.to_vec(),
+            emission,
+            blobs: repository.blobs(),
+            log: repository.log().view(),
+        };
+        let mut sink = PointSink::unaccounted(self.writer, &repository.vault().ids);
+        self.reads_old.set(true);
+        let set = reference_set(change, &mut sink)?;
+        self.reads_old.set(false);
+        self.writer.flush()?;
+        Ok(set)
+    }
+
+    /// Reads what only condemned packs have out of them, as long as they are not swept, and stores it in new ones.
+    fn store_again(&self, roots: &[Names], emission: &Emission) -> Result<()> {
+        let blobs = self.repository.blobs();
+        let lost = given_up(emission, roots, blobs)?;
+        for (is_node, id) in &lost {
+            let kind = if *is_node { ObjectKind::MetaPack } else { ObjectKind::DataPack };
+            let bytes = blobs.given_up(kind, id).map_err(|e| {
+                let what = format!("a collection took away what this session relied on: {e}");
+                Error::new(Kind::Conflict, what).on(format!("blob {id}")).advise("run the backup again")
+            })?;
+            if *is_node {
+                self.writer.put_node(*id, bytes.to_vec())?
+            } else {
+                self.writer.put_chunk(*id, bytes.to_vec())?
+            };
+        }
+        if lost.is_empty() { Ok(()) } else { self.writer.flush() }
+    }
+
+    /// Commits, and returns the point's number; `None` when packs were condemned after `known`: then the reference set must be made again.
+    pub(super) fn commit(&self, session: u32, manifest: &Manifest, known: u32) -> Result<Option<u32>> {
+        let repository = self.repository;
+        let mut take = || ObjectId { session, ordinal: self.writer.take_ordinal() };
+        let point = store_manifest(repository.vault(), &**repository.env(), self.monitor, &mut take, manifest)?;
+        let mut moved = false;
+        let appended = repository.log().append(&**repository.env(), &mut |view| {
+            view.expect_session(session)?;
+            moved = view.condemned.after(known).next().is_some();
+            if moved {
+                return Err(Error::new(Kind::Conflict, "packs were condemned while the session was about to commit"));
+            }
+            Ok(Change::Commit { session, point, id: manifest.id, references: manifest.references })
+        });
+        let slot = match appended {
+            Err(_) if moved => {
+                repository.refresh()?;
+                return Ok(None);
+            }
+            other => other?,
+        };
+        repository.log().checkpoint_if_due(&**repository.env());
+        let number = repository.log().view().commits.iter().find(|c| c.slot == slot).map(|c| Some(c.number));
+        number.ok_or_else(|| Error::new(Kind::Bug, "the commit is not in the log that was just read"))
+    }
+}
+
+/// What a manifest names: one row a field ([POINT-7]).
+pub(super) fn roots(root: &Entry, links: Option<ChunkId>, exceptions: Option<ChunkId>) -> Vec<Names> {
+    let one = |id: ChunkId| Names { nodes: vec![id], chunks: Vec::new() };
+    [Some(Names::of_entry(root)), links.map(one), exceptions.map(one)].into_iter().flatten().collect()
+}

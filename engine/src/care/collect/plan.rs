@@ -1,0 +1,222 @@
+//! What a collection would do: pure but for reading, and told with a hash that `collect` takes.
+
+use super::mark::Marks;
+use crate::error::Result;
+use crate::index::Place;
+use crate::log::LogView;
+use crate::monitor::Monitor;
+use crate::repository::Repository;
+use format_spec::container::ObjectKind;
+use format_spec::log::ObjectRow;
+use format_spec::{ObjectId, Time};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How to collect.
+#[derive(Debug, Clone)]
+pub struct CollectOptions {
+    /// A pack is repacked when at least this share of its plaintext is dead (0 to 1); above 1, none is.
+    pub dead_share: f64,
+    /// Seconds between giving something up and deleting it.
+    pub grace_seconds: i64,
+    /// A session without a sign of life for so many seconds is fenced.
+    pub lease_seconds: i64,
+    /// Requests after which the work stops at the next safe place.
+    pub requests_max: Option<u64>,
+    /// Bytes read and written after which it does.
+    pub bytes_max: Option<u64>,
+    /// Who collects, for people.
+    pub host: String,
+}
+
+/// A pack of the plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackPlan {
+    /// Data or metadata.
+    pub kind: ObjectKind,
+    /// The pack.
+    pub id: ObjectId,
+    /// Its stored length.
+    pub bytes: u64,
+    /// Blobs in it.
+    pub blobs: u32,
+    /// Plaintext bytes in it.
+    pub plain: u64,
+    /// Plaintext bytes that are live.
+    pub plain_live: u64,
+    /// One bit for each live blob.
+    pub survivors: Vec<u8>,
+}
+
+/// What a collection would do.
+#[derive(Debug, Clone)]
+pub struct CollectPlan {
+    /// The log's head that it was made at.
+    pub head: u32,
+    /// Silent sessions to be fenced.
+    pub fence: Vec<u32>,
+    /// Packs without a live blob.
+    pub dead: Vec<PackPlan>,
+    /// Packs whose survivors are to be packed anew.
+    pub sparse: Vec<PackPlan>,
+    /// Packs of open sessions, and those that are live enough.
+    pub kept: u64,
+    /// Their stored bytes.
+    pub bytes_kept: u64,
+    /// Dead plaintext bytes in packs that are kept.
+    pub plain_dead_kept: u64,
+    /// Objects whose grace is over.
+    pub due: Vec<ObjectRow>,
+    /// Objects that were given up and wait.
+    pub waiting: u64,
+    /// When the first of those is due.
+    pub next_due: Option<Time>,
+    /// Requests that repacking and condemning will need, about: get, put.
+    pub requests: [u64; 2],
+    /// BLAKE3 over what is decided; the same for the same decisions, whatever else happened.
+    pub hash: [u8; 32],
+}
+
+impl CollectPlan {
+    /// Nothing to be done.
+    pub(super) fn empty(head: u32) -> Self {
+        CollectPlan {
+            head,
+            fence: Vec::new(),
+            dead: Vec::new(),
+            sparse: Vec::new(),
+            kept: 0,
+            bytes_kept: 0,
+            plain_dead_kept: 0,
+            due: Vec::new(),
+            waiting: 0,
+            next_due: None,
+            requests: [0; 2],
+            hash: [0; 32],
+        }
+    }
+
+    /// Stored bytes of the packs to be condemned.
+    pub fn bytes_condemned(&self) -> u64 {
+        self.dead.iter().chain(&self.sparse).map(|p| p.bytes).sum()
+    }
+
+    /// Stored bytes that repacking will write, about.
+    pub fn bytes_repacked(&self) -> u64 {
+        self.sparse.iter().map(estimated_bytes).sum()
+    }
+}
+
+/// Makes the plan. Reads the log and the reference sets; changes nothing.
+///
+/// # Errors
+/// `Damaged` when a reference set cannot be read; the store's.
+pub fn plan_collection(repository: &Repository, options: &CollectOptions, monitor: &Monitor) -> Result<CollectPlan> {
+    repository.refresh()?;
+    Ok(draw(repository, options, monitor)?.0)
+}
+
+/// The plan at the known head, and the marks that it rests on.
+pub(super) fn draw(
+    repository: &Repository,
+    options: &CollectOptions,
+    monitor: &Monitor,
+) -> Result<(CollectPlan, Marks)> {
+    let view = repository.log().view();
+    let now = repository.env().now();
+    let fence: Vec<u32> = silent(&view, now, options.lease_seconds);
+    let mut marks = Marks::default();
+    let held = |id| view.sessions.iter().any(|(number, s)| s.base == Some(id) && !fence.contains(number));
+    let needed = view.commits.iter().chain(view.held.iter().filter(|c| held(c.id)));
+    marks.add(needed, &view, repository.blobs(), monitor)?;
+    let mut plan = CollectPlan { fence, ..CollectPlan::empty(view.head) };
+    let mut partial: BTreeMap<ObjectId, PackPlan> = BTreeMap::new();
+    for pack in repository.blobs().catalog().packs()? {
+        let is_open = view.sessions.contains_key(&pack.id.session) && !plan.fence.contains(&pack.id.session);
+        let live = marks.count(pack.id);
+        if is_open || live >= pack.blobs {
+            plan.kept += 1;
+            plan.bytes_kept += pack.bytes;
+            continue;
+        }
+        let survivors = marks.bits(pack.id).unwrap_or_default().to_vec();
+        let (kind, id, bytes, blobs) = (pack.kind, pack.id, pack.bytes, pack.blobs);
+        let pack = PackPlan { kind, id, bytes, blobs, plain: 0, plain_live: 0, survivors };
+        if live == 0 { plan.dead.push(pack) } else { _ = partial.insert(pack.id, pack) }
+    }
+    measure(repository, &mut partial)?;
+    for pack in partial.into_values() {
+        if is_sparse(&pack, options.dead_share) {
+            plan.sparse.push(pack);
+        } else {
+            plan.kept += 1;
+            plan.bytes_kept += pack.bytes;
+            plan.plain_dead_kept += pack.plain - pack.plain_live;
+        }
+    }
+    super::sweep::due(&view, now, options.grace_seconds, &mut plan);
+    let packs_new = plan.bytes_repacked().div_ceil(u64::from(repository.config().pack_bytes_max));
+    plan.requests = [plan.sparse.len() as u64 * 2, packs_new + u64::from(packs_new > 0) + 2];
+    plan.hash = hash(repository, &plan);
+    Ok((plan, marks))
+}
+
+/// Sessions whose last sign of life is older than the lease.
+fn silent(view: &LogView, now: Time, lease_seconds: i64) -> Vec<u32> {
+    let late = |last: Time| now.seconds.saturating_sub(last.seconds) > lease_seconds;
+    view.sessions.iter().filter(|(_, s)| late(s.last)).map(|(number, _)| *number).collect()
+}
+
+/// Plaintext of these packs, live and in all: one pass over the index, only when there is a question.
+fn measure(repository: &Repository, packs: &mut BTreeMap<ObjectId, PackPlan>) -> Result<()> {
+    if packs.is_empty() {
+        return Ok(());
+    }
+    let cache = repository.blobs().catalog().cache();
+    cache.for_each_place(&mut |_, place: &Place| {
+        if let Some(pack) = packs.get_mut(&place.pack) {
+            let bytes = u64::from(place.bytes);
+            pack.plain += bytes;
+            if pack.survivors.get(place.blob as usize / 8).is_some_and(|bits| bits >> (place.blob % 8) & 1 == 1) {
+                pack.plain_live += bytes;
+            }
+        }
+        Ok(())
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share of bytes needs no more than 52 bits")]
+fn is_sparse(pack: &PackPlan, dead_share: f64) -> bool {
+    let dead = (pack.plain - pack.plain_live) as f64;
+    dead > 0.0 && dead >= dead_share * pack.plain as f64
+}
+
+/// What the survivors will need when they are stored anew, by their share of the plaintext.
+fn estimated_bytes(pack: &PackPlan) -> u64 {
+    let share = u128::from(pack.bytes) * u128::from(pack.plain_live) / u128::from(pack.plain.max(1));
+    u64::try_from(share).unwrap_or(pack.bytes)
+}
+
+fn hash(repository: &Repository, plan: &CollectPlan) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_derive_key("cairn collection plan 1");
+    hasher.update(&repository.id().0);
+    let mut number = |n: u32| _ = hasher.update(&n.to_le_bytes());
+    number(u32::try_from(plan.fence.len()).unwrap_or(u32::MAX));
+    plan.fence.iter().for_each(|s| number(*s));
+    for list in [&plan.dead, &plan.sparse] {
+        number(u32::try_from(list.len()).unwrap_or(u32::MAX));
+        list.iter().for_each(|p| [p.id.session, p.id.ordinal, p.blobs].into_iter().for_each(&mut number));
+    }
+    for pack in &plan.sparse {
+        // Trailing zero bytes say nothing: how long a bitmap is depends on who named the pack last.
+        let end = pack.survivors.iter().rposition(|b| *b != 0).map_or(0, |at| at + 1);
+        hasher.update(&(end as u64).to_le_bytes());
+        hasher.update(pack.survivors.get(..end).unwrap_or_default());
+    }
+    *hasher.finalize().as_bytes()
+}
+
+/// The hash as people quote it.
+pub(super) fn shown(hash: &[u8; 32]) -> Arc<str> {
+    hash.iter().take(8).map(|b| format!("{b:02x}")).collect::<String>().into()
+}

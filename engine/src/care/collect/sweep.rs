@@ -1,0 +1,93 @@
+//! Deleting what was given up, after the grace.
+
+use super::apply::Spent;
+use super::plan::CollectPlan;
+use crate::error::{Kind, Result};
+use crate::log::LogView;
+use crate::monitor::Monitor;
+use crate::repository::Repository;
+use crate::store::Name;
+use format_spec::container::ObjectKind;
+use format_spec::log::{Change, ObjectRow};
+use format_spec::{Time, names};
+
+/// What a sweep did.
+#[derive(Debug, Default)]
+pub(super) struct Swept {
+    pub(super) objects: u64,
+    pub(super) bytes: u64,
+    pub(super) locked: u64,
+}
+
+/// Writes into the plan what may be deleted now, and when the next is due. Nothing goes that a session could still need which was open when it
+/// was given up: it may have to store it again.
+pub(super) fn due(view: &LogView, now: Time, grace_seconds: i64, plan: &mut CollectPlan) {
+    let oldest_open = view.sessions.keys().copied().filter(|s| !plan.fence.contains(s)).min().unwrap_or(u32::MAX);
+    for (row, given) in &view.given_up {
+        let when = Time { seconds: given.time.seconds.saturating_add(grace_seconds), nanos: given.time.nanos };
+        if when <= now && oldest_open > given.slot {
+            plan.due.push(*row);
+        } else {
+            plan.waiting += 1;
+            plan.next_due = Some(plan.next_due.map_or(when, |next| next.min(when)));
+        }
+    }
+}
+
+/// Rows in one `Swept`.
+const ROWS_MAX: usize = 50_000;
+
+/// Deletes these objects and says so in the log. What the store has locked stays, and is asked for again another time.
+pub(super) fn sweep(
+    repository: &Repository,
+    rows: &[ObjectRow],
+    spent: &mut Spent,
+    monitor: &Monitor,
+) -> Result<Swept> {
+    let mut swept = Swept::default();
+    for rows in rows.chunks(ROWS_MAX) {
+        let mut gone = Vec::new();
+        for row in rows {
+            if monitor.check().is_err() || spent.is_over() {
+                break;
+            }
+            let name = Name::new(names::of_session(row.kind, row.id))?;
+            let bytes = size(repository, row, &name, spent)?;
+            spent.requests += 1;
+            match repository.vault().store.delete(&name, None) {
+                Ok(()) => {
+                    swept.bytes += bytes;
+                    gone.push(*row);
+                }
+                Err(e) if e.kind() == Kind::Immutable => swept.locked += 1,
+                Err(e) => return Err(e),
+            }
+        }
+        swept.objects += gone.len() as u64;
+        if !gone.is_empty() {
+            spent.requests += 2;
+            repository.log().append(&**repository.env(), &mut |view| {
+                let mut objects = gone.clone();
+                // Another sweep may have told of some.
+                objects.retain(|row| view.given_up.contains_key(row));
+                Ok(Change::Swept { objects })
+            })?;
+        }
+    }
+    Ok(swept)
+}
+
+/// The length that the repository knows; of small objects the store is asked.
+fn size(repository: &Repository, row: &ObjectRow, name: &Name, spent: &mut Spent) -> Result<u64> {
+    if matches!(row.kind, ObjectKind::DataPack | ObjectKind::MetaPack)
+        && let Some(bytes) = repository.blobs().catalog().pack_bytes(row.id)?
+    {
+        return Ok(bytes);
+    }
+    spent.requests += 1;
+    match repository.vault().store.head(name) {
+        Ok(info) => Ok(info.bytes),
+        Err(e) if e.kind() == Kind::Absent => Ok(0),
+        Err(e) => Err(e),
+    }
+}

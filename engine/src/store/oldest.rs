@@ -1,0 +1,204 @@
+//! The rule of versioned places: the oldest version counts.
+//!
+//! Where a store keeps versions, put-if-absent succeeds over a delete marker, and a lock forbids neither a marker nor a new version
+//! on top. So whoever may only write and delete could hide or replace everything that is locked. But nobody can get *below* a locked
+//! version. Cairn creates each name once, so the oldest version is the one that it made:
+//!
+//! ```text
+//!   newest   overwritten bytes      not read
+//!            delete marker          hides nothing
+//!   oldest   what Cairn created     read, listed, counted
+//! ```
+//!
+//! Promises: reads, tails, heads and listings show the oldest version of each name; `put_new` succeeds only if what it put *is* the
+//! oldest; `delete` without a version frees every version, and is refused by a lock. Costs one listing a put, and one a name that is
+//! read for the first time (what is known is remembered, within bounds: a version's place at the bottom never changes while it
+//! exists). Refuses to sit over a store that keeps no versions: there it would only cost.
+//!
+//! Why a look *after* the put: of two creates of one name the store lets both through only if a marker came between them; both are
+//! then versions, and each looks at their order after its own put, so the older one alone finds itself at the bottom. A look before
+//! the put would prove nothing, as a marker may come after it.
+//!
+//! This rests on an order that is fixed when a put returns: no version may appear later and stand below. A store that gives versions
+//! their place when a request begins breaks it while creates of one name are under way at once *and* somebody lays markers between
+//! them: SeaweedFS 4.48 was seen to let two of eight such writers find themselves at the bottom. Every later reader sees one of them,
+//! the same. So whoever must be sure (an acknowledged commit) asks `head` again, which always looks afresh, and compares its version
+//! with the receipt's. Without an attacker the store's own put-if-absent decides, and none of this matters.
+
+use super::retention::{delete_versions, no_locks};
+use super::{Capabilities, Info, Listed, Name, Receipt, Retention, Space, Store, Version, outside};
+use crate::error::{Error, Kind, Result};
+use bytes::Bytes;
+use format_spec::Time;
+use quick_cache::sync::Cache;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A store of versions, seen by this rule.
+pub struct Oldest {
+    inner: Arc<dyn Store>,
+    known: Cache<Name, Bottom>,
+}
+
+/// The oldest version of a name.
+#[derive(Debug, Clone)]
+struct Bottom {
+    id: String,
+    bytes: u64,
+}
+
+impl Oldest {
+    /// Sees `inner` by the rule.
+    pub fn new(inner: Arc<dyn Store>) -> Self {
+        Oldest { inner, known: Cache::new(KNOWN_MAX) }
+    }
+
+    /// The oldest version as the store has it now.
+    fn look(&self, name: &Name) -> Result<Bottom> {
+        let versions = self.inner.versions(name)?;
+        let absent = || Error::new(Kind::Absent, "no such object").on(name);
+        let oldest = versions.into_iter().find(|v| !v.marker).ok_or_else(absent)?;
+        let id = oldest.id.ok_or_else(|| unnamed(name))?;
+        let bottom = Bottom { id, bytes: oldest.bytes };
+        self.known.insert(name.clone(), bottom.clone());
+        Ok(bottom)
+    }
+
+    /// Reads by the remembered version, or looks; what was remembered and is gone is looked up again.
+    fn read<T>(&self, name: &Name, read: impl Fn(&Bottom) -> Result<T>) -> Result<T> {
+        if let Some(bottom) = self.known.get(name) {
+            match read(&bottom) {
+                Err(e) if e.kind() == Kind::Absent => {
+                    self.known.remove(name);
+                }
+                other => return other,
+            }
+        }
+        read(&self.look(name)?)
+    }
+
+    /// Whether the version just put is the oldest; one that is not is taken away again, if its lock allows.
+    fn settle(&self, name: &Name, receipt: Receipt) -> Result<Receipt> {
+        let ours = receipt.version.clone().ok_or_else(|| unnamed(name))?;
+        if self.look(name)?.id == ours {
+            return Ok(receipt);
+        }
+        // It is below nothing and read by nobody: leaving it costs only its space.
+        if let Err(e) = self.inner.delete(name, Some(&ours)) {
+            tracing::debug!(%name, error = %e, "a version above the oldest stays");
+        }
+        Err(Error::new(Kind::Exists, "an object of this name exists already, below a delete marker").on(name))
+    }
+}
+
+impl Store for Oldest {
+    fn location(&self) -> String {
+        self.inner.location()
+    }
+
+    fn now(&self) -> Result<Time> {
+        self.inner.now()
+    }
+
+    fn capabilities(&self) -> Result<Capabilities> {
+        self.inner.capabilities()
+    }
+
+    fn space(&self) -> Result<Option<Space>> {
+        self.inner.space()
+    }
+
+    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
+        let receipt = self.inner.put_new(name, bytes)?;
+        self.settle(name, receipt)
+    }
+
+    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
+        let receipt = self.inner.put_locked(name, bytes, retention)?;
+        self.settle(name, receipt)
+    }
+
+    fn get(&self, name: &Name) -> Result<Bytes> {
+        self.read(name, |bottom| self.inner.get_version(name, &bottom.id, 0..bottom.bytes))
+    }
+
+    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
+        self.read(name, |bottom| match range.start <= range.end && range.end <= bottom.bytes {
+            true => self.inner.get_version(name, &bottom.id, range.clone()),
+            false => Err(outside(name, &range, bottom.bytes)),
+        })
+    }
+
+    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+        self.read(name, |bottom| {
+            let start = bottom.bytes.saturating_sub(bytes_max);
+            Ok((self.inner.get_version(name, &bottom.id, start..bottom.bytes)?, bottom.bytes))
+        })
+    }
+
+    fn head(&self, name: &Name) -> Result<Info> {
+        // Asked of the store each time: a head is asked to learn whether something is still there.
+        let bottom = self.look(name)?;
+        Ok(Info { bytes: bottom.bytes, version: Some(bottom.id) })
+    }
+
+    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        self.inner.list_oldest(prefix, after, visit)
+    }
+
+    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        self.inner.list_oldest(prefix, after, visit)
+    }
+
+    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
+        self.known.remove(name);
+        match version {
+            Some(_) => self.inner.delete(name, version),
+            None => delete_versions(&*self.inner, name),
+        }
+    }
+
+    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
+        self.inner.versions(name)
+    }
+
+    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
+        self.inner.get_version(name, version, range)
+    }
+
+    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
+        match version {
+            Some(_) => self.inner.retention(name, version),
+            None => self.read(name, |bottom| self.inner.retention(name, Some(&bottom.id))),
+        }
+    }
+
+    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
+        match version {
+            Some(_) => self.inner.extend_retention(name, version, wanted),
+            None => self.read(name, |bottom| self.inner.extend_retention(name, Some(&bottom.id), wanted)),
+        }
+    }
+
+    fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
+        self.inner.refuses_wrong_checksum(name)
+    }
+}
+
+impl std::fmt::Debug for Oldest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Oldest").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+/// The rule needs names for versions.
+fn unnamed(name: &Name) -> Error {
+    no_locks(name).because("a version came without an id")
+}
+
+/// Remembered versions: some 150 bytes each.
+const KNOWN_MAX: usize = 32 * 1024;
+
+#[cfg(test)]
+#[path = "oldest_tests.rs"]
+mod tests;

@@ -1,0 +1,123 @@
+use super::layer::{Fault, Layer};
+use crate::store::conformance::{conform, conform_locks, list, name};
+use crate::store::targets::{self, Target};
+use bytes::Bytes;
+use engine::Kind;
+use engine::env::Machine;
+use engine::store::{Mode, Retention, Store, open, open_settled, probe, probe_lock};
+use std::sync::Arc;
+
+/// A container with version-level immutability.
+fn immutable() -> Option<(Layer, Target)> {
+    let mut target = targets::azure()?;
+    Some((Layer::before(&mut target), target))
+}
+
+fn settled(target: &Target) -> Arc<dyn Store> {
+    open_settled(&target.location, &target.options).unwrap()
+}
+
+fn text(text: &'static str) -> Bytes {
+    Bytes::from_static(text.as_bytes())
+}
+
+fn seconds(store: &dyn Store, mode: Mode, seconds: i64) -> Retention {
+    let mut until = store.now().unwrap();
+    until.seconds += seconds;
+    Retention::new(mode, until)
+}
+
+#[test]
+fn a_container_with_immutability_conforms_by_the_rule_of_the_oldest_version() {
+    let Some((_layer, target)) = immutable() else { return };
+    let store = settled(&target);
+    conform(&*store);
+    conform_locks(&*store);
+}
+
+#[test]
+fn the_probe_believes_policies_that_hold_and_refuses_those_that_do_not() {
+    let Some((layer, target)) = immutable() else { return };
+    let (store, env) = (settled(&target), Machine::shared());
+    probe_lock(&*store, &*env).unwrap().require().unwrap();
+    probe(&*store, &*env).unwrap().require().unwrap();
+    // Elsewhere, as the next trial here would first free what this one left, and meet the fault there.
+    let elsewhere = Target { location: target.location.below("elsewhere"), ..target };
+    layer.inject(Fault::DeleteLocked);
+    let error = probe_lock(&*settled(&elsewhere), &*env).unwrap().require().unwrap_err();
+    assert!(error.to_string().contains("a locked version was deleted"), "{error}");
+}
+
+#[test]
+fn a_policy_that_was_dropped_at_the_put_is_set_afterwards() {
+    let Some((layer, target)) = immutable() else { return };
+    let store = settled(&target);
+    layer.inject(Fault::DropPolicy);
+    let lock = seconds(&*store, Mode::Compliance, 600);
+    let version = store.put_locked(&name("packs/1"), text("x"), &lock).unwrap().version;
+    assert!(layer.is_spent());
+    assert_eq!(store.retention(&name("packs/1"), version.as_deref()).unwrap(), Some(lock));
+    // And one that is dropped for good is an error.
+    layer.inject(Fault::DropPolicy);
+    layer.inject(Fault::IgnoreExtension);
+    let error = store.put_locked(&name("packs/2"), text("x"), &lock).unwrap_err();
+    assert_eq!(error.kind(), Kind::Unsupported, "{error}");
+    assert!(error.to_string().contains("shows no lock"), "{error}");
+}
+
+#[test]
+fn lost_answers_end_in_the_lock_that_was_asked_for() {
+    let Some((layer, target)) = immutable() else { return };
+    let (store, object) = (settled(&target), name("log/0000000000000001"));
+    let lock = seconds(&*store, Mode::Compliance, 600);
+    layer.inject(Fault::LoseAnswer);
+    // Tried again by itself: it is there, the caller compares, and asks for the lock.
+    assert_eq!(store.put_locked(&object, text("x"), &lock).unwrap_err().kind(), Kind::Exists);
+    assert_eq!(store.get(&object).unwrap(), "x");
+    assert_eq!(store.extend_retention(&object, None, &lock).unwrap(), lock);
+    layer.inject(Fault::LoseAnswer);
+    let longer = seconds(&*store, Mode::Compliance, 1200);
+    assert_eq!(store.extend_retention(&object, None, &longer).unwrap(), longer);
+    assert!(layer.is_spent());
+}
+
+#[test]
+fn a_locked_policy_is_only_raised_and_ends_with_its_time() {
+    let Some((_layer, target)) = immutable() else { return };
+    let (store, object) = (settled(&target), name("packs/1"));
+    let lock = seconds(&*store, Mode::Compliance, 3);
+    let version = store.put_locked(&object, text("x"), &lock).unwrap().version;
+    let version = version.as_deref();
+    let weaker = Retention { mode: Mode::Governance, ..lock };
+    assert_eq!(store.extend_retention(&object, version, &weaker).unwrap(), lock);
+    let refused = store.delete(&object, version).unwrap_err();
+    assert_eq!(refused.kind(), Kind::Immutable);
+    assert!(refused.to_string().contains(&lock.to_string()), "{refused}");
+    while store.now().unwrap() <= lock.until {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    store.delete(&object, version).unwrap();
+    assert_eq!(store.get(&object).unwrap_err().kind(), Kind::Absent);
+}
+
+#[test]
+fn an_attacker_with_all_plain_rights_changes_nothing_that_is_read_from_azure() {
+    let Some((_layer, target)) = immutable() else { return };
+    let (store, attacker) = (settled(&target), open(&target.location, &target.options).unwrap());
+    let lock = seconds(&*store, Mode::Compliance, 600);
+    let objects: Vec<_> = (0..30).map(|n| name(&format!("log/{n:016}"))).collect();
+    for object in &objects {
+        store.put_locked(object, text("genuine"), &lock).unwrap();
+        attacker.delete(object, None).unwrap();
+        assert_eq!(attacker.get(object).unwrap_err().kind(), Kind::Absent);
+        attacker.put_new(object, text("forged")).unwrap();
+    }
+    for reader in [Arc::clone(&store), settled(&target)] {
+        for object in &objects {
+            assert_eq!(reader.get(object).unwrap(), "genuine");
+            assert_eq!(reader.delete(object, None).unwrap_err().kind(), Kind::Immutable);
+        }
+        let listed = list(&*reader, "log", None);
+        assert!(listed.len() == 30 && listed.values().all(|bytes| *bytes == 7), "{listed:?}");
+    }
+}

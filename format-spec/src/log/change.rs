@@ -1,0 +1,146 @@
+//! What an entry of the log changes ([LOG-5] to [LOG-19]).
+
+use super::PointId;
+use super::rows::{CondemnedPack, ObjectRange, ObjectRow, PublishedPack, Vouched};
+use crate::{ChunkId, ObjectId, Time};
+
+/// What a session is for ([LOG-5]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Purpose {
+    /// It makes a restore point of a source.
+    #[default]
+    Backup,
+    /// It expires, collects, folds or repairs.
+    Care,
+    /// It copies restore points of another repository.
+    Copy,
+}
+
+/// What happened to a key slot ([LOG-18]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyChange {
+    /// It was added.
+    Added,
+    /// It was removed.
+    Removed,
+}
+
+/// What an entry changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A session begins; its number is the slot.
+    Open {
+        /// The job.
+        job: String,
+        /// The host that runs it.
+        host: String,
+        /// The point that it builds on: what it needs stays while the session is open.
+        base: Option<PointId>,
+        /// What the session is for.
+        purpose: Purpose,
+    },
+    /// Packs become usable by all; without packs, a sign of life.
+    Publish {
+        /// The session that wrote them.
+        session: u32,
+        /// The packs.
+        packs: Vec<PublishedPack>,
+        /// The index segment that maps their blobs; there is one exactly when there are packs.
+        segment: Option<Vouched>,
+    },
+    /// A restore point becomes visible, and its session ends.
+    Commit {
+        /// The session that made it.
+        session: u32,
+        /// The manifest object.
+        point: Vouched,
+        /// The point's id.
+        id: PointId,
+        /// Root of its reference set.
+        references: ChunkId,
+    },
+    /// Restore points are given up.
+    Expire {
+        /// Live points, rising by id.
+        points: Vec<PointId>,
+        /// Why, for people.
+        reason: String,
+        /// The hash of the plan that was applied.
+        plan: [u8; 32],
+    },
+    /// A point gets another manifest: the same id, a new number.
+    Rewrite {
+        /// The session that wrote it.
+        session: u32,
+        /// The new manifest object.
+        point: Vouched,
+        /// The point, which is live.
+        id: PointId,
+        /// Root of the new reference set.
+        references: ChunkId,
+        /// Why, for people.
+        reason: String,
+    },
+    /// Packs are given up; what is still needed of them lies elsewhere.
+    Condemn {
+        /// The session of the collector.
+        session: u32,
+        /// The condemned packs, rising, each with the new places of its survivors.
+        condemned: Vec<CondemnedPack>,
+        /// Packs of this session that hold survivors, published by this entry.
+        packs: Vec<PublishedPack>,
+        /// The segment that maps their blobs; there is one exactly when there are packs.
+        segment: Option<Vouched>,
+        /// The hash of the plan that was applied.
+        plan: [u8; 32],
+    },
+    /// Objects were deleted.
+    Swept {
+        /// What is gone, rising.
+        objects: Vec<ObjectRow>,
+    },
+    /// Index segments are replaced by others that map the same, without what was condemned.
+    Fold {
+        /// The session that wrote the new ones.
+        session: u32,
+        /// The replaced segments, rising.
+        replaced: Vec<ObjectId>,
+        /// The new ones; none when nothing was left.
+        segments: Vec<Vouched>,
+    },
+    /// A silent session is shut out.
+    Fence {
+        /// The session.
+        session: u32,
+        /// Why, for people.
+        reason: String,
+    },
+    /// Objects are locked by the store.
+    Lock {
+        /// Until when at least.
+        until: Time,
+        /// Which, rising.
+        objects: Vec<ObjectRange>,
+    },
+    /// A key slot came or went.
+    Key {
+        /// Which of both.
+        change: KeyChange,
+        /// The slot's id, as its name has it.
+        slot: u64,
+    },
+    /// Settings of the config change.
+    Config {
+        /// *Fields* of spec/config.md, which replace those of the config.
+        fields: Vec<u8>,
+    },
+    /// An entry of a kind that this release does not know ([LOG-4]).
+    Unknown {
+        /// Its kind.
+        kind: u16,
+        /// True when reading may go on.
+        readable: bool,
+        /// True when writing may go on too.
+        writable: bool,
+    },
+}

@@ -1,0 +1,240 @@
+//! The fields of each kind of entry, tags 64 and up.
+
+use super::change::{Change, KeyChange, Purpose};
+use super::rows::{
+    decode_condemned, decode_ids, decode_objects, decode_packs, decode_ranges, decode_vouched, encode_condemned,
+    encode_id, encode_objects, encode_packs, encode_ranges, encode_vouched, rising,
+};
+use super::{PointId, Vouched};
+use crate::bytes::{Cursor, put_time};
+use crate::fields::{CRITICAL, Fields, FieldsWriter};
+use crate::{ChunkId, FormatError, Result};
+
+const C: u16 = CRITICAL;
+
+/// The number and the treatment of a change's kind. Who does not know a kind of this release must stop ([LOG-4]), except where a reader
+/// loses nothing by it.
+pub(super) fn number(change: &Change) -> (u16, u16) {
+    match change {
+        Change::Open { .. } => (1, 0),
+        Change::Publish { .. } => (2, 0),
+        Change::Commit { .. } => (3, 0),
+        Change::Expire { .. } => (4, 0),
+        Change::Rewrite { .. } => (5, 0),
+        Change::Condemn { .. } => (6, 0),
+        Change::Swept { .. } => (7, 1),
+        Change::Fold { .. } => (8, 0),
+        Change::Fence { .. } => (9, 1),
+        Change::Lock { .. } => (10, 1),
+        Change::Key { .. } => (12, 1),
+        Change::Config { .. } => (13, 0),
+        Change::Unknown { kind, readable, writable } => (*kind, if *writable { 2 } else { u16::from(*readable) }),
+    }
+}
+
+/// The tags that entries of this kind may have.
+pub(super) fn known(number: u16) -> Vec<(u16, bool)> {
+    let tags: &[u16] = match number {
+        1 => &[64, 65, 66, 67],
+        2 => &[64 | C, 65 | C, 66 | C],
+        3 => &[64 | C, 65 | C, 66 | C, 67 | C],
+        4 => &[64 | C, 65, 66],
+        5 => &[64 | C, 65 | C, 66 | C, 67 | C, 68],
+        6 => &[64 | C, 65 | C, 66 | C, 67 | C, 68],
+        7 => &[64 | C],
+        8 => &[64 | C, 65 | C, 66 | C],
+        9 => &[64 | C, 65],
+        10 | 12 => &[64 | C, 65 | C],
+        13 => &[64 | C],
+        _ => return (64..=255).flat_map(|t| [(t, true), (t | C, true)]).collect(),
+    };
+    tags.iter().map(|t| (*t, false)).collect()
+}
+
+pub(super) fn encode(change: &Change, fields: &mut FieldsWriter) {
+    match change {
+        Change::Open { job, host, base, purpose } => {
+            fields.put(64, job.as_bytes()).put(65, host.as_bytes());
+            if let Some(base) = base {
+                fields.put(66, &base.0);
+            }
+            let purpose = match purpose {
+                Purpose::Backup => return,
+                Purpose::Care => 2,
+                Purpose::Copy => 3,
+            };
+            fields.put(67, &[purpose]);
+        }
+        Change::Publish { session, packs, segment } => {
+            fields.put(64 | C, &session.to_le_bytes()).put(65 | C, &encode_packs(packs));
+            put_segment(66 | C, segment.as_ref(), fields);
+        }
+        Change::Commit { session, point, id, references } => {
+            fields
+                .put(64 | C, &session.to_le_bytes())
+                .put(65 | C, &encode_vouched(point))
+                .put(66 | C, &id.0)
+                .put(67 | C, &references.0);
+        }
+        Change::Expire { points, reason, plan } => {
+            let rows: Vec<u8> = points.iter().flat_map(|p| p.0).collect();
+            fields.put(64 | C, &rows).put(65, reason.as_bytes()).put(66, plan);
+        }
+        Change::Rewrite { session, point, id, references, reason } => {
+            fields
+                .put(64 | C, &session.to_le_bytes())
+                .put(65 | C, &encode_vouched(point))
+                .put(66 | C, &id.0)
+                .put(67 | C, &references.0)
+                .put(68, reason.as_bytes());
+        }
+        Change::Condemn { session, condemned, packs, segment, plan } => {
+            fields
+                .put(64 | C, &session.to_le_bytes())
+                .put(65 | C, &encode_condemned(condemned))
+                .put(66 | C, &encode_packs(packs));
+            put_segment(67 | C, segment.as_ref(), fields);
+            fields.put(68, plan);
+        }
+        Change::Swept { objects } => _ = fields.put(64 | C, &encode_objects(objects)),
+        Change::Fold { session, replaced, segments } => {
+            let mut ids = Vec::new();
+            replaced.iter().for_each(|id| encode_id(*id, &mut ids));
+            let rows: Vec<u8> = segments.iter().flat_map(encode_vouched).collect();
+            fields.put(64 | C, &session.to_le_bytes()).put(65 | C, &ids).put(66 | C, &rows);
+        }
+        Change::Fence { session, reason } => {
+            fields.put(64 | C, &session.to_le_bytes()).put(65, reason.as_bytes());
+        }
+        Change::Lock { until, objects } => {
+            let mut time = Vec::new();
+            put_time(&mut time, *until);
+            fields.put(64 | C, &time).put(65 | C, &encode_ranges(objects));
+        }
+        Change::Key { change, slot } => {
+            let change = match change {
+                KeyChange::Added => 1,
+                KeyChange::Removed => 2,
+            };
+            fields.put(64 | C, &[change]).put(65 | C, &slot.to_le_bytes());
+        }
+        Change::Config { fields: own } => _ = fields.put(64 | C, own),
+        Change::Unknown { .. } => {}
+    }
+}
+
+pub(super) fn decode(number: u16, treatment: u16, fields: &Fields<'_>) -> Result<Change> {
+    Ok(match number {
+        1 => {
+            let base = fields.get(66).map(|_| fields.array(66, "LOG-5").map(PointId)).transpose()?;
+            let purpose = match fields.get(67).map(|_| fields.array::<1>(67, "LOG-5")).transpose()? {
+                // Purposes only tell people who is at work: an unknown one is no reason to stop.
+                None => Purpose::Backup,
+                Some([3]) => Purpose::Copy,
+                Some(_) => Purpose::Care,
+            };
+            Change::Open { job: fields.text(64, "LOG-5")?, host: fields.text(65, "LOG-5")?, base, purpose }
+        }
+        2 => {
+            let packs = decode_packs(fields.cursor(65 | C, "LOG-6")?, "LOG-6")?;
+            let segment = segment_of(66 | C, !packs.is_empty(), fields, "LOG-6")?;
+            Change::Publish { session: session_of(fields, "LOG-6")?, packs, segment }
+        }
+        3 => Change::Commit {
+            session: session_of(fields, "LOG-10")?,
+            point: one_vouched(fields.cursor(65 | C, "LOG-10")?)?,
+            id: PointId(fields.array(66 | C, "LOG-10")?),
+            references: ChunkId(fields.array(67 | C, "LOG-10")?),
+        },
+        4 => {
+            let plan = fields.get(66).map(|_| fields.array(66, "LOG-11")).transpose()?.unwrap_or_default();
+            Change::Expire { points: decode_points(fields)?, reason: fields.text(65, "LOG-11")?, plan }
+        }
+        5 => Change::Rewrite {
+            session: session_of(fields, "LOG-12")?,
+            point: one_vouched(fields.cursor(65 | C, "LOG-12")?)?,
+            id: PointId(fields.array(66 | C, "LOG-12")?),
+            references: ChunkId(fields.array(67 | C, "LOG-12")?),
+            reason: fields.text(68, "LOG-12")?,
+        },
+        6 => {
+            let packs = decode_packs(fields.cursor(66 | C, "LOG-13")?, "LOG-13")?;
+            Change::Condemn {
+                session: session_of(fields, "LOG-13")?,
+                condemned: decode_condemned(fields.cursor(65 | C, "LOG-13")?)?,
+                segment: segment_of(67 | C, !packs.is_empty(), fields, "LOG-13")?,
+                packs,
+                plan: fields.get(68).map(|_| fields.array(68, "LOG-13")).transpose()?.unwrap_or_default(),
+            }
+        }
+        7 => Change::Swept { objects: decode_objects(fields.cursor(64 | C, "LOG-14")?)? },
+        8 => {
+            let mut rows = fields.cursor(66 | C, "LOG-15")?;
+            let mut segments = Vec::new();
+            while rows.remaining() > 0 {
+                segments.push(decode_vouched(&mut rows)?);
+            }
+            let replaced = decode_ids(fields.cursor(65 | C, "LOG-15")?, "LOG-15")?;
+            Change::Fold { session: session_of(fields, "LOG-15")?, replaced, segments }
+        }
+        9 => Change::Fence { session: session_of(fields, "LOG-16")?, reason: fields.text(65, "LOG-16")? },
+        10 => {
+            let mut cursor = fields.cursor(64 | C, "LOG-17")?;
+            let until = cursor.time()?;
+            cursor.end()?;
+            Change::Lock { until, objects: decode_ranges(fields.cursor(65 | C, "LOG-17")?)? }
+        }
+        12 => {
+            let change = match fields.array(64 | C, "LOG-18")? {
+                [1] => KeyChange::Added,
+                [2] => KeyChange::Removed,
+                [other] => return Err(FormatError::broken("LOG-18", "change of a key slot", "1 or 2", other)),
+            };
+            Change::Key { change, slot: u64::from_le_bytes(fields.array(65 | C, "LOG-18")?) }
+        }
+        13 => {
+            let own = fields.need(64 | C)?;
+            crate::config::check_change(own)?;
+            Change::Config { fields: own.to_vec() }
+        }
+        kind => Change::Unknown { kind, readable: treatment >= 1, writable: treatment >= 2 },
+    })
+}
+
+fn put_segment(tag: u16, segment: Option<&Vouched>, fields: &mut FieldsWriter) {
+    if let Some(segment) = segment {
+        fields.put(tag, &encode_vouched(segment));
+    }
+}
+
+/// The segment of an entry that publishes: there is one exactly when there are packs.
+fn segment_of(tag: u16, packs: bool, fields: &Fields<'_>, rule: &'static str) -> Result<Option<Vouched>> {
+    if fields.get(tag).is_some() != packs {
+        return Err(FormatError::broken(rule, "a segment", "exactly when there are packs", packs));
+    }
+    if packs { fields.cursor(tag, rule).and_then(one_vouched).map(Some) } else { Ok(None) }
+}
+
+fn one_vouched(mut cursor: Cursor<'_>) -> Result<Vouched> {
+    let vouched = decode_vouched(&mut cursor)?;
+    cursor.end()?;
+    Ok(vouched)
+}
+
+fn session_of(fields: &Fields<'_>, rule: &'static str) -> Result<u32> {
+    Ok(u32::from_le_bytes(fields.array(64 | C, rule)?))
+}
+
+fn decode_points(fields: &Fields<'_>) -> Result<Vec<PointId>> {
+    let mut rows = fields.cursor(64 | C, "LOG-11")?;
+    let mut points = Vec::new();
+    while rows.remaining() > 0 {
+        let id = PointId(rows.array()?);
+        rising(&points, &id, "LOG-11")?;
+        points.push(id);
+    }
+    if points.is_empty() {
+        return Err(FormatError::broken("LOG-11", "points that expire", "at least one", 0));
+    }
+    Ok(points)
+}
