@@ -29,6 +29,7 @@ pub(crate) enum Verb {
     Restore(verbs::restore::Restore),
     Verify(verbs::verify::Verify),
     Check(verbs::check::Check),
+    Repair(verbs::repair::Repair),
     Expire(verbs::expire::Expire),
     Tag(verbs::tag::Tag),
     Gc(verbs::gc::Gc),

@@ -13,6 +13,8 @@ use engine::blob::{CacheBudgets, CachePlace};
 use engine::repository::{OpenOptions, Repository};
 use engine::store::{self, Counted, Counts, Limits, Location, Name, Store, Verb};
 use format_spec::config::Config;
+use std::ffi::OsStr;
+use std::path::Path;
 use std::sync::Arc;
 
 /// An open store and what is asked of it.
@@ -59,6 +61,35 @@ impl Context {
         let far = !matches!(location(&settings)?, Location::Folder(_));
         let ranges = (far && disk_cache > 0).then(|| (settings.cache_dir.join(RANGES), disk_cache));
         let options = OpenOptions { budgets, ranges, ..self.open_options(&settings) };
+        open(&options, place, settings)
+    }
+
+    /// Opens the repository that the options name, with what this machine's disk cache has kept of it.
+    ///
+    /// # Errors
+    /// As [`Context::connect`].
+    pub(crate) fn connect_to_repair(&self) -> Result<Connection> {
+        let settings = self.settings()?;
+        let place = open_store(&settings, false)?;
+        let kept = settings.cache_dir.join(RANGES);
+        // Without a limit: what is there shall be read, and nothing of it go.
+        let ranges = kept.is_dir().then_some((kept, u64::MAX));
+        let options = OpenOptions { ranges, ..self.open_options(&settings) };
+        open(&options, place, settings)
+    }
+
+    /// Opens another repository to read from, with a cache of its own that goes away: a plain copy has the same id.
+    ///
+    /// # Errors
+    /// As [`Context::connect`].
+    pub(crate) fn connect_to_copy(&self, repo: &OsStr, password_file: Option<&Path>) -> Result<Connection> {
+        let mut settings = self.settings()?;
+        settings.repo = Repo::Given(repo.to_owned());
+        if let Some(file) = password_file {
+            settings.password = Password::File(file.to_owned());
+        }
+        let place = open_store(&settings, false)?;
+        let options = OpenOptions { cache: CachePlace::Temporary, ..self.open_options(&settings) };
         open(&options, place, settings)
     }
 

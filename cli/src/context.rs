@@ -63,6 +63,7 @@ fn act(context: &Context, verb: &Verb) -> Result<Exit> {
         Verb::Restore(verb) => verb.run(context),
         Verb::Verify(verb) => verb.run(context),
         Verb::Check(verb) => verb.run(context),
+        Verb::Repair(verb) => verb.run(context),
         Verb::Expire(verb) => verb.run(context),
         Verb::Tag(verb) => verb.run(context),
         Verb::Gc(verb) => verb.run(context),

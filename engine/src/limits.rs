@@ -71,3 +71,5 @@ pub const WINDOW_FIRST: u64 = 2 * 1024 * 1024;
 pub const COALESCED_GAP_MAX: u64 = 256 * 1024;
 /// Blocks that are fetched at once for files or folders that will be opened next: 8 MiB of plaintext.
 pub const WARM_BLOCKS_MAX: usize = 16;
+/// Findings that a check without keys keeps: a store with more is lost anyway.
+pub const STORED_FINDINGS_MAX: usize = 100_000;

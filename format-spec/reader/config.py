@@ -67,6 +67,7 @@ TAGS = [
     Tag(11, "retention", _retention),
     Tag(12, "period", _period),
     Tag(13, "immutability", _immutability, critical=True),
+    Tag(14, "parity", number("B")),
 ]
 
 
@@ -76,6 +77,7 @@ def parse(plaintext):
     need(config.suite in (0, 1), "CONF-1", f"unsupported: suite {config.suite}")
     need(65_536 <= config.pack_limit <= PACK_MAX[config.klass], "CONF-1", f"pack limit {config.pack_limit} in class {config.klass}")
     need(4_096 <= config.block_target <= 4_194_304, "CONF-3", f"block target {config.block_target}")
+    need((config.parity or 0) <= 50, "CONF-1", f"parity of {config.parity} percent")
     need((config.dedup_key is not None) == (config.suite == 0), "CONF-1", f"suite {config.suite}, and field 9 is "
          + ("absent" if config.dedup_key is None else "present"))
     need((config.retention is None) == (config.period is None), "CONF-6", "of fields 11 and 12 one is there")

@@ -64,9 +64,10 @@ class Container:
     seal: bytes
     body_hash: bytes
     length: int
+    data: memoryview
 
     def known(self):
-        """The records whose kinds the text knows and uses (CONT-10: others are skipped; parity is reserved)."""
+        """The records whose kinds the text knows and uses (CONT-10: others are skipped, and so is parity, which `parity` judges)."""
         return [record for record in self.records if record.kind in RECORD_KINDS and record.kind != 3]
 
 
@@ -88,7 +89,7 @@ def parse(data):
         same_as_directory(record, directory, position)
         records.append(record)
     need(at == start, "CONT-14", f"the last payload ends at {at}, the directory begins at {start}")
-    return Container(header, records, directory, seal, body_hash, len(data))
+    return Container(header, records, directory, seal, body_hash, len(data), data)
 
 
 def parse_header(data):

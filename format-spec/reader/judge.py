@@ -1,6 +1,6 @@
 """One object file without keys: what it says, and a verdict (for golden vectors)."""
 
-from . import checkpoint, config, container, index, keys, log, pack, point, sealing, tree
+from . import checkpoint, config, container, index, keys, log, pack, parity, point, sealing, tree
 from .container import CHECKPOINT, CONFIG, DATA, LOG, META, POINT, SEGMENT, SLOT
 from .errors import Broken
 from .repository import only_record
@@ -28,6 +28,9 @@ def judge(data, write):
 def _payload(parsed):
     """The plaintext, where no key is needed for it."""
     kind = parsed.header.kind
+    if kind in (DATA, META):
+        pack.split(parsed)
+        parity.check(parsed)
     is_encrypted_config = False
     if parsed.header.suite == 0:
         if kind == CONFIG:

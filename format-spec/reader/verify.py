@@ -6,7 +6,7 @@ Goes on after a broken object, so that one damage does not hide another; `Verdic
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from . import container, names, pack, tree
+from . import container, names, pack, parity, tree
 from .container import DATA, META
 from .errors import Broken, about, need
 from .verify_points import PointCheck
@@ -65,8 +65,9 @@ class Verify:
             self._pack(name, parsed)
 
     def _pack(self, name, parsed):
-        """PACK-1 to PACK-7 of one pack: every chunk against its id."""
+        """PACK-1 to PACK-7 and PACK-9 to PACK-12 of one pack: every chunk against its id, parity against what it covers."""
         blocks, contents = pack.split(parsed)
+        self.verdict.counts["packs with parity"] += parity.check(parsed)
         rows = pack.parse_contents(self.repository.open(parsed.header, contents), blocks)
         places, secrets = set(), self.repository.secrets
         is_data = parsed.header.kind == DATA

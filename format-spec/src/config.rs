@@ -4,6 +4,7 @@ use crate::bytes::{Cursor, put_time};
 use crate::container::{Header, Object, ObjectKind, ObjectWriter, Suite, kind};
 use crate::fields::{CRITICAL, Fields, FieldsWriter};
 use crate::keys::{Cipher, Secret, Secrets};
+use crate::parity::PERCENT_MAX;
 use crate::period::Period;
 use crate::{FormatError, RepositoryId, Result, Time};
 use std::num::NonZeroU32;
@@ -147,13 +148,15 @@ pub struct Config {
     pub probed: String,
     /// zstd level of new blocks.
     pub level: i32,
+    /// Parity of new packs in percent of what it covers; 0 for none.
+    pub parity_percent: u8,
     /// What leaves, and when.
     pub retention: Retention,
     /// How objects are locked, if they are.
     pub immutability: Option<Immutability>,
 }
 
-const KNOWN: [(u16, bool); 13] = [
+const KNOWN: [(u16, bool); 14] = [
     (1 | CRITICAL, false),
     (2 | CRITICAL, false),
     (3 | CRITICAL, false),
@@ -167,6 +170,7 @@ const KNOWN: [(u16, bool); 13] = [
     (11, false),
     (12, false),
     (IMMUTABILITY, false),
+    (14, false),
 ];
 
 /// Whether the fields of a Config entry could stand in a config ([LOG-19]): their values are for whoever applies them.
@@ -205,6 +209,9 @@ impl Config {
         if let Some(immutability) = &self.immutability {
             fields.put(IMMUTABILITY, &immutability.encode());
         }
+        if self.parity_percent > 0 {
+            fields.put(14, &[self.parity_percent]);
+        }
         let header = Header::new(ObjectKind::Config, Suite::Clear, self.repository, 0, 0, salt);
         let cipher = secrets.cipher(&header);
         let mut object = ObjectWriter::new(header, cipher);
@@ -237,6 +244,7 @@ impl Config {
             creator: fields.text(7, "CONF-1")?,
             probed: fields.text(8, "CONF-1")?,
             level: fields.get(10).map_or(Ok(3), |_| fields.array(10, "CONF-1").map(i32::from_le_bytes))?,
+            parity_percent: fields.get(14).map_or(Ok(0), |_| fields.array::<1>(14, "CONF-1").map(|[n]| n))?,
             retention: decode_retention(&fields)?,
             immutability: fields.get(IMMUTABILITY).map(|f| Immutability::decode(f.bytes)).transpose()?,
         };
@@ -268,6 +276,9 @@ impl Config {
                 "64 <= least <= average (2^n) <= most <= 4194304",
                 format!("{c:?}"),
             ));
+        }
+        if self.parity_percent > PERCENT_MAX {
+            return Err(FormatError::broken("CONF-1", "parity in percent", "0..=50", self.parity_percent));
         }
         if !(4096..=4_194_304).contains(&self.block_target) {
             return Err(FormatError::broken("CONF-3", "block target", "4096..=4194304", self.block_target));

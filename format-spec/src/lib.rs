@@ -18,6 +18,7 @@ pub mod keys;
 pub mod log;
 pub mod names;
 pub mod pack;
+pub mod parity;
 pub mod period;
 pub mod point;
 mod time;

@@ -46,10 +46,15 @@ impl Contents {
 
     /// Reads contents and checks them against the pack's directory.
     pub fn decode(plain: &[u8], directory: &[DirectoryEntry]) -> Result<Self> {
-        let of_packs = |e: &&DirectoryEntry| matches!(e.head.kind, kind::BLOCK | kind::CONTENTS);
+        let of_packs = |e: &&DirectoryEntry| matches!(e.head.kind, kind::BLOCK | kind::CONTENTS | kind::PARITY);
         let kinds = directory.iter().filter(of_packs).map(|e| e.head.kind);
         if !kinds.is_sorted() {
-            return Err(FormatError::broken("PACK-3", "order of records", "blocks, then the contents", "other"));
+            return Err(FormatError::broken(
+                "PACK-3",
+                "order of records",
+                "blocks, then the contents, then parity",
+                "other",
+            ));
         }
         let mut cursor = Cursor::new(plain, "PACK-5");
         let mut blocks = Vec::new();

@@ -50,6 +50,16 @@ pub(crate) fn share(text: &str) -> Result<f64, String> {
     if share > 0.0 && share <= 1.0 { Ok(share) } else { Err(format!("{text} is not in 0%..100%")) }
 }
 
+/// Whole percents of parity, `5%` as 5; at most 50.
+///
+/// # Errors
+/// What is wrong, for clap to print.
+pub(crate) fn percent(text: &str) -> Result<u8, String> {
+    let number = text.trim().strip_suffix('%').unwrap_or(text).trim();
+    let percent: u8 = number.parse().map_err(|_| format!("{text:?} is no whole number of percent; write it as 5%"))?;
+    if percent <= PARITY_MAX { Ok(percent) } else { Err(format!("{text} is more than {PARITY_MAX}%")) }
+}
+
 fn factor(unit: &str) -> Option<u64> {
     let unit = unit.strip_suffix('b').unwrap_or(unit);
     Some(match unit {
@@ -66,6 +76,7 @@ fn factor(unit: &str) -> Option<u64> {
     })
 }
 
+const PARITY_MAX: u8 = format_spec::parity::PERCENT_MAX;
 const EXAMPLES: &str = "write 1000, 500k, 10M or 1.5GiB";
 const BYTES_MAX: f64 = 9_007_199_254_740_992.0;
 

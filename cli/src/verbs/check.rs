@@ -1,15 +1,20 @@
 //! `cairn check`: prove that the repository can give back what it promises.
 
+use crate::connect::{Place, open_store};
 use crate::context::Context;
 use crate::exit::{Exit, Result};
 use crate::parse::quantity;
 use crate::say::{Row, human, progress};
+use crate::settings::Settings;
 use clap::{Args, ValueEnum};
-use engine::care::{CheckOptions, Level, check};
+use engine::care::{CheckOptions, Finding, Level, check, check_stored};
+use engine::store::{Name, Store};
+use format_spec::config::Config;
 
 /// Validate the repository: log, index, trees, packs
 ///
-/// Reads only. Damage ends with exit 5, and every finding names its object.
+/// Reads only. Damage ends with exit 5, and every finding names its object. Damaged objects of which everything that is needed has a sound
+/// place elsewhere are told on stderr and end with exit 0.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
     /// Only what this restore point needs
@@ -18,19 +23,19 @@ pub(crate) struct Check {
     /// How deep to look
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = Depth::Tails)]
     level: Depth,
-    /// Read and decode all data, or a share of the packs (--read-data=5%); the same as --level full
+    /// Read and decode all data, or a share of the packs (--read-data=5%), other ones each time; the same as --level full
     #[arg(long, value_name = "N%", num_args = 0..=1, require_equals = true, default_missing_value = "100%")]
     #[arg(value_parser = quantity::share, conflicts_with = "level")]
     read_data: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Depth {
+pub(super) enum Depth {
     /// Every object is there, with the promised length
     List,
     /// And trees are read whole, and the directories of packs agree with the index
     Tails,
-    /// And every stored byte matches its checksum
+    /// And every stored byte matches its checksum; without a password this alone is verified
     Stored,
     /// And every chunk decodes to its id
     Full,
@@ -38,23 +43,34 @@ enum Depth {
 
 impl Check {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
+        if self.level == Depth::Stored && self.point.is_none() {
+            let settings = context.settings()?;
+            if settings.password.read()?.is_none() {
+                let place = open_store(&settings, false)?;
+                if is_sealed(&*place.store)? {
+                    return without_keys(context, &settings, &place);
+                }
+            }
+        }
         let connection = context.connect()?;
         let repo = &connection.repo;
         let point = self.point.as_ref().map(|point| repo.find_point(point)).transpose()?;
         let level = match (self.read_data, self.level) {
-            (Some(_), _) | (None, Depth::Full) => Level::Full,
-            (None, Depth::List) => Level::List,
-            (None, Depth::Tails) => Level::Tails,
-            (None, Depth::Stored) => Level::Stored,
+            (Some(_), _) => Level::Full,
+            (None, depth) => depth.level(),
         };
-        // All of it is no share: 100% means that nothing is drawn by lot.
+        // All of it is no share: 100% means that nothing is left out.
         let share = self.read_data.filter(|share| *share < 1.0);
-        let options = CheckOptions { level, share, point, threads: connection.settings.threads };
+        let remember = Some(connection.settings.cache_dir.join(CHECKED));
+        let options = CheckOptions { level, share, remember, point, threads: connection.settings.threads };
         let monitor = context.interrupt.monitor();
         let report = progress::show(&context.out, "checking", monitor, || check(repo, &options, monitor))?;
-        for finding in &report.errors {
-            let row = || Row::new("damage").set("object", finding.object.as_str()).set("what", finding.what.as_str());
-            context.out.answer(row, || format!("{}: {}", finding.object, finding.what))?;
+        told(context, &report.errors)?;
+        for finding in &report.superseded {
+            let row =
+                || Row::new("superseded").set("object", finding.object.as_str()).set("what", finding.what.as_str());
+            context.out.row(row)?;
+            context.out.warning(finding.object.as_bytes(), &format!("{}; nobody needs it any more", finding.what));
         }
         let errors = report.errors.len();
         let exit = match (errors, monitor.warnings_total()) {
@@ -62,15 +78,10 @@ impl Check {
             (0, 1..) => Exit::Warnings,
             (0, 0) => Exit::Done,
         };
-        let level = match level {
-            Level::List => "list",
-            Level::Tails => "tails",
-            Level::Stored => "stored",
-            Level::Full => "full",
-        };
         let row = context
             .summary(exit)
-            .set("level", level)
+            .set("level", Depth::of(level))
+            .set("keys", true)
             .set("share", self.read_data)
             .set("packs", report.packs)
             .set("packs_read", report.packs_read)
@@ -78,21 +89,101 @@ impl Check {
             .set("points", report.points)
             .set("bytes_read", report.bytes_read)
             .set("errors", errors)
+            .set("superseded", report.superseded.len())
             .requests(&connection.counts);
         context.out.summary(row, || {
-            let verdict = match errors {
-                0 => "no damage".to_owned(),
-                n => format!("{} FINDINGS", human::count(n as u64)),
-            };
             format!(
-                "{verdict}: {} restore points, {} packs ({} read whole), {} chunks, {} read, level {level}",
+                "{}: {} restore points, {} packs ({} read whole), {} chunks, {} read, level {}",
+                verdict(errors),
                 human::count(report.points),
                 human::count(report.packs),
                 human::count(report.packs_read),
                 human::count(report.chunks),
-                human::bytes(report.bytes_read)
+                human::bytes(report.bytes_read),
+                Depth::of(level)
             )
         })?;
+        if errors > 0 {
+            context.out.note("`cairn repair plan` tells what it takes away and what can give it back.");
+        }
         Ok(exit)
     }
 }
+
+impl Depth {
+    pub(super) fn level(self) -> Level {
+        match self {
+            Depth::List => Level::List,
+            Depth::Tails => Level::Tails,
+            Depth::Stored => Level::Stored,
+            Depth::Full => Level::Full,
+        }
+    }
+
+    fn of(level: Level) -> &'static str {
+        match level {
+            Level::List => "list",
+            Level::Tails => "tails",
+            Level::Stored => "stored",
+            Level::Full => "full",
+        }
+    }
+}
+
+/// Stored bytes alone, on a machine that was given no password.
+fn without_keys(context: &Context, settings: &Settings, place: &Place) -> Result<Exit> {
+    let monitor = context.interrupt.monitor();
+    context.out.note("No password was given: every stored byte is verified, but not which objects must be there.");
+    let work = || check_stored(&*place.store, settings.threads, monitor);
+    let report = progress::show(&context.out, "checking", monitor, work)?;
+    told(context, &report.errors)?;
+    let errors = report.errors.len();
+    let exit = if errors > 0 { Exit::Damaged } else { Exit::Done };
+    let row = context
+        .summary(exit)
+        .set("level", "stored")
+        .set("keys", false)
+        .set("objects", report.objects)
+        .set("packs", report.packs)
+        .set("packs_read", report.packs)
+        .set("packs_with_parity", report.packs_with_parity)
+        .set("bytes_read", report.bytes_read)
+        .set("errors", errors)
+        .requests(&place.counts);
+    context.out.summary(row, || {
+        format!(
+            "{}: {} objects, {} packs ({} with parity), {} read, level stored without keys",
+            verdict(errors),
+            human::count(report.objects),
+            human::count(report.packs),
+            human::count(report.packs_with_parity),
+            human::bytes(report.bytes_read)
+        )
+    })?;
+    Ok(exit)
+}
+
+fn told(context: &Context, findings: &[Finding]) -> Result<()> {
+    for finding in findings {
+        let row = || Row::new("damage").set("object", finding.object.as_str()).set("what", finding.what.as_str());
+        context.out.answer(row, || format!("{}: {}", finding.object, finding.what))?;
+    }
+    Ok(())
+}
+
+fn verdict(errors: usize) -> String {
+    match errors {
+        0 => "no damage".to_owned(),
+        n => format!("{} FINDINGS", human::count(n as u64)),
+    }
+}
+
+/// Whether the repository is encrypted, as far as its config can be read.
+fn is_sealed(store: &dyn Store) -> Result<bool> {
+    let object = store.get(&Name::new(format_spec::names::CONFIG)?);
+    let config = object.ok().and_then(|object| Config::decode(&object).ok());
+    Ok(config.is_some_and(|(_, secrets)| secrets.is_none()))
+}
+
+/// Where it is remembered which packs were read, below the cache folder.
+const CHECKED: &str = "checked";

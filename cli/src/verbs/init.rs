@@ -4,6 +4,7 @@ use crate::connect::{CHECKSUM_ENFORCED, Place, location, open_store};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::parse::period;
+use crate::parse::quantity;
 use crate::settings::password::{self, Password};
 use crate::settings::{Settings, keyfile};
 use clap::{Args, ValueEnum};
@@ -27,6 +28,9 @@ pub(crate) struct Init {
     /// What the repository is for
     #[arg(long, value_enum, default_value_t = Class::Backup)]
     class: Class,
+    /// Parity of packs in percent of their length, up to 50%: heals packs whose bytes rot, for stores on a single disk
+    #[arg(long, value_name = "P%", value_parser = quantity::percent)]
+    parity: Option<u8>,
     /// Encrypt nothing: everybody who can read the store can read everything
     #[arg(long)]
     no_encryption: bool,
@@ -91,7 +95,8 @@ impl Init {
         let settings = context.settings()?;
         let retention = self.retention()?;
         let policy = self.policy(&settings, retention)?;
-        let created = create(context, &settings, !self.no_encryption, &self.label, retention, policy)?;
+        let parity = self.parity.unwrap_or(0);
+        let created = create(context, &settings, !self.no_encryption, &self.label, retention, policy, parity)?;
         let (probed, location) = (&created.probed, created.place.store.location());
         let proven = serde_json::json!({
             "create_is_atomic": probed.create_is_atomic,
@@ -108,6 +113,7 @@ impl Init {
             .set("location", location.as_str())
             .set("class", "backup")
             .set("encrypted", !self.no_encryption)
+            .set("parity_percent", parity)
             .set("retention_type", super::expire::word(retention.kind))
             .set("keep", retention.period.to_string())
             .set("immutable", policy.map(|p| p.wish().mode.as_str()))
@@ -182,6 +188,7 @@ pub(crate) fn create(
     label: &str,
     retention: Retention,
     policy: Option<Policy>,
+    parity_percent: u8,
 ) -> Result<Created> {
     let place = open_store(settings, true)?;
     refuse_existing(&place)?;
@@ -206,6 +213,7 @@ pub(crate) fn create(
         cutting: None,
         block_target: None,
         level: None,
+        parity_percent,
         retention,
         immutability: policy.map(|policy| policy.field()),
     };

@@ -23,6 +23,7 @@ pub(crate) mod mount;
 mod moved;
 mod planned;
 pub(crate) mod points;
+pub(crate) mod repair;
 pub(crate) mod restore;
 pub(crate) mod schedule;
 mod selection;

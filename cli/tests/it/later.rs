@@ -9,14 +9,12 @@ const OPTIONS: &[&[&str]] = &[
     &["init", "--class", "copy"],
     &["init", "--from", "/elsewhere"],
     &["init", "--keys-from", "/elsewhere"],
-    &["init", "--parity", "5%"],
     &["init", "--storage-class", "STANDARD_IA"],
     &["restore", "latest", "/out", "--retrieve"],
     &["mount", "/mnt", "--archived", "thaw"],
 ];
 
 const VERBS: &[&[&str]] = &[
-    &["repair", "plan"],
     &["copy", "--to", "s3://bucket/x", "--latest"],
     &["retrieve", "start", "latest:/a"],
     &["lab", "record"],

@@ -30,6 +30,7 @@ mod overlap;
 mod packages;
 mod profiles;
 mod reader;
+mod repair;
 mod restore;
 mod room;
 mod schedule;

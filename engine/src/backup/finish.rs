@@ -6,18 +6,16 @@
 
 use super::LockWork;
 use super::session::Session;
-use crate::blob::put_durable;
+use crate::blob::store_manifest;
 use crate::error::{Error, Kind, Result};
 use crate::log::LogView;
 use crate::restore_point::{Emission, PointSink, ReferenceChange, given_up, reference_set};
-use crate::store::Name;
 use crate::tree::Names;
-use bytes::Bytes;
-use format_spec::container::{Header, ObjectKind};
-use format_spec::log::{Change, Vouched};
+use format_spec::container::ObjectKind;
+use format_spec::log::Change;
 use format_spec::point::Manifest;
 use format_spec::tree::Entry;
-use format_spec::{ChunkId, ObjectId, names};
+use format_spec::{ChunkId, ObjectId};
 use std::sync::Arc;
 
 impl Session<'_> {
@@ -69,19 +67,9 @@ impl Session<'_> {
     /// Commits, and returns the point's number; `None` when packs were condemned after `known`: then the reference set must be made again.
     pub(super) fn commit(&self, session: u32, manifest: &Manifest, known: u32) -> Result<Option<u32>> {
         let repository = self.repository;
-        let vault = repository.vault();
-        let id = ObjectId { session, ordinal: self.writer.take_ordinal() };
-        let mut salt = [0; 32];
-        repository.env().random(&mut salt)?;
-        let header =
-            Header::new(ObjectKind::RestorePoint, vault.secrets.suite(), vault.repository, session, id.ordinal, salt);
-        let (bytes, body_hash) = manifest.encode(header.clone(), &vault.secrets);
-        if Manifest::decode(&bytes, &header, &vault.secrets)? != *manifest {
-            return Err(Error::new(Kind::Bug, "a manifest does not decode to what was written").on(manifest.id));
-        }
-        let bytes = Bytes::from(bytes);
-        put_durable(&*vault.store, &Name::new(names::of_session(ObjectKind::RestorePoint, id))?, &bytes)?;
-        let point = Vouched { ordinal: id.ordinal, bytes: bytes.len() as u64, body_hash };
+        let mut take = || ObjectId { session, ordinal: self.writer.take_ordinal() };
+        let point = store_manifest(repository.vault(), &**repository.env(), self.monitor, &mut take, manifest)?;
+        let id = ObjectId { session, ordinal: point.ordinal };
         let secured = repository.secure(id, manifest.references, self.monitor)?;
         if let Some(secured) = &secured {
             let LockWork { asked, extended } = self.locks.get();

@@ -257,7 +257,21 @@ impl Catalog {
         if let Some(own) = self.own.lock().remove(&id) {
             return Ok(own);
         }
-        self.vault.segment(published)
+        match self.vault.segment(published) {
+            Err(e) if e.kind() == Kind::Damaged => self.rebuilt(published, &e),
+            other => other,
+        }
+    }
+
+    /// What a lost or damaged segment said, from its packs. Nothing is stored: `cairn repair` does that.
+    fn rebuilt(&self, published: &SegmentRef, damage: &Error) -> Result<Segment> {
+        let rebuilt = super::rebuilt::rebuild_segment(&self.vault, &self.log, published)?;
+        let packs = rebuilt.segment.packs.len() + rebuilt.lacks.len();
+        tracing::error!("{damage}; its {packs} packs were asked instead: run `cairn repair plan`");
+        for lack in rebuilt.lacks {
+            tracing::error!(pack = %lack.id, "what this pack holds is unknown: {}", lack.why);
+        }
+        Ok(rebuilt.segment)
     }
 }
 

@@ -1,7 +1,11 @@
 //! Storing one object for good: put if absent, recognise a lost response, and look again before anybody relies on it.
+//!
+//! Promises: what [`put_durable`] accepts is in the store, byte by byte; [`put_again`] stores under another name what was not kept under the first,
+//! since a name is created once. Refuses to go on with a store that keeps failing.
 
 use crate::error::{Error, Kind, Result};
 use crate::limits::TRANSIENT_ATTEMPTS;
+use crate::monitor::Monitor;
 use crate::store::{Name, Store};
 use bytes::Bytes;
 
@@ -21,16 +25,41 @@ pub fn put_durable(store: &dyn Store, name: &Name, bytes: &Bytes) -> Result<()> 
             Err(e) => return Err(e),
         }
     }
-    let found = store.get(name)?;
-    if found != bytes {
-        let what = format!(
-            "the self-check failed: of {} bytes stored, the store gives {} other ones back",
-            bytes.len(),
-            found.len()
-        );
-        return Err(Error::new(Kind::Damaged, what)
-            .on(name)
-            .advise("nothing was committed; run the backup again, and check the store's hardware or vendor"));
-    }
-    Ok(())
+    let found = match store.get(name) {
+        Ok(found) if found == bytes => return Ok(()),
+        Ok(found) => format!("gives {} other ones back", found.len()),
+        Err(e) if e.kind() == Kind::Absent => "has none".to_owned(),
+        Err(e) if e.kind() == Kind::Damaged => format!("says {e}"),
+        Err(e) => return Err(e),
+    };
+    let what = format!("the self-check failed: of {} bytes stored, the store {found}", bytes.len());
+    Err(Error::new(Kind::Damaged, what)
+        .on(name)
+        .advise("nothing was committed; run the backup again, and check the store's hardware or vendor"))
 }
+
+/// Stores an object under the name that `make` chooses; when the store did not keep its bytes, `make` is asked for it anew under another name. What
+/// was stored wrong stays behind: nobody names it, and collection takes it away.
+///
+/// # Errors
+/// As [`put_durable`], after a few names; what `make` says.
+pub fn put_again<T>(
+    store: &dyn Store,
+    monitor: &Monitor,
+    make: &mut dyn FnMut() -> Result<(Name, Bytes, T)>,
+) -> Result<T> {
+    for left in (0..ATTEMPTS).rev() {
+        let (name, bytes, made) = make()?;
+        match put_durable(store, &name, &bytes) {
+            Ok(()) => return Ok(made),
+            Err(e) if e.kind() == Kind::Damaged && left > 0 => {
+                monitor.warn(name.as_str().as_bytes(), format!("{e}; it is stored again under another name"));
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Err(Error::new(Kind::Bug, "an object was never stored"))
+}
+
+/// Names tried for one object: a store that keeps wrong bytes so often is not to be trusted with any.
+const ATTEMPTS: u32 = 3;

@@ -2,18 +2,28 @@
 //!
 //! | level | log, key slots, manifests, segments | every tree node decoded | data packs |
 //! |---|---|---|---|
-//! | list | yes | no | there, with the promised length |
+//! | list | yes | no | there, with the promised length (one listing) |
 //! | tails | yes | yes | and their directory and contents agree with the index |
-//! | stored | yes | yes | and every stored byte matches its checksums (needs no keys) |
+//! | stored | yes | yes | and every stored byte matches its checksums and its parity (needs no keys) |
 //! | full | yes | yes | and every chunk decodes to its id |
+//!
+//! A pack that is damaged but that nobody needs any more, because each blob in it has a sound place elsewhere or is named by no point, is
+//! *superseded*: told apart from damage. A condemned pack is no finding at all.
 
-use super::packs::{PackCheck, published_packs};
+use super::harm::Harm;
+use super::packs::{PackCheck, Published, published_packs};
+use super::rolling::{self, Memory};
 use super::trees::TreeCheck;
 use crate::error::{Error, Kind, Result};
+use crate::log::SegmentRef;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::Point;
+use format_spec::container::ObjectKind;
+use format_spec::{ChunkId, ObjectId};
 use parking_lot::Mutex;
+use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -35,8 +45,10 @@ pub enum Level {
 pub struct CheckOptions {
     /// How deep.
     pub level: Level,
-    /// The share of data packs that are read (0 to 1); others are listed. `None` reads all.
+    /// The share of data packs that are read (0 to 1), other ones each time; of the others the tails are. `None` reads all.
     pub share: Option<f64>,
+    /// The folder in which it is remembered which packs were read; without one the day decides.
+    pub remember: Option<PathBuf>,
     /// Only what this point needs.
     pub point: Option<Arc<Point>>,
     /// Threads that read and decode.
@@ -67,6 +79,8 @@ pub struct CheckReport {
     pub bytes_read: u64,
     /// What is wrong; empty means clean.
     pub errors: Vec<Finding>,
+    /// What is wrong with objects that nobody needs any more: all that is live in them has a sound place elsewhere.
+    pub superseded: Vec<Finding>,
 }
 
 /// Findings and counters that the parts of a check share.
@@ -76,7 +90,22 @@ pub(super) struct Findings {
     pub(super) packs_read: AtomicU64,
     pub(super) chunks: AtomicU64,
     pub(super) bytes_read: AtomicU64,
-    found: Mutex<Vec<Finding>>,
+    found: Mutex<Vec<(Subject, Finding)>>,
+}
+
+/// What a finding is about, as far as somebody else could stand in for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// A published pack.
+    Pack(ObjectId),
+    /// A blob that no published pack has.
+    Blob(ObjectKind, ChunkId),
+    /// An index segment that counts.
+    Segment(SegmentRef),
+    /// The manifest that the commit in this slot names.
+    Manifest(u32),
+    /// Anything else.
+    Other,
 }
 
 /// Findings kept; a repository with more is lost anyway, and the count would tell no more.
@@ -85,16 +114,28 @@ const FINDINGS_MAX: usize = 100_000;
 impl Findings {
     /// Records a finding. Errors that are no damage end the check instead: what is out of reach is not known to be broken.
     pub(super) fn add(&self, object: impl std::fmt::Display, error: &Error) -> Result<()> {
+        self.add_about(Subject::Other, object, error)
+    }
+
+    /// The same, and what it is about.
+    pub(super) fn add_about(&self, about: Subject, object: impl std::fmt::Display, error: &Error) -> Result<()> {
         match error.kind() {
             Kind::Damaged | Kind::Absent | Kind::Unsupported | Kind::Archived => {
                 let mut found = self.found.lock();
                 if found.len() < FINDINGS_MAX {
-                    found.push(Finding { object: object.to_string(), what: error.to_string() });
+                    found.push((about, Finding { object: object.to_string(), what: error.to_string() }));
                 }
                 Ok(())
             }
             kind => Err(Error::new(kind, error.to_string()).advise(error.advice().unwrap_or("try again").to_owned())),
         }
+    }
+
+    fn into_sorted(self) -> Vec<(Subject, Finding)> {
+        let mut found = self.found.into_inner();
+        found.sort_by(|a, b| a.1.cmp(&b.1));
+        found.dedup();
+        found
     }
 }
 
@@ -103,6 +144,25 @@ impl Findings {
 /// # Errors
 /// What keeps the check from being done: the store is out of reach, or a stop. Damage is in the report.
 pub fn check(repository: &Arc<Repository>, options: &CheckOptions, monitor: &Monitor) -> Result<CheckReport> {
+    Ok(check_closely(repository, options, monitor)?.report)
+}
+
+/// A check with what repair needs to know beyond the report.
+#[derive(Debug)]
+pub(super) struct Closely {
+    pub(super) report: CheckReport,
+    /// What the report's findings are about, those that are not superseded.
+    pub(super) subjects: Vec<(Subject, Finding)>,
+    pub(super) harm: Harm,
+    pub(super) packs: Vec<Published>,
+    pub(super) points: Vec<Arc<Point>>,
+}
+
+pub(super) fn check_closely(
+    repository: &Arc<Repository>,
+    options: &CheckOptions,
+    monitor: &Monitor,
+) -> Result<Closely> {
     repository.refresh()?;
     let findings = Findings::default();
     for slot in repository.slots()? {
@@ -115,33 +175,89 @@ pub fn check(repository: &Arc<Repository>, options: &CheckOptions, monitor: &Mon
         match point {
             Ok(point) if options.point.as_ref().is_none_or(|p| p.slot == point.slot) => points.push(point),
             Ok(_) => {}
-            Err(e) => findings.add(crate::restore_point::manifest_name(&commit)?, &e)?,
+            Err(e) => {
+                let name = crate::restore_point::manifest_name(&commit)?;
+                findings.add_about(Subject::Manifest(commit.slot), name, &e)?;
+            }
         }
     }
-    let mut packs = published_packs(repository, &findings)?;
+    let all = published_packs(repository, &findings)?;
     let mut trees = TreeCheck::new(repository, &findings, monitor);
     if options.level >= Level::Tails {
         for point in &points {
             trees.point(point)?;
         }
     }
+    let mut packs = all.clone();
     if options.point.is_some() {
         let needed = trees.needed_packs(&points)?;
         packs.retain(|p| needed.contains(&p.id));
     }
-    PackCheck { repository, options, findings: &findings, monitor }.run(&packs)?;
     let nodes = trees.nodes;
     drop(trees);
-    let mut errors = findings.found.into_inner();
-    errors.sort();
-    errors.dedup();
-    let read = |n: AtomicU64| n.load(Ordering::Relaxed);
-    Ok(CheckReport {
-        packs: read(findings.packs),
-        packs_read: read(findings.packs_read),
-        chunks: read(findings.chunks) + nodes,
+    let (chosen, memory) = choose(repository, options, &packs);
+    PackCheck { repository, options, chosen, findings: &findings, monitor }.run(&packs)?;
+    if let (Some(memory), Some(folder)) = (memory, &options.remember)
+        && let Err(e) = memory.save(folder, repository.id())
+    {
+        tracing::warn!(folder = %folder.display(), "which packs were read cannot be remembered: {e}");
+    }
+    let read = |n: &AtomicU64| n.load(Ordering::Relaxed);
+    let mut report = CheckReport {
+        packs: read(&findings.packs),
+        packs_read: read(&findings.packs_read),
+        chunks: read(&findings.chunks) + nodes,
         points: points.len() as u64,
-        bytes_read: read(findings.bytes_read),
-        errors,
-    })
+        bytes_read: read(&findings.bytes_read),
+        ..CheckReport::default()
+    };
+    let mut found = findings.into_sorted();
+    if found.iter().any(|(about, _)| about.pack().is_some()) {
+        // A pack that was condemned meanwhile is nobody's loss.
+        repository.refresh()?;
+        let view = repository.log().view();
+        found.retain(|(about, _)| !about.pack().is_some_and(|id| view.condemned.has(id)));
+    }
+    let damaged: HashSet<ObjectId> = found.iter().filter_map(|(about, _)| about.pack()).collect();
+    let harm = Harm::assess(repository, &damaged, monitor)?;
+    let is_superseded = |about: &Subject| match about {
+        Subject::Pack(id) => harm.is_superseded(*id),
+        Subject::Blob(..) | Subject::Segment(_) | Subject::Manifest(_) | Subject::Other => false,
+    };
+    let (superseded, subjects): (Vec<_>, Vec<_>) = found.into_iter().partition(|(about, _)| is_superseded(about));
+    report.superseded = superseded.into_iter().map(|(_, finding)| finding).collect();
+    report.errors = subjects.iter().map(|(_, finding)| finding.clone()).collect();
+    Ok(Closely { report, subjects, harm, packs: all, points })
+}
+
+impl Subject {
+    fn pack(self) -> Option<ObjectId> {
+        match self {
+            Subject::Pack(id) => Some(id),
+            _ => None,
+        }
+    }
+}
+
+/// The data packs that this check reads whole, if not all of them; and the memory of it.
+fn choose(
+    repository: &Repository,
+    options: &CheckOptions,
+    packs: &[Published],
+) -> (Option<HashSet<ObjectId>>, Option<Memory>) {
+    let share = options.share.map_or(rolling::WHOLE, rolling::millionths);
+    if share >= rolling::WHOLE || options.level < Level::Stored {
+        return (None, None);
+    }
+    let data: Vec<ObjectId> = packs.iter().filter(|p| p.pack.kind == ObjectKind::DataPack).map(|p| p.id).collect();
+    match &options.remember {
+        Some(folder) => {
+            let (chosen, memory) = Memory::load(folder, repository.id()).next(&data, share);
+            (Some(chosen.into_iter().collect()), Some(memory))
+        }
+        None => {
+            let day = u64::try_from(repository.env().now().seconds).unwrap_or(0) / 86_400;
+            (Some(rolling::of_the_day(&data, share, day).into_iter().collect()), None)
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Checking packs: there, of the promised length, whole, and holding what the index says.
 
-use super::check::{CheckOptions, Findings, Level};
-use crate::blob::lost;
+use super::check::{CheckOptions, Findings, Level, Subject};
+use crate::blob::{Lack, lost, rebuild_segment};
 use crate::error::{Error, Kind, Result};
 use crate::limits::TAIL_BYTES;
 use crate::monitor::Monitor;
@@ -14,6 +14,7 @@ use format_spec::container::{DirectoryEntry, Header, Object, ObjectKind, kind};
 use format_spec::log::{PublishedPack, Vouched};
 use format_spec::pack::Contents;
 use format_spec::{ObjectId, names};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -25,25 +26,32 @@ pub(super) struct Published {
     salt: Option<[u8; 32]>,
 }
 
-/// Every published pack that was not condemned, as its segment vouches for it; segments that cannot be read are findings.
+/// Every published pack that was not condemned, as its segment vouches for it. A segment that cannot be read is a finding, and its packs are what
+/// the log or a listing says.
 pub(super) fn published_packs(repository: &Repository, findings: &Findings) -> Result<Vec<Published>> {
     let vault = repository.vault();
     let view = repository.log().view();
-    let mut packs = Vec::new();
+    let mut packs: Vec<Published> = Vec::new();
     for reference in &view.segments {
-        match vault.segment(reference) {
-            Ok(segment) => {
-                let live = segment.packs.into_iter().filter(|p| !view.condemned.has(p.id));
-                packs.extend(live.map(|row| {
-                    let object = Vouched { ordinal: row.id.ordinal, bytes: row.bytes, body_hash: row.body_hash };
-                    let pack = PublishedPack { kind: row.kind, object, blobs: row.blobs };
-                    Published { id: row.id, pack, salt: Some(row.salt) }
-                }));
+        let rows = match vault.segment(reference) {
+            Ok(segment) => segment.packs,
+            Err(e) => {
+                let name = names::of_session(ObjectKind::IndexSegment, reference.id());
+                findings.add_about(Subject::Segment(*reference), name, &e)?;
+                let rebuilt = rebuild_segment(vault, repository.log(), reference)?;
+                let unread = |lack: Lack| Some(Published { id: lack.id, pack: lack.promised?, salt: None });
+                packs.extend(rebuilt.lacks.into_iter().filter_map(unread));
+                rebuilt.segment.packs
             }
-            Err(e) => findings.add(names::of_session(ObjectKind::IndexSegment, reference.id()), &e)?,
-        }
+        };
+        packs.extend(rows.into_iter().map(|row| {
+            let object = Vouched { ordinal: row.id.ordinal, bytes: row.bytes, body_hash: row.body_hash };
+            let pack = PublishedPack { kind: row.kind, object, blobs: row.blobs };
+            Published { id: row.id, pack, salt: Some(row.salt) }
+        }));
     }
-    packs.sort_by_key(|p| p.id);
+    packs.retain(|p| !view.condemned.has(p.id));
+    packs.sort_by_key(|p| (p.id, p.salt.is_none()));
     packs.dedup_by_key(|p| p.id);
     Ok(packs)
 }
@@ -51,6 +59,8 @@ pub(super) fn published_packs(repository: &Repository, findings: &Findings) -> R
 pub(super) struct PackCheck<'a> {
     pub(super) repository: &'a Arc<Repository>,
     pub(super) options: &'a CheckOptions,
+    /// The data packs that are read whole; `None` for all.
+    pub(super) chosen: Option<HashSet<ObjectId>>,
     pub(super) findings: &'a Findings,
     pub(super) monitor: &'a Monitor,
 }
@@ -58,6 +68,9 @@ pub(super) struct PackCheck<'a> {
 impl PackCheck<'_> {
     /// Checks every pack on a few threads.
     pub(super) fn run(&self, packs: &[Published]) -> Result<()> {
+        if self.options.level == Level::List {
+            return self.listed(packs);
+        }
         let read: u64 = packs.iter().filter(|p| self.is_read(p)).map(|p| p.pack.object.bytes).sum();
         self.monitor.counters.items_total.store(packs.len() as u64, Ordering::Relaxed);
         self.monitor.counters.bytes_total.store(read, Ordering::Relaxed);
@@ -82,11 +95,10 @@ impl PackCheck<'_> {
         })
     }
 
-    /// Metadata packs are always read whole at `Full`: they are few, and everything depends on them.
+    /// Metadata packs are always read whole where data is: they are few, and everything depends on them.
     fn is_read(&self, pack: &Published) -> bool {
-        let share = self.options.share.unwrap_or(1.0);
-        let data = pack.pack.kind == ObjectKind::DataPack;
-        self.options.level >= Level::Stored && (!data || share >= 1.0 || falls_into(pack.id, share))
+        let is_chosen = || self.chosen.as_ref().is_none_or(|chosen| chosen.contains(&pack.id));
+        self.options.level >= Level::Stored && (pack.pack.kind != ObjectKind::DataPack || is_chosen())
     }
 
     fn one(&self, pack: &Published) -> Result<()> {
@@ -96,18 +108,42 @@ impl PackCheck<'_> {
         let checked = if self.is_read(pack) {
             self.findings.packs_read.fetch_add(1, Ordering::Relaxed);
             self.whole(pack, &name)
-        } else if self.options.level >= Level::Tails {
-            self.tail(pack, &name)
         } else {
-            self.listed(pack, &name)
+            self.tail(pack, &name)
         };
         self.monitor.done(1, 0);
-        checked.or_else(|e| self.findings.add(&name, &lost(e, &name)))
+        checked.or_else(|e| self.findings.add_about(Subject::Pack(pack.id), &name, &lost(e, &name)))
     }
 
-    fn listed(&self, pack: &Published, name: &Name) -> Result<()> {
-        let info = self.repository.vault().store.head(name)?;
-        expect_length(pack, info.bytes)
+    /// One listing of each folder against what the log promises.
+    fn listed(&self, packs: &[Published]) -> Result<()> {
+        for kind in [ObjectKind::DataPack, ObjectKind::MetaPack] {
+            let mut promised: Vec<(&Published, Option<u64>)> =
+                packs.iter().filter(|p| p.pack.kind == kind).map(|p| (p, None)).collect();
+            if promised.is_empty() {
+                continue;
+            }
+            promised.sort_unstable_by_key(|(p, _)| p.id);
+            self.repository.vault().store.list(names::folder(kind), None, &mut |listed| {
+                if let Some((_, session, ordinal)) = names::parse(listed.name.as_str())
+                    && let Ok(at) = promised.binary_search_by_key(&ObjectId { session, ordinal }, |(p, _)| p.id)
+                {
+                    promised[at].1 = Some(listed.bytes);
+                }
+                self.monitor.check().is_ok()
+            })?;
+            self.monitor.check()?;
+            for (pack, found) in promised {
+                let name = Name::new(names::of_session(kind, pack.id))?;
+                self.findings.packs.fetch_add(1, Ordering::Relaxed);
+                self.monitor.done(1, 0);
+                let absent = || Error::new(Kind::Absent, "the listing does not show it");
+                let checked = found.ok_or_else(absent).and_then(|bytes| expect_length(pack, bytes));
+                let named = |e: Error| self.findings.add_about(Subject::Pack(pack.id), &name, &lost(e, &name));
+                checked.or_else(named)?;
+            }
+        }
+        Ok(())
     }
 
     fn tail(&self, pack: &Published, name: &Name) -> Result<()> {
@@ -140,6 +176,7 @@ impl PackCheck<'_> {
         if object.trailer().body_hash != pack.pack.object.body_hash {
             return Err(Error::new(Kind::Damaged, "its body hash is not the one that the log promises"));
         }
+        format_spec::parity::verify(&object)?;
         if self.options.level < Level::Full {
             return Ok(());
         }
@@ -206,11 +243,4 @@ fn expect_length(pack: &Published, found: u64) -> Result<()> {
     }
     let what = format!("the log promises {} bytes, the store has {found}", pack.pack.object.bytes);
     Err(Error::new(Kind::Damaged, what))
-}
-
-/// A steady choice of a share of all packs, spread evenly.
-fn falls_into(id: ObjectId, share: f64) -> bool {
-    let hash = blake3::hash(&[id.session.to_le_bytes(), id.ordinal.to_le_bytes()].concat());
-    let number = u32::from_le_bytes([hash.as_bytes()[0], hash.as_bytes()[1], hash.as_bytes()[2], 0]);
-    f64::from(number) < share * f64::from(1u32 << 24)
 }

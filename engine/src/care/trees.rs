@@ -1,8 +1,10 @@
 //! Checking trees: every node of every point is there, verified, and its sums, order and references hold.
 
-use super::check::Findings;
+use super::check::{Findings, Subject};
+use super::marks::Marks;
 use crate::error::{Error, Kind, Result};
-use crate::log::Moved;
+use crate::index::Place;
+use crate::log::{Condemned, Moved};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::Point;
@@ -18,13 +20,13 @@ pub(super) struct TreeCheck<'a> {
     repository: &'a Repository,
     findings: &'a Findings,
     monitor: &'a Monitor,
-    sound: HashSet<ChunkId>,
+    sound: Marks,
     pub(super) nodes: u64,
 }
 
 impl<'a> TreeCheck<'a> {
     pub(super) fn new(repository: &'a Repository, findings: &'a Findings, monitor: &'a Monitor) -> Self {
-        TreeCheck { repository, findings, monitor, sound: HashSet::new(), nodes: 0 }
+        TreeCheck { repository, findings, monitor, sound: Marks::default(), nodes: 0 }
     }
 
     /// Checks one point: its folders, contents, maps and reference set.
@@ -49,7 +51,7 @@ impl<'a> TreeCheck<'a> {
         let mut packs = HashSet::new();
         let view = self.repository.log().view();
         for point in points {
-            for pair in MapCursor::open(&**self.repository.blobs(), Some(point.manifest.references)) {
+            for pair in MapCursor::open(self.repository.nodes(), Some(point.manifest.references)) {
                 let pair = pair?;
                 let (pack, row) = (reference_pack(&pair.key)?, PackReferences::decode(&pair.value)?);
                 if !view.condemned.has(pack) {
@@ -72,17 +74,23 @@ impl<'a> TreeCheck<'a> {
         while let Some(todo) = stack.pop() {
             self.monitor.check()?;
             let id = todo.id();
-            if self.sound.contains(&id) {
+            let place = self.repository.blobs().place(ObjectKind::MetaPack, &id);
+            if place.as_ref().is_ok_and(|place| self.sound.has(place)) {
                 continue;
             }
-            match self.node(&todo) {
-                Ok((node, below)) => {
-                    self.sound.insert(id);
+            let is_placed = place.is_ok();
+            match place.and_then(|place| Ok((place, self.node(&todo)?))) {
+                Ok((place, (node, below))) => {
+                    self.sound.set(&place);
                     self.nodes += 1;
                     stack.extend(below);
                     self.chunks_of(subject, &node)?;
                 }
-                Err(e) => self.findings.add(format!("node {id} of {subject}"), &e)?,
+                Err(e) => {
+                    // A node that has a place is its pack's damage.
+                    let about = if is_placed { Subject::Other } else { Subject::Blob(ObjectKind::MetaPack, id) };
+                    self.findings.add_about(about, format!("node {id} of {subject}"), &e)?;
+                }
             }
         }
         Ok(())
@@ -108,63 +116,95 @@ impl<'a> TreeCheck<'a> {
     fn chunks_of(&self, subject: &str, node: &Node) -> Result<()> {
         for id in names_of(node).chunks {
             if let Err(e) = self.repository.blobs().place(ObjectKind::DataPack, &id) {
-                self.findings.add(format!("chunk {id} of {subject}"), &e)?;
+                let about = Subject::Blob(ObjectKind::DataPack, id);
+                self.findings.add_about(about, format!("chunk {id} of {subject}"), &e)?;
             }
         }
         Ok(())
     }
 
-    /// The reference set is exactly what the point's nodes name ([POINT-6], [POINT-7]).
-    fn references(&mut self, point: &Point) -> Result<()> {
+    /// The reference set is exactly what the point's nodes name ([POINT-6], [POINT-7]): what they name is taken away from it, and nothing may be
+    /// left. In memory are the set itself, a bit for each blob and the counts above one, and a bit for each node that was seen.
+    fn references(&self, point: &Point) -> Result<()> {
         let manifest = &point.manifest;
-        let blobs = self.repository.blobs();
-        let mut counts: HashMap<ChunkId, u32> = HashMap::new();
-        let mut stack: Vec<ChunkId> = Vec::new();
-        let mut name = |id: ChunkId, is_node: bool, stack: &mut Vec<ChunkId>| {
-            let count = counts.entry(id).or_insert(0);
-            *count += 1;
-            if is_node && *count == 1 {
-                stack.push(id);
-            }
-        };
-        let root = crate::tree::Names::of_entry(&manifest.root);
-        root.nodes.iter().for_each(|id| name(*id, true, &mut stack));
-        [manifest.links, manifest.exceptions].into_iter().flatten().for_each(|id| name(id, true, &mut stack));
-        while let Some(id) = stack.pop() {
-            self.monitor.check()?;
-            let names = names_of(&*self.repository.node(&id)?);
-            names.nodes.iter().for_each(|id| name(*id, true, &mut stack));
-            names.chunks.iter().for_each(|id| name(*id, false, &mut stack));
-        }
         let view = self.repository.log().view();
-        let mut named: HashMap<(ObjectId, u32), u32> = HashMap::new();
-        for pair in MapCursor::open(&**blobs, Some(manifest.references)) {
+        let mut left = Left { repository: self.repository, packs: HashMap::new() };
+        for pair in MapCursor::open(self.repository.nodes(), Some(manifest.references)) {
             let pair = pair?;
-            let (pack, references) = (reference_pack(&pair.key)?, PackReferences::decode(&pair.value)?);
-            for blob in (0..references.blobs).filter(|b| references.names(*b)) {
-                let Moved::Here(to, at) = view.condemned.translate(pack, blob) else {
-                    let what = format!("LOG-13: blob {blob} of pack {pack} is needed and did not survive");
-                    return Err(Error::new(Kind::Damaged, what));
-                };
-                *named.entry((to, at)).or_insert(0) += references.count(blob);
+            left.add(reference_pack(&pair.key)?, PackReferences::decode(&pair.value)?, &view.condemned)?;
+        }
+        let mut seen = Marks::default();
+        let mut stack: Vec<ChunkId> = Vec::new();
+        let root = crate::tree::Names::of_entry(&manifest.root);
+        let links = [manifest.links, manifest.exceptions].into_iter().flatten();
+        let mut names = vec![root];
+        names.extend(links.map(|id| crate::tree::Names { nodes: vec![id], chunks: Vec::new() }));
+        loop {
+            for names in names.drain(..) {
+                for id in &names.nodes {
+                    if seen.set(&left.take(ObjectKind::MetaPack, id)?) {
+                        stack.push(*id);
+                    }
+                }
+                names.chunks.iter().try_for_each(|id| left.take(ObjectKind::DataPack, id).map(|_| ()))?;
+            }
+            self.monitor.check()?;
+            let Some(id) = stack.pop() else { break };
+            names.push(names_of(&*self.repository.node(&id)?));
+        }
+        left.expect_nothing()
+    }
+}
+
+/// What of a reference set nobody has named yet.
+struct Left<'a> {
+    repository: &'a Repository,
+    packs: HashMap<ObjectId, PackReferences>,
+}
+
+impl Left<'_> {
+    /// Adds a row of the set. What was moved since is named where it is now: two places may have become one.
+    fn add(&mut self, pack: ObjectId, set: PackReferences, condemned: &Condemned) -> Result<()> {
+        if !condemned.has(pack) && !self.packs.contains_key(&pack) {
+            self.packs.insert(pack, set);
+            return Ok(());
+        }
+        for blob in (0..set.blobs).filter(|blob| set.names(*blob)) {
+            let Moved::Here(to, at) = condemned.translate(pack, blob) else {
+                let what = format!("LOG-13: blob {blob} of pack {pack} is needed and did not survive");
+                return Err(Error::new(Kind::Damaged, what));
+            };
+            let row = self.packs.entry(to).or_default();
+            row.set_count(at, row.count(at).saturating_add(set.count(blob)));
+        }
+        Ok(())
+    }
+
+    /// Takes one naming of this blob away; the place that the set names.
+    fn take(&mut self, kind: ObjectKind, id: &ChunkId) -> Result<Place> {
+        for place in self.repository.blobs().catalog().places(id)?.iter().filter(|p| p.pack_kind == kind) {
+            if let Some(set) = self.packs.get_mut(&place.pack)
+                && let Some(rest) = set.count(place.blob).checked_sub(1)
+            {
+                set.set_count(place.blob, rest);
+                return Ok(*place);
             }
         }
-        for (id, count) in counts {
-            let places = blobs.catalog().places(&id)?;
-            let found = places.iter().find_map(|p| named.remove(&(p.pack, p.blob)));
-            if found != Some(count) {
-                let what =
-                    format!("POINT-7: {count} nodes name blob {id}, its reference set says {}", found.unwrap_or(0));
+        let what = format!("POINT-7: more nodes name blob {id} than its reference set says");
+        Err(Error::new(Kind::Damaged, what))
+    }
+
+    fn expect_nothing(self) -> Result<()> {
+        for (pack, set) in self.packs {
+            if let Some(blob) = (0..set.blobs).find(|blob| set.names(*blob)) {
+                let what = format!(
+                    "POINT-6: the reference set names blob {blob} of pack {pack} {} times more than nodes do",
+                    set.count(blob)
+                );
                 return Err(Error::new(Kind::Damaged, what));
             }
         }
-        match named.into_iter().next() {
-            None => Ok(()),
-            Some(((pack, blob), _)) => Err(Error::new(
-                Kind::Damaged,
-                format!("POINT-6: the reference set names blob {blob} of pack {pack}, which no node names"),
-            )),
-        }
+        Ok(())
     }
 }
 

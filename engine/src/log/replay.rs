@@ -183,6 +183,23 @@ impl Log {
         Ok(first)
     }
 
+    /// One entry up to the current view's head, read again; `None` where it is not to be had any more: summed up and deleted, or damaged since.
+    /// Whether an old one counts is known only by what it vouches for.
+    ///
+    /// # Errors
+    /// The store's, when it is out of reach.
+    pub fn entry(&self, slot: u32) -> Result<Option<LogEntry>> {
+        let object = match self.get(slot) {
+            Err(e) if matches!(e.kind(), Kind::Absent | Kind::Damaged) => return Ok(None),
+            other => other?,
+        };
+        let is_another = |hash: [u8; 32]| hash != *blake3::hash(&object).as_bytes();
+        if self.view().hash_of(slot).is_some_and(is_another) {
+            return Ok(None);
+        }
+        Ok(self.decode(slot, &object).ok())
+    }
+
     pub(super) fn decode(&self, slot: u32, object: &[u8]) -> Result<LogEntry> {
         LogEntry::decode(object, slot, self.repository, &self.secrets).map_err(|e| Error::from(e).on(names::log(slot)))
     }

@@ -3,11 +3,12 @@
 use crate::block::EncodedBlock;
 use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
-use format_spec::container::{Header, Object, ObjectKind, ObjectWriter, kind};
+use format_spec::container::{ENTRY_BYTES, HEAD_BYTES, Header, Object, ObjectKind, ObjectWriter, kind};
 use format_spec::index::PackRow;
 use format_spec::keys::Secrets;
 use format_spec::log::{PublishedPack, Vouched};
 use format_spec::pack::{BLOBS_MAX, BlobEntry, Contents};
+use format_spec::parity::{self, Geometry};
 use format_spec::{ObjectId, RepositoryId};
 
 /// A pack under construction.
@@ -18,6 +19,7 @@ pub struct PackBuilder {
     blocks: Vec<PackedBlock>,
     blobs: usize,
     bytes_max: usize,
+    parity_percent: u8,
 }
 
 /// A block's place in its finished pack.
@@ -53,6 +55,7 @@ impl PackBuilder {
         salt: [u8; 32],
         secrets: &Secrets,
         bytes_max: u32,
+        parity_percent: u8,
     ) -> Self {
         let header = Header::new(kind, secrets.suite(), repository, id.session, id.ordinal, salt);
         let cipher = secrets.cipher(&header);
@@ -63,26 +66,40 @@ impl PackBuilder {
             blocks: Vec::new(),
             blobs: 0,
             bytes_max,
+            parity_percent,
         }
     }
 
-    /// Whether the block still fits, contents, directory and trailer counted ([PACK-2], [PACK-6]).
+    /// Whether the block still fits, contents, parity, directory and trailer counted ([PACK-2], [PACK-6]).
     pub fn fits(&self, block: &EncodedBlock) -> bool {
         let blobs = self.blobs + block.blobs.len();
         let contents = Contents::encoded_bytes(self.blocks.len() + 1, blobs);
         let finished = self.object.finished_bytes()
             + self.object.record_cost(block.encoded.len())
             + self.object.record_cost(contents);
-        blobs <= BLOBS_MAX && finished <= self.bytes_max
+        blobs <= BLOBS_MAX && finished + self.parity_cost(finished) <= self.bytes_max
     }
 
-    /// Whether a block of this plaintext length with so many chunks would fit even if it did not compress.
+    /// The most that parity adds to an object that is at most `finished` bytes long without it. Parity grows with what it covers, but for the
+    /// powers of two at which its shards double.
+    fn parity_cost(&self, finished: usize) -> usize {
+        if self.parity_percent == 0 {
+            return 0;
+        }
+        let cost = |covered: usize| {
+            let records = |g: Geometry| g.payload_bytes().map(|n| n + HEAD_BYTES + ENTRY_BYTES).sum();
+            Geometry::new(covered as u64, self.parity_percent).map_or(usize::MAX / 2, records)
+        };
+        cost(finished).max(cost(finished.next_power_of_two() / 2))
+    }
+
+    /// Whether a block of this plaintext length with so many chunks would fit even if it did not compress, all else counted.
     pub fn has_room(&self, plain_bytes: usize, chunks: usize) -> bool {
         let blobs = self.blobs + chunks;
         let contents = Contents::encoded_bytes(self.blocks.len() + 1, blobs);
         let finished =
             self.object.finished_bytes() + self.object.record_cost(plain_bytes) + self.object.record_cost(contents);
-        blobs <= BLOBS_MAX && finished <= self.bytes_max
+        blobs <= BLOBS_MAX && finished + self.parity_cost(finished) <= self.bytes_max
     }
 
     /// Seals a block that fits into the pack.
@@ -103,6 +120,12 @@ impl PackBuilder {
     pub fn finish(mut self, secrets: &Secrets) -> Result<FinishedPack> {
         let plain = self.contents.encode();
         self.object.push_plain(kind::CONTENTS, &plain, 1);
+        if self.parity_percent > 0 {
+            let geometry = Geometry::new(self.object.body().len() as u64, self.parity_percent)?;
+            for payload in geometry.encode(self.object.body())? {
+                self.object.push_clear(kind::PARITY, &payload);
+            }
+        }
         let header = self.object.header().clone();
         let (bytes, body_hash) = self.object.finish();
         let id = ObjectId { session: header.session, ordinal: header.ordinal };
@@ -112,6 +135,9 @@ impl PackBuilder {
         }
         let (object, cipher) = Object::parse_as(&bytes, &header, |h| secrets.cipher(h))?;
         let contents = Contents::decode(&object.open_only(kind::CONTENTS, &cipher)?, object.entries())?;
+        if self.parity_percent > 0 && !parity::verify(&object)? {
+            return Err(wrong("it has no parity"));
+        }
         if contents != self.contents || object.trailer().body_hash != body_hash {
             return Err(wrong("its directory does not decode to what was written"));
         }

@@ -4,11 +4,14 @@
 //! leaves this room only after its own directory has been decoded again and found equal.
 //!
 //! ```text
-//! block | block | ... | contents | directory | trailer      (format-spec/spec/pack.md, PACK-1..8)
+//! block | block | ... | contents | (parity) | directory | trailer      (format-spec/spec/pack.md, PACK-1..13)
 //! ```
 
 mod builder;
+mod heal;
 mod open;
+mod reseal;
 
 pub use builder::{FinishedPack, PackBuilder, PackedBlock};
+pub use heal::heal;
 pub use open::{PackTail, open_block};

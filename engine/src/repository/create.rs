@@ -33,6 +33,8 @@ pub struct NewRepository {
     pub block_target: Option<u32>,
     /// zstd level.
     pub level: Option<i32>,
+    /// Parity of its packs in percent of their length, 0 to 50.
+    pub parity_percent: u8,
     /// What leaves it, and when.
     pub retention: Retention,
     /// How its objects are locked, if they are; [`crate::immutability::Policy`] says what goes together.
@@ -82,6 +84,7 @@ impl Repository {
             creator: concat!("cairn ", env!("CARGO_PKG_VERSION")).to_owned(),
             probed: new.probed.clone(),
             level: new.level.unwrap_or(ZSTD_LEVEL),
+            parity_percent: new.parity_percent,
             retention: new.retention,
             immutability: new.immutability,
         };

@@ -19,4 +19,4 @@ pub use header::{HEADER_BYTES, Header, ObjectKind, Suite};
 pub use object::{Object, open_record};
 pub use record::{Codec, HEAD_BYTES, PLAIN_BYTES_MAX, RecordHead, STORED_BYTES_MAX, TAG_BYTES, kind};
 pub use version::Version;
-pub use writer::ObjectWriter;
+pub use writer::{ObjectWriter, complete};

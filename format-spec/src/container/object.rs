@@ -2,7 +2,7 @@
 
 use super::directory::{DirectoryEntry, ENTRY_BYTES, TRAILER_BYTES, Trailer};
 use super::header::{HEADER_BYTES, Header};
-use super::record::{Codec, HEAD_BYTES, RecordHead};
+use super::record::{Codec, HEAD_BYTES, RecordHead, kind};
 use crate::keys::Cipher;
 use crate::{FormatError, Result, codec};
 
@@ -90,6 +90,16 @@ impl<'a> Object<'a> {
         &self.entries
     }
 
+    /// The object as it is stored.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The payload of one of [`entries`](Self::entries) as it is stored.
+    pub fn stored(&self, entry: &DirectoryEntry) -> Result<&'a [u8]> {
+        self.payload(entry)
+    }
+
     /// The plaintext of one of [`entries`](Self::entries).
     pub fn open(&self, entry: &DirectoryEntry, cipher: &Cipher) -> Result<Vec<u8>> {
         open_payload(&entry.head, self.payload(entry)?, cipher)
@@ -150,6 +160,8 @@ pub fn open_record(bytes: &[u8], cipher: &Cipher) -> Result<(RecordHead, Vec<u8>
 }
 
 fn open_payload(head: &RecordHead, payload: &[u8], cipher: &Cipher) -> Result<Vec<u8>> {
+    // Parity is not sealed under any suite ([CONT-12]).
+    let cipher = if head.kind == kind::PARITY { &Cipher::Clear } else { cipher };
     let encoded = cipher.open(head, payload)?;
     codec::decode(Codec::from_byte(head.codec)?, &encoded, head.plain as usize)
 }

@@ -19,6 +19,8 @@ pub mod kind {
     pub const BLOCK: u8 = 1;
     /// The ids and lengths of a pack's chunks.
     pub const CONTENTS: u8 = 2;
+    /// Reed-Solomon over what stands before it.
+    pub const PARITY: u8 = 3;
     /// Index segment: summary.
     pub const INDEX_SUMMARY: u8 = 16;
     /// Index segment: pack rows.

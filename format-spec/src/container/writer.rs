@@ -1,9 +1,10 @@
 //! Writing an object: records in order, then directory and trailer.
 
 use super::directory::{DirectoryEntry, ENTRY_BYTES, TRAILER_BYTES, Trailer, encode_directory};
-use super::header::Header;
+use super::header::{HEADER_BYTES, Header};
 use super::record::{Codec, HEAD_BYTES, RecordHead};
 use crate::keys::Cipher;
+use crate::{FormatError, Result};
 
 /// An object under construction, in memory.
 pub struct ObjectWriter {
@@ -27,6 +28,15 @@ impl ObjectWriter {
         ObjectWriter { header, cipher, bytes, entries: Vec::new() }
     }
 
+    /// Goes on with an object of which header and some records are there.
+    ///
+    /// # Errors
+    /// The rule that the records break.
+    pub fn resume(header: Header, cipher: Cipher, body: Vec<u8>) -> Result<Self> {
+        let entries = entries_of(&body)?;
+        Ok(ObjectWriter { header, cipher, bytes: body, entries })
+    }
+
     /// Appends a record of `encoded` bytes that stand for `plain_bytes` of plaintext; returns its place.
     pub fn push(&mut self, kind: u8, codec: Codec, plain_bytes: usize, mut encoded: Vec<u8>) -> DirectoryEntry {
         let narrow = |n: usize| u32::try_from(n).expect("records are bounded by 4 MiB and objects by 256 MB");
@@ -45,6 +55,24 @@ impl ObjectWriter {
         self.bytes.extend_from_slice(&encoded);
         self.entries.push(entry);
         entry
+    }
+
+    /// Appends a record that is never sealed: parity stands over what is stored ([CONT-12]).
+    pub fn push_clear(&mut self, kind: u8, bytes: &[u8]) -> DirectoryEntry {
+        let sealed = std::mem::replace(&mut self.cipher, Cipher::Clear);
+        let entry = self.push(kind, Codec::Raw, bytes.len(), bytes.to_vec());
+        self.cipher = sealed;
+        entry
+    }
+
+    /// Header and records so far: what parity covers.
+    pub fn body(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Header and records so far, and no end.
+    pub fn into_body(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// Encodes a small plaintext and appends it.
@@ -74,19 +102,59 @@ impl ObjectWriter {
     }
 
     /// Ends the object: its bytes and their body hash.
-    pub fn finish(mut self) -> (Vec<u8>, [u8; 32]) {
-        let directory = encode_directory(&self.entries);
+    pub fn finish(self) -> (Vec<u8>, [u8; 32]) {
         let body_hash = *blake3::hash(&self.bytes).as_bytes();
-        let trailer = Trailer {
-            directory_offset: self.bytes.len() as u64,
-            records: u32::try_from(self.entries.len()).expect("bounded by the pack's size"),
-            seal: self.cipher.directory_seal(&self.header.encode(), &body_hash, &directory),
-            body_hash,
-            object_bytes: (self.bytes.len() + directory.len() + TRAILER_BYTES) as u64,
-            directory_crc: crc32fast::hash(&directory),
-        };
-        self.bytes.extend_from_slice(&directory);
-        self.bytes.extend_from_slice(&trailer.encode());
-        (self.bytes, body_hash)
+        let ObjectWriter { cipher, bytes, entries, .. } = self;
+        let seal = |header: &[u8], directory: &[u8]| cipher.directory_seal(header, &body_hash, directory);
+        (close(bytes, &entries, body_hash, seal), body_hash)
     }
+}
+
+/// Directory and trailer of an object of which everything before them is there: they follow from the records' heads, but for a seal that is keyed,
+/// which `seal` gives from header, directory and body hash.
+///
+/// # Errors
+/// The rule that the records break.
+pub fn complete(body: Vec<u8>, seal: impl FnOnce(&[u8], &[u8], &[u8; 32]) -> [u8; 32]) -> Result<Vec<u8>> {
+    let entries = entries_of(&body)?;
+    let body_hash = *blake3::hash(&body).as_bytes();
+    Ok(close(body, &entries, body_hash, |header, directory| seal(header, directory, &body_hash)))
+}
+
+/// The directory of header and records, read from the heads.
+fn entries_of(body: &[u8]) -> Result<Vec<DirectoryEntry>> {
+    let mut entries = Vec::new();
+    let mut at = usize::from(Header::decode(body)?.length);
+    while let Some(rest) = body.get(at..).filter(|rest| !rest.is_empty()) {
+        let head = RecordHead::decode(rest)?;
+        if usize::try_from(head.position) != Ok(entries.len()) {
+            return Err(FormatError::broken("CONT-8", "position of a record", entries.len(), head.position));
+        }
+        entries.push(DirectoryEntry { offset: at as u64, head });
+        at += HEAD_BYTES + head.stored as usize;
+    }
+    if at != body.len() {
+        return Err(FormatError::broken("CONT-14", "end of the records", body.len(), at));
+    }
+    Ok(entries)
+}
+
+fn close(
+    mut bytes: Vec<u8>,
+    entries: &[DirectoryEntry],
+    body_hash: [u8; 32],
+    seal: impl FnOnce(&[u8], &[u8]) -> [u8; 32],
+) -> Vec<u8> {
+    let directory = encode_directory(entries);
+    let trailer = Trailer {
+        directory_offset: bytes.len() as u64,
+        records: u32::try_from(entries.len()).expect("bounded by the pack's size"),
+        seal: seal(&bytes[..HEADER_BYTES], &directory),
+        body_hash,
+        object_bytes: (bytes.len() + directory.len() + TRAILER_BYTES) as u64,
+        directory_crc: crc32fast::hash(&directory),
+    };
+    bytes.extend_from_slice(&directory);
+    bytes.extend_from_slice(&trailer.encode());
+    bytes
 }

@@ -77,8 +77,8 @@ impl Shared {
             builder.add_pack(row.clone(), &blocks)?;
         }
         let segment = builder.finish();
-        let id = ObjectId { session, ordinal: self.next_ordinal.fetch_add(1, Ordering::SeqCst) };
-        let object = store_segment(&self.vault, &*self.env, id, &segment)?;
+        let mut take = || Ok(ObjectId { session, ordinal: self.next_ordinal.fetch_add(1, Ordering::SeqCst) });
+        let (id, object) = store_segment(&self.vault, &*self.env, &self.monitor, &mut take, &segment)?;
         let ids: Vec<_> = segment.ids.clone();
         self.catalog.remember(id, segment);
         let packs: Vec<PublishedPack> = taken.packs.iter().map(|(_, published, _)| *published).collect();

@@ -1,7 +1,7 @@
 //! The stages behind a put: encode and verify, seal into a pack, store and look again.
 
 use super::{Counts, Job, PENDING_SHARDS, Shared, WriterParts, slot};
-use crate::blob::durable::put_durable;
+use crate::blob::durable::put_again;
 use crate::block::{EncodedBlock, OpenBlock};
 use crate::error::{Error, Kind, Result};
 use crate::pack::{FinishedPack, PackBuilder};
@@ -130,12 +130,22 @@ impl Shared {
         let id = ObjectId { session, ordinal: self.next_ordinal.fetch_add(1, Ordering::SeqCst) };
         let mut salt = [0; 32];
         self.env.random(&mut salt)?;
-        Ok(PackBuilder::new(kind, id, self.vault.repository, salt, &self.vault.secrets, self.config.pack_bytes_max))
+        let (most, parity) = (self.config.pack_bytes_max, self.config.parity_percent);
+        Ok(PackBuilder::new(kind, id, self.vault.repository, salt, &self.vault.secrets, most, parity))
     }
 
     fn store(&self, pack: &FinishedPack) -> Result<()> {
-        let name = Name::new(names::of_session(pack.row.kind, pack.row.id))?;
-        put_durable(&*self.vault.store, &name, &pack.bytes)?;
+        let mut again: Option<FinishedPack> = None;
+        let mut tries = 0;
+        put_again(&*self.vault.store, &self.monitor, &mut || {
+            if tries > 0 {
+                again = Some(pack.reseal(self.new_pack(pack.row.kind)?, &self.vault.secrets)?);
+            }
+            tries += 1;
+            let pack = again.as_ref().unwrap_or(pack);
+            Ok((Name::new(names::of_session(pack.row.kind, pack.row.id))?, pack.bytes.clone(), ()))
+        })?;
+        let pack = again.as_ref().unwrap_or(pack);
         self.counts.packs.fetch_add(1, Ordering::Relaxed);
         self.counts.data_packs.fetch_add(u64::from(pack.row.kind == ObjectKind::DataPack), Ordering::Relaxed);
         self.counts.bytes_stored.fetch_add(pack.bytes.len() as u64, Ordering::Relaxed);

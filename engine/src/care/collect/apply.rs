@@ -261,8 +261,9 @@ fn append(
     let packs: Vec<PublishedPack> = repacked.packs.iter().map(|p| p.published).collect();
     let mut segment = None;
     if let Some(new) = repacked.segment {
-        let id = session.take()?;
-        segment = Some(store_segment(repository.vault(), &**repository.env(), id, &new)?);
+        let (vault, env, mut take) = (repository.vault(), &**repository.env(), || session.take());
+        let (id, object) = store_segment(vault, env, monitor, &mut take, &new)?;
+        segment = Some(object);
         repository.blobs().catalog().remember(id, new);
     }
     let mut taken = Vec::new();

@@ -50,12 +50,13 @@ pub(super) fn fold(
             Err(e) => return Err(e),
         };
         if !gathered.is_empty() && gathered.len() + rows.ids.len() > ENTRIES_MAX {
-            done += append(repository, session, std::mem::take(&mut gathered), std::mem::take(&mut replaced), spent)?;
+            let (gathered, replaced) = (std::mem::take(&mut gathered), std::mem::take(&mut replaced));
+            done += append(repository, session, gathered, replaced, spent, monitor)?;
         }
         add_packs(&mut gathered, &rows, &view)?;
         replaced.push(segment);
     }
-    done += append(repository, session, gathered, replaced, spent)?;
+    done += append(repository, session, gathered, replaced, spent, monitor)?;
     Ok(done)
 }
 
@@ -118,6 +119,7 @@ fn append(
     gathered: SegmentBuilder,
     replaced: Vec<SegmentRef>,
     spent: &mut Spent,
+    monitor: &Monitor,
 ) -> Result<u64> {
     if replaced.len() < 2 {
         return Ok(0);
@@ -125,8 +127,9 @@ fn append(
     let mut segments: Vec<Vouched> = Vec::new();
     let mut new = None;
     if !gathered.is_empty() {
-        let (id, segment) = (session.take()?, gathered.finish());
-        segments.push(store_segment(repository.vault(), &**repository.env(), id, &segment)?);
+        let (segment, mut take) = (gathered.finish(), || session.take());
+        let (vault, env) = (repository.vault(), &**repository.env());
+        segments.push(store_segment(vault, env, monitor, &mut take, &segment)?.1);
         new = Some(());
     }
     spent.requests += 2 + u64::from(new.is_some());

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Live blobs by pack. Memory: a bit a blob, some 60 bytes a pack, and 32 bytes for each distinct node of the reference sets.
 #[derive(Debug, Default)]
-pub(super) struct Marks {
+pub(in crate::care) struct Marks {
     live: BTreeMap<ObjectId, Vec<u8>>,
     nodes: HashSet<ChunkId>,
     /// Slots of the commits that were marked.
@@ -24,7 +24,7 @@ impl Marks {
     ///
     /// # Errors
     /// `Damaged` when a reference set cannot be read: then nothing is known to be dead, and nothing may be collected.
-    pub(super) fn add<'a>(
+    pub(in crate::care) fn add<'a>(
         &mut self,
         commits: impl Iterator<Item = &'a CommitRef>,
         view: &LogView,
@@ -41,17 +41,22 @@ impl Marks {
     }
 
     /// The bits of a pack, if any of its blobs is live.
-    pub(super) fn bits(&self, pack: ObjectId) -> Option<&[u8]> {
+    pub(in crate::care) fn bits(&self, pack: ObjectId) -> Option<&[u8]> {
         self.live.get(&pack).map(Vec::as_slice)
     }
 
     /// How many blobs of a pack are live.
-    pub(super) fn count(&self, pack: ObjectId) -> u32 {
+    pub(in crate::care) fn count(&self, pack: ObjectId) -> u32 {
         self.bits(pack).map_or(0, |bits| bits.iter().map(|b| b.count_ones()).sum())
     }
 
+    /// Whether a blob is live.
+    pub(in crate::care) fn has(&self, pack: ObjectId, blob: u32) -> bool {
+        self.bits(pack).and_then(|bits| bits.get(blob as usize / 8)).is_some_and(|bits| bits >> (blob % 8) & 1 == 1)
+    }
+
     /// Whether all live blobs of a pack are among these bits.
-    pub(super) fn is_within(&self, pack: ObjectId, survivors: &[u8]) -> bool {
+    pub(in crate::care) fn is_within(&self, pack: ObjectId, survivors: &[u8]) -> bool {
         let live = self.bits(pack).unwrap_or_default();
         live.iter().enumerate().all(|(at, bits)| bits & !survivors.get(at).copied().unwrap_or(0) == 0)
     }

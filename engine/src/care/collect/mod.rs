@@ -30,4 +30,5 @@ mod survivors;
 mod sweep;
 
 pub use apply::{CollectReport, collect};
+pub(super) use mark::Marks as LiveBlobs;
 pub use plan::{CollectOptions, CollectPlan, LockedPack, PackPlan, plan_collection};

@@ -136,8 +136,8 @@ impl<'a, 's> Repacker<'a, 's> {
             let id = self.session.take()?;
             let mut salt = [0; 32];
             self.repository.env().random(&mut salt)?;
-            let limit = self.repository.config().pack_bytes_max;
-            let pack = PackBuilder::new(kind, id, vault.repository, salt, &vault.secrets, limit);
+            let (limit, parity) = (self.repository.config().pack_bytes_max, self.repository.config().parity_percent);
+            let pack = PackBuilder::new(kind, id, vault.repository, salt, &vault.secrets, limit, parity);
             self.open[at].pack = Some((pack, id, 0));
         }
         Ok(())
@@ -168,7 +168,14 @@ impl<'a, 's> Repacker<'a, 's> {
         }
         let vault = self.repository.vault();
         let pack = pack.finish(&vault.secrets)?;
-        put_durable(&*vault.store, &Name::new(names::of_session(kind, id))?, &Bytes::clone(&pack.bytes))?;
+        let stored = put_durable(&*vault.store, &Name::new(names::of_session(kind, id))?, &Bytes::clone(&pack.bytes));
+        // Survivors of earlier packs lie in it: that is no damage of the pack that is being read.
+        stored.map_err(|e| match e.kind() {
+            Kind::Damaged => {
+                Error::new(Kind::Transient, e.to_string()).advise("nothing of it was condemned; run `cairn gc` again")
+            }
+            _ => e,
+        })?;
         self.requests += 1;
         self.bytes += pack.bytes.len() as u64;
         self.stored += pack.bytes.len() as u64;

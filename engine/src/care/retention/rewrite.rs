@@ -5,18 +5,16 @@ use super::cut::{Cut, Rewritten};
 use super::locks::is_locked;
 use super::plan::Plan;
 use super::rules::Scope;
-use crate::blob::{Stored, Writer, WriterParts, put_durable};
+use crate::blob::{Stored, Writer, WriterParts, store_manifest};
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::{Emission, Point, PointSink, ReferenceChange, given_up, reference_set};
-use crate::store::Name;
 use crate::tree::{Names, NodeSink, names_of};
-use bytes::Bytes;
-use format_spec::container::{Header, ObjectKind};
-use format_spec::log::{Change, Purpose, Vouched};
+use format_spec::container::ObjectKind;
+use format_spec::log::{Change, Purpose};
 use format_spec::point::Manifest;
-use format_spec::{ChunkId, ObjectId, names};
+use format_spec::{ChunkId, ObjectId};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -169,19 +167,9 @@ impl<'a> Rewriter<'a> {
     /// Stores the manifest and appends the entry.
     fn publish(&self, point: &Point, manifest: &Manifest, known: u32) -> Result<Outcome> {
         let (repository, session) = (self.repository, self.session);
-        let vault = repository.vault();
-        let id = ObjectId { session, ordinal: self.writer.take_ordinal() };
-        let mut salt = [0; 32];
-        repository.env().random(&mut salt)?;
-        let header =
-            Header::new(ObjectKind::RestorePoint, vault.secrets.suite(), vault.repository, session, id.ordinal, salt);
-        let (bytes, body_hash) = manifest.encode(header.clone(), &vault.secrets);
-        if Manifest::decode(&bytes, &header, &vault.secrets)? != *manifest {
-            return Err(Error::new(Kind::Bug, "a manifest does not decode to what was written").on(manifest.id));
-        }
-        let bytes = Bytes::from(bytes);
-        put_durable(&*vault.store, &Name::new(names::of_session(ObjectKind::RestorePoint, id))?, &bytes)?;
-        let object = Vouched { ordinal: id.ordinal, bytes: bytes.len() as u64, body_hash };
+        let mut take = || ObjectId { session, ordinal: self.writer.take_ordinal() };
+        let object = store_manifest(repository.vault(), &**repository.env(), self.monitor, &mut take, manifest)?;
+        let id = ObjectId { session, ordinal: object.ordinal };
         let secured = repository.secure(id, manifest.references, self.monitor)?;
         let (mut outcome, now) = (Outcome::Done, repository.env().now());
         let appended = repository.log().append(&**repository.env(), &mut |view| {

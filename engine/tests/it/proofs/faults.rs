@@ -87,39 +87,69 @@ fn a_refusal_after_the_effect_of_any_call_loses_nothing() {
     assert!(fail_each(Fault::After(Kind::NoSpace), Kind::NoSpace) > 30);
 }
 
+/// Corrupts what is put, from the k-th object on so many times; `None` when there is no k-th object.
+fn corrupt(base: &Rig, k: u64, times: u64) -> Option<(Arc<Memory>, String, engine::Result<()>, u64)> {
+    let memory = copy_of(&*base.store);
+    let puts = Arc::new(Mutex::new((0, None)));
+    let seen = puts.clone();
+    let store = Faulty::new(memory.clone(), move |call| {
+        let mut puts = seen.lock();
+        puts.0 += u64::from(call.verb == Verb::Put);
+        (call.verb == Verb::Put && (k..k + times).contains(&puts.0)).then(|| {
+            puts.1.get_or_insert_with(|| call.name.clone());
+            Fault::Corrupt(k)
+        })
+    });
+    let monitor = Arc::new(engine::monitor::Monitor::new());
+    let done = base.over(Arc::new(store)).back_up_with(&monitor).map(|_| ());
+    let name = puts.lock().1.clone()?;
+    Some((memory, name, done, monitor.warnings_total()))
+}
+
 #[test]
-fn an_object_that_the_store_corrupts_silently_fails_the_backup_by_name() {
+fn an_object_that_the_store_corrupts_once_is_stored_again_before_the_commit() {
     let folder = tempfile::tempdir().unwrap();
     let base = changed_since(folder.path());
     let tried = parallel(|k| {
-        let memory = copy_of(&*base.store);
-        let puts = Mutex::new((0, None));
-        let puts = Arc::new(puts);
-        let seen = puts.clone();
-        let store = Faulty::new(memory.clone(), move |call| {
-            let mut puts = seen.lock();
-            puts.0 += u64::from(call.verb == Verb::Put);
-            (call.verb == Verb::Put && puts.0 == k && puts.1.is_none()).then(|| {
-                puts.1 = Some(call.name.clone());
-                Fault::Corrupt(k)
-            })
-        });
-        let done = base.over(Arc::new(store)).back_up();
-        let Some(name) = puts.lock().1.clone() else { return false };
-        let error = done.expect_err(&name);
-        assert_eq!(error.kind(), Kind::Damaged, "{name} gives {}", shown(&error));
-        assert_eq!(error.object(), Some(&name[..]), "{}", shown(&error));
+        let Some((memory, name, done, warnings)) = corrupt(&base, k, 1) else { return false };
         let healthy = base.over(memory);
         if name.starts_with("log/") {
             // A corrupt log entry stops everybody: each is told which one it is, and without it all is as before.
+            let error = done.expect_err(&name);
+            assert_eq!((error.kind(), error.object()), (Kind::Damaged, Some(&name[..])), "{}", shown(&error));
             let error = healthy.open().map(|_| ()).expect_err(&name);
             assert_eq!((error.kind(), error.object()), (Kind::Damaged, Some(&name[..])), "{}", shown(&error));
             healthy.store.delete(&Name::new(name.clone()).unwrap(), None).unwrap();
+            assert_eq!(healthy.open().unwrap().points().unwrap().len(), 1, "{name}");
+            healthy.expect_healthy();
+        } else {
+            done.unwrap_or_else(|e| panic!("{name} was not stored again: {}", shown(&e)));
+            assert_eq!(warnings, 1, "{name}");
+            assert_eq!(healthy.open().unwrap().points().unwrap().len(), 2, "{name}");
+            healthy.expect_equal();
         }
-        assert_eq!(healthy.open().unwrap().points().unwrap().len(), 1, "{name}");
-        healthy.expect_healthy();
         true
     });
     println!("{tried} objects corrupted in turn");
     assert!(tried > 8);
+}
+
+#[test]
+fn a_store_that_goes_on_corrupting_fails_the_backup_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = changed_since(folder.path());
+    let tried = parallel(|k| {
+        let Some((memory, _, done, _)) = corrupt(&base, k, 1000) else { return false };
+        let error = done.expect_err("a store that keeps nothing");
+        assert_eq!(error.kind(), Kind::Damaged, "{}", shown(&error));
+        let name = error.object().expect("a name").to_owned();
+        let healthy = base.over(memory);
+        if name.starts_with("log/") {
+            healthy.store.delete(&Name::new(name).unwrap(), None).unwrap();
+        }
+        assert_eq!(healthy.open().unwrap().points().unwrap().len(), 1);
+        healthy.expect_healthy();
+        true
+    });
+    assert!(tried > 8, "{tried}");
 }

@@ -41,13 +41,19 @@ fn expect_newest_whole(rig: &Rig, damaged: &Name) {
     assert_eq!(contents(target.path()), contents(&rig.source));
     let repository = rig.open().unwrap();
     let newest = repository.find_point("latest").unwrap();
-    let options =
-        engine::care::CheckOptions { level: engine::care::Level::Full, share: None, point: Some(newest), threads: 2 };
+    let options = engine::care::CheckOptions {
+        level: engine::care::Level::Full,
+        share: None,
+        remember: None,
+        point: Some(newest),
+        threads: 2,
+    };
     let report = engine::care::check(&repository, &options, &Monitor::new()).unwrap();
     assert_eq!(report.errors, Vec::new(), "the newest point needs nothing of {damaged}");
     assert!(report.packs > 0 && report.points == 1);
     let all = rig.check().unwrap();
-    assert!(all.errors.iter().any(|f| f.object == damaged.as_str()), "{:?}", all.errors);
+    let told = all.errors.iter().chain(&all.superseded);
+    assert!(told.clone().any(|f| f.object == damaged.as_str()), "{:?}", told.collect::<Vec<_>>());
 }
 
 #[test]

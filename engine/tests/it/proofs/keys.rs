@@ -108,6 +108,7 @@ fn an_empty_password_and_a_second_repository_are_refused() {
         cutting: None,
         block_target: None,
         level: None,
+        parity_percent: 0,
         retention: Default::default(),
         immutability: None,
     };

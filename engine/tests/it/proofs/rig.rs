@@ -41,6 +41,15 @@ impl Rig {
     }
 
     pub(crate) fn cut(folder: &Path, store: Arc<dyn Store>, cutting: Option<Cutting>) -> Rig {
+        Rig::made(folder, store, cutting, 0)
+    }
+
+    /// The same with parity in every pack.
+    pub(crate) fn with_parity(folder: &Path, store: Arc<dyn Store>, percent: u8) -> Rig {
+        Rig::made(folder, store, None, percent)
+    }
+
+    fn made(folder: &Path, store: Arc<dyn Store>, cutting: Option<Cutting>, parity_percent: u8) -> Rig {
         let source = folder.join("source");
         std::fs::create_dir_all(&source).unwrap();
         let rig = Rig {
@@ -51,11 +60,15 @@ impl Rig {
             password: Some(PASSWORD.to_vec()),
             job: "test".into(),
         };
-        rig.create(cutting);
+        rig.create_with(cutting, parity_percent);
         rig
     }
 
     pub(crate) fn create(&self, cutting: Option<Cutting>) {
+        self.create_with(cutting, 0);
+    }
+
+    fn create_with(&self, cutting: Option<Cutting>, parity_percent: u8) {
         let new = NewRepository {
             class: Class::Backup,
             password: self.password.clone(),
@@ -65,6 +78,7 @@ impl Rig {
             cutting,
             block_target: None,
             level: None,
+            parity_percent,
             retention: Default::default(),
             immutability: None,
         };
@@ -114,7 +128,7 @@ impl Rig {
     }
 
     pub(crate) fn check(&self) -> Result<CheckReport> {
-        let options = CheckOptions { level: Level::Full, share: None, point: None, threads: 2 };
+        let options = CheckOptions { level: Level::Full, share: None, remember: None, point: None, threads: 2 };
         check(&self.open()?, &options, &Monitor::new())
     }
 

@@ -45,6 +45,7 @@ impl Bench {
             cutting: None,
             block_target: None,
             level: None,
+            parity_percent: 0,
             retention: Default::default(),
             immutability: None,
         };
@@ -103,7 +104,7 @@ impl Bench {
     }
 
     pub(crate) fn check(&self) -> CheckReport {
-        let options = CheckOptions { level: Level::Full, share: None, point: None, threads: 2 };
+        let options = CheckOptions { level: Level::Full, share: None, remember: None, point: None, threads: 2 };
         check(&self.open(), &options, &Monitor::new()).expect("checks")
     }
 

@@ -4,9 +4,10 @@ use super::forge::{Forge, broken, rle_frame};
 use super::good::{noise, segment};
 use super::{Vector, fixed, secrets};
 use format_spec::ChunkId;
-use format_spec::container::{Codec, ObjectKind, Suite, kind};
+use format_spec::container::{Codec, Object, ObjectKind, Suite, kind};
 use format_spec::index::{PackRow, Segment};
 use format_spec::pack::{BlobEntry, Contents};
+use format_spec::parity::Geometry;
 
 /// A record's kind and plaintext.
 type Table = (u8, Vec<u8>);
@@ -14,6 +15,7 @@ type Table = (u8, Vec<u8>);
 /// All of them.
 pub(crate) fn vectors(suite: Suite) -> Vec<Vector> {
     let mut out = packs(suite);
+    out.extend(parities(suite));
     out.extend(segments(suite));
     out.extend(tables(suite));
     out
@@ -49,9 +51,13 @@ fn packs(suite: Suite) -> Vec<Vector> {
     let of_meta = Contents { blocks: vec![vec![BlobEntry { id: secrets(suite).ids().node(&plain), bytes: 30 }]] };
     vec![
         with("ok one block of two chunks", good.clone()),
-        records("ok parity behind the contents", &[block.clone(), (kind::CONTENTS, good.clone()), (3, vec![1; 8])]),
+        records(
+            "ok an unknown kind behind the contents",
+            &[block.clone(), (kind::CONTENTS, good.clone()), (99, vec![1; 8])],
+        ),
         records("PACK-3 contents before their block", &[(kind::CONTENTS, good.clone()), block.clone()]),
-        records("PACK-5 contents of no block", &[(3, vec![1; 8]), (kind::CONTENTS, good.clone())]),
+        records("PACK-5 contents of no block", &[(99, vec![1; 8]), (kind::CONTENTS, good.clone())]),
+        records("PACK-3 parity before the contents", &[block.clone(), (3, vec![1; 8]), (kind::CONTENTS, good.clone())]),
         bent("PACK-5 lengths that add up to less", &|b| b[0].bytes = 9),
         bent("PACK-5 lengths that add up to more", &|b| b[0].bytes = u32::MAX),
         bent("PACK-5 a chunk of no bytes", &|b| (b[0].bytes, b[1].bytes) = (0, 30)),
@@ -66,6 +72,72 @@ fn packs(suite: Suite) -> Vec<Vector> {
         bent("PACK-7 another id", &|b| b[1].id = ChunkId(fixed("another"))),
         bent("PACK-7 ids swapped", &|b| (b[0].id, b[1].id) = (b[1].id, b[0].id)),
         with("PACK-7 the id of a node in a data pack", of_meta.encode()),
+    ]
+}
+
+/// A pack with its own parity, its payloads bent before they are sealed in.
+fn parity(suite: Suite, case: &str, bend: &dyn Fn(&mut Vec<u8>)) -> Vector {
+    broken(ObjectKind::DataPack, suite, 5, case, with_parity(suite, bend).finish())
+}
+
+fn with_parity(suite: Suite, bend: &dyn Fn(&mut Vec<u8>)) -> Forge {
+    let (plain, contents) = base(suite);
+    over(suite, plain, &contents, 5, bend)
+}
+
+/// Nineteen data shards and four of parity: several polynomials, the last one short.
+fn with_many_shards(suite: Suite) -> Forge {
+    let plain = noise(9500);
+    let blob = BlobEntry { id: secrets(suite).ids().chunk(&plain), bytes: 9500 };
+    over(suite, plain, &Contents { blocks: vec![vec![blob]] }, 20, &|_| {})
+}
+
+fn over(suite: Suite, plain: Vec<u8>, contents: &Contents, percent: u8, bend: &dyn Fn(&mut Vec<u8>)) -> Forge {
+    let records = [(kind::BLOCK, plain), (kind::CONTENTS, contents.encode())];
+    let whole = pack(suite, 5, &records);
+    let covered = usize::try_from(Object::parse(&whole).unwrap().trailer().directory_offset).unwrap();
+    let mut forge = Forge::new(ObjectKind::DataPack, suite, 5, "broken pack", &records);
+    for mut payload in Geometry::new(covered as u64, percent).unwrap().encode(&whole[..covered]).unwrap() {
+        bend(&mut payload);
+        forge.push_clear(kind::PARITY, &payload);
+    }
+    forge
+}
+
+/// The first table, its CRC made right again.
+fn table(bend: impl Fn(&mut [u8])) -> impl Fn(&mut Vec<u8>) {
+    move |payload| {
+        // One data shard and two of parity.
+        let end = 28 + 3 * 4;
+        bend(&mut payload[..end]);
+        let crc = crc32fast::hash(&payload[..end]);
+        payload[end..end + 4].copy_from_slice(&crc.to_le_bytes());
+    }
+}
+
+fn parities(suite: Suite) -> Vec<Vector> {
+    let mut more = with_parity(suite, &|_| {});
+    more.push(99, Codec::Raw as u8, 1, &[1]);
+    let mut twice = with_parity(suite, &|_| {});
+    let again = twice.records[2].payload.clone();
+    twice.push_clear(kind::PARITY, &again);
+    vec![
+        parity(suite, "ok parity", &|_| {}),
+        broken(ObjectKind::DataPack, suite, 5, "ok parity of many shards", with_many_shards(suite).finish()),
+        broken(ObjectKind::DataPack, suite, 5, "PACK-9 a record behind the parity", more.finish()),
+        broken(ObjectKind::DataPack, suite, 5, "PACK-9 a parity record too many", twice.finish()),
+        parity(suite, "PACK-9 parity cut short", &|p| _ = p.pop()),
+        parity(suite, "PACK-10 no table", &|p| p[0] = 0),
+        parity(suite, "PACK-10 a table cut short", &|p| p.truncate(30)),
+        parity(suite, "PACK-10 a table with another CRC", &|p| p[28] ^= 1),
+        parity(suite, "PACK-10 other bytes covered", &table(|t| t[8] ^= 1)),
+        parity(suite, "PACK-10 nothing covered", &table(|t| t[8..16].fill(0))),
+        parity(suite, "PACK-11 shards of another length", &table(|t| t[17] <<= 1)),
+        parity(suite, "PACK-11 too few recovery shards", &table(|t| t[24] = 1)),
+        parity(suite, "PACK-11 too many recovery shards", &table(|t| t[24] = 3)),
+        parity(suite, "PACK-12 another recovery shard", &|p| p[100] ^= 1),
+        parity(suite, "PACK-12 the CRC of another shard in the table", &table(|t| t[28] ^= 1)),
+        parity(suite, "PACK-12 another table behind", &|p| *p.last_mut().unwrap() ^= 1),
     ]
 }
 

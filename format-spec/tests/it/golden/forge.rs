@@ -61,6 +61,13 @@ impl Forge {
         self.records.push(Record { head, payload, gap: Vec::new() });
     }
 
+    /// Appends a raw record that is not sealed, as parity is not.
+    pub(crate) fn push_clear(&mut self, kind: u8, payload: &[u8]) {
+        let sealed = std::mem::replace(&mut self.cipher, Cipher::Clear);
+        self.push(kind, Codec::Raw as u8, payload.len(), payload);
+        self.cipher = sealed;
+    }
+
     /// The object.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         let late = std::mem::take(&mut self.late);

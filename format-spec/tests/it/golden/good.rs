@@ -116,6 +116,7 @@ pub(crate) fn config(suite: Suite) -> Config {
         creator: "golden vectors".into(),
         probed: "put_if_absent=yes\n".into(),
         level: 3,
+        parity_percent: 0,
         retention: Retention::default(),
         immutability: None,
     }

@@ -60,6 +60,7 @@ fn judge_pack(vector: &Vector, bytes: &[u8]) -> Result<()> {
     let expected = vector.expected().expect("an object");
     let (object, cipher) = Object::parse_as(bytes, &expected, |h| keys.cipher(h))?;
     let contents = Contents::decode(&object.open_only(kind::CONTENTS, &cipher)?, object.entries())?;
+    format_spec::parity::verify(&object)?;
     let ids = keys.ids();
     let blocks = object.entries().iter().filter(|e| e.head.kind == kind::BLOCK);
     for (block, blobs) in blocks.zip(&contents.blocks) {

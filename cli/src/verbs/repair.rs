@@ -1,0 +1,200 @@
+//! `cairn repair`: what is damaged, what it takes away, and what gives it back.
+
+use super::check::Depth;
+use crate::connect::Connection;
+use crate::context::Context;
+use crate::exit::{Exit, Failure, Result};
+use crate::say::{Row, human, progress};
+use clap::{Args, Subcommand};
+use engine::Kind;
+use engine::care::repair::{Cure, RepairItem, RepairOptions, RepairPlan, apply, plan};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Tell what is damaged and give back what can be given back
+///
+/// Never deletes or overwrites anything. What is lost is stored anew from the packs' parity, from this machine's disk cache or from a copy
+/// repository; index segments are made again from their packs. The rest comes back with the next backup that reads the source.
+#[derive(Debug, Args)]
+pub(crate) struct Repair {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Check the repository and show what would be done; writes nothing
+    Plan(Look),
+    /// Carry out exactly the plan with this hash
+    Apply {
+        /// The hash that `cairn repair plan` has shown
+        #[arg(value_name = "HASH")]
+        hash: String,
+        #[command(flatten)]
+        look: Look,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Look {
+    /// How deep to look for damage
+    #[arg(long, value_enum, value_name = "LEVEL", default_value_t = Depth::Full)]
+    level: Depth,
+    /// Take what is lost from this repository: a copy that shares the dedup key
+    #[arg(long, value_name = "REPO")]
+    from: Option<OsString>,
+    /// The copy's password, if it is another one
+    #[arg(long, value_name = "FILE", requires = "from")]
+    from_password_file: Option<PathBuf>,
+}
+
+impl Repair {
+    pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
+        match &self.action {
+            Action::Plan(look) => {
+                let (connection, options) = look.open(context)?;
+                let monitor = context.interrupt.monitor();
+                let work = || plan(&connection.repo, &options, monitor);
+                let plan = progress::show(&context.out, "checking", monitor, work)?;
+                show(context, &connection, &plan)
+            }
+            Action::Apply { hash, look } => carry_out(context, hash, look),
+        }
+    }
+}
+
+impl Look {
+    fn open(&self, context: &Context) -> Result<(Connection, RepairOptions)> {
+        let connection = context.connect_to_repair()?;
+        let from = match &self.from {
+            None => None,
+            Some(repo) => Some(context.connect_to_copy(repo, self.from_password_file.as_deref())?.repo),
+        };
+        let options = RepairOptions { level: self.level.level(), from, threads: connection.settings.threads };
+        Ok((connection, options))
+    }
+}
+
+fn show(context: &Context, connection: &Connection, plan: &RepairPlan) -> Result<Exit> {
+    for item in &plan.items {
+        context.out.answer(|| row(item), || text(item))?;
+    }
+    for finding in &plan.superseded {
+        let row = || Row::new("superseded").set("object", finding.object.as_str()).set("what", finding.what.as_str());
+        context.out.answer(row, || format!("{}: damaged, and nobody needs it any more", finding.object))?;
+    }
+    let exit = if plan.items.is_empty() { Exit::Done } else { Exit::Damaged };
+    let remaining = plan.items.iter().filter(|item| item.remains.is_some()).count();
+    let row = context
+        .summary(exit)
+        .set("plan", plan.hash.as_str())
+        .set("damaged", plan.items.len())
+        .set("superseded", plan.superseded.len())
+        .set("remaining", remaining)
+        .set("heals", plan.heals_something())
+        .requests(&connection.counts);
+    context.out.summary(row, || match (plan.items.is_empty(), plan.heals_something()) {
+        (true, _) => "nothing is damaged that is needed".to_owned(),
+        (false, true) => format!("plan {}: carry it out with `cairn repair apply {}`", plan.hash, plan.hash),
+        (false, false) => "nothing can be given back from here".to_owned(),
+    })?;
+    Ok(exit)
+}
+
+fn carry_out(context: &Context, hash: &str, look: &Look) -> Result<Exit> {
+    let (connection, options) = look.open(context)?;
+    let monitor = context.interrupt.shared();
+    let done =
+        progress::show(&context.out, "repairing", &monitor, || apply(&connection.repo, &options, hash, &monitor));
+    let report = done.map_err(|e| match e.kind() {
+        Kind::Conflict => Failure { name: "plan_changed", ..Failure::from(e) },
+        _ => e.into(),
+    })?;
+    let exit = if report.remaining > 0 { Exit::Damaged } else { Exit::Done };
+    let row = context
+        .summary(exit)
+        .set("plan", hash)
+        .set("blobs", report.blobs)
+        .set("bytes", report.bytes)
+        .set("healed_by", by(&report.healed_by))
+        .set("packs_written", report.packs_written)
+        .set("bytes_stored", report.bytes_stored)
+        .set("segments", report.segments)
+        .set("manifests", report.manifests)
+        .set("remaining", report.remaining)
+        .requests(&connection.counts);
+    context.out.summary(row, || {
+        let rest = match report.remaining {
+            0 => String::new(),
+            n => format!("; of {n} damaged objects something is still lost"),
+        };
+        format!(
+            "given back: {} blobs ({}), {} index segments, {} manifests{rest}",
+            human::count(report.blobs),
+            human::bytes(report.bytes),
+            report.segments,
+            report.manifests
+        )
+    })?;
+    Ok(exit)
+}
+
+fn row(item: &RepairItem) -> Row {
+    let paths: Vec<Value> = item.paths.iter().map(|(point, path)| json!({ "point": point, "path": path })).collect();
+    Row::new("damage")
+        .set("object", item.object.as_str())
+        .set("what", item.what.as_str())
+        .set("blobs", item.blobs)
+        .set("bytes", item.bytes)
+        .set("healed_by", by(&item.healed_by))
+        .set("made_anew", item.made_anew)
+        .set("remains", item.remains.clone())
+        .set("points", item.points.clone())
+        .set("paths", paths)
+        .set("paths_total", item.paths_total)
+}
+
+fn text(item: &RepairItem) -> String {
+    let mut lines = vec![format!("{}: {}", item.object, item.what)];
+    if item.blobs > 0 {
+        lines.push(format!("  takes away {} blobs ({})", human::count(item.blobs), human::bytes(item.bytes)));
+    }
+    lines.extend(
+        item.healed_by.iter().map(|(cure, blobs)| format!("  {}: {} blobs", phrase(*cure), human::count(*blobs))),
+    );
+    if item.made_anew {
+        lines.push("  is made anew".to_owned());
+    }
+    lines.extend(item.remains.iter().map(|rest| format!("  remains: {rest}")));
+    lines.extend(item.paths.iter().map(|(point, path)| format!("  {}:{path}", point.get(..8).unwrap_or(point))));
+    let more = item.paths_total.saturating_sub(item.paths.len() as u64);
+    if more > 0 {
+        lines.push(format!("  and {} more paths", human::count(more)));
+    }
+    lines.join("\n")
+}
+
+fn by(healed_by: &BTreeMap<Cure, u64>) -> Value {
+    let pair = |(cure, blobs): (&Cure, &u64)| (word(*cure).to_owned(), Value::from(*blobs));
+    Value::Object(healed_by.iter().map(pair).collect())
+}
+
+fn word(cure: Cure) -> &'static str {
+    match cure {
+        Cure::Itself => "itself",
+        Cure::Parity => "parity",
+        Cure::Cache => "cache",
+        Cure::Copy => "copy",
+    }
+}
+
+fn phrase(cure: Cure) -> &'static str {
+    match cure {
+        Cure::Itself => "taken out of the damaged pack, whose blocks are whole",
+        Cure::Parity => "given back by the pack's parity",
+        Cure::Cache => "given back by the disk cache",
+        Cure::Copy => "given back by the copy",
+    }
+}

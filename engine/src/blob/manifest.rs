@@ -1,0 +1,41 @@
+//! Storing a manifest: sealed, decoded again and compared, then stored for good.
+
+use super::durable::put_again;
+use super::read::Vault;
+use crate::env::Env;
+use crate::error::{Error, Kind, Result};
+use crate::monitor::Monitor;
+use crate::store::Name;
+use bytes::Bytes;
+use format_spec::container::{Header, ObjectKind};
+use format_spec::log::Vouched;
+use format_spec::point::Manifest;
+use format_spec::{ObjectId, names};
+
+/// Stores a manifest under an id that only we can have, and says what an entry of the log vouches for. `take` gives the id, and another one
+/// when the store did not keep what was stored under the first.
+///
+/// # Errors
+/// `Bug` when it does not decode to what was written; the store's.
+pub fn store_manifest(
+    vault: &Vault,
+    env: &dyn Env,
+    monitor: &Monitor,
+    take: &mut dyn FnMut() -> ObjectId,
+    manifest: &Manifest,
+) -> Result<Vouched> {
+    put_again(&*vault.store, monitor, &mut || {
+        let id = take();
+        let mut salt = [0; 32];
+        env.random(&mut salt)?;
+        let secrets = &vault.secrets;
+        let header =
+            Header::new(ObjectKind::RestorePoint, secrets.suite(), vault.repository, id.session, id.ordinal, salt);
+        let (bytes, body_hash) = manifest.encode(header.clone(), secrets);
+        if Manifest::decode(&bytes, &header, secrets)? != *manifest {
+            return Err(Error::new(Kind::Bug, "a manifest does not decode to what was written").on(manifest.id));
+        }
+        let vouched = Vouched { ordinal: id.ordinal, bytes: bytes.len() as u64, body_hash };
+        Ok((Name::new(names::of_session(ObjectKind::RestorePoint, id))?, Bytes::from(bytes), vouched))
+    })
+}

@@ -1,0 +1,269 @@
+//! Carrying out a plan: new packs, condemned ones, new segments, rewritten points.
+
+use super::cure::{Cure, Healer};
+use super::moves::Moves;
+use super::plan::{RepairOptions, RepairPlan, plan, segment_again};
+use crate::blob::{Writer, WriterParts, store_manifest, store_segment};
+use crate::error::{Error, Kind, Result};
+use crate::log::{CommitRef, SegmentRef};
+use crate::monitor::Monitor;
+use crate::repository::Repository;
+use crate::restore_point::{Emission, Point, PointSink, ReferenceChange, reference_set};
+use crate::tree::Names;
+use bytes::Bytes;
+use format_spec::container::ObjectKind;
+use format_spec::log::{Change, Purpose};
+use format_spec::point::Manifest;
+use format_spec::{ChunkId, ObjectId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What was given back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RepairReport {
+    /// Blobs stored anew because they were lost.
+    pub blobs: u64,
+    /// Their plaintext bytes.
+    pub bytes: u64,
+    /// By what they were given back.
+    pub healed_by: BTreeMap<Cure, u64>,
+    /// Blobs that were whole in damaged packs and were carried over.
+    pub blobs_moved: u64,
+    /// Damaged packs that were condemned: nobody needs them any more, and collection takes them away.
+    pub packs_condemned: u64,
+    /// Packs written.
+    pub packs_written: u64,
+    /// Bytes of those packs.
+    pub bytes_stored: u64,
+    /// Index segments made anew.
+    pub segments: u64,
+    /// Restore points that got a manifest again.
+    pub manifests: u64,
+    /// Damaged objects of which something remains lost.
+    pub remaining: u64,
+}
+
+/// Carries out the plan with this hash. The repository is checked again first.
+///
+/// # Errors
+/// `Conflict` when that plan is not what the repository asks for now; the store's errors. Nothing that was there is changed in any case.
+pub fn apply(
+    repository: &Arc<Repository>,
+    options: &RepairOptions,
+    hash: &str,
+    monitor: &Arc<Monitor>,
+) -> Result<RepairReport> {
+    let plan = plan(repository, options, monitor)?;
+    if plan.hash != hash {
+        return Err(Error::new(Kind::Conflict, format!("this is not the plan any more: it is {} now", plan.hash))
+            .on(hash)
+            .advise("the repository or its damage has changed, or the options are others: look at `cairn repair plan` again"));
+    }
+    let mut report = RepairReport {
+        remaining: plan.items.iter().filter(|i| i.remains.is_some()).count() as u64,
+        ..RepairReport::default()
+    };
+    if !plan.heals_something() {
+        return Ok(report);
+    }
+    let work = Work::open(repository, options, &plan, monitor)?;
+    work.heal(&mut report)?;
+    work.move_out(&mut report)?;
+    for reference in &plan.segments {
+        report.segments += u64::from(work.segment(reference)?);
+    }
+    for (commit, point) in &plan.manifests {
+        report.manifests += u64::from(work.manifest(commit, point)?);
+    }
+    let stored = work.end()?;
+    (report.packs_written, report.bytes_stored) = (stored.packs, stored.bytes_stored);
+    repository.refresh()?;
+    if report.segments > 0 {
+        // A segment that could be read only in part said less than the new one does.
+        repository.blobs().catalog().rebuild()?;
+    }
+    Ok(report)
+}
+
+/// One session that makes no point, and ends by fencing itself. Until then nobody gives up what it stored.
+struct Work<'a> {
+    repository: &'a Arc<Repository>,
+    options: &'a RepairOptions,
+    plan: &'a RepairPlan,
+    monitor: &'a Monitor,
+    session: u32,
+    writer: Writer,
+}
+
+impl<'a> Work<'a> {
+    fn open(
+        repository: &'a Arc<Repository>,
+        options: &'a RepairOptions,
+        plan: &'a RepairPlan,
+        monitor: &'a Arc<Monitor>,
+    ) -> Result<Self> {
+        let session = repository.log().append(&**repository.env(), &mut |_| {
+            Ok(Change::Open { job: JOB.to_owned(), host: String::new(), base: None, purpose: Purpose::Care })
+        })?;
+        let catalog = repository.blobs().catalog();
+        // So that the writer does not take what they hold for stored.
+        plan.closely.harm.packs.keys().for_each(|pack| _ = catalog.distrust().add_quietly(*pack));
+        let writer = Writer::start(WriterParts {
+            vault: repository.vault().clone(),
+            catalog: catalog.clone(),
+            log: repository.log().clone(),
+            env: repository.env().clone(),
+            config: repository.config().clone(),
+            monitor: monitor.clone(),
+            session: Some(session),
+            threads: options.threads,
+        });
+        Ok(Work { repository, options, plan, monitor, session, writer })
+    }
+
+    /// Stores what was lost, as its cures give it.
+    fn heal(&self, report: &mut RepairReport) -> Result<()> {
+        let plan = self.plan;
+        let mut healer = Healer::new(self.repository, self.options.from.as_deref(), &plan.closely.packs)?;
+        let gone = |id: ChunkId| {
+            Error::new(Kind::Damaged, "what gave this blob back for the plan does not any more")
+                .on(format!("blob {id}"))
+                .advise("look at `cairn repair plan` again; what was healed so far is kept")
+        };
+        let mut put = |kind: ObjectKind, id: ChunkId, cure: Cure, bytes: &Bytes| -> Result<()> {
+            let is_new = match kind {
+                ObjectKind::MetaPack => self.writer.put_node(id, bytes.to_vec())?,
+                _ => self.writer.put_chunk(id, bytes.to_vec())?,
+            };
+            if is_new {
+                report.blobs += 1;
+                report.bytes += bytes.len() as u64;
+                *report.healed_by.entry(cure).or_default() += 1;
+            }
+            Ok(())
+        };
+        for bad in &plan.blobs {
+            let (cure, bytes) = healer.read(bad)?.ok_or_else(|| gone(bad.id))?;
+            put(bad.place.pack_kind, bad.id, cure, &bytes)?;
+        }
+        for (kind, id) in &plan.unplaced {
+            let bytes = healer.in_copy(*kind, id)?.ok_or_else(|| gone(*id))?;
+            put(*kind, *id, Cure::Copy, &bytes)?;
+        }
+        self.writer.flush()?;
+        self.repository.blobs().catalog().sync()
+    }
+
+    /// Takes what is needed out of the damaged packs.
+    fn move_out(&self, report: &mut RepairReport) -> Result<()> {
+        let damaged: BTreeSet<ObjectId> = self.plan.closely.harm.packs.keys().copied().collect();
+        let moves = Moves {
+            repository: self.repository,
+            session: self.session,
+            writer: &self.writer,
+            damaged: &damaged,
+            plan: self.plan.digest,
+            monitor: self.monitor,
+        };
+        let moved = moves.all(&self.plan.moves)?;
+        (report.blobs_moved, report.packs_condemned) = (moved.blobs, moved.condemned);
+        Ok(())
+    }
+
+    /// Puts a segment in the place of a damaged one. False when somebody else has.
+    fn segment(&self, reference: &SegmentRef) -> Result<bool> {
+        let (repository, session) = (self.repository, self.session);
+        let again = segment_again(repository, self.options, reference)?;
+        if !again.lacks.is_empty() {
+            return Ok(false);
+        }
+        let mut segments = Vec::new();
+        if !again.segment.packs.is_empty() {
+            let mut take = || Ok(ObjectId { session, ordinal: self.writer.take_ordinal() });
+            let (vault, env) = (repository.vault(), &**repository.env());
+            segments.push(store_segment(vault, env, self.monitor, &mut take, &again.segment)?.1);
+        }
+        let mut is_late = false;
+        let appended = repository.log().append(&**repository.env(), &mut |view| {
+            view.expect_session(session)?;
+            is_late = !view.segments.contains(reference);
+            if is_late {
+                return Err(Error::new(Kind::Conflict, "somebody else has replaced this segment"));
+            }
+            Ok(Change::Fold { session, replaced: vec![reference.id()], segments: segments.clone() })
+        });
+        match appended {
+            Err(_) if is_late => Ok(false),
+            other => other.map(|_| true),
+        }
+    }
+
+    /// Gives a point a manifest again: the same, but that its reference set names what is live now. False when it is not live any more.
+    fn manifest(&self, commit: &CommitRef, point: &Point) -> Result<bool> {
+        let (repository, session) = (self.repository, self.session);
+        loop {
+            let known = repository.log().view();
+            let references = self.references(commit, &point.manifest)?;
+            let manifest = Manifest { references, ..point.manifest.clone() };
+            let mut take = || ObjectId { session, ordinal: self.writer.take_ordinal() };
+            let object = store_manifest(repository.vault(), &**repository.env(), self.monitor, &mut take, &manifest)?;
+            let (mut is_gone, mut has_moved) = (false, false);
+            let appended = repository.log().append(&**repository.env(), &mut |view| {
+                view.expect_session(session)?;
+                is_gone = view.live(&commit.id).is_none_or(|live| live.slot != commit.slot);
+                has_moved = view.condemned.after(known.head).next().is_some();
+                if is_gone || has_moved {
+                    return Err(Error::new(Kind::Conflict, "the log has moved on").on(commit.id));
+                }
+                let reason = "its manifest was damaged".to_owned();
+                Ok(Change::Rewrite { session, point: object, id: commit.id, references, reason })
+            });
+            match appended {
+                Err(_) if is_gone => return Ok(false),
+                Err(_) if has_moved => _ = repository.refresh()?,
+                other => return other.map(|_| true),
+            }
+        }
+    }
+
+    /// The reference set, made anew where packs were condemned since the commit: a set names places as of its entry's slot.
+    fn references(&self, commit: &CommitRef, manifest: &Manifest) -> Result<ChunkId> {
+        let repository = self.repository;
+        let log = repository.log().view();
+        if log.condemned.after(commit.slot).next().is_none() {
+            return Ok(commit.references);
+        }
+        let one = |id: ChunkId| Names { nodes: vec![id], chunks: Vec::new() };
+        let ends = [manifest.links.map(one), manifest.exceptions.map(one)];
+        let roots: Vec<Names> =
+            std::iter::once(Names::of_entry(&manifest.root)).chain(ends.into_iter().flatten()).collect();
+        let emission = Emission::default();
+        let change = ReferenceChange {
+            base: Some((commit.references, commit.slot)),
+            base_roots: roots.clone(),
+            roots,
+            emission: &emission,
+            blobs: repository.blobs(),
+            log,
+        };
+        let set = reference_set(change, &mut PointSink::unaccounted(&self.writer, &repository.vault().ids))?;
+        self.writer.flush()?;
+        repository.blobs().catalog().sync()?;
+        Ok(set)
+    }
+
+    /// Ends the session; what it has stored.
+    fn end(self) -> Result<crate::blob::Stored> {
+        let (log, session) = (self.repository.log(), self.session);
+        let stored = self.writer.stored();
+        drop(self.writer);
+        log.append(&**self.repository.env(), &mut |view| {
+            view.expect_session(session)?;
+            Ok(Change::Fence { session, reason: "the repair is done".to_owned() })
+        })?;
+        Ok(stored)
+    }
+}
+
+/// The job of repair's sessions.
+const JOB: &str = "repair";

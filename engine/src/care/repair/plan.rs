@@ -1,0 +1,264 @@
+//! The plan: a check, and for each damaged object what it takes away and what can give it back.
+
+use super::affected;
+use super::cure::{Cure, Healer};
+use crate::blob::{Rebuilt, rebuild_segment};
+use crate::care::check::{CheckOptions, Closely, Finding, Level, Subject, check_closely};
+use crate::care::harm::{Bad, blobs_of, is_damage};
+use crate::error::{Error, Kind, Result};
+use crate::log::{CommitRef, SegmentRef};
+use crate::monitor::Monitor;
+use crate::repository::Repository;
+use crate::restore_point::Point;
+use format_spec::container::ObjectKind;
+use format_spec::{ChunkId, ObjectId};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+/// How to look and where to take from.
+#[derive(Debug, Clone)]
+pub struct RepairOptions {
+    /// How deep the check looks.
+    pub level: Level,
+    /// A copy of the repository, or one that shares its dedup key.
+    pub from: Option<Arc<Repository>>,
+    /// Threads that read and decode.
+    pub threads: usize,
+}
+
+/// One damaged object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepairItem {
+    /// The object's name.
+    pub object: String,
+    /// What is wrong with it.
+    pub what: String,
+    /// Blobs that a point needs and that nobody else in the repository has.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How many of them each can give back.
+    pub healed_by: BTreeMap<Cure, u64>,
+    /// Whether the object itself is made anew: a segment, a manifest.
+    pub made_anew: bool,
+    /// What remains to be done about the rest, in words; `None` when nothing does.
+    pub remains: Option<String>,
+    /// Restore points that need something of it; at most 20 are told.
+    pub points: Vec<String>,
+    /// Point and path of what needs something of it; at most 20 are told.
+    pub paths: Vec<(String, String)>,
+    /// How many paths there are, in all points.
+    pub paths_total: u64,
+}
+
+/// What is damaged and what repair would do.
+#[derive(Debug)]
+pub struct RepairPlan {
+    /// The damaged objects, by name.
+    pub items: Vec<RepairItem>,
+    /// Damaged objects that nobody needs any more.
+    pub superseded: Vec<Finding>,
+    /// Names exactly this plan: what `apply` must be given.
+    pub hash: String,
+    pub(super) blobs: Vec<Bad>,
+    /// Blobs that no published pack has, and the copy does.
+    pub(super) unplaced: Vec<(ObjectKind, ChunkId)>,
+    /// Damaged segments that are made anew.
+    pub(super) segments: Vec<SegmentRef>,
+    /// Damaged packs that can be given up: all that is needed of them has, or gets, a sound place. They rise.
+    pub(super) moves: Vec<ObjectId>,
+    pub(super) digest: [u8; 32],
+    pub(super) manifests: Vec<(CommitRef, Arc<Point>)>,
+    pub(super) closely: Closely,
+}
+
+impl RepairPlan {
+    /// Whether `apply` has anything to do.
+    pub fn heals_something(&self) -> bool {
+        let has_blobs = !(self.blobs.is_empty() && self.unplaced.is_empty() && self.moves.is_empty());
+        has_blobs || !self.segments.is_empty() || !self.manifests.is_empty()
+    }
+}
+
+/// Checks the repository and tells what can be done about what is found. Writes nothing.
+///
+/// # Errors
+/// As a check's; `Input` for a copy that does not share the dedup key.
+pub fn plan(repository: &Arc<Repository>, options: &RepairOptions, monitor: &Monitor) -> Result<RepairPlan> {
+    let check =
+        CheckOptions { level: options.level, share: None, remember: None, point: None, threads: options.threads };
+    let closely = check_closely(repository, &check, monitor)?;
+    let mut plan = RepairPlan {
+        items: Vec::new(),
+        superseded: closely.report.superseded.clone(),
+        hash: String::new(),
+        blobs: Vec::new(),
+        unplaced: Vec::new(),
+        segments: Vec::new(),
+        manifests: Vec::new(),
+        moves: Vec::new(),
+        digest: [0; 32],
+        closely,
+    };
+    let mut healer = Healer::new(repository, options.from.as_deref(), &plan.closely.packs)?;
+    let (mut lost, mut incurable) = (HashMap::new(), HashSet::new());
+    for (about, finding) in plan.closely.subjects.clone() {
+        monitor.check()?;
+        let mut item = RepairItem::of(finding);
+        match about {
+            Subject::Pack(id) => match plan.closely.harm.packs.get(&id) {
+                // One object may be found damaged in two ways; its blobs are looked for once.
+                Some(_) if plan.items.iter().any(|i| i.object == item.object) => {}
+                Some(missing) => {
+                    for bad in missing {
+                        lost.entry(bad.id).or_insert(plan.items.len());
+                    }
+                    let cured = item.cure(missing, &mut healer)?;
+                    if cured.len() < missing.len() {
+                        incurable.insert(id);
+                    }
+                    plan.blobs.extend(cured);
+                }
+                None if plan.closely.harm.is_beyond(id) => {
+                    item.remains =
+                        Some("too much is lost to look into all of it at once: repair, then look again".to_owned());
+                }
+                None => item.remains = Some(format!("what it holds is unknown; {BACKUP}")),
+            },
+            Subject::Blob(kind, id) => match healer.in_copy(kind, &id)? {
+                Some(bytes) => {
+                    (item.blobs, item.bytes) = (1, bytes.len() as u64);
+                    item.healed_by.insert(Cure::Copy, 1);
+                    plan.unplaced.push((kind, id));
+                }
+                None => item.remains = Some(BACKUP.to_owned()),
+            },
+            Subject::Segment(reference) => {
+                if item.segment(repository, options, &reference)? {
+                    plan.segments.push(reference);
+                }
+            }
+            Subject::Manifest(slot) => plan.manifests.extend(item.manifest(repository, options, slot)?),
+            Subject::Other => item.remains = Some(other(&item.object).to_owned()),
+        }
+        plan.items.push(item);
+    }
+    drop(healer);
+    let harm = &plan.closely.harm;
+    plan.moves = harm.needed.iter().filter(|id| !incurable.contains(*id)).copied().collect();
+    affected::find(repository, &plan.closely.points, &lost, &mut plan.items, monitor)?;
+    plan.digest = plan.digest(repository);
+    let hex = blake3::Hash::from_bytes(plan.digest).to_hex();
+    plan.hash = hex.as_str().chars().take(32).collect();
+    Ok(plan)
+}
+
+impl RepairItem {
+    fn of(finding: Finding) -> Self {
+        RepairItem {
+            object: finding.object,
+            what: finding.what,
+            blobs: 0,
+            bytes: 0,
+            healed_by: BTreeMap::new(),
+            made_anew: false,
+            remains: None,
+            points: Vec::new(),
+            paths: Vec::new(),
+            paths_total: 0,
+        }
+    }
+
+    /// Counts who gives each blob back; returns those that somebody does.
+    fn cure(&mut self, missing: &[Bad], healer: &mut Healer<'_>) -> Result<Vec<Bad>> {
+        let mut cured = Vec::new();
+        for bad in missing {
+            self.blobs += 1;
+            self.bytes += u64::from(bad.place.bytes);
+            if let Some((cure, _)) = healer.read(bad)? {
+                *self.healed_by.entry(cure).or_default() += 1;
+                cured.push(*bad);
+            }
+        }
+        let rest = missing.len() - cured.len();
+        if let Some(bad) = missing.first().filter(|_| rest > 0) {
+            let full = if blobs_of(bad.place.pack_kind) == "nodes" { " (--full)" } else { "" };
+            self.remains = Some(format!("{rest} {}: {BACKUP}{full}", blobs_of(bad.place.pack_kind)));
+        }
+        Ok(cured)
+    }
+
+    /// Whether it can be made anew. What takes its place has to map all that it mapped ([LOG-15]).
+    fn segment(&mut self, repository: &Repository, options: &RepairOptions, reference: &SegmentRef) -> Result<bool> {
+        let again = segment_again(repository, options, reference)?;
+        self.made_anew = again.lacks.is_empty();
+        if !again.lacks.is_empty() {
+            let packs = again.lacks.len() + again.segment.packs.len();
+            self.remains = Some(format!("{} of its {packs} packs cannot be read; {BACKUP}", again.lacks.len()));
+        }
+        Ok(self.made_anew)
+    }
+
+    fn manifest(
+        &mut self,
+        repository: &Repository,
+        options: &RepairOptions,
+        slot: u32,
+    ) -> Result<Option<(CommitRef, Arc<Point>)>> {
+        let commit = repository.log().view().commits.iter().find(|c| c.slot == slot).copied();
+        let commit = commit.ok_or_else(|| Error::new(Kind::Bug, "a manifest without its commit").on(&self.object))?;
+        self.points.push(commit.id.to_string());
+        let there = options.from.iter().flat_map(|from| from.points_and_damage());
+        let found = there.filter_map(|(_, point)| point.ok()).find(|p| p.manifest.id == commit.id);
+        self.made_anew = found.is_some();
+        if found.is_none() {
+            let what = "the restore point is lost, unless a copy has it: give one with --from";
+            self.remains = Some(what.to_owned());
+        }
+        Ok(found.map(|point| (commit, point)))
+    }
+}
+
+/// A damaged segment, from its packs; or from a plain copy of this very repository, if packs are lost too.
+pub(super) fn segment_again(
+    repository: &Repository,
+    options: &RepairOptions,
+    reference: &SegmentRef,
+) -> Result<Rebuilt> {
+    let rebuilt = rebuild_segment(repository.vault(), repository.log(), reference)?;
+    let twin = options.from.as_ref().filter(|from| from.id() == repository.id() && !rebuilt.lacks.is_empty());
+    match twin.map(|from| from.vault().segment(reference)) {
+        Some(Ok(segment)) => Ok(Rebuilt { segment, lacks: Vec::new() }),
+        Some(Err(e)) if !is_damage(&e) => Err(e),
+        _ => Ok(rebuilt),
+    }
+}
+
+impl RepairPlan {
+    fn digest(&self, repository: &Repository) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&repository.log().view().head_hash);
+        for item in &self.items {
+            hasher.update(format!("{item:?}\n").as_bytes());
+        }
+        let unplaced = self.unplaced.iter().map(|(_, id)| id);
+        for id in self.blobs.iter().map(|bad| &bad.id).chain(unplaced) {
+            hasher.update(&id.0);
+        }
+        for pack in &self.moves {
+            hasher.update(&pack.session.to_le_bytes()).update(&pack.ordinal.to_le_bytes());
+        }
+        *hasher.finalize().as_bytes()
+    }
+}
+
+/// What can be done about a finding that repair has no cure for.
+fn other(object: &str) -> &'static str {
+    match object.split(['/', ' ']).next() {
+        Some("keys") => "add the password again with `cairn key add`, then remove the damaged slot",
+        Some("chunk" | "node") => "healed as soon as the pack that holds it is",
+        _ => "repair has no cure for it; the findings of packs tell whether their repair heals it",
+    }
+}
+
+const BACKUP: &str = "the next backup that reads the source stores again what the source still has";
