@@ -1,19 +1,18 @@
-"""Checkpoints: the sum of the log up to a slot (spec/log.md, LOG-21 and LOG-23)."""
+"""Checkpoints, each alone: the sum of the log up to a slot (spec/log.md, LOG-21). What it says of the log is `resume`'s and `verify_sums`'."""
 
 import struct
 from types import SimpleNamespace
 
-from . import container, names
-from .container import CHECKPOINT, KINDS
+from . import config, container, log_rows
+from .container import KINDS
 from .errors import Broken, about, need
-from .fields import Cursor, Tag, fixed, number, raw, read_fields, time
-from .log import Ref
+from .fields import Cursor, Tag, number, read_fields, time
+from .log_rows import Ref
 
 RULE = "LOG-21"
 PLAIN_MAX = 67_108_864
 # Sixteen records, each at most as long as it may be when it does not shrink, and their heads.
 LARGE = (17 * (container.STORED_MAX + 64), RULE)
-PACK_BLOBS_MAX = 100_000
 
 
 def _rows(value, layout, what):
@@ -39,7 +38,7 @@ def _segments(value, _rule):
     segments = []
     for slot, session, ordinal, zero, length, body in _rows(value, "IIIIQ32s", "segments"):
         need(zero == 0, RULE, f"zero bytes of segment {ordinal} are not zero")
-        segments.append(SimpleNamespace(slot=slot, session=session, packs=[], maps=set(), segment=Ref(ordinal, length, body)))
+        segments.append(SimpleNamespace(slot=slot, session=session, ref=Ref(ordinal, length, body)))
     return segments
 
 
@@ -51,76 +50,41 @@ def _session(value, _rule):
     cursor = Cursor(value, RULE, "session")
     own, ordinal = cursor.unpack("II")
     opened, last = _time(cursor), _time(cursor)
-    _purpose, flag, zero, base, length = cursor.unpack("BBH16sI")
+    purpose, flag, zero, base, length = cursor.unpack("BBH16sI")
     need(zero == 0, RULE, f"zero bytes of session {own} are not zero")
     need(flag == 1 or (flag == 0 and base == bytes(16)), RULE, f"base flag {flag} of session {own}")
     job, host = cursor.take(length), cursor.take(cursor.left())
-    for text in (job, host):
-        try:
-            text.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise Broken(RULE, f"job and host of session {own}: {error.reason}") from None
-    return SimpleNamespace(number=own, next_ordinal=ordinal, opened=opened, last=last, base=base if flag else None, job=job, host=host)
+    try:
+        job, host = job.decode("utf-8"), host.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Broken(RULE, f"job and host of session {own}: {error.reason}") from None
+    return SimpleNamespace(number=own, next_ordinal=ordinal, opened=opened, last=last, purpose=purpose, base=base if flag else None, job=job,
+                           host=host)
 
 
 def _condemned(value, _rule):
-    """(slot, {(session, ordinal): [(first survivor's rank, count, pack, first blob)] or None})"""
+    """(slot of the Condemn, its rows as far as they are told)"""
     cursor = Cursor(value, RULE, "condemned packs")
     (slot,) = cursor.unpack("I")
-    cursor.rule = "LOG-13"
-    packs, last = {}, None
-    while cursor.left():
-        session, ordinal, kind, zeros, blobs = cursor.unpack("IIB3sI")
-        at = session, ordinal
-        need(last is None or last < at, "LOG-13", f"condemned pack {at} does not rise")
-        need(kind in KINDS, "CONT-4", f"unsupported: object kind {kind}")
-        need(kind in (1, 2), "LOG-13", f"condemned object {at} is no pack")
-        need(zeros == bytes(3), "LOG-13", f"zero bytes of pack {at} are not zero")
-        packs[at] = _survivors(cursor, at, blobs) if blobs else None
-        last = at
-    return slot, packs
-
-
-def _survivors(cursor, pack, blobs):
-    need(blobs <= PACK_BLOBS_MAX, "LOG-13", f"pack {pack} has {blobs} blobs")
-    bits = int.from_bytes(cursor.take((blobs + 7) // 8), "little")
-    need(0 < bits < 1 << blobs, "LOG-13", f"bitmap of pack {pack}")
-    runs, rank = [], 0
-    for _ in range(cursor.unpack("I")[0]):
-        count, session, ordinal, first = cursor.unpack("IIII")
-        need(0 < count and first + count <= PACK_BLOBS_MAX and (session, ordinal) != pack, "LOG-13", f"a run of pack {pack}")
-        runs.append((rank, count, (session, ordinal), first))
-        rank += count
-    need(rank == bits.bit_count(), "LOG-13", f"runs of pack {pack} cover {rank} blobs")
-    return bits, runs
+    return slot, log_rows.condemned(cursor.take(cursor.left()), "LOG-13")
 
 
 def _given_up(value, _rule):
-    rows = []
+    """{(kind, session, ordinal): (slot, time)}"""
+    rows, last = {}, None
     for kind, zeros, session, ordinal, slot, seconds, nanoseconds in _rows(value, "B3sIIIqI", "objects given up"):
         need(kind in KINDS, "CONT-4", f"unsupported: object kind {kind}")
         need(zeros == bytes(3), RULE, "zero bytes of an object given up are not zero")
-        time(struct.pack("<qI", seconds, nanoseconds), RULE)
-        need(not rows or rows[-1][:3] < (kind, session, ordinal), RULE, "objects given up do not rise")
-        rows.append((kind, session, ordinal, slot))
+        need(last is None or last < (kind, session, ordinal), RULE, "objects given up do not rise")
+        last = kind, session, ordinal
+        rows[last] = slot, time(struct.pack("<qI", seconds, nanoseconds), RULE)
     return rows
 
 
 def _lock(value, _rule):
+    """(until, rows)"""
     cursor = Cursor(value, RULE, "lock")
-    until, last = _time(cursor), None
-    while cursor.left():
-        kind, zeros, session, ordinal, count = cursor.unpack("B3sIII")
-        need(kind in KINDS, "CONT-4", f"unsupported: object kind {kind}")
-        need(zeros == bytes(3) and 0 < count and ordinal + count < 1 << 32, "LOG-17", "a range of locked objects")
-        need(last is None or last < (kind, session, ordinal, count), "LOG-17", "locked objects do not rise")
-        last = kind, session, ordinal, count
-    return until
-
-
-def _settings(value, _rule):
-    read_fields(value, [Tag(tag, str(tag), raw, critical=True) for tag in range(256)], "LOG-19")
-    return value
+    return _time(cursor), log_rows.ranges(cursor.take(cursor.left()), "LOG-17")
 
 
 TAGS = [
@@ -135,8 +99,8 @@ TAGS = [
     Tag(9, "condemned", _condemned, critical=True, repeat=True),
     Tag(10, "given_up", _given_up, critical=True, required=True),
     Tag(11, "locks", _lock, critical=True, repeat=True),
-    Tag(12, "settings", _settings, critical=True, required=True),
-    Tag(13, "read_only", fixed(2), critical=True),
+    Tag(12, "settings", config.parse_change, critical=True, required=True),
+    Tag(13, "read_only", number("H"), critical=True),
 ]
 
 
@@ -155,12 +119,12 @@ def parse(plaintexts, slot):
     need(len({p.point_id for p in own.points}) == len(own.points), RULE, "two live points have one id")
     _rising([s.number for s in own.sessions], "sessions")
     _rising([at for at, _packs in own.condemned], "condemned packs")
-    packs = [pack for _at, rows in own.condemned for pack in rows]
+    packs = [row.pack for _at, rows in own.condemned for row in rows]
     need(len(packs) == len(set(packs)), RULE, "a pack is condemned twice")
     segments = [s.slot for s in own.segments]
     need(segments == sorted(segments), RULE, "slots of segments fall")
     slots = segments + [p.slot for p in own.points + own.held] + [s.number for s in own.sessions] + [at for at, _ in own.condemned]
-    slots += [row[3] for row in own.given_up]
+    slots += [at for at, _time in own.given_up.values()]
     need(all(1 <= at <= slot for at in slots), RULE, f"a row of a slot beyond {slot}")
     return own
 
@@ -182,33 +146,3 @@ def load(repository, name):
     with about(name):
         parsed = repository.parse(name, repository.store.read(name, LARGE))
         return parse(plaintexts(parsed, lambda record: repository.open(parsed.header, record)), parsed.header.ordinal)
-
-
-def begin(repository, history):
-    """The history to go on from and the next slot: the first, or where it was deleted, that after the newest checkpoint (LOG-23)."""
-    if repository.store.exists(names.log(1)):
-        return history, 1
-    for name in _newest_first(repository):
-        try:
-            own = load(repository, name)
-        except Broken as broken:
-            repository.warn(str(broken))
-            continue
-        history.head_hash = own.hashes[-1]
-        history.sessions |= {session.number for session in own.sessions}
-        history.publishes += own.segments
-        history.commits += own.points
-        return history, own.slot + 1
-    return history, 1
-
-
-def check(repository, name, hashes):
-    """What a checkpoint says of slots whose entries are there: `hashes` by slot."""
-    own = load(repository, name)
-    for slot, told in enumerate(own.hashes, own.slot + 1 - len(own.hashes)):
-        need(hashes.get(slot, told) == told, RULE, f"the hash of slot {slot} is not that of its entry")
-
-
-def _newest_first(repository):
-    found = [name for name in repository.store.names() if names.parse(name).kind == CHECKPOINT]
-    return sorted(found, key=lambda name: -names.parse(name).number)
