@@ -23,7 +23,7 @@ class Head:
                 continue
             if stopped is not None:
                 raise stopped
-            beyond = [slot for slot in found[LOG] if slot > self.history.slot]
+            beyond = [slot for slot in found[LOG] if slot > self.history.slot and not self._is_void(slot)]
             if not beyond:
                 return self.history
             missing = self.history.slot + 1
@@ -32,6 +32,12 @@ class Head:
                 need(missing in beyond and missing != awaited, "LOG-23",
                      f"the slot is missing, slot {min(beyond)} is there, and no checkpoint that can be read covers it: the log is damaged here")
             awaited = missing
+
+    def _is_void(self, slot):
+        try:
+            return self.repository.read_entry(slot) is None
+        except Broken:
+            return False
 
     def _listed(self):
         """Slots of entries and checkpoints that the listing shows now."""
@@ -60,7 +66,11 @@ class Head:
             slot = self.history.slot + 1
             try:
                 with about(names.log(slot)):
-                    self.history.append(slot, *self.repository.read_entry(slot))
+                    found = self.repository.read_entry(slot)
+                    if found is None:
+                        self.history.pass_over(slot)
+                    else:
+                        self.history.append(slot, *found)
             except Broken as broken:
                 return broken
         return None

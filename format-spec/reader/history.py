@@ -105,6 +105,10 @@ class History:
             self.strange.append(kind)
         self.slot, self.head_hash = slot, object_hash
 
+    def pass_over(self, slot):
+        """LOG-25: a void slot is taken, and without effect."""
+        self.slot = slot
+
     def learn(self, at, ref):
         """Takes from a segment what it says of a pack whose entry a checkpoint sums up; what is known already stays."""
         pack = self.packs.setdefault(at, Pack(ref, at[0] + 1))

@@ -81,11 +81,16 @@ class Repository:
         return parsed.header, plaintext, slot
 
     def read_entry(self, slot):
-        """An entry of the log, judged alone, and the hash of its object."""
+        """An entry of the log, judged alone, and the hash of its object; None where the slot is void (LOG-25)."""
         name = names.log(slot)
         with about(name):
             data = self.store.read(name, SMALL)
-            parsed = self.parse(name, data)
+            try:
+                parsed = self.parse(name, data)
+            except Broken:
+                if self.config.immutability is None:
+                    raise
+                return None
             return log.parse(self.open(parsed.header, only_record(parsed, 32, "LOG-1"))), blake3(data).digest()
 
     def load(self, name, most=None):

@@ -8,7 +8,8 @@ from .log_rows import Ref
 
 def resume(own):
     """`own`: the fields of a checkpoint."""
-    history = History(own.hashes[-1])
+    # Zeros stand for void slots (LOG-25), which are passed over.
+    history = History(next((hash for hash in reversed(own.hashes) if hash != bytes(32)), bytes(32)))
     history.slot = history.begun = own.slot
     history.numbers = own.next_number - 1
     held = [Point(row.number, row, RULE, row, expired=True) for row in own.held]

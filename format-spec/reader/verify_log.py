@@ -45,9 +45,14 @@ class LogCheck:
             hash = listed.get(slot, after)
             if hash is None:
                 return
-            need(after in (None, hash), "LOG-21", f"the hash of slot {slot} is not the one that the entry after it holds")
+            held = after
+            need(after in (None, hash) or hash == bytes(32) and self.entries.get(slot) is None, "LOG-21", f"the hash of slot {slot} is not the one that the entry after it holds")
             after = None
-            if slot not in self.entries:
+            if hash == bytes(32):
+                # LOG-25: told to be void; the entry after it holds the hash of one before.
+                after = held
+                continue
+            if self.entries.get(slot) is None:
                 continue
             entry, own = self.entries[slot]
             if own == hash:
@@ -60,11 +65,19 @@ class LogCheck:
         for slot, hash in _hashes(own).items():
             need(newest.get(slot, hash) == hash, "LOG-21", f"the hash of slot {slot} is not the one of the newest checkpoint")
 
+    def _is_void(self, slot, begun):
+        if slot <= begun and _hashes(self.checkpoints[begun]).get(slot) != bytes(32):
+            return False
+        return slot in self.entries and self.entries[slot] is None
+
     def _replay(self, history, told):
         """Goes on to the head and compares each checkpoint on the way; False where an entry is absent or does not hold."""
         while history.slot < told.slot:
             slot = history.slot + 1
             found = (self.proven if slot <= told.begun else self.entries).get(slot)
+            if found is None and self._is_void(slot, told.begun):
+                history.pass_over(slot)
+                continue
             if found is None:
                 return False
             self.verdict.judge(names.log(slot), history.append, slot, *found)

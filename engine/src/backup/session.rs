@@ -4,7 +4,7 @@ use super::assemble::assemble;
 use super::compare::{Compare, Links};
 use super::file::{FileJob, Reading};
 use super::finish::roots;
-use super::{BackupOptions, BackupSummary};
+use super::{BackupOptions, BackupSummary, LockWork};
 use crate::blob::{Writer, WriterParts};
 use crate::care::retention::items_from;
 use crate::chunk::Cutter;
@@ -111,7 +111,17 @@ fn attempt(
         threads: options.threads,
     });
     let reads_old = Cell::new(false);
-    let work = Session { repository, options, monitor, base, reason, started, writer: &writer, reads_old: &reads_old };
+    let work = Session {
+        repository,
+        options,
+        monitor,
+        base,
+        reason,
+        started,
+        writer: &writer,
+        reads_old: &reads_old,
+        locks: Cell::default(),
+    };
     let done = work.run(source, session);
     if let Err(e) = &done
         && e.kind() == Kind::Interrupted
@@ -125,12 +135,14 @@ fn attempt(
 pub(super) struct Session<'a> {
     pub(super) repository: &'a Arc<Repository>,
     options: &'a BackupOptions,
-    monitor: &'a Arc<Monitor>,
+    pub(super) monitor: &'a Arc<Monitor>,
     pub(super) base: Option<Arc<Point>>,
     reason: String,
     started: Time,
     pub(super) writer: &'a Writer,
     pub(super) reads_old: &'a Cell<bool>,
+    /// Locks that were asked for and extended.
+    pub(super) locks: Cell<LockWork>,
 }
 
 impl Session<'_> {
@@ -186,6 +198,7 @@ impl Session<'_> {
         let stored = self.writer.stored();
         summary.point = Some(manifest.id);
         (summary.bytes_stored, summary.packs_written) = (stored.bytes_stored, stored.packs);
+        summary.locks = self.locks.get();
         // What a collection took and was stored again counts too.
         (summary.bytes_new, summary.chunks_new) = (stored.bytes_new, stored.chunks_new);
         summary.data_packs_written = stored.data_packs;
@@ -242,6 +255,7 @@ impl Session<'_> {
             chunks_new: stored.chunks_new,
             packs_written: stored.packs,
             data_packs_written: stored.data_packs,
+            locks: LockWork::default(),
         }
     }
 }

@@ -3,7 +3,9 @@
 
 mod architecture;
 mod fuzz;
+mod immutability;
 mod index;
+mod matrix;
 mod log;
 mod model;
 mod proofs;

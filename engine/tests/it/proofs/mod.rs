@@ -3,7 +3,7 @@
 #![expect(clippy::print_stdout, reason = "what was tried is counted, what could not be tried is said")]
 
 mod cache;
-mod collect;
+pub(crate) mod collect;
 mod crash;
 mod damage;
 mod faults;
