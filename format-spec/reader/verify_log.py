@@ -46,9 +46,10 @@ class LogCheck:
             if hash is None:
                 return
             held = after
-            need(after in (None, hash) or hash == bytes(32) and self.entries.get(slot) is None, "LOG-21", f"the hash of slot {slot} is not the one that the entry after it holds")
+            void = self.repository.config.immutability is not None and hash == bytes(32) and self.entries.get(slot) is None
+            need(void or after in (None, hash), "LOG-21", f"the hash of slot {slot} is not the one that the entry after it holds")
             after = None
-            if hash == bytes(32):
+            if void:
                 # LOG-25: told to be void; the entry after it holds the hash of one before.
                 after = held
                 continue
