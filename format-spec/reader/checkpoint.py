@@ -1,13 +1,12 @@
-"""Checkpoints: the sum of the log up to a slot (spec/log.md, LOG-21 and LOG-23)."""
+"""Checkpoints, each alone: the sum of the log up to a slot (spec/log.md, LOG-21). What it says of the log is `resume`'s and `verify_sums`'."""
 
 import struct
 from types import SimpleNamespace
 
-from . import container, log_rows, names
-from .container import CHECKPOINT, KINDS
+from . import config, container, log_rows
+from .container import KINDS
 from .errors import Broken, about, need
-from .fields import Cursor, Tag, fixed, number, raw, read_fields, time
-from .history import Pack, Point, Segment
+from .fields import Cursor, Tag, number, read_fields, time
 from .log_rows import Ref
 
 RULE = "LOG-21"
@@ -39,7 +38,7 @@ def _segments(value, _rule):
     segments = []
     for slot, session, ordinal, zero, length, body in _rows(value, "IIIIQ32s", "segments"):
         need(zero == 0, RULE, f"zero bytes of segment {ordinal} are not zero")
-        segments.append(Segment(slot, session, Ref(ordinal, length, body), RULE))
+        segments.append(SimpleNamespace(slot=slot, session=session, ref=Ref(ordinal, length, body)))
     return segments
 
 
@@ -51,43 +50,41 @@ def _session(value, _rule):
     cursor = Cursor(value, RULE, "session")
     own, ordinal = cursor.unpack("II")
     opened, last = _time(cursor), _time(cursor)
-    _purpose, flag, zero, base, length = cursor.unpack("BBH16sI")
+    purpose, flag, zero, base, length = cursor.unpack("BBH16sI")
     need(zero == 0, RULE, f"zero bytes of session {own} are not zero")
     need(flag == 1 or (flag == 0 and base == bytes(16)), RULE, f"base flag {flag} of session {own}")
     job, host = cursor.take(length), cursor.take(cursor.left())
-    for text in (job, host):
-        try:
-            text.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise Broken(RULE, f"job and host of session {own}: {error.reason}") from None
-    return SimpleNamespace(number=own, next_ordinal=ordinal, opened=opened, last=last, base=base if flag else None, job=job, host=host)
+    try:
+        job, host = job.decode("utf-8"), host.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Broken(RULE, f"job and host of session {own}: {error.reason}") from None
+    return SimpleNamespace(number=own, next_ordinal=ordinal, opened=opened, last=last, purpose=purpose, base=base if flag else None, job=job,
+                           host=host)
 
 
 def _condemned(value, _rule):
-    """(slot, [Condemned])"""
-    need(len(value) >= 4, RULE, "condemned packs without a slot")
-    return int.from_bytes(value[:4], "little"), log_rows.condemned(value[4:], "LOG-13")
+    """(slot of the Condemn, its rows as far as they are told)"""
+    cursor = Cursor(value, RULE, "condemned packs")
+    (slot,) = cursor.unpack("I")
+    return slot, log_rows.condemned(cursor.take(cursor.left()), "LOG-13")
 
 
 def _given_up(value, _rule):
-    rows = []
+    """{(kind, session, ordinal): (slot, time)}"""
+    rows, last = {}, None
     for kind, zeros, session, ordinal, slot, seconds, nanoseconds in _rows(value, "B3sIIIqI", "objects given up"):
         need(kind in KINDS, "CONT-4", f"unsupported: object kind {kind}")
         need(zeros == bytes(3), RULE, "zero bytes of an object given up are not zero")
-        time(struct.pack("<qI", seconds, nanoseconds), RULE)
-        need(not rows or rows[-1][:3] < (kind, session, ordinal), RULE, "objects given up do not rise")
-        rows.append((kind, session, ordinal, slot))
+        need(last is None or last < (kind, session, ordinal), RULE, "objects given up do not rise")
+        last = kind, session, ordinal
+        rows[last] = slot, time(struct.pack("<qI", seconds, nanoseconds), RULE)
     return rows
 
 
 def _lock(value, _rule):
-    need(len(value) >= 12, RULE, "a lock without a whole time")
-    return time(value[:12], RULE), log_rows.ranges(value[12:], "LOG-17")
-
-
-def _settings(value, _rule):
-    read_fields(value, [Tag(tag, str(tag), raw, critical=True) for tag in range(256)], "LOG-19")
-    return value
+    """(until, rows)"""
+    cursor = Cursor(value, RULE, "lock")
+    return _time(cursor), log_rows.ranges(cursor.take(cursor.left()), "LOG-17")
 
 
 TAGS = [
@@ -102,8 +99,8 @@ TAGS = [
     Tag(9, "condemned", _condemned, critical=True, repeat=True),
     Tag(10, "given_up", _given_up, critical=True, required=True),
     Tag(11, "locks", _lock, critical=True, repeat=True),
-    Tag(12, "settings", _settings, critical=True, required=True),
-    Tag(13, "read_only", fixed(2), critical=True),
+    Tag(12, "settings", config.parse_change, critical=True, required=True),
+    Tag(13, "read_only", number("H"), critical=True),
 ]
 
 
@@ -127,7 +124,7 @@ def parse(plaintexts, slot):
     segments = [s.slot for s in own.segments]
     need(segments == sorted(segments), RULE, "slots of segments fall")
     slots = segments + [p.slot for p in own.points + own.held] + [s.number for s in own.sessions] + [at for at, _ in own.condemned]
-    slots += [row[3] for row in own.given_up]
+    slots += [at for at, _time in own.given_up.values()]
     need(all(1 <= at <= slot for at in slots), RULE, f"a row of a slot beyond {slot}")
     return own
 
@@ -149,55 +146,3 @@ def load(repository, name):
     with about(name):
         parsed = repository.parse(name, repository.store.read(name, LARGE))
         return parse(plaintexts(parsed, lambda record: repository.open(parsed.header, record)), parsed.header.ordinal)
-
-
-def begin(repository, history):
-    """The history to go on from and the next slot: the first, or where it was deleted, that after the newest checkpoint (LOG-23)."""
-    if repository.store.exists(names.log(1)):
-        return history, 1
-    for name in _newest_first(repository):
-        try:
-            own = load(repository, name)
-        except Broken as broken:
-            repository.warn(str(broken))
-            continue
-        _fill(history, own)
-        return history, own.slot + 1
-    return history, 1
-
-
-def _fill(history, own):
-    """What the entries up to the checkpoint's slot would have told."""
-    history.head_hash, history.numbers = own.hashes[-1], own.next_number - 1
-    history.open = {session.number: session.base for session in own.sessions}
-    for expired, points in ((True, own.held), (False, own.points)):
-        for row in points:
-            history.points[row.point_id] = Point(row.number, row, RULE, row, expired)
-    for segment in own.segments:
-        history.segments[segment.session, segment.ref.ordinal] = segment
-    for slot, rows in own.condemned:
-        for row in rows:
-            history.packs[row.pack] = Pack(Ref(row.pack[1], 0, b"", row.kind, row.blobs), 0, row, slot)
-    history.given_up = {row[:3] for row in own.given_up}
-
-
-def know_packs(repository, found):
-    """For verification: the packs behind the segments of a checkpoint, which names none. `found` is what they really hold."""
-    history = repository.history
-    for segment in [segment for segment in history.segments.values() if segment.rule == RULE]:
-        for row in repository.read_segment(segment)[1]:
-            at = row.session, row.ordinal
-            if at in found and at not in history.packs:
-                history.packs[at] = Pack(Ref(row.ordinal, row.length, found[at][3], row.kind, row.blobs), segment.slot)
-
-
-def check(repository, name, hashes):
-    """What a checkpoint says of slots whose entries are there: `hashes` by slot."""
-    own = load(repository, name)
-    for slot, told in enumerate(own.hashes, own.slot + 1 - len(own.hashes)):
-        need(hashes.get(slot, told) == told, RULE, f"the hash of slot {slot} is not that of its entry")
-
-
-def _newest_first(repository):
-    found = [name for name in repository.store.names() if names.parse(name).kind == CHECKPOINT]
-    return sorted(found, key=lambda name: -names.parse(name).number)

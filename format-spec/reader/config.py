@@ -4,7 +4,7 @@ import struct
 from dataclasses import replace
 
 from .errors import need
-from .fields import Tag, fixed, number, read_fields, time, utf8
+from .fields import Tag, fixed, number, raw_fields, read_fields, time, utf8
 
 BACKUP, COPY = 1, 2
 PACK_MAX = {BACKUP: 5_000_000, COPY: 256_000_000}
@@ -85,6 +85,7 @@ def parse(plaintext):
 
 
 def parse_change(value, _rule):
-    """The fields of a Config entry (LOG-19): any of the table, none of them required."""
+    """The fields of a Config entry (LOG-19) as {tag: value}: any of the table, none of them required."""
     # AMBIGUITY (LOG-19): the text of CONF does not say yet which fields may change, so all that are known are taken.
-    return read_fields(value, [replace(tag, required=False) for tag in TAGS], "LOG-19")
+    read_fields(value, [replace(tag, required=False) for tag in TAGS], "LOG-19")
+    return raw_fields(value)

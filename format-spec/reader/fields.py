@@ -97,6 +97,15 @@ def read_fields(data, tags, rule, ignore_unknown_from=None):
     return fields
 
 
+def raw_fields(data):
+    """{tag as written: value} of a plaintext that `read_fields` took."""
+    found, cursor = {}, Cursor(data, "CONT-19", "row of fields")
+    while cursor.left():
+        tag, _zero, length = FIELD_HEAD.unpack(cursor.take(8))
+        found[tag] = cursor.take(length)
+    return found
+
+
 def number(layout):
     """A decoder of one number of a struct format character."""
     size = struct.calcsize("<" + layout)

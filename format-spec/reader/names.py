@@ -44,6 +44,10 @@ def log(slot):
     return f"log/{slot:016x}"
 
 
+def checkpoint(slot):
+    return f"checkpoint/{slot:016x}"
+
+
 def check(header, text):
     """CONT-4: kind, session and ordinal are those of the name."""
     name = parse(text)

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from blake3 import blake3
 
-from . import config, container, history, index, keys, log, names, point, sealing, tree
+from . import config, container, index, keys, log, names, point, sealing, tree
 from .container import DATA, META, POINT, SEGMENT
 from .entry import Entry
 from .errors import Broken, about, need
 from .fields import Fields
+from .head import Head
 
 ONE_RECORD_MAX = 4096 + 32 + container.STORED_MAX + 24 + 104
 # An object of one known record may hold unknown ones (CONT-10); still nothing sensible is longer.
@@ -51,7 +52,8 @@ class Repository:
                 raise Broken("CONF-4" if self.config.suite else broken.rule, broken.what) from None
         if parsed.header.ro_compat:
             warn(f"config: CONT-3: unknown ro_compat flags {parsed.header.ro_compat:#x}: only reading is allowed")
-        self.history = self._read_log(blake3(data).digest())
+        self.config_hash = blake3(data).digest()
+        self.history = Head(self, self.config_hash).read()
 
     def _unlock(self, password):
         slots = [name for name in self.store.names() if name.startswith("keys/")]
@@ -78,25 +80,18 @@ class Repository:
         keys.check_slot_name(slot, name)
         return parsed.header, plaintext, slot
 
-    def _read_log(self, config_hash):
-        taken, slot = history.History(config_hash), 1
-        while self.store.exists(names.log(slot)):
-            name = names.log(slot)
-            with about(name):
-                data = self.store.read(name, SMALL)
-                try:
-                    parsed = self.parse(name, data)
-                except Broken:
-                    # LOG-25: taken, and without effect.
-                    if self.config.immutability is None:
-                        raise
-                    taken.voids += 1
-                    slot += 1
-                    continue
-                record = only_record(parsed, 32, "LOG-1")
-                taken.append(slot, log.parse(self.open(parsed.header, record)), blake3(data).digest())
-            slot += 1
-        return taken
+    def read_entry(self, slot):
+        """An entry of the log, judged alone, and the hash of its object; None where the slot is void (LOG-25)."""
+        name = names.log(slot)
+        with about(name):
+            data = self.store.read(name, SMALL)
+            try:
+                parsed = self.parse(name, data)
+            except Broken:
+                if self.config.immutability is None:
+                    raise
+                return None
+            return log.parse(self.open(parsed.header, only_record(parsed, 32, "LOG-1"))), blake3(data).digest()
 
     def load(self, name, most=None):
         """A whole object of the repository's suite, with everything that can be verified about its bytes verified."""

@@ -144,7 +144,7 @@ class PointCheck:
             pack = history.packs.get(at)
             need(pack is not None and pack.usable_before(visible.entry.slot), rule, f"{name} was not published, or condemned, before the point")
             need(use.counts, "POINT-6", f"{name} holds nothing that the point needs")
-            need(use.blobs == pack.ref.blobs, "POINT-6", f"{name} has {pack.ref.blobs} blobs, not {use.blobs}")
+            need(pack.ref.blobs in (None, use.blobs), "POINT-6", f"{name} has {pack.ref.blobs} blobs, not {use.blobs}")
             for blob, count in use.counts.items():
                 now = history.place_of(at, blob)
                 need(now is not None, "LOG-20", f"blob {blob} of {name} was given up with its pack")

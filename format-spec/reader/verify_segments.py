@@ -1,7 +1,11 @@
-"""Index segments against the packs that they map: LOG-6, LOG-8, LOG-13, LOG-15 and IDX, for the segments that count and those that do not."""
+"""Index segments against the packs that they map: LOG-6, LOG-8, LOG-13, LOG-15 and IDX, for the segments that count and those that do not.
+
+Where the history began with a checkpoint, its segments also say which packs were published before.
+"""
 
 from . import container, names
 from .errors import about, need
+from .log_rows import Ref
 
 
 class SegmentCheck:
@@ -25,6 +29,8 @@ class SegmentCheck:
         for at, segment in history.segments.items():
             if segment.instead_of:
                 self.verdict.judge(names.of(container.SEGMENT, *at), self._fold, segment)
+        for claim in history.claims:
+            self.verdict.judge(names.log(claim.slot), self._claim, claim)
         self.verdict.judge("index", self._whole)
         for at, pack in history.packs.items():
             if pack.condemned is not None and at in self.packs:
@@ -60,11 +66,16 @@ class SegmentCheck:
             pack = row.session, row.ordinal
             name = f"pack {pack[0]:08x}/{pack[1]:08x}"
             # AMBIGUITY (LOG-6): a segment may name packs of other entries; those must have come before.
+            # What a Fold replaced may be gone; then its new segments are all that tells of packs of entries that a checkpoint sums up.
+            older = segment.slot <= history.begun or segment.rule == "LOG-15" and pack[0] <= history.begun
+            if older:
+                history.learn(pack, Ref(row.ordinal, row.length, row.hash, row.kind, row.blobs))
             told = history.packs.get(pack)
             need(told is not None and told.slot <= segment.slot, rule, f"the segment maps {name}, which is not published")
-            ref = told.ref
-            own = row.kind, row.length, row.blobs, row.hash
-            need(own == (ref.kind, ref.length, ref.blobs, ref.hash), "IDX-3", f"kind, length, blobs or body hash of {name} are not those of the log")
+            need(not told.differs(row.kind, row.length, row.blobs, row.hash), "IDX-3", f"kind, length, blobs or body hash of {name} are not those of the log")
+            if older:
+                where = names.of(row.kind, *pack)
+                self.verdict.judge(where, self._pack, where, pack, told.ref, rule)
             if pack not in self.packs:
                 need(told.condemned is not None, rule, f"{name} could not be read")
                 continue
@@ -86,7 +97,7 @@ class SegmentCheck:
         if not all(at in self.mapped for at in old + new):
             return
         before, after = self._union(old), self._union(new)
-        kept = {at: places for at, places in before.items() if history.packs[at].usable_before(segment.slot)}
+        kept = {at: places for at, places in before.items() if at in history.packs and history.packs[at].usable_before(segment.slot)}
         need(after == kept, "LOG-15", "the new segments do not map what the replaced ones mapped")
 
     def _union(self, segments):
@@ -104,6 +115,16 @@ class SegmentCheck:
                 if moved[0] not in self.ids:
                     self.ids[moved[0]] = {place[2]: place[3] for place in self.packs[moved[0]][4]}
                 need(self.ids[moved[0]].get(moved[1]) == id, "LOG-13", f"blob {blob} moved to blob {moved[1]} of {moved[0][0]:08x}/{moved[0][1]:08x}, which is another")
+
+    def _claim(self, claim):
+        """LOG-13, for packs of entries that a checkpoint sums up. Where a segment of it is gone, what this one mapped is not known."""
+        history = self.repository.history
+        if any(at not in self.mapped for at, segment in history.segments.items() if segment.slot <= history.begun):
+            return
+        pack, name = history.packs.get(claim.pack), f"pack {claim.pack[0]:08x}/{claim.pack[1]:08x}"
+        need(pack is not None and pack.ref.length is not None, "LOG-13", f"{name} was not published before")
+        need(pack.ref.kind == claim.kind, "LOG-13", f"{name} is of object kind {pack.ref.kind}, not {claim.kind}")
+        need(pack.ref.blobs >= claim.least, "LOG-13", f"{name} has {pack.ref.blobs} blobs, not {claim.least}")
 
     def _whole(self):
         """Every blob of every pack that can be used is mapped by a segment that counts, whatever was folded."""

@@ -179,6 +179,7 @@ class Collected(Sample):
         bits = self.hook("survivors", (1 << old) - 1)
         gone = struct.pack("<IIB3xI", 1, 0, 1, old) + bits.to_bytes((old + 7) // 8, "little")
         gone += struct.pack("<IIIII", 1, bits.bit_count(), 4, 0, 0)
+        gone = self.hook("condemned", gone)
         folded = self._segment(self.packs[1:] + [new], 4, 2, "folded")
         session = e.field(64, struct.pack("<I", 4))
         super()._entries(rows + [

@@ -77,13 +77,18 @@ BEGUN = (opened(), publish(1, (0, DATA, 4), (1, META, 2), segment=2), commit(1, 
 MOVE = condemn(4, condemned((1, 0), DATA, 4, 0b1010, [(1, (4, 0), 1), (1, (4, 0), 0)]), packs=[(0, DATA, 2)], segment=1)
 
 
+def go_on(history, rows):
+    """Appends (kind, fields[, treatment]) rows."""
+    for slot, (kind, own, *treatment) in enumerate(rows, history.slot + 1):
+        plain = (e.field(1, struct.pack("<Q", slot)) + e.field(2, history.head_hash) + e.field(3, bytes(16))
+                 + e.field(5, struct.pack("<HH", kind, *treatment or [0])) + own)
+        history.append(slot, log.parse(plain), bytes([slot]) * 32)
+
+
 class Histories(unittest.TestCase):
     def history(self, *rows):
         history = History(END)
-        for slot, (kind, own) in enumerate(rows, 1):
-            plain = (e.field(1, struct.pack("<Q", slot)) + e.field(2, history.head_hash) + e.field(3, bytes(16))
-                     + e.field(5, struct.pack("<HH", kind, 0)) + own)
-            history.append(slot, log.parse(plain), bytes([slot]) * 32)
+        go_on(history, rows)
         return history
 
     def refused(self, rule, what, *rows):

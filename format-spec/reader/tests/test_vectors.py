@@ -13,6 +13,21 @@ from .test_repository import run
 VECTORS = os.path.join(os.path.dirname(__file__), "..", "..", "vectors")
 
 
+def contents(folder):
+    """Every path below a folder; of files the bytes, of links the target."""
+    found = []
+    for at, folders, files in sorted(os.walk(folder)):
+        found += [(os.path.relpath(os.path.join(at, name), folder), "") for name in sorted(folders)]
+        for name in sorted(files):
+            path = os.path.join(at, name)
+            if os.path.islink(path):
+                found.append((os.path.relpath(path, folder), os.readlink(path)))
+            elif os.path.isfile(path):
+                with open(path, "rb") as file:
+                    found.append((os.path.relpath(path, folder), file.read()))
+    return tuple(found)
+
+
 class Golden(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -74,12 +89,42 @@ class Golden(unittest.TestCase):
                 self.assertIn(f"{name}: LOG-8: ", err)
                 shutil.rmtree(repo)
 
+    def test_checkpoint_stands_for_the_entries_before_it(self):
+        """With it, without it, and without what it sums up: the same verdict, the same point, the same files."""
+        for name in ("repository-clear", "repository-sealed"):
+            seen = set()
+            for gone in ((), ("checkpoint/0000000000000003",), ("log/0000000000000001", "log/0000000000000002"), ("log/0000000000000002",)):
+                with self.subTest(name=name, gone=gone):
+                    repo, target = self.copy(name), os.path.join(self.folder, "restored")
+                    for absent in gone:
+                        os.remove(os.path.join(repo, absent))
+                    code, out, err = self.read(repo, "verify")
+                    self.assertEqual((code, err), (0, ""))
+                    self.assertIn("points verified: 1\n", out)
+                    points = self.read(repo, "points")
+                    self.assertEqual(self.read(repo, "restore", "latest", target)[0], 0)
+                    seen.add((points, contents(target)))
+                    shutil.rmtree(repo)
+                    shutil.rmtree(target)
+            self.assertEqual(len(seen), 1)
+
+    def test_gap_that_no_checkpoint_covers_is_damage(self):
+        for gone in (("checkpoint/0000000000000003", "log/0000000000000001"), ("checkpoint/0000000000000003", "log/0000000000000002")):
+            repo = self.copy("repository-clear")
+            for absent in gone:
+                os.remove(os.path.join(repo, absent))
+            for command in ("points", "verify"):
+                code, _out, err = self.read(repo, command)
+                self.assertEqual(code, 1)
+                self.assertIn(f"{gone[1]}: LOG-23: ", err)
+            shutil.rmtree(repo)
+
     def test_single_entries_have_their_verdicts(self):
         """A field of a wrong length may break CONT-19 or the rule that its table stands in: the text says it twice."""
         judged = 0
         for row in self.told["vectors"]:
             # Sealed entries need keys, LOG-3 needs the entry before, and an entry of an unknown kind is the caller's to stop at.
-            if row["kind"] != "log_entry" or row["secrets"] != "clear" or row["verdict"] == "LOG-3" or "stops the reader" in row["why"]:
+            if row["kind"] not in ("log_entry", "checkpoint") or row["secrets"] != "clear" or row["verdict"] == "LOG-3" or "stops the reader" in row["why"]:
                 continue
             with open(os.path.join(VECTORS, row["file"]), "rb") as file:
                 broken = judge(file.read(), lambda line: None)
@@ -89,7 +134,7 @@ class Golden(unittest.TestCase):
                 # An object kind that does not exist (CONT-4) is also none that the table admits.
                 self.assertTrue(rule == row["verdict"] or rule == "CONT-19" or row["verdict"] == "CONT-4", broken)
             judged += 1
-        self.assertGreater(judged, 100)
+        self.assertGreater(judged, 150)
 
 
 if __name__ == "__main__":
