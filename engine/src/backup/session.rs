@@ -112,7 +112,10 @@ fn attempt(
     });
     let reads_old = Cell::new(false);
     let work = Session { repository, options, monitor, base, reason, started, writer: &writer, reads_old: &reads_old };
-    let done = work.run(source, session);
+    let done = work.run(source, session).map_err(|e| match session {
+        Some(session) => repository.log().cause_of(session, e),
+        None => e,
+    });
     if let Err(e) = &done
         && e.kind() == Kind::Interrupted
         && let Err(also) = writer.salvage()

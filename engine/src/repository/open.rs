@@ -244,7 +244,11 @@ pub(super) fn read_slots(store: &dyn Store, repository: RepositoryId) -> Result<
     };
     // One that was listed and is gone was removed meanwhile: another one has taken its place, or never was needed.
     let is_gone = |slot: &Result<KeySlot>| slot.as_ref().is_err_and(|e| e.kind() == Kind::Absent);
-    listed.into_iter().map(|l| read(l.name)).filter(|read| !read.as_ref().is_ok_and(|(_, slot)| is_gone(slot))).collect()
+    listed
+        .into_iter()
+        .map(|l| read(l.name))
+        .filter(|read| !read.as_ref().is_ok_and(|(_, slot)| is_gone(slot)))
+        .collect()
 }
 
 fn unlock(store: &dyn Store, repository: RepositoryId, password: Option<&[u8]>) -> Result<Secrets> {

@@ -10,6 +10,7 @@ use super::sweep::sweep;
 use crate::blob::store_segment;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{PUBLISH_BLOBS, PUBLISH_BYTES};
+use crate::log::Log;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use format_spec::log::{Change, CondemnedPack, PublishedPack};
@@ -92,8 +93,9 @@ pub fn collect(
     let mut spent = Spent { requests_max: options.requests_max, bytes_max: options.bytes_max, ..Spent::default() };
     fence(repository, options, &plan.fence, &mut report)?;
     let mut session = CareSession::new(repository, &options.host);
-    condemn(repository, &mut session, &plan, marks, &mut report, &mut spent, monitor)?;
-    report.segments_folded = fold(repository, &mut session, &mut spent, monitor)?;
+    condemn(repository, &mut session, &plan, marks, &mut report, &mut spent, monitor)
+        .map_err(|e| session.cause_of(e))?;
+    report.segments_folded = fold(repository, &mut session, &mut spent, monitor).map_err(|e| session.cause_of(e))?;
     session.end()?;
     if !spent.is_over() && monitor.check().is_ok() {
         let swept = sweep(repository, &due_now(repository, options)?, &mut spent, monitor)?;
@@ -172,7 +174,7 @@ fn condemn(
                 break;
             }
             let before = (repacker.requests, repacker.bytes);
-            take_over(&mut repacker, pack, &salts, &mut batch, report)?;
+            take_over(repository.log(), &mut repacker, pack, &salts, &mut batch, report)?;
             spent.requests += repacker.requests - before.0;
             spent.bytes += repacker.bytes - before.1;
             monitor.done(1, pack.bytes);
@@ -195,6 +197,7 @@ const DEAD_MAX: usize = 100_000;
 
 /// A damaged pack stays where it is and is told.
 fn take_over(
+    log: &Log,
     repacker: &mut Repacker<'_, '_>,
     pack: &PackPlan,
     salts: &BTreeMap<ObjectId, [u8; 32]>,
@@ -204,7 +207,12 @@ fn take_over(
     let salt = salts.get(&pack.id).copied().unwrap_or_default();
     match repacker.pack(pack, salt) {
         Ok(condemned) => _ = batch.condemned.insert(pack.id, (condemned, pack.bytes)),
-        Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Absent) => report.damaged.push((pack.id, e.to_string())),
+        Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Absent) => {
+            // Another collection may have taken it over, and swept it.
+            if !log.refresh()?.condemned.has(pack.id) {
+                report.damaged.push((pack.id, e.to_string()));
+            }
+        }
         Err(e) => return Err(e),
     }
     Ok(())

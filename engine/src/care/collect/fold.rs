@@ -43,7 +43,13 @@ pub(super) fn fold(
         }
         spent.requests += 1;
         spent.bytes += segment.object.bytes;
-        let rows = repository.vault().segment(&segment)?;
+        let rows = match repository.vault().segment(&segment) {
+            // Another collection has folded it meanwhile, and swept it.
+            Err(e) if e.kind() == Kind::Damaged && !repository.log().refresh()?.segments.contains(&segment) => {
+                return Ok(done);
+            }
+            other => other?,
+        };
         if !gathered.is_empty() && gathered.len() + rows.ids.len() > ENTRIES_MAX {
             done += append(repository, session, std::mem::take(&mut gathered), std::mem::take(&mut replaced), spent)?;
         }
