@@ -3,9 +3,10 @@
 
 mod architecture;
 mod fuzz;
+mod incidents;
 mod index;
-mod matrix;
 mod log;
+mod matrix;
 mod model;
 mod proofs;
 mod retention;
