@@ -187,10 +187,9 @@ impl Catalog {
         Ok(known)
     }
 
-    /// The stored length of a pack, condemned or not, where the index still knows it.
-    pub fn pack_bytes(&self, id: ObjectId) -> Result<Option<u64>> {
-        let known = self.healing(PersistentCache::packs)?;
-        Ok(known.binary_search_by_key(&id, |p| p.id).ok().and_then(|at| known.get(at)).map(|p| p.bytes))
+    /// Stored lengths of all packs that the index still knows, condemned or not.
+    pub fn pack_lengths(&self) -> Result<HashMap<ObjectId, u64>> {
+        Ok(self.healing(PersistentCache::packs)?.into_iter().map(|p| (p.id, p.bytes)).collect())
     }
 
     /// Reads the log and the index on, for somebody who did not find what the log promised at `seen`; true when something is new.

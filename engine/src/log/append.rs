@@ -41,11 +41,15 @@ impl Log {
     /// # Errors
     /// What `check` refuses; `Unsupported` when the log forbids writing; `Conflict` when it cannot be told whether the entry counts; the store's errors.
     pub fn append(&self, env: &dyn Env, check: &mut dyn FnMut(&LogView) -> Result<Change>) -> Result<u32> {
+        if let Some(slot) = self.until {
+            return Err(as_of(slot).on(self.store.location()));
+        }
         let mut attempt = [0; 16];
         env.random(&mut attempt)?;
         loop {
             let view = self.refresh()?;
             view.expect_writable()?;
+            view.voids_at_head().iter().try_for_each(|slot| self.hold(*slot))?;
             let slot = view.head.checked_add(1).ok_or_else(|| Error::new(Kind::Unsupported, "the log is full"))?;
             let entry = LogEntry { slot, previous: view.head_hash, attempt, time: env.now(), change: check(&view)? };
             let mut salt = [0; 32];
@@ -80,6 +84,15 @@ impl Log {
         }
     }
 
+    /// Makes a void slot stay void before anything is put behind it: who put junk there could take it away again, and leave a gap. The store
+    /// locks what it finds in the place of what it is given; where that is gone already, nothing stands there, locked.
+    fn hold(&self, slot: u32) -> Result<()> {
+        match self.store.put_new(&Name::new(names::log(slot))?, Bytes::new()) {
+            Err(e) if e.kind() != Kind::Exists => Err(e),
+            _ => Ok(()),
+        }
+    }
+
     /// Asked after a put: `None` when the entry of this slot counts, else the checkpoint that proves it void ([LOG-24]).
     fn newer_than_ours(&self, slot: u32, hash: &[u8; 32]) -> Result<Option<LogView>> {
         let unsure = "the entry was stored, and whether it counts could not be learned: look with `cairn points` whether the point is there, else run the command again";
@@ -105,6 +118,7 @@ impl Log {
                 Ok(receipt) if receipt.checksum_enforced => return Ok(true),
                 Ok(_) => return self.look_again(&name, object).map(|()| true),
                 Err(e) if e.kind() == Kind::Exists => match self.get(slot) {
+                    Ok(winner) if self.is_void(slot, &winner) => return Ok(false),
                     Ok(winner) => return Ok(self.decode(slot, &winner)?.attempt == attempt),
                     // A conflict without a winner: the store refused both, or its answer was early.
                     Err(gone) if gone.kind() == Kind::Absent && failures < TRANSIENT_ATTEMPTS => {}
@@ -145,4 +159,10 @@ impl Log {
         }
         Ok(())
     }
+}
+
+/// A repository that is seen as it was does not change.
+fn as_of(slot: u32) -> Error {
+    Error::new(Kind::Input, format!("the repository was opened as of log entry {slot}: it is only read"))
+        .advise("leave --as-of out")
 }

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod fuzz;
+mod immutability;
 mod incidents;
 mod index;
 mod log;
