@@ -12,6 +12,7 @@ mod generated;
 mod help;
 mod hooks;
 mod immutability;
+mod incidents;
 mod keys;
 mod killed;
 mod later;

@@ -122,7 +122,10 @@ fn attempt(
         reads_old: &reads_old,
         locks: Cell::default(),
     };
-    let done = work.run(source, session);
+    let done = work.run(source, session).map_err(|e| match session {
+        Some(session) => repository.log().cause_of(session, e),
+        None => e,
+    });
     if let Err(e) = &done
         && e.kind() == Kind::Interrupted
         && let Err(also) = writer.salvage()

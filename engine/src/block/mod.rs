@@ -50,13 +50,15 @@ impl OpenBlock {
     /// # Errors
     /// `Bug` when the encoder's bytes do not decode to what went in: nothing of it may be stored.
     pub fn encode(self, level: i32) -> Result<EncodedBlock> {
-        let (codec, encoded) = if looks_incompressible(&self.plain) {
-            (Codec::Raw, self.plain.clone())
-        } else {
-            codec::encode(&self.plain, level)
-        };
-        let again = codec::decode(codec, &encoded, self.plain.len())?;
-        if again != self.plain {
+        self.encode_by(|plain| codec::encode(plain, level))
+    }
+
+    /// The same by any encoder: none is trusted.
+    fn encode_by(self, encoder: impl Fn(&[u8]) -> (Codec, Vec<u8>)) -> Result<EncodedBlock> {
+        let (codec, encoded) =
+            if looks_incompressible(&self.plain) { (Codec::Raw, self.plain.clone()) } else { encoder(&self.plain) };
+        let again = codec::decode(codec, &encoded, self.plain.len());
+        if !again.is_ok_and(|again| again == self.plain) {
             return Err(Error::new(Kind::Bug, "a block did not decode to what was encoded")
                 .advise("check this machine's memory; nothing of this block was stored"));
         }
@@ -105,6 +107,23 @@ mod tests {
         assert_eq!(encoded.codec, Codec::Zstd);
         assert!(encoded.encoded.len() * 4 < plain, "{} of {plain}", encoded.encoded.len());
         assert_eq!(encoded.blobs.len(), 100);
+    }
+
+    #[test]
+    fn incident_09_restic_4523_what_does_not_decode_again_leaves_no_encoder() {
+        let plain = b"the same words again and again, the same words again and again".repeat(50);
+        let block = || OpenBlock::of(ChunkId([1; 32]), plain.clone());
+        let (codec, good) = codec::encode(&plain, 3);
+        assert_eq!(codec, Codec::Zstd);
+        assert_eq!(block().encode_by(|_| (codec, good.clone())).expect("decodes").encoded, good);
+        // No frame at all, one cut short, one of other bytes of the same length, a wrong name for the codec.
+        let other = codec::encode(&plain.to_ascii_uppercase(), 3).1;
+        let wrong =
+            [(codec, vec![7; 100]), (codec, good[..good.len() - 1].to_vec()), (codec, other), (Codec::Raw, good)];
+        for encoded in wrong {
+            let refused = block().encode_by(|_| encoded.clone()).expect_err("is refused");
+            assert_eq!(refused.kind(), Kind::Bug, "{refused}");
+        }
     }
 
     #[test]

@@ -21,6 +21,20 @@ use format_spec::log::{Change, LogEntry};
 use format_spec::names;
 
 impl Log {
+    /// What an error of a session means. The objects of a fenced session may be deleted under its hands: what it does not find as it has stored it is
+    /// no damage then, but the fence.
+    pub(crate) fn cause_of(&self, session: u32, error: Error) -> Error {
+        if !matches!(error.kind(), Kind::Absent | Kind::Damaged) {
+            return error;
+        }
+        match self.refresh() {
+            Ok(view) if view.commits.iter().all(|c| c.session != session) => {
+                view.expect_session(session).err().unwrap_or(error)
+            }
+            _ => error,
+        }
+    }
+
     /// Appends one change. `check` sees the whole log before the slot that is tried, and is asked again whenever another entry came first or what
     /// was put turned out to be void; what it returns is written. Returns the slot.
     ///

@@ -4,6 +4,7 @@
 mod architecture;
 mod fuzz;
 mod immutability;
+mod incidents;
 mod index;
 mod log;
 mod matrix;

@@ -10,6 +10,7 @@ use super::sweep::{Swept, sweep};
 use crate::blob::store_segment;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{PUBLISH_BLOBS, PUBLISH_BYTES};
+use crate::log::Log;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use format_spec::log::{Change, CondemnedPack, PublishedPack};
@@ -98,8 +99,9 @@ pub fn collect(
     // First what costs least and gives most; what this run condemns is due at once only without a grace.
     let mut swept = sweep(repository, &plan.due, &mut spent, monitor)?;
     let mut session = CareSession::new(repository, &options.host);
-    condemn(repository, &mut session, &plan, marks, &mut report, &mut spent, monitor)?;
-    report.segments_folded = fold(repository, &mut session, &mut spent, monitor)?;
+    condemn(repository, &mut session, &plan, marks, &mut report, &mut spent, monitor)
+        .map_err(|e| session.cause_of(e))?;
+    report.segments_folded = fold(repository, &mut session, &mut spent, monitor).map_err(|e| session.cause_of(e))?;
     session.end()?;
     if !spent.is_over() && monitor.check().is_ok() {
         swept.add(&sweep(repository, &due_now(repository, options)?, &mut spent, monitor)?);
@@ -198,7 +200,7 @@ fn condemn(
                 break;
             }
             let before = (repacker.requests, repacker.bytes);
-            take_over(repository, &mut repacker, pack, &salts, &mut batch, report)?;
+            take_over(repository.log(), &mut repacker, pack, &salts, &mut batch, report)?;
             spent.requests += repacker.requests - before.0;
             spent.bytes += repacker.bytes - before.1;
             monitor.done(1, pack.bytes);
@@ -221,7 +223,7 @@ const DEAD_MAX: usize = 100_000;
 
 /// A damaged pack stays where it is and is told.
 fn take_over(
-    repository: &Repository,
+    log: &Log,
     repacker: &mut Repacker<'_, '_>,
     pack: &PackPlan,
     salts: &BTreeMap<ObjectId, [u8; 32]>,
@@ -232,9 +234,8 @@ fn take_over(
     match repacker.pack(pack, salt) {
         Ok(condemned) => _ = batch.condemned.insert(pack.id, (condemned, pack.bytes)),
         Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Absent) => {
-            // Another collection may have condemned and swept it meanwhile.
-            repository.refresh()?;
-            if !repository.log().view().condemned.has(pack.id) {
+            // Another collection may have taken it over, and swept it.
+            if !log.refresh()?.condemned.has(pack.id) {
                 report.damaged.push((pack.id, e.to_string()));
             }
         }

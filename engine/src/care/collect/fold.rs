@@ -44,10 +44,11 @@ pub(super) fn fold(
         spent.requests += 1;
         spent.bytes += segment.object.bytes;
         let rows = match repository.vault().segment(&segment) {
-            Ok(rows) => rows,
-            // Folded and swept by another collection: what is gathered is folded, the rest another time.
-            Err(_) if is_gone(repository, &segment)? => break,
-            Err(e) => return Err(e),
+            // Another collection has folded it meanwhile, and swept it.
+            Err(e) if e.kind() == Kind::Damaged && !repository.log().refresh()?.segments.contains(&segment) => {
+                return Ok(done);
+            }
+            other => other?,
         };
         if !gathered.is_empty() && gathered.len() + rows.ids.len() > ENTRIES_MAX {
             let (gathered, replaced) = (std::mem::take(&mut gathered), std::mem::take(&mut replaced));
@@ -58,12 +59,6 @@ pub(super) fn fold(
     }
     done += append(repository, session, gathered, replaced, spent, monitor)?;
     Ok(done)
-}
-
-/// Whether a segment that cannot be read does not count any more.
-pub(super) fn is_gone(repository: &Repository, segment: &SegmentRef) -> Result<bool> {
-    repository.refresh()?;
-    Ok(!repository.log().view().segments.contains(segment))
 }
 
 /// All but the largest: a fold of those would rewrite much to save little.

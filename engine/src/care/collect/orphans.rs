@@ -4,7 +4,6 @@
 //! packs are published is asked of the segments in the store, never of the local cache: what is deleted by mistake cannot be rebuilt.
 
 use super::apply::Spent;
-use super::fold::is_gone;
 use crate::error::{Kind, Result};
 use crate::log::LogView;
 use crate::monitor::Monitor;
@@ -18,23 +17,13 @@ use std::collections::BTreeMap;
 /// Deletes orphans; how many objects and bytes, and how many the store has locked.
 pub(super) fn delete_orphans(repository: &Repository, spent: &mut Spent, monitor: &Monitor) -> Result<(u64, u64, u64)> {
     repository.refresh()?;
-    let view = repository.log().view();
-    let mut candidates = list(repository, &view, spent)?;
-    if !candidates.is_empty() {
-        for segment in &view.segments {
-            monitor.check()?;
-            spent.requests += 1;
-            let packs = match repository.vault().segment(segment) {
-                Ok(segment) => segment.packs,
-                // Another collection is at work: it finds the orphans, or the next one does.
-                Err(_) if is_gone(repository, segment)? => return Ok((0, 0, 0)),
-                Err(e) => return Err(e),
-            };
-            for pack in packs {
-                candidates.remove(&ObjectRow { kind: pack.kind, id: pack.id });
-            }
+    let candidates = loop {
+        match candidates(repository, spent, monitor) {
+            // Another collection has folded a segment meanwhile, and swept it: others name its packs now.
+            Err(e) if e.kind() == Kind::Damaged && repository.refresh()? => {}
+            other => break other?,
         }
-    }
+    };
     let (mut objects, mut bytes, mut locked) = (0, 0, 0);
     for (row, length) in candidates {
         if monitor.check().is_err() || spent.is_over() {
@@ -48,6 +37,22 @@ pub(super) fn delete_orphans(repository: &Repository, spent: &mut Spent, monitor
         }
     }
     Ok((objects, bytes, locked))
+}
+
+/// Objects of ended sessions that neither an entry nor a segment names.
+fn candidates(repository: &Repository, spent: &mut Spent, monitor: &Monitor) -> Result<BTreeMap<ObjectRow, u64>> {
+    let view = repository.log().view();
+    let mut candidates = list(repository, &view, spent)?;
+    if !candidates.is_empty() {
+        for segment in &view.segments {
+            monitor.check()?;
+            spent.requests += 1;
+            for pack in repository.vault().segment(segment)?.packs {
+                candidates.remove(&ObjectRow { kind: pack.kind, id: pack.id });
+            }
+        }
+    }
+    Ok(candidates)
 }
 
 /// Objects of ended sessions that the log's view does not name. Packs are named by segments, which are not looked at yet.

@@ -1,6 +1,6 @@
 //! The collector's own session: opened when the first object is written, ended by fencing itself, as it commits nothing.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::repository::Repository;
 use format_spec::ObjectId;
 use format_spec::log::{Change, Purpose};
@@ -36,6 +36,14 @@ impl<'a> CareSession<'a> {
         let id = ObjectId { session: self.number()?, ordinal: self.next_ordinal };
         self.next_ordinal += 1;
         Ok(id)
+    }
+
+    /// What an error means: the session may have been fenced.
+    pub(super) fn cause_of(&self, error: Error) -> Error {
+        match self.number {
+            Some(number) => self.repository.log().cause_of(number, error),
+            None => error,
+        }
     }
 
     /// Ends it, if it was opened.

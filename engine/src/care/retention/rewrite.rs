@@ -100,6 +100,11 @@ impl<'a> Rewriter<'a> {
         }
     }
 
+    /// What an error means: the session may have been fenced.
+    pub(super) fn cause_of(&self, error: Error) -> Error {
+        self.repository.log().cause_of(self.session, error)
+    }
+
     /// Ends the session: nobody has to wait for it.
     pub(super) fn finish(self) -> Result<Stored> {
         let (log, session) = (self.repository.log(), self.session);

@@ -3,19 +3,20 @@
 //! Afterwards the check is clean, the most impatient of collections takes nothing that is needed, and every live point is its source.
 //! A cell is the test `while_<running>::<starting>`; it stops the running one at calls that are spread over all of its own.
 //!
-//! | starting \ running | backup | expire | tag | erase | condemn | sweep | fold | key | check | restore | read |
-//! |---|---|---|---|---|---|---|---|---|---|---|---|
-//! | backup  | x | x | x | x | x | x | x | x | x | x | x |
-//! | expire  | x | x | x | x | x | x | x | x | x | x | x |
-//! | tag     | x | x | x | x | x | x | x | x | x | x | x |
-//! | erase   | x | x | x | x | x | x | x | x | x | x | x |
-//! | condemn | x | x | x | x | x | x | x | x | x | x | x |
-//! | sweep   | x | x | x | x | x | x | x | x | x | x | x |
-//! | fold    | x | x | x | x | x | x | x | x | x | x | x |
-//! | key     | x | x | x | x | x | x | x | x | x | x | x |
-//! | check   | x | x | x | x | x | x | x | x | - | - | - |
-//! | restore | x | x | x | x | x | x | x | x | - | - | - |
-//! | read    | x | x | x | x | x | x | x | x | - | - | - |
+//! | starting \ running | backup | expire | tag | erase | condemn | sweep | fold | truncate | key | check | restore | read |
+//! |---|---|---|---|---|---|---|---|---|---|---|---|---|
+//! | backup   | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | expire   | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | tag      | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | erase    | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | condemn  | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | sweep    | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | fold     | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | truncate | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | key      | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | check    | x | x | x | x | x | x | x | x | x | - | - | - |
+//! | restore  | x | x | x | x | x | x | x | x | x | - | - | - |
+//! | read     | x | x | x | x | x | x | x | x | x | - | - | - |
 //!
 //! `-`: neither changes anything in the store, so nothing can meet. `tag` and `erase` are rewrites: of words alone, and of trees. `read` is a
 //! mount: a handle that was opened before either began. `condemn` repacks too; `sweep` deletes what was condemned before both began.
@@ -44,17 +45,18 @@ macro_rules! cells {
 }
 
 cells! {
-    while_backup, BACKUP: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD key KEY check CHECK restore RESTORE read READ;
-    while_expire, EXPIRE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD key KEY check CHECK restore RESTORE read READ;
-    while_tag, TAG: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD key KEY check CHECK restore RESTORE read READ;
-    while_erase, ERASE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD key KEY check CHECK restore RESTORE read READ;
-    while_condemn, CONDEMN: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD key KEY check CHECK restore RESTORE read READ;
-    while_sweep, SWEEP: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD key KEY check CHECK restore RESTORE read READ;
-    while_fold, FOLD: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD key KEY check CHECK restore RESTORE read READ;
-    while_key, KEY: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD key KEY check CHECK restore RESTORE read READ;
-    while_check, CHECK: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD key KEY;
-    while_restore, RESTORE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD key KEY;
-    while_read, READ: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD key KEY;
+    while_backup, BACKUP: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ;
+    while_expire, EXPIRE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ;
+    while_tag, TAG: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ;
+    while_erase, ERASE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ;
+    while_condemn, CONDEMN: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ;
+    while_sweep, SWEEP: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ;
+    while_fold, FOLD: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ;
+    while_truncate, TRUNCATE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ;
+    while_key, KEY: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ;
+    while_check, CHECK: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY;
+    while_restore, RESTORE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY;
+    while_read, READ: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY;
 }
 
 /// Interleavings of a cell, unless the environment asks for all: `CAIRN_INTERLEAVINGS=all`.

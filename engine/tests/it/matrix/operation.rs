@@ -5,11 +5,13 @@ use crate::proofs::collect::{collect_all, options};
 use crate::proofs::rig::{CHEAP, PASSWORD, Rig, restore_options};
 use engine::care::CollectOptions;
 use engine::care::retention::{ApplyOptions, Plan, Request, Scope, apply};
+use engine::log::Truncation;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::restore_point::Point;
 use engine::store::Store;
 use engine::{Kind, Result};
+use format_spec::log::{Change, KeyChange};
 use std::sync::{Arc, OnceLock};
 
 /// What one machine does.
@@ -122,6 +124,23 @@ pub(super) const KEY: Operation = Operation {
     told: |_| {},
 };
 
+/// Sums the log up twice and deletes what the older sum covers.
+pub(super) const TRUNCATE: Operation = Operation {
+    name: "truncate",
+    stage: nothing,
+    run: |machine| {
+        let repository = machine.rig.open()?;
+        let (log, env) = (repository.log(), &**repository.env());
+        log.checkpoint(env)?;
+        // An entry for people: between two sums there has to be one.
+        log.append(env, &mut |_| Ok(Change::Key { change: KeyChange::Added, slot: 0 }))?;
+        log.checkpoint(env)?;
+        let how = Truncation { grace_seconds: 0, requests_max: u64::MAX, listings_complete: true, versioned: false };
+        log.truncate(env, &how).map(|_| ())
+    },
+    told: |_| {},
+};
+
 /// Checks everything; finds nothing.
 pub(super) const CHECK: Operation = Operation {
     name: "check",
@@ -185,7 +204,11 @@ fn retained(machine: &Machine, request: Request) -> Result<()> {
 }
 
 fn collected(machine: &Machine, options: &CollectOptions) -> Result<()> {
-    again(|| collect_all(&*machine.rig.open()?, options).map(|_| ()))
+    again(|| {
+        let report = collect_all(&*machine.rig.open()?, options)?;
+        assert_eq!(report.damaged, Vec::new(), "a collection beside another's work");
+        Ok(())
+    })
 }
 
 fn again(mut run: impl FnMut() -> Result<()>) -> Result<()> {

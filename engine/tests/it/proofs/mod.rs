@@ -5,7 +5,7 @@
 mod cache;
 pub(crate) mod collect;
 mod crash;
-mod damage;
+pub(crate) mod damage;
 mod faults;
 mod heal;
 mod keys;
