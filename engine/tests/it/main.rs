@@ -7,6 +7,7 @@ mod index;
 mod model;
 mod proofs;
 mod round_trip;
+mod simulation;
 mod source;
 mod store;
 mod streams;

@@ -18,4 +18,4 @@ mod stop;
 mod targets;
 mod writers;
 
-pub(crate) use rig::{Rig, noise, parallel};
+pub(crate) use rig::{CHEAP, PASSWORD, Rig, noise, parallel, restore_options, shown};
