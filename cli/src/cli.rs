@@ -29,6 +29,8 @@ pub(crate) enum Verb {
     Restore(verbs::restore::Restore),
     Verify(verbs::verify::Verify),
     Check(verbs::check::Check),
+    Expire(verbs::expire::Expire),
+    Tag(verbs::tag::Tag),
     Gc(verbs::gc::Gc),
     Mount(verbs::mount::Mount),
     Umount(verbs::umount::Umount),

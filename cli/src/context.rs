@@ -58,6 +58,8 @@ fn act(context: &Context, verb: &Verb) -> Result<Exit> {
         Verb::Restore(verb) => verb.run(context),
         Verb::Verify(verb) => verb.run(context),
         Verb::Check(verb) => verb.run(context),
+        Verb::Expire(verb) => verb.run(context),
+        Verb::Tag(verb) => verb.run(context),
         Verb::Gc(verb) => verb.run(context),
         Verb::Mount(verb) => verb.run(context),
         Verb::Umount(verb) => verb.run(context),

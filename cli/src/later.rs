@@ -110,8 +110,6 @@ const OPTIONS: &[Late] = &[
     value("init", "from"),
     value("init", "keys-from"),
     value("init", "parity"),
-    value("init", "retention-type"),
-    value("init", "keep"),
     value("init", "immutable"),
     value("init", "immutable-days"),
     value("init", "storage-class"),
@@ -123,7 +121,6 @@ const OPTIONS: &[Late] = &[
 const VERBS: &[&str] = &[
     "copy",
     "copy-job",
-    "expire",
     "job",
     "lab",
     "m365",
@@ -135,5 +132,4 @@ const VERBS: &[&str] = &[
     "retrieve",
     "server",
     "session",
-    "tag",
 ];

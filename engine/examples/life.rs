@@ -117,6 +117,7 @@ fn create(store: &dyn Store, env: &SharedEnv) -> Result<()> {
         cutting: None,
         block_target: None,
         level: None,
+        retention: Default::default(),
     };
     Repository::create(store, &new, env)?;
     Ok(())

@@ -53,6 +53,13 @@ pub const COALESCED_BYTES_MAX: u64 = 4 * 1024 * 1024;
 pub const TAIL_BYTES: u64 = 256 * 1024;
 /// Log entries fetched at once when catching up.
 pub const LOG_FETCH_THREADS: usize = 8;
+/// The log is summed up when it has grown by so many entries: an open reads at most about as many, and a checkpoint costs less than they do.
+pub const CHECKPOINT_ENTRIES: u32 = 128;
+/// Hashes of entries that a checkpoint lists, 32 bytes each: how far back a local cache or a paused writer may have stopped and still be
+/// recognised. Twenty machines that back up every day take a month to append so many.
+pub const CHECKPOINT_HASHES: usize = 2048;
+/// Checkpoints are refused beyond this length: half a million points, segments and condemned packs stay below.
+pub const CHECKPOINT_BYTES_MAX: u64 = 68 * 1024 * 1024;
 /// Small objects (config, key slots, log entries, manifests) are refused beyond this length before they are read whole.
 pub const SMALL_OBJECT_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Attempts at one call whose failure is transient, on top of the store's own.

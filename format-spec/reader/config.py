@@ -8,6 +8,8 @@ from .fields import Tag, fixed, number, read_fields, time, utf8
 
 BACKUP, COPY = 1, 2
 PACK_MAX = {BACKUP: 5_000_000, COPY: 256_000_000}
+COUNT_MAX = {1: 365_250, 2: 12_000, 3: 1_000}
+FOR_EVER = 4
 
 
 def _cutting(value, _rule):
@@ -27,6 +29,21 @@ def _lines(value, rule):
     return text
 
 
+def _retention(value, _rule):
+    need(len(value) == 1, "CONF-6", f"a retention type of one byte has {len(value)}")
+    need(value[0] in (1, 2), "CONF-6", f"unsupported: retention type {value[0]}")
+    return value[0]
+
+
+def _period(value, _rule):
+    need(len(value) == 5, "CONF-5", f"a period of five bytes has {len(value)}")
+    unit, count = struct.unpack("<BI", value)
+    need(unit in COUNT_MAX or unit == FOR_EVER, "CONF-5", f"unsupported: unit {unit} of a period")
+    least, most = (1, COUNT_MAX[unit]) if unit in COUNT_MAX else (0, 0)
+    need(least <= count <= most, "CONF-5", f"count {count} of unit {unit}")
+    return unit, count
+
+
 TAGS = [
     Tag(1, "klass", number("B"), critical=True, required=True),
     Tag(2, "suite", number("B"), critical=True, required=True),
@@ -38,6 +55,8 @@ TAGS = [
     Tag(8, "store", _lines),
     Tag(9, "dedup_key", fixed(32), critical=True),
     Tag(10, "level", number("i")),
+    Tag(11, "retention", _retention),
+    Tag(12, "period", _period),
 ]
 
 
@@ -45,10 +64,11 @@ def parse(plaintext):
     config = read_fields(plaintext, TAGS, "CONF-1")
     need(config.klass in PACK_MAX, "CONF-1", f"unsupported: class {config.klass}")
     need(config.suite in (0, 1), "CONF-1", f"unsupported: suite {config.suite}")
-    need(config.pack_limit <= PACK_MAX[config.klass], "CONF-1", f"pack limit {config.pack_limit} in class {config.klass}")
+    need(65_536 <= config.pack_limit <= PACK_MAX[config.klass], "CONF-1", f"pack limit {config.pack_limit} in class {config.klass}")
     need(4_096 <= config.block_target <= 4_194_304, "CONF-3", f"block target {config.block_target}")
     need((config.dedup_key is not None) == (config.suite == 0), "CONF-1", f"suite {config.suite}, and field 9 is "
          + ("absent" if config.dedup_key is None else "present"))
+    need((config.retention is None) == (config.period is None), "CONF-6", "of fields 11 and 12 one is there")
     return config
 
 

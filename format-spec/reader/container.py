@@ -25,7 +25,7 @@ KINDS = {1: "data pack", 2: "metadata pack", 3: "index segment", 4: "restore poi
          8: "key slot"}
 DATA, META, SEGMENT, POINT, LOG, CHECKPOINT, CONFIG, SLOT = KINDS
 RECORD_KINDS = {1: "block", 2: "contents", 3: "parity", 16: "summary", 17: "packs", 18: "blocks", 19: "ids", 20: "places",
-                32: "log entry", 33: "manifest", 34: "config", 35: "key slot"}
+                32: "log entry", 33: "manifest", 34: "config", 35: "key slot", 36: "checkpoint"}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """One object file without keys: what it says, and a verdict (for golden vectors)."""
 
-from . import config, container, index, keys, log, pack, point, sealing, tree
-from .container import CONFIG, DATA, LOG, META, POINT, SEGMENT, SLOT
+from . import checkpoint, config, container, index, keys, log, pack, point, sealing, tree
+from .container import CHECKPOINT, CONFIG, DATA, LOG, META, POINT, SEGMENT, SLOT
 from .errors import Broken
 from .repository import only_record
 
@@ -38,6 +38,8 @@ def _payload(parsed):
             keys.parse_slot(sealing.open_record(only_record(parsed, 35, "KEY-2")))
         elif kind == LOG:
             log.parse(sealing.open_record(only_record(parsed, 32, "LOG-1")))
+        elif kind == CHECKPOINT:
+            checkpoint.parse(checkpoint.plaintexts(parsed, sealing.open_record), parsed.header.ordinal)
         elif kind == POINT:
             point.parse(sealing.open_record(only_record(parsed, 33, "POINT-1")))
         elif kind == SEGMENT:

@@ -51,6 +51,7 @@ TAGS = [
     Tag(17, "reference_set", fixed(32), critical=True),
     Tag(18, "statistics", fixed(24)),
     Tag(19, "cursors", raw, repeat=True),
+    Tag(20, "first", number("I")),
 ]
 
 

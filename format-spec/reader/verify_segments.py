@@ -11,6 +11,8 @@ class SegmentCheck:
         self.repository, self.verdict, self.packs = repository, verdict, packs
         # What each segment maps: (session, ordinal) of the segment -> {(session, ordinal) of a pack: {place}}; absent where it was not read.
         self.mapped = {}
+        # The ids of the blobs of packs that something moved to.
+        self.ids = {}
 
     def run(self):
         history = self.repository.history
@@ -24,6 +26,9 @@ class SegmentCheck:
             if segment.instead_of:
                 self.verdict.judge(names.of(container.SEGMENT, *at), self._fold, segment)
         self.verdict.judge("index", self._whole)
+        for at, pack in history.packs.items():
+            if pack.condemned is not None and at in self.packs:
+                self.verdict.judge(names.of(pack.ref.kind, *at), self._moves, at, pack.condemned)
 
     def _published(self, segment):
         """The packs that came with a segment: there, unless condemned, and as the log says."""
@@ -90,6 +95,15 @@ class SegmentCheck:
             for at, places in self.mapped[segment].items():
                 union.setdefault(at, set()).update(places)
         return union
+
+    def _moves(self, at, condemned):
+        """LOG-13: what survived is where the runs say. Only a pack that is still there can tell; afterwards places are all that is known."""
+        for _block, _stored, blob, id, _offset, _length in self.packs[at][4]:
+            moved = condemned.place_of(blob)
+            if moved is not None and moved[0] in self.packs:
+                if moved[0] not in self.ids:
+                    self.ids[moved[0]] = {place[2]: place[3] for place in self.packs[moved[0]][4]}
+                need(self.ids[moved[0]].get(moved[1]) == id, "LOG-13", f"blob {blob} moved to blob {moved[1]} of {moved[0][0]:08x}/{moved[0][1]:08x}, which is another")
 
     def _whole(self):
         """Every blob of every pack that can be used is mapped by a segment that counts, whatever was folded."""

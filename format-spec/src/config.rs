@@ -4,6 +4,7 @@ use crate::bytes::{Cursor, put_time};
 use crate::container::{Header, Object, ObjectKind, ObjectWriter, Suite, kind};
 use crate::fields::{CRITICAL, Fields, FieldsWriter};
 use crate::keys::{Cipher, Secret, Secrets};
+use crate::period::Period;
 use crate::{FormatError, RepositoryId, Result, Time};
 
 /// What a repository is for.
@@ -37,6 +38,32 @@ pub struct Cutting {
     pub most: u32,
 }
 
+/// What leaves a repository, and when ([CONF-6]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// What leaves.
+    pub kind: RetentionKind,
+    /// After how long.
+    pub period: Period,
+}
+
+/// What a period is held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum RetentionKind {
+    /// A restore point leaves, by the time that it shows.
+    Snapshot = 1,
+    /// An item leaves every restore point, by its own modification time.
+    Item = 2,
+}
+
+impl Default for Retention {
+    /// Nothing ever leaves.
+    fn default() -> Self {
+        Retention { kind: RetentionKind::Snapshot, period: Period::FOR_EVER }
+    }
+}
+
 /// The config's fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -60,9 +87,11 @@ pub struct Config {
     pub probed: String,
     /// zstd level of new blocks.
     pub level: i32,
+    /// What leaves, and when.
+    pub retention: Retention,
 }
 
-const KNOWN: [(u16, bool); 10] = [
+const KNOWN: [(u16, bool); 12] = [
     (1 | CRITICAL, false),
     (2 | CRITICAL, false),
     (3 | CRITICAL, false),
@@ -73,7 +102,17 @@ const KNOWN: [(u16, bool); 10] = [
     (8, false),
     (9 | CRITICAL, false),
     (10, false),
+    (11, false),
+    (12, false),
 ];
+
+/// Whether the fields of a Config entry could stand in a config ([LOG-19]): their values are for whoever applies them.
+///
+/// # Errors
+/// A row that is broken, and unknown critical fields.
+pub fn check_change(fields: &[u8]) -> Result<()> {
+    Fields::parse(fields, &KNOWN).map(drop)
+}
 
 impl Config {
     /// The object `config`. `salt` is fresh; `secrets` are those of the new repository.
@@ -97,6 +136,9 @@ impl Config {
             fields.put(9 | CRITICAL, secrets.dedup.expose());
         }
         fields.put(10, &self.level.to_le_bytes());
+        if self.retention != Retention::default() {
+            fields.put(11, &[self.retention.kind as u8]).put(12, &self.retention.period.encode());
+        }
         let header = Header::new(ObjectKind::Config, Suite::Clear, self.repository, 0, 0, salt);
         let cipher = secrets.cipher(&header);
         let mut object = ObjectWriter::new(header, cipher);
@@ -129,6 +171,7 @@ impl Config {
             creator: fields.text(7, "CONF-1")?,
             probed: fields.text(8, "CONF-1")?,
             level: fields.get(10).map_or(Ok(3), |_| fields.array(10, "CONF-1").map(i32::from_le_bytes))?,
+            retention: decode_retention(&fields)?,
         };
         config.check()?;
         let dedup = fields.get(9 | CRITICAL).map(|_| fields.array::<32>(9 | CRITICAL, "CONF-1")).transpose()?;
@@ -167,6 +210,24 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// Both fields or none ([CONF-6]).
+fn decode_retention(fields: &Fields<'_>) -> Result<Retention> {
+    let (kind, period) = match (fields.get(11), fields.get(12)) {
+        (None, None) => return Ok(Retention::default()),
+        (Some(_), Some(period)) => (fields.array::<1>(11, "CONF-6")?[0], period.bytes),
+        _ => return Err(FormatError::broken("CONF-6", "retention type and period", "both or none", "one")),
+    };
+    let kind = match kind {
+        1 => RetentionKind::Snapshot,
+        2 => RetentionKind::Item,
+        other => return Err(FormatError::unsupported("CONF-6", "a retention type", other)),
+    };
+    let mut cursor = Cursor::new(period, "CONF-5");
+    let period = Period::decode(&mut cursor)?;
+    cursor.end()?;
+    Ok(Retention { kind, period })
 }
 
 fn decode_cutting(mut cursor: Cursor<'_>) -> Result<Cutting> {

@@ -5,6 +5,7 @@
 //! panics and never allocates by a length it has not checked. Refuses to: touch stores, clocks or randomness.
 
 pub mod bytes;
+pub mod checkpoint;
 pub mod codec;
 pub mod config;
 pub mod container;
@@ -17,6 +18,7 @@ pub mod keys;
 pub mod log;
 pub mod names;
 pub mod pack;
+pub mod period;
 pub mod point;
 mod time;
 pub mod tree;

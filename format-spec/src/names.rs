@@ -16,6 +16,11 @@ pub fn log(slot: u32) -> String {
     format!("log/{slot:016x}")
 }
 
+/// The name of the checkpoint of a slot.
+pub fn checkpoint(slot: u32) -> String {
+    format!("checkpoint/{slot:016x}")
+}
+
 /// The name of a key slot.
 pub fn key_slot(id: [u8; 8]) -> String {
     format!("keys/{:016x}", u64::from_be_bytes(id))
@@ -70,6 +75,7 @@ mod tests {
             assert_eq!(parse(&of_session(kind, id)), Some((kind, 3, u32::MAX)));
         }
         assert_eq!(parse(&log(7)), Some((ObjectKind::LogEntry, 0, 7)));
+        assert_eq!(parse(&checkpoint(7)), Some((ObjectKind::Checkpoint, 0, 7)));
         assert_eq!(parse(&key_slot([0xAB; 8])), Some((ObjectKind::KeySlot, 0, 0)));
         assert_eq!(parse(&log(0)), None, "slots count from 1");
         assert_eq!(parse("log/0000000100000000"), None, "a slot beyond 32 bits");

@@ -110,9 +110,11 @@ pub struct Manifest {
     pub bytes: [u64; 3],
     /// The source's own cursors.
     pub cursors: Vec<Vec<u8>>,
+    /// Of a point that was rewritten, the number of its `Commit`: its place among the others.
+    pub first: Option<u32>,
 }
 
-const KNOWN: [(u16, bool); 19] = [
+const KNOWN: [(u16, bool); 20] = [
     (1 | CRITICAL, false),
     (2 | CRITICAL, false),
     (3, false),
@@ -132,6 +134,7 @@ const KNOWN: [(u16, bool); 19] = [
     (17 | CRITICAL, false),
     (18, false),
     (19, true),
+    (20, false),
 ];
 
 impl Manifest {
@@ -158,6 +161,7 @@ impl Manifest {
         self.base.iter().for_each(|id| _ = fields.put(16, &id.0));
         fields.put(17 | CRITICAL, &self.references.0).put(18, &numbers(&self.bytes));
         self.cursors.iter().for_each(|c| _ = fields.put(19, c));
+        self.first.iter().for_each(|number| _ = fields.put(20, &number.to_le_bytes()));
         let cipher = secrets.cipher(&header);
         let mut object = ObjectWriter::new(header, cipher);
         object.push_plain(kind::MANIFEST, fields.as_bytes(), 3);
@@ -206,6 +210,7 @@ impl Manifest {
             references: ChunkId(fields.array(17 | CRITICAL, "POINT-1")?),
             bytes,
             cursors: fields.all(19).map(<[u8]>::to_vec).collect(),
+            first: fields.get(20).map(|_| fields.array(20, "POINT-1").map(u32::from_le_bytes)).transpose()?,
         })
     }
 }

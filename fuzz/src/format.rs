@@ -4,6 +4,7 @@
 //! with fixed secrets (so that a fuzzer gets past the seal), bit 1 the suite. Uses `format_spec` alone, so that its tests can
 //! include this file and replay the corpora without libFuzzer.
 
+use format_spec::checkpoint::Checkpoint;
 use format_spec::config::Config;
 use format_spec::container::{
     Codec, DirectoryEntry, ENTRY_BYTES, HEAD_BYTES, HEADER_BYTES, Header, Object, ObjectKind, ObjectWriter,
@@ -23,13 +24,14 @@ use format_spec::{ObjectId, RepositoryId, names};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Name and function of every target; each has a file in `fuzz_targets` and a folder in `corpus`.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     ("container", container),
     ("config", config),
     ("key_slot", key_slot),
     ("pack_contents", pack_contents),
     ("index_segment", index_segment),
     ("log_entry", log_entry),
+    ("checkpoint", checkpoint),
     ("manifest", manifest),
     ("tree_node", tree_node),
     ("entry", entry),
@@ -132,6 +134,16 @@ pub fn log_entry(bytes: &[u8]) {
     }
 }
 
+/// The object `checkpoint/...`.
+pub fn checkpoint(bytes: &[u8]) {
+    let Some((suite, object)) = object(bytes, ObjectKind::Checkpoint, kind::CHECKPOINT) else { return };
+    let keys = secrets(suite);
+    if let Ok(checkpoint) = Checkpoint::decode(&object, ORDINAL, REPOSITORY, &keys) {
+        let again = checkpoint.encode(REPOSITORY, &keys, [4; 32]);
+        assert_eq!(Checkpoint::decode(&again, ORDINAL, REPOSITORY, &keys).as_ref(), Ok(&checkpoint));
+    }
+}
+
 /// The object `points/...`.
 pub fn manifest(bytes: &[u8]) {
     let Some((suite, object)) = object(bytes, ObjectKind::RestorePoint, kind::MANIFEST) else { return };
@@ -186,7 +198,8 @@ pub fn object_names(bytes: &[u8]) {
     match kind {
         ObjectKind::Config => assert_eq!(name, names::CONFIG),
         ObjectKind::LogEntry => assert_eq!(name, names::log(ordinal)),
-        ObjectKind::KeySlot | ObjectKind::Checkpoint => {}
+        ObjectKind::Checkpoint => assert_eq!(name, names::checkpoint(ordinal)),
+        ObjectKind::KeySlot => {}
         _ => assert_eq!(name, names::of_session(kind, ObjectId { session, ordinal })),
     }
 }
@@ -246,7 +259,7 @@ fn header(kind: ObjectKind, suite: Suite) -> Header {
     let suite = if clear { Suite::Clear } else { suite };
     let (session, ordinal) = match kind {
         ObjectKind::Config | ObjectKind::KeySlot => (0, 0),
-        ObjectKind::LogEntry => (0, ORDINAL),
+        ObjectKind::LogEntry | ObjectKind::Checkpoint => (0, ORDINAL),
         _ => (1, ORDINAL),
     };
     Header::new(kind, suite, REPOSITORY, session, ordinal, [3; 32])

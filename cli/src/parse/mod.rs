@@ -3,6 +3,7 @@
 pub(crate) mod duration;
 pub(crate) mod job;
 pub(crate) mod pattern;
+pub(crate) mod period;
 pub(crate) mod place;
 pub(crate) mod quantity;
 

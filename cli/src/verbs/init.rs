@@ -3,6 +3,7 @@
 use crate::connect::{CHECKSUM_ENFORCED, Place, open_store};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
+use crate::parse::period;
 use crate::settings::password::{self, Password};
 use crate::settings::{Settings, keyfile};
 use clap::{Args, ValueEnum};
@@ -10,7 +11,9 @@ use engine::Kind;
 use engine::repository::{NewRepository, Repository};
 use engine::store::{Name, Probed, probe};
 use format_spec::RepositoryId;
+use format_spec::config::{Retention, RetentionKind};
 use format_spec::key_slot::Cost;
+use format_spec::period::Period;
 use std::path::PathBuf;
 
 /// Create a repository
@@ -28,6 +31,21 @@ pub(crate) struct Init {
     /// What the first key slot is called
     #[arg(long, value_name = "TEXT", default_value = "first password", conflicts_with = "no_encryption")]
     label: String,
+    /// What leaves: whole restore points by their time, or items by their own modification time
+    #[arg(long, value_enum, value_name = "TYPE", default_value_t = RetentionType::Snapshot)]
+    retention_type: RetentionType,
+    /// How long things are kept: 30d, 2w, 6m, 3y, forever; `cairn expire` lets the rest go
+    #[arg(long, value_name = "PERIOD", value_parser = period::period, default_value = "forever")]
+    keep: Period,
+}
+
+/// What a period is held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum RetentionType {
+    /// A restore point leaves when it falls out of the period
+    Snapshot,
+    /// An item leaves every restore point when it was last modified before the period, and is not stored when it was already
+    Item,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -54,7 +72,8 @@ impl Init {
             return Err(Failure::usage("a repository of the class copy comes with a later release"));
         }
         let settings = context.settings()?;
-        let created = create(context, &settings, !self.no_encryption, &self.label)?;
+        let retention = self.retention()?;
+        let created = create(context, &settings, !self.no_encryption, &self.label, retention)?;
         let (probed, location) = (&created.probed, created.place.store.location());
         let proven = serde_json::json!({
             "create_is_atomic": probed.create_is_atomic,
@@ -71,6 +90,8 @@ impl Init {
             .set("location", location.as_str())
             .set("class", "backup")
             .set("encrypted", !self.no_encryption)
+            .set("retention_type", super::expire::word(retention.kind))
+            .set("keep", retention.period.to_string())
             .set("key_file", created.key_file.as_ref().map(|path| path.display().to_string()))
             .set("probed", proven)
             .requests(&created.place.counts);
@@ -84,13 +105,30 @@ impl Init {
         }
         Ok(Exit::Done)
     }
+
+    fn retention(&self) -> Result<Retention> {
+        let kind = match self.retention_type {
+            RetentionType::Snapshot => RetentionKind::Snapshot,
+            RetentionType::Item => RetentionKind::Item,
+        };
+        if kind == RetentionKind::Item && self.keep.is_for_ever() {
+            return Err(Failure::usage("items that are kept for ever never leave").advise("say how long: --keep 3y"));
+        }
+        Ok(Retention { kind, period: self.keep })
+    }
 }
 
 /// Creates the repository that the settings name.
 ///
 /// # Errors
 /// `Exists`, `Unsupported` for a store that lacks something, and the store's.
-pub(crate) fn create(context: &Context, settings: &Settings, encrypted: bool, label: &str) -> Result<Created> {
+pub(crate) fn create(
+    context: &Context,
+    settings: &Settings,
+    encrypted: bool,
+    label: &str,
+    retention: Retention,
+) -> Result<Created> {
     let place = open_store(settings, true)?;
     refuse_existing(&place)?;
     let (password, key_file) = match encrypted {
@@ -108,6 +146,7 @@ pub(crate) fn create(context: &Context, settings: &Settings, encrypted: bool, la
         cutting: None,
         block_target: None,
         level: None,
+        retention,
     };
     let id = Repository::create(&*place.store, &new, &context.env)?;
     Ok(Created { id, place, probed, key_file })

@@ -6,6 +6,7 @@ mod archives;
 mod backup;
 mod check;
 mod exit_codes;
+mod expire;
 mod fuzz;
 mod generated;
 mod help;

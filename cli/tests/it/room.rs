@@ -82,7 +82,7 @@ fn room_that_runs_out_meanwhile_stops_the_backup_and_keeps_what_was_published() 
     assert!(run.stderr.contains("short: 1") && run.stderr.contains("the backup was stopped"), "{}", run.stderr);
     let left = run.stderr.lines().find_map(|line| line.trim().strip_prefix("left: ")).unwrap();
     assert!(left.trim().parse::<u64>().unwrap() > 1_000_000, "it stopped too late: {left}");
-    let second = run.out().lines().filter(|l| l.contains("\"packs_written\"")).last().unwrap().to_owned();
+    let second = run.out().lines().rfind(|l| l.contains("\"packs_written\"")).unwrap().to_owned();
     let second: serde_json::Value = serde_json::from_str(&second).unwrap();
     // 40 MB were to be stored; some of it was there.
     assert!(second["bytes_stored"].as_u64().unwrap() < 36_000_000, "{second}");

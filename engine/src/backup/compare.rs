@@ -31,6 +31,8 @@ pub(super) struct Compare<'a> {
     pub(super) monitor: &'a Monitor,
     /// When the base's session started; change times must be older.
     pub(super) trusted_before: Option<Time>,
+    /// Items modified before this second have left the period: they are not stored ([CONF-6]).
+    stored_from: Option<i64>,
     pub(super) links: Links,
     /// Paths that the base's ledger has an exception for: what is stored of them is not what they are.
     distrusted: HashSet<Vec<u8>>,
@@ -71,10 +73,17 @@ impl<'a> Compare<'a> {
             ledger,
             monitor,
             trusted_before,
+            stored_from: None,
             links: Links::default(),
             distrusted,
             frames: Vec::new(),
         }
+    }
+
+    /// Leaves items out that were modified before this second.
+    pub(super) fn stored_from(mut self, from: Option<i64>) -> Self {
+        self.stored_from = from;
+        self
     }
 
     /// Runs the whole walk; `base` is the base's root folder.
@@ -125,6 +134,12 @@ impl<'a> Compare<'a> {
     }
 
     fn item(&mut self, found: Found) -> Result<()> {
+        if self.stored_from.is_some_and(|from| found.entry.mtime.seconds < from) {
+            let reason = "older than the repository keeps items".to_owned();
+            let failure = Failure { path: found.path, outcome: Outcome::Skipped, reason };
+            self.ledger.record(&failure, self.monitor);
+            return Ok(());
+        }
         let before = self.base_entry(&found.entry.name)?;
         if let Some(group) = found.entry.link_group {
             self.links.first.entry(group).or_insert_with(|| found.path.clone());

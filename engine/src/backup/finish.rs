@@ -96,6 +96,7 @@ impl Session<'_> {
             }
             other => other?,
         };
+        repository.log().checkpoint_if_due(&**repository.env());
         let number = repository.log().view().commits.iter().find(|c| c.slot == slot).map(|c| Some(c.number));
         number.ok_or_else(|| Error::new(Kind::Bug, "the commit is not in the log that was just read"))
     }

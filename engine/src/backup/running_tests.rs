@@ -44,6 +44,7 @@ impl Rig {
             cutting: None,
             block_target: None,
             level: None,
+            retention: Default::default(),
         };
         Repository::create(&*store, &new, &env).unwrap();
         let options = OpenOptions { env, cache: CachePlace::Temporary, budgets: CacheBudgets::default(), ranges: None };

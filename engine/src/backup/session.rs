@@ -6,6 +6,7 @@ use super::file::{FileJob, Reading};
 use super::finish::roots;
 use super::{BackupOptions, BackupSummary};
 use crate::blob::{Writer, WriterParts};
+use crate::care::retention::items_from;
 use crate::chunk::Cutter;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{EVENTS_QUEUED_MAX, FILES_QUEUED_MAX};
@@ -111,7 +112,10 @@ fn attempt(
     });
     let reads_old = Cell::new(false);
     let work = Session { repository, options, monitor, base, reason, started, writer: &writer, reads_old: &reads_old };
-    let done = work.run(source, session);
+    let done = work.run(source, session).map_err(|e| match session {
+        Some(session) => repository.log().judge(session, e),
+        None => e,
+    });
     if let Err(e) = &done
         && e.kind() == Kind::Interrupted
         && let Err(also) = writer.salvage()
@@ -170,10 +174,13 @@ impl Session<'_> {
             references: ChunkId([0; 32]),
             bytes: [summary.bytes_source, stored.bytes_new, stored.bytes_stored],
             cursors: Vec::new(),
+            first: None,
         };
         summary.number = loop {
             let known = self.repository.log().view();
             manifest.references = self.references(&roots, &emission, &known)?;
+            let stored = self.writer.stored();
+            manifest.bytes = [summary.bytes_source, stored.bytes_new, stored.bytes_stored];
             self.monitor.check()?;
             if let Some(number) = self.commit(session, &manifest, known.head)? {
                 break number;
@@ -182,6 +189,9 @@ impl Session<'_> {
         let stored = self.writer.stored();
         summary.point = Some(manifest.id);
         (summary.bytes_stored, summary.packs_written) = (stored.bytes_stored, stored.packs);
+        // What a collection took and was stored again counts too.
+        (summary.bytes_new, summary.chunks_new) = (stored.bytes_new, stored.chunks_new);
+        summary.data_packs_written = stored.data_packs;
         Ok(summary)
     }
 
@@ -197,9 +207,11 @@ impl Session<'_> {
         let reading = Reading { writer: self.writer, ids, cutter: &cutter, emission, ledger, monitor: self.monitor };
         let exceptions = MapCursor::open(&**blobs, base.and_then(|b| b.exceptions));
         let distrusted = exceptions.map(|pair| pair.map(|p| p.key.clone())).collect::<Result<_>>()?;
+        let stored_from = items_from(repository.config().retention, self.started);
         let mut walk = source.walk()?;
         let compare =
-            Compare::new(&**blobs, events_in, files_in, ledger, self.monitor, base.map(|b| b.started), distrusted);
+            Compare::new(&**blobs, events_in, files_in, ledger, self.monitor, base.map(|b| b.started), distrusted)
+                .stored_from(stored_from);
         if is_inline {
             let links = compare.run(&mut *walk, base.map(|b| &b.root))?;
             reading.run(&files_out);

@@ -270,8 +270,10 @@ pub(crate) fn lost(e: Error, name: &Name) -> Error {
         .advise("restore the object from a copy of the repository; `cairn check` names all that is missing")
 }
 
+/// A cache that holds nothing belongs to any history; another one only to that which has its hash. A position so long ago that the view does not
+/// know it any more is not believed.
 fn belongs(cache: &PersistentCache, view: &LogView) -> bool {
-    cache.position() <= view.head && cache.head_hash() == hash_of(view, cache.position())
+    cache.position() == 0 || view.hash_of(cache.position()) == Some(cache.head_hash())
 }
 
 /// The chain's hash after a slot; of position 0 nothing is known and nothing is held.

@@ -35,6 +35,7 @@ fn repository() -> (Arc<Memory>, Arc<Repository>) {
         cutting: None,
         block_target: None,
         level: None,
+        retention: Default::default(),
     };
     Repository::create(&*store, &new, &env).unwrap();
     let options = OpenOptions { env, cache: CachePlace::Temporary, budgets: CacheBudgets::default(), ranges: None };

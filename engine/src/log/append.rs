@@ -1,5 +1,15 @@
-//! Appending: read to the head, check, put the next slot if absent, and know one's own entry again.
+//! Appending: read to the head, check, put the next slot if absent, know one's own entry again, and know whether it counts.
+//!
+//! A writer that was paused may put a slot that had been summed up by a checkpoint and deleted meanwhile: the store takes the entry, and no reader
+//! that begins with the checkpoint ever sees it. So nothing is acknowledged before a listing of the checkpoints, made after the put, has shown
+//! that the slot counts ([LOG-24]). The listing is needed even where nothing was ever truncated: that it was not is only known up to the last look,
+//! and the truncation may come between that look and the put.
+//!
+//! Void entries do not add up to a second history. Each lies below the newest checkpoint's slot, because only such slots are ever deleted; so the
+//! listing shows a checkpoint of that slot or later to every writer right after its put, and none acknowledges or puts a second one upon it. At the
+//! latest they end before the newest checkpoint's own slot, whose entry is never deleted: it cannot be put again, and does not chain to them.
 
+use super::checkpoint::Covering;
 use super::replay::Log;
 use super::view::LogView;
 use crate::env::Env;
@@ -11,11 +21,11 @@ use format_spec::log::{Change, LogEntry};
 use format_spec::names;
 
 impl Log {
-    /// Appends one change. `check` sees the whole log before the slot that is tried, and is asked again whenever another entry came first; what
-    /// it returns is written. Returns the slot.
+    /// Appends one change. `check` sees the whole log before the slot that is tried, and is asked again whenever another entry came first or what
+    /// was put turned out to be void; what it returns is written. Returns the slot.
     ///
     /// # Errors
-    /// What `check` refuses; `Unsupported` when the log forbids writing; the store's errors.
+    /// What `check` refuses; `Unsupported` when the log forbids writing; `Conflict` when it cannot be told whether the entry counts; the store's errors.
     pub fn append(&self, env: &dyn Env, check: &mut dyn FnMut(&LogView) -> Result<Change>) -> Result<u32> {
         let mut attempt = [0; 16];
         env.random(&mut attempt)?;
@@ -33,11 +43,56 @@ impl Log {
                     Error::new(Kind::Bug, "a log entry does not decode to what was written").on(names::log(slot))
                 );
             }
-            if self.put(slot, &object, attempt)? {
-                self.take(&view, slot, &object)?;
-                return Ok(slot);
+            let put = self.put(slot, &object, attempt);
+            match &put {
+                Ok(false) => continue,
+                Ok(true) => {}
+                // A void entry is swept like others, perhaps before it is read back.
+                Err(e) if e.kind() == Kind::Damaged => {}
+                Err(_) => return put.map(|_| slot),
+            }
+            match self.newer_than_ours(slot, blake3::hash(&object).as_bytes())? {
+                None => {
+                    put?;
+                    self.take(&view, slot, &object)?;
+                    return Ok(slot);
+                }
+                Some(newer) => {
+                    tracing::info!(slot, "the log was summed up and truncated meanwhile; the entry is appended anew");
+                    self.advance(newer);
+                    env.random(&mut attempt)?;
+                }
             }
         }
+    }
+
+    /// What an error means that met a session at its work. Once a session was fenced, what it has not published may be deleted: what it misses then
+    /// is not damaged, and it is this session that cannot go on.
+    pub fn judge(&self, session: u32, error: Error) -> Error {
+        if !matches!(error.kind(), Kind::Absent | Kind::Damaged) {
+            return error;
+        }
+        match self.refresh().and_then(|view| view.expect_session(session)) {
+            Err(ended) if ended.kind() == Kind::Conflict => ended.because(error),
+            _ => error,
+        }
+    }
+
+    /// Asked after a put: `None` when the entry of this slot counts, else the checkpoint that proves it void ([LOG-24]).
+    fn newer_than_ours(&self, slot: u32, hash: &[u8; 32]) -> Result<Option<LogView>> {
+        let unsure = "the entry was stored, and whether it counts could not be learned: look with `cairn points` whether the point is there, else run the command again";
+        let what = match self.newest_covering(slot).map_err(|e| e.on(names::log(slot)).advise(unsure))? {
+            Covering::None => return Ok(None),
+            Covering::By(newest) => match newest.hash_of(slot) {
+                Some(listed) if listed == *hash => return Ok(None),
+                Some(_) => return Ok(Some(*newest)),
+                None => "the log grew so far meanwhile that its newest checkpoint does not tell about this slot",
+            },
+            Covering::Unreadable => "there are checkpoints of this slot or later, and none can be read",
+        };
+        Err(Error::new(Kind::Conflict, format!("it is not known whether this entry counts: {what}"))
+            .on(names::log(slot))
+            .advise("run the command again: it reads the log anew, and what was published is not stored twice"))
     }
 
     /// True when the slot is ours now, false when another entry took it.
@@ -61,8 +116,7 @@ impl Log {
         Ok(false)
     }
 
-    /// Reads a new entry back. A store that cannot answer now has taken the entry all the same: the change is done, and saying otherwise
-    /// would be wrong.
+    /// Reads a new entry back. A store that cannot answer now has taken the entry all the same; whether it counts, the listing behind it tells.
     fn look_again(&self, name: &Name, object: &Bytes) -> Result<()> {
         for failures in 1.. {
             match self.store.get(name) {

@@ -2,20 +2,26 @@
 //!
 //! Promises: [`Log::refresh`] reads every entry up to the head and checks the chain; [`Log::append`] puts the next slot only after the caller's
 //! check saw everything before it, and recognises its own entry when a response was lost. Refuses to trust listings (they only
-//! tell what to fetch early), clocks, or entries that it does not understand.
+//! tell what to fetch early, and what was there), clocks, or entries that it does not understand.
 //!
-//! | operation starting | another appends first | its response is lost | entry of unknown kind |
-//! |---|---|---|---|
-//! | `refresh` | reads on to the new head | - | goes on or stops as the entry says |
-//! | `append` | reads the winner, checks again, next slot | finds its attempt id: done | stops unless it may be ignored |
+//! | operation starting | another appends first | its response is lost | entry of unknown kind | what it reads is truncated |
+//! |---|---|---|---|---|
+//! | `refresh` | reads on to the new head | - | goes on or stops as the entry says | goes on from the newest checkpoint |
+//! | `append` | reads the winner, checks again, next slot | finds its attempt id: done | stops unless it may be ignored | its entry is void: reads on, checks again, appends anew |
+//! | `checkpoint` | sums up what it has read | there is one of that slot: done | writes none | one of its slot or later exists: writes none |
+//! | `truncate` | - | deletes again: no error | - | deletes what is left |
 
 mod append;
+mod checkpoint;
 mod moves;
 mod replay;
 mod state;
+mod summed;
+mod truncate;
 mod view;
 
 pub use moves::{Condemned, Moved};
 pub use replay::Log;
 pub use state::{CommitRef, Given, LockRef, SegmentRef, SessionRef};
+pub use truncate::{Truncated, Truncation};
 pub use view::LogView;

@@ -6,7 +6,7 @@ use crate::error::{Error, Kind, Result};
 use crate::limits::{BLOCK_TARGET, CUT_AVERAGE, CUT_LEAST, CUT_MOST, ZSTD_LEVEL};
 use crate::store::{Name, Store};
 use bytes::Bytes;
-use format_spec::config::{Class, Config, Cutting};
+use format_spec::config::{Class, Config, Cutting, Retention};
 use format_spec::key_slot::{Cost, KeySlot, NewSlot};
 use format_spec::keys::{Secret, Secrets};
 use format_spec::{RepositoryId, names};
@@ -30,6 +30,8 @@ pub struct NewRepository {
     pub block_target: Option<u32>,
     /// zstd level.
     pub level: Option<i32>,
+    /// What leaves it, and when.
+    pub retention: Retention,
 }
 
 impl std::fmt::Debug for NewRepository {
@@ -75,6 +77,7 @@ impl Repository {
             creator: concat!("cairn ", env!("CARGO_PKG_VERSION")).to_owned(),
             probed: new.probed.clone(),
             level: new.level.unwrap_or(ZSTD_LEVEL),
+            retention: new.retention,
         };
         if let Some(password) = &new.password {
             put_slot(store, env, repository, &secrets, password, &new.label, new.cost)?;

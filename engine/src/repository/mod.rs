@@ -9,6 +9,7 @@ mod open;
 pub(crate) mod paper;
 mod points;
 pub(crate) mod select;
+mod truncate;
 
 pub use create::NewRepository;
 pub use keys::{KeyEvent, Replaced, SlotInfo};

@@ -21,6 +21,13 @@ pub struct Point {
     pub manifest: Manifest,
 }
 
+impl Point {
+    /// Its place among the points: the number that its commit had, however often it was rewritten since.
+    pub fn place(&self) -> u32 {
+        self.manifest.first.unwrap_or(self.number)
+    }
+}
+
 /// The name of a manifest's object.
 pub fn manifest_name(commit: &CommitRef) -> Result<Name> {
     let id = ObjectId { session: commit.session, ordinal: commit.object.ordinal };

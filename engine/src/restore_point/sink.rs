@@ -17,7 +17,7 @@ pub struct Emission {
 
 impl Emission {
     /// Records a node once.
-    fn record(&self, id: ChunkId, names: &Names) -> Result<()> {
+    pub(crate) fn record(&self, id: ChunkId, names: &Names) -> Result<()> {
         let mut inner = self.inner.lock();
         let (seen, spool) = &mut *inner;
         if seen.insert(id) { spool.push(id, names) } else { Ok(()) }

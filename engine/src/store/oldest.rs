@@ -15,9 +15,15 @@
 //! read for the first time (what is known is remembered, within bounds: a version's place at the bottom never changes while it
 //! exists). Refuses to sit over a store that keeps no versions: there it would only cost.
 //!
-//! Why a look *after* the put is enough: of two creates of one name the store lets both through only if a marker came between them;
-//! both are then versions, their order is the store's, and each looks at it after its own put. So exactly one of them, the older,
-//! finds itself at the bottom. A look before the put would prove nothing, as a marker may come after it.
+//! Why a look *after* the put: of two creates of one name the store lets both through only if a marker came between them; both are
+//! then versions, and each looks at their order after its own put, so the older one alone finds itself at the bottom. A look before
+//! the put would prove nothing, as a marker may come after it.
+//!
+//! This rests on an order that is fixed when a put returns: no version may appear later and stand below. A store that gives versions
+//! their place when a request begins breaks it while creates of one name are under way at once *and* somebody lays markers between
+//! them: SeaweedFS 4.48 was seen to let two of eight such writers find themselves at the bottom. Every later reader sees one of them,
+//! the same. So whoever must be sure (an acknowledged commit) asks `head` again, which always looks afresh, and compares its version
+//! with the receipt's. Without an attacker the store's own put-if-absent decides, and none of this matters.
 
 use super::retention::{delete_versions, no_locks};
 use super::{Capabilities, Info, Listed, Name, Receipt, Retention, Space, Store, Version, outside};

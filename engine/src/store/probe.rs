@@ -37,6 +37,11 @@ pub struct Probed {
     pub observed: Vec<String>,
 }
 
+/// The line of the config's `probed` that says so: only then may a listing prove that something is not there.
+pub const LISTING_COMPLETE: &str = "listing_complete=yes";
+/// The line that says that the store keeps versions.
+pub const VERSIONED: &str = "versioned=yes";
+
 impl Probed {
     /// Refuses a store that lacks what Cairn cannot do without.
     ///

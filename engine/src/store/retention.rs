@@ -186,4 +186,29 @@ mod tests {
         assert_eq!("governance".parse::<Mode>().unwrap(), Mode::Governance);
         assert_eq!("locked".parse::<Mode>().unwrap_err().kind(), Kind::Input);
     }
+
+    #[test]
+    fn raising_is_proven_by_reading_back_and_leaves_alone_what_is_long_enough() {
+        let name = Name::new("a").unwrap();
+        let lock = |seconds| Retention::new(Mode::Governance, Time::new(seconds, 0));
+        // What the store shows before and after, whether it is asked, and what comes of it.
+        let cases = [
+            (None, Some(lock(20)), true, Ok(lock(20))),
+            (Some(lock(10)), Some(lock(20)), true, Ok(lock(20))),
+            (Some(lock(30)), None, false, Ok(lock(30))),
+            (None, None, true, Err(Kind::Unsupported)),
+            (Some(lock(10)), Some(lock(10)), true, Err(Kind::Unsupported)),
+            (Some(lock(10)), Some(lock(19)), true, Err(Kind::Unsupported)),
+        ];
+        for (before, after, asked, expected) in cases {
+            let was_asked = std::cell::Cell::new(false);
+            let read = || Ok(if was_asked.get() { after } else { before });
+            let outcome = raise(&name, &lock(20), read, |_| {
+                was_asked.set(true);
+                Ok(())
+            });
+            assert_eq!(outcome.map_err(|e| e.kind()), expected, "{before:?} {after:?}");
+            assert_eq!(was_asked.get(), asked, "{before:?} {after:?}");
+        }
+    }
 }

@@ -39,7 +39,7 @@ impl Space {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Counted, Fault, Faulty, Limits, Location, Memory, Options, Store, Throttled, open};
+    use crate::store::{Counted, Fault, Faulty, Limits, Location, Memory, Oldest, Options, Store, Throttled, open};
     use std::sync::Arc;
 
     #[test]
@@ -58,7 +58,8 @@ mod tests {
         let options = Options { limits, ..Options::default() };
         let store = open(&Location::Folder(folder.path().to_owned()), &options).unwrap();
         let total = Space::around(folder.path()).unwrap().bytes_total;
-        let counted = Counted::new(Arc::new(Throttled::new(store, Limits::default())));
+        let throttled = Arc::new(Throttled::new(store, Limits::default()));
+        let counted = Counted::new(Arc::new(Oldest::new(throttled)));
         assert_eq!(counted.space().unwrap().map(|space| space.bytes_total), Some(total));
         assert_eq!(
             Faulty::nth(Arc::new(Memory::new()), 0, Fault::After(crate::error::Kind::Denied)).space().unwrap(),

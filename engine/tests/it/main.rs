@@ -4,8 +4,10 @@
 mod architecture;
 mod fuzz;
 mod index;
+mod log;
 mod model;
 mod proofs;
+mod retention;
 mod round_trip;
 mod simulation;
 mod source;

@@ -131,13 +131,11 @@ class Sample(EmptyPoint):
             + e.field(17, reference_set)))
         point = self._put("points/00000001/00000004", e.build(4, [(33, manifest)], self.suite, 1, 4))
         session = e.field(64, struct.pack("<I", 1))
-        refs = b"".join(struct.pack("<IB3xQII", number, kind, len(raw), blobs, 0) + body(raw)
-                        for number, kind, raw, blobs, _rows in packs)
-        segment = self.objects["index/00000001/00000003"]
+        self.packs = packs
         self._entries([
             (1, e.field(64, b"home", False)),
-            (2, session + e.field(65, refs) + e.field(66, struct.pack("<IIQ", 3, 0, len(segment)) + body(segment))),
-            (3, session + e.field(65, struct.pack("<IIQ", 4, 0, len(point)) + body(point)) + e.field(66, POINT_ID)
+            (2, session + e.field(65, refs(packs)) + e.field(66, thing(3, self.objects["index/00000001/00000003"]))),
+            (3, session + e.field(65, thing(4, point)) + e.field(66, POINT_ID)
              + e.field(67, reference_set))])
 
     def _use(self, ids, counts):
@@ -147,27 +145,56 @@ class Sample(EmptyPoint):
         more = self.hook("more", [(blob, counts[id]) for blob, id in enumerate(ids) if counts[id] > 1])
         return struct.pack("<I", len(ids)) + bits + struct.pack("<I", len(more)) + b"".join(struct.pack("<II", *row) for row in more)
 
-    def _pack(self, kind, ordinal, blobs, identify):
+    def _pack(self, kind, ordinal, blobs, identify, session=1):
         salt = bytes([ordinal + 1]) * 32
         records, places = e.pack_records(blobs, identify, 40)
-        raw = e.build(kind, records, self.suite, 1, ordinal, salt)
-        self._put(("data" if kind == 1 else "meta") + f"/00000001/{ordinal:08x}", raw)
-        return ordinal, kind, raw, len(blobs), [(identify(blob), place) for blob, place in zip(blobs, places)]
+        raw = e.build(kind, records, self.suite, session, ordinal, salt)
+        self._put(("data" if kind == 1 else "meta") + f"/{session:08x}/{ordinal:08x}", raw)
+        return (session, ordinal), kind, raw, len(blobs), [(identify(blob), place) for blob, place in zip(blobs, places)]
 
-    def _segment(self, packs):
+    def _segment(self, packs, session=1, number=3, hook="entries"):
         pack_rows, blocks, entries = b"", [], []
-        for row, (ordinal, kind, raw, blobs, chunks) in enumerate(packs):
-            pack_rows += struct.pack("<IIQIB3x", 1, ordinal, len(raw), blobs, kind) + bytes([ordinal + 1]) * 32 + body(raw)
+        for row, (at, kind, raw, blobs, chunks) in enumerate(packs):
+            pack_rows += struct.pack("<IIQIB3x", *at, len(raw), blobs, kind) + bytes([at[1] + 1]) * 32 + body(raw)
             start, = struct.unpack_from("<Q", raw, len(raw) - 104)
             first = len(blocks)
-            for number in range((blobs + 39) // 40):
-                offset, stored = struct.unpack_from("<QI", raw, start + 24 * number)
+            for block in range((blobs + 39) // 40):
+                offset, stored = struct.unpack_from("<QI", raw, start + 24 * block)
                 blocks.append(struct.pack("<III", row, offset, stored))
             entries += [(id, first + place[0], blob, *place[1:]) for blob, (id, place) in enumerate(chunks)]
-        entries = self.hook("entries", sorted(entries))
+        entries = self.hook(hook, sorted(entries))
         plain = [(16, struct.pack("<QII", len(entries), len(blocks), len(packs))), (17, pack_rows), (18, b"".join(blocks)),
                  (19, b"".join(row[0] for row in entries)), (20, b"".join(struct.pack("<IIII", *row[1:]) for row in entries), 1)]
-        self._put("index/00000001/00000003", e.build(3, plain, self.suite, 1, 3))
+        return self._put(f"index/{session:08x}/{number:08x}", e.build(3, plain, self.suite, session, number))
+
+
+class Collected(Sample):
+    """After the commit a collector moves the data pack into one of its own and folds both segments into one. What it gave up stays."""
+
+    def _entries(self, rows):
+        blobs = self.hook("moved", list(self.chunks.values()))
+        new = self._pack(1, 0, blobs, e.chunk_id, session=4)
+        segment = self._segment([new], 4, 1)
+        old = len(self.chunks)
+        bits = self.hook("survivors", (1 << old) - 1)
+        gone = struct.pack("<IIB3xI", 1, 0, 1, old) + bits.to_bytes((old + 7) // 8, "little")
+        gone += struct.pack("<IIIII", 1, bits.bit_count(), 4, 0, 0)
+        folded = self._segment(self.packs[1:] + [new], 4, 2, "folded")
+        session = e.field(64, struct.pack("<I", 4))
+        super()._entries(rows + [
+            (1, e.field(67, b"\2", False)),
+            (6, session + e.field(65, gone) + e.field(66, refs([new])) + e.field(67, thing(1, segment))),
+            (8, session + e.field(65, struct.pack("<IIII", 1, 3, 4, 1)) + e.field(66, thing(2, folded)))])
+
+
+def refs(packs):
+    """Packs as a Publish names them."""
+    return b"".join(struct.pack("<IB3xQII", at[1], kind, len(raw), blobs, 0) + body(raw) for at, kind, raw, blobs, _rows in packs)
+
+
+def thing(ordinal, raw):
+    """An object as a log entry names it."""
+    return struct.pack("<IIQ", ordinal, 0, len(raw)) + body(raw)
 
 
 def body(raw):

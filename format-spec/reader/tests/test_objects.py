@@ -210,6 +210,7 @@ class Rows(Case):
             self.refused(rule, config.parse, e.config_fields(0, *bounds))
         for rule, old, new in (("CONF-1", e.field(1, b"\1"), e.field(1, b"\3")), ("CONF-1", e.field(9, e.DEDUP), b""),
                                ("CONF-1", struct.pack("<I", 5_000_000), struct.pack("<I", 5_000_001)),
+                               ("CONF-1", struct.pack("<I", 5_000_000), struct.pack("<I", 65_535)),
                                ("CONF-3", e.field(4, struct.pack("<I", 4096)), e.field(4, struct.pack("<I", 4095)))):
             self.refused(rule, config.parse, e.config_fields(0).replace(old, new))
 

@@ -11,7 +11,7 @@ import unittest
 from reader.command import main
 
 from . import encoder as e
-from .sample import BIG, PASSWORD, EmptyPoint, Sample
+from .sample import BIG, PASSWORD, Collected, EmptyPoint, Sample
 
 
 def run(*arguments):
@@ -219,6 +219,35 @@ class Repository(unittest.TestCase):
 
     def test_unknown_critical_field_of_a_manifest(self):
         self.broken("CONT-19", manifest=lambda plain: plain + e.field(99, b""))
+
+    def collected(self, rule, gone=(), **hooks):
+        """The verdict on a collected repository without some of its objects; `rule` is None where all is well."""
+        Collected(self.repo, **hooks)
+        for name in gone:
+            os.remove(os.path.join(self.repo, name))
+        code, _out, err = self.read("verify")
+        self.assertEqual(code, 0 if rule is None else 1, err)
+        self.assertIn("" if rule is None else f": {rule}: ", err)
+
+    GIVEN_UP = "data/00000001/00000000", "index/00000001/00000003", "index/00000004/00000001"
+
+    def test_collected_repository_verifies_with_and_without_what_was_given_up(self):
+        self.collected(None)
+        self.collected(None, self.GIVEN_UP)
+        self.assertEqual(self.read("restore", "1", self.target)[0], 0)
+
+    def test_move_to_another_blob_is_damage(self):
+        self.collected("LOG-20", self.GIVEN_UP, moved=lambda blobs: [b"something else"] + blobs[1:] + blobs[:1])
+
+    def test_moves_in_another_order_are_damage(self):
+        self.collected("LOG-13", moved=lambda blobs: blobs[1:] + blobs[:1])
+
+    def test_needed_blob_that_did_not_survive_is_damage(self):
+        self.collected("LOG-20", survivors=lambda bits: bits & ~1)
+
+    def test_fold_that_forgets_a_blob_is_damage(self):
+        self.collected("LOG-15", folded=lambda rows: rows[1:])
+        self.collected("LOG-15", self.GIVEN_UP, folded=lambda rows: rows[1:])
 
 
 if __name__ == "__main__":

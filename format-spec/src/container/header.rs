@@ -17,7 +17,7 @@ pub enum ObjectKind {
     RestorePoint = 4,
     /// One slot of the log.
     LogEntry = 5,
-    /// A sum of log entries; reserved.
+    /// A sum of log entries.
     Checkpoint = 6,
     /// The repository's parameters.
     Config = 7,

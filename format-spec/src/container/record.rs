@@ -37,6 +37,8 @@ pub mod kind {
     pub const CONFIG: u8 = 34;
     /// A key slot's fields.
     pub const KEY_SLOT: u8 = 35;
+    /// A checkpoint's fields, or a part of them.
+    pub const CHECKPOINT: u8 = 36;
 }
 
 /// How a plaintext was encoded before sealing ([CONT-11]).

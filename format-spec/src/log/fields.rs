@@ -192,7 +192,11 @@ pub(super) fn decode(number: u16, treatment: u16, fields: &Fields<'_>) -> Result
             };
             Change::Key { change, slot: u64::from_le_bytes(fields.array(65 | C, "LOG-18")?) }
         }
-        13 => Change::Config { fields: fields.need(64 | C)?.to_vec() },
+        13 => {
+            let own = fields.need(64 | C)?;
+            crate::config::check_change(own)?;
+            Change::Config { fields: own.to_vec() }
+        }
         kind => Change::Unknown { kind, readable: treatment >= 1, writable: treatment >= 2 },
     })
 }

@@ -2,7 +2,7 @@
 
 mod change;
 mod fields;
-mod rows;
+pub(crate) mod rows;
 
 pub use change::{Change, KeyChange, Purpose};
 pub use rows::{CondemnedPack, ObjectRange, ObjectRow, PublishedPack, Run, Survivors, Vouched};

@@ -101,7 +101,7 @@ pub struct ObjectRange {
 /// The most blobs of a pack ([PACK-6]).
 const BLOBS_MAX: u32 = 100_000;
 
-pub(super) fn encode_vouched(object: &Vouched) -> Vec<u8> {
+pub(crate) fn encode_vouched(object: &Vouched) -> Vec<u8> {
     let mut out = object.ordinal.to_le_bytes().to_vec();
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(&object.bytes.to_le_bytes());
@@ -110,7 +110,7 @@ pub(super) fn encode_vouched(object: &Vouched) -> Vec<u8> {
 }
 
 /// One 48-byte row.
-pub(super) fn decode_vouched(cursor: &mut Cursor<'_>) -> Result<Vouched> {
+pub(crate) fn decode_vouched(cursor: &mut Cursor<'_>) -> Result<Vouched> {
     let ordinal = cursor.u32()?;
     cursor.zero(4, "zero bytes of an object's row")?;
     Ok(Vouched { ordinal, bytes: cursor.u64()?, body_hash: cursor.array()? })
@@ -142,7 +142,7 @@ pub(super) fn decode_packs(mut rows: Cursor<'_>, rule: &'static str) -> Result<V
     Ok(packs)
 }
 
-pub(super) fn encode_condemned(condemned: &[CondemnedPack]) -> Vec<u8> {
+pub(crate) fn encode_condemned(condemned: &[CondemnedPack]) -> Vec<u8> {
     let mut out = Vec::new();
     for pack in condemned {
         encode_id(pack.id, &mut out);
@@ -164,7 +164,7 @@ pub(super) fn encode_condemned(condemned: &[CondemnedPack]) -> Vec<u8> {
 }
 
 /// [LOG-13]: rising, bitmaps without stray bits, runs that cover exactly the survivors.
-pub(super) fn decode_condemned(mut rows: Cursor<'_>) -> Result<Vec<CondemnedPack>> {
+pub(crate) fn decode_condemned(mut rows: Cursor<'_>) -> Result<Vec<CondemnedPack>> {
     let broken = |what, expected: &str, found: String| Err(FormatError::broken("LOG-13", what, expected, found));
     let mut out: Vec<CondemnedPack> = Vec::new();
     while rows.remaining() > 0 {
@@ -232,7 +232,7 @@ pub(super) fn decode_objects(mut rows: Cursor<'_>) -> Result<Vec<ObjectRow>> {
     Ok(out)
 }
 
-pub(super) fn encode_ranges(ranges: &[ObjectRange]) -> Vec<u8> {
+pub(crate) fn encode_ranges(ranges: &[ObjectRange]) -> Vec<u8> {
     let mut out = Vec::with_capacity(ranges.len() * 16);
     for range in ranges {
         out.extend_from_slice(&[range.kind as u8, 0, 0, 0]);
@@ -242,7 +242,7 @@ pub(super) fn encode_ranges(ranges: &[ObjectRange]) -> Vec<u8> {
     out
 }
 
-pub(super) fn decode_ranges(mut rows: Cursor<'_>) -> Result<Vec<ObjectRange>> {
+pub(crate) fn decode_ranges(mut rows: Cursor<'_>) -> Result<Vec<ObjectRange>> {
     let mut out = Vec::new();
     while rows.remaining() > 0 {
         let kind = ObjectKind::from_byte(rows.u8()?)?;
@@ -269,16 +269,16 @@ pub(super) fn decode_ids(mut rows: Cursor<'_>, rule: &'static str) -> Result<Vec
     Ok(out)
 }
 
-pub(super) fn encode_id(id: ObjectId, out: &mut Vec<u8>) {
+pub(crate) fn encode_id(id: ObjectId, out: &mut Vec<u8>) {
     out.extend_from_slice(&id.session.to_le_bytes());
     out.extend_from_slice(&id.ordinal.to_le_bytes());
 }
 
-fn decode_id(cursor: &mut Cursor<'_>) -> Result<ObjectId> {
+pub(crate) fn decode_id(cursor: &mut Cursor<'_>) -> Result<ObjectId> {
     Ok(ObjectId { session: cursor.u32()?, ordinal: cursor.u32()? })
 }
 
-pub(super) fn rising<T: Ord>(before: &[T], next: &T, rule: &'static str) -> Result<()> {
+pub(crate) fn rising<T: Ord>(before: &[T], next: &T, rule: &'static str) -> Result<()> {
     match before.last() {
         Some(last) if last >= next => Err(FormatError::broken(rule, "order of rows", "rising", "other")),
         _ => Ok(()),

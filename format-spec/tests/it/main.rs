@@ -8,6 +8,7 @@ mod golden;
 mod targets;
 
 mod flips;
+mod log_round_trips;
 mod replay;
 mod round_trips;
 mod rules;

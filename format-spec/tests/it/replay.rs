@@ -1,6 +1,9 @@
 //! The corpora of the fuzz targets, replayed without libFuzzer.
 
-use crate::targets::TARGETS;
+use crate::targets::{ORDINAL, REPOSITORY, TARGETS, secrets};
+use format_spec::container::Suite;
+use format_spec::log::LogEntry;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 fn fuzz() -> PathBuf {
@@ -29,6 +32,21 @@ fn corpora_replay_without_a_panic() {
         total += inputs;
     }
     println!("{total} inputs of {} targets", TARGETS.len());
+}
+
+/// Seeds that are refused early teach a fuzzer nothing: each kind of entry has one that is read to its end.
+#[test]
+fn the_corpus_of_entries_has_every_kind() {
+    let mut kinds = HashSet::new();
+    for entry in std::fs::read_dir(fuzz().join("corpus/log_entry")).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        let Some((choice, object)) = bytes.split_first() else { continue };
+        let suite = if choice & 2 == 0 { Suite::Clear } else { Suite::Aes256Gcm };
+        let entry = LogEntry::decode(object, ORDINAL, REPOSITORY, &secrets(suite));
+        kinds.extend(entry.map(|e| (suite as u8, std::mem::discriminant(&e.change))));
+    }
+    // Twelve that are known, and unknown ones.
+    assert_eq!(kinds.len(), 2 * 13, "kinds of entries in the corpus, clear and sealed");
 }
 
 #[test]

@@ -105,6 +105,7 @@ impl Memory {
             references: ChunkId([0; 32]),
             bytes: [0; 3],
             cursors: Vec::new(),
+            first: None,
         };
         change(&mut manifest);
         let point = Arc::new(Point { number, slot: number, session: number, manifest });

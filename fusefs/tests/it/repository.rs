@@ -35,6 +35,7 @@ fn create(path: &Path) {
         cutting: None,
         block_target: None,
         level: None,
+        retention: Default::default(),
     };
     Repository::create(&*store_at(path), &new, &Machine::shared()).unwrap();
 }

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::settings::{Repo, Settings};
 use crate::verbs::init;
+use format_spec::config::Retention;
 
 impl Backup {
     pub(super) fn connect(&self, context: &Context) -> Result<Connection> {
@@ -22,7 +23,7 @@ impl Backup {
         if self.dry_run {
             return Err(failure.advise("a dry run creates nothing: run `cairn init` first"));
         }
-        match init::create(context, &settings, true, "first password") {
+        match init::create(context, &settings, true, "first password", Retention::default()) {
             Ok(created) => {
                 let key = match &created.key_file {
                     Some(key) => format!("the generated key file {} (mode 600)", key.display()),

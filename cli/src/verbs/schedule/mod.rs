@@ -137,7 +137,7 @@ impl Print {
         }
         let said = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
         let variables = context.given().into_iter().filter(|(id, ..)| !said(id));
-        let program = std::env::current_exe().map_or_else(|_| "/usr/bin/cairn".into(), |path| text(path));
+        let program = std::env::current_exe().map_or_else(|_| "/usr/bin/cairn".into(), text);
         let folder = std::env::current_dir().map_or_else(|_| "/".into(), text);
         Ok(Job {
             name: self.name.clone(),

@@ -92,8 +92,9 @@ pub fn collect(
     let mut spent = Spent { requests_max: options.requests_max, bytes_max: options.bytes_max, ..Spent::default() };
     fence(repository, options, &plan.fence, &mut report)?;
     let mut session = CareSession::new(repository, &options.host);
-    condemn(repository, &mut session, &plan, marks, &mut report, &mut spent, monitor)?;
-    report.segments_folded = fold(repository, &mut session, &mut spent, monitor)?;
+    let worked = condemn(repository, &mut session, &plan, marks, &mut report, &mut spent, monitor)
+        .and_then(|()| fold(repository, &mut session, &mut spent, monitor));
+    report.segments_folded = worked.map_err(|e| session.judge(e))?;
     session.end()?;
     if !spent.is_over() && monitor.check().is_ok() {
         let swept = sweep(repository, &due_now(repository, options)?, &mut spent, monitor)?;

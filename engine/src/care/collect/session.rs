@@ -1,6 +1,6 @@
 //! The collector's own session: opened when the first object is written, ended by fencing itself, as it commits nothing.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::repository::Repository;
 use format_spec::ObjectId;
 use format_spec::log::{Change, Purpose};
@@ -36,6 +36,14 @@ impl<'a> CareSession<'a> {
         let id = ObjectId { session: self.number()?, ordinal: self.next_ordinal };
         self.next_ordinal += 1;
         Ok(id)
+    }
+
+    /// What an error means that met this session.
+    pub(super) fn judge(&self, error: Error) -> Error {
+        match self.number {
+            Some(session) => self.repository.log().judge(session, error),
+            None => error,
+        }
     }
 
     /// Ends it, if it was opened.

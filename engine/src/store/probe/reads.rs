@@ -1,7 +1,7 @@
 //! Ranges, listings, deletion.
 
 use super::{Place, Probed};
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::store::Name;
 use bytes::Bytes;
 
@@ -39,11 +39,15 @@ pub(super) fn try_ranges(place: &Place<'_>, name: &Name, content: &Bytes, probed
     Ok(())
 }
 
-/// A listing shows what was just created, once, with its length, and honours where it shall start.
+/// A listing shows what was just created by many at once, each object once, with its length, and honours where it shall start.
 pub(super) fn try_listing(place: &Place<'_>, probed: &mut Probed) -> Result<()> {
-    for number in 0..LISTED {
-        place.put(&place.name(&format!("list-{number}"))?, Bytes::from(vec![b'x'; number]))?;
-    }
+    let create = |number| place.put(&place.name(&format!("list-{number}"))?, Bytes::from(vec![b'x'; number]));
+    std::thread::scope(|scope| {
+        let create = &create;
+        let threads: Vec<_> = (0..LISTED).map(|number| scope.spawn(move || create(number))).collect();
+        let lost = |_| Error::new(Kind::Bug, "a thread of the probe panicked");
+        threads.into_iter().try_for_each(|t| t.join().map_err(lost)?.map(drop))
+    })?;
     let mut made: Vec<Name> = place.made.lock().iter().map(|(name, _)| name.clone()).collect();
     made.sort();
     made.dedup();

@@ -103,6 +103,7 @@ fn an_empty_password_and_a_second_repository_are_refused() {
         cutting: None,
         block_target: None,
         level: None,
+        retention: Default::default(),
     };
     let again = Repository::create(&*rig.store, &new(b"x"), &rig.env).unwrap_err();
     assert_eq!(again.kind(), Kind::Exists, "{}", shown(&again));

@@ -65,6 +65,7 @@ impl Rig {
             cutting,
             block_target: None,
             level: None,
+            retention: Default::default(),
         };
         Repository::create(&*self.store, &new, &self.env).unwrap();
     }

@@ -45,6 +45,7 @@ impl Bench {
             cutting: None,
             block_target: None,
             level: None,
+            retention: Default::default(),
         };
         Repository::create(&*store, &new, &Machine::shared()).expect("creates");
         Bench { folder, store }

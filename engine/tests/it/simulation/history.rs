@@ -5,7 +5,7 @@ use super::dice::Dice;
 use super::model::Model;
 use super::mutants::Mutant;
 use super::reckoning::reckon;
-use super::roles::{Checker, Collector, Expirer, Reader, Role, Writer};
+use super::roles::{Checker, Collector, Expirer, Reader, Role, Truncator, Writer};
 use super::source::Tree;
 use super::world::{Counts, Rates, World};
 use crate::proofs::{CHEAP, PASSWORD};
@@ -78,17 +78,16 @@ fn rates(dice: &mut Dice) -> Rates {
     }
 }
 
-/// Who plays, and for how many operations. A copy to another repository belongs here as soon as there is one, and so do checkpoints with
-/// truncation, and locks that end.
+/// Who plays, and for how many operations. A copy to another repository belongs here as soon as there is one, and so do locks that end.
 fn cast(dice: &mut Dice) -> Vec<(Box<dyn Role>, u64)> {
     let tree = || Arc::new(Mutex::new(Tree::new()));
     let (one, two) = (tree(), tree());
     let mut cast: Vec<(Box<dyn Role>, u64)> = vec![
-        (Box::new(Writer { job: "one", tree: one.clone(), device: 1 }), 2 + dice.below(3)),
-        (Box::new(Writer { job: "two", tree: two, device: 2 }), 1 + dice.below(3)),
-        (Box::new(Expirer), 2 + dice.below(4)),
-        (Box::<Collector>::default(), 2 + dice.below(3)),
-        (Box::<Reader>::default(), 2 + dice.below(4)),
+        (Box::new(Writer { job: "one", tree: one.clone(), device: 1 }), 3 + dice.below(4)),
+        (Box::new(Writer { job: "two", tree: two, device: 2 }), 2 + dice.below(4)),
+        (Box::new(Expirer), 3 + dice.below(5)),
+        (Box::<Collector>::default(), 2 + dice.below(5)),
+        (Box::<Reader>::default(), 2 + dice.below(6)),
     ];
     if dice.chance(500) {
         cast.push((Box::new(Writer { job: "one", tree: one, device: 1 }), 1 + dice.below(3)));
@@ -96,8 +95,11 @@ fn cast(dice: &mut Dice) -> Vec<(Box<dyn Role>, u64)> {
     if dice.chance(500) {
         cast.push((Box::<Collector>::default(), 1 + dice.below(3)));
     }
+    if dice.chance(500) {
+        cast.push((Box::new(Truncator), 2 + dice.below(5)));
+    }
     if dice.chance(300) {
-        cast.push((Box::new(Checker), 1));
+        cast.push((Box::new(Checker), 1 + dice.below(2)));
     }
     cast
 }
@@ -114,6 +116,7 @@ fn create(shared: &Shared) {
         cutting: Some(Cutting { least: 256, average: 1024, most: 4096 }),
         block_target: Some(4096),
         level: Some(1),
+        retention: Default::default(),
     };
     Repository::create(&*shared.world.store, &new, &env).expect("a new repository");
     open(shared.world.store.clone(), &env, CachePlace::Temporary).expect("opens");

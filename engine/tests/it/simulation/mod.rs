@@ -1,7 +1,7 @@
 //! The real engine under seeded simulation: several processes over one store, faults at any call, and a model of what must come back.
 //!
-//! A history is a function of its seed. Each actor (2 or 3 writers, of which two may share a job; an expirer; 1 or 2 collectors; at times a
-//! checker; a reader that keeps an old view) runs the engine in one thread with its own handle, cache, clock and dice. Every call of the store
+//! A history is a function of its seed. Each actor (2 or 3 writers, of which two may share a job; an expirer, who also rewrites points; 1 or 2
+//! collectors; a reader that keeps an old view; at times a checker, and somebody who truncates the log) runs the engine in one thread with its own handle, cache, clock and dice. Every call of the store
 //! waits for its turn ([`world`]); when nobody runs, the seed chooses the next call and its fate: done, refused for now, done with its response
 //! lost, the process dies before or after it, or stands still while others go on and the clock jumps by up to days. Backups run without
 //! threads (`threads: 0`), a check with one. Clocks of single actors may be wrong by days.
@@ -18,7 +18,7 @@
 //!
 //! `CAIRN_SEED=n` replays one history, and prints its calls with `CAIRN_TRACE=1`; `CAIRN_SEEDS=from..to` runs others than the first few.
 //!
-//! Has a place in [`history`] for what comes later: copies, checkpoints with truncation, locks that end.
+//! Has a place in [`history`] for what comes later: copies, locks that end.
 
 #![expect(clippy::print_stdout, reason = "what was tried is counted, and a seed is printed so that it can be replayed")]
 

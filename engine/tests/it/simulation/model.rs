@@ -3,6 +3,7 @@
 //! A point carries the number of the attempt that made it as a tag, so that a commit whose response was lost is known when it shows.
 
 use super::source::Tree;
+use engine::care::retention::Plan;
 use engine::reader::ContentReader;
 use engine::repository::Repository;
 use engine::restore_point::Point;
@@ -24,6 +25,10 @@ pub(super) struct Model {
     doomed: BTreeSet<PointId>,
     /// They were expired, and somebody was told so.
     expired: BTreeSet<PointId>,
+    /// Somebody tried to replace their manifests.
+    touched: BTreeSet<PointId>,
+    /// Files that somebody tried to erase from a point; whether he was told that they are gone.
+    erased: BTreeMap<(PointId, String), bool>,
 }
 
 impl Model {
@@ -37,16 +42,32 @@ impl Model {
         self.acknowledged.insert(point, attempt_of(tag).expect("our own tag"));
     }
 
-    pub(super) fn doom(&mut self, points: &[PointId]) {
-        self.doomed.extend(points);
+    /// Somebody is about to carry this plan out, which may erase a path.
+    pub(super) fn intend(&mut self, plan: &Plan, path: Option<&str>) {
+        for row in &plan.rows {
+            let id = row.decision.point.id;
+            if !row.decision.keep {
+                self.doomed.insert(id);
+            } else if row.change.is_some() {
+                self.touched.insert(id);
+                if let Some(path) = path {
+                    self.erased.entry((id, path.to_owned())).or_insert(false);
+                }
+            }
+        }
+    }
+
+    pub(super) fn erase(&mut self, points: &[PointId], path: &str) {
+        self.erased.extend(points.iter().map(|id| ((*id, path.to_owned()), true)));
     }
 
     pub(super) fn expire(&mut self, points: &[PointId]) {
         self.expired.extend(points);
     }
 
-    pub(super) fn is_doomed(&self, point: &PointId) -> bool {
-        self.doomed.contains(point)
+    /// Whether who still holds the point's manifest may find nothing behind it.
+    pub(super) fn is_outdated(&self, point: &PointId) -> bool {
+        self.doomed.contains(point) || self.touched.contains(point)
     }
 
     /// Holds a freshly opened repository against the model; what is wrong, if something is.
@@ -63,7 +84,12 @@ impl Model {
         for commit in &view.commits {
             let told = |e: Error| format!("point {} cannot be restored: {:?}: {e}", commit.id, e.kind());
             let point = repository.load(commit).map_err(told)?;
-            self.compare(&point, &read(repository, &point).map_err(told)?)?;
+            let files = read(repository, &point).map_err(told)?;
+            self.compare(&point, &files)?;
+            let gone = |path: &&String| self.erased.get(&(commit.id, (*path).clone())) == Some(&true);
+            if let Some(path) = files.keys().find(gone) {
+                return Err(format!("{path} was erased from point {} and is still there", commit.id));
+            }
         }
         Ok(())
     }
@@ -71,13 +97,14 @@ impl Model {
     /// Whether a point's files are those of its attempt.
     pub(super) fn compare(&self, point: &Point, files: &Files) -> std::result::Result<(), String> {
         let id = point.manifest.id;
-        let attempt = point.manifest.tags.first().and_then(|tag| attempt_of(tag));
+        let attempt = point.manifest.tags.iter().find_map(|tag| attempt_of(tag));
         let attempt = attempt.ok_or_else(|| format!("point {id} is nobody's"))?;
         if self.acknowledged.get(&id).is_some_and(|known| *known != attempt) {
             return Err(format!("point {id} is of another attempt than was acknowledged"));
         }
         let tree = self.attempts.get(attempt).ok_or_else(|| format!("point {id} is of no known attempt"))?;
-        let wanted: Files = tree.iter().map(|(path, file)| (path.clone(), file.bytes.to_vec())).collect();
+        let mut wanted: Files = tree.iter().map(|(path, file)| (path.clone(), file.bytes.to_vec())).collect();
+        wanted.retain(|path, _| files.contains_key(path) || !self.erased.contains_key(&(id, path.clone())));
         if wanted == *files {
             return Ok(());
         }

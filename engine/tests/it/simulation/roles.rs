@@ -2,17 +2,19 @@
 
 use super::actor::Actor;
 use super::model::read;
-use super::source::{Tree, TreeSource, mutate};
+use super::source::{PATHS, Tree, TreeSource, mutate};
 use engine::Result;
 use engine::backup::{BackupOptions, backup};
+use engine::care::retention::{ApplyOptions, Plan, Request, Scope, apply};
 use engine::care::{CheckOptions, CollectOptions, Level, check, collect, plan_collection};
-use engine::error::{Error, Kind};
+use engine::log::Truncation;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::restore_point::Point;
-use format_spec::log::{Change, PointId};
+use format_spec::log::PointId;
 use format_spec::point::Workload;
 use parking_lot::Mutex;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// One operation after the other.
@@ -60,31 +62,66 @@ impl Role for Writer {
     }
 }
 
-/// Gives up one or two live points.
+/// Gives up a point or two, or a file of every point, or changes the words of a point.
 pub(super) struct Expirer;
 
 impl Role for Expirer {
     fn operate(&mut self, actor: &mut Actor, repository: &Arc<Repository>) -> Result<()> {
         repository.refresh()?;
-        let mut live: Vec<PointId> = repository.log().view().commits.iter().map(|c| c.id).collect();
+        let mut points: BTreeSet<PointId> = repository.log().view().commits.iter().map(|c| c.id).collect();
         let wanted = 1 + actor.dice.index(2);
-        while live.len() > wanted {
-            live.remove(actor.dice.index(live.len()));
+        while points.len() > wanted {
+            let gone = points.iter().nth(actor.dice.index(points.len())).copied();
+            gone.map(|id| points.remove(&id));
         }
-        live.sort_unstable();
-        actor.shared.model.lock().doom(&live);
-        let mut given_up = Vec::new();
-        repository.log().append(&**repository.env(), &mut |view| {
-            given_up = live.iter().copied().filter(|id| view.live(id).is_some()).collect();
-            if given_up.is_empty() {
-                return Err(Error::new(Kind::Conflict, "nothing is left to expire"));
-            }
-            Ok(Change::Expire { points: given_up.clone(), reason: "simulated".into(), plan: [0; 32] })
-        })?;
+        if points.is_empty() {
+            return Ok(());
+        }
+        let request = match actor.dice.below(10) {
+            0..=5 => Request::Points(points),
+            6..=7 => Request::Tags { points, add: ["seen".to_owned()].into(), remove: BTreeSet::new() },
+            _ => Request::Paths([actor.dice.of(&PATHS).as_bytes().to_vec()].into()),
+        };
+        let scope = Scope { request, job: None, may_empty: ["one".to_owned(), "two".to_owned()].into() };
+        let monitor = Arc::new(Monitor::new());
+        let plan = Plan::make(repository, &scope, &monitor)?;
+        if plan.is_empty() {
+            return Ok(());
+        }
+        let lost = match &scope.request {
+            Request::Paths(paths) => paths.iter().next().map(|path| String::from_utf8_lossy(path).into_owned()),
+            _ => None,
+        };
+        actor.shared.model.lock().intend(&plan, lost.as_deref());
+        let options = ApplyOptions { hash: plan.hash.to_vec(), threads: 0 };
+        let applied = apply(repository, &scope, &options, &monitor)?;
         if !actor.is_dead() {
-            actor.shared.model.lock().expire(&given_up);
-            actor.shared.world.count(|c| c.expired += given_up.len() as u64);
+            let mut model = actor.shared.model.lock();
+            model.expire(&applied.expired);
+            if let Some(path) = &lost {
+                model.erase(&applied.rewritten, path);
+            }
+            actor.shared.world.count(|c| {
+                c.expired += applied.expired.len() as u64;
+                c.rewritten += applied.rewritten.len() as u64;
+            });
         }
+        Ok(())
+    }
+}
+
+/// Sums the log up and deletes what is summed up, as soon as it may.
+pub(super) struct Truncator;
+
+impl Role for Truncator {
+    fn operate(&mut self, actor: &mut Actor, repository: &Arc<Repository>) -> Result<()> {
+        let (log, env) = (repository.log(), &**repository.env());
+        log.refresh()?;
+        log.checkpoint(env)?;
+        let grace_seconds = actor.dice.of(&[0, 0, 3600]);
+        let how = Truncation { grace_seconds, requests_max: 1000, listings_complete: true, versioned: false };
+        let done = log.truncate(env, &how)?;
+        actor.shared.world.count(|c| c.truncated += done.entries.len() as u64);
         Ok(())
     }
 }
@@ -157,7 +194,7 @@ impl Role for Reader {
             for commit in commits {
                 match repository.load(&commit) {
                     Ok(point) => self.points.push(point),
-                    Err(e) if actor.shared.model.lock().is_doomed(&commit.id) && !actor.is_dead() => drop(e),
+                    Err(e) if actor.shared.model.lock().is_outdated(&commit.id) && !actor.is_dead() => drop(e),
                     Err(e) => return Err(e),
                 }
             }
@@ -173,8 +210,8 @@ impl Role for Reader {
                 }
                 Ok(())
             }
-            // It was given up while it was read, or before.
-            Err(_) if model.is_doomed(&point.manifest.id) => Ok(()),
+            // It was given up, or another manifest took its place, while it was read or before.
+            Err(_) if model.is_outdated(&point.manifest.id) => Ok(()),
             Err(e) => Err(e),
         }
     }

@@ -51,7 +51,7 @@ pub(super) fn mutate(tree: &mut Tree, dice: &mut Dice, now: Time) {
 
 /// Distinct contents; the largest has some 4 KB.
 const POOL: u64 = 12;
-const PATHS: [&str; 8] = ["d/a", "d/b", "d/c", "e/a", "f", "g", "h", "i"];
+pub(super) const PATHS: [&str; 8] = ["d/a", "d/b", "d/c", "e/a", "f", "g", "h", "i"];
 
 impl Source for TreeSource {
     fn about(&self) -> About {

@@ -54,6 +54,8 @@ pub(super) struct Counts {
     pub(super) condemned: u64,
     pub(super) deleted: u64,
     pub(super) fenced: u64,
+    pub(super) rewritten: u64,
+    pub(super) truncated: u64,
 }
 
 impl Counts {
@@ -63,35 +65,25 @@ impl Counts {
         }
     }
 
-    fn all_mut(&mut self) -> [&mut u64; 12] {
-        let Counts {
-            histories,
-            operations,
-            calls,
-            crashes,
-            refused,
-            lost,
-            pauses,
-            points,
-            expired,
-            condemned,
-            deleted,
-            fenced,
-        } = self;
-        [histories, operations, calls, crashes, refused, lost, pauses, points, expired, condemned, deleted, fenced]
+    fn all_mut(&mut self) -> [&mut u64; 14] {
+        let Counts { histories: a, operations: b, calls: c, crashes: d, refused: e, lost: f, pauses: g, .. } = self;
+        let Counts { points: h, expired: i, rewritten: j, condemned: k, deleted: l, fenced: m, truncated: n, .. } =
+            self;
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n]
     }
 }
 
 impl std::fmt::Display for Counts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Counts { histories, operations, calls, crashes, refused, lost, pauses, points, .. } = self;
-        let Counts { expired, condemned, deleted, fenced, .. } = self;
+        let Counts { histories, operations, calls, crashes, refused, lost, pauses, .. } = self;
+        let Counts { points, expired, rewritten, condemned, deleted, fenced, truncated, .. } = self;
         write!(
             f,
-            "{histories} seeds, {operations} operations, {calls} calls, {crashes} crashes, {lost} lost responses, {refused} calls refused, \
-             {pauses} pauses; {points} points committed, {expired} expired, {condemned} packs condemned, {deleted} objects deleted, \
-             {fenced} sessions fenced"
-        )
+            "{histories} seeds, {operations} operations, {calls} calls, {crashes} crashes, {lost} lost responses, "
+        )?;
+        write!(f, "{refused} calls refused, {pauses} pauses; {points} points committed, {expired} expired, ")?;
+        write!(f, "{rewritten} rewritten, {condemned} packs condemned, {deleted} objects deleted, ")?;
+        write!(f, "{fenced} sessions fenced, {truncated} log entries truncated")
     }
 }
 

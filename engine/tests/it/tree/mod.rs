@@ -7,6 +7,6 @@ mod damage;
 mod deep;
 mod diff;
 mod edit;
-mod memory;
+pub(crate) mod memory;
 mod million;
 mod read;

@@ -23,30 +23,30 @@ pub(crate) fn vectors(suite: Suite) -> Vec<Vector> {
 }
 
 /// What a row of fields stands in.
-struct Place {
+pub(super) struct Place {
     kind: ObjectKind,
     record: u8,
     suite: Suite,
     ordinal: u32,
-    row: Row,
+    pub(super) row: Row,
 }
 
 impl Place {
-    fn new(kind: ObjectKind, record: u8, suite: Suite, ordinal: u32, good: &[u8]) -> Self {
+    pub(super) fn new(kind: ObjectKind, record: u8, suite: Suite, ordinal: u32, good: &[u8]) -> Self {
         let cipher = secrets(suite).cipher(&header(kind, suite, ordinal, "fields"));
         Place { kind, record, suite, ordinal, row: Row::of(good, record, &cipher) }
     }
 
-    fn vector(&self, case: &str, row: &Row) -> Vector {
+    pub(super) fn vector(&self, case: &str, row: &Row) -> Vector {
         self.raw(case, row.encode())
     }
 
-    fn raw(&self, case: &str, plain: Vec<u8>) -> Vector {
+    pub(super) fn raw(&self, case: &str, plain: Vec<u8>) -> Vector {
         let forge = Forge::new(self.kind, self.suite, self.ordinal, "fields", &[(self.record, plain)]);
         broken(self.kind, self.suite, self.ordinal, case, forge.finish())
     }
 
-    fn with(&self, case: &str, tag: u16, bytes: &[u8]) -> Vector {
+    pub(super) fn with(&self, case: &str, tag: u16, bytes: &[u8]) -> Vector {
         self.vector(case, &self.row.with(tag, bytes))
     }
 }
@@ -91,6 +91,22 @@ fn configs(suite: Suite) -> Vec<Vector> {
         number("CONF-3 a block target below 4096", 4, 4095),
         number("CONF-3 a block target above 4 MiB", 4, 4_194_305),
     ];
+    let retention =
+        |case: &str, kind: &[u8], period: &[u8]| place.vector(case, &place.row.and(11, kind).and(12, period));
+    out.extend([
+        retention("ok snapshot-based for three years", &[1], &[3, 3, 0, 0, 0]),
+        retention("ok item-level for 90 days", &[2], &[1, 90, 0, 0, 0]),
+        retention("ok item-level for ever", &[2], &[4, 0, 0, 0, 0]),
+        retention("CONF-5 a period of no days", &[1], &[1, 0, 0, 0, 0]),
+        retention("CONF-5 a period of 1001 years", &[1], &[3, 0xE9, 3, 0, 0]),
+        retention("CONF-5 an unknown unit", &[1], &[5, 1, 0, 0, 0]),
+        retention("CONF-5 for ever and a day", &[1], &[4, 1, 0, 0, 0]),
+        retention("CONF-5 a period of six bytes", &[1], &[3, 3, 0, 0, 0, 0]),
+        retention("CONF-6 an unknown retention type", &[3], &[3, 3, 0, 0, 0]),
+        retention("CONF-6 a retention type of two bytes", &[1, 0], &[3, 3, 0, 0, 0]),
+        place.vector("CONF-6 a retention type without a period", &place.row.and(11, &[1])),
+        place.vector("CONF-6 a period without a retention type", &place.row.and(12, &[3, 3, 0, 0, 0])),
+    ]);
     if suite == Suite::Aes256Gcm {
         let mut forge = Forge::new(ObjectKind::Config, suite, 0, "fields", &[(kind::CONFIG, place.row.encode())]);
         forge.cipher = format_spec::keys::Cipher::Clear;
@@ -170,13 +186,15 @@ fn points(suite: Suite) -> Vec<Vector> {
         place.vector("POINT-1 ledger counts of 63 bytes", &place.row.bent(14 | C, |b| _ = b.pop())),
         place.vector("POINT-1 ledger counts of 65 bytes", &place.row.bent(14 | C, |b| b.push(0))),
         place.with("POINT-1 statistics of 32 bytes", 18, &[0; 32]),
+        place.vector("POINT-1 a first number of 5 bytes", &place.row.and(20, &[1, 0, 0, 0, 0])),
+        place.vector("ok a point that was rewritten", &place.row.and(20, &[7, 0, 0, 0])),
         place.with("POINT-1 a reference set of 33 bytes", 17 | C, &[0; 33]),
         place.vector("CONT-19 no reference set", &place.row.without(17 | C)),
         place.vector("ok two cursors", &place.row.and(19, b"one").and(19, b"two")),
     ]
 }
 
-fn log_place(suite: Suite, slot: u32, change: Change) -> Place {
+pub(super) fn log_place(suite: Suite, slot: u32, change: Change) -> Place {
     let salt = header(ObjectKind::LogEntry, suite, slot, "fields").salt;
     let good = log_entry(slot, change, b"").encode(REPOSITORY, &secrets(suite), salt);
     Place::new(ObjectKind::LogEntry, kind::LOG_ENTRY, suite, slot, &good)

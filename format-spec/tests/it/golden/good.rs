@@ -3,8 +3,8 @@
 
 use super::trees::{self, leaf_of_folder, leaf_of_map};
 use super::{PASSWORD, REPOSITORY, SESSION, Shape, Vector, fixed, header, name, secrets, suite_name};
-use format_spec::config::{Class, Config, Cutting};
-use format_spec::container::{Codec, Object, ObjectKind, ObjectWriter, Suite, kind};
+use format_spec::config::{Class, Config, Cutting, Retention};
+use format_spec::container::{Codec, Header, Object, ObjectKind, ObjectWriter, Suite, kind};
 use format_spec::index::{BlockRow, PackRow, PlaceRow, Segment};
 use format_spec::key_slot::{Cost, KeySlot, NewSlot};
 use format_spec::log::{Change, LogEntry, PointId, PublishedPack, Purpose, Vouched};
@@ -28,13 +28,13 @@ struct Maker<'a> {
 impl Maker<'_> {
     /// Files an object and returns its settled bytes.
     fn file(&mut self, kind: ObjectKind, ordinal: u32, why: &str, bytes: Vec<u8>) -> Vec<u8> {
-        let file = format!("repository-{}/{}", suite_name(self.suite), name(kind, ordinal));
+        let file = format!("repository-{}/{}", suite_name(self.suite), name(kind, SESSION, ordinal));
         let mut vector = Vector::new(file, Shape::Object(kind, ordinal), self.suite, bytes);
         why.clone_into(&mut vector.why);
         if kind == ObjectKind::LogEntry {
             vector.previous = Some(match ordinal {
                 1 => format!("repository-{}/config", suite_name(self.suite)),
-                _ => format!("repository-{}/{}", suite_name(self.suite), name(kind, ordinal - 1)),
+                _ => format!("repository-{}/{}", suite_name(self.suite), name(kind, SESSION, ordinal - 1)),
             });
         }
         let settled = (self.settle)(&vector);
@@ -116,6 +116,7 @@ pub(crate) fn config(suite: Suite) -> Config {
         creator: "golden vectors".into(),
         probed: "put_if_absent=yes\n".into(),
         level: 3,
+        retention: Retention::default(),
     }
 }
 
@@ -153,7 +154,12 @@ pub(crate) fn vouch(ordinal: u32, bytes: &[u8]) -> Vouched {
 
 /// A pack of these blocks: the first raw, the others compressed if that pays.
 fn pack(kind: ObjectKind, suite: Suite, ordinal: u32, blocks: &[&[Vec<u8>]], id: impl Fn(&[u8]) -> ChunkId) -> Vec<u8> {
-    let header = header(kind, suite, ordinal, "");
+    pack_under(header(kind, suite, ordinal, ""), blocks, id)
+}
+
+/// A pack of these blocks under this header.
+pub(crate) fn pack_under(header: Header, blocks: &[&[Vec<u8>]], id: impl Fn(&[u8]) -> ChunkId) -> Vec<u8> {
+    let suite = header.suite;
     let cipher = secrets(suite).cipher(&header);
     let mut object = ObjectWriter::new(header, cipher);
     let mut contents = Contents::default();
@@ -262,5 +268,6 @@ pub(crate) fn manifest(root: Entry, links: ChunkId, exceptions: ChunkId, referen
         references,
         bytes: [713, 713, 700],
         cursors: Vec::new(),
+        first: None,
     }
 }

@@ -58,7 +58,7 @@ fn row(vector: &Vector) -> Value {
             let expected = vector.expected().expect("an object");
             set("kind", json!(kind_name(kind)));
             set("secrets", json!(suite_name(vector.suite)));
-            set("name", json!(name(kind, ordinal)));
+            set("name", json!(name(kind, vector.session, ordinal)));
             set("session", json!(expected.session));
             set("ordinal", json!(ordinal));
             if kind == ObjectKind::KeySlot {

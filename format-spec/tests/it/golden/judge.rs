@@ -1,6 +1,7 @@
 //! The judge: opens a vector as a reader would and tells the broken rule.
 
 use super::{REPOSITORY, Shape, Vector, secrets};
+use format_spec::checkpoint::Checkpoint;
 use format_spec::config::Config;
 use format_spec::container::{Object, ObjectKind, kind};
 use format_spec::index::Segment;
@@ -42,7 +43,8 @@ pub(crate) fn judge(vector: &Vector, bytes: &[u8], previous: Option<&[u8]>) -> R
         ObjectKind::DataPack | ObjectKind::MetaPack => judge_pack(vector, bytes),
         ObjectKind::IndexSegment => Segment::decode(bytes, &expected, &keys).map(drop),
         ObjectKind::RestorePoint => Manifest::decode(bytes, &expected, &keys).map(drop),
-        ObjectKind::LogEntry | ObjectKind::Checkpoint => {
+        ObjectKind::Checkpoint => Checkpoint::decode(bytes, ordinal, REPOSITORY, &keys).map(drop),
+        ObjectKind::LogEntry => {
             let entry = LogEntry::decode(bytes, ordinal, REPOSITORY, &keys)?;
             match previous.map(|p| *blake3::hash(p).as_bytes()) {
                 Some(hash) if hash != entry.previous => Err(FormatError::broken("LOG-3", "hash", "a match", "none")),

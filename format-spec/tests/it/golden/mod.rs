@@ -8,8 +8,11 @@ mod broken_container;
 mod broken_fields;
 mod broken_packs;
 mod broken_trees;
+mod checkpoints;
+mod entries;
 mod forge;
 mod good;
+mod history;
 mod json;
 mod judge;
 mod trees;
@@ -28,7 +31,7 @@ use std::path::Path;
 pub(crate) const REPOSITORY: RepositoryId = RepositoryId([0xC0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
 /// Opens the key slots.
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
-/// The session of every object of a session.
+/// The session of every object of a session, but for those of the histories.
 pub(crate) const SESSION: u32 = 1;
 
 /// One file of `vectors/`.
@@ -38,6 +41,8 @@ pub(crate) struct Vector {
     pub(crate) file: String,
     /// What it is to be read as.
     pub(crate) shape: Shape,
+    /// The session of an object that has one.
+    pub(crate) session: u32,
     /// Which secrets open it.
     pub(crate) suite: Suite,
     /// The password that is tried (key slots only).
@@ -66,13 +71,14 @@ pub(crate) enum Shape {
 impl Vector {
     pub(crate) fn new(file: String, shape: Shape, suite: Suite, bytes: Vec<u8>) -> Self {
         let why = String::new();
-        Vector { file, shape, suite, password: PASSWORD, previous: None, verdict: None, why, bytes }
+        let session = SESSION;
+        Vector { file, shape, session, suite, password: PASSWORD, previous: None, verdict: None, why, bytes }
     }
 
     /// The header that the object's name demands.
     pub(crate) fn expected(&self) -> Option<Header> {
         let Shape::Object(kind, ordinal) = self.shape else { return None };
-        Some(header(kind, self.suite, ordinal, ""))
+        Some(header_of(kind, self.suite, self.session, ordinal, ""))
     }
 }
 
@@ -81,9 +87,14 @@ impl Vector {
 fn all(settle: &dyn Fn(&Vector) -> Vec<u8>) -> Vec<Vector> {
     let mut out = Vec::new();
     for suite in [Suite::Clear, Suite::Aes256Gcm] {
-        out.extend(good::repository(suite, settle));
+        let repository = good::repository(suite, settle);
+        out.push(checkpoints::of_repository(suite, &repository, settle));
+        out.extend(repository);
+        out.extend(checkpoints::vectors(suite));
+        out.extend(history::repository(suite, settle));
         out.extend(broken_container::vectors(suite));
         out.extend(broken_fields::vectors(suite));
+        out.extend(entries::vectors(suite));
         out.extend(broken_packs::vectors(suite));
     }
     out.extend(trees::good());
@@ -117,11 +128,17 @@ pub(crate) fn fixed(label: &str) -> [u8; 32] {
 
 /// The header of a vector's object: its identity follows from kind and ordinal, its salt from all and a label.
 pub(crate) fn header(kind: ObjectKind, suite: Suite, ordinal: u32, label: &str) -> Header {
+    header_of(kind, suite, SESSION, ordinal, label)
+}
+
+/// The header of an object of another session than the usual one.
+pub(crate) fn header_of(kind: ObjectKind, suite: Suite, session: u32, ordinal: u32, label: &str) -> Header {
     let clear = matches!(kind, ObjectKind::Config | ObjectKind::KeySlot);
     let slotted = clear || matches!(kind, ObjectKind::LogEntry | ObjectKind::Checkpoint);
-    let salt = fixed(&format!("salt of {kind:?} {ordinal} {suite:?} {label}"));
+    let of_session = if slotted || session == SESSION { String::new() } else { format!(" of session {session}") };
+    let salt = fixed(&format!("salt of {kind:?} {ordinal} {suite:?} {label}{of_session}"));
     let suite = if clear { Suite::Clear } else { suite };
-    Header::new(kind, suite, REPOSITORY, if slotted { 0 } else { SESSION }, ordinal, salt)
+    Header::new(kind, suite, REPOSITORY, if slotted { 0 } else { session }, ordinal, salt)
 }
 
 /// `clear` or `sealed`.
@@ -129,13 +146,14 @@ pub(crate) fn suite_name(suite: Suite) -> &'static str {
     if suite == Suite::Clear { "clear" } else { "sealed" }
 }
 
-/// The name of an object in its repository.
-pub(crate) fn name(kind: ObjectKind, ordinal: u32) -> String {
+/// The name of an object in its repository; `session` is that of objects which have one.
+pub(crate) fn name(kind: ObjectKind, session: u32, ordinal: u32) -> String {
     match kind {
         ObjectKind::Config => names::CONFIG.to_owned(),
         ObjectKind::KeySlot => names::key_slot(good::SLOT_ID),
         ObjectKind::LogEntry => names::log(ordinal),
-        _ => names::of_session(kind, format_spec::ObjectId { session: SESSION, ordinal }),
+        ObjectKind::Checkpoint => names::checkpoint(ordinal),
+        _ => names::of_session(kind, format_spec::ObjectId { session, ordinal }),
     }
 }
 

@@ -1,0 +1,128 @@
+//! Carrying a plan out: one entry for the points that leave, one for each that is rewritten.
+//!
+//! Promises: the plan is made again at the log's head and its hash compared, before anything is done and whenever another writer came first;
+//! a point is rewritten only from the manifest that the plan saw. A run that is stopped has done whole points: the same request plans the rest.
+//!
+//! Rewrites keep I2 as commits do: what they take over is needed by a point that is live at their slot, what they add is published before, and
+//! packs that were condemned meanwhile are looked for again.
+
+use super::locks::is_locked;
+use super::plan::Plan;
+use super::rewrite::Rewriter;
+use super::rules::Scope;
+use crate::error::{Error, Kind, Result};
+use crate::log::LogView;
+use crate::monitor::Monitor;
+use crate::repository::Repository;
+use format_spec::log::{Change, PointId};
+use std::sync::Arc;
+
+/// What to carry out, and with what.
+#[derive(Debug, Clone)]
+pub struct ApplyOptions {
+    /// The hash of the plan, or its beginning, as it was shown.
+    pub hash: Vec<u8>,
+    /// Encoding threads.
+    pub threads: usize,
+}
+
+/// What was done.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// The plan, as it was made again.
+    pub plan: Option<Plan>,
+    /// Points that left.
+    pub expired: Vec<PointId>,
+    /// Points that have another manifest.
+    pub rewritten: Vec<PointId>,
+    /// Points that changed while others were rewritten, and stay as they are now.
+    pub left_out: Vec<PointId>,
+    /// Bytes of packs that rewriting stored.
+    pub bytes_stored: u64,
+    /// How many packs that were.
+    pub packs_written: u64,
+}
+
+/// Carries out the plan of this hash.
+///
+/// # Errors
+/// `Conflict` when the plan is another one by now, `Input` when it empties a job that nobody said may be emptied; else as
+/// [`Plan::make`], and the store's.
+pub fn apply(
+    repository: &Arc<Repository>,
+    scope: &Scope,
+    options: &ApplyOptions,
+    monitor: &Arc<Monitor>,
+) -> Result<Applied> {
+    let mut applied = Applied::default();
+    let plan = loop {
+        let plan = Plan::make(repository, scope, monitor)?;
+        plan.expect(options)?;
+        match expire(repository, scope, &plan)? {
+            Some(expired) => {
+                applied.expired = expired;
+                break plan;
+            }
+            // Another entry came first that concerns points: what does the plan say now?
+            None => monitor.check()?,
+        }
+    };
+    let rewrites = plan.rows.iter().any(|row| row.change.is_some());
+    if rewrites {
+        let mut rewriter = Rewriter::open(repository, scope, options.threads, monitor)?;
+        let done = rewriter.rewrite_all(&plan, &mut applied);
+        // Also after a failure: a session that stays open keeps the collection waiting.
+        let ended = rewriter.finish();
+        done?;
+        let stored = ended?;
+        (applied.bytes_stored, applied.packs_written) = (stored.bytes_stored, stored.packs);
+    }
+    applied.plan = Some(plan);
+    Ok(applied)
+}
+
+/// Appends the expiry, if any point leaves. `None` when the live points are not those of the plan any more.
+fn expire(repository: &Repository, scope: &Scope, plan: &Plan) -> Result<Option<Vec<PointId>>> {
+    let mut points: Vec<PointId> =
+        plan.rows.iter().filter(|row| !row.decision.keep).map(|row| row.decision.point.id).collect();
+    points.sort_unstable();
+    if points.is_empty() {
+        return Ok(Some(points));
+    }
+    let (mut moved, now) = (false, repository.env().now());
+    let appended = repository.log().append(&**repository.env(), &mut |view: &LogView| {
+        // Slots rise with numbers, so these are in order.
+        moved = !view.commits.iter().map(|c| c.slot).eq(plan.live.iter().copied()) || is_locked(view, &points, now);
+        if moved {
+            return Err(Error::new(
+                Kind::Conflict,
+                "restore points came or went while the plan was about to be applied",
+            ));
+        }
+        Ok(Change::Expire { points: points.clone(), reason: scope.to_string(), plan: plan.hash })
+    });
+    match appended {
+        Err(_) if moved => Ok(None),
+        other => other.map(|_| Some(points)),
+    }
+}
+
+impl Plan {
+    /// Refuses what was not shown, and what was refused when it was.
+    fn expect(&self, options: &ApplyOptions) -> Result<()> {
+        if options.hash.is_empty() || !self.hash.starts_with(&options.hash) {
+            return Err(Error::new(
+                Kind::Conflict,
+                "the plan is another one by now: restore points came or went, or time passed",
+            )
+            .on(options.hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+            .advise("look at the new plan, and apply that"));
+        }
+        if let [job, ..] = &self.emptied[..] {
+            return Err(Error::new(Kind::Input, "the plan would let all restore points of a job go")
+                .on(job)
+                .advise(format!("if that is meant, say --empty-job {job} and plan again")));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,209 @@
+//! How a restore point is rewritten: what it loses, and what its other parts make of that.
+//!
+//! Promises: id, times, job, sources and cursors stay; the link map names the first of the names that are left (POINT-5); a path that is
+//! erased leaves the ledger's exceptions too; the ledger's counts go on adding up to the items that the point has.
+
+use super::items::OldItems;
+use super::leaving::Leaving;
+use super::paths::Erasure;
+use crate::error::{Error, Kind, Result};
+use crate::restore_point::Point;
+use crate::tree::{Flow, MapCursor, NodeSink, NodeSource, edit_map, lookup, map_get, walk};
+use format_spec::ChunkId;
+use format_spec::point::{LedgerCounts, Manifest};
+use format_spec::tree::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What points lose, or get.
+pub(super) enum Cut<'a> {
+    /// Nothing: points stay as they are, or leave whole.
+    Nothing,
+    /// Items that are older than a period.
+    Items { old: OldItems<'a>, before: i64 },
+    /// Whatever lies at some paths.
+    Paths(Erasure<'a>),
+    /// Words.
+    Tags { add: BTreeSet<String>, remove: BTreeSet<String> },
+}
+
+/// The parts of a manifest that a rewrite changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewritten {
+    /// The root folder.
+    pub root: Entry,
+    /// Root of the link map.
+    pub links: Option<ChunkId>,
+    /// Root of the ledger's exceptions.
+    pub exceptions: Option<ChunkId>,
+    /// How items ended; the sum is of those that are left.
+    pub counts: LedgerCounts,
+    /// The point's words.
+    pub tags: Vec<String>,
+    /// What it loses.
+    pub left: Leaving,
+}
+
+impl Rewritten {
+    /// The manifest with these parts and a new reference set.
+    pub(super) fn manifest(&self, point: &Point, references: ChunkId) -> Manifest {
+        let old = &point.manifest;
+        Manifest {
+            first: Some(point.place()),
+            root: self.root.clone(),
+            links: self.links,
+            exceptions: self.exceptions,
+            counts: self.counts,
+            tags: self.tags.clone(),
+            references,
+            ..old.clone()
+        }
+    }
+}
+
+impl Cut<'_> {
+    /// What becomes of a point; `None` when nothing changes. New nodes go to `sink`, old ones are read from `nodes`.
+    ///
+    /// # Errors
+    /// The source's and the sink's; `Damaged` when the point's trees are.
+    pub(super) fn rewrite(
+        &mut self,
+        nodes: &dyn NodeSource,
+        old: &Manifest,
+        sink: &mut dyn NodeSink,
+    ) -> Result<Option<Rewritten>> {
+        let same = |root: Entry, left: Leaving| Rewritten {
+            root,
+            links: old.links,
+            exceptions: old.exceptions,
+            counts: without(old.counts, &left),
+            tags: old.tags.clone(),
+            left,
+        };
+        match self {
+            Cut::Nothing => Ok(None),
+            Cut::Tags { add, remove } => {
+                let tags = tagged(&old.tags, add, remove);
+                let changed = tags != old.tags;
+                Ok(changed.then(|| Rewritten { tags, ..same(old.root.clone(), Leaving::default()) }))
+            }
+            Cut::Items { old: items, before } => {
+                let Some(lighter) = items.leave(&old.root, sink)? else { return Ok(None) };
+                let root = Entry { content: lighter.content, totals: lighter.totals, ..old.root.clone() };
+                let mut new = same(root, lighter.left);
+                // Names of one inode have one modification time: where the first has left, all have.
+                let stays = |path: &[u8]| Ok(at(nodes, &old.root, path)?.is_some_and(|e| e.mtime.seconds >= *before));
+                new.links = settle_links(nodes, old, &new.left.groups, stays, |_| Ok(BTreeMap::new()), sink)?;
+                Ok(Some(new))
+            }
+            Cut::Paths(erasure) => {
+                let Some((root, left)) = erasure.erase(&old.root, sink)? else { return Ok(None) };
+                let mut new = same(root, left);
+                let search = |lost: BTreeSet<[u8; 16]>| first_names(nodes, &old.root, lost, erasure);
+                let stays = |path: &[u8]| Ok(!erasure.erases(path));
+                new.links = settle_links(nodes, old, &new.left.groups, stays, search, sink)?;
+                erase_exceptions(nodes, old, erasure, &mut new, sink)?;
+                Ok(Some(new))
+            }
+        }
+    }
+}
+
+fn tagged(old: &[String], add: &BTreeSet<String>, remove: &BTreeSet<String>) -> Vec<String> {
+    let mut tags: Vec<String> = old.iter().filter(|tag| !remove.contains(*tag)).cloned().collect();
+    let new: Vec<String> = add.iter().filter(|tag| !tags.contains(tag)).cloned().collect();
+    tags.extend(new);
+    tags
+}
+
+/// The ledger does not tell how each item ended, only their numbers: what leaves is taken from those that were taken over, then from those
+/// that were stored.
+fn without(mut counts: LedgerCounts, left: &Leaving) -> LedgerCounts {
+    let mut items = left.items;
+    for count in [&mut counts.unchanged, &mut counts.changed, &mut counts.new] {
+        let taken = items.min(*count);
+        (*count, items) = (*count - taken, items - taken);
+    }
+    counts.folders = counts.folders.saturating_sub(left.folders);
+    counts
+}
+
+fn at(nodes: &dyn NodeSource, root: &Entry, path: &[u8]) -> Result<Option<Entry>> {
+    let placed = lookup(nodes, root, path.split(|b| *b == b'/').filter(|name| !name.is_empty()))?;
+    Ok(placed.map(|placed| Entry::clone(&placed.entry)))
+}
+
+/// The link map without groups that lost all their names, and with the next name of those that lost their first.
+fn settle_links(
+    nodes: &dyn NodeSource,
+    old: &Manifest,
+    groups: &BTreeSet<[u8; 16]>,
+    stays: impl Fn(&[u8]) -> Result<bool>,
+    search: impl FnOnce(BTreeSet<[u8; 16]>) -> Result<BTreeMap<[u8; 16], Vec<u8>>>,
+    sink: &mut dyn NodeSink,
+) -> Result<Option<ChunkId>> {
+    let mut lost = BTreeSet::new();
+    for group in groups {
+        if let Some(pair) = map_get(nodes, old.links, group)?
+            && !stays(&pair.value)?
+        {
+            lost.insert(*group);
+        }
+    }
+    if lost.is_empty() {
+        return Ok(old.links);
+    }
+    let names = search(lost.clone())?;
+    let edits = lost.iter().map(|group| (group.to_vec(), names.get(group).cloned()));
+    edit_map(nodes, old.links, edits, sink)
+}
+
+/// Of each group the first name in preorder that is not erased.
+fn first_names(
+    nodes: &dyn NodeSource,
+    root: &Entry,
+    mut wanted: BTreeSet<[u8; 16]>,
+    erasure: &Erasure<'_>,
+) -> Result<BTreeMap<[u8; 16], Vec<u8>>> {
+    let mut names = BTreeMap::new();
+    walk(nodes, root, &mut |seen| {
+        if erasure.erases(seen.path) {
+            return Ok(Flow::Skip);
+        }
+        if let Some(group) = seen.entry.link_group.filter(|group| wanted.remove(group)) {
+            names.insert(group, seen.path.to_vec());
+        }
+        Ok(if wanted.is_empty() { Flow::Stop } else { Flow::Continue })
+    })?;
+    Ok(names)
+}
+
+/// Takes erased paths out of the ledger's exceptions: they are names that somebody wants gone.
+fn erase_exceptions(
+    nodes: &dyn NodeSource,
+    old: &Manifest,
+    erasure: &Erasure<'_>,
+    new: &mut Rewritten,
+    sink: &mut dyn NodeSink,
+) -> Result<()> {
+    let mut edits: Vec<(Vec<u8>, Option<Vec<u8>>)> = Vec::new();
+    for pair in MapCursor::open(nodes, old.exceptions) {
+        let pair = pair?;
+        if !erasure.erases(&pair.key) {
+            continue;
+        }
+        let counts = &mut new.counts;
+        let count = match pair.value.first() {
+            Some(1) => &mut counts.failed,
+            Some(2) => &mut counts.vanished,
+            Some(3) => &mut counts.changed_while_read,
+            Some(4) => &mut counts.skipped,
+            _ => return Err(Error::new(Kind::Damaged, "POINT-4: an exception of the ledger says nothing").on(old.id)),
+        };
+        *count = count.saturating_sub(1);
+        edits.push((pair.key.clone(), None));
+    }
+    if !edits.is_empty() {
+        new.exceptions = edit_map(nodes, old.exceptions, edits, sink)?;
+    }
+    Ok(())
+}

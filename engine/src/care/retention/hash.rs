@@ -1,0 +1,83 @@
+//! A plan's hash: BLAKE3 over parts that each stand behind their length, so that no two plans read the same.
+
+use super::cut::Rewritten;
+use super::rules::{Request, Scope};
+use format_spec::period::Period;
+
+/// The beginning of a hash as it is quoted: at least [`QUOTED_BYTES`].
+pub fn quoted(text: &str) -> Option<Vec<u8>> {
+    let digit = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
+    let is_hex = text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let bytes: Vec<u8> = text.as_bytes().chunks(2).map(digit).collect::<Option<_>>()?;
+    Some(bytes).filter(|bytes| is_hex && (QUOTED_BYTES..=32).contains(&bytes.len()))
+}
+
+/// How much of a hash is shown: nobody can make another plan that begins so.
+pub(super) const QUOTED_BYTES: usize = 8;
+
+/// A hash in the making.
+pub(super) struct Canon(blake3::Hasher);
+
+impl Canon {
+    pub(super) fn new() -> Self {
+        Canon(blake3::Hasher::new_derive_key("cairn 1 expire plan"))
+    }
+
+    /// Takes one part in.
+    pub(super) fn put(&mut self, part: &[u8]) -> &mut Self {
+        self.0.update(&(part.len() as u64).to_le_bytes());
+        self.0.update(part);
+        self
+    }
+
+    /// Takes a list in, with its length.
+    fn list<P: AsRef<[u8]>>(&mut self, parts: impl ExactSizeIterator<Item = P>) -> &mut Self {
+        self.put(&(parts.len() as u64).to_le_bytes());
+        parts.for_each(|part| _ = self.put(part.as_ref()));
+        self
+    }
+
+    pub(super) fn scope(&mut self, scope: &Scope) {
+        self.list(scope.job.iter());
+        self.list(scope.may_empty.iter());
+        match &scope.request {
+            Request::Rules { rules, kind } => {
+                self.put(&[1, *kind as u8]).put(&rules.period.map(Period::encode).unwrap_or_default());
+                for count in [rules.last, rules.daily, rules.weekly, rules.monthly, rules.yearly] {
+                    self.put(&count.unwrap_or(0).to_le_bytes());
+                }
+                self.list(rules.tags.iter());
+            }
+            Request::Points(ids) => {
+                self.put(&[2]).list(ids.iter().map(|id| id.0));
+            }
+            Request::Paths(paths) => {
+                self.put(&[3]).list(paths.iter());
+            }
+            Request::Tags { points, add, remove } => {
+                self.put(&[4]).list(points.iter().map(|id| id.0));
+                for tags in [add, remove] {
+                    self.list(tags.iter());
+                }
+            }
+        }
+    }
+
+    pub(super) fn change(&mut self, change: Option<&Rewritten>) {
+        let Some(change) = change else {
+            self.put(&[]);
+            return;
+        };
+        let mut root = Vec::new();
+        change.root.encode(&mut root);
+        self.put(&root);
+        for id in [change.links, change.exceptions] {
+            self.put(id.as_ref().map_or(&[], |id| &id.0[..]));
+        }
+        self.list(change.tags.iter());
+    }
+
+    pub(super) fn finish(&self) -> [u8; 32] {
+        *self.0.finalize().as_bytes()
+    }
+}

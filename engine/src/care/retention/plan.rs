@@ -1,0 +1,201 @@
+//! A plan: what a request does to a repository as it is now, without doing any of it.
+//!
+//! Promises: no side effects; the hash covers the repository, the request, every point that was looked at and what becomes of it, so that
+//! who applies the hash does exactly what was shown, or nothing. The log's head is no part of it: other writers' entries that change no
+//! decision do not outdate a plan. Neither is the time of day: a plan of yesterday holds while its decisions do.
+
+use super::cut::{Cut, Rewritten};
+use super::decide::{Decision, decide};
+use super::hash::{Canon, QUOTED_BYTES};
+use super::items::{OldItems, items_from};
+use super::locks::locks_of;
+use super::paths::Erasure;
+use super::reason::Reason;
+use super::rules::{Facts, Locks, Request, Rules, Scope};
+use crate::error::{Error, Result};
+use crate::log::CommitRef;
+use crate::monitor::Monitor;
+use crate::repository::Repository;
+use crate::restore_point::Point;
+use crate::tree::{Names, NodeSink};
+use format_spec::ChunkId;
+use format_spec::config::Retention;
+use format_spec::keys::IdKeys;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What will be done.
+#[derive(Debug)]
+pub struct Plan {
+    /// Every point that the request is about, by job, then from the oldest to the newest.
+    pub rows: Vec<Row>,
+    /// Jobs that would lose all their points, though nobody said that they may: applying refuses.
+    pub emptied: Vec<String>,
+    /// Points that cannot be judged, as their manifests cannot be read. They stay.
+    pub damaged: Vec<(CommitRef, Error)>,
+    /// What applying has to quote.
+    pub hash: [u8; 32],
+    /// The live points' slots as the plan saw them, rising.
+    pub(super) live: Vec<u32>,
+}
+
+/// What becomes of one point.
+#[derive(Debug)]
+pub struct Row {
+    /// Whether it stays, and why.
+    pub decision: Decision,
+    /// The point.
+    pub point: Arc<Point>,
+    /// How it is rewritten, if it is.
+    pub change: Option<Rewritten>,
+}
+
+impl Plan {
+    /// Makes a plan at the log's head.
+    ///
+    /// # Errors
+    /// `Input` for a request that can only be a mistake, `Absent` for a named point that is not there; the store's; `Damaged` when trees
+    /// that have to be read are.
+    pub fn make(repository: &Repository, scope: &Scope, monitor: &Monitor) -> Result<Plan> {
+        repository.refresh()?;
+        let locks = locks_of(&repository.log().view());
+        let now = repository.env().now();
+        let (mut points, mut damaged, mut live) = (Vec::new(), Vec::new(), Vec::new());
+        for (commit, point) in repository.points_and_damage() {
+            live.push(commit.slot);
+            match point {
+                Ok(point) => points.push((commit, point)),
+                Err(e) => damaged.push((commit, e)),
+            }
+        }
+        let facts: Vec<Facts> = points.iter().map(|(_, point)| facts(point, &locks)).collect();
+        let decisions = decide(&facts, scope, now)?;
+        let by_id: BTreeMap<_, _> = points.iter().map(|(commit, point)| (point.manifest.id, (commit, point))).collect();
+        let mut cut = scope.cut(repository, now, monitor)?;
+        let mut measure = Measure { ids: &repository.vault().ids };
+        let mut rows = Vec::new();
+        for mut decision in decisions.rows {
+            monitor.check()?;
+            let Some((_, point)) = by_id.get(&decision.point.id) else { continue };
+            let change = match decision.keep {
+                true => cut.rewrite(repository.nodes(), &point.manifest, &mut measure)?,
+                false => None,
+            };
+            let change = decision.settle(change, now);
+            // Of an erasure only those are told that have something to lose.
+            if !decision.reasons.is_empty() {
+                rows.push(Row { decision, point: Arc::clone(point), change });
+            }
+        }
+        live.sort_unstable();
+        let mut plan = Plan { rows, emptied: decisions.emptied, damaged, hash: [0; 32], live };
+        plan.hash = plan.seal(repository, scope, &cut, &by_id);
+        Ok(plan)
+    }
+
+    /// The hash as it is quoted.
+    pub fn hash_text(&self) -> String {
+        self.hash.iter().take(QUOTED_BYTES).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.rows.iter().all(|row| row.decision.keep && row.change.is_none())
+    }
+
+    fn seal(
+        &self,
+        repository: &Repository,
+        scope: &Scope,
+        cut: &Cut<'_>,
+        commits: &BTreeMap<format_spec::log::PointId, (&CommitRef, &Arc<Point>)>,
+    ) -> [u8; 32] {
+        let mut canon = Canon::new();
+        canon.put(&repository.id().0);
+        canon.scope(scope);
+        if let Cut::Items { before, .. } = cut {
+            canon.put(&before.to_le_bytes());
+        }
+        for row in &self.rows {
+            let decision = &row.decision;
+            canon.put(&decision.point.id.0);
+            if let Some((commit, _)) = commits.get(&decision.point.id) {
+                canon.put(&commit.slot.to_le_bytes()).put(&commit.object.body_hash);
+            }
+            canon.put(&[u8::from(decision.keep), u8::from(decision.forbidden)]);
+            decision.reasons.iter().for_each(|reason| _ = canon.put(reason.canonical().as_bytes()));
+            canon.change(row.change.as_ref());
+        }
+        self.emptied.iter().for_each(|job| _ = canon.put(job.as_bytes()));
+        canon.finish()
+    }
+}
+
+impl Decision {
+    /// Adds what a rewrite takes away to the reasons, or forbids it: a locked point is not changed, be it in its words alone, as the lock of the
+    /// manifest that takes the place of its own would be another one.
+    fn settle(&mut self, change: Option<Rewritten>, now: format_spec::Time) -> Option<Rewritten> {
+        self.reasons.retain(|reason| *reason != Reason::Untouched);
+        let change = change?;
+        let left = &change.left;
+        if !left.is_nothing() {
+            self.reasons.push(Reason::Loses { items: left.items, folders: left.folders, bytes: left.bytes });
+        }
+        match self.point.locked_until.filter(|until| *until > now) {
+            None => Some(change),
+            Some(until) => {
+                self.forbidden = true;
+                self.reasons.push(Reason::Locked(until));
+                None
+            }
+        }
+    }
+}
+
+impl Scope {
+    /// What the points that stay lose.
+    pub(super) fn cut<'a>(
+        &self,
+        repository: &'a Repository,
+        now: format_spec::Time,
+        monitor: &'a Monitor,
+    ) -> Result<Cut<'a>> {
+        let nodes = repository.nodes();
+        Ok(match &self.request {
+            Request::Rules { rules: Rules { period: Some(period), .. }, kind } => {
+                match items_from(Retention { kind: *kind, period: *period }, now) {
+                    Some(before) => Cut::Items { old: OldItems::new(nodes, before, monitor), before },
+                    None => Cut::Nothing,
+                }
+            }
+            Request::Rules { .. } | Request::Points(_) => Cut::Nothing,
+            Request::Paths(paths) => Cut::Paths(Erasure::new(nodes, paths, monitor)?),
+            Request::Tags { add, remove, .. } => Cut::Tags { add: add.clone(), remove: remove.clone() },
+        })
+    }
+}
+
+/// What is known of a point.
+pub(super) fn facts(point: &Point, locks: &Locks) -> Facts {
+    let m = &point.manifest;
+    Facts {
+        id: m.id,
+        number: point.number,
+        job: m.job.clone(),
+        time: m.started,
+        complete: m.counts.complete(),
+        tags: m.tags.clone(),
+        locked_until: locks.get(&m.id).copied(),
+    }
+}
+
+/// Learns the ids that new nodes will have, and stores nothing.
+struct Measure<'a> {
+    ids: &'a IdKeys,
+}
+
+impl NodeSink for Measure<'_> {
+    fn put_node(&mut self, bytes: Vec<u8>, _: &Names) -> Result<ChunkId> {
+        Ok(self.ids.node(&bytes))
+    }
+}

@@ -1,0 +1,234 @@
+//! Rewriting points: other trees or words under the same id and times.
+
+use super::apply::Applied;
+use super::cut::{Cut, Rewritten};
+use super::locks::is_locked;
+use super::plan::Plan;
+use super::rules::Scope;
+use crate::blob::{Stored, Writer, WriterParts, put_durable};
+use crate::error::{Error, Kind, Result};
+use crate::monitor::Monitor;
+use crate::repository::Repository;
+use crate::restore_point::{Emission, Point, PointSink, ReferenceChange, given_up, reference_set};
+use crate::store::Name;
+use crate::tree::{Names, NodeSink, names_of};
+use bytes::Bytes;
+use format_spec::container::{Header, ObjectKind};
+use format_spec::log::{Change, Purpose, Vouched};
+use format_spec::point::Manifest;
+use format_spec::{ChunkId, ObjectId, names};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// One session that rewrites points, one after the other.
+pub(super) struct Rewriter<'a> {
+    repository: &'a Arc<Repository>,
+    monitor: &'a Monitor,
+    cut: Cut<'a>,
+    reason: String,
+    session: u32,
+    writer: Writer,
+    /// Every node that this session made, for whichever point.
+    made: HashSet<ChunkId>,
+}
+
+impl<'a> Rewriter<'a> {
+    /// Opens the session. It builds upon no point: those that it rewrites are live until it does.
+    pub(super) fn open(
+        repository: &'a Arc<Repository>,
+        scope: &Scope,
+        threads: usize,
+        monitor: &'a Arc<Monitor>,
+    ) -> Result<Self> {
+        let job = scope.job.clone().unwrap_or_default();
+        let session = repository.log().append(&**repository.env(), &mut |_| {
+            Ok(Change::Open { job: job.clone(), host: String::new(), base: None, purpose: Purpose::Care })
+        })?;
+        let writer = Writer::start(WriterParts {
+            vault: repository.vault().clone(),
+            catalog: repository.blobs().catalog().clone(),
+            log: repository.log().clone(),
+            env: repository.env().clone(),
+            config: repository.config().clone(),
+            monitor: monitor.clone(),
+            session: Some(session),
+            threads,
+        });
+        let cut = scope.cut(repository, repository.env().now(), monitor)?;
+        Ok(Rewriter { repository, monitor, cut, reason: scope.to_string(), session, writer, made: HashSet::new() })
+    }
+
+    /// Rewrites every point that the plan rewrites.
+    pub(super) fn rewrite_all(&mut self, plan: &Plan, applied: &mut Applied) -> Result<()> {
+        for row in &plan.rows {
+            self.monitor.check()?;
+            let Some(change) = &row.change else { continue };
+            let done = self.rewrite(&row.point, change)?;
+            let told = if done { &mut applied.rewritten } else { &mut applied.left_out };
+            told.push(row.point.manifest.id);
+        }
+        Ok(())
+    }
+
+    /// Gives a point the trees and words that its plan shows. False when the point is not what the plan saw any more.
+    fn rewrite(&mut self, point: &Point, planned: &Rewritten) -> Result<bool> {
+        let repository = self.repository;
+        let old = &point.manifest;
+        let mut sink =
+            Recording { sink: PointSink::unaccounted(&self.writer, &repository.vault().ids), made: &mut self.made };
+        let new = self.cut.rewrite(repository.nodes(), old, &mut sink)?;
+        if new.as_ref() != Some(planned) {
+            // Midnight has passed since the plan, and the day that is old is another one.
+            return Err(Error::new(Kind::Conflict, "what leaves the restore point is not what the plan has shown")
+                .on(old.id)
+                .advise("look at the new plan, and apply that"));
+        }
+        self.writer.flush()?;
+        let emission = Emission::default();
+        let roots = roots(&planned.root, planned.links, planned.exceptions);
+        self.account(&roots, &emission)?;
+        loop {
+            let known = repository.log().view();
+            if !known.condemned.is_empty() {
+                self.store_again(&roots, &emission)?;
+            }
+            // Also of a point whose words alone change: a set names places as of its entry's slot, and this is another.
+            let manifest = planned.manifest(point, self.references(point, &roots, &emission)?);
+            match self.publish(point, &manifest, known.head)? {
+                Outcome::Done => return Ok(true),
+                Outcome::Gone => return Ok(false),
+                Outcome::Again => _ = repository.refresh()?,
+            }
+        }
+    }
+
+    /// Ends the session: nobody has to wait for it.
+    pub(super) fn finish(self) -> Result<Stored> {
+        let (log, session) = (self.repository.log(), self.session);
+        let stored = self.writer.stored();
+        drop(self.writer);
+        let ended = log.append(&**self.repository.env(), &mut |view| {
+            view.expect_session(session)?;
+            Ok(Change::Fence { session, reason: "it has ended".to_owned() })
+        });
+        match ended {
+            // Somebody else has ended it.
+            Err(e) if e.kind() == Kind::Conflict => Ok(stored),
+            other => other.map(|_| stored),
+        }
+    }
+
+    /// Every new node of the point, with what it names: those of its nodes that this session made, for this point or another.
+    fn account(&self, roots: &[Names], emission: &Emission) -> Result<()> {
+        let mut todo: Vec<ChunkId> = roots.iter().flat_map(|names| names.nodes.clone()).collect();
+        let mut seen = HashSet::new();
+        while let Some(id) = todo.pop() {
+            if self.made.contains(&id) && seen.insert(id) {
+                let names = names_of(&*self.repository.node(&id)?);
+                todo.extend(&names.nodes);
+                emission.record(id, &names)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores again what this session relied on and only condemned packs have.
+    fn store_again(&self, roots: &[Names], emission: &Emission) -> Result<()> {
+        let blobs = self.repository.blobs();
+        for (is_node, id) in given_up(emission, roots, blobs)? {
+            let kind = if is_node { ObjectKind::MetaPack } else { ObjectKind::DataPack };
+            let bytes = blobs.given_up(kind, &id)?.to_vec();
+            if is_node {
+                self.writer.put_node(id, bytes)?
+            } else {
+                self.writer.put_chunk(id, bytes)?
+            };
+        }
+        self.writer.flush()
+    }
+
+    fn references(&self, point: &Point, roots: &[Names], emission: &Emission) -> Result<ChunkId> {
+        let (repository, old) = (self.repository, &point.manifest);
+        let change = ReferenceChange {
+            base: Some((old.references, point.slot)),
+            base_roots: self::roots(&old.root, old.links, old.exceptions),
+            roots: roots.to_vec(),
+            emission,
+            blobs: repository.blobs(),
+            log: repository.log().view(),
+        };
+        let set = reference_set(change, &mut PointSink::unaccounted(&self.writer, &repository.vault().ids))?;
+        self.writer.flush()?;
+        Ok(set)
+    }
+
+    /// Stores the manifest and appends the entry.
+    fn publish(&self, point: &Point, manifest: &Manifest, known: u32) -> Result<Outcome> {
+        let (repository, session) = (self.repository, self.session);
+        let vault = repository.vault();
+        let id = ObjectId { session, ordinal: self.writer.take_ordinal() };
+        let mut salt = [0; 32];
+        repository.env().random(&mut salt)?;
+        let header =
+            Header::new(ObjectKind::RestorePoint, vault.secrets.suite(), vault.repository, session, id.ordinal, salt);
+        let (bytes, body_hash) = manifest.encode(header.clone(), &vault.secrets);
+        if Manifest::decode(&bytes, &header, &vault.secrets)? != *manifest {
+            return Err(Error::new(Kind::Bug, "a manifest does not decode to what was written").on(manifest.id));
+        }
+        let bytes = Bytes::from(bytes);
+        put_durable(&*vault.store, &Name::new(names::of_session(ObjectKind::RestorePoint, id))?, &bytes)?;
+        let object = Vouched { ordinal: id.ordinal, bytes: bytes.len() as u64, body_hash };
+        let (mut outcome, now) = (Outcome::Done, repository.env().now());
+        let appended = repository.log().append(&**repository.env(), &mut |view| {
+            view.expect_session(session)?;
+            outcome = match view.live(&manifest.id) {
+                Some(live) if live.slot == point.slot && !is_locked(view, &[manifest.id], now) => {
+                    match view.condemned.after(known).next() {
+                        None => Outcome::Done,
+                        Some(_) => Outcome::Again,
+                    }
+                }
+                _ => Outcome::Gone,
+            };
+            if outcome != Outcome::Done {
+                return Err(Error::new(Kind::Conflict, "the log has moved on").on(manifest.id));
+            }
+            let (id, references, reason) = (manifest.id, manifest.references, self.reason.clone());
+            Ok(Change::Rewrite { session, point: object, id, references, reason })
+        });
+        match appended {
+            Err(_) if outcome != Outcome::Done => Ok(outcome),
+            other => other.map(|_| Outcome::Done),
+        }
+    }
+}
+
+/// How an attempt to append a rewrite ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    /// The point is not the one of the plan any more.
+    Gone,
+    /// Packs were condemned since the reference set was made.
+    Again,
+}
+
+/// A sink that remembers what it was given.
+struct Recording<'a> {
+    sink: PointSink<'a>,
+    made: &'a mut HashSet<ChunkId>,
+}
+
+impl NodeSink for Recording<'_> {
+    fn put_node(&mut self, bytes: Vec<u8>, names: &Names) -> Result<ChunkId> {
+        let id = self.sink.put_node(bytes, names)?;
+        self.made.insert(id);
+        Ok(id)
+    }
+}
+
+/// What a manifest names: one row a field ([POINT-7]).
+fn roots(root: &format_spec::tree::Entry, links: Option<ChunkId>, exceptions: Option<ChunkId>) -> Vec<Names> {
+    let one = |id: ChunkId| Names { nodes: vec![id], chunks: Vec::new() };
+    [Some(Names::of_entry(root)), links.map(one), exceptions.map(one)].into_iter().flatten().collect()
+}

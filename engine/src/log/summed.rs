@@ -1,0 +1,120 @@
+//! The view as a checkpoint's rows, and back.
+
+use super::moves::Condemned;
+use super::state::{CommitRef, Given, LockRef, SegmentRef, SessionRef, settings};
+use super::view::LogView;
+use crate::error::Result;
+use crate::limits::CHECKPOINT_HASHES;
+use format_spec::Time;
+use format_spec::checkpoint::{Checkpoint, CondemnedRow, GivenUpRow, LockRow, PointRow, SegmentRow, SessionRow};
+use format_spec::fields::FieldsWriter;
+use format_spec::log::CondemnedPack;
+use std::sync::Arc;
+
+impl LogView {
+    /// What a checkpoint at the head holds. Left out is what no reader can ask for any more: hashes of long ago, survivors that no reference
+    /// set names by their old places, locks that have ended by this clock (the store itself refuses what it still keeps).
+    pub(super) fn to_checkpoint(&self, now: Time) -> Checkpoint {
+        let mut held: Vec<PointRow> = self.held.iter().map(point).collect();
+        held.sort_unstable_by_key(|p| p.number);
+        let oldest = self.needed().map(|c| c.slot).min().unwrap_or(u32::MAX);
+        let hashes = self.hashes.iter().skip(self.hashes.len().saturating_sub(CHECKPOINT_HASHES)).copied();
+        Checkpoint {
+            slot: self.head,
+            hashes: hashes.collect(),
+            time: now,
+            next_number: self.next_number,
+            points: self.commits.iter().map(point).collect(),
+            held,
+            segments: self
+                .segments
+                .iter()
+                .map(|s| SegmentRow { slot: s.slot, session: s.session, object: s.object })
+                .collect(),
+            sessions: self.sessions.iter().map(|(number, s)| session(*number, s)).collect(),
+            condemned: self.condemned.batches().iter().map(|(slot, packs)| batch(*slot, packs, oldest)).collect(),
+            given_up: self
+                .given_up
+                .iter()
+                .map(|(object, given)| GivenUpRow { object: *object, slot: given.slot, time: given.time })
+                .collect(),
+            locks: self
+                .locks
+                .iter()
+                .filter(|l| l.until >= now)
+                .map(|l| LockRow { until: l.until, objects: l.objects.to_vec() })
+                .collect(),
+            settings: self.settings_fields(),
+            read_only: self.read_only,
+        }
+    }
+
+    /// The view that a checkpoint sums up.
+    pub(super) fn from_checkpoint(checkpoint: Checkpoint) -> Result<LogView> {
+        let mut condemned = Condemned::default();
+        checkpoint.condemned.iter().for_each(|batch| condemned.add(batch.slot, &batch.packs));
+        let sessions = checkpoint.sessions.into_iter().map(|s| {
+            let SessionRow { number, next_ordinal, opened, last, purpose, base, job, host } = s;
+            (number, SessionRef { job, host, opened, last, next_ordinal, base, purpose })
+        });
+        let given_up =
+            checkpoint.given_up.into_iter().map(|g| (g.object, Given { slot: g.slot, time: g.time })).collect();
+        let locks =
+            checkpoint.locks.into_iter().map(|l| LockRef { until: l.until, objects: l.objects.into() }).collect();
+        Ok(LogView {
+            head: checkpoint.slot,
+            head_hash: checkpoint.hashes.last().copied().unwrap_or_default(),
+            hashes: checkpoint.hashes.into(),
+            sessions: sessions.collect(),
+            segments: checkpoint
+                .segments
+                .into_iter()
+                .map(|s| SegmentRef { slot: s.slot, session: s.session, object: s.object })
+                .collect(),
+            commits: checkpoint.points.iter().map(commit).collect(),
+            held: checkpoint.held.iter().map(commit).collect(),
+            next_number: checkpoint.next_number,
+            condemned,
+            given_up,
+            locks: Arc::new(locks),
+            settings: settings(&checkpoint.settings)?,
+            read_only: checkpoint.read_only,
+            since: checkpoint.slot,
+        })
+    }
+
+    fn settings_fields(&self) -> Vec<u8> {
+        let mut rows: Vec<_> = self.settings.iter().collect();
+        // A map's order puts the critical bit above all numbers; fields stand in the order of numbers.
+        rows.sort_by_key(|(tag, _)| **tag & !format_spec::fields::CRITICAL);
+        let mut fields = FieldsWriter::new();
+        for (tag, bytes) in rows {
+            fields.put(*tag, bytes);
+        }
+        fields.finish()
+    }
+}
+
+fn point(c: &CommitRef) -> PointRow {
+    let CommitRef { slot, number, session, object, id, references } = *c;
+    PointRow { slot, number, session, object, id, references }
+}
+
+fn commit(p: &PointRow) -> CommitRef {
+    let PointRow { slot, number, session, object, id, references } = *p;
+    CommitRef { slot, number, session, object, id, references }
+}
+
+fn session(number: u32, s: &SessionRef) -> SessionRow {
+    let SessionRef { job, host, opened, last, next_ordinal, base, purpose } = s.clone();
+    SessionRow { number, next_ordinal, opened, last, purpose, base, job, host }
+}
+
+/// The packs of a Condemn; where their survivors went matters to reference sets that are older ([LOG-20]).
+fn batch(slot: u32, packs: &[CondemnedPack], oldest: u32) -> CondemnedRow {
+    let mut packs = packs.to_vec();
+    if oldest > slot {
+        packs.iter_mut().for_each(|p| p.survivors = None);
+    }
+    CondemnedRow { slot, packs }
+}

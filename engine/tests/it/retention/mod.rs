@@ -1,0 +1,36 @@
+//! Retention: pure decisions, trees that lose items, plans that are applied.
+
+#![expect(clippy::unwrap_used, reason = "clippy allows it in test functions, but not in what they share")]
+
+mod apply;
+mod items;
+mod paths;
+mod races;
+mod rules;
+mod shown;
+
+use engine::care::retention::{Facts, Request, Rules, Scope};
+use format_spec::Time;
+use format_spec::config::RetentionKind;
+use format_spec::log::PointId;
+
+/// A time as plans are written down.
+fn at(text: &str) -> Time {
+    Time::new(text.parse::<jiff::Timestamp>().expect(text).as_second(), 0)
+}
+
+/// A complete point without tags and locks.
+fn point(number: u32, job: &str, time: Time) -> Facts {
+    let mut id = [0; 16];
+    id[..4].copy_from_slice(&number.to_be_bytes());
+    let (job, tags) = (job.to_owned(), Vec::new());
+    Facts { id: PointId(id), number, job, time, complete: true, tags, locked_until: None }
+}
+
+fn by(rules: Rules) -> Scope {
+    Scope::of(Request::Rules { rules, kind: RetentionKind::Snapshot })
+}
+
+fn period(text: &str) -> Rules {
+    Rules { period: Some(text.parse().unwrap()), ..Rules::default() }
+}

@@ -1,0 +1,96 @@
+"""The golden vectors of ../../vectors, read by this reader: whole repositories, and single log entries with their verdicts."""
+
+import json
+import os
+import shutil
+import tempfile
+import unittest
+
+from reader.judge import judge
+
+from .test_repository import run
+
+VECTORS = os.path.join(os.path.dirname(__file__), "..", "..", "vectors")
+
+
+class Golden(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        with open(os.path.join(VECTORS, "vectors.json"), encoding="utf-8") as file:
+            cls.told = json.load(file)
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder, self.password = folder.name, os.path.join(folder.name, "password")
+        with open(self.password, "w", encoding="utf-8") as file:
+            file.write(self.told["password"])
+
+    def read(self, repo, *command):
+        return run("--repo", repo, "--password-file", self.password, *command)
+
+    def copy(self, name):
+        """A copy of a golden repository that may be damaged."""
+        repo = os.path.join(self.folder, name)
+        shutil.copytree(os.path.join(VECTORS, name), repo)
+        return repo
+
+    def test_repositories_verify(self):
+        for name in ("repository-clear", "repository-sealed", "history-clear", "history-sealed"):
+            with self.subTest(name=name):
+                code, out, err = self.read(os.path.join(VECTORS, name), "verify")
+                self.assertEqual((code, err), (0, ""))
+                self.assertIn("points verified: 1\n", out)
+                self.assertEqual("moved references: 2\n" in out, name.startswith("history"))
+
+    def test_rewritten_point_has_a_new_number_and_its_old_time(self):
+        code, out, err = self.read(os.path.join(VECTORS, "history-sealed"), "points")
+        self.assertEqual((code, err), (0, ""))
+        (number, _id, started, *_), = (line.split("\t") for line in out.splitlines())
+        self.assertEqual((number, started), ("3", "2023-11-15T23:13:20.000000000Z"))
+
+    def test_moved_data_is_restored(self):
+        for name in ("history-clear", "history-sealed"):
+            target = os.path.join(self.folder, f"{name} restored")
+            self.assertEqual(self.read(os.path.join(VECTORS, name), "restore", "latest", target)[0], 0)
+            self.assertEqual(sorted(os.listdir(target)), ["birch", "cedar"])
+            for tree in ("birch", "cedar"):
+                with open(os.path.join(target, tree), encoding="utf-8") as file:
+                    self.assertEqual(file.read(), f"{tree}\n" * 9)
+
+    def test_what_was_swept_may_still_be_there(self):
+        repo = self.copy("history-clear")
+        shutil.copytree(os.path.join(VECTORS, "swept-clear"), repo, dirs_exist_ok=True)
+        code, _out, err = self.read(repo, "verify")
+        self.assertEqual((code, err), (0, ""))
+
+    def test_absent_replacement_is_damage(self):
+        for name in ("data/0000000e/00000001", "index/0000000e/00000002", "index/0000000e/00000003", "points/00000009/00000002"):
+            with self.subTest(name=name):
+                repo = self.copy("history-clear")
+                os.remove(os.path.join(repo, name))
+                code, _out, err = self.read(repo, "verify")
+                self.assertEqual(code, 1)
+                self.assertIn(f"{name}: LOG-8: ", err)
+                shutil.rmtree(repo)
+
+    def test_single_entries_have_their_verdicts(self):
+        """A field of a wrong length may break CONT-19 or the rule that its table stands in: the text says it twice."""
+        judged = 0
+        for row in self.told["vectors"]:
+            # Sealed entries need keys, LOG-3 needs the entry before, and an entry of an unknown kind is the caller's to stop at.
+            if row["kind"] != "log_entry" or row["secrets"] != "clear" or row["verdict"] == "LOG-3" or "stops the reader" in row["why"]:
+                continue
+            with open(os.path.join(VECTORS, row["file"]), "rb") as file:
+                broken = judge(file.read(), lambda line: None)
+            rule = broken.rule if broken else "ok"
+            with self.subTest(file=row["file"]):
+                self.assertEqual(rule == "ok", row["verdict"] == "ok", broken)
+                # An object kind that does not exist (CONT-4) is also none that the table admits.
+                self.assertTrue(rule == row["verdict"] or rule == "CONT-19" or row["verdict"] == "CONT-4", broken)
+            judged += 1
+        self.assertGreater(judged, 100)
+
+
+if __name__ == "__main__":
+    unittest.main()
