@@ -63,7 +63,7 @@ impl<'a> Rewriter<'a> {
         for row in &plan.rows {
             self.monitor.check()?;
             let Some(change) = &row.change else { continue };
-            let done = self.rewrite(&row.point, change)?;
+            let done = self.rewrite(&row.point, change).map_err(|e| self.repository.log().judge(self.session, e))?;
             let told = if done { &mut applied.rewritten } else { &mut applied.left_out };
             told.push(row.point.manifest.id);
         }

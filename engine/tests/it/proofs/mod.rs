@@ -19,4 +19,5 @@ mod stop;
 mod targets;
 mod writers;
 
+pub(crate) use collect::options as collect_options;
 pub(crate) use rig::{CHEAP, PASSWORD, Rig, noise, parallel, restore_options, shown};

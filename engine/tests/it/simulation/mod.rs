@@ -24,6 +24,7 @@
 
 mod actor;
 mod dice;
+mod found;
 mod gate;
 mod history;
 mod model;

@@ -82,7 +82,9 @@ impl Role for Expirer {
             6..=7 => Request::Tags { points, add: ["seen".to_owned()].into(), remove: BTreeSet::new() },
             _ => Request::Paths([actor.dice.of(&PATHS).as_bytes().to_vec()].into()),
         };
-        let scope = Scope { request, job: None, may_empty: ["one".to_owned(), "two".to_owned()].into() };
+        // A job without points must not be named.
+        let may_empty = repository.points()?.iter().map(|p| p.manifest.job.clone()).collect();
+        let scope = Scope { request, job: None, may_empty };
         let monitor = Arc::new(Monitor::new());
         let plan = Plan::make(repository, &scope, &monitor)?;
         if plan.is_empty() {
