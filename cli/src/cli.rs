@@ -37,6 +37,7 @@ pub(crate) enum Verb {
     Serve(verbs::serve::Serve),
     Cache(verbs::cache::Cache),
     Index(verbs::index::Index),
+    Immutability(verbs::immutability::Immutability),
     Key(verbs::key::Key),
     Schedule(verbs::schedule::Schedule),
     Migrate(verbs::migrate::Migrate),

@@ -77,6 +77,7 @@ impl Context {
             cache: CachePlace::Folder(settings.cache_dir.clone()),
             budgets: CacheBudgets::default(),
             ranges: None,
+            as_of: self.as_of(),
         }
     }
 }
@@ -125,11 +126,11 @@ fn store_options(settings: &Settings, create: bool) -> store::Options {
 
 fn open_store_with(settings: &Settings, mut options: store::Options) -> Result<Place> {
     let location = location(settings)?;
-    let mut store = store::open(&location, &options)?;
+    let mut store = store::open_settled(&location, &options)?;
     let is_remote = !matches!(location, Location::Folder(_));
     if is_remote && !options.create && checksum_enforced(&*store) {
         options.checksum_enforced = true;
-        store = store::open(&location, &options)?;
+        store = store::open_settled(&location, &options)?;
     }
     let counted = Counted::new(store);
     let counts = counted.counts();
@@ -164,6 +165,7 @@ pub(crate) fn requests(counts: &Counts) -> serde_json::Value {
         "list": count(Verb::List),
         "delete": count(Verb::Delete),
         "head": count(Verb::Head),
+        "lock": count(Verb::Lock),
     })
 }
 

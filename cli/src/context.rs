@@ -7,6 +7,7 @@ use crate::interrupt::Interrupt;
 use crate::say::{Output, Row};
 use crate::settings::Settings;
 use engine::env::{Machine, SharedEnv};
+use engine::repository::AsOf;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use tracing::level_filters::LevelFilter;
@@ -45,6 +46,10 @@ pub(crate) fn run(cli: Cli, args: Vec<OsString>) -> Exit {
 }
 
 fn act(context: &Context, verb: &Verb) -> Result<Exit> {
+    if context.globals.as_of.is_some() && !only_reads(verb) {
+        return Err(Failure::usage("--as-of only shows the past: this verb writes, or opens no repository")
+            .advise("leave --as-of out; points, ls, find, diff, cat, history, stats, verify, check, restore, mount and serve take it"));
+    }
     match verb {
         Verb::Init(verb) => verb.run(context),
         Verb::Backup(verb) => verb.run(context),
@@ -66,6 +71,7 @@ fn act(context: &Context, verb: &Verb) -> Result<Exit> {
         Verb::Serve(verb) => verb.run(context),
         Verb::Cache(verb) => verb.run(context),
         Verb::Index(verb) => verb.run(context),
+        Verb::Immutability(verb) => verb.run(context),
         Verb::Key(verb) => verb.run(context),
         Verb::Schedule(verb) => verb.run(context),
         Verb::Migrate(verb) => verb.run(context),
@@ -74,7 +80,31 @@ fn act(context: &Context, verb: &Verb) -> Result<Exit> {
     }
 }
 
+/// Verbs that show what is there, and can as well show what was there.
+fn only_reads(verb: &Verb) -> bool {
+    matches!(
+        verb,
+        Verb::Points(_)
+            | Verb::Ls(_)
+            | Verb::Cat(_)
+            | Verb::Find(_)
+            | Verb::Diff(_)
+            | Verb::History(_)
+            | Verb::Stats(_)
+            | Verb::Restore(_)
+            | Verb::Verify(_)
+            | Verb::Check(_)
+            | Verb::Mount(_)
+            | Verb::Serve(_)
+    )
+}
+
 impl Context {
+    /// The earlier position of the log that was asked for.
+    pub(crate) fn as_of(&self) -> Option<AsOf> {
+        self.globals.as_of
+    }
+
     /// The settings of this run.
     ///
     /// # Errors

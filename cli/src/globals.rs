@@ -2,6 +2,7 @@
 
 use crate::parse::quantity;
 use clap::Args;
+use engine::repository::AsOf;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -37,6 +38,10 @@ pub(crate) struct Globals {
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
+    /// See the repository as it was after this log entry, or at this time (2026-02-27, 2026-02-27T09:15); nothing is written
+    #[arg(long, global = true, value_name = "SEQ|TIME", value_parser = as_of)]
+    pub(crate) as_of: Option<AsOf>,
+
     /// Say nothing but errors and what was asked for
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
@@ -62,4 +67,11 @@ pub(crate) struct Globals {
     #[arg(long, global = true, value_name = "RATE", env = "CAIRN_LIMIT_DOWNLOAD", hide_env_values = true)]
     #[arg(value_parser = quantity::rate)]
     pub(crate) limit_download: Option<u64>,
+}
+
+fn as_of(text: &str) -> Result<AsOf, String> {
+    AsOf::parse(text).map_err(|e| match e.advice() {
+        Some(advice) => format!("{e}; {advice}"),
+        None => e.to_string(),
+    })
 }

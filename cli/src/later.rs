@@ -103,17 +103,13 @@ const fn value(verb: &'static str, long: &'static str) -> Late {
 }
 
 const OPTIONS: &[Late] = &[
-    value("", "as-of"),
     value("", "max-requests"),
     value("", "max-cost"),
     Late { verb: "init", long: "class", takes: Takes::Just("copy") },
     value("init", "from"),
     value("init", "keys-from"),
     value("init", "parity"),
-    value("init", "immutable"),
-    value("init", "immutable-days"),
     value("init", "storage-class"),
-    flag("points", "verify-immutability"),
     flag("restore", "retrieve"),
     Late { verb: "mount", long: "archived", takes: Takes::Just("thaw") },
 ];

@@ -118,13 +118,15 @@ fn create(store: &dyn Store, env: &SharedEnv) -> Result<()> {
         block_target: None,
         level: None,
         retention: Default::default(),
+        immutability: None,
     };
     Repository::create(store, &new, env)?;
     Ok(())
 }
 
 fn open(store: &Arc<dyn Store>, env: &SharedEnv, cache: &CachePlace) -> Result<Arc<Repository>> {
-    let options = OpenOptions { env: env.clone(), cache: cache.clone(), budgets: Default::default(), ranges: None };
+    let options =
+        OpenOptions { env: env.clone(), cache: cache.clone(), budgets: Default::default(), ranges: None, as_of: None };
     Ok(Repository::open(store.clone(), Some(PASSWORD), &options)?)
 }
 
@@ -240,6 +242,7 @@ fn commit(repository: &Arc<Repository>, base: Option<ChunkId>, edits: Edits) -> 
         references,
         bytes: [0; 3],
         cursors: Vec::new(),
+        first: None,
     };
     let object = ObjectId { session, ordinal: writer.take_ordinal() };
     let mut salt = [0; 32];

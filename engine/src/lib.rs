@@ -30,6 +30,8 @@ pub mod restore_point;
 
 pub mod reader;
 
+pub mod immutability;
+
 pub mod repository;
 
 pub mod care;

@@ -3,17 +3,17 @@
 import struct
 from types import SimpleNamespace
 
-from . import container, names
+from . import container, log_rows, names
 from .container import CHECKPOINT, KINDS
 from .errors import Broken, about, need
 from .fields import Cursor, Tag, fixed, number, raw, read_fields, time
-from .log import Ref
+from .history import Pack, Point, Segment
+from .log_rows import Ref
 
 RULE = "LOG-21"
 PLAIN_MAX = 67_108_864
 # Sixteen records, each at most as long as it may be when it does not shrink, and their heads.
 LARGE = (17 * (container.STORED_MAX + 64), RULE)
-PACK_BLOBS_MAX = 100_000
 
 
 def _rows(value, layout, what):
@@ -39,7 +39,7 @@ def _segments(value, _rule):
     segments = []
     for slot, session, ordinal, zero, length, body in _rows(value, "IIIIQ32s", "segments"):
         need(zero == 0, RULE, f"zero bytes of segment {ordinal} are not zero")
-        segments.append(SimpleNamespace(slot=slot, session=session, packs=[], maps=set(), segment=Ref(ordinal, length, body)))
+        segments.append(Segment(slot, session, Ref(ordinal, length, body), RULE))
     return segments
 
 
@@ -64,35 +64,9 @@ def _session(value, _rule):
 
 
 def _condemned(value, _rule):
-    """(slot, {(session, ordinal): [(first survivor's rank, count, pack, first blob)] or None})"""
-    cursor = Cursor(value, RULE, "condemned packs")
-    (slot,) = cursor.unpack("I")
-    cursor.rule = "LOG-13"
-    packs, last = {}, None
-    while cursor.left():
-        session, ordinal, kind, zeros, blobs = cursor.unpack("IIB3sI")
-        at = session, ordinal
-        need(last is None or last < at, "LOG-13", f"condemned pack {at} does not rise")
-        need(kind in KINDS, "CONT-4", f"unsupported: object kind {kind}")
-        need(kind in (1, 2), "LOG-13", f"condemned object {at} is no pack")
-        need(zeros == bytes(3), "LOG-13", f"zero bytes of pack {at} are not zero")
-        packs[at] = _survivors(cursor, at, blobs) if blobs else None
-        last = at
-    return slot, packs
-
-
-def _survivors(cursor, pack, blobs):
-    need(blobs <= PACK_BLOBS_MAX, "LOG-13", f"pack {pack} has {blobs} blobs")
-    bits = int.from_bytes(cursor.take((blobs + 7) // 8), "little")
-    need(0 < bits < 1 << blobs, "LOG-13", f"bitmap of pack {pack}")
-    runs, rank = [], 0
-    for _ in range(cursor.unpack("I")[0]):
-        count, session, ordinal, first = cursor.unpack("IIII")
-        need(0 < count and first + count <= PACK_BLOBS_MAX and (session, ordinal) != pack, "LOG-13", f"a run of pack {pack}")
-        runs.append((rank, count, (session, ordinal), first))
-        rank += count
-    need(rank == bits.bit_count(), "LOG-13", f"runs of pack {pack} cover {rank} blobs")
-    return bits, runs
+    """(slot, [Condemned])"""
+    need(len(value) >= 4, RULE, "condemned packs without a slot")
+    return int.from_bytes(value[:4], "little"), log_rows.condemned(value[4:], "LOG-13")
 
 
 def _given_up(value, _rule):
@@ -107,15 +81,8 @@ def _given_up(value, _rule):
 
 
 def _lock(value, _rule):
-    cursor = Cursor(value, RULE, "lock")
-    until, last = _time(cursor), None
-    while cursor.left():
-        kind, zeros, session, ordinal, count = cursor.unpack("B3sIII")
-        need(kind in KINDS, "CONT-4", f"unsupported: object kind {kind}")
-        need(zeros == bytes(3) and 0 < count and ordinal + count < 1 << 32, "LOG-17", "a range of locked objects")
-        need(last is None or last < (kind, session, ordinal, count), "LOG-17", "locked objects do not rise")
-        last = kind, session, ordinal, count
-    return until
+    need(len(value) >= 12, RULE, "a lock without a whole time")
+    return time(value[:12], RULE), log_rows.ranges(value[12:], "LOG-17")
 
 
 def _settings(value, _rule):
@@ -155,7 +122,7 @@ def parse(plaintexts, slot):
     need(len({p.point_id for p in own.points}) == len(own.points), RULE, "two live points have one id")
     _rising([s.number for s in own.sessions], "sessions")
     _rising([at for at, _packs in own.condemned], "condemned packs")
-    packs = [pack for _at, rows in own.condemned for pack in rows]
+    packs = [row.pack for _at, rows in own.condemned for row in rows]
     need(len(packs) == len(set(packs)), RULE, "a pack is condemned twice")
     segments = [s.slot for s in own.segments]
     need(segments == sorted(segments), RULE, "slots of segments fall")
@@ -194,12 +161,34 @@ def begin(repository, history):
         except Broken as broken:
             repository.warn(str(broken))
             continue
-        history.head_hash = own.hashes[-1]
-        history.sessions |= {session.number for session in own.sessions}
-        history.publishes += own.segments
-        history.commits += own.points
+        _fill(history, own)
         return history, own.slot + 1
     return history, 1
+
+
+def _fill(history, own):
+    """What the entries up to the checkpoint's slot would have told."""
+    history.head_hash, history.numbers = own.hashes[-1], own.next_number - 1
+    history.open = {session.number: session.base for session in own.sessions}
+    for expired, points in ((True, own.held), (False, own.points)):
+        for row in points:
+            history.points[row.point_id] = Point(row.number, row, RULE, row, expired)
+    for segment in own.segments:
+        history.segments[segment.session, segment.ref.ordinal] = segment
+    for slot, rows in own.condemned:
+        for row in rows:
+            history.packs[row.pack] = Pack(Ref(row.pack[1], 0, b"", row.kind, row.blobs), 0, row, slot)
+    history.given_up = {row[:3] for row in own.given_up}
+
+
+def know_packs(repository, found):
+    """For verification: the packs behind the segments of a checkpoint, which names none. `found` is what they really hold."""
+    history = repository.history
+    for segment in [segment for segment in history.segments.values() if segment.rule == RULE]:
+        for row in repository.read_segment(segment)[1]:
+            at = row.session, row.ordinal
+            if at in found and at not in history.packs:
+                history.packs[at] = Pack(Ref(row.ordinal, row.length, found[at][3], row.kind, row.blobs), segment.slot)
 
 
 def check(repository, name, hashes):

@@ -44,6 +44,15 @@ def _period(value, _rule):
     return unit, count
 
 
+def _immutability(value, _rule):
+    need(len(value) == 12, "CONF-7", f"immutability of 12 bytes has {len(value)}")
+    mode, zeros, days, generation = struct.unpack("<B3sII", value)
+    need(mode in (1, 2), "CONF-7", f"unsupported: mode {mode} of immutability")
+    need(zeros == bytes(3), "CONF-7", "zero bytes of immutability are not zero")
+    need(max(days, generation) <= COUNT_MAX[1], "CONF-7", f"{days} days of locking, {generation} of a generation")
+    return mode, days, generation
+
+
 TAGS = [
     Tag(1, "klass", number("B"), critical=True, required=True),
     Tag(2, "suite", number("B"), critical=True, required=True),
@@ -57,6 +66,7 @@ TAGS = [
     Tag(10, "level", number("i")),
     Tag(11, "retention", _retention),
     Tag(12, "period", _period),
+    Tag(13, "immutability", _immutability, critical=True),
 ]
 
 

@@ -51,6 +51,8 @@ class History:
 
     def __init__(self, config_hash):
         self.head_hash, self.entries = config_hash, []
+        # LOG-25: slots that nobody with the keys has filled.
+        self.voids = 0
         self.open, self.ordinals, self.numbers = {}, set(), 0
         self.packs, self.segments, self.points = {}, {}, {}
         # What the log names and what it gave up, as (kind, session, ordinal).

@@ -84,7 +84,15 @@ class Repository:
             name = names.log(slot)
             with about(name):
                 data = self.store.read(name, SMALL)
-                parsed = self.parse(name, data)
+                try:
+                    parsed = self.parse(name, data)
+                except Broken:
+                    # LOG-25: taken, and without effect.
+                    if self.config.immutability is None:
+                        raise
+                    taken.voids += 1
+                    slot += 1
+                    continue
                 record = only_record(parsed, 32, "LOG-1")
                 taken.append(slot, log.parse(self.open(parsed.header, record)), blake3(data).digest())
             slot += 1

@@ -39,6 +39,7 @@ class Verify:
         found = self.repository.store.names()
         for name in found:
             self.verdict.judge(name, self._object, name)
+        checkpoint.know_packs(self.repository, self.packs)
         self._log(found)
         self.verdict.judge("names", self._ordinals, found)
         SegmentCheck(self.repository, self.verdict, self.packs).run()
@@ -86,7 +87,7 @@ class Verify:
 
     def _log(self, found):
         slots = [name for name in found if name.startswith("log/")]
-        beyond = [name for name in slots if names.parse(name).number not in range(1, len(self.repository.history.entries) + 1)]
+        beyond = [name for name in slots if names.parse(name).number not in range(1, len(self.repository.history.entries) + self.repository.history.voids + 1)]
         # AMBIGUITY (LOG-1): entries after a gap are no part of the log; whether they are an error is not said.
         for name in beyond:
             self.verdict.warnings.append(f"{name}: LOG-1: lies beyond the end of the log")

@@ -6,6 +6,7 @@ use crate::fields::{CRITICAL, Fields, FieldsWriter};
 use crate::keys::{Cipher, Secret, Secrets};
 use crate::period::Period;
 use crate::{FormatError, RepositoryId, Result, Time};
+use std::num::NonZeroU32;
 
 /// What a repository is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,6 +58,65 @@ pub enum RetentionKind {
     Item = 2,
 }
 
+/// How long objects are locked ([CONF-7]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Immutability {
+    /// Who may lift locks.
+    pub mode: LockMode,
+    /// Days after a commit that what it needs is locked; `None` is the whole period of retention.
+    pub days: Option<NonZeroU32>,
+    /// Days that a lock reaches beyond what is needed, so that it need not be extended at every commit.
+    pub generation_days: u32,
+}
+
+/// Who may lift a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum LockMode {
+    /// Somebody with a special permission.
+    Governance = 1,
+    /// Nobody.
+    Compliance = 2,
+}
+
+impl Immutability {
+    /// The bytes of field 13.
+    pub fn encode(&self) -> [u8; 12] {
+        let mut out = [0; 12];
+        let days = self.days.map_or(0, NonZeroU32::get);
+        out[0] = self.mode as u8;
+        out[4..8].copy_from_slice(&days.to_le_bytes());
+        out[8..].copy_from_slice(&self.generation_days.to_le_bytes());
+        out
+    }
+
+    /// Reads field 13, of the config or of a change to it.
+    ///
+    /// # Errors
+    /// `Unsupported` for an unknown mode, `Broken` for days that no calendar takes.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        let mut cursor = Cursor::new(bytes, "CONF-7");
+        let mode = match cursor.u8()? {
+            1 => LockMode::Governance,
+            2 => LockMode::Compliance,
+            other => return Err(FormatError::unsupported("CONF-7", "a mode of immutability", other)),
+        };
+        cursor.zero(3, "zero bytes of immutability")?;
+        let (days, generation_days) = (cursor.u32()?, cursor.u32()?);
+        cursor.end()?;
+        if days.max(generation_days) > LOCK_DAYS_MAX {
+            return Err(FormatError::broken("CONF-7", "days of locking", format!("at most {LOCK_DAYS_MAX}"), days));
+        }
+        Ok(Immutability { mode, days: NonZeroU32::new(days), generation_days })
+    }
+}
+
+/// A thousand years, as of every period.
+const LOCK_DAYS_MAX: u32 = 365_250;
+
+/// The tag of [`Immutability`] in the config and in changes to it.
+pub const IMMUTABILITY: u16 = 13 | CRITICAL;
+
 impl Default for Retention {
     /// Nothing ever leaves.
     fn default() -> Self {
@@ -89,9 +149,11 @@ pub struct Config {
     pub level: i32,
     /// What leaves, and when.
     pub retention: Retention,
+    /// How objects are locked, if they are.
+    pub immutability: Option<Immutability>,
 }
 
-const KNOWN: [(u16, bool); 12] = [
+const KNOWN: [(u16, bool); 13] = [
     (1 | CRITICAL, false),
     (2 | CRITICAL, false),
     (3 | CRITICAL, false),
@@ -104,6 +166,7 @@ const KNOWN: [(u16, bool); 12] = [
     (10, false),
     (11, false),
     (12, false),
+    (IMMUTABILITY, false),
 ];
 
 /// Whether the fields of a Config entry could stand in a config ([LOG-19]): their values are for whoever applies them.
@@ -139,6 +202,9 @@ impl Config {
         if self.retention != Retention::default() {
             fields.put(11, &[self.retention.kind as u8]).put(12, &self.retention.period.encode());
         }
+        if let Some(immutability) = &self.immutability {
+            fields.put(IMMUTABILITY, &immutability.encode());
+        }
         let header = Header::new(ObjectKind::Config, Suite::Clear, self.repository, 0, 0, salt);
         let cipher = secrets.cipher(&header);
         let mut object = ObjectWriter::new(header, cipher);
@@ -172,6 +238,7 @@ impl Config {
             probed: fields.text(8, "CONF-1")?,
             level: fields.get(10).map_or(Ok(3), |_| fields.array(10, "CONF-1").map(i32::from_le_bytes))?,
             retention: decode_retention(&fields)?,
+            immutability: fields.get(IMMUTABILITY).map(|f| Immutability::decode(f.bytes)).transpose()?,
         };
         config.check()?;
         let dedup = fields.get(9 | CRITICAL).map(|_| fields.array::<32>(9 | CRITICAL, "CONF-1")).transpose()?;

@@ -88,6 +88,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         cache: CachePlace::Folder(PathBuf::from(cache)),
         budgets: limits::CACHES,
         ranges: None,
+        as_of: None,
     };
     let repository = Repository::open(far, Some(password.trim_ascii_end()), &options)?;
     let catalog = Arc::new(RepositoryCatalog::new(repository, limits::prefetch()));

@@ -6,7 +6,7 @@ use crate::parse::duration::duration;
 use crate::parse::quantity;
 use crate::say::{Row, human, progress};
 use clap::{Args, Subcommand};
-use engine::care::{CollectOptions, CollectPlan, CollectReport, PackPlan, collect, plan_collection};
+use engine::care::{CollectOptions, CollectPlan, CollectReport, LockedPack, PackPlan, collect, plan_collection};
 use format_spec::{ObjectId, names};
 use std::time::Duration;
 
@@ -84,6 +84,9 @@ fn plan(context: &Context, options: &CollectOptions) -> Result<Exit> {
     for (what, packs) in [("dead", &plan.dead), ("repack", &plan.sparse)] {
         packs.iter().try_for_each(|pack| context.out.row(|| pack_row(what, pack)))?;
     }
+    for pack in &plan.locked {
+        context.out.row(|| locked_row(pack))?;
+    }
     for session in &plan.fence {
         context.out.row(|| Row::new("fence").set("session", *session))?;
     }
@@ -93,6 +96,9 @@ fn plan(context: &Context, options: &CollectOptions) -> Result<Exit> {
         .set("plan", hash.as_str())
         .set("packs_dead", plan.dead.len())
         .set("packs_sparse", plan.sparse.len())
+        .set("packs_locked", plan.locked.len())
+        .set("bytes_locked", plan.locked.iter().map(|p| p.bytes).sum::<u64>())
+        .set("locked_until", plan.locked.iter().map(|p| p.until).min().map(human::time_exact))
         .set("packs_kept", plan.kept)
         .set("sessions_silent", plan.fence.len())
         .set("bytes_condemned", plan.bytes_condemned())
@@ -124,6 +130,14 @@ fn in_words(plan: &CollectPlan, hash: &str) -> String {
         plan.requests[0],
         plan.requests[1],
     ));
+    if let Some(first) = plan.locked.iter().map(|p| p.until).min() {
+        lines.push(format!(
+            "{} packs would be given up, but are locked: {}, the first until {}",
+            human::count(plan.locked.len() as u64),
+            human::bytes(plan.locked.iter().map(|p| p.bytes).sum()),
+            human::time(first),
+        ));
+    }
     lines.push(format!(
         "{} packs stay: {}, {} of their plaintext are dead",
         human::count(plan.kept),
@@ -160,6 +174,7 @@ fn apply(context: &Context, options: &CollectOptions, hash: &[u8]) -> Result<Exi
         .set("segments_folded", report.segments_folded)
         .set("objects_deleted", report.objects_deleted)
         .set("bytes_freed", report.bytes_freed)
+        .set("log_entries_deleted", report.log_entries_deleted)
         .set("objects_locked", report.objects_locked)
         .set("objects_waiting", report.waiting)
         .set("sweep_after", report.sweep_after.map(human::time_exact))
@@ -205,6 +220,14 @@ fn pack_row(what: &str, pack: &PackPlan) -> Row {
         .set("bytes", pack.bytes)
         .set("blobs", pack.blobs)
         .set("blobs_live", pack.survivors.iter().map(|b| b.count_ones()).sum::<u32>())
+}
+
+fn locked_row(pack: &LockedPack) -> Row {
+    Row::new("pack")
+        .set("what", "locked")
+        .set("object", names::of_session(pack.kind, pack.id))
+        .set("bytes", pack.bytes)
+        .set("locked_until", human::time_exact(pack.until))
 }
 
 fn plan_hash(text: &str) -> Result<PlanHash, String> {

@@ -1,6 +1,6 @@
 //! `cairn init`: create a repository, after the store has shown what it really does.
 
-use crate::connect::{CHECKSUM_ENFORCED, Place, open_store};
+use crate::connect::{CHECKSUM_ENFORCED, Place, location, open_store};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::parse::period;
@@ -8,18 +8,20 @@ use crate::settings::password::{self, Password};
 use crate::settings::{Settings, keyfile};
 use clap::{Args, ValueEnum};
 use engine::Kind;
+use engine::immutability::{Cover, Policy, Provider, Wish};
 use engine::repository::{NewRepository, Repository};
-use engine::store::{Name, Probed, probe};
+use engine::store::{Location, Mode, Name, Probed, probe, probe_lock};
 use format_spec::RepositoryId;
 use format_spec::config::{Retention, RetentionKind};
 use format_spec::key_slot::Cost;
 use format_spec::period::Period;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 /// Create a repository
 ///
 /// Tries out what the store really does (creates with one winner, ranged reads, listings), writes down what was proven, and
-/// refuses a store that lacks what is needed. Without --repo, the default repository is created, with a generated key file.
+/// refuses a store that lacks what is needed; locks are tried out where --immutable asks for them. Without --repo, the default repository is created, with a generated key file.
 #[derive(Debug, Args)]
 pub(crate) struct Init {
     /// What the repository is for
@@ -37,6 +39,21 @@ pub(crate) struct Init {
     /// How long things are kept: 30d, 2w, 6m, 3y, forever; `cairn expire` lets the rest go
     #[arg(long, value_name = "PERIOD", value_parser = period::period, default_value = "forever")]
     keep: Period,
+    /// Lock every object in the store: nobody can delete it before its time (compliance), or only somebody with a special permission (governance)
+    #[arg(long, value_enum, value_name = "MODE")]
+    immutable: Option<LockMode>,
+    /// Lock for so many days after the last use, not for the whole of --keep; can only be raised later
+    #[arg(long, value_name = "DAYS", requires = "immutable")]
+    immutable_days: Option<u32>,
+}
+
+/// Who may lift a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LockMode {
+    /// Nobody
+    Compliance,
+    /// Somebody with a special permission
+    Governance,
 }
 
 /// What a period is held against.
@@ -73,7 +90,8 @@ impl Init {
         }
         let settings = context.settings()?;
         let retention = self.retention()?;
-        let created = create(context, &settings, !self.no_encryption, &self.label, retention)?;
+        let policy = self.policy(&settings, retention)?;
+        let created = create(context, &settings, !self.no_encryption, &self.label, retention, policy)?;
         let (probed, location) = (&created.probed, created.place.store.location());
         let proven = serde_json::json!({
             "create_is_atomic": probed.create_is_atomic,
@@ -92,6 +110,8 @@ impl Init {
             .set("encrypted", !self.no_encryption)
             .set("retention_type", super::expire::word(retention.kind))
             .set("keep", retention.period.to_string())
+            .set("immutable", policy.map(|p| p.wish().mode.as_str()))
+            .set("immutable_days", policy.and_then(|p| p.field().days).map(NonZeroU32::get))
             .set("key_file", created.key_file.as_ref().map(|path| path.display().to_string()))
             .set("probed", proven)
             .requests(&created.place.counts);
@@ -118,6 +138,39 @@ impl Init {
     }
 }
 
+impl Init {
+    /// What is locked, and for how long: refused where it makes no sense together, before anything is asked of the store.
+    fn policy(&self, settings: &Settings, retention: Retention) -> Result<Option<Policy>> {
+        let Some(mode) = self.immutable else { return Ok(None) };
+        let mode = match mode {
+            LockMode::Compliance => Mode::Compliance,
+            LockMode::Governance => Mode::Governance,
+        };
+        let wish = Wish {
+            class: format_spec::config::Class::Backup,
+            retention_kind: retention.kind,
+            period: Some(retention.period),
+            mode,
+            cover: self.immutable_days.map_or(Cover::WholePeriod, Cover::Days),
+            generation_days: provider(settings)?.generation_days(),
+        };
+        Ok(Some(Policy::new(wish)?))
+    }
+}
+
+/// Whose storage it is: by the endpoint, as the store's settings and the environment name it.
+fn provider(settings: &Settings) -> Result<Provider> {
+    if !matches!(location(settings)?, Location::S3 { .. }) {
+        return Ok(Provider::Other);
+    }
+    let names = ["aws_endpoint", "aws_endpoint_url", "endpoint", "endpoint_url"];
+    let given =
+        |name: &str| settings.store.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, v)| v.clone());
+    let of_environment = |name: &str| std::env::var(name.to_ascii_uppercase()).ok();
+    let endpoint = names.iter().find_map(|n| given(n)).or_else(|| names[..2].iter().find_map(|n| of_environment(n)));
+    Ok(Provider::of_s3(endpoint.as_deref()))
+}
+
 /// Creates the repository that the settings name.
 ///
 /// # Errors
@@ -128,6 +181,7 @@ pub(crate) fn create(
     encrypted: bool,
     label: &str,
     retention: Retention,
+    policy: Option<Policy>,
 ) -> Result<Created> {
     let place = open_store(settings, true)?;
     refuse_existing(&place)?;
@@ -137,16 +191,23 @@ pub(crate) fn create(
     };
     let probed = probe(&*place.store, &*context.env)?;
     probed.require()?;
+    let mut lines = written(&probed);
+    if policy.is_some() {
+        let locks = probe_lock(&*place.store, &*context.env)?;
+        locks.require().map_err(|e| e.on(place.store.location()))?;
+        lines = [lines, locks.lines().join("\n")].join("\n");
+    }
     let new = NewRepository {
         class: format_spec::config::Class::Backup,
         password,
         cost: Cost::DEFAULT,
         label: label.to_owned(),
-        probed: written(&probed),
+        probed: lines,
         cutting: None,
         block_target: None,
         level: None,
         retention,
+        immutability: policy.map(|policy| policy.field()),
     };
     let id = Repository::create(&*place.store, &new, &context.env)?;
     Ok(Created { id, place, probed, key_file })

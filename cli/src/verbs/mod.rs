@@ -11,6 +11,7 @@ pub(crate) mod expire;
 pub(crate) mod find;
 pub(crate) mod gc;
 pub(crate) mod history;
+pub(crate) mod immutability;
 pub(crate) mod index;
 pub(crate) mod init;
 pub(crate) mod key;

@@ -7,7 +7,10 @@ use crate::say::human;
 use crate::say::row::Row;
 use crate::say::table::{Side, Table};
 use clap::Args;
+use engine::immutability::Verified;
+use engine::repository::Repository;
 use engine::restore_point::Point;
+use format_spec::Time;
 use format_spec::point::{PointKind, Workload};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +24,9 @@ pub(crate) struct Points {
     /// Only the newest of each job
     #[arg(long)]
     latest: bool,
+    /// Read back from the store how long everything that they need is locked; a lock that falls short is damage (exit 5)
+    #[arg(long)]
+    verify_immutability: bool,
 }
 
 impl Points {
@@ -44,16 +50,24 @@ impl Points {
         if self.latest {
             points = newest_of_each(points);
         }
-        self.list(context, &points)?;
-        let exit = if damaged > 0 { Exit::Damaged } else { Exit::Done };
+        self.list(context, repo, &points)?;
+        let verified = if self.verify_immutability { Some(verify(context, repo, &points)?) } else { None };
+        let gaps = verified.as_ref().map_or(0, |v| v.gaps.len());
+        let exit = if damaged > 0 || gaps > 0 { Exit::Damaged } else { Exit::Done };
         let exported = paper::was_exported(repo);
         let row = context
             .summary(exit)
             .set("points", points.len())
             .set("points_damaged", damaged)
-            .set("recovery_sheet_exported", exported);
+            .set("recovery_sheet_exported", exported)
+            .set("objects_verified", verified.as_ref().map(|v| v.objects))
+            .set("points_over", verified.as_ref().map(|v| v.points_over))
+            .set("gaps", verified.as_ref().map(|v| v.gaps.len()));
         if context.out.json {
             context.out.summary(row, String::new)?;
+        }
+        if let Some(verified) = verified.filter(|_| !context.out.json) {
+            context.out.answer(|| Row::new("line"), || in_words(&verified))?;
         }
         if !exported {
             context.out.note(paper::REMINDER);
@@ -61,9 +75,9 @@ impl Points {
         Ok(exit)
     }
 
-    fn list(&self, context: &Context, points: &[Arc<Point>]) -> Result<()> {
+    fn list(&self, context: &Context, repo: &Repository, points: &[Arc<Point>]) -> Result<()> {
         if context.out.json {
-            return points.iter().try_for_each(|point| context.out.row(|| row(point)));
+            return points.iter().try_for_each(|point| context.out.row(|| row(repo, point)));
         }
         if points.is_empty() {
             context.out.note("no restore points yet: make one with `cairn backup`");
@@ -77,14 +91,15 @@ impl Points {
             ("FILES", Side::Right),
             ("JOB", Side::Left),
             ("STATE", Side::Left),
+            ("LOCKED UNTIL", Side::Left),
             ("TAGS", Side::Left),
         ]);
-        points.iter().for_each(|point| table.push(cells(point)));
+        points.iter().for_each(|point| table.push(cells(repo, point)));
         table.lines().iter().try_for_each(|line| context.out.answer(|| Row::new("line"), || line.clone()))
     }
 }
 
-fn cells(point: &Point) -> Vec<String> {
+fn cells(repo: &Repository, point: &Point) -> Vec<String> {
     let m = &point.manifest;
     let state = if m.counts.complete() { "complete" } else { "incomplete" };
     vec![
@@ -95,12 +110,13 @@ fn cells(point: &Point) -> Vec<String> {
         human::count(m.counts.new + m.counts.changed + m.counts.unchanged),
         human::name(m.job.as_bytes()),
         state.to_owned(),
+        locked_until(repo, point).map(human::time).unwrap_or_default(),
         human::name(m.tags.join(",").as_bytes()),
     ]
 }
 
 /// The line of `--json`; `stats` and `history` use it too.
-pub(super) fn row(point: &Point) -> Row {
+pub(super) fn row(repo: &Repository, point: &Point) -> Row {
     let m = &point.manifest;
     let origin = if m.organisation.is_empty() { ("host", &m.host) } else { ("organisation", &m.organisation) };
     let paths: Vec<_> = m.paths.iter().map(|path| String::from_utf8_lossy(path).into_owned()).collect();
@@ -124,9 +140,49 @@ pub(super) fn row(point: &Point) -> Row {
         .set("bytes_stored", m.bytes[2])
         .set("complete", m.counts.complete())
         .set("tags", m.tags.clone())
-        // Locks and archive tiers come later; until then every point is unlocked and online, and says so.
-        .set("locked_until", serde_json::Value::Null)
+        .set("locked_until", locked_until(repo, point).map(human::time_exact))
+        // Archive tiers come later; until then every point is online, and says so.
         .set("state", "online")
+}
+
+fn locked_until(repo: &Repository, point: &Point) -> Option<Time> {
+    repo.log().view().live(&point.manifest.id).and_then(|commit| repo.locked_until(commit))
+}
+
+/// Reads the locks back and tells each that falls short.
+fn verify(context: &Context, repo: &Repository, points: &[Arc<Point>]) -> Result<Verified> {
+    let view = repo.log().view();
+    let commit = |point: &Arc<Point>| view.live(&point.manifest.id).map(|commit| (*commit, point.manifest.finished));
+    let commits: Vec<_> = points.iter().filter_map(commit).collect();
+    let verified = repo.verify_immutability(&commits, context.interrupt.monitor())?;
+    for gap in &verified.gaps {
+        let found = match &gap.found {
+            _ if gap.is_absent => "it is gone".to_owned(),
+            Some(found) => format!("found: {found}"),
+            None => "found: no lock".to_owned(),
+        };
+        let row = || {
+            Row::new("gap")
+                .set("object", gap.object.as_str())
+                .set("point", gap.point.to_string())
+                .set("absent", gap.is_absent)
+                .set("mode_wanted", gap.wanted.mode.as_str())
+                .set("until_wanted", human::time_exact(gap.wanted.until))
+                .set("mode_found", gap.found.map(|found| found.mode.as_str()))
+                .set("until_found", gap.found.map(|found| human::time_exact(found.until)))
+        };
+        context.out.answer(row, || format!("{}: wanted: {}; {found}", gap.object, gap.wanted))?;
+    }
+    Ok(verified)
+}
+
+fn in_words(verified: &Verified) -> String {
+    let (objects, gaps) = (human::count(verified.objects), human::count(verified.gaps.len() as u64));
+    let over = match verified.points_over {
+        0 => String::new(),
+        n => format!("; {} points are older than their lock", human::count(n)),
+    };
+    format!("{objects} objects were looked at: {gaps} are not locked as they should be{over}")
 }
 
 fn kind(kind: PointKind) -> &'static str {

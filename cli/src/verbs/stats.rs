@@ -56,7 +56,7 @@ impl Stats {
         let items: u64 = kinds.values().sum();
         let row = context
             .summary(Exit::Done)
-            .with(points::row(&point))
+            .with(points::row(&connection.repo, &point))
             .set("items", items)
             .set("kinds", serde_json::json!(kinds))
             .set("bytes", bytes)

@@ -35,6 +35,8 @@ const VERBS: &[&str] = &[
     "cache drop",
     "index",
     "index rebuild",
+    "immutability",
+    "immutability raise",
     "key",
     "key list",
     "key add",

@@ -4,18 +4,13 @@ use crate::support::{Home, Run};
 
 /// Each option of the contract that is not there yet, in a command line that is otherwise whole.
 const OPTIONS: &[&[&str]] = &[
-    &["--as-of", "7", "points"],
-    &["points", "--as-of", "2026-01-01"],
     &["--max-requests", "10", "points"],
     &["points", "--max-cost", "1.50"],
     &["init", "--class", "copy"],
     &["init", "--from", "/elsewhere"],
     &["init", "--keys-from", "/elsewhere"],
     &["init", "--parity", "5%"],
-    &["init", "--immutable", "compliance"],
-    &["init", "--immutable-days", "30"],
     &["init", "--storage-class", "STANDARD_IA"],
-    &["points", "--verify-immutability"],
     &["restore", "latest", "/out", "--retrieve"],
     &["mount", "/mnt", "--archived", "thaw"],
 ];

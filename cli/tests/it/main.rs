@@ -11,6 +11,7 @@ mod fuzz;
 mod generated;
 mod help;
 mod hooks;
+mod immutability;
 mod keys;
 mod killed;
 mod later;

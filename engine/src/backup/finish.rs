@@ -1,8 +1,10 @@
 //! The end of a session: its reference set, and the commit.
 //!
 //! Promises I2: at the slot of the commit every blob that the point needs lies in a pack that is published and not condemned. What a collector
-//! took meanwhile is stored again, and the set made again, until a commit finds nothing condemned since.
+//! took meanwhile is stored again, and the set made again, until a commit finds nothing condemned since. And I8: in a repository with
+//! immutability all that the point needs is locked long enough first.
 
+use super::LockWork;
 use super::session::Session;
 use crate::blob::put_durable;
 use crate::error::{Error, Kind, Result};
@@ -80,12 +82,18 @@ impl Session<'_> {
         let bytes = Bytes::from(bytes);
         put_durable(&*vault.store, &Name::new(names::of_session(ObjectKind::RestorePoint, id))?, &bytes)?;
         let point = Vouched { ordinal: id.ordinal, bytes: bytes.len() as u64, body_hash };
+        let secured = repository.secure(id, manifest.references, self.monitor)?;
+        if let Some(secured) = &secured {
+            let LockWork { asked, extended } = self.locks.get();
+            self.locks.set(LockWork { asked: asked + secured.asked, extended: extended + secured.extended });
+        }
         let mut moved = false;
         let appended = repository.log().append(&**repository.env(), &mut |view| {
             view.expect_session(session)?;
-            moved = view.condemned.after(known).next().is_some();
+            moved = view.condemned.after(known).next().is_some() || !repository.is_secured(secured.as_ref(), view)?;
             if moved {
-                return Err(Error::new(Kind::Conflict, "packs were condemned while the session was about to commit"));
+                let what = "packs were condemned, or locks fell short, while the session was about to commit";
+                return Err(Error::new(Kind::Conflict, what));
             }
             Ok(Change::Commit { session, point, id: manifest.id, references: manifest.references })
         });

@@ -76,6 +76,17 @@ pub struct BackupSummary {
     pub packs_written: u64,
     /// Data packs among them.
     pub data_packs_written: u64,
+    /// Locks that were looked at before the commit.
+    pub locks: LockWork,
+}
+
+/// What it took to have everything locked that a point needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LockWork {
+    /// Objects that the store was asked about.
+    pub asked: u64,
+    /// Objects whose lock was extended.
+    pub extended: u64,
 }
 
 /// Makes a restore point of `source`.

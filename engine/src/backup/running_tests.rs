@@ -45,9 +45,16 @@ impl Rig {
             block_target: None,
             level: None,
             retention: Default::default(),
+            immutability: None,
         };
         Repository::create(&*store, &new, &env).unwrap();
-        let options = OpenOptions { env, cache: CachePlace::Temporary, budgets: CacheBudgets::default(), ranges: None };
+        let options = OpenOptions {
+            env,
+            cache: CachePlace::Temporary,
+            budgets: CacheBudgets::default(),
+            ranges: None,
+            as_of: None,
+        };
         Rig { clock, repository: Repository::open(store, None, &options).unwrap() }
     }
 

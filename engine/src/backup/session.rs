@@ -4,7 +4,7 @@ use super::assemble::assemble;
 use super::compare::{Compare, Links};
 use super::file::{FileJob, Reading};
 use super::finish::roots;
-use super::{BackupOptions, BackupSummary};
+use super::{BackupOptions, BackupSummary, LockWork};
 use crate::blob::{Writer, WriterParts};
 use crate::care::retention::items_from;
 use crate::chunk::Cutter;
@@ -111,7 +111,17 @@ fn attempt(
         threads: options.threads,
     });
     let reads_old = Cell::new(false);
-    let work = Session { repository, options, monitor, base, reason, started, writer: &writer, reads_old: &reads_old };
+    let work = Session {
+        repository,
+        options,
+        monitor,
+        base,
+        reason,
+        started,
+        writer: &writer,
+        reads_old: &reads_old,
+        locks: Cell::default(),
+    };
     let done = work.run(source, session).map_err(|e| match session {
         Some(session) => repository.log().judge(session, e),
         None => e,
@@ -128,12 +138,14 @@ fn attempt(
 pub(super) struct Session<'a> {
     pub(super) repository: &'a Arc<Repository>,
     options: &'a BackupOptions,
-    monitor: &'a Arc<Monitor>,
+    pub(super) monitor: &'a Arc<Monitor>,
     pub(super) base: Option<Arc<Point>>,
     reason: String,
     started: Time,
     pub(super) writer: &'a Writer,
     pub(super) reads_old: &'a Cell<bool>,
+    /// Locks that were asked for and extended.
+    pub(super) locks: Cell<LockWork>,
 }
 
 impl Session<'_> {
@@ -189,6 +201,7 @@ impl Session<'_> {
         let stored = self.writer.stored();
         summary.point = Some(manifest.id);
         (summary.bytes_stored, summary.packs_written) = (stored.bytes_stored, stored.packs);
+        summary.locks = self.locks.get();
         // What a collection took and was stored again counts too.
         (summary.bytes_new, summary.chunks_new) = (stored.bytes_new, stored.chunks_new);
         summary.data_packs_written = stored.data_packs;
@@ -252,6 +265,7 @@ impl Session<'_> {
             chunks_new: stored.chunks_new,
             packs_written: stored.packs,
             data_packs_written: stored.data_packs,
+            locks: LockWork::default(),
         }
     }
 }

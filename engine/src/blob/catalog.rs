@@ -90,21 +90,39 @@ impl Catalog {
     /// Brings the cache up to the log's head.
     pub fn sync(&self) -> Result<()> {
         let _one = self.syncing.lock();
-        let view = self.log.view();
-        let cache = self.cache();
-        if !belongs(&cache, &view) {
-            return self.renew("it belongs to another history of this repository", &view);
-        }
-        match self.catch_up(&cache, &view) {
-            Err(e) if cache.is_poisoned() => self.renew(&e.to_string(), &view),
-            other => other,
-        }
+        self.reading_on(|view| {
+            let cache = self.cache();
+            if !belongs(&cache, view) {
+                return self.renew("it belongs to another history of this repository", view);
+            }
+            match self.catch_up(&cache, view) {
+                Err(e) if cache.is_poisoned() => self.renew(&e.to_string(), view),
+                other => other,
+            }
+        })
     }
 
     /// Drops the cache and makes it anew from the published segments.
     pub fn rebuild(&self) -> Result<()> {
         let _one = self.syncing.lock();
-        self.renew("asked for", &self.log.view())
+        self.reading_on(|view| self.renew("asked for", view))
+    }
+
+    /// Does what needs the published segments. One that was folded since the log was read may be swept already: so where one is not as promised,
+    /// the log is read on, and only what it still promises is damaged.
+    fn reading_on(&self, work: impl Fn(&LogView) -> Result<()>) -> Result<()> {
+        let mut view = self.log.view();
+        loop {
+            let done = work(&view);
+            if !done.as_ref().is_err_and(|e| e.kind() == Kind::Damaged) {
+                return done;
+            }
+            let newer = self.log.refresh()?;
+            if newer.head == view.head {
+                return done;
+            }
+            view = newer;
+        }
     }
 
     /// All places of an id in packs that are not condemned, the one to read first in front; empty when it is unknown.
@@ -169,10 +187,9 @@ impl Catalog {
         Ok(known)
     }
 
-    /// The stored length of a pack, condemned or not, where the index still knows it.
-    pub fn pack_bytes(&self, id: ObjectId) -> Result<Option<u64>> {
-        let known = self.healing(PersistentCache::packs)?;
-        Ok(known.binary_search_by_key(&id, |p| p.id).ok().and_then(|at| known.get(at)).map(|p| p.bytes))
+    /// Stored lengths of all packs that the index still knows, condemned or not.
+    pub fn pack_lengths(&self) -> Result<HashMap<ObjectId, u64>> {
+        Ok(self.healing(PersistentCache::packs)?.into_iter().map(|p| (p.id, p.bytes)).collect())
     }
 
     /// Reads the log and the index on, for somebody who did not find what the log promised at `seen`; true when something is new.
@@ -196,7 +213,7 @@ impl Catalog {
                     // Whoever comes first makes it anew; the others wait for it.
                     let _one = self.syncing.lock();
                     if Arc::ptr_eq(&cache, &self.cache()) {
-                        self.renew(&e.to_string(), &self.log.view())?;
+                        self.reading_on(|view| self.renew(&e.to_string(), view))?;
                     }
                 }
                 ask(&self.cache())

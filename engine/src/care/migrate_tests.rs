@@ -36,9 +36,11 @@ fn repository() -> (Arc<Memory>, Arc<Repository>) {
         block_target: None,
         level: None,
         retention: Default::default(),
+        immutability: None,
     };
     Repository::create(&*store, &new, &env).unwrap();
-    let options = OpenOptions { env, cache: CachePlace::Temporary, budgets: CacheBudgets::default(), ranges: None };
+    let options =
+        OpenOptions { env, cache: CachePlace::Temporary, budgets: CacheBudgets::default(), ranges: None, as_of: None };
     let repository = Repository::open(store.clone(), None, &options).unwrap();
     (store, repository)
 }

@@ -7,12 +7,11 @@ pub mod calendar;
 mod check;
 mod collect;
 mod compare;
-pub mod immutability;
 pub mod migrate;
 mod packs;
 pub mod retention;
 mod trees;
 
 pub use check::{CheckOptions, CheckReport, Finding, Level, check};
-pub use collect::{CollectOptions, CollectPlan, CollectReport, PackPlan, collect, plan_collection};
+pub use collect::{CollectOptions, CollectPlan, CollectReport, LockedPack, PackPlan, collect, plan_collection};
 pub use compare::{CompareReport, Difference, compare};

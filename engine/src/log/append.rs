@@ -27,11 +27,15 @@ impl Log {
     /// # Errors
     /// What `check` refuses; `Unsupported` when the log forbids writing; `Conflict` when it cannot be told whether the entry counts; the store's errors.
     pub fn append(&self, env: &dyn Env, check: &mut dyn FnMut(&LogView) -> Result<Change>) -> Result<u32> {
+        if let Some(slot) = self.until {
+            return Err(as_of(slot).on(self.store.location()));
+        }
         let mut attempt = [0; 16];
         env.random(&mut attempt)?;
         loop {
             let view = self.refresh()?;
             view.expect_writable()?;
+            view.voids_at_head().iter().try_for_each(|slot| self.hold(*slot))?;
             let slot = view.head.checked_add(1).ok_or_else(|| Error::new(Kind::Unsupported, "the log is full"))?;
             let entry = LogEntry { slot, previous: view.head_hash, attempt, time: env.now(), change: check(&view)? };
             let mut salt = [0; 32];
@@ -51,16 +55,19 @@ impl Log {
                 Err(e) if e.kind() == Kind::Damaged => {}
                 Err(_) => return put.map(|_| slot),
             }
-            match self.newer_than_ours(slot, blake3::hash(&object).as_bytes())? {
-                None => {
-                    put?;
+            match self.standing(slot, blake3::hash(&object).as_bytes())? {
+                Standing::Void(newer) => {
+                    tracing::info!(slot, "the log was summed up and truncated meanwhile; the entry is appended anew");
+                    self.advance(*newer);
+                    env.random(&mut attempt)?;
+                }
+                counts => {
+                    // What is summed up already may have been swept before it was read back.
+                    if matches!(counts, Standing::Newest) {
+                        put?;
+                    }
                     self.take(&view, slot, &object)?;
                     return Ok(slot);
-                }
-                Some(newer) => {
-                    tracing::info!(slot, "the log was summed up and truncated meanwhile; the entry is appended anew");
-                    self.advance(newer);
-                    env.random(&mut attempt)?;
                 }
             }
         }
@@ -78,14 +85,23 @@ impl Log {
         }
     }
 
-    /// Asked after a put: `None` when the entry of this slot counts, else the checkpoint that proves it void ([LOG-24]).
-    fn newer_than_ours(&self, slot: u32, hash: &[u8; 32]) -> Result<Option<LogView>> {
+    /// Makes a void slot stay void before anything is put behind it: who put junk there could take it away again, and leave a gap. The store
+    /// locks what it finds in the place of what it is given; where that is gone already, nothing stands there, locked.
+    fn hold(&self, slot: u32) -> Result<()> {
+        match self.store.put_new(&Name::new(names::log(slot))?, Bytes::new()) {
+            Err(e) if e.kind() != Kind::Exists => Err(e),
+            _ => Ok(()),
+        }
+    }
+
+    /// Asked after a put: whether the entry of this slot counts ([LOG-24]).
+    fn standing(&self, slot: u32, hash: &[u8; 32]) -> Result<Standing> {
         let unsure = "the entry was stored, and whether it counts could not be learned: look with `cairn points` whether the point is there, else run the command again";
         let what = match self.newest_covering(slot).map_err(|e| e.on(names::log(slot)).advise(unsure))? {
-            Covering::None => return Ok(None),
+            Covering::None => return Ok(Standing::Newest),
             Covering::By(newest) => match newest.hash_of(slot) {
-                Some(listed) if listed == *hash => return Ok(None),
-                Some(_) => return Ok(Some(*newest)),
+                Some(listed) if listed == *hash => return Ok(Standing::SummedUp),
+                Some(_) => return Ok(Standing::Void(newest)),
                 None => "the log grew so far meanwhile that its newest checkpoint does not tell about this slot",
             },
             Covering::Unreadable => "there are checkpoints of this slot or later, and none can be read",
@@ -103,6 +119,7 @@ impl Log {
                 Ok(receipt) if receipt.checksum_enforced => return Ok(true),
                 Ok(_) => return self.look_again(&name, object).map(|()| true),
                 Err(e) if e.kind() == Kind::Exists => match self.get(slot) {
+                    Ok(winner) if self.is_void(slot, &winner) => return Ok(false),
                     Ok(winner) => return Ok(self.decode(slot, &winner)?.attempt == attempt),
                     // A conflict without a winner: the store refused both, or its answer was early.
                     Err(gone) if gone.kind() == Kind::Absent && failures < TRANSIENT_ATTEMPTS => {}
@@ -143,4 +160,20 @@ impl Log {
         }
         Ok(())
     }
+}
+
+/// A repository that is seen as it was does not change.
+fn as_of(slot: u32) -> Error {
+    Error::new(Kind::Input, format!("the repository was opened as of log entry {slot}: it is only read"))
+        .advise("leave --as-of out")
+}
+
+/// What checkpoints say of an entry that was just put.
+enum Standing {
+    /// None sums its slot up: it counts if it is there.
+    Newest,
+    /// One sums it up: it counts.
+    SummedUp,
+    /// This one sums up another entry of its slot, or none.
+    Void(Box<LogView>),
 }

@@ -90,12 +90,15 @@ impl Log {
         // Where a listed one is gone when it is read, newer ones were there before: the next listing shows them.
         for _ in 0..TRANSIENT_ATTEMPTS {
             let listed = patiently(|| self.checkpoints_from(slot))?;
-            let (mut gone, none) = (false, listed.is_empty());
+            let (mut gone, mut none) = (false, true);
             for at in listed {
                 match self.read_checkpoint(at) {
                     Ok((view, _)) => return Ok(Covering::By(Box::new(view))),
-                    Err(e) if e.kind() == Kind::Absent => gone = true,
-                    Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Unsupported) => self.pass_over(at, &e),
+                    Err(e) if e.kind() == Kind::Absent => (gone, none) = (true, false),
+                    Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Unsupported) => {
+                        self.pass_over(at, &e);
+                        none &= self.is_junk(at)?;
+                    }
                     Err(e) => return Err(e),
                 }
             }
@@ -114,6 +117,7 @@ impl Log {
             slots.extend(names::parse(listed.name.as_str()).map(|(_, _, slot)| slot).filter(|s| *s >= slot));
             true
         })?;
+        slots.retain(|slot| self.until.is_none_or(|until| *slot <= until));
         slots.sort_unstable_by(|a, b| b.cmp(a));
         Ok(slots)
     }
@@ -131,6 +135,18 @@ impl Log {
         let mut known = self.known.lock();
         known.newest = known.newest.max(slot);
         Ok((view, time))
+    }
+
+    /// Whether a checkpoint that cannot be read is one that nobody with the keys has put there ([LOG-25]).
+    fn is_junk(&self, slot: u32) -> Result<bool> {
+        if !self.has_voids {
+            return Ok(false);
+        }
+        let object = match patiently(|| self.store.get(&Name::new(names::checkpoint(slot))?)) {
+            Err(e) if e.kind() == Kind::Absent => return Ok(true),
+            other => other?,
+        };
+        Ok(!Checkpoint::is_sealed(&object, slot, self.repository, &self.secrets))
     }
 
     /// Whether this process could not read a checkpoint.

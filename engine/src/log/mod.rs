@@ -4,6 +4,9 @@
 //! check saw everything before it, and recognises its own entry when a response was lost. Refuses to trust listings (they only
 //! tell what to fetch early, and what was there), clocks, or entries that it does not understand.
 //!
+//! In a repository with immutability a slot that nobody with the keys has filled is passed over ([LOG-25]), and locked before anything is put
+//! behind it, so that nobody can open a gap there.
+//!
 //! | operation starting | another appends first | its response is lost | entry of unknown kind | what it reads is truncated |
 //! |---|---|---|---|---|
 //! | `refresh` | reads on to the new head | - | goes on or stops as the entry says | goes on from the newest checkpoint |
@@ -13,6 +16,7 @@
 
 mod append;
 mod checkpoint;
+mod locks;
 mod moves;
 mod replay;
 mod state;

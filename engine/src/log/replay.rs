@@ -19,6 +19,11 @@ pub struct Log {
     pub(super) store: Arc<dyn Store>,
     pub(super) repository: RepositoryId,
     pub(super) secrets: Secrets,
+    /// Slots that nobody with the keys has filled are void, not damaged ([LOG-25]).
+    pub(super) has_voids: bool,
+    /// Nothing behind this slot is read: the log is seen as it was.
+    pub(super) until: Option<u32>,
+    config_hash: [u8; 32],
     view: Mutex<Arc<LogView>>,
     pub(super) known: Mutex<Known>,
 }
@@ -27,7 +32,26 @@ impl Log {
     /// A log that has read nothing yet.
     pub fn new(store: Arc<dyn Store>, repository: RepositoryId, secrets: Secrets, config_hash: [u8; 32]) -> Self {
         let view = Mutex::new(Arc::new(LogView::start(config_hash)));
-        Log { store, repository, secrets, view, known: Mutex::default() }
+        let known = Mutex::default();
+        Log { store, repository, secrets, has_voids: false, until: None, config_hash, view, known }
+    }
+
+    /// The same of a repository with immutability: there are void slots ([LOG-25]).
+    #[must_use]
+    pub fn with_voids(self) -> Self {
+        Log { has_voids: true, ..self }
+    }
+
+    /// The same as it was at this slot. Nothing can be appended.
+    #[must_use]
+    pub fn until(self, slot: u32) -> Self {
+        // What was read further on is read again.
+        Log { until: Some(slot), view: Mutex::new(Arc::new(LogView::start(self.config_hash))), ..self }
+    }
+
+    /// Where it is, without secrets.
+    pub fn location(&self) -> String {
+        self.store.location()
     }
 
     /// What was read so far.
@@ -36,7 +60,7 @@ impl Log {
     }
 
     /// Reads on to the head: the first slot that does not exist. What was read nothing of begins with the newest checkpoint; so does what was
-    /// summed up and deleted meanwhile ([LOG-23]).
+    /// summed up and deleted meanwhile ([LOG-23]). Void slots at the head count in what is returned, but are looked at again each time.
     pub fn refresh(&self) -> Result<Arc<LogView>> {
         let mut view = LogView::clone(&self.view());
         if view.head == 0
@@ -61,19 +85,25 @@ impl Log {
     /// slot had been summed up and deleted, would see later ones there: the entry of the newest checkpoint's slot is never deleted.
     fn read_on(&self, view: &mut LogView) -> Result<()> {
         loop {
-            let (expected, last) = self.expected(view.head)?;
-            for slots in expected.chunks(LOG_FETCH_THREADS) {
+            let listed = self.listed(view.head)?;
+            let last = listed.last().copied().unwrap_or(view.head);
+            let run = listed.iter().zip(view.head + 1..).take_while(|(a, b)| **a == *b).count();
+            for slots in listed.get(..run).unwrap_or_default().chunks(LOG_FETCH_THREADS) {
                 for (slot, object) in slots.iter().zip(self.fetch(slots)?) {
-                    let object = object.ok_or_else(|| missing(*slot, last))?;
-                    self.apply(view, *slot, &object)?;
+                    match object {
+                        Some(object) => self.apply(view, *slot, &object)?,
+                        None => return self.expect_end(*slot, &listed),
+                    }
                 }
             }
             loop {
+                if self.until.is_some_and(|until| view.head >= until) {
+                    return Ok(());
+                }
                 let slot = view.head + 1;
                 match self.get(slot) {
                     Ok(object) => self.apply(view, slot, &object)?,
-                    // What a listing has shown behind it proves that this one was there. Who wrote into the gap would end the history behind it.
-                    Err(e) if e.kind() == Kind::Absent && slot <= last => return Err(missing(slot, last)),
+                    Err(e) if e.kind() == Kind::Absent && slot <= last => return self.expect_end(slot, &listed),
                     Err(e) if e.kind() == Kind::Absent => break,
                     Err(e) => return Err(e),
                 }
@@ -82,6 +112,26 @@ impl Log {
                 return Ok(());
             }
         }
+    }
+
+    /// A slot that is not there, though a listing has shown it or a later one: it was there. Who wrote into the gap would end the history behind
+    /// it. What nobody with the keys has put behind it proves nothing ([LOG-25]).
+    fn expect_end(&self, slot: u32, listed: &[u32]) -> Result<()> {
+        let later = listed.get(listed.partition_point(|s| *s <= slot)..).unwrap_or_default();
+        if !self.has_voids {
+            return Err(missing(slot, listed.last().copied().unwrap_or(slot)));
+        }
+        // What was there is followed at once by an entry, or by as many voids as anybody had the patience for.
+        let looked_at = later.iter().take(FOLLOWERS_MAX).chain(later.iter().skip(FOLLOWERS_MAX).last());
+        for later in looked_at {
+            match self.get(*later) {
+                Ok(object) if self.is_void(*later, &object) => {}
+                Err(e) if e.kind() == Kind::Absent => {}
+                Ok(_) => return Err(missing(slot, *later)),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
     }
 
     /// Takes in an entry that this process has just appended to what `before` shows. Nothing is read: a store that fails from now on
@@ -93,13 +143,18 @@ impl Log {
         Ok(())
     }
 
-    /// The furthest view wins: threads read beside each other.
+    /// The furthest view wins: threads read beside each other. One that ends with void slots is not kept, only what was before them: what
+    /// stands there may still be taken away.
     pub(super) fn advance(&self, view: LogView) -> Arc<LogView> {
         let mut current = self.view.lock();
-        if view.head > current.head {
-            *current = Arc::new(view);
+        if view.head <= current.head {
+            return current.clone();
         }
-        current.clone()
+        let view = Arc::new(view);
+        if view.voids_at_head().is_empty() {
+            *current = view.clone();
+        }
+        view
     }
 
     /// The entries up to the current view's head that are still there, without a gap, read again one by one: for who needs more than the view
@@ -116,7 +171,7 @@ impl Log {
             first -= 1;
         }
         let listed_from = first;
-        for slot in listed_from..=view.head {
+        for slot in (listed_from..=view.head).filter(|slot| !view.is_void(*slot)) {
             let object = self.get(slot)?;
             // A void entry may lie before the first that counts; behind it, nothing but what counts can.
             if view.hash_of(slot).is_some_and(|hash| hash != *blake3::hash(&object).as_bytes()) {
@@ -136,18 +191,36 @@ impl Log {
         let name = Name::new(names::log(slot))?;
         let object = self.store.get(&name)?;
         if object.len() as u64 > SMALL_OBJECT_BYTES_MAX {
+            if self.has_voids {
+                return Ok(Bytes::new());
+            }
             return Err(Error::new(Kind::Damaged, "a log entry is longer than any can be").on(name));
         }
         Ok(object)
     }
 
     fn apply(&self, view: &mut LogView, slot: u32, object: &[u8]) -> Result<()> {
-        let entry = self.decode(slot, object)?;
+        let entry = match self.decode(slot, object) {
+            Err(e) if self.is_void(slot, object) => {
+                tracing::warn!(slot, error = %e, "a slot of the log holds what nobody with the keys has put there: it is passed over");
+                if view.voids_at_head().is_empty() {
+                    self.advance(view.clone());
+                }
+                view.pass_over(slot);
+                return Ok(());
+            }
+            other => other?,
+        };
         view.apply(&entry, *blake3::hash(object).as_bytes()).map_err(|e| e.on(names::log(slot)))
     }
 
-    /// The unbroken run of slots after `head` that a listing shows, a hint of what to fetch together; and the last slot that it shows.
-    fn expected(&self, head: u32) -> Result<(Vec<u32>, u32)> {
+    /// Whether what stands in a slot counts for nothing.
+    pub(super) fn is_void(&self, slot: u32, object: &[u8]) -> bool {
+        self.has_voids && !LogEntry::is_sealed(object, slot, self.repository, &self.secrets)
+    }
+
+    /// The slots after `head` that a listing shows, rising: a hint of what to fetch together, and of what is missing.
+    fn listed(&self, head: u32) -> Result<Vec<u32>> {
         let after = (head > 0).then(|| Name::new(names::log(head))).transpose()?;
         let mut slots = Vec::new();
         self.store.list("log", after.as_ref(), &mut |listed| {
@@ -157,11 +230,8 @@ impl Log {
             true
         })?;
         slots.sort_unstable();
-        slots.retain(|slot| *slot > head);
-        let last = slots.last().copied().unwrap_or(head);
-        let run = slots.iter().zip(head + 1..).take_while(|(a, b)| **a == *b).count();
-        slots.truncate(run);
-        Ok((slots, last))
+        slots.retain(|slot| *slot > head && self.until.is_none_or(|until| *slot <= until));
+        Ok(slots)
     }
 
     /// The objects of these slots; `None` for one that is gone since it was listed.
@@ -180,6 +250,9 @@ impl Log {
         })
     }
 }
+
+/// Objects behind a missing slot that are looked at before they are all taken for junk.
+const FOLLOWERS_MAX: usize = 32;
 
 fn missing(slot: u32, last: u32) -> Error {
     let what = format!("the entry is missing, though {} was there", names::log(last));

@@ -2,7 +2,7 @@
 
 use super::moves::Condemned;
 use super::state::{CommitRef, Given, LockRef, SegmentRef, SessionRef, settings};
-use super::view::LogView;
+use super::view::{LogView, VOID};
 use crate::error::Result;
 use crate::limits::CHECKPOINT_HASHES;
 use format_spec::Time;
@@ -61,7 +61,12 @@ impl LogView {
             checkpoint.given_up.into_iter().map(|g| (g.object, Given { slot: g.slot, time: g.time })).collect();
         let locks =
             checkpoint.locks.into_iter().map(|l| LockRef { until: l.until, objects: l.objects.into() }).collect();
+        let slots = (0..=checkpoint.slot).rev();
+        let mut voids: Vec<u32> =
+            checkpoint.hashes.iter().rev().zip(slots).filter(|(h, _)| **h == VOID).map(|(_, s)| s).collect();
+        voids.reverse();
         Ok(LogView {
+            voids,
             head: checkpoint.slot,
             head_hash: checkpoint.hashes.last().copied().unwrap_or_default(),
             hashes: checkpoint.hashes.into(),

@@ -39,6 +39,8 @@ pub struct LogView {
     pub locks: Arc<Vec<LockRef>>,
     /// Fields of the config that were changed, the latest of each tag.
     pub settings: BTreeMap<u16, Vec<u8>>,
+    /// Slots that were passed over because nobody with the keys has filled them ([LOG-25]), rising.
+    pub voids: Vec<u32>,
     /// Set when an entry forbids writing to this release.
     pub read_only: Option<u16>,
     /// The slot of the checkpoint that this view began with; 0 if it began with the first entry.
@@ -51,11 +53,30 @@ impl LogView {
         LogView { head_hash: config_hash, next_number: 1, ..LogView::default() }
     }
 
-    /// BLAKE3 of the entry of a slot, where it is still known.
+    /// BLAKE3 of the entry of a slot, where it is still known; of a void slot, that of the last entry before it.
     pub fn hash_of(&self, slot: u32) -> Option<[u8; 32]> {
         let back = self.head.checked_sub(slot).filter(|_| slot > 0)?;
         let at = self.hashes.len().checked_sub(back as usize + 1)?;
-        self.hashes.get(at).copied()
+        self.hashes.range(..=at).rev().find(|hash| **hash != VOID).copied()
+    }
+
+    /// Whether a slot is known to be void.
+    pub(super) fn is_void(&self, slot: u32) -> bool {
+        self.voids.binary_search(&slot).is_ok()
+    }
+
+    /// Passes over a slot that nobody with the keys has filled.
+    pub(super) fn pass_over(&mut self, slot: u32) {
+        self.head = slot;
+        self.hashes.push_back(VOID);
+        self.voids.push(slot);
+    }
+
+    /// The void slots at the head, which no entry follows yet, rising.
+    pub(super) fn voids_at_head(&self) -> &[u32] {
+        let run =
+            self.voids.iter().rev().zip(0..).take_while(|(slot, back)| Some(**slot) == self.head.checked_sub(*back));
+        self.voids.get(self.voids.len() - run.count()..).unwrap_or_default()
     }
 
     /// The live point of this id.
@@ -143,7 +164,13 @@ impl LogView {
                 locks.push(LockRef { until: *until, objects: objects.clone().into() });
             }
             Change::Key { .. } => {}
-            Change::Config { fields } => self.settings.extend(super::state::settings(fields)?),
+            Change::Config { fields } => {
+                for (tag, value) in super::state::settings(fields)? {
+                    if super::locks::may_replace(tag, self.settings.get(&tag).map(Vec::as_slice), &value) {
+                        self.settings.insert(tag, value);
+                    }
+                }
+            }
             Change::Unknown { kind, readable: false, .. } => {
                 let what = format!("the log has an entry of kind {kind} that this release does not understand");
                 return Err(Error::new(Kind::Unsupported, what).advise("use a newer release of cairn"));
@@ -240,6 +267,9 @@ impl LogView {
         Ok(())
     }
 }
+
+/// Stands among the hashes for a void slot ([LOG-21]).
+pub(super) const VOID: [u8; 32] = [0; 32];
 
 fn broken(what: &str) -> Error {
     Error::new(Kind::Damaged, what).advise("the log was tampered with or restored from a copy")

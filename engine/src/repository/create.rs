@@ -3,13 +3,16 @@
 use super::open::Repository;
 use crate::env::SharedEnv;
 use crate::error::{Error, Kind, Result};
+use crate::immutability::{Locked, Locks, Policy};
 use crate::limits::{BLOCK_TARGET, CUT_AVERAGE, CUT_LEAST, CUT_MOST, ZSTD_LEVEL};
 use crate::store::{Name, Store};
 use bytes::Bytes;
-use format_spec::config::{Class, Config, Cutting, Retention};
+use format_spec::config::{Class, Config, Cutting, Immutability, Retention};
 use format_spec::key_slot::{Cost, KeySlot, NewSlot};
 use format_spec::keys::{Secret, Secrets};
 use format_spec::{RepositoryId, names};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What a new repository shall be.
 #[derive(Clone)]
@@ -32,6 +35,8 @@ pub struct NewRepository {
     pub level: Option<i32>,
     /// What leaves it, and when.
     pub retention: Retention,
+    /// How its objects are locked, if they are; [`crate::immutability::Policy`] says what goes together.
+    pub immutability: Option<Immutability>,
 }
 
 impl std::fmt::Debug for NewRepository {
@@ -78,21 +83,41 @@ impl Repository {
             probed: new.probed.clone(),
             level: new.level.unwrap_or(ZSTD_LEVEL),
             retention: new.retention,
+            immutability: new.immutability,
         };
-        if let Some(password) = &new.password {
-            put_slot(store, env, repository, &secrets, password, &new.label, new.cost)?;
+        match Policy::of(&config, &BTreeMap::new())? {
+            None => put_all(store, env, new, &config, &secrets, salt),
+            Some(policy) => {
+                let locked = Locked::new(store, Arc::new(Locks::new(policy, env.clone())));
+                put_all(&locked, env, new, &config, &secrets, salt)
+            }
         }
-        let object = Bytes::from(config.encode(&secrets, salt));
-        let (again, _) = Config::decode(&object)?;
-        if again != config {
-            return Err(Error::new(Kind::Input, "these parameters make no valid config").on(names::CONFIG));
-        }
-        match store.put_new(&config_name, object.clone()) {
-            Ok(_) => Ok(repository),
-            Err(e) if e.kind() == Kind::Exists && store.get(&config_name)? == object => Ok(repository),
-            Err(e) if e.kind() == Kind::Exists => Err(exists(store)),
-            Err(e) => Err(e),
-        }
+    }
+}
+
+/// A key slot, where there is a password, and the config.
+fn put_all(
+    store: &dyn Store,
+    env: &SharedEnv,
+    new: &NewRepository,
+    config: &Config,
+    secrets: &Secrets,
+    salt: [u8; 32],
+) -> Result<RepositoryId> {
+    let object = Bytes::from(config.encode(secrets, salt));
+    let (again, _) = Config::decode(&object)?;
+    if again != *config {
+        return Err(Error::new(Kind::Input, "these parameters make no valid config").on(names::CONFIG));
+    }
+    let (repository, name) = (config.repository, Name::new(names::CONFIG)?);
+    if let Some(password) = &new.password {
+        put_slot(store, env, repository, secrets, password, &new.label, new.cost)?;
+    }
+    match store.put_new(&name, object.clone()) {
+        Ok(_) => Ok(repository),
+        Err(e) if e.kind() == Kind::Exists && store.get(&name)? == object => Ok(repository),
+        Err(e) if e.kind() == Kind::Exists => Err(exists(store)),
+        Err(e) => Err(e),
     }
 }
 

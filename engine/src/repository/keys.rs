@@ -120,8 +120,8 @@ impl Repository {
     pub fn replace_slot(&self, old: &str, password: &[u8], label: Option<&str>, cost: Cost) -> Result<Replaced> {
         let old = self.slot(old)?;
         let new = self.add_slot(password, label.unwrap_or(&old.label), cost)?;
-        match self.remove_slot(&old.id) {
-            Ok(old) => Ok(Replaced { old, new }),
+        match self.remove(&old.id) {
+            Ok(()) => Ok(Replaced { old: old.id, new }),
             Err(e) => {
                 let advice = format!(
                     "the new slot {new} opens the repository already; `cairn key remove {}` takes the old one away",
@@ -164,14 +164,23 @@ impl Repository {
     /// `Input` when it is the last that works, `Immutable` while retention holds it; the store's errors.
     pub fn remove_slot(&self, id: &str) -> Result<String> {
         let slot = self.slot(id)?;
-        let others = self.slots()?.iter().filter(|s| s.id != slot.id && s.damaged.is_none()).count();
+        self.remove(&slot.id)?;
+        Ok(slot.id)
+    }
+
+    /// Removes the slot of this whole id. One that somebody else has removed meanwhile is gone, as was asked for.
+    fn remove(&self, id: &str) -> Result<()> {
+        let others = self.slots()?.iter().filter(|s| s.id != id && s.damaged.is_none()).count();
         if others == 0 {
             return Err(Error::new(Kind::Input, "it is the last key slot that works")
-                .on(&slot.id)
+                .on(id)
                 .advise("add another password first"));
         }
-        let (store, name) = (&*self.vault().store, Name::new(format!("keys/{}", slot.id))?);
-        let object = store.get(&name)?;
+        let (store, name) = (&*self.vault().store, Name::new(format!("keys/{id}"))?);
+        let object = match store.get(&name) {
+            Err(e) if e.kind() == Kind::Absent => return Ok(()),
+            other => other?,
+        };
         store.delete(&name, None)?;
         // Somebody else may have removed the others in the same moment. Whoever looks last sees that nothing is left, and puts its own back.
         if self.slots()?.iter().all(|s| s.damaged.is_some()) {
@@ -180,11 +189,11 @@ impl Repository {
                 Kind::Conflict,
                 "another process removed the other key slots meanwhile: this one was put back",
             )
-            .on(&slot.id)
+            .on(id)
             .advise("`cairn key list` shows what is there"));
         }
-        self.note(KeyChange::Removed, &slot.id);
-        Ok(slot.id)
+        self.note(KeyChange::Removed, id);
+        Ok(())
     }
 
     /// What happened to key slots, oldest first, as far as the log's entries are still there: reads each of them.

@@ -3,14 +3,17 @@
 //! Promises: opening verifies the config under the key, reads the log to its head and brings the index up to it; selectors of points
 //! answer with what exists when they find nothing. Refuses to change anything but through the log, the key slots and its own local cache.
 
+mod as_of;
 mod create;
 mod keys;
+mod locks;
 mod open;
 pub(crate) mod paper;
 mod points;
 pub(crate) mod select;
 mod truncate;
 
+pub use as_of::AsOf;
 pub use create::NewRepository;
 pub use keys::{KeyEvent, Replaced, SlotInfo};
 pub use open::{CacheStatus, OpenOptions, Repository};

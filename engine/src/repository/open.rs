@@ -1,8 +1,10 @@
 //! Opening: config, key, log, index.
 
+use super::as_of::{AsOf, ReadOnly};
 use crate::blob::{Blobs, CacheBudgets, CachePlace, Catalog, RangeCache, Vault};
 use crate::env::SharedEnv;
 use crate::error::{Error, Kind, Result};
+use crate::immutability::{Locked, Locks, Policy};
 use crate::limits::SMALL_OBJECT_BYTES_MAX;
 use crate::log::Log;
 use crate::restore_point::Point;
@@ -15,7 +17,7 @@ use format_spec::keys::Secrets;
 use format_spec::tree::Node;
 use format_spec::{ChunkId, RepositoryId, names};
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -30,6 +32,8 @@ pub struct OpenOptions {
     pub budgets: CacheBudgets,
     /// A folder for stored records, and how many bytes it may take. Without one, what is read twice is fetched twice.
     pub ranges: Option<(PathBuf, u64)>,
+    /// As of an earlier log position; the repository is then only read.
+    pub as_of: Option<AsOf>,
 }
 
 /// An open repository; shared by threads.
@@ -40,6 +44,8 @@ pub struct Repository {
     log: Arc<Log>,
     blobs: Arc<Blobs>,
     pub(super) points: Mutex<HashMap<u32, Arc<Point>>>,
+    /// Where objects are locked.
+    pub(super) locks: Option<Arc<Locks>>,
 }
 
 /// What the local cache holds.
@@ -83,7 +89,21 @@ impl Repository {
     ) -> Result<Arc<Self>> {
         Config::verify(object, &secrets).map_err(|e| Error::from(e).on(names::CONFIG))?;
         let (ids, repository) = (secrets.ids(), config.repository);
-        let log = Arc::new(Log::new(store.clone(), repository, secrets.clone(), *blake3::hash(object).as_bytes()));
+        let locks =
+            Policy::of(&config, &BTreeMap::new())?.map(|policy| Arc::new(Locks::new(policy, options.env.clone())));
+        let store: Arc<dyn Store> = match (&options.as_of, &locks) {
+            (Some(_), _) => Arc::new(ReadOnly::new(store)),
+            (None, Some(locks)) => Arc::new(Locked::new(store, locks.clone())),
+            (None, None) => store,
+        };
+        let mut log = Log::new(store.clone(), repository, secrets.clone(), *blake3::hash(object).as_bytes());
+        if locks.is_some() {
+            log = log.with_voids();
+        }
+        let log = Arc::new(match options.as_of {
+            Some(as_of) => as_of.limit(log)?,
+            None => log,
+        });
         let ranges = match &options.ranges {
             None => None,
             Some((folder, limit)) => match RangeCache::open(&folder.join(repository.to_string()), *limit) {
@@ -100,7 +120,9 @@ impl Repository {
             },
         };
         let vault = Arc::new(Vault { store, repository, secrets, ids, ranges });
-        let catalog = Arc::new(Catalog::open(vault.clone(), log.clone(), &options.cache)?);
+        // The cache of today knows what was not yet, and not what has gone since.
+        let cache = if options.as_of.is_some() { &CachePlace::Temporary } else { &options.cache };
+        let catalog = Arc::new(Catalog::open(vault.clone(), log.clone(), cache)?);
         let blobs = Arc::new(Blobs::new(vault.clone(), catalog, options.budgets));
         let opened = Arc::new(Repository {
             config,
@@ -109,6 +131,7 @@ impl Repository {
             log,
             blobs,
             points: Mutex::new(HashMap::new()),
+            locks,
         });
         opened.refresh()?;
         Ok(opened)
@@ -117,7 +140,9 @@ impl Repository {
     /// Reads the log to its head and brings the index up to it; true when something is new.
     pub fn refresh(&self) -> Result<bool> {
         let before = self.log.view().head;
-        let view = self.log.refresh()?;
+        self.log.refresh()?;
+        let view = self.log.view();
+        self.follow_locks(&view)?;
         self.blobs.catalog().sync()?;
         Ok(view.head != before)
     }
@@ -242,7 +267,13 @@ pub(super) fn read_slots(store: &dyn Store, repository: RepositoryId) -> Result<
         });
         Ok((name, slot))
     };
-    listed.into_iter().map(|l| read(l.name)).collect()
+    // One that was listed and is gone was removed meanwhile: another one has taken its place, or never was needed.
+    let is_gone = |slot: &Result<KeySlot>| slot.as_ref().is_err_and(|e| e.kind() == Kind::Absent);
+    listed
+        .into_iter()
+        .map(|l| read(l.name))
+        .filter(|read| !read.as_ref().is_ok_and(|(_, slot)| is_gone(slot)))
+        .collect()
 }
 
 fn unlock(store: &dyn Store, repository: RepositoryId, password: Option<&[u8]>) -> Result<Secrets> {

@@ -1,7 +1,7 @@
 //! Versions and locks as the store keeps them: what cannot be deleted before when, and the words of it.
 //!
 //! Promises: a lock is compared by what it forbids, so that it is never weakened by mistake. Refuses to know why something is
-//! locked and for how long it should be: that is decided by [`crate::care::immutability`].
+//! locked and for how long it should be: that is decided by the room of immutability.
 
 use super::{Name, Store};
 use crate::error::{Error, Kind, Result};

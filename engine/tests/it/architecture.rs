@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 const SHARED: [&str; 4] = ["limits", "env", "error", "monitor"];
-const ROOMS: [&str; 15] = [
+const ROOMS: [&str; 16] = [
     "source",
     "chunk",
     "block",
@@ -15,6 +15,7 @@ const ROOMS: [&str; 15] = [
     "blob",
     "restore_point",
     "reader",
+    "immutability",
     "repository",
     "care",
     "backup",

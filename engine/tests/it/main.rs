@@ -3,8 +3,10 @@
 
 mod architecture;
 mod fuzz;
+mod immutability;
 mod index;
 mod log;
+mod matrix;
 mod model;
 mod proofs;
 mod retention;

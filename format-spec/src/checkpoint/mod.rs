@@ -136,6 +136,12 @@ impl Checkpoint {
         object.finish().0
     }
 
+    /// Whether somebody with the keys has sealed these bytes as the checkpoint of this slot ([CONT-17]), whatever they say.
+    pub fn is_sealed(bytes: &[u8], slot: u32, repository: RepositoryId, secrets: &Secrets) -> bool {
+        let expected = Header::new(ObjectKind::Checkpoint, secrets.suite(), repository, 0, slot, [0; 32]);
+        Object::parse_as(bytes, &expected, |h| secrets.cipher(h)).is_ok()
+    }
+
     /// Reads the object `checkpoint/<slot>`.
     pub fn decode(bytes: &[u8], slot: u32, repository: RepositoryId, secrets: &Secrets) -> Result<Self> {
         let expected = Header::new(ObjectKind::Checkpoint, secrets.suite(), repository, 0, slot, [0; 32]);

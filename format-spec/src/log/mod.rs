@@ -68,6 +68,13 @@ impl LogEntry {
         object.finish().0
     }
 
+    /// Whether these bytes are an object of this slot that somebody with the keys has sealed ([CONT-17]), whatever it says. What is not makes
+    /// the slot void in a repository with immutability ([LOG-25]).
+    pub fn is_sealed(bytes: &[u8], slot: u32, repository: RepositoryId, secrets: &Secrets) -> bool {
+        let expected = Header::new(ObjectKind::LogEntry, secrets.suite(), repository, 0, slot, [0; 32]);
+        Object::parse_as(bytes, &expected, |h| secrets.cipher(h)).is_ok()
+    }
+
     /// Reads the object `log/<slot>`; that `previous` fits is for the caller to check ([LOG-3]).
     pub fn decode(bytes: &[u8], slot: u32, repository: RepositoryId, secrets: &Secrets) -> Result<Self> {
         let expected = Header::new(ObjectKind::LogEntry, secrets.suite(), repository, 0, slot, [0; 32]);
@@ -121,6 +128,25 @@ mod tests {
         assert_eq!(decode(1, 0, 67 | CRITICAL).map_err(|e| e.rule()), Err("CONT-19"), "Open has no field 67c");
         assert!(decode(40, 2, 67 | CRITICAL).is_ok(), "an unknown kind may carry anything from 64 to 255");
         assert_eq!(decode(40, 2, 63 | CRITICAL).map_err(|e| e.rule()), Err("CONT-19"));
+    }
+
+    #[test]
+    fn what_nobody_with_the_keys_has_sealed_is_told_from_what_is_not_understood() {
+        let secrets = |n| Secrets { master: Some(Secret::new([n; 32])), dedup: Secret::new([1; 32]) };
+        let repository = RepositoryId([2; 16]);
+        let change = Change::Unknown { kind: 40, readable: false, writable: false };
+        let entry = LogEntry { slot: 7, previous: [4; 32], attempt: [5; 16], time: Time::new(0, 0), change };
+        let bytes = entry.encode(repository, &secrets(1), [3; 32]);
+        let is_sealed = |bytes: &[u8], slot, n| LogEntry::is_sealed(bytes, slot, repository, &secrets(n));
+        assert!(is_sealed(&bytes, 7, 1));
+        // [LOG-25] Another slot's entry, another key, a flipped bit, and junk.
+        assert!(
+            !is_sealed(&bytes, 8, 1) && !is_sealed(&bytes, 7, 2) && !is_sealed(b"junk", 7, 1) && !is_sealed(&[], 7, 1)
+        );
+        let mut flipped = bytes.clone();
+        let middle = flipped.len() / 2;
+        flipped[middle] ^= 1;
+        assert!(!is_sealed(&flipped, 7, 1));
     }
 
     #[test]

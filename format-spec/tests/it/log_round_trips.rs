@@ -11,7 +11,7 @@ use format_spec::log::{
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 
-fn vouched() -> impl Strategy<Value = Vouched> {
+pub(crate) fn vouched() -> impl Strategy<Value = Vouched> {
     any::<(u32, u64, [u8; 32])>().prop_map(|(ordinal, bytes, body_hash)| Vouched { ordinal, bytes, body_hash })
 }
 

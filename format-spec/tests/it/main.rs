@@ -7,6 +7,7 @@ mod golden;
 #[expect(unreachable_pub, reason = "the fuzz crate's library; here its functions are replayed")]
 mod targets;
 
+mod checkpoint_trips;
 mod flips;
 mod log_round_trips;
 mod replay;

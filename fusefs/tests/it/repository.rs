@@ -36,6 +36,7 @@ fn create(path: &Path) {
         block_target: None,
         level: None,
         retention: Default::default(),
+        immutability: None,
     };
     Repository::create(&*store_at(path), &new, &Machine::shared()).unwrap();
 }
@@ -45,7 +46,7 @@ fn reopen(path: &Path) -> Arc<Repository> {
     Repository::open(
         store_at(path),
         Some(PASSWORD),
-        &OpenOptions { env: Machine::shared(), cache, budgets: Default::default(), ranges: None },
+        &OpenOptions { env: Machine::shared(), cache, budgets: Default::default(), ranges: None, as_of: None },
     )
     .unwrap()
 }

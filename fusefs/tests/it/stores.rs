@@ -31,8 +31,13 @@ fn trouble(
     let is_data = |name: &str| name.starts_with("data/");
     let faulty =
         Faulty::new(store_at(path), move |call| told.lock().unwrap().as_ref().filter(|_| is_data(&call.name)).copied());
-    let open =
-        OpenOptions { env: Machine::shared(), cache: CachePlace::Temporary, budgets: Default::default(), ranges: None };
+    let open = OpenOptions {
+        env: Machine::shared(),
+        cache: CachePlace::Temporary,
+        budgets: Default::default(),
+        ranges: None,
+        as_of: None,
+    };
     let repository = Repository::open(Arc::new(Far(faulty)), Some(PASSWORD), &open).unwrap();
     place.unmount();
     place.handle = Some(

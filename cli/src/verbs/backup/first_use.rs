@@ -23,7 +23,7 @@ impl Backup {
         if self.dry_run {
             return Err(failure.advise("a dry run creates nothing: run `cairn init` first"));
         }
-        match init::create(context, &settings, true, "first password", Retention::default()) {
+        match init::create(context, &settings, true, "first password", Retention::default(), None) {
             Ok(created) => {
                 let key = match &created.key_file {
                     Some(key) => format!("the generated key file {} (mode 600)", key.display()),

@@ -110,6 +110,8 @@ impl Backup {
             .set("chunks_new", summary.chunks_new)
             .set("packs_written", summary.packs_written)
             .set("data_packs_written", summary.data_packs_written)
+            .set("locks_asked", summary.locks.asked)
+            .set("locks_extended", summary.locks.extended)
             .requests(&connection.counts)
             .set("warnings", context.interrupt.monitor().warnings_total())
     }

@@ -37,6 +37,8 @@ pub struct CollectReport {
     pub objects_deleted: u64,
     /// Stored bytes of those.
     pub bytes_freed: u64,
+    /// Entries and checkpoints of the log that were deleted because newer checkpoints cover them.
+    pub log_entries_deleted: u64,
     /// Objects that the store has locked.
     pub objects_locked: u64,
     /// Objects that wait for the end of their grace.
@@ -65,10 +67,12 @@ pub(super) struct Spent {
 impl Spent {
     /// Asked by who has more to do.
     pub(super) fn is_over(&mut self) -> bool {
-        let is_over = self.requests_max.is_some_and(|max| self.requests >= max)
-            || self.bytes_max.is_some_and(|max| self.bytes >= max);
-        self.has_stopped |= is_over;
-        is_over
+        self.has_stopped |= self.is_spent();
+        self.is_spent()
+    }
+
+    fn is_spent(&self) -> bool {
+        self.requests_max.is_some_and(|max| self.requests >= max) || self.bytes_max.is_some_and(|max| self.bytes >= max)
     }
 }
 
@@ -102,6 +106,7 @@ pub fn collect(
         report.objects_deleted = swept.objects + orphans;
         report.bytes_freed = swept.bytes + bytes;
         report.objects_locked = swept.locked + locked;
+        sum_up(repository, options, &mut spent, &mut report)?;
     }
     let left = left(repository, options);
     (report.waiting, report.sweep_after) = (left.waiting, left.next_due);
@@ -109,6 +114,26 @@ pub fn collect(
     report.is_partial = spent.has_stopped;
     monitor.check()?;
     Ok(report)
+}
+
+/// Sums the log up when that is due, and deletes what older sums cover.
+fn sum_up(
+    repository: &Repository,
+    options: &CollectOptions,
+    spent: &mut Spent,
+    report: &mut CollectReport,
+) -> Result<()> {
+    repository.log().checkpoint_if_due(&**repository.env());
+    // That the log stays long is not work left undone.
+    if spent.is_spent() {
+        return Ok(());
+    }
+    let grace = u64::try_from(options.grace_seconds).unwrap_or(0);
+    let left = spent.requests_max.map_or(u64::MAX, |max| max.saturating_sub(spent.requests));
+    let truncated = repository.truncate_log(grace, left)?;
+    report.log_entries_deleted = (truncated.entries.len() + truncated.checkpoints.len()) as u64;
+    spent.requests += report.log_entries_deleted + 1;
+    Ok(())
 }
 
 /// Shuts silent sessions out; one that has spoken meanwhile stays.
@@ -239,7 +264,7 @@ fn append(
         view.expect_session(session)?;
         // New reference sets lie in packs that were published since.
         repository.blobs().catalog().sync()?;
-        marks.add(view.needed(), view, repository.blobs(), monitor)?;
+        marks.add(view.needed(), view, repository, monitor)?;
         let fits = |(row, _): &&(CondemnedPack, u64)| {
             let survivors = row.survivors.as_ref().map(|s| &s.bitmap[..]).unwrap_or_default();
             !view.condemned.has(row.id) && marks.is_within(row.id, survivors)

@@ -20,6 +20,7 @@
 
 mod apply;
 mod fold;
+mod held;
 mod mark;
 mod orphans;
 mod plan;
@@ -28,4 +29,4 @@ mod session;
 mod sweep;
 
 pub use apply::{CollectReport, collect};
-pub use plan::{CollectOptions, CollectPlan, PackPlan, plan_collection};
+pub use plan::{CollectOptions, CollectPlan, LockedPack, PackPlan, plan_collection};

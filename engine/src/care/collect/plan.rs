@@ -1,5 +1,6 @@
 //! What a collection would do: pure but for reading, and told with a hash that `collect` takes.
 
+use super::held::Held;
 use super::mark::Marks;
 use crate::error::Result;
 use crate::index::Place;
@@ -48,6 +49,19 @@ pub struct PackPlan {
     pub survivors: Vec<u8>,
 }
 
+/// A pack that is passed over as long as the store keeps it: condemning it would free nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LockedPack {
+    /// Data or metadata.
+    pub kind: ObjectKind,
+    /// The pack.
+    pub id: ObjectId,
+    /// Its stored length.
+    pub bytes: u64,
+    /// Until when.
+    pub until: Time,
+}
+
 /// What a collection would do.
 #[derive(Debug, Clone)]
 pub struct CollectPlan {
@@ -59,7 +73,9 @@ pub struct CollectPlan {
     pub dead: Vec<PackPlan>,
     /// Packs whose survivors are to be packed anew.
     pub sparse: Vec<PackPlan>,
-    /// Packs of open sessions, and those that are live enough.
+    /// Packs that are dead or sparse, and locked. They count among those that are kept.
+    pub locked: Vec<LockedPack>,
+    /// Packs of open sessions, those that are locked, and those that are live enough.
     pub kept: u64,
     /// Their stored bytes.
     pub bytes_kept: u64,
@@ -85,6 +101,7 @@ impl CollectPlan {
             fence: Vec::new(),
             dead: Vec::new(),
             sparse: Vec::new(),
+            locked: Vec::new(),
             kept: 0,
             bytes_kept: 0,
             plain_dead_kept: 0,
@@ -94,6 +111,18 @@ impl CollectPlan {
             requests: [0; 2],
             hash: [0; 32],
         }
+    }
+
+    fn keep(&mut self, pack: &PackPlan) {
+        self.kept += 1;
+        self.bytes_kept += pack.bytes;
+        self.plain_dead_kept += pack.plain - pack.plain_live;
+    }
+
+    fn pass_over(&mut self, pack: &PackPlan, until: Time) {
+        self.keep(pack);
+        let PackPlan { kind, id, bytes, .. } = *pack;
+        self.locked.push(LockedPack { kind, id, bytes, until });
     }
 
     /// Stored bytes of the packs to be condemned.
@@ -128,9 +157,10 @@ pub(super) fn draw(
     let mut marks = Marks::default();
     let held = |id| view.sessions.iter().any(|(number, s)| s.base == Some(id) && !fence.contains(number));
     let needed = view.commits.iter().chain(view.held.iter().filter(|c| held(c.id)));
-    marks.add(needed, &view, repository.blobs(), monitor)?;
+    marks.add(needed, &view, repository, monitor)?;
     let mut plan = CollectPlan { fence, ..CollectPlan::empty(view.head) };
     let mut partial: BTreeMap<ObjectId, PackPlan> = BTreeMap::new();
+    let held = Held::new(repository, &view)?;
     for pack in repository.blobs().catalog().packs()? {
         let is_open = view.sessions.contains_key(&pack.id.session) && !plan.fence.contains(&pack.id.session);
         let live = marks.count(pack.id);
@@ -142,16 +172,19 @@ pub(super) fn draw(
         let survivors = marks.bits(pack.id).unwrap_or_default().to_vec();
         let (kind, id, bytes, blobs) = (pack.kind, pack.id, pack.bytes, pack.blobs);
         let pack = PackPlan { kind, id, bytes, blobs, plain: 0, plain_live: 0, survivors };
-        if live == 0 { plan.dead.push(pack) } else { _ = partial.insert(pack.id, pack) }
+        match (live, held.until(pack.kind, pack.id)?) {
+            (0, Some(until)) => plan.pass_over(&pack, until),
+            (0, None) => plan.dead.push(pack),
+            _ => _ = partial.insert(pack.id, pack),
+        }
     }
     measure(repository, &mut partial)?;
     for pack in partial.into_values() {
-        if is_sparse(&pack, options.dead_share) {
-            plan.sparse.push(pack);
-        } else {
-            plan.kept += 1;
-            plan.bytes_kept += pack.bytes;
-            plan.plain_dead_kept += pack.plain - pack.plain_live;
+        let until = if is_sparse(&pack, options.dead_share) { held.until(pack.kind, pack.id)? } else { None };
+        match until {
+            Some(until) => plan.pass_over(&pack, until),
+            None if is_sparse(&pack, options.dead_share) => plan.sparse.push(pack),
+            None => plan.keep(&pack),
         }
     }
     super::sweep::due(&view, now, options.grace_seconds, &mut plan);

@@ -7,7 +7,6 @@ use crate::log::LogView;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::store::Name;
-use format_spec::container::ObjectKind;
 use format_spec::log::{Change, ObjectRow};
 use format_spec::{Time, names};
 
@@ -45,6 +44,10 @@ pub(super) fn sweep(
     monitor: &Monitor,
 ) -> Result<Swept> {
     let mut swept = Swept::default();
+    if rows.is_empty() {
+        return Ok(swept);
+    }
+    let lengths = repository.blobs().catalog().pack_lengths()?;
     for rows in rows.chunks(ROWS_MAX) {
         let mut gone = Vec::new();
         for row in rows {
@@ -52,7 +55,10 @@ pub(super) fn sweep(
                 break;
             }
             let name = Name::new(names::of_session(row.kind, row.id))?;
-            let bytes = size(repository, row, &name, spent)?;
+            let bytes = match lengths.get(&row.id) {
+                Some(bytes) => *bytes,
+                None => size(repository, &name, spent)?,
+            };
             spent.requests += 1;
             match repository.vault().store.delete(&name, None) {
                 Ok(()) => {
@@ -77,13 +83,8 @@ pub(super) fn sweep(
     Ok(swept)
 }
 
-/// The length that the repository knows; of small objects the store is asked.
-fn size(repository: &Repository, row: &ObjectRow, name: &Name, spent: &mut Spent) -> Result<u64> {
-    if matches!(row.kind, ObjectKind::DataPack | ObjectKind::MetaPack)
-        && let Some(bytes) = repository.blobs().catalog().pack_bytes(row.id)?
-    {
-        return Ok(bytes);
-    }
+/// Of small objects the store is asked.
+fn size(repository: &Repository, name: &Name, spent: &mut Spent) -> Result<u64> {
     spent.requests += 1;
     match repository.vault().store.head(name) {
         Ok(info) => Ok(info.bytes),

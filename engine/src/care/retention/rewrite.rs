@@ -178,14 +178,17 @@ impl<'a> Rewriter<'a> {
         let bytes = Bytes::from(bytes);
         put_durable(&*vault.store, &Name::new(names::of_session(ObjectKind::RestorePoint, id))?, &bytes)?;
         let object = Vouched { ordinal: id.ordinal, bytes: bytes.len() as u64, body_hash };
+        let secured = repository.secure(id, manifest.references, self.monitor)?;
         let (mut outcome, now) = (Outcome::Done, repository.env().now());
         let appended = repository.log().append(&**repository.env(), &mut |view| {
             view.expect_session(session)?;
             outcome = match view.live(&manifest.id) {
                 Some(live) if live.slot == point.slot && !is_locked(view, &[manifest.id], now) => {
-                    match view.condemned.after(known).next() {
-                        None => Outcome::Done,
-                        Some(_) => Outcome::Again,
+                    let is_moved = view.condemned.after(known).next().is_some();
+                    if is_moved || !repository.is_secured(secured.as_ref(), view)? {
+                        Outcome::Again
+                    } else {
+                        Outcome::Done
                     }
                 }
                 _ => Outcome::Gone,

@@ -27,6 +27,7 @@ fn proven(folder: &Path) -> Rig {
         block_target: None,
         level: None,
         retention: Default::default(),
+        immutability: None,
     };
     Repository::create(&*store, &new, &rig.env).unwrap();
     rig.store = store;

@@ -58,8 +58,13 @@ fn the_recovery_sheet_opens_without_any_slot_and_only_its_own_repository() {
     }
     let error = rig.open().map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), Kind::Damaged, "{}", shown(&error));
-    let options =
-        OpenOptions { env: rig.env.clone(), cache: rig.cache.clone(), budgets: Default::default(), ranges: None };
+    let options = OpenOptions {
+        env: rig.env.clone(),
+        cache: rig.cache.clone(),
+        budgets: Default::default(),
+        ranges: None,
+        as_of: None,
+    };
     let repository = Repository::open_with_paper(store, &sheet, &options).unwrap();
     repository.add_slot(PASSWORD, "again", CHEAP).unwrap();
     rig.expect_healthy();
@@ -104,6 +109,7 @@ fn an_empty_password_and_a_second_repository_are_refused() {
         block_target: None,
         level: None,
         retention: Default::default(),
+        immutability: None,
     };
     let again = Repository::create(&*rig.store, &new(b"x"), &rig.env).unwrap_err();
     assert_eq!(again.kind(), Kind::Exists, "{}", shown(&again));

@@ -3,7 +3,7 @@
 #![expect(clippy::print_stdout, reason = "what was tried is counted, what could not be tried is said")]
 
 mod cache;
-mod collect;
+pub(crate) mod collect;
 mod crash;
 mod damage;
 mod faults;
@@ -19,5 +19,5 @@ mod stop;
 mod targets;
 mod writers;
 
-pub(crate) use collect::options as collect_options;
+pub(crate) use collect::{expire, options as collect_options};
 pub(crate) use rig::{CHEAP, PASSWORD, Rig, noise, parallel, restore_options, shown};

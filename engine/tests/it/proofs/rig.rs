@@ -66,6 +66,7 @@ impl Rig {
             block_target: None,
             level: None,
             retention: Default::default(),
+            immutability: None,
         };
         Repository::create(&*self.store, &new, &self.env).unwrap();
     }
@@ -76,8 +77,13 @@ impl Rig {
     }
 
     pub(crate) fn open(&self) -> Result<Arc<Repository>> {
-        let options =
-            OpenOptions { env: self.env.clone(), cache: self.cache.clone(), budgets: Default::default(), ranges: None };
+        let options = OpenOptions {
+            env: self.env.clone(),
+            cache: self.cache.clone(),
+            budgets: Default::default(),
+            ranges: None,
+            as_of: None,
+        };
         Repository::open(self.store.clone(), self.password.as_deref(), &options)
     }
 

@@ -46,6 +46,7 @@ impl Bench {
             block_target: None,
             level: None,
             retention: Default::default(),
+            immutability: None,
         };
         Repository::create(&*store, &new, &Machine::shared()).expect("creates");
         Bench { folder, store }
@@ -67,6 +68,7 @@ impl Bench {
             cache: CachePlace::Folder(self.folder.path().join("cache")),
             budgets: Default::default(),
             ranges: None,
+            as_of: None,
         };
         Repository::open(self.store.clone(), Some(PASSWORD), &options).expect("opens")
     }

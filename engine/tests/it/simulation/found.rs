@@ -1,10 +1,13 @@
 //! What the simulation has found, each as the shortest story that shows it: seeds tell other histories when actors change.
 
-use crate::proofs::{Rig, collect_options};
+use crate::proofs::{Rig, collect_options, expire};
 use engine::care::{collect, plan_collection};
 use engine::error::Kind;
+use engine::log::Truncation;
 use engine::monitor::Monitor;
 use engine::store::{Fault, Faulty, Memory, Verb};
+use format_spec::log::{Change, Purpose};
+use format_spec::names;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -32,6 +35,57 @@ fn a_session_fenced_between_a_put_and_its_look_begins_anew() {
         assert!(summary.is_ok_and(|s| s.point.is_some()), "{folder}");
         rig.expect_equal();
     }
+}
+
+/// An entry of the log is summed up and swept between its put and the look at it: it counts, and its writer is told so.
+#[test]
+fn an_entry_that_is_swept_before_it_is_read_back_counts() {
+    let home = tempfile::tempdir().unwrap();
+    let rig = Rig::new(home.path(), Arc::new(Memory::new()));
+    let open = || Change::Open { job: "job".into(), host: String::new(), base: None, purpose: Purpose::Care };
+    let (other, is_put) = (rig.open().unwrap(), AtomicBool::new(false));
+    let grow = move || {
+        for _ in 0..2 {
+            other.log().append(&**other.env(), &mut |_| Ok(open())).unwrap();
+            other.log().checkpoint(&**other.env()).unwrap();
+        }
+        let how = Truncation { grace_seconds: 0, requests_max: 100, listings_complete: true, versioned: false };
+        assert!(other.log().truncate(&**other.env(), &how).unwrap().entries.contains(&1));
+    };
+    let store = Faulty::new(rig.store.clone(), move |call| {
+        if call.name == names::log(1) {
+            match call.verb {
+                Verb::Put => is_put.store(true, Ordering::SeqCst),
+                _ if is_put.swap(false, Ordering::SeqCst) => grow(),
+                _ => {}
+            }
+        }
+        None
+    });
+    let writer = rig.over(Arc::new(store)).open().unwrap();
+    assert_eq!(writer.log().append(&**writer.env(), &mut |_| Ok(open())).unwrap(), 1);
+    assert_eq!(rig.open().unwrap().log().view().sessions.len(), 3);
+}
+
+/// While a collection marks a point, somebody else expires and collects it: that is no damage.
+#[test]
+fn a_collection_whose_point_is_collected_under_it_speaks_of_no_damage() {
+    let home = tempfile::tempdir().unwrap();
+    let rig = Rig::new(home.path(), Arc::new(Memory::new()));
+    rig.write("file", b"bytes");
+    let point = rig.back_up().unwrap().point.unwrap();
+    let (other, once) = (rig.open().unwrap(), AtomicBool::new(true));
+    let store = Faulty::new(rig.store.clone(), move |call| {
+        if call.name.starts_with("meta/") && once.swap(false, Ordering::SeqCst) {
+            expire(&other, vec![point]);
+            let plan = plan_collection(&other, &collect_options(), &Monitor::new()).unwrap();
+            assert!(collect(&other, &collect_options(), &plan.hash, &Monitor::new()).unwrap().objects_deleted > 0);
+        }
+        None
+    });
+    let repository = rig.over(Arc::new(store)).open().unwrap();
+    let overtaken = plan_collection(&repository, &collect_options(), &Monitor::new()).unwrap_err();
+    assert_eq!(overtaken.kind(), Kind::Conflict, "{overtaken}");
 }
 
 /// A key slot that is out of reach for now is not damaged.

@@ -117,6 +117,7 @@ fn create(shared: &Shared) {
         block_target: Some(4096),
         level: Some(1),
         retention: Default::default(),
+        immutability: Default::default(),
     };
     Repository::create(&*shared.world.store, &new, &env).expect("a new repository");
     open(shared.world.store.clone(), &env, CachePlace::Temporary).expect("opens");

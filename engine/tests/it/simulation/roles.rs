@@ -6,13 +6,14 @@ use super::source::{PATHS, Tree, TreeSource, mutate};
 use engine::Result;
 use engine::backup::{BackupOptions, backup};
 use engine::care::retention::{ApplyOptions, Plan, Request, Scope, apply};
-use engine::care::{CheckOptions, CollectOptions, Level, check, collect, plan_collection};
+use engine::care::{CheckOptions, CollectOptions, Finding, Level, check, collect, plan_collection};
 use engine::log::Truncation;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::restore_point::Point;
 use format_spec::log::PointId;
 use format_spec::point::Workload;
+use format_spec::{ObjectId, names};
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -172,7 +173,14 @@ impl Role for Checker {
     fn operate(&mut self, actor: &mut Actor, repository: &Arc<Repository>) -> Result<()> {
         let level = actor.dice.of(&[Level::List, Level::Tails, Level::Full]);
         let report = check(repository, &CheckOptions { level, share: None, point: None, threads: 1 }, &Monitor::new())?;
-        if let Some(finding) = report.errors.first()
+        // A pack that was condemned while the check ran is nobody's loss.
+        repository.refresh()?;
+        let view = repository.log().view();
+        let is_given_up = |finding: &Finding| {
+            names::parse(&finding.object)
+                .is_some_and(|(_, session, ordinal)| view.condemned.has(ObjectId { session, ordinal }))
+        };
+        if let Some(finding) = report.errors.iter().find(|finding| !is_given_up(finding))
             && !actor.is_dead()
         {
             actor.violation(&format!("a check at level {level:?} finds {}: {}", finding.object, finding.what));

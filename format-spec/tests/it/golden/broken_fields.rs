@@ -107,6 +107,15 @@ fn configs(suite: Suite) -> Vec<Vector> {
         place.vector("CONF-6 a retention type without a period", &place.row.and(11, &[1])),
         place.vector("CONF-6 a period without a retention type", &place.row.and(12, &[3, 3, 0, 0, 0])),
     ]);
+    let immutable = |case: &str, field: &[u8]| place.vector(case, &place.row.and(13 | C, field));
+    out.extend([
+        immutable("ok locked for the whole period", &[2, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0]),
+        immutable("ok locked for 30 days that somebody may lift", &[1, 0, 0, 0, 30, 0, 0, 0, 30, 0, 0, 0]),
+        immutable("CONF-7 an unknown mode", &[3, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0]),
+        immutable("CONF-7 zero bytes of immutability", &[2, 0, 1, 0, 0, 0, 0, 0, 10, 0, 0, 0]),
+        immutable("CONF-7 days beyond a thousand years", &[2, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0, 10, 0, 0, 0]),
+        immutable("CONF-7 immutability of 11 bytes", &[2, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0]),
+    ]);
     if suite == Suite::Aes256Gcm {
         let mut forge = Forge::new(ObjectKind::Config, suite, 0, "fields", &[(kind::CONFIG, place.row.encode())]);
         forge.cipher = format_spec::keys::Cipher::Clear;

@@ -117,6 +117,7 @@ pub(crate) fn config(suite: Suite) -> Config {
         probed: "put_if_absent=yes\n".into(),
         level: 3,
         retention: Retention::default(),
+        immutability: None,
     }
 }
 

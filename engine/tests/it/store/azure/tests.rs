@@ -1,11 +1,38 @@
 use super::layer::{Fault, Layer};
+use crate::immutability;
+use crate::proofs::rig::names_of;
 use crate::store::conformance::{conform, conform_locks, list, name};
 use crate::store::targets::{self, Target};
 use bytes::Bytes;
 use engine::Kind;
 use engine::env::Machine;
-use engine::store::{Mode, Retention, Store, open, open_settled, probe, probe_lock};
+use engine::store::{Mode, Name, Retention, Store, open, open_settled, probe, probe_lock};
 use std::sync::Arc;
+
+/// Every version is deleted by its id, everything by its name, and junk put into the next slot of the log.
+#[test]
+fn a_locked_repository_outlives_who_deletes_it() {
+    let Some((_layer, target)) = immutable() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let raw = engine::store::open(&target.location, &target.options).unwrap();
+    let owner = immutability::place::rig(folder.path(), settled(&target), Machine::shared(), Some(1));
+    owner.write("a", b"what must come back");
+    owner.expect_healthy();
+    let everything = names_of(&*owner.store);
+    for name in &everything {
+        for version in raw.versions(name).unwrap() {
+            let error = raw.delete(name, version.id.as_deref()).unwrap_err();
+            assert_eq!(error.kind(), Kind::Immutable, "{name}: {error}");
+        }
+        raw.delete(name, None).unwrap();
+    }
+    let next = Name::new(format_spec::names::log(owner.open().unwrap().log().view().head + 1)).unwrap();
+    raw.put_new(&next, text("junk")).unwrap();
+    owner.expect_equal();
+    owner.write("b", b"life goes on");
+    owner.expect_healthy();
+    assert_eq!(immutability::place::verified(&owner).gaps, []);
+}
 
 /// A container with version-level immutability.
 fn immutable() -> Option<(Layer, Target)> {

@@ -4,13 +4,13 @@ fn at(text: &str) -> Time {
     Time::new(text.parse::<jiff::Timestamp>().unwrap().as_second(), 0)
 }
 
-fn wish(class: Class, retention_type: RetentionType, period: Option<&str>, cover: Cover) -> Wish {
+fn wish(class: Class, retention_kind: RetentionKind, period: Option<&str>, cover: Cover) -> Wish {
     let period = period.map(|text| text.parse().unwrap());
-    Wish { class, retention_type, period, mode: Mode::Compliance, cover, generation_days: 10 }
+    Wish { class, retention_kind, period, mode: Mode::Compliance, cover, generation_days: 10 }
 }
 
-const SNAPSHOT: RetentionType = RetentionType::Snapshot;
-const ITEM: RetentionType = RetentionType::Item;
+const SNAPSHOT: RetentionKind = RetentionKind::Snapshot;
+const ITEM: RetentionKind = RetentionKind::Item;
 const WHOLE: Cover = Cover::WholePeriod;
 
 /// Each combination: class, type, period, cover; and the day until which what is committed on 2024-01-31 at noon is needed and
@@ -18,7 +18,7 @@ const WHOLE: Cover = Cover::WholePeriod;
 #[test]
 fn each_combination_is_allowed_with_its_dates_or_refused_with_its_reason() {
     use Class::{Backup, Copy};
-    type Row<'a> = (Class, RetentionType, Option<&'a str>, Cover, Result<(&'a str, &'a str), &'a str>);
+    type Row<'a> = (Class, RetentionKind, Option<&'a str>, Cover, Result<(&'a str, &'a str), &'a str>);
     let rows: [Row<'_>; 32] = [
         // Without an end.
         (Backup, SNAPSHOT, Some("forever"), WHOLE, Err("could never end")),
@@ -59,9 +59,9 @@ fn each_combination_is_allowed_with_its_dates_or_refused_with_its_reason() {
         (Backup, SNAPSHOT, Some("30d"), Cover::Days(0), Err("locks nothing")),
     ];
     let commit = at("2024-01-31T12:00:00Z");
-    for (class, retention_type, period, cover, expected) in rows {
-        let row = format!("{class:?} {retention_type} {period:?} {cover:?}");
-        match (Policy::new(wish(class, retention_type, period, cover)), expected) {
+    for (class, retention_kind, period, cover, expected) in rows {
+        let row = format!("{class:?} {retention_kind:?} {period:?} {cover:?}");
+        match (Policy::new(wish(class, retention_kind, period, cover)), expected) {
             (Ok(policy), Ok((needed, locked))) => {
                 assert_eq!(policy.needed_until(commit).unwrap(), at(&format!("{needed}T12:00:00Z")), "{row}");
                 let lock = Retention::new(Mode::Compliance, at(&format!("{locked}T00:00:00Z")));

@@ -1,22 +1,13 @@
 //! What may be asked for together, and the dates that follow from it.
 
-use super::Period;
-use super::period::day_up;
+use super::period::{day_up, days_after, days_least, end};
 use crate::error::{Error, Kind, Result};
 use crate::store::{Mode, Retention};
 use format_spec::Time;
-use format_spec::config::Class;
-use std::fmt;
-use std::str::FromStr;
-
-/// What leaves when the period is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RetentionType {
-    /// A restore point; the last good state of an object stays.
-    Snapshot,
-    /// An item, by its own modification time.
-    Item,
-}
+use format_spec::config::{Class, Config, IMMUTABILITY, Immutability, LockMode, RetentionKind};
+use format_spec::period::{Period, Unit};
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
 /// How long objects are locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,7 +24,7 @@ pub struct Wish {
     /// What the repository is for.
     pub class: Class,
     /// What leaves when the period is over.
-    pub retention_type: RetentionType,
+    pub retention_kind: RetentionKind,
     /// How long restore points or items are kept; `None` when only keep rules by count (or nothing) were given.
     pub period: Option<Period>,
     /// Who may lift locks.
@@ -60,7 +51,7 @@ impl Policy {
     /// whole period must be locked, or more of them than the period has.
     pub fn new(wish: Wish) -> Result<Self> {
         let period = match wish.period {
-            Some(Period::Forever) => {
+            Some(period) if period.is_for_ever() => {
                 return Err(refuse(
                     "immutability and keeping for ever do not go together: such a lock could never end",
                 )
@@ -72,14 +63,14 @@ impl Policy {
             }
             Some(period) => period,
         };
-        let days_least = period.days_least()?.unwrap_or(0);
-        let locked = match (wish.cover, wish.class, wish.retention_type) {
+        let days_least = days_least(period)?.unwrap_or(0);
+        let locked = match (wish.cover, wish.class, wish.retention_kind) {
             (Cover::WholePeriod, ..) => period,
             (Cover::Days(_), Class::Copy, _) => {
                 return Err(refuse("a backup copy is locked for its whole period of retention, not for some days")
                     .advise("leave --immutable-days away"));
             }
-            (Cover::Days(_), _, RetentionType::Item) => {
+            (Cover::Days(_), _, RetentionKind::Item) => {
                 return Err(refuse("item-level retention locks for its whole period, not for some days")
                     .advise("leave --immutable-days away, or use --retention-type snapshot"));
             }
@@ -90,7 +81,9 @@ impl Policy {
                 let what = format!("a lock of {days} days is longer than the period {period} ({days_least} days)");
                 return Err(refuse(&what).advise(format!("give at most {days_least} days, or a longer period")));
             }
-            (Cover::Days(days), ..) => Period::Days(days),
+            (Cover::Days(days), ..) => {
+                Period::new(days, Unit::Days).map_err(|e| refuse(&format!("{days} days of locking: {e}")))?
+            }
         };
         Ok(Policy { wish, locked })
     }
@@ -113,6 +106,42 @@ impl Policy {
         }
     }
 
+    /// What a repository's config says, with the days that entries of its log have raised since; `None` when it locks nothing.
+    ///
+    /// # Errors
+    /// `Damaged` when the settings make no sense together.
+    pub fn of(config: &Config, settings: &BTreeMap<u16, Vec<u8>>) -> Result<Option<Self>> {
+        let Some(first) = config.immutability else { return Ok(None) };
+        let raised = settings.get(&IMMUTABILITY).map(|bytes| Immutability::decode(bytes)).transpose()?;
+        let days = match (first.days, raised.filter(|r| r.mode == first.mode).and_then(|r| r.days)) {
+            (Some(first), Some(raised)) => Some(first.max(raised)),
+            (first, _) => first,
+        };
+        let wish = Wish {
+            class: config.class,
+            retention_kind: config.retention.kind,
+            period: Some(config.retention.period),
+            mode: mode_of(first.mode),
+            cover: days.map_or(Cover::WholePeriod, |days| Cover::Days(days.get())),
+            generation_days: first.generation_days,
+        };
+        let wrong = |e: Error| Error::new(Kind::Damaged, "the settings of immutability make no sense").because(e);
+        Policy::new(wish).map(Some).map_err(|e| wrong(e).on(format_spec::names::CONFIG))
+    }
+
+    /// The field of the config.
+    pub fn field(&self) -> Immutability {
+        let days = match self.wish.cover {
+            Cover::WholePeriod => None,
+            Cover::Days(days) => NonZeroU32::new(days),
+        };
+        let mode = match self.wish.mode {
+            Mode::Governance => LockMode::Governance,
+            Mode::Compliance => LockMode::Compliance,
+        };
+        Immutability { mode, days, generation_days: self.wish.generation_days }
+    }
+
     /// The settings.
     pub fn wish(&self) -> &Wish {
         &self.wish
@@ -123,8 +152,7 @@ impl Policy {
     /// # Errors
     /// `Input` when it lies beyond the calendar.
     pub fn needed_until(&self, commit: Time) -> Result<Time> {
-        let end = self.locked.after(commit)?;
-        end.ok_or_else(|| Error::new(Kind::Bug, "a lock without an end passed the rules"))
+        end(self.locked, commit)?.ok_or_else(|| Error::new(Kind::Bug, "a lock without an end passed the rules"))
     }
 
     /// The lock for an object that is put, or extended, for a restore point committed at `commit` (by the store's clock): what is
@@ -134,7 +162,7 @@ impl Policy {
     /// `Input` when it lies beyond the calendar.
     pub fn retain_until(&self, commit: Time) -> Result<Retention> {
         let end = self.needed_until(commit)?;
-        let generation = Period::Days(self.wish.generation_days).after(end)?.unwrap_or(end);
+        let generation = days_after(self.wish.generation_days, end)?;
         Ok(Retention::new(self.wish.mode, day_up(generation)?))
     }
 
@@ -148,31 +176,10 @@ impl Policy {
     }
 }
 
-impl RetentionType {
-    /// The word of the command line and of the config.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            RetentionType::Snapshot => "snapshot",
-            RetentionType::Item => "item",
-        }
-    }
-}
-
-impl fmt::Display for RetentionType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for RetentionType {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "snapshot" => Ok(RetentionType::Snapshot),
-            "item" => Ok(RetentionType::Item),
-            _ => Err(refuse(&format!("{text:?} is no type of retention")).advise("write snapshot or item")),
-        }
+fn mode_of(mode: LockMode) -> Mode {
+    match mode {
+        LockMode::Governance => Mode::Governance,
+        LockMode::Compliance => Mode::Compliance,
     }
 }
 

@@ -1,0 +1,48 @@
+//! `cairn immutability`: what may be changed about locks, which is only to make them longer.
+
+use crate::context::Context;
+use crate::exit::{Exit, Result};
+use crate::say::human;
+use clap::{Args, Subcommand};
+
+/// Lock for more days
+///
+/// How a repository locks is chosen by `cairn init --immutable`. Days of locking can only be raised, never beyond the retention period;
+/// `cairn points --verify-immutability` reads locks back.
+#[derive(Debug, Args)]
+pub(crate) struct Immutability {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Lock what restore points need for more days after their commit: those that are there, and those to come
+    Raise {
+        /// The new number of days
+        #[arg(value_name = "DAYS")]
+        days: u32,
+    },
+}
+
+impl Immutability {
+    pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
+        let Action::Raise { days } = self.action;
+        let connection = context.connect()?;
+        let secured = connection.repo.raise_immutable_days(days, context.interrupt.monitor())?;
+        let row = context
+            .summary(Exit::Done)
+            .set("immutable_days", days)
+            .set("objects", secured.objects)
+            .set("locks_asked", secured.asked)
+            .set("locks_extended", secured.extended)
+            .requests(&connection.counts);
+        context.out.summary(row, || {
+            format!(
+                "everything is locked for {days} days after its last use; {} locks were extended",
+                human::count(secured.extended)
+            )
+        })?;
+        Ok(Exit::Done)
+    }
+}

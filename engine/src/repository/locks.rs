@@ -1,0 +1,170 @@
+//! The repository's locks: what a commit needs is locked (I8), locks are read back, days of locking are raised.
+
+use super::open::Repository;
+use crate::error::{Error, Kind, Result};
+use crate::immutability::{Locks, Needs, Policy, Secured, Securing, Verified, secure, verify};
+use crate::log::{CommitRef, LogView};
+use crate::monitor::Monitor;
+use crate::store::Retention;
+use format_spec::config::IMMUTABILITY;
+use format_spec::container::ObjectKind;
+use format_spec::fields::FieldsWriter;
+use format_spec::log::{Change, ObjectRow};
+use format_spec::{ChunkId, ObjectId, Time};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+impl Repository {
+    /// The rules by which objects are locked; `None` where none are.
+    pub fn policy(&self) -> Option<Policy> {
+        self.locks.as_ref().map(|locks| locks.policy())
+    }
+
+    /// The rules, and the store's own clock.
+    pub fn locks(&self) -> Option<&Arc<Locks>> {
+        self.locks.as_ref()
+    }
+
+    /// Until when the store keeps a point, as the log remembers it; `None` when it is not locked.
+    pub fn locked_until(&self, commit: &CommitRef) -> Option<Time> {
+        let id = ObjectId { session: commit.session, ordinal: commit.object.ordinal };
+        self.log().view().locked_until(&ObjectRow { kind: ObjectKind::RestorePoint, id })
+    }
+
+    /// Locks everything that a point about to be committed needs (I8): its manifest, which is stored already, the packs of its reference
+    /// set, and what opening needs. `None` where nothing is locked.
+    ///
+    /// # Errors
+    /// As [`secure`].
+    pub fn secure(&self, manifest: ObjectId, references: ChunkId, monitor: &Monitor) -> Result<Option<Secured>> {
+        let Some(locks) = &self.locks else { return Ok(None) };
+        let (vault, view) = (self.vault(), self.log().view());
+        self.follow_locks(&view)?;
+        let policy = locks.policy();
+        let commit = later(locks.ask_now(&*vault.store)?, MARGIN_SECONDS);
+        let needed = Retention::new(policy.wish().mode, policy.needed_until(commit)?);
+        let wanted = policy.retain_until(commit)?;
+        let needs = Needs::new(vault, self.blobs(), &view)?;
+        let mut rows = needs.packs_of(references)?;
+        rows.extend(needs.of_opening()?);
+        rows.insert(ObjectRow { kind: ObjectKind::RestorePoint, id: manifest });
+        let securing = self.securing(locks, monitor);
+        secure(&securing, rows.into_iter().map(|row| (row, needed, wanted))).map(Some)
+    }
+
+    /// Whether what was secured is still locked long enough for a commit now, on top of this view: the machine may have been paused, or
+    /// the days of locking raised.
+    ///
+    /// # Errors
+    /// The clock's.
+    pub fn is_secured(&self, secured: Option<&Secured>, view: &LogView) -> Result<bool> {
+        let (Some(locks), Some(secured)) = (&self.locks, secured) else { return Ok(true) };
+        self.follow_locks(view)?;
+        Ok(locks.policy().needed_until(locks.now(&*self.vault().store)?)? <= secured.until)
+    }
+
+    /// Reads the locks of everything that these points need back from the store.
+    ///
+    /// # Errors
+    /// `Input` when the repository locks nothing; as [`verify`].
+    pub fn verify_immutability(&self, points: &[(CommitRef, Time)], monitor: &Monitor) -> Result<Verified> {
+        let locks = self.expect_locks()?;
+        let (vault, view) = (self.vault(), self.log().view());
+        verify(locks, &*vault.store, &Needs::new(vault, self.blobs(), &view)?, points, monitor)
+    }
+
+    /// Raises the days of locking: what live points need is locked longer first, then the log says so to all.
+    ///
+    /// # Errors
+    /// `Immutable` for fewer days than now; `Input` where days make no sense, or are the same; as [`secure`].
+    pub fn raise_immutable_days(&self, days: u32, monitor: &Monitor) -> Result<Secured> {
+        let locks = self.expect_locks()?.clone();
+        self.refresh()?;
+        if locks.policy().raised(days)? == locks.policy() {
+            return Err(Error::new(Kind::Input, format!("the days of locking are {days} already")).on(self.location()));
+        }
+        loop {
+            self.refresh()?;
+            let view = self.log().view();
+            let policy = locks.policy().raised(days)?;
+            // What is written from here on is needed by those points, too.
+            locks.set_policy(policy);
+            let secured = self.secure_points(&locks, &policy, &view, monitor)?;
+            let mut is_stale = false;
+            let appended = self.log().append(&**self.env(), &mut |now| {
+                is_stale = now.commits != view.commits || now.settings != view.settings;
+                if is_stale {
+                    return Err(Error::new(Kind::Conflict, "restore points came or went meanwhile"));
+                }
+                let mut fields = FieldsWriter::new();
+                fields.put(IMMUTABILITY, &policy.field().encode());
+                Ok(Change::Config { fields: fields.as_bytes().to_vec() })
+            });
+            match appended {
+                Err(_) if is_stale => {}
+                Err(e) => return Err(e),
+                Ok(_) => {
+                    self.follow_locks(&self.log().view())?;
+                    return Ok(secured);
+                }
+            }
+        }
+    }
+
+    /// Takes over what the log says about days of locking.
+    pub(super) fn follow_locks(&self, view: &LogView) -> Result<()> {
+        if let (Some(locks), Some(policy)) = (&self.locks, Policy::of(self.config(), &view.settings)?) {
+            locks.set_policy(policy);
+        }
+        Ok(())
+    }
+
+    fn secure_points(&self, locks: &Locks, policy: &Policy, view: &LogView, monitor: &Monitor) -> Result<Secured> {
+        let needs = Needs::new(self.vault(), self.blobs(), view)?;
+        let now = locks.ask_now(&*self.vault().store)?;
+        let mut longest: BTreeMap<ObjectRow, Time> = BTreeMap::new();
+        let mut newest = None;
+        for commit in &view.commits {
+            let finished = later(self.load(commit)?.manifest.finished, CLOCKS_SECONDS);
+            if policy.needed_until(finished)? > now {
+                newest = newest.max(Some(finished));
+                for row in needs.of_point(commit)? {
+                    let time = longest.entry(row).or_insert(finished);
+                    *time = finished.max(*time);
+                }
+            }
+        }
+        if let Some(newest) = newest {
+            longest.extend(needs.of_opening()?.into_iter().map(|row| (row, newest)));
+        }
+        let rows: Vec<_> = longest
+            .into_iter()
+            .map(|(row, time)| {
+                let needed = Retention::new(policy.wish().mode, policy.needed_until(time)?);
+                Ok((row, needed, policy.retain_until(time)?))
+            })
+            .collect::<Result<_>>()?;
+        secure(&self.securing(locks, monitor), rows)
+    }
+
+    fn securing<'a>(&'a self, locks: &'a Locks, monitor: &'a Monitor) -> Securing<'a> {
+        Securing { locks, store: &*self.vault().store, log: self.log(), env: self.env(), monitor }
+    }
+
+    fn expect_locks(&self) -> Result<&Arc<Locks>> {
+        self.locks.as_ref().ok_or_else(|| {
+            Error::new(Kind::Input, "this repository locks nothing")
+                .on(self.location())
+                .advise("immutability is chosen when a repository is made: cairn init --immutable")
+        })
+    }
+}
+
+fn later(time: Time, seconds: i64) -> Time {
+    Time::new(time.seconds.saturating_add(seconds), time.nanos)
+}
+
+/// A commit may come so much later than its locks were looked at.
+const MARGIN_SECONDS: i64 = 3600;
+/// A writer's clock may be so far behind the store's.
+const CLOCKS_SECONDS: i64 = 300;
