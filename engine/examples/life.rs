@@ -119,6 +119,7 @@ fn create(store: &dyn Store, env: &SharedEnv) -> Result<()> {
         level: None,
         retention: Default::default(),
         immutability: None,
+        parity_percent: 0,
     };
     Repository::create(store, &new, env)?;
     Ok(())
@@ -188,7 +189,8 @@ fn publish(repository: &Arc<Repository>, packs: u32) -> Result<Vec<ObjectId>> {
             });
             all.push(id);
         }
-        let segment = store_segment(repository.vault(), &**env, ObjectId { session, ordinal }, &builder.finish())?;
+        let mut take = || Ok(ObjectId { session, ordinal });
+        let (_, segment) = store_segment(repository.vault(), &**env, &Monitor::new(), &mut take, &builder.finish())?;
         ordinal += 1;
         log.append(&**env, &mut |_| Ok(Change::Publish { session, packs: rows.clone(), segment: Some(segment) }))?;
         repository.blobs().catalog().sync()?;

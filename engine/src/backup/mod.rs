@@ -46,7 +46,8 @@ pub struct BackupOptions {
     pub dry_run: bool,
     /// What kind of source it is.
     pub workload: Workload,
-    /// Encoding threads, and as many that read.
+    /// Encoding threads, and as many that read. 0: the caller's thread does one thing after the other, and the walk is held in memory: for
+    /// small sources in a simulation that repeats itself.
     pub threads: usize,
 }
 

@@ -46,6 +46,7 @@ impl Rig {
             level: None,
             retention: Default::default(),
             immutability: None,
+            parity_percent: 0,
         };
         Repository::create(&*store, &new, &env).unwrap();
         let options = OpenOptions {

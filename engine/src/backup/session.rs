@@ -15,7 +15,7 @@ use crate::repository::Repository;
 use crate::restore_point::{Emission, Ledger, Point, PointSink};
 use crate::source::Source;
 use crate::tree::{MapBuilder, MapCursor, NodeSink};
-use crossbeam_channel::bounded;
+use crossbeam_channel::{bounded, unbounded};
 use format_spec::log::{Change, PointId, Purpose};
 use format_spec::point::{Manifest, PointKind};
 use format_spec::tree::Entry;
@@ -213,23 +213,30 @@ impl Session<'_> {
         let repository = self.repository;
         let (ids, blobs) = (&repository.vault().ids, repository.blobs());
         let cutter = Cutter::new(repository.vault().secrets.gear_table(), repository.config().cutting);
-        let (events_in, events_out) = bounded(EVENTS_QUEUED_MAX);
-        let (files_in, files_out) = bounded::<FileJob>(FILES_QUEUED_MAX);
+        let is_inline = self.options.threads == 0;
+        let (events_in, events_out) = if is_inline { unbounded() } else { bounded(EVENTS_QUEUED_MAX) };
+        let (files_in, files_out) = if is_inline { unbounded() } else { bounded::<FileJob>(FILES_QUEUED_MAX) };
         let base = self.base.as_ref().map(|p| &p.manifest);
         let reading = Reading { writer: self.writer, ids, cutter: &cutter, emission, ledger, monitor: self.monitor };
         let exceptions = MapCursor::open(&**blobs, base.and_then(|b| b.exceptions));
         let distrusted = exceptions.map(|pair| pair.map(|p| p.key.clone())).collect::<Result<_>>()?;
         let stored_from = items_from(repository.config().retention, self.started);
         let mut walk = source.walk()?;
+        let compare =
+            Compare::new(&**blobs, events_in, files_in, ledger, self.monitor, base.map(|b| b.started), distrusted)
+                .stored_from(stored_from);
+        if is_inline {
+            let links = compare.run(&mut *walk, base.map(|b| &b.root))?;
+            reading.run(&files_out);
+            let root = assemble(&events_out, &**blobs, &mut PointSink::new(self.writer, ids, emission))?;
+            return Ok((root, links));
+        }
         std::thread::scope(|scope| {
-            for _ in 0..self.options.threads.max(1) {
+            for _ in 0..self.options.threads {
                 let (reading, files) = (&reading, files_out.clone());
                 scope.spawn(move || reading.run(&files));
             }
             drop(files_out);
-            let compare =
-                Compare::new(&**blobs, events_in, files_in, ledger, self.monitor, base.map(|b| b.started), distrusted)
-                    .stored_from(stored_from);
             let walker = scope.spawn(move || compare.run(&mut *walk, base.map(|b| &b.root)));
             let mut sink = PointSink::new(self.writer, ids, emission);
             let root = assemble(&events_out, &**blobs, &mut sink);

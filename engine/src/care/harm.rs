@@ -148,7 +148,7 @@ pub(super) fn places_in(
 pub(super) fn live_blobs(repository: &Repository, monitor: &Monitor) -> Result<Option<LiveBlobs>> {
     let mut live = LiveBlobs::default();
     let view = repository.log().view();
-    match live.add(view.needed(), &view, repository.blobs(), monitor) {
+    match live.add(view.needed(), &view, repository, monitor) {
         Err(e) if is_damage(&e) => Ok(None),
         other => other.map(|()| Some(live)),
     }

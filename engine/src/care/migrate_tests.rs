@@ -37,6 +37,7 @@ fn repository() -> (Arc<Memory>, Arc<Repository>) {
         level: None,
         retention: Default::default(),
         immutability: None,
+        parity_percent: 0,
     };
     Repository::create(&*store, &new, &env).unwrap();
     let options =

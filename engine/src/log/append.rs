@@ -28,9 +28,10 @@ impl Log {
             return error;
         }
         match self.refresh() {
-            Ok(view) if view.commits.iter().all(|c| c.session != session) => {
-                view.expect_session(session).err().unwrap_or(error)
-            }
+            Ok(view) if view.commits.iter().all(|c| c.session != session) => match view.expect_session(session) {
+                Err(ended) => ended.because(error),
+                Ok(()) => error,
+            },
             _ => error,
         }
     }
@@ -69,16 +70,19 @@ impl Log {
                 Err(e) if e.kind() == Kind::Damaged => {}
                 Err(_) => return put.map(|_| slot),
             }
-            match self.newer_than_ours(slot, blake3::hash(&object).as_bytes())? {
-                None => {
-                    put?;
+            match self.standing(slot, blake3::hash(&object).as_bytes())? {
+                Standing::Void(newer) => {
+                    tracing::info!(slot, "the log was summed up and truncated meanwhile; the entry is appended anew");
+                    self.advance(*newer);
+                    env.random(&mut attempt)?;
+                }
+                counts => {
+                    // What is summed up already may have been swept before it was read back.
+                    if matches!(counts, Standing::Newest) {
+                        put?;
+                    }
                     self.take(&view, slot, &object)?;
                     return Ok(slot);
-                }
-                Some(newer) => {
-                    tracing::info!(slot, "the log was summed up and truncated meanwhile; the entry is appended anew");
-                    self.advance(newer);
-                    env.random(&mut attempt)?;
                 }
             }
         }
@@ -93,14 +97,14 @@ impl Log {
         }
     }
 
-    /// Asked after a put: `None` when the entry of this slot counts, else the checkpoint that proves it void ([LOG-24]).
-    fn newer_than_ours(&self, slot: u32, hash: &[u8; 32]) -> Result<Option<LogView>> {
+    /// Asked after a put: whether the entry of this slot counts ([LOG-24]).
+    fn standing(&self, slot: u32, hash: &[u8; 32]) -> Result<Standing> {
         let unsure = "the entry was stored, and whether it counts could not be learned: look with `cairn points` whether the point is there, else run the command again";
         let what = match self.newest_covering(slot).map_err(|e| e.on(names::log(slot)).advise(unsure))? {
-            Covering::None => return Ok(None),
+            Covering::None => return Ok(Standing::Newest),
             Covering::By(newest) => match newest.hash_of(slot) {
-                Some(listed) if listed == *hash => return Ok(None),
-                Some(_) => return Ok(Some(*newest)),
+                Some(listed) if listed == *hash => return Ok(Standing::SummedUp),
+                Some(_) => return Ok(Standing::Void(newest)),
                 None => "the log grew so far meanwhile that its newest checkpoint does not tell about this slot",
             },
             Covering::Unreadable => "there are checkpoints of this slot or later, and none can be read",
@@ -165,4 +169,14 @@ impl Log {
 fn as_of(slot: u32) -> Error {
     Error::new(Kind::Input, format!("the repository was opened as of log entry {slot}: it is only read"))
         .advise("leave --as-of out")
+}
+
+/// What checkpoints say of an entry that was just put.
+enum Standing {
+    /// None sums its slot up: it counts if it is there.
+    Newest,
+    /// One sums it up: it counts.
+    SummedUp,
+    /// This one sums up another entry of its slot, or none.
+    Void(Box<LogView>),
 }

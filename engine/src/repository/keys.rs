@@ -55,25 +55,29 @@ pub struct Replaced {
 }
 
 impl Repository {
-    /// Every key slot.
+    /// Every key slot; also those that are damaged, or gone since they were listed.
+    ///
+    /// # Errors
+    /// The store's: of a slot that is out of reach nothing is known.
     pub fn slots(&self) -> Result<Vec<SlotInfo>> {
         let info = |(name, slot): (Name, Result<KeySlot>)| match slot {
-            Ok(slot) => SlotInfo {
+            Ok(slot) => Ok(SlotInfo {
                 id: id_of(&name),
                 created: slot.created,
                 cost: Some(slot.cost()),
                 label: slot.label,
                 damaged: None,
-            },
-            Err(e) => SlotInfo {
+            }),
+            Err(e) if matches!(e.kind(), Kind::Absent | Kind::Damaged | Kind::Unsupported) => Ok(SlotInfo {
                 id: id_of(&name),
                 label: String::new(),
                 created: Time::default(),
                 cost: None,
                 damaged: Some(e.to_string()),
-            },
+            }),
+            Err(e) => Err(e),
         };
-        Ok(read_slots(&*self.vault().store, self.id())?.into_iter().map(info).collect())
+        read_slots(&*self.vault().store, self.id())?.into_iter().map(info).collect()
     }
 
     /// The one slot whose id begins with `prefix`.

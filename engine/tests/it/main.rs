@@ -12,6 +12,7 @@ mod model;
 mod proofs;
 mod retention;
 mod round_trip;
+mod simulation;
 mod source;
 mod store;
 mod streams;

@@ -59,6 +59,8 @@ struct Shared {
     monitor: Arc<Monitor>,
     /// `None` in a dry run: nothing is stored, only counted.
     session: Option<u32>,
+    /// There are no stages: who sends a job does it.
+    is_inline: bool,
     next_ordinal: AtomicU32,
     pending: [Mutex<HashSet<ChunkId>>; PENDING_SHARDS],
     open: [Mutex<OpenBlock>; 2],
@@ -109,14 +111,15 @@ pub struct WriterParts {
     pub monitor: Arc<Monitor>,
     /// The session; `None` for a dry run.
     pub session: Option<u32>,
-    /// Encoding threads.
+    /// Encoding threads. 0: no thread is started, each put does what it causes, so that a simulation repeats itself.
     pub threads: usize,
 }
 
 impl Writer {
     /// Starts the stages of an opened session.
     pub fn start(parts: WriterParts) -> Self {
-        let threads = parts.threads.max(1);
+        let threads = parts.threads;
+        let uploads = if threads == 0 { 0 } else { UPLOADS_MAX };
         let (blocks_in, blocks_out) = bounded(threads * BLOCKS_QUEUED_PER_THREAD);
         let (packs_in, packs_out) = bounded(PACKS_QUEUED_MAX);
         let shared = Arc::new(Shared::new(parts, blocks_in, packs_in));
@@ -125,7 +128,7 @@ impl Writer {
             let (shared, blocks) = (shared.clone(), blocks_out.clone());
             handles.push(std::thread::spawn(move || shared.run(&blocks)));
         }
-        for _ in 0..UPLOADS_MAX {
+        for _ in 0..uploads {
             let (shared, packs) = (shared.clone(), packs_out.clone());
             handles.push(std::thread::spawn(move || shared.run(&packs)));
         }

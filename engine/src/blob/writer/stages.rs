@@ -28,6 +28,7 @@ impl Shared {
             config: parts.config,
             monitor: parts.monitor,
             session: parts.session,
+            is_inline: parts.threads == 0,
             next_ordinal: AtomicU32::new(0),
             pending: std::array::from_fn(|_| Mutex::new(HashSet::new())),
             open: [Mutex::new(OpenBlock::default()), Mutex::new(OpenBlock::default())],
@@ -47,6 +48,12 @@ impl Shared {
 
     /// Hands a job to its stage; waits while the queue is full and the session sound.
     pub(super) fn send(&self, job: Job) -> Result<()> {
+        if self.is_inline {
+            self.beat().unwrap_or_else(|e| self.fail(e));
+            *self.underway.lock() += 1;
+            self.work(job);
+            return self.expect_sound();
+        }
         *self.underway.lock() += 1;
         let queue = if matches!(job, Job::Block(..)) { &self.blocks } else { &self.packs_out };
         let mut job = job;
@@ -72,16 +79,7 @@ impl Shared {
     pub(super) fn run(&self, jobs: &Receiver<Job>) {
         loop {
             match jobs.recv_timeout(LOOK_AGAIN) {
-                Ok(job) => {
-                    let _landing = Landing(self);
-                    if !self.failed.load(Ordering::SeqCst) {
-                        let done = match job {
-                            Job::Block(kind, block) => self.encode(kind, block),
-                            Job::Pack(pack) => self.store(&pack),
-                        };
-                        done.unwrap_or_else(|e| self.fail(e));
-                    }
-                }
+                Ok(job) => self.work(job),
                 Err(RecvTimeoutError::Timeout) if !self.closed.load(Ordering::SeqCst) => {
                     if !self.failed.load(Ordering::SeqCst) {
                         self.beat().unwrap_or_else(|e| self.fail(e));
@@ -89,6 +87,18 @@ impl Shared {
                 }
                 Err(_) => return,
             }
+        }
+    }
+
+    /// One job, to its end; a session that has failed does no more.
+    fn work(&self, job: Job) {
+        let _landing = Landing(self);
+        if !self.failed.load(Ordering::SeqCst) {
+            let done = match job {
+                Job::Block(kind, block) => self.encode(kind, block),
+                Job::Pack(pack) => self.store(&pack),
+            };
+            done.unwrap_or_else(|e| self.fail(e));
         }
     }
 

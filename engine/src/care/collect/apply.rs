@@ -274,7 +274,7 @@ fn append(
         view.expect_session(session)?;
         // New reference sets lie in packs that were published since.
         repository.blobs().catalog().sync()?;
-        marks.add(view.needed(), view, repository.blobs(), monitor)?;
+        marks.add(view.needed(), view, repository, monitor)?;
         let fits = |(row, _): &&(CondemnedPack, u64)| {
             let survivors = row.survivors.as_ref().map(|s| &s.bitmap[..]).unwrap_or_default();
             !view.condemned.has(row.id) && marks.is_within(row.id, survivors)

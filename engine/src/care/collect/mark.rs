@@ -1,9 +1,10 @@
 //! Which blobs are live: one bit for each, from the reference sets.
 
 use crate::blob::Blobs;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::log::{CommitRef, LogView, Moved};
 use crate::monitor::Monitor;
+use crate::repository::Repository;
 use format_spec::container::ObjectKind;
 use format_spec::point::{PackReferences, reference_pack};
 use format_spec::tree::Node;
@@ -23,18 +24,20 @@ impl Marks {
     /// Marks everything that these commits need and that was not marked yet.
     ///
     /// # Errors
-    /// `Damaged` when a reference set cannot be read: then nothing is known to be dead, and nothing may be collected.
+    /// `Damaged` when a reference set cannot be read: then nothing is known to be dead, and nothing may be collected. `Conflict` when its point
+    /// was given up while it was read.
     pub(in crate::care) fn add<'a>(
         &mut self,
         commits: impl Iterator<Item = &'a CommitRef>,
         view: &LogView,
-        blobs: &Blobs,
+        repository: &Repository,
         monitor: &Monitor,
     ) -> Result<()> {
         for commit in commits {
             if self.slots.insert(commit.slot) {
                 monitor.check()?;
-                self.set(commit.references, view, blobs).map_err(|e| e.on(format!("restore point {}", commit.id)))?;
+                let set = self.set(commit.references, view, repository.blobs());
+                set.map_err(|e| outdated(repository, commit, e).on(format!("restore point {}", commit.id)))?;
             }
         }
         Ok(())
@@ -81,9 +84,7 @@ impl Marks {
                     }
                 }
                 _ => {
-                    return Err(
-                        Error::new(crate::error::Kind::Damaged, "a reference set is no map").on(format!("node {id}"))
-                    );
+                    return Err(Error::new(Kind::Damaged, "a reference set is no map").on(format!("node {id}")));
                 }
             }
         }
@@ -101,7 +102,7 @@ impl Marks {
                     Moved::Here(pack, blob) => self.mark(pack, blob),
                     Moved::Dead => {
                         let what = format!("LOG-13: blob {blob} of pack {pack} is needed and did not survive");
-                        return Err(Error::new(crate::error::Kind::Damaged, what));
+                        return Err(Error::new(Kind::Damaged, what));
                     }
                 }
             }
@@ -124,5 +125,17 @@ impl Marks {
         if let Some(bits) = live.get_mut(byte) {
             *bits |= 1 << (blob % 8);
         }
+    }
+}
+
+/// A reference set that another collection took away is damaged only if somebody still needs it.
+fn outdated(repository: &Repository, commit: &CommitRef, error: Error) -> Error {
+    match repository.log().refresh() {
+        Ok(view) if error.kind() == Kind::Damaged && !view.needed().any(|c| c.slot == commit.slot) => {
+            Error::new(Kind::Conflict, "the point was given up, and collected, while this collection looked at it")
+                .because(error)
+                .advise("run `cairn gc` again")
+        }
+        _ => error,
     }
 }

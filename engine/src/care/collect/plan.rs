@@ -157,7 +157,7 @@ pub(super) fn draw(
     let mut marks = Marks::default();
     let held = |id| view.sessions.iter().any(|(number, s)| s.base == Some(id) && !fence.contains(number));
     let needed = view.commits.iter().chain(view.held.iter().filter(|c| held(c.id)));
-    marks.add(needed, &view, repository.blobs(), monitor)?;
+    marks.add(needed, &view, repository, monitor)?;
     let mut plan = CollectPlan { fence, ..CollectPlan::empty(view.head) };
     let mut partial: BTreeMap<ObjectId, PackPlan> = BTreeMap::new();
     let held = Held::new(repository, &view)?;

@@ -140,7 +140,7 @@ impl Moves<'_> {
             view.expect_session(self.session)?;
             repository.blobs().catalog().sync()?;
             let mut live = LiveBlobs::default();
-            let is_known = match live.add(view.needed(), view, repository.blobs(), self.monitor) {
+            let is_known = match live.add(view.needed(), view, repository, self.monitor) {
                 Err(e) if is_damage(&e) => false,
                 other => other.map(|()| true)?,
             };

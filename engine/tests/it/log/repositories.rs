@@ -28,6 +28,7 @@ fn proven(folder: &Path) -> Rig {
         level: None,
         retention: Default::default(),
         immutability: None,
+        parity_percent: 0,
     };
     Repository::create(&*store, &new, &rig.env).unwrap();
     rig.store = store;

@@ -23,4 +23,5 @@ mod stop;
 mod targets;
 mod writers;
 
-pub(crate) use rig::{Rig, noise, parallel};
+pub(crate) use collect::{expire, options as collect_options};
+pub(crate) use rig::{CHEAP, PASSWORD, Rig, noise, parallel, restore_options, shown};

@@ -1,0 +1,124 @@
+//! An actor: one process with its own handle, cache, clock and dice, that does a few operations and may die in any of them.
+
+use super::dice::Dice;
+use super::gate::Gate;
+use super::model::Model;
+use super::roles::Role;
+use super::world::World;
+use crate::proofs::{PASSWORD, shown};
+use engine::blob::CachePlace;
+use engine::env::SharedEnv;
+use engine::error::{Kind, Result};
+use engine::repository::{OpenOptions, Repository};
+use engine::store::Store;
+use parking_lot::Mutex;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What actors share beside the world.
+pub(super) struct Shared {
+    pub(super) world: Arc<World>,
+    pub(super) model: Mutex<Model>,
+    /// A folder for caches.
+    pub(super) folder: PathBuf,
+    pub(super) seed: u64,
+}
+
+pub(super) struct Actor {
+    pub(super) shared: Arc<Shared>,
+    pub(super) number: usize,
+    pub(super) env: SharedEnv,
+    pub(super) dice: Dice,
+    pub(super) repository: Option<Arc<Repository>>,
+    gate: Option<Arc<Gate>>,
+}
+
+impl Actor {
+    pub(super) fn new(shared: Arc<Shared>, number: usize, skew_seconds: i64) -> Self {
+        let env = shared.world.env(shared.seed, number as u64, skew_seconds);
+        let dice = Dice::new(shared.seed, 100 + number as u64);
+        Actor { shared, number, env, dice, repository: None, gate: None }
+    }
+
+    /// Runs the role's operations, one after the other, each in a life that may end in it.
+    pub(super) fn run(mut self, mut role: Box<dyn Role>, operations: u64) {
+        for _ in 0..operations {
+            if self.shared.world.is_over() {
+                return;
+            }
+            if self.dice.chance(300) {
+                // The process ends as it should, and another one begins.
+                self.end();
+            }
+            self.shared.world.count(|c| c.operations += 1);
+            let done = self.handle().and_then(|repository| role.operate(&mut self, &repository));
+            let is_dead = self.gate.as_ref().is_some_and(|gate| gate.is_dead());
+            if is_dead {
+                role.die();
+                self.end();
+                self.verify("after a crash");
+            } else if let Err(e) = done
+                && !matches!(e.kind(), Kind::Transient | Kind::Conflict)
+            {
+                self.violation(&format!("an operation failed: {}", shown(&e)));
+            }
+        }
+    }
+
+    /// The open repository, or a new handle.
+    pub(super) fn handle(&mut self) -> Result<Arc<Repository>> {
+        if self.repository.is_none() {
+            let gate = Gate::new(self.shared.world.clone(), self.number);
+            self.gate = Some(gate.clone());
+            self.repository = Some(self.open(gate)?);
+        }
+        Ok(self.repository.clone().expect("was just opened"))
+    }
+
+    pub(super) fn is_dead(&self) -> bool {
+        self.gate.as_ref().is_some_and(|gate| gate.is_dead())
+    }
+
+    /// What becomes of the handle when the process ends.
+    fn end(&mut self) {
+        self.repository = None;
+        self.gate = None;
+    }
+
+    /// A handle with the actor's own cache; now and then the cache is lost.
+    fn open(&mut self, store: Arc<dyn Store>) -> Result<Arc<Repository>> {
+        let folder = self.shared.folder.join(self.number.to_string());
+        if self.dice.chance(300) {
+            let _ = std::fs::remove_dir_all(&folder);
+        }
+        open(store, &self.env, CachePlace::Folder(folder))
+    }
+
+    /// Holds what everybody would see now against the model.
+    pub(super) fn verify(&self, when: &str) {
+        let env = self.shared.world.env(self.shared.seed, 1000 + self.number as u64, 0);
+        let opened = open(self.shared.world.store.clone(), &env, self.observer_cache());
+        let found = match opened {
+            Ok(repository) => self.shared.model.lock().verify(&repository),
+            Err(e) => Err(format!("the repository does not open: {}", shown(&e))),
+        };
+        if let Err(what) = found {
+            self.violation(&format!("{when}: {what}"));
+        }
+    }
+
+    /// Observers of all actors share one cache.
+    fn observer_cache(&self) -> CachePlace {
+        CachePlace::Folder(self.shared.folder.join("observer"))
+    }
+
+    pub(super) fn violation(&self, what: &str) {
+        self.shared.world.violation(format!("actor {}: {what}", self.number));
+    }
+}
+
+/// Opens the repository of a history.
+pub(super) fn open(store: Arc<dyn Store>, env: &SharedEnv, cache: CachePlace) -> Result<Arc<Repository>> {
+    let options = OpenOptions { env: env.clone(), cache, budgets: Default::default(), ranges: None, as_of: None };
+    Repository::open(store, Some(PASSWORD), &options)
+}

@@ -1,0 +1,132 @@
+//! One history: a repository with a few points, actors beside each other, and the reckoning.
+
+use super::actor::{Actor, Shared, open};
+use super::dice::Dice;
+use super::model::Model;
+use super::mutants::Mutant;
+use super::reckoning::reckon;
+use super::roles::{Checker, Collector, Expirer, Reader, Role, Truncator, Writer};
+use super::source::Tree;
+use super::world::{Counts, Rates, World};
+use crate::proofs::{CHEAP, PASSWORD};
+use engine::blob::CachePlace;
+use engine::repository::{NewRepository, Repository};
+use format_spec::config::{Class, Cutting};
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+/// What came of a seed.
+pub(super) struct Outcome {
+    pub(super) trace: [u8; 32],
+    pub(super) counts: Counts,
+    pub(super) violations: Vec<String>,
+}
+
+/// Runs the history of a seed.
+pub(super) fn run(seed: u64, mutant: Mutant) -> Outcome {
+    let folder = folder();
+    let mut dice = Dice::new(seed, 0);
+    let (rates, skews) = (rates(&mut dice), dice.chance(400));
+    let cast = cast(&mut dice);
+    let world = World::new(seed, cast.len(), rates, mutant);
+    let shared = Arc::new(Shared {
+        world: world.clone(),
+        model: Mutex::new(Model::default()),
+        folder: folder.path().into(),
+        seed,
+    });
+    create(&shared);
+    std::thread::scope(|scope| {
+        for (number, (role, operations)) in cast.into_iter().enumerate() {
+            let hours = if skews { dice.of(&[0, 0, -70, -6, 6, 70]) } else { 0 };
+            let actor = Actor::new(shared.clone(), number, hours * 3600);
+            let world = world.clone();
+            scope.spawn(move || {
+                let leaving = Leaving(&world, number);
+                actor.run(role, operations);
+                drop(leaving);
+            });
+        }
+    });
+    if !world.is_over()
+        && let Err(what) = reckon(&shared)
+    {
+        world.violation(format!("in the end: {what}"));
+    }
+    Outcome { trace: world.trace(), counts: world.counts(), violations: world.violations() }
+}
+
+/// An actor that ends, or whose thread panics, keeps nobody waiting.
+struct Leaving<'a>(&'a World, usize);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.violation(format!("actor {} has panicked", self.1));
+        }
+        self.0.leave(self.1);
+    }
+}
+
+fn rates(dice: &mut Dice) -> Rates {
+    Rates {
+        refused: dice.of(&[0, 0, 4, 15]),
+        lost: dice.of(&[0, 0, 4, 15]),
+        dies: dice.of(&[0, 2, 5, 10]),
+        pauses: dice.of(&[0, 2, 6]),
+        stays: dice.of(&[0, 500, 900, 980]),
+    }
+}
+
+/// Who plays, and for how many operations. A copy to another repository belongs here as soon as there is one, and so do locks that end.
+fn cast(dice: &mut Dice) -> Vec<(Box<dyn Role>, u64)> {
+    let tree = || Arc::new(Mutex::new(Tree::new()));
+    let (one, two) = (tree(), tree());
+    let mut cast: Vec<(Box<dyn Role>, u64)> = vec![
+        (Box::new(Writer { job: "one", tree: one.clone(), device: 1 }), 3 + dice.below(4)),
+        (Box::new(Writer { job: "two", tree: two, device: 2 }), 2 + dice.below(4)),
+        (Box::new(Expirer), 3 + dice.below(5)),
+        (Box::<Collector>::default(), 2 + dice.below(5)),
+        (Box::<Reader>::default(), 2 + dice.below(6)),
+    ];
+    if dice.chance(500) {
+        cast.push((Box::new(Writer { job: "one", tree: one, device: 1 }), 1 + dice.below(3)));
+    }
+    if dice.chance(500) {
+        cast.push((Box::<Collector>::default(), 1 + dice.below(3)));
+    }
+    if dice.chance(500) {
+        cast.push((Box::new(Truncator), 2 + dice.below(5)));
+    }
+    if dice.chance(300) {
+        cast.push((Box::new(Checker), 1 + dice.below(2)));
+    }
+    cast
+}
+
+/// A new repository in the world's store.
+fn create(shared: &Shared) {
+    let env = shared.world.env(shared.seed, 2000, 0);
+    let new = NewRepository {
+        class: Class::Backup,
+        password: Some(PASSWORD.to_vec()),
+        cost: CHEAP,
+        label: "simulation".into(),
+        probed: String::new(),
+        cutting: Some(Cutting { least: 256, average: 1024, most: 4096 }),
+        block_target: Some(4096),
+        level: Some(1),
+        retention: Default::default(),
+        immutability: Default::default(),
+        parity_percent: 0,
+    };
+    Repository::create(&*shared.world.store, &new, &env).expect("a new repository");
+    open(shared.world.store.clone(), &env, CachePlace::Temporary).expect("opens");
+}
+
+/// Caches are written and synced: in memory where the machine has a place for that.
+fn folder() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    let made = tempfile::Builder::new().prefix("cairn-simulation-").tempdir_in(memory);
+    made.or_else(|_| tempfile::tempdir()).expect("a folder for caches")
+}

@@ -1,0 +1,236 @@
+//! What actors do. Whatever fails for now, or because others were faster, is tried again another time; any other failure is a violation.
+
+use super::actor::Actor;
+use super::model::read;
+use super::source::{PATHS, Tree, TreeSource, mutate};
+use engine::Result;
+use engine::backup::{BackupOptions, backup};
+use engine::care::retention::{ApplyOptions, Plan, Request, Scope, apply};
+use engine::care::{CheckOptions, CollectOptions, Finding, Level, check, collect, plan_collection};
+use engine::log::Truncation;
+use engine::monitor::Monitor;
+use engine::repository::Repository;
+use engine::restore_point::Point;
+use format_spec::log::PointId;
+use format_spec::point::Workload;
+use format_spec::{ObjectId, names};
+use parking_lot::Mutex;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// One operation after the other.
+pub(super) trait Role: Send {
+    fn operate(&mut self, actor: &mut Actor, repository: &Arc<Repository>) -> Result<()>;
+
+    /// The process died; what it held in memory is gone.
+    fn die(&mut self) {}
+}
+
+/// Backs a tree up that changes between rounds; writers of one job may share it.
+pub(super) struct Writer {
+    pub(super) job: &'static str,
+    pub(super) tree: Arc<Mutex<Tree>>,
+    pub(super) device: u64,
+}
+
+impl Role for Writer {
+    fn operate(&mut self, actor: &mut Actor, repository: &Arc<Repository>) -> Result<()> {
+        let tree = {
+            let mut tree = self.tree.lock();
+            mutate(&mut tree, &mut actor.dice, actor.shared.world.time());
+            Arc::new(tree.clone())
+        };
+        let tag = actor.shared.model.lock().begin(tree.clone());
+        let source = TreeSource { host: format!("host-{}", self.device), tree, device: self.device };
+        let full = actor.dice.chance(150);
+        let options = BackupOptions {
+            job: self.job.to_owned(),
+            tags: vec![tag.clone()],
+            full,
+            dry_run: false,
+            workload: Workload::Folders,
+            threads: 0,
+        };
+        let summary = backup(repository, &source, &options, &Arc::new(Monitor::new()))?;
+        if !actor.is_dead() {
+            actor.shared.model.lock().acknowledge(summary.point.expect("no dry run"), &tag);
+            actor.shared.world.count(|c| c.points += 1);
+            if actor.dice.chance(300) {
+                actor.verify("after a commit");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Gives up a point or two, or a file of every point, or changes the words of a point.
+pub(super) struct Expirer;
+
+impl Role for Expirer {
+    fn operate(&mut self, actor: &mut Actor, repository: &Arc<Repository>) -> Result<()> {
+        repository.refresh()?;
+        let mut points: BTreeSet<PointId> = repository.log().view().commits.iter().map(|c| c.id).collect();
+        let wanted = 1 + actor.dice.index(2);
+        while points.len() > wanted {
+            let gone = points.iter().nth(actor.dice.index(points.len())).copied();
+            gone.map(|id| points.remove(&id));
+        }
+        if points.is_empty() {
+            return Ok(());
+        }
+        let request = match actor.dice.below(10) {
+            0..=5 => Request::Points(points),
+            6..=7 => Request::Tags { points, add: ["seen".to_owned()].into(), remove: BTreeSet::new() },
+            _ => Request::Paths([actor.dice.of(&PATHS).as_bytes().to_vec()].into()),
+        };
+        // A job without points must not be named.
+        let may_empty = repository.points()?.iter().map(|p| p.manifest.job.clone()).collect();
+        let scope = Scope { request, job: None, may_empty };
+        let monitor = Arc::new(Monitor::new());
+        let plan = Plan::make(repository, &scope, &monitor)?;
+        if plan.is_empty() {
+            return Ok(());
+        }
+        let lost = match &scope.request {
+            Request::Paths(paths) => paths.iter().next().map(|path| String::from_utf8_lossy(path).into_owned()),
+            _ => None,
+        };
+        actor.shared.model.lock().intend(&plan, lost.as_deref());
+        let options = ApplyOptions { hash: plan.hash.to_vec(), threads: 0 };
+        let applied = apply(repository, &scope, &options, &monitor)?;
+        if !actor.is_dead() {
+            let mut model = actor.shared.model.lock();
+            model.expire(&applied.expired);
+            if let Some(path) = &lost {
+                model.erase(&applied.rewritten, path);
+            }
+            actor.shared.world.count(|c| {
+                c.expired += applied.expired.len() as u64;
+                c.rewritten += applied.rewritten.len() as u64;
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Sums the log up and deletes what is summed up, as soon as it may.
+pub(super) struct Truncator;
+
+impl Role for Truncator {
+    fn operate(&mut self, actor: &mut Actor, repository: &Arc<Repository>) -> Result<()> {
+        let (log, env) = (repository.log(), &**repository.env());
+        log.refresh()?;
+        log.checkpoint(env)?;
+        let grace_seconds = actor.dice.of(&[0, 0, 3600]);
+        let how = Truncation { grace_seconds, requests_max: 1000, listings_complete: true, versioned: false };
+        let done = log.truncate(env, &how)?;
+        actor.shared.world.count(|c| c.truncated += done.entries.len() as u64);
+        Ok(())
+    }
+}
+
+/// Collects, with any grace and any patience.
+#[derive(Default)]
+pub(super) struct Collector {
+    /// What a mutant keeps.
+    pub(super) stale: Option<engine::care::CollectPlan>,
+}
+
+impl Role for Collector {
+    fn operate(&mut self, actor: &mut Actor, repository: &Arc<Repository>) -> Result<()> {
+        let dice = &mut actor.dice;
+        let options = CollectOptions {
+            dead_share: dice.of(&[0.0, 0.0, 0.3, 2.0]),
+            grace_seconds: dice.of(&[0, 0, 3600, 172_800]),
+            lease_seconds: dice.of(&[600, 3600, 86_400]),
+            requests_max: dice.of(&[None, None, None, Some(6)]),
+            bytes_max: None,
+            host: format!("collector-{}", actor.number),
+        };
+        let monitor = Monitor::new();
+        let mutant = actor.shared.world.mutant;
+        let plan = plan_collection(repository, &options, &monitor)?;
+        mutant.collect(repository, &plan, &mut self.stale)?;
+        let report = collect(repository, &options, &plan.hash, &monitor)?;
+        if let Some((pack, why)) = report.damaged.first()
+            && !actor.is_dead()
+        {
+            actor.violation(&format!("a collection calls pack {pack} damaged: {why}"));
+        }
+        actor.shared.world.count(|c| {
+            c.condemned += report.packs_condemned;
+            c.deleted += report.objects_deleted;
+            c.fenced += report.fenced;
+        });
+        Ok(())
+    }
+}
+
+/// Checks while others work; nothing is ever damaged.
+pub(super) struct Checker;
+
+impl Role for Checker {
+    fn operate(&mut self, actor: &mut Actor, repository: &Arc<Repository>) -> Result<()> {
+        let level = actor.dice.of(&[Level::List, Level::Tails, Level::Full]);
+        let report = check(
+            repository,
+            &CheckOptions { level, share: None, point: None, threads: 1, remember: None },
+            &Monitor::new(),
+        )?;
+        // A pack that was condemned while the check ran is nobody's loss.
+        repository.refresh()?;
+        let view = repository.log().view();
+        let is_given_up = |finding: &Finding| {
+            names::parse(&finding.object)
+                .is_some_and(|(_, session, ordinal)| view.condemned.has(ObjectId { session, ordinal }))
+        };
+        if let Some(finding) = report.errors.iter().find(|finding| !is_given_up(finding))
+            && !actor.is_dead()
+        {
+            actor.violation(&format!("a check at level {level:?} finds {}: {}", finding.object, finding.what));
+        }
+        Ok(())
+    }
+}
+
+/// Opens a view and reads from it much later, as a mount does.
+#[derive(Default)]
+pub(super) struct Reader {
+    points: Vec<Arc<Point>>,
+}
+
+impl Role for Reader {
+    fn operate(&mut self, actor: &mut Actor, repository: &Arc<Repository>) -> Result<()> {
+        if self.points.is_empty() || actor.dice.chance(300) {
+            repository.refresh()?;
+            let commits = repository.log().view().commits.clone();
+            self.points.clear();
+            for commit in commits {
+                match repository.load(&commit) {
+                    Ok(point) => self.points.push(point),
+                    Err(e) if actor.shared.model.lock().is_outdated(&commit.id) && !actor.is_dead() => drop(e),
+                    Err(e) => return Err(e),
+                }
+            }
+            return Ok(());
+        }
+        let point = self.points[actor.dice.index(self.points.len())].clone();
+        let found = read(repository, &point);
+        let model = actor.shared.model.lock();
+        match found {
+            Ok(files) => {
+                if let Err(what) = model.compare(&point, &files) {
+                    actor.violation(&format!("an old view: {what}"));
+                }
+                Ok(())
+            }
+            // It was given up, or another manifest took its place, while it was read or before.
+            Err(_) if model.is_outdated(&point.manifest.id) => Ok(()),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn die(&mut self) {
+        self.points.clear();
+    }
+}

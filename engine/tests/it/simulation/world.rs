@@ -1,0 +1,335 @@
+//! What all actors of a history share: the store, the clock, and the turn.
+//!
+//! Promises: one actor runs at a time. Each call of a store waits for its turn; once nobody runs, the seed chooses who does and what becomes of the
+//! call. So a history is a function of its seed: the calls, their order and their fates, which [`World::trace`] sums up.
+
+use super::dice::Dice;
+use super::mutants::Mutant;
+use engine::env::{Env, SharedEnv};
+use engine::store::{Memory, Verb};
+use format_spec::Time;
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What becomes of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is done.
+    Go,
+    /// It fails for now, and nothing was done.
+    Refused,
+    /// It is done, and fails all the same.
+    Lost,
+    /// The actor's process dies before it.
+    DiesBefore,
+    /// And after it.
+    DiesAfter,
+}
+
+/// How often what happens in this history; per mille of calls.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rates {
+    pub(super) refused: u64,
+    pub(super) lost: u64,
+    pub(super) dies: u64,
+    pub(super) pauses: u64,
+    /// The same actor goes on; small values mix the actors' calls finely.
+    pub(super) stays: u64,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) histories: u64,
+    pub(super) operations: u64,
+    pub(super) calls: u64,
+    pub(super) crashes: u64,
+    pub(super) refused: u64,
+    pub(super) lost: u64,
+    pub(super) pauses: u64,
+    pub(super) points: u64,
+    pub(super) expired: u64,
+    pub(super) condemned: u64,
+    pub(super) deleted: u64,
+    pub(super) fenced: u64,
+    pub(super) rewritten: u64,
+    pub(super) truncated: u64,
+}
+
+impl Counts {
+    pub(super) fn add(&mut self, other: &Counts) {
+        for (sum, more) in self.all_mut().into_iter().zip(other.clone().all_mut()) {
+            *sum += *more;
+        }
+    }
+
+    fn all_mut(&mut self) -> [&mut u64; 14] {
+        let Counts { histories: a, operations: b, calls: c, crashes: d, refused: e, lost: f, pauses: g, .. } = self;
+        let Counts { points: h, expired: i, rewritten: j, condemned: k, deleted: l, fenced: m, truncated: n, .. } =
+            self;
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n]
+    }
+}
+
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Counts { histories, operations, calls, crashes, refused, lost, pauses, .. } = self;
+        let Counts { points, expired, rewritten, condemned, deleted, fenced, truncated, .. } = self;
+        write!(
+            f,
+            "{histories} seeds, {operations} operations, {calls} calls, {crashes} crashes, {lost} lost responses, "
+        )?;
+        write!(f, "{refused} calls refused, {pauses} pauses; {points} points committed, {expired} expired, ")?;
+        write!(f, "{rewritten} rewritten, {condemned} packs condemned, {deleted} objects deleted, ")?;
+        write!(f, "{fenced} sessions fenced, {truncated} log entries truncated")
+    }
+}
+
+pub(super) struct World {
+    pub(super) store: Arc<Memory>,
+    pub(super) mutant: Mutant,
+    rates: Rates,
+    turns: Mutex<Turns>,
+    wakes: Vec<Condvar>,
+    /// Milliseconds since the epoch.
+    clock: AtomicI64,
+}
+
+struct Turns {
+    states: Vec<State>,
+    running: Option<usize>,
+    last: usize,
+    dice: Dice,
+    trace: blake3::Hasher,
+    counts: Counts,
+    violations: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Has not come to its first call.
+    Starts,
+    Runs,
+    Waits,
+    /// Until so many calls were granted to anybody.
+    Pauses(u64),
+    Ended,
+}
+
+impl World {
+    pub(super) fn new(seed: u64, actors: usize, rates: Rates, mutant: Mutant) -> Arc<Self> {
+        let turns = Turns {
+            states: vec![State::Starts; actors],
+            running: None,
+            last: 0,
+            dice: Dice::new(seed, 1),
+            trace: blake3::Hasher::new(),
+            counts: Counts { histories: 1, ..Counts::default() },
+            violations: Vec::new(),
+        };
+        Arc::new(World {
+            store: Arc::new(Memory::new()),
+            mutant,
+            rates,
+            turns: Mutex::new(turns),
+            wakes: (0..actors).map(|_| Condvar::new()).collect(),
+            clock: AtomicI64::new(START_MS),
+        })
+    }
+
+    /// Waits for the turn of a call, and says what becomes of it.
+    pub(super) fn turn(&self, actor: usize, verb: Verb, name: &str) -> Fate {
+        let mut turns = self.turns.lock();
+        let mut state = State::Waits;
+        loop {
+            self.give_up_turn(&mut turns, actor, state);
+            self.wait(&mut turns, actor);
+            turns.counts.calls += 1;
+            assert!(turns.counts.calls < CALLS_MAX, "the history does not end");
+            let step = i64::try_from(turns.dice.below(40)).expect("small");
+            self.clock.fetch_add(step, Ordering::SeqCst);
+            if let Some(calls) = self.pause(&mut turns) {
+                turns.note(actor, verb, name, "pauses");
+                state = State::Pauses(turns.counts.calls + calls);
+                continue;
+            }
+            let fate = turns.fate(&self.rates);
+            turns.note(actor, verb, name, &format!("{fate:?}"));
+            return fate;
+        }
+    }
+
+    /// The actor has done all it had to do.
+    pub(super) fn leave(&self, actor: usize) {
+        let mut turns = self.turns.lock();
+        self.give_up_turn(&mut turns, actor, State::Ended);
+    }
+
+    /// A promise was broken.
+    pub(super) fn violation(&self, what: String) {
+        self.turns.lock().violations.push(what);
+    }
+
+    /// Whether one was: then there is no use in going on.
+    pub(super) fn is_over(&self) -> bool {
+        !self.turns.lock().violations.is_empty()
+    }
+
+    pub(super) fn violations(&self) -> Vec<String> {
+        self.turns.lock().violations.clone()
+    }
+
+    pub(super) fn count(&self, add: impl FnOnce(&mut Counts)) {
+        add(&mut self.turns.lock().counts);
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        self.turns.lock().counts
+    }
+
+    /// The hash of all calls so far, with their fates.
+    pub(super) fn trace(&self) -> [u8; 32] {
+        *self.turns.lock().trace.finalize().as_bytes()
+    }
+
+    pub(super) fn sleep(&self, seconds: i64) {
+        self.clock.fetch_add(seconds * 1000, Ordering::SeqCst);
+    }
+
+    /// The right time.
+    pub(super) fn time(&self) -> Time {
+        time(self.clock.load(Ordering::SeqCst))
+    }
+
+    /// The clock and the dice of one actor, whose clock is wrong by `skew_seconds`.
+    pub(super) fn env(self: &Arc<Self>, seed: u64, actor: u64, skew_seconds: i64) -> SharedEnv {
+        Arc::new(Clock { world: self.clone(), skew_ms: skew_seconds * 1000, seed, actor, draws: AtomicU64::new(0) })
+    }
+
+    fn wait(&self, turns: &mut MutexGuard<'_, Turns>, actor: usize) {
+        while turns.running != Some(actor) {
+            let waited = self.wakes[actor].wait_for(turns, STUCK);
+            assert!(!waited.timed_out(), "the history is stuck: {:?}", turns.states);
+        }
+        turns.states[actor] = State::Runs;
+    }
+
+    fn give_up_turn(&self, turns: &mut Turns, actor: usize, state: State) {
+        turns.states[actor] = state;
+        if turns.running == Some(actor) {
+            turns.running = None;
+        }
+        if turns.running.is_none()
+            && let Some(next) = turns.choose(self.rates.stays)
+        {
+            turns.running = Some(next);
+            turns.last = next;
+            self.wakes[next].notify_all();
+        }
+    }
+
+    /// For how many calls of others the actor stands still, if it does; the clock jumps.
+    fn pause(&self, turns: &mut Turns) -> Option<u64> {
+        if !turns.dice.chance(self.rates.pauses) {
+            return None;
+        }
+        turns.counts.pauses += 1;
+        let hours = turns.dice.of(&[0, 1, 5, 30, 80]);
+        self.sleep(hours * 3600 + 300);
+        Some(20 + turns.dice.below(300))
+    }
+}
+
+impl Turns {
+    /// Who runs next, once everybody has come to a call or ended.
+    fn choose(&mut self, stays: u64) -> Option<usize> {
+        if self.states.iter().any(|s| matches!(s, State::Starts | State::Runs)) {
+            return None;
+        }
+        let calls = self.counts.calls;
+        let is_ready = |s: &State| match s {
+            State::Waits => true,
+            State::Pauses(until) => *until <= calls,
+            _ => false,
+        };
+        let ready: Vec<usize> = (0..self.states.len()).filter(|n| is_ready(&self.states[*n])).collect();
+        if ready.is_empty() {
+            let paused = self.states.iter().enumerate().filter_map(|(n, s)| match s {
+                State::Pauses(until) => Some((*until, n)),
+                _ => None,
+            });
+            return paused.min().map(|(_, n)| n);
+        }
+        if ready.contains(&self.last) && self.dice.chance(stays) {
+            return Some(self.last);
+        }
+        Some(ready[self.dice.index(ready.len())])
+    }
+
+    fn fate(&mut self, rates: &Rates) -> Fate {
+        let fate = match self.dice.below(1000) {
+            n if n < rates.refused => Fate::Refused,
+            n if n < rates.refused + rates.lost => Fate::Lost,
+            n if n < rates.refused + rates.lost + rates.dies => self.dice.of(&[Fate::DiesBefore, Fate::DiesAfter]),
+            _ => Fate::Go,
+        };
+        match fate {
+            Fate::Go => {}
+            Fate::Refused => self.counts.refused += 1,
+            Fate::Lost => self.counts.lost += 1,
+            Fate::DiesBefore | Fate::DiesAfter => self.counts.crashes += 1,
+        }
+        fate
+    }
+
+    fn note(&mut self, actor: usize, verb: Verb, name: &str, fate: &str) {
+        let line = format!("{actor} {verb:?} {name} {fate}\n");
+        if *PRINTS {
+            print!("{line}");
+        }
+        self.trace.update(line.as_bytes());
+    }
+}
+
+/// One actor's clock and dice.
+struct Clock {
+    world: Arc<World>,
+    skew_ms: i64,
+    seed: u64,
+    actor: u64,
+    draws: AtomicU64,
+}
+
+impl Env for Clock {
+    fn now(&self) -> Time {
+        time(self.world.clock.load(Ordering::SeqCst) + self.skew_ms)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds since the start of a history are few")]
+    fn elapsed(&self) -> f64 {
+        (self.world.clock.load(Ordering::SeqCst) - START_MS) as f64 / 1000.0
+    }
+
+    fn random(&self, bytes: &mut [u8]) -> engine::Result<()> {
+        let draw = self.draws.fetch_add(1, Ordering::SeqCst);
+        let mut hasher = blake3::Hasher::new();
+        [self.seed, self.actor, draw].iter().for_each(|n| _ = hasher.update(&n.to_le_bytes()));
+        hasher.finalize_xof().fill(bytes);
+        Ok(())
+    }
+}
+
+fn time(ms: i64) -> Time {
+    Time { seconds: ms / 1000, nanos: u32::try_from(ms % 1000).expect("after the epoch") * 1_000_000 }
+}
+
+/// Some day in 2026.
+const START_MS: i64 = 1_780_000_000_000;
+/// A history has a few thousand calls.
+const CALLS_MAX: u64 = 200_000;
+/// Nobody computes for so long between two calls, on any machine that tests run on.
+const STUCK: Duration = Duration::from_secs(120);
+/// `CAIRN_TRACE=1` prints each call.
+static PRINTS: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| std::env::var_os("CAIRN_TRACE").is_some());
