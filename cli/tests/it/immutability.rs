@@ -46,13 +46,13 @@ fn the_past_is_shown_and_not_written() {
     home.run(["backup", "--job", "j", &src]).expect(0);
     let points =
         |args: &[&str]| Run::of(home.command(["points", "--json"]).args(args)).expect(0).last()["points"].clone();
-    assert_eq!((points(&[]), points(&["--as-of", "3"]), points(&["--as-of", "1"])), (2.into(), 1.into(), 0.into()));
+    assert_eq!((points(&[]), points(&["--as-of", "4"]), points(&["--as-of", "1"])), (2.into(), 1.into(), 0.into()));
     let place = format!("{}/a", home.place("latest", "src"));
-    let then = home.run(["--as-of", "3", "cat", &place]).expect(0);
+    let then = home.run(["--as-of", "4", "cat", &place]).expect(0);
     assert_eq!(then.stdout, b"first");
-    home.run(["--as-of", "3", "check"]).expect(0);
+    home.run(["--as-of", "4", "check"]).expect(0);
     for args in [&["backup", &src][..], &["gc", "plan"], &["init"], &["key", "list"], &["cache", "drop"]] {
-        let run = Run::of(home.command(["--as-of", "3"]).args(args)).expect(2);
+        let run = Run::of(home.command(["--as-of", "4"]).args(args)).expect(2);
         assert!(run.stderr.contains("--as-of"), "{args:?}: {}", run.stderr);
     }
     home.run(["--as-of", "yesterday", "points"]).expect(2);
@@ -87,7 +87,7 @@ fn a_locked_repository_lives_on_seaweedfs() {
     assert!(points.rows()[0]["locked_until"].is_string(), "{:?}", points.rows());
     assert_eq!(points.last()["gaps"], 0, "{:?}", points.rows());
     assert!(points.last()["objects_verified"].as_u64().unwrap() > 6, "{:?}", points.rows());
-    let raised = run(&["immutability", "raise", "2"]).expect(0).last();
+    let raised = run(&["immutability", "raise", "20"]).expect(0).last();
     assert!(raised["locks_extended"].as_u64().unwrap() > 4, "{raised}");
     run(&["immutability", "raise", "1"]).expect(11);
     run(&["immutability", "raise", "31"]).expect(2);

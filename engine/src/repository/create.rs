@@ -88,7 +88,9 @@ impl Repository {
             retention: new.retention,
             immutability: new.immutability,
         };
-        match Policy::of(&config, &BTreeMap::new())? {
+        let wrong =
+            |e: Error| Error::new(Kind::Input, "these settings of immutability make no sense together").because(e);
+        match Policy::of(&config, &BTreeMap::new()).map_err(wrong)? {
             None => put_all(store, env, new, &config, &secrets, salt),
             Some(policy) => {
                 let locked = Locked::new(store, Arc::new(Locks::new(policy, env.clone())));

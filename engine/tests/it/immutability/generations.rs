@@ -1,12 +1,16 @@
 use super::place::{in_memory, verified};
 use crate::proofs::rig::{Rig, names_of, noise};
+use bytes::Bytes;
 use engine::Kind;
 use engine::care::{CollectOptions, collect, plan_collection};
+use engine::immutability::{Securing, name_of, secure};
 use engine::monitor::Monitor;
 use engine::repository::Repository;
-use engine::store::{Counted, Memory, Oldest, Store, Verb};
+use engine::store::{Counted, Memory, Oldest, Retention, Store, Verb};
+use format_spec::ObjectId;
 use format_spec::Time;
-use format_spec::log::Change;
+use format_spec::container::ObjectKind;
+use format_spec::log::{Change, ObjectRow};
 use std::sync::Arc;
 
 fn days(time: Time, rig: &Rig) -> i64 {
@@ -171,28 +175,41 @@ fn a_store_that_does_not_lock_is_refused_and_nothing_is_left_there() {
     drop(folder);
 }
 
-/// Requests of a repository of many packs, told by generation. Run by hand: it prints.
+/// What a thousand packs cost that every commit needs: nothing, but once in a generation.
 #[test]
-#[ignore = "a measurement"]
-fn requests_of_a_thousand_packs() {
+fn a_thousand_packs_are_extended_once_in_eleven_days_and_not_asked_about_between() {
+    const PACKS: u32 = 1000;
     let folder = tempfile::tempdir().unwrap();
     let (rig, memory, clock) = in_memory(folder.path(), None);
-    for n in 0..500 {
-        rig.write(format!("{n}"), &noise(n, 10_000_000));
-    }
     let counted = Counted::new(Arc::new(Oldest::new(memory)));
     let counts = counted.counts();
     let rig = rig.over(Arc::new(counted));
-    for day in 0..13 {
-        let before = [Verb::Put, Verb::Get, Verb::List, Verb::Head, Verb::Lock].map(|v| counts.requests(v));
-        rig.write("new", format!("day {day}").as_bytes());
-        let summary = rig.back_up().unwrap();
-        let after = [Verb::Put, Verb::Get, Verb::List, Verb::Head, Verb::Lock].map(|v| counts.requests(v));
-        let spent: Vec<u64> = after.iter().zip(before).map(|(a, b)| a - b).collect();
-        eprintln!(
-            "day {day}: put, get, list, head, lock {spent:?}; packs {}, {:?}",
-            summary.packs_written, summary.locks
-        );
+    let row = |ordinal| ObjectRow { kind: ObjectKind::DataPack, id: ObjectId { session: 1, ordinal } };
+    let rows: Vec<_> = (0..PACKS).map(row).collect();
+    let put = rig.open().unwrap();
+    for row in &rows {
+        put.vault().store.put_new(&name_of(row).unwrap(), Bytes::from_static(b"a pack")).unwrap();
+    }
+    assert_eq!(counts.requests(Verb::Lock), 0, "the lock goes with the put");
+    let mut spent = Vec::new();
+    for day in 0..=33 {
+        // The process that put them knows their locks; later ones have only the log.
+        let repository = if day == 0 { put.clone() } else { rig.open().unwrap() };
+        let locks = repository.locks().unwrap();
+        let (policy, commit) = (locks.policy(), locks.ask_now(&*repository.vault().store).unwrap());
+        let needed = Retention::new(policy.wish().mode, policy.needed_until(commit).unwrap());
+        let wanted = policy.retain_until(commit).unwrap();
+        let (store, log, env) = (&*repository.vault().store, repository.log(), repository.env());
+        let securing = Securing { locks, store, log, env, monitor: &Monitor::new() };
+        let before = (counts.requests(Verb::Head), counts.requests(Verb::Lock));
+        let done = secure(&securing, rows.iter().map(|row| (*row, needed, wanted))).unwrap();
+        let asked = (counts.requests(Verb::Head) - before.0, counts.requests(Verb::Lock) - before.1);
+        assert_eq!((done.objects, done.extended, done.extended), (u64::from(PACKS), done.asked, asked.1), "day {day}");
+        assert!(asked.0 <= 1 && done.until >= needed.until, "day {day}: {asked:?}");
+        if done.extended > 0 {
+            spent.push((day, done.extended));
+        }
         clock.turn_days(1);
     }
+    assert_eq!(spent, [(11, 1000), (22, 1000), (33, 1000)]);
 }
