@@ -28,10 +28,8 @@ impl Log {
             return error;
         }
         match self.refresh() {
-            Ok(view) if view.commits.iter().all(|c| c.session != session) => {
-                view.expect_session(session).err().unwrap_or(error)
-            }
-            _ => error,
+            Ok(view) => view.expect_session(session).err().unwrap_or(error),
+            Err(_) => error,
         }
     }
 
