@@ -123,8 +123,11 @@ fn attempt(
         locks: Cell::default(),
     };
     let done = work.run(source, session).map_err(|e| match session {
-        Some(session) => repository.log().cause_of(session, e),
-        None => e,
+        // A session that has committed is ended by that.
+        Some(session) if repository.log().view().commits.iter().all(|c| c.session != session) => {
+            repository.log().cause_of(session, e)
+        }
+        _ => e,
     });
     if let Err(e) = &done
         && e.kind() == Kind::Interrupted

@@ -28,11 +28,11 @@ impl Log {
             return error;
         }
         match self.refresh() {
-            Ok(view) if view.commits.iter().all(|c| c.session != session) => match view.expect_session(session) {
+            Ok(view) => match view.expect_session(session) {
                 Err(ended) => ended.because(error),
                 Ok(()) => error,
             },
-            _ => error,
+            Err(_) => error,
         }
     }
 

@@ -112,8 +112,15 @@ fn incident_12_borg_cve_2016_10099_no_error_of_the_store_turns_into_another() {
             });
             let refused = rig.over(Arc::new(store));
             let target = tempfile::tempdir().unwrap();
-            let error = refused.restore("latest", target.path()).0.unwrap_err();
-            assert_eq!(error.kind(), kind, "{prefix}: {}", shown(&error));
+            match refused.restore("latest", target.path()) {
+                (Err(error), _) => assert_eq!(error.kind(), kind, "{prefix}: {}", shown(&error)),
+                // Each file is told with its own refusal, and none is called damaged.
+                (Ok(summary), warnings) => {
+                    assert_eq!((prefix, summary.files, summary.damaged), ("data/", 0, 0), "{kind:?}");
+                    assert_eq!(warnings.len(), 31);
+                    assert!(warnings.iter().all(|w| w.contains("an injected fault")), "{warnings:?}");
+                }
+            }
             let error = refused.check().map(|report| report.errors);
             let is_told = match &error {
                 Err(e) => e.kind() == kind,

@@ -58,7 +58,7 @@ pub(super) const EXPIRE: Operation = Operation {
     stage: nothing,
     run: |machine| match retained(machine, Request::Points([machine.scene.old].into())) {
         // The other one was first.
-        Err(e) if e.kind() == Kind::Absent => Ok(()),
+        Err(e) if e.kind() == Kind::Absent && e.object() == Some(&machine.scene.old.to_string()) => Ok(()),
         other => other,
     },
     told: |done| done.has_expired = true,
@@ -81,10 +81,7 @@ pub(super) const ERASE: Operation = Operation {
     stage: nothing,
     run: |machine| {
         let path = [&machine.rig.inside()[..], b"/", ERASED.as_bytes()].concat();
-        match retained(machine, Request::Paths([path].into())) {
-            Err(e) if e.kind() == Kind::Absent => Ok(()),
-            other => other,
-        }
+        retained(machine, Request::Paths([path].into()))
     },
     told: |done| done.has_erased = true,
 };
