@@ -117,6 +117,7 @@ fn create(store: &dyn Store, env: &SharedEnv) -> Result<()> {
         cutting: None,
         block_target: None,
         level: None,
+        parity_percent: 0,
         retention: Default::default(),
         immutability: None,
         parity_percent: 0,

@@ -96,8 +96,8 @@ fn show(context: &Context, connection: &Connection, plan: &RepairPlan) -> Result
         .set("heals", plan.heals_something())
         .requests(&connection.counts);
     context.out.summary(row, || match (plan.items.is_empty(), plan.heals_something()) {
-        (true, _) => "nothing is damaged that is needed".to_owned(),
-        (false, true) => format!("plan {}: carry it out with `cairn repair apply {}`", plan.hash, plan.hash),
+        (true, false) => "nothing is damaged that is needed".to_owned(),
+        (_, true) => format!("plan {}: carry it out with `cairn repair apply {}`", plan.hash, plan.hash),
         (false, false) => "nothing can be given back from here".to_owned(),
     })?;
     Ok(exit)
@@ -119,6 +119,8 @@ fn carry_out(context: &Context, hash: &str, look: &Look) -> Result<Exit> {
         .set("blobs", report.blobs)
         .set("bytes", report.bytes)
         .set("healed_by", by(&report.healed_by))
+        .set("blobs_moved", report.blobs_moved)
+        .set("packs_condemned", report.packs_condemned)
         .set("packs_written", report.packs_written)
         .set("bytes_stored", report.bytes_stored)
         .set("segments", report.segments)
@@ -131,9 +133,10 @@ fn carry_out(context: &Context, hash: &str, look: &Look) -> Result<Exit> {
             n => format!("; of {n} damaged objects something is still lost"),
         };
         format!(
-            "given back: {} blobs ({}), {} index segments, {} manifests{rest}",
+            "given back: {} blobs ({}), {} damaged packs given up, {} index segments, {} manifests{rest}",
             human::count(report.blobs),
             human::bytes(report.bytes),
+            human::count(report.packs_condemned),
             report.segments,
             report.manifests
         )

@@ -44,6 +44,7 @@ impl Rig {
             cutting: None,
             block_target: None,
             level: None,
+            parity_percent: 0,
             retention: Default::default(),
             immutability: None,
             parity_percent: 0,

@@ -35,6 +35,7 @@ fn repository() -> (Arc<Memory>, Arc<Repository>) {
         cutting: None,
         block_target: None,
         level: None,
+        parity_percent: 0,
         retention: Default::default(),
         immutability: None,
         parity_percent: 0,

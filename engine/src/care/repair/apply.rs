@@ -201,10 +201,13 @@ impl<'a> Work<'a> {
     /// Gives a point a manifest again: the same, but that its reference set names what is live now. False when it is not live any more.
     fn manifest(&self, commit: &CommitRef, point: &Point) -> Result<bool> {
         let (repository, session) = (self.repository, self.session);
+        // Numbers of another repository say nothing here.
+        let is_twin = self.options.from.as_ref().is_some_and(|from| from.id() == repository.id());
+        let first = if is_twin { point.place().min(commit.number) } else { commit.number };
         loop {
             let known = repository.log().view();
             let references = self.references(commit, &point.manifest)?;
-            let manifest = Manifest { references, ..point.manifest.clone() };
+            let manifest = Manifest { first: Some(first), references, ..point.manifest.clone() };
             let mut take = || ObjectId { session, ordinal: self.writer.take_ordinal() };
             let object = store_manifest(repository.vault(), &**repository.env(), self.monitor, &mut take, &manifest)?;
             let (mut is_gone, mut has_moved) = (false, false);

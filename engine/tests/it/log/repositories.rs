@@ -26,6 +26,7 @@ fn proven(folder: &Path) -> Rig {
         cutting: None,
         block_target: None,
         level: None,
+        parity_percent: 0,
         retention: Default::default(),
         immutability: None,
         parity_percent: 0,

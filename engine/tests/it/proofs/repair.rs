@@ -53,11 +53,22 @@ fn first(store: &Memory, kind: &str) -> Name {
     names_of(store).into_iter().find(|n| kind_of(n) == kind).unwrap()
 }
 
-/// Everything that is needed is whole; what was damaged is told as such.
+/// Everything that is needed is whole, and nothing is told of what was damaged; collection takes only that away.
 fn expect_whole(rig: &Rig, damaged: &Name) {
+    expect_sound(rig);
+    assert!(!planned(rig, None).heals_something());
+    super::collect::collect_all(&rig.open().unwrap(), &super::collect::options()).unwrap();
+    assert_eq!(rig.store.get(damaged).unwrap_err().kind(), Kind::Absent, "{damaged} is swept");
+    expect_sound(rig);
+    // What is healed has its places for good: another collection finds nothing to do.
+    let again = super::collect::collect_all(&rig.open().unwrap(), &super::collect::options()).unwrap();
+    assert_eq!((again.packs_condemned, again.damaged), (0, Vec::new()));
+    expect_sound(rig);
+}
+
+fn expect_sound(rig: &Rig) {
     let report = rig.check().unwrap();
-    assert_eq!(report.errors, Vec::new());
-    assert!(report.superseded.iter().any(|f| f.object == damaged.as_str()), "{:?}", report.superseded);
+    assert_eq!((report.errors, report.superseded), (Vec::new(), Vec::new()));
     for point in rig.open().unwrap().points().unwrap() {
         let target = tempfile::tempdir().unwrap();
         let (done, warnings) = rig.restore(&point.manifest.id.to_string(), target.path());
@@ -80,9 +91,9 @@ fn parity_gives_back_what_rotted_in_a_pack() {
         let item = plan.items.iter().find(|i| i.object == pack.as_str()).unwrap();
         assert_eq!((item.healed_by.get(&Cure::Parity), &item.remains), (Some(&item.blobs), &None), "{item:?}");
         assert!(item.blobs > 0 && !item.paths.is_empty() && item.points.len() == 2, "{item:?}");
-        assert_eq!((done.blobs, done.packs_written), (item.blobs, 1), "{done:?}");
+        assert_eq!((done.blobs, done.packs_condemned), (item.blobs, 1), "{done:?}");
+        assert!(done.blobs_moved > 0, "{done:?}");
         expect_whole(&rig, &pack);
-        assert!(!planned(&rig, None).heals_something());
     }
 }
 
@@ -126,8 +137,14 @@ fn the_next_backup_gives_back_what_nothing_else_has() {
     let full = engine::backup::BackupOptions { full: true, ..rig.options() };
     let monitor = Arc::new(Monitor::new());
     engine::backup::backup(&rig.open().unwrap(), &source.unwrap(), &full, &monitor).unwrap();
+    let report = rig.check().unwrap();
+    assert_eq!(report.errors, Vec::new());
+    assert!(report.superseded.iter().any(|f| f.object == pack.as_str()), "{:?}", report.superseded);
+    // The older point still names the lost pack: repair says where its blobs are now, and writes none.
+    let (plan, done) = repaired(&rig, None);
+    assert!(plan.items.is_empty());
+    assert_eq!((done.blobs, done.blobs_moved, done.packs_condemned), (0, 0, 1), "{done:?}");
     expect_whole(&rig, &pack);
-    assert!(planned(&rig, None).items.is_empty());
 }
 
 #[test]
@@ -205,14 +222,13 @@ fn a_segment_and_one_of_its_packs_are_lost_and_a_plain_copy_gives_both_back() {
     assert_eq!(repository.points().unwrap().len(), 2, "it opens");
     let alone = planned(&rig, None);
     let of_segment = alone.items.iter().find(|i| i.object == segment.as_str()).unwrap();
-    assert!(of_segment.made_anew && of_segment.remains.is_some(), "{of_segment:?}");
+    assert!(!of_segment.made_anew && of_segment.remains.is_some(), "{of_segment:?}");
     assert!(alone.items.iter().any(|i| i.object == pack.as_str() && i.remains.is_some()), "{:?}", alone.items);
     // First the segment, which says what the pack held; then that.
     let (first, _) = repaired(&rig, Some(&copy));
     assert!(first.items.iter().any(|i| i.object == segment.as_str() && i.remains.is_none()), "{:?}", first.items);
     repaired(&rig, Some(&copy));
     expect_whole(&rig, &pack);
-    expect_whole(&rig, &segment);
 }
 
 #[test]
@@ -265,4 +281,60 @@ fn a_copy_with_another_dedup_key_is_refused() {
     let from = options(Some(stranger.open().unwrap()));
     let refused = plan(&rig.open().unwrap(), &from, &Monitor::new()).unwrap_err();
     assert_eq!(refused.kind(), Kind::Input, "{refused}");
+}
+
+#[test]
+fn a_pack_of_which_something_stays_lost_stays_and_what_was_healed_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rig, store) = rig(folder.path(), 0);
+    // The copy lacks what the second point added.
+    let pack = first(&store, "data");
+    let bytes = store.get(&pack).unwrap();
+    let broken = copy_of(&*store);
+    let half = bytes.len() / 2;
+    broken.replace(&pack, [&bytes[..half], &vec![0; bytes.len() - half][..]].concat().into());
+    let copy = rig.over(broken);
+    store.delete(&pack, None).unwrap();
+    let (plan, done) = repaired(&rig, Some(&copy));
+    let item = plan.items.iter().find(|i| i.object == pack.as_str()).unwrap();
+    let healed = item.healed_by.get(&Cure::Copy).copied().unwrap_or(0);
+    assert!(healed > 0 && healed < item.blobs && item.remains.is_some(), "{item:?}");
+    assert_eq!((done.blobs, done.packs_condemned, done.remaining), (healed, 0, 1), "{done:?}");
+    let again = planned(&rig, None);
+    let item = again.items.iter().find(|i| i.object == pack.as_str()).unwrap();
+    assert_eq!(item.blobs + healed, plan.items.iter().map(|i| i.blobs).sum::<u64>(), "{item:?}");
+    // The rest from a copy that is whole.
+    let whole = copy_of(&*store);
+    whole.put_new(&pack, bytes).unwrap();
+    repaired(&rig, Some(&rig.over(whole)));
+    expect_whole(&rig, &pack);
+}
+
+#[test]
+fn a_lost_segment_is_made_again_when_its_entry_was_truncated() {
+    for is_folded in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let (rig, store) = rig(folder.path(), 0);
+        if is_folded {
+            // A segment that a fold made: repair makes one.
+            store.delete(&first(&store, "index"), None).unwrap();
+            repaired(&rig, None);
+        }
+        let repository = rig.open().unwrap();
+        let view = repository.log().view();
+        let lost = view.segments.iter().max_by_key(|s| (is_folded, s.session)).unwrap();
+        let name =
+            Name::new(format_spec::names::of_session(format_spec::container::ObjectKind::IndexSegment, lost.id()));
+        let name = name.unwrap();
+        repository.log().checkpoint(&**repository.env()).unwrap();
+        for slot in 1..view.head {
+            store.delete(&Name::new(format_spec::names::log(slot)).unwrap(), None).unwrap();
+        }
+        store.delete(&name, None).unwrap();
+        let (plan, done) = repaired(&rig, None);
+        assert!(plan.items.iter().any(|i| i.made_anew && i.object == name.as_str()), "{:?}", plan.items);
+        assert_eq!(done.segments, 1);
+        expect_sound(&rig);
+        rig.expect_healthy();
+    }
 }
