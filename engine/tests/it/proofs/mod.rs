@@ -9,6 +9,7 @@ mod damage;
 mod faults;
 mod heal;
 mod keys;
+mod killed;
 mod matrix;
 mod odd_items;
 mod partial;

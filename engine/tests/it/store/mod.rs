@@ -8,4 +8,4 @@ mod conformance;
 mod folder;
 mod locks;
 mod servers;
-mod targets;
+pub(crate) mod targets;
