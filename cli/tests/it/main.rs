@@ -16,6 +16,7 @@ mod killed;
 mod later;
 mod looking;
 mod migrate;
+mod mount_collected;
 mod mount_helper;
 mod mount_life;
 mod mount_options;
