@@ -36,6 +36,7 @@ mod schedule;
 mod seaweed;
 mod serve;
 mod servers;
+mod soak;
 mod stopped;
 mod support;
 mod third;
