@@ -165,7 +165,7 @@ impl<'a> Worker<'a> {
                 0 => _ = std::fs::remove_file(self.soak.home.path(&file)),
                 1 => self.soak.home.write(&file, b"the same everywhere"),
                 _ => {
-                    let (bytes, seed) = (self.below(60_000) as usize, self.below(40));
+                    let (bytes, seed) = (usize::try_from(self.below(60_000)).unwrap(), self.below(40));
                     self.soak.home.write(&file, &noise(bytes, seed));
                 }
             }
@@ -277,7 +277,7 @@ impl<'a> Worker<'a> {
 
     fn any_point(&mut self) -> Option<(String, String)> {
         let mut live = self.soak.live();
-        let at = self.below(live.len().max(1) as u64) as usize;
+        let at = usize::try_from(self.below(live.len().max(1) as u64)).unwrap();
         (at < live.len()).then(|| live.swap_remove(at))
     }
 }

@@ -37,9 +37,9 @@ fn kill(operation: Operation, place: &Location, options: &Options) {
     let at = |name: String| Killed { place: place.below(&name), options, cache: folder.path().join(name) };
     let whole = at(format!("{operation:?}-whole"));
     whole.fill(&scenario);
-    let Said::Ended(calls) = listen(&mut whole.spawn(&scenario, u64::MAX, false)) else {
-        panic!("there is no such call")
-    };
+    let mut child = whole.spawn(&scenario, u64::MAX, false);
+    let Said::Ended(calls) = listen(&mut child) else { panic!("there is no such call") };
+    child.wait().unwrap();
     assert!((5..=CALLS_MAX).contains(&calls), "{operation:?}: {calls} calls");
     let (mut kills, mut missed) = (0, 0);
     for (k, is_inside) in chosen(calls, seed) {

@@ -60,7 +60,10 @@ impl Operation {
                 let path = [&rig.inside()[..], b"/", ERASED.as_bytes()].concat();
                 retain(rig, Request::Paths([path].into()))
             }
-            Operation::Collect | Operation::Truncate => collect_all(&*rig.open()?, &impatient()).map(drop),
+            Operation::Collect | Operation::Truncate => {
+                let repository = rig.open()?;
+                collect_all(&repository, &impatient()).map(drop)
+            }
         }
     }
 }
@@ -90,7 +93,8 @@ impl Scenario {
     /// A third of the files is new in each round, so that every pack but the newest gets sparse when points expire.
     fn change_source(&self, round: u64) {
         for n in (0..6).filter(|n| self.sources.is_empty() || n % 3 == round % 3) {
-            self.rig.write(format!("d{}/{n}", n % 2), &noise(100 * round + n, 3_000 + 500 * n as usize));
+            self.rig
+                .write(format!("d{}/{n}", n % 2), &noise(100 * round + n, 3_000 + 500 * usize::try_from(n).unwrap()));
         }
         self.rig.write(ERASED, &noise(9_000 + round, 2_000));
     }
