@@ -9,6 +9,7 @@ pub(crate) mod damage;
 mod faults;
 mod heal;
 mod keys;
+mod killed;
 mod levels;
 mod matrix;
 mod odd_items;
