@@ -47,7 +47,6 @@ impl Rig {
             parity_percent: 0,
             retention: Default::default(),
             immutability: None,
-            parity_percent: 0,
         };
         Repository::create(&*store, &new, &env).unwrap();
         let options = OpenOptions {

@@ -38,7 +38,6 @@ fn repository() -> (Arc<Memory>, Arc<Repository>) {
         parity_percent: 0,
         retention: Default::default(),
         immutability: None,
-        parity_percent: 0,
     };
     Repository::create(&*store, &new, &env).unwrap();
     let options =
