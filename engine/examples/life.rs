@@ -120,7 +120,6 @@ fn create(store: &dyn Store, env: &SharedEnv) -> Result<()> {
         parity_percent: 0,
         retention: Default::default(),
         immutability: None,
-        parity_percent: 0,
     };
     Repository::create(store, &new, env)?;
     Ok(())

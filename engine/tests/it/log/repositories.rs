@@ -29,7 +29,6 @@ fn proven(folder: &Path) -> Rig {
         parity_percent: 0,
         retention: Default::default(),
         immutability: None,
-        parity_percent: 0,
     };
     Repository::create(&*store, &new, &rig.env).unwrap();
     rig.store = store;

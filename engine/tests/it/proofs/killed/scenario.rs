@@ -169,6 +169,8 @@ fn rig(folder: &Path, lists_all: bool) -> Rig {
         block_target: None,
         level: None,
         retention: Retention::default(),
+        immutability: None,
+        parity_percent: 0,
     };
     Repository::create(&*rig.store, &new, &rig.env).unwrap();
     rig
