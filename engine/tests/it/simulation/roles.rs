@@ -177,14 +177,15 @@ impl Role for Checker {
             &CheckOptions { level, share: None, point: None, threads: 1, remember: None },
             &Monitor::new(),
         )?;
-        // A pack that was condemned while the check ran is nobody's loss.
+        // A pack that was condemned, or a point that was given up, while the check ran is nobody's loss.
         repository.refresh()?;
         let view = repository.log().view();
+        let model = actor.shared.model.lock();
         let is_given_up = |finding: &Finding| {
             names::parse(&finding.object)
                 .is_some_and(|(_, session, ordinal)| view.condemned.has(ObjectId { session, ordinal }))
         };
-        if let Some(finding) = report.errors.iter().find(|finding| !is_given_up(finding))
+        if let Some(finding) = report.errors.iter().find(|f| !is_given_up(f) && !model.tells_of_outdated(&f.object))
             && !actor.is_dead()
         {
             actor.violation(&format!("a check at level {level:?} finds {}: {}", finding.object, finding.what));
