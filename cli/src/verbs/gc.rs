@@ -233,7 +233,7 @@ fn locked_row(pack: &LockedPack) -> Row {
 fn plan_hash(text: &str) -> Result<PlanHash, String> {
     let digit = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
     let bytes: Option<Vec<u8>> = text.as_bytes().chunks(2).map(digit).collect();
-    match bytes.filter(|bytes| bytes.len() >= 8 && text.len() % 2 == 0) {
+    match bytes.filter(|bytes| bytes.len() >= 8 && text.len().is_multiple_of(2)) {
         Some(bytes) => Ok(PlanHash(bytes)),
         None => Err("a plan's hash has at least 16 hexadecimal digits, as `plan` prints it".to_owned()),
     }

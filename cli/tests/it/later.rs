@@ -44,7 +44,7 @@ fn every_later_option_and_verb_is_refused_by_name() {
 #[test]
 fn scripts_are_told_so_as_well() {
     let home = Home::new();
-    let run = Run::of(&mut home.command(["--json", "repair", "plan"])).expect(2);
+    let run = Run::of(&mut home.command(["--json", "retrieve", "list"])).expect(2);
     let rows = run.rows();
     assert_eq!((&rows[0]["type"], &rows[0]["error"]), (&"error".into(), &"comes_later".into()));
     assert_eq!(run.last()["exit_code"], 2);

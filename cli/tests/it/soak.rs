@@ -212,7 +212,7 @@ impl<'a> Worker<'a> {
         let soak = self.soak;
         match soak.readers.try_write() {
             Some(_alone) => {
-                self.plan_and_apply("gc alone", &["gc"], &["--grace", "0", "--no-readers", "--lease", &lease])
+                self.plan_and_apply("gc alone", &["gc"], &["--grace", "0", "--no-readers", "--lease", &lease]);
             }
             None => self.plan_and_apply("gc beside readers", &["gc"], &["--grace", &grace, "--lease", &lease]),
         }

@@ -64,7 +64,7 @@ fn incident_13_kopia_1879_an_empty_key_slot_costs_that_password() {
     for which in [0, 1] {
         let scene = Scene::new();
         let name = scene.empty("keys", which);
-        let opened = [&crate::proofs::rig::PASSWORD[..], b"second"].map(|password| {
+        let opened = [crate::proofs::rig::PASSWORD, b"second"].map(|password| {
             let rig = Rig { password: Some(password.to_vec()), ..scene.rig.clone() };
             rig.open().map(|_| rig)
         });

@@ -42,7 +42,7 @@ pub(crate) fn expire(repository: &Repository, mut points: Vec<PointId>) {
 fn rig(folder: &std::path::Path) -> Rig {
     let rig = Rig::new(folder, Arc::new(Memory::new()));
     for n in 0..40 {
-        rig.write(format!("d{}/{n}", n % 4), &noise(n, 3_000 + 100 * n as usize));
+        rig.write(format!("d{}/{n}", n % 4), &noise(n, 3_000 + 100 * usize::try_from(n).unwrap()));
     }
     rig.write("large", &noise(1000, 3_000_000));
     rig
@@ -55,7 +55,7 @@ fn bytes_of(rig: &Rig) -> u64 {
 /// Another state of the source: every third small file is another one, and half of the large one.
 fn change(rig: &Rig, round: u64) {
     for n in (0..40).filter(|n| n % 3 == round % 3) {
-        rig.write(format!("d{}/{n}", n % 4), &noise(5000 + 100 * round + n, 2_000 + 10 * n as usize));
+        rig.write(format!("d{}/{n}", n % 4), &noise(5000 + 100 * round + n, 2_000 + 10 * usize::try_from(n).unwrap()));
     }
     let mut large = noise(1000, 3_000_000);
     large.truncate(1_500_000);

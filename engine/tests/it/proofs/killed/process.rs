@@ -54,9 +54,9 @@ fn kill(operation: Operation, place: &Location, options: &Options) {
         child.wait().unwrap();
         // How threads meet decides on a call more or less.
         if matches!(said, Said::Ended(_)) {
-            missed += 1
+            missed += 1;
         } else {
-            kills += 1
+            kills += 1;
         }
         scenario.expect_whole(&rig, &format!("seed {seed}, {operation:?} on {place}, call {k}, inside: {is_inside}"));
     }
@@ -152,9 +152,11 @@ fn the_process_that_is_killed() {
         if call.number == k {
             say(REACHED);
         }
-        // Somebody else ends this.
-        while call.number > k || (call.number == k && !is_inside) {
-            std::thread::park();
+        if call.number > k || (call.number == k && !is_inside) {
+            // Somebody else ends this.
+            loop {
+                std::thread::park();
+            }
         }
         None
     }));
