@@ -49,6 +49,11 @@ impl Distrust {
         self.count() > 0 && self.packs.read().contains(&pack)
     }
 
+    /// The distrusted packs.
+    pub fn packs(&self) -> Vec<ObjectId> {
+        if self.count() == 0 { Vec::new() } else { self.packs.read().iter().copied().collect() }
+    }
+
     /// Orders the places of one blob: sound before distrusted, newer before older (what was stored again is newer).
     pub fn order(&self, places: &mut [Place]) {
         places.sort_by_key(|p| (self.has(p.pack), std::cmp::Reverse((p.pack, p.blob))));

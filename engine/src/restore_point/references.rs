@@ -41,6 +41,7 @@ pub fn reference_set(change: ReferenceChange<'_>, sink: &mut dyn NodeSink) -> Re
     let mut account = Account { blobs, base: base.map(|(root, _)| root), touched: BTreeMap::new() };
     if let Some((_, slot)) = base {
         account.translate(&log, slot)?;
+        account.leave_distrusted()?;
     }
     emission.read(&mut |node, names| {
         let place = account.place(ObjectKind::MetaPack, &node)?;
@@ -171,6 +172,32 @@ impl Account<'_> {
         }
         let missing = || Error::new(Kind::Damaged, "no published pack has it").on(format!("blob {id}"));
         places.into_iter().next().ok_or_else(missing)
+    }
+
+    /// Names at its sound place what the base names in a distrusted pack, also where no node that names it is new. Ids stand in no set, so this asks
+    /// the whole index, once, and only in a process that has met damage.
+    fn leave_distrusted(&mut self) -> Result<()> {
+        let catalog = { self.blobs }.catalog();
+        let mut left = BTreeSet::new();
+        for pack in catalog.distrust().packs() {
+            if self.stored(pack)?.is_some() || self.touched.contains_key(&pack) {
+                left.insert(pack);
+            }
+        }
+        if left.is_empty() {
+            return Ok(());
+        }
+        catalog.cache().for_each_place(&mut |id, place| {
+            if left.contains(&place.pack) && self.pack(place)?.now.names(place.blob) {
+                let places = catalog.places(id)?;
+                let is_sound = |p: &&Place| p.pack_kind == place.pack_kind && !catalog.distrust().has(p.pack);
+                let sound = places.iter().find(is_sound);
+                if let Some(sound) = sound {
+                    self.shift(place, sound)?;
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Names at `to` what was named at `from`.

@@ -104,7 +104,10 @@ pub fn collect(
     report.segments_folded = fold(repository, &mut session, &mut spent, monitor).map_err(|e| session.cause_of(e))?;
     session.end()?;
     if !spent.is_over() && monitor.check().is_ok() {
-        swept.add(&sweep(repository, &due_now(repository, options)?, &mut spent, monitor)?);
+        // What was due before was asked for already: gone, or locked.
+        let mut due = due_now(repository, options)?;
+        due.retain(|row| plan.due.binary_search(row).is_err());
+        swept.add(&sweep(repository, &due, &mut spent, monitor)?);
         let (orphans, bytes, locked) = delete_orphans(repository, &mut spent, monitor)?;
         swept.add(&Swept { objects: orphans, bytes, locked });
         sum_up(repository, options, &mut spent, &mut report)?;

@@ -92,7 +92,8 @@ fn parity_gives_back_what_rotted_in_a_pack() {
         assert_eq!((item.healed_by.get(&Cure::Parity), &item.remains), (Some(&item.blobs), &None), "{item:?}");
         assert!(item.blobs > 0 && !item.paths.is_empty() && item.points.len() == 2, "{item:?}");
         assert_eq!((done.blobs, done.packs_condemned), (item.blobs, 1), "{done:?}");
-        assert!(done.blobs_moved > 0, "{done:?}");
+        // All nodes lie in the one block that rotted.
+        assert!(done.blobs_moved > 0 || kind == "meta", "{done:?}");
         expect_whole(&rig, &pack);
     }
 }
