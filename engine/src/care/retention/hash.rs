@@ -4,7 +4,7 @@ use super::cut::Rewritten;
 use super::rules::{Request, Scope};
 use format_spec::period::Period;
 
-/// The beginning of a hash as it is quoted: at least [`QUOTED_BYTES`].
+/// The beginning of a hash as it is quoted: at least 8 bytes.
 pub fn quoted(text: &str) -> Option<Vec<u8>> {
     let digit = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
     let is_hex = text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit());
