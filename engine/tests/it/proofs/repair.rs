@@ -288,12 +288,20 @@ fn a_copy_with_another_dedup_key_is_refused() {
 fn a_pack_of_which_something_stays_lost_stays_and_what_was_healed_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let (rig, store) = rig(folder.path(), 0);
-    // The copy lacks what the second point added.
+    // The copy lacks the last block of the pack, and all behind it.
     let pack = first(&store, "data");
     let bytes = store.get(&pack).unwrap();
     let broken = copy_of(&*store);
-    let half = bytes.len() / 2;
-    broken.replace(&pack, [&bytes[..half], &vec![0; bytes.len() - half][..]].concat().into());
+    let mut last = 0;
+    let find = |_: &format_spec::ChunkId, place: &engine::index::Place| {
+        if format_spec::names::of_session(place.pack_kind, place.pack) == pack.as_str() {
+            last = last.max(place.block_offset as usize);
+        }
+        Ok(())
+    };
+    rig.open().unwrap().blobs().catalog().cache().for_each_place(&mut { find }).unwrap();
+    assert!(last > 96, "the pack has one block only");
+    broken.replace(&pack, [&bytes[..last], &vec![0; bytes.len() - last][..]].concat().into());
     let copy = rig.over(broken);
     store.delete(&pack, None).unwrap();
     let (plan, done) = repaired(&rig, Some(&copy));
