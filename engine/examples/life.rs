@@ -256,6 +256,8 @@ fn commit(repository: &Arc<Repository>, base: Option<ChunkId>, edits: Edits) -> 
     put_durable(&*vault.store, &Name::new(names::of_session(kind, object))?, &bytes.into())?;
     let point = Vouched { ordinal: object.ordinal, bytes: length, body_hash };
     log.append(&**env, &mut |_| Ok(Change::Commit { session, point, id, references }))?;
+    // As a backup does.
+    log.checkpoint_if_due(&**env);
     Ok((id, references))
 }
 
