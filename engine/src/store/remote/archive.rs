@@ -80,6 +80,7 @@ impl Remote {
         match (response.status, response.answer().code.as_deref()) {
             (200..=299, _) => Ok(Asked::Accepted),
             (_, Some("RestoreAlreadyInProgress")) => Ok(Asked::Underway),
+            (_, Some("ObjectAlreadyInActiveTierError")) => Ok(Asked::Ready),
             (_, Some("InvalidObjectState")) => match self.rest_of(name, version)?.reach {
                 Reach::Online => Ok(Asked::Ready),
                 _ => Err(response.answer().error(verb, name)),
