@@ -199,6 +199,19 @@ fn a_lost_answer_to_a_retrieval_costs_nothing() {
     }
 }
 
+/// Nobody can read what rests to find out whether it is his own.
+#[test]
+fn a_lost_answer_to_a_put_in_an_archive_is_no_failure() {
+    for behind in Behind::all().chain(Behind::locked_seaweed()) {
+        let (store, object) = (&behind.store, name("data/1"));
+        behind.layer.lose_answer();
+        let receipt = store.put_in(&object, text("cold"), &in_class(behind.class)).unwrap();
+        assert_eq!(store.head(&object).unwrap().version, receipt.version);
+        assert_eq!(store.versions(&object).unwrap().len(), 1);
+        assert_eq!(kind(store.put_in(&object, text("COLD"), &in_class(behind.class))), Kind::Exists);
+    }
+}
+
 #[test]
 fn many_objects_are_told_by_few_listings() {
     for behind in Behind::all() {

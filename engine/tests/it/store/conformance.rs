@@ -81,9 +81,12 @@ pub(crate) fn conform_archive(
         }
     };
     let retrieve = |days| store.retrieve(&cold, mode, days).unwrap();
-    store.put_in(&cold, bytes.clone(), &terms).unwrap();
+    let put = store.put_in(&cold, bytes.clone(), &terms).unwrap();
     store.put_in(&warm, bytes.clone(), &Terms::default()).unwrap();
-    assert_eq!(kind(store.put_in(&cold, bytes.clone(), &terms)), Kind::Exists);
+    // Nobody can read it to compare: the store does.
+    assert_eq!(store.put_in(&cold, bytes.clone(), &terms).unwrap(), put);
+    assert_eq!(kind(store.put_in(&cold, Bytes::from_static(b"COLD"), &terms)), Kind::Exists);
+    assert_eq!(kind(store.put_in(&warm, bytes.clone(), &Terms::default())), Kind::Exists);
     reach(|reach| reach == Reach::Archived, "as it was put");
     let error = store.get_range(&cold, 0..1).unwrap_err();
     assert_eq!((error.kind(), error.object()), (Kind::Archived, Some(cold.as_str())), "{error}");

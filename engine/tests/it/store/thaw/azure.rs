@@ -20,6 +20,9 @@ fn put(front: &Front, request: &Request) -> Answer {
         let version = answer.header("x-ms-version-id").unwrap_or_default();
         let tier = request.header("x-ms-access-tier").unwrap_or("Hot");
         front.shelf.lock().put(&request.path, version, tier);
+        if tier != "Hot" {
+            return front.done(answer);
+        }
     }
     answer
 }
@@ -44,10 +47,18 @@ fn read(front: &Front, request: &Request) -> Answer {
         shelf.tally.layer("a pending retrieval was shown");
         answer.set("x-ms-access-tier", "Archive");
         answer.set("x-ms-archive-status", "rehydrate-pending-to-hot");
-    } else if tier != "Hot" {
+    } else if answer.header("x-ms-access-tier").is_some() {
         shelf.tally.server("a class was shown");
+    } else {
+        shelf.tally.layer("a class was shown");
+        answer.set("x-ms-access-tier", shown_tier(phase, &tier));
     }
     answer
+}
+
+/// The tier that is shown of a blob that was put into `tier`.
+fn shown_tier(phase: Phase, tier: &str) -> &str {
+    if phase == Phase::Online && tier == "Archive" { "Hot" } else { tier }
 }
 
 fn set_tier(front: &Front, request: &Request) -> Answer {
@@ -89,16 +100,23 @@ fn list(front: &Front, request: &Request) -> Answer {
     while let Some((line, after)) = rest.split_once("</Blob>") {
         let field = |name: &str| Some(line.rsplit_once(&format!("<{name}>"))?.1.split_once("</")?.0.to_owned());
         let path = format!("{container}/{}", field("Name").unwrap_or_default());
-        let phase = shelf.listed(&path, None).map(|o| shelf.phase(o));
-        if phase == Some(Phase::Pending) {
+        let known = shelf.listed(&path, field("VersionId").as_deref());
+        let Some((phase, tier)) = known.map(|o| (shelf.phase(o), o.class.clone())) else {
+            told.push_str(&format!("{line}</Blob>"));
+            rest = after;
+            continue;
+        };
+        // A layer below that lists versions tells no tiers.
+        let theirs = field("AccessTier").map(|tier| format!("<AccessTier>{tier}</AccessTier>"));
+        let mut ours = format!("<AccessTier>{}</AccessTier>", shown_tier(phase, &tier));
+        if phase == Phase::Pending {
             shelf.tally.layer("a listing told of a retrieval");
-            let shown = format!("<AccessTier>{}</AccessTier>", field("AccessTier").unwrap_or_default());
-            let pending = "<AccessTier>Archive</AccessTier><ArchiveStatus>rehydrate-pending-to-hot</ArchiveStatus>";
-            assert!(line.contains(&shown), "the server lists tiers: {line}");
-            told.push_str(&line.replace(&shown, pending));
-        } else {
-            told.push_str(line);
+            ours.push_str("<ArchiveStatus>rehydrate-pending-to-hot</ArchiveStatus>");
         }
+        told.push_str(&match theirs {
+            Some(theirs) => line.replace(&theirs, &ours),
+            None => line.replace("</Properties>", &format!("{ours}</Properties>")),
+        });
         told.push_str("</Blob>");
         rest = after;
     }

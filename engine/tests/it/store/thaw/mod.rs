@@ -79,7 +79,7 @@ impl Thawing {
         self.front.shelf.lock().turn(seconds);
     }
 
-    /// The next request to retrieve is done, and its answer is lost in a 500.
+    /// The next put in a class or request to retrieve is done, and its answer is lost in a 500.
     pub(crate) fn lose_answer(&self) {
         self.front.lose.store(true, Ordering::SeqCst);
     }
@@ -111,7 +111,7 @@ impl Front {
         answer.write(stream, request.method == "HEAD")
     }
 
-    /// A retrieval that was done, unless its answer shall be lost.
+    /// What was done, unless its answer shall be lost.
     fn done(&self, answer: Answer) -> Answer {
         if self.lose.swap(false, Ordering::SeqCst) { Answer::refuse(500, "InternalError") } else { answer }
     }

@@ -21,6 +21,9 @@ fn put(front: &Front, request: &Request) -> Answer {
         let version = answer.header("x-amz-version-id").unwrap_or_default();
         let class = request.header("x-amz-storage-class").unwrap_or("STANDARD");
         front.shelf.lock().put(&request.path, version, class);
+        if class != "STANDARD" {
+            return front.done(answer);
+        }
     }
     answer
 }

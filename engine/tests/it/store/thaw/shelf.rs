@@ -14,7 +14,7 @@ pub(super) struct Shelf {
 }
 
 pub(super) struct Object {
-    class: String,
+    pub(super) class: String,
     asked: Option<Asked>,
 }
 
