@@ -38,6 +38,7 @@ fn repository() -> (Arc<Memory>, Arc<Repository>) {
         parity_percent: 0,
         retention: Default::default(),
         immutability: None,
+        dedup: None,
     };
     Repository::create(&*store, &new, &env).unwrap();
     let options =

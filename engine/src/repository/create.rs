@@ -39,6 +39,8 @@ pub struct NewRepository {
     pub retention: Retention,
     /// How its objects are locked, if they are; [`crate::immutability::Policy`] says what goes together.
     pub immutability: Option<Immutability>,
+    /// The dedup key of another repository, so that ids mean the same in both; a new one when `None`.
+    pub dedup: Option<Secret>,
 }
 
 impl std::fmt::Debug for NewRepository {
@@ -69,9 +71,10 @@ impl Repository {
         fresh(&mut id)?;
         fresh(&mut master)?;
         fresh(&mut dedup)?;
+        let dedup = new.dedup.clone().unwrap_or_else(|| Secret::new(dedup));
         fresh(&mut salt)?;
         let master = new.password.as_ref().map(|_| Secret::new(master));
-        let secrets = Secrets { master, dedup: Secret::new(dedup) };
+        let secrets = Secrets { master, dedup };
         let repository = RepositoryId(id);
         let config = Config {
             repository,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 const SHARED: [&str; 4] = ["limits", "env", "error", "monitor"];
-const ROOMS: [&str; 16] = [
+const ROOMS: [&str; 17] = [
     "source",
     "chunk",
     "block",
@@ -19,6 +19,7 @@ const ROOMS: [&str; 16] = [
     "repository",
     "care",
     "backup",
+    "copy",
     "restore",
 ];
 /// Doors from outside, which no room may use.

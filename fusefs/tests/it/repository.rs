@@ -38,6 +38,7 @@ fn create(path: &Path) {
         parity_percent: 0,
         retention: Default::default(),
         immutability: None,
+        dedup: None,
     };
     Repository::create(&*store_at(path), &new, &Machine::shared()).unwrap();
 }

@@ -29,6 +29,7 @@ fn proven(folder: &Path) -> Rig {
         parity_percent: 0,
         retention: Default::default(),
         immutability: None,
+        dedup: None,
     };
     Repository::create(&*store, &new, &rig.env).unwrap();
     rig.store = store;

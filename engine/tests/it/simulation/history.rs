@@ -118,6 +118,7 @@ fn create(shared: &Shared) {
         level: Some(1),
         retention: Default::default(),
         immutability: Default::default(),
+        dedup: None,
         parity_percent: 0,
     };
     Repository::create(&*shared.world.store, &new, &env).expect("a new repository");

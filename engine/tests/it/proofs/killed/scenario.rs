@@ -170,6 +170,7 @@ fn rig(folder: &Path, lists_all: bool) -> Rig {
         level: None,
         retention: Retention::default(),
         immutability: None,
+        dedup: None,
         parity_percent: 0,
     };
     Repository::create(&*rig.store, &new, &rig.env).unwrap();
