@@ -120,6 +120,8 @@ fn create(store: &dyn Store, env: &SharedEnv) -> Result<()> {
         parity_percent: 0,
         retention: Default::default(),
         immutability: None,
+        storage_class: String::new(),
+        origin: None,
     };
     Repository::create(store, &new, env)?;
     Ok(())

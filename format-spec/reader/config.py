@@ -1,6 +1,7 @@
 """The repository's parameters (spec/config.md)."""
 
 import struct
+import unicodedata
 from dataclasses import replace
 
 from .errors import need
@@ -53,6 +54,16 @@ def _immutability(value, _rule):
     return mode, days, generation
 
 
+def _storage_class(value, rule):
+    text = utf8(value, "CONF-8")
+    need(len(value) <= 64 and not any(unicodedata.category(c) == "Cc" for c in text), "CONF-8", f"storage class {text!r}")
+    return text
+
+
+def _origin(value, _rule):
+    return fixed(16)(value, "CONF-9")
+
+
 TAGS = [
     Tag(1, "klass", number("B"), critical=True, required=True),
     Tag(2, "suite", number("B"), critical=True, required=True),
@@ -68,6 +79,8 @@ TAGS = [
     Tag(12, "period", _period),
     Tag(13, "immutability", _immutability, critical=True),
     Tag(14, "parity", number("B")),
+    Tag(15, "storage_class", _storage_class),
+    Tag(16, "origin", _origin),
 ]
 
 
@@ -80,6 +93,7 @@ def parse(plaintext):
     need((config.parity or 0) <= 50, "CONF-1", f"parity of {config.parity} percent")
     need((config.dedup_key is not None) == (config.suite == 0), "CONF-1", f"suite {config.suite}, and field 9 is "
          + ("absent" if config.dedup_key is None else "present"))
+    need(config.origin is None or config.klass == COPY, "CONF-9", "an origin in class backup")
     need((config.retention is None) == (config.period is None), "CONF-6", "of fields 11 and 12 one is there")
     return config
 

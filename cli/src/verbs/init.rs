@@ -216,6 +216,8 @@ pub(crate) fn create(
         parity_percent,
         retention,
         immutability: policy.map(|policy| policy.field()),
+        storage_class: String::new(),
+        origin: None,
     };
     let id = Repository::create(&*place.store, &new, &context.env)?;
     Ok(Created { id, place, probed, key_file })

@@ -47,6 +47,8 @@ impl Rig {
             parity_percent: 0,
             retention: Default::default(),
             immutability: None,
+            storage_class: String::new(),
+            origin: None,
         };
         Repository::create(&*store, &new, &env).unwrap();
         let options = OpenOptions {

@@ -38,6 +38,8 @@ fn repository() -> (Arc<Memory>, Arc<Repository>) {
         parity_percent: 0,
         retention: Default::default(),
         immutability: None,
+        storage_class: String::new(),
+        origin: None,
     };
     Repository::create(&*store, &new, &env).unwrap();
     let options =

@@ -21,6 +21,19 @@ CONFIG = 13, e.field(64, e.field(10, struct.pack("<i", 9), False))
 ROWS = (*BEGUN, commit(4, 0, B), opened(A), opened(), rewrite(7, 0, A), opened(A), expire(A), publish(9, (0, META, 2), segment=1), LOCK, CONFIG)
 
 
+RETRIEVED = struct.pack("<B3xIII", DATA, 1, 0, 1)
+
+
+def retrieving(retrieval, state, days):
+    own = e.field(64, struct.pack("<I", retrieval)) + e.field(65, bytes([state]))
+    own += e.field(67, struct.pack("<I", days), False) if state != 3 else b""
+    return 11, own + (e.field(68, RETRIEVED) + e.field(69, b"all", False) if state == 1 else b"")
+
+
+def retrieved(slot, days):
+    return struct.pack("<I24xB3xII", slot, 2, days, 1) + RETRIEVED + b"all"
+
+
 def row(slot, number, session, ordinal, id):
     return dict(slot=slot, number=number, session=session, ordinal=ordinal, length=9, body=bytes(32), id=id, references=bytes(32))
 
@@ -88,6 +101,23 @@ class Sums(unittest.TestCase):
         for more in (b"", e.field(13, struct.pack("<H", 78))):
             with self.assertRaises(Broken):
                 self.judge(history, self.own(**quiet, more=more))
+
+    def test_retrievals_that_go_on_are_told(self):
+        rows = (*ROWS[:-2], retrieving(0, 1, 3), retrieving(12, 2, 9))
+        goes_on = dict(hashes=sums()["hashes"], locks=[], settings=b"")
+        told = dict(goes_on, more=e.field(14, retrieved(12, 9)))
+        self.judge(self.history(*rows), self.own(**told))
+        self.judge(resume(self.own(**told)), self.own(**told))
+        for wrong in (b"", e.field(14, retrieved(12, 3)), e.field(14, retrieved(11, 9))):
+            with self.assertRaises(Broken) as caught:
+                self.judge(self.history(*rows), self.own(**dict(goes_on, more=wrong)))
+            self.assertIn("retrieval", caught.exception.what)
+        history = self.history(*rows)
+        go_on(history, (retrieving(12, 3, 0),))
+        self.assertEqual(history.retrievals, {})
+        # What names none that goes on is without effect.
+        go_on(history, (retrieving(12, 2, 5), retrieving(12, 3, 0)))
+        self.assertEqual(history.retrievals, {})
 
     def condemned_sums(self, rows):
         return dict(condemned=[(5, rows)], points=[row(3, 1, 1, 3, A)], held=[], next=2, segments=[segment(2, 1, 2), segment(5, 4, 1)],

@@ -38,6 +38,8 @@ fn create(path: &Path) {
         parity_percent: 0,
         retention: Default::default(),
         immutability: None,
+        storage_class: String::new(),
+        origin: None,
     };
     Repository::create(&*store_at(path), &new, &Machine::shared()).unwrap();
 }

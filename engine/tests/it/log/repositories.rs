@@ -29,6 +29,8 @@ fn proven(folder: &Path) -> Rig {
         parity_percent: 0,
         retention: Default::default(),
         immutability: None,
+        storage_class: String::new(),
+        origin: None,
     };
     Repository::create(&*store, &new, &rig.env).unwrap();
     rig.store = store;

@@ -81,6 +81,8 @@ impl Rig {
             parity_percent,
             retention: Default::default(),
             immutability: None,
+            storage_class: String::new(),
+            origin: None,
         };
         Repository::create(&*self.store, &new, &self.env).unwrap();
     }
