@@ -2,7 +2,10 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::log::Log;
-use crate::store::{Capabilities, Info, Listed, Name, Receipt, Retention, Space, Store, Version};
+use crate::store::{
+    Asked, Capabilities, Info, Listed, Name, Receipt, Resting, Retention, RetrievalMode, Space, StorageClass, Store,
+    Terms, Version,
+};
 use bytes::Bytes;
 use format_spec::Time;
 use std::ops::Range;
@@ -142,6 +145,40 @@ impl Store for ReadOnly {
 
     fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
         self.inner.retention(name, version)
+    }
+
+    fn put_in(&self, name: &Name, _: Bytes, _: &Terms) -> Result<Receipt> {
+        Err(refuse(name))
+    }
+
+    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
+        self.inner.resting_of(name, version)
+    }
+
+    fn list_resting(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        visit: &mut dyn FnMut(Name, Resting) -> bool,
+    ) -> Result<()> {
+        self.inner.list_resting(prefix, after, visit)
+    }
+
+    fn list_resting_oldest(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        visit: &mut dyn FnMut(Name, Resting) -> bool,
+    ) -> Result<()> {
+        self.inner.list_resting_oldest(prefix, after, visit)
+    }
+
+    fn retrieve_of(&self, name: &Name, _: Option<&str>, _: RetrievalMode, _: u32) -> Result<Asked> {
+        Err(refuse(name))
+    }
+
+    fn rest_again_of(&self, name: &Name, _: Option<&str>, _: StorageClass) -> Result<()> {
+        Err(refuse(name))
     }
 
     fn space(&self) -> Result<Option<Space>> {
