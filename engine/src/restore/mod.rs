@@ -8,12 +8,15 @@
 //! walk the point -> plan blocks -> read ahead -> workers write files -> hard links -> folders get their attributes
 //! ```
 
+mod arriving;
 mod attributes;
 mod file;
 mod folder;
 mod other;
 mod plan;
 mod run;
+
+pub use arriving::{Arrived, Arriving, Part, Patience, restore_arriving};
 
 use crate::error::Result;
 use crate::monitor::Monitor;

@@ -10,8 +10,8 @@ use crate::care::findings::Finding;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use format_spec::log::Change;
 use format_spec::Time;
+use format_spec::log::Change;
 
 /// What a collection did.
 #[derive(Debug, Clone, Default, PartialEq)]

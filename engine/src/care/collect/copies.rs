@@ -37,12 +37,7 @@ pub(super) fn for_each_copy(repository: &Repository, pack: &PackPlan, visit: &mu
     Ok(true)
 }
 
-fn sound_place(
-    repository: &Repository,
-    id: &ChunkId,
-    own: &Place,
-    direct: &mut Direct<'_>,
-) -> Result<Option<Place>> {
+fn sound_place(repository: &Repository, id: &ChunkId, own: &Place, direct: &mut Direct<'_>) -> Result<Option<Place>> {
     if direct.is_sound(id, own)? {
         return Ok(Some(*own));
     }

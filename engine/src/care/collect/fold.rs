@@ -13,10 +13,10 @@ use crate::index::SegmentBuilder;
 use crate::log::{LogView, SegmentRef};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
+use format_spec::container::ObjectKind;
 use format_spec::index::{PackRow, Segment};
 use format_spec::log::{Change, Vouched};
 use format_spec::pack::BlobEntry;
-use format_spec::container::ObjectKind;
 use format_spec::{ChunkId, ObjectId, names};
 use std::collections::BTreeMap;
 

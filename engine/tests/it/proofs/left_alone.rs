@@ -35,7 +35,9 @@ fn a_pack_that_no_readable_segment_names_is_left_alone_and_the_rest_is_collected
     rig.back_up().unwrap();
     let one = |kind: &str| names_of(&*store).into_iter().find(|n| kind_of(n) == kind).unwrap();
     let (segment, pack) = (one("index"), one("data"));
-    assert!(act(Action::Truncate(900), &segment, &store, &*store) && act(Action::Truncate(900), &pack, &store, &*store));
+    assert!(
+        act(Action::Truncate(900), &segment, &store, &*store) && act(Action::Truncate(900), &pack, &store, &*store)
+    );
     put(&store, "data/00000001/00000fff");
     let repository = rig.open().unwrap();
     expire(&repository, vec![first]);

@@ -77,7 +77,10 @@ fn what_a_sweep_takes_away_under_a_check_is_no_damage() {
         let repository = interrupted(&rig, moment, take_away(&rig, first));
         let report = check_at(&repository, level);
         assert_eq!(report.errors, Vec::new(), "{level:?} overtaken at {moment}");
-        assert!(repository.log().view().commits.len() == 1 || level == Level::List, "the trap at {moment} was not sprung");
+        assert!(
+            repository.log().view().commits.len() == 1 || level == Level::List,
+            "the trap at {moment} was not sprung"
+        );
     }
 }
 
