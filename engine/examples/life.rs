@@ -121,6 +121,8 @@ fn create(store: &dyn Store, env: &SharedEnv) -> Result<()> {
         retention: Default::default(),
         immutability: None,
         dedup: None,
+        storage_class: String::new(),
+        origin: None,
     };
     Repository::create(store, &new, env)?;
     Ok(())

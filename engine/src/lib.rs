@@ -18,6 +18,8 @@ pub mod pack;
 
 pub mod store;
 
+pub mod price;
+
 pub mod log;
 
 pub mod index;
@@ -33,6 +35,8 @@ pub mod reader;
 pub mod immutability;
 
 pub mod repository;
+
+pub mod retrieval;
 
 pub mod care;
 

@@ -269,6 +269,8 @@ pub(crate) fn create(context: &Context, settings: &Settings, wanted: &New<'_>) -
         retention: wanted.retention,
         immutability: wanted.policy.map(|policy| policy.field()),
         dedup: like.map(|(_, secrets)| secrets.dedup.clone()),
+        storage_class: String::new(),
+        origin: wanted.like.filter(|_| wanted.class == format_spec::config::Class::Copy).map(Repository::id),
     };
     let id = Repository::create(&*place.store, &new, &context.env)?;
     Ok(Created { id, place, probed, key_file })

@@ -48,6 +48,8 @@ impl Rig {
             retention: Default::default(),
             immutability: None,
             dedup: None,
+            storage_class: String::new(),
+            origin: None,
         };
         Repository::create(&*store, &new, &env).unwrap();
         let options = OpenOptions {

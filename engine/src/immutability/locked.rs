@@ -8,7 +8,10 @@ use super::Policy;
 use super::clock::StoreClock;
 use crate::env::SharedEnv;
 use crate::error::{Kind, Result};
-use crate::store::{Capabilities, Info, Listed, Name, Receipt, Retention, Space, Store, Version};
+use crate::store::{
+    Asked, Capabilities, Info, Listed, Name, Receipt, Resting, Retention, RetrievalMode, Space, StorageClass, Store,
+    Terms, Version,
+};
 use bytes::Bytes;
 use format_spec::container::ObjectKind;
 use format_spec::log::ObjectRow;
@@ -105,8 +108,8 @@ impl<S: Deref<Target: Store>> Locked<S> {
         Locked { inner, locks }
     }
 
-    fn put(&self, name: &Name, bytes: Bytes, wanted: &Retention) -> Result<Receipt> {
-        match self.inner.put_locked(name, bytes, wanted) {
+    fn put(&self, name: &Name, bytes: Bytes, wanted: &Retention, class: Option<StorageClass>) -> Result<Receipt> {
+        match self.inner.put_in(name, bytes, &Terms { class, retention: Some(*wanted) }) {
             Ok(receipt) => {
                 self.locks.remember(name, wanted.until);
                 Ok(receipt)
@@ -131,13 +134,11 @@ impl<S: Deref<Target: Store> + Send + Sync + std::fmt::Debug> Store for Locked<S
     }
 
     fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
-        let wanted = self.locks.policy().retain_until(self.locks.now(&*self.inner)?)?;
-        self.put(name, bytes, &wanted)
+        self.put_in(name, bytes, &Terms::default())
     }
 
     fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
-        let wanted = self.locks.policy().retain_until(self.locks.now(&*self.inner)?)?;
-        self.put(name, bytes, &wanted.or_stronger(retention))
+        self.put_in(name, bytes, &Terms::locked(retention))
     }
 
     fn get(&self, name: &Name) -> Result<Bytes> {
@@ -190,6 +191,42 @@ impl<S: Deref<Target: Store> + Send + Sync + std::fmt::Debug> Store for Locked<S
 
     fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
         self.inner.extend_retention(name, version, wanted)
+    }
+
+    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
+        let wanted = self.locks.policy().retain_until(self.locks.now(&*self.inner)?)?;
+        let wanted = terms.retention.map_or(wanted, |retention| wanted.or_stronger(&retention));
+        self.put(name, bytes, &wanted, terms.class)
+    }
+
+    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
+        self.inner.resting_of(name, version)
+    }
+
+    fn list_resting(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        visit: &mut dyn FnMut(Name, Resting) -> bool,
+    ) -> Result<()> {
+        self.inner.list_resting(prefix, after, visit)
+    }
+
+    fn list_resting_oldest(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        visit: &mut dyn FnMut(Name, Resting) -> bool,
+    ) -> Result<()> {
+        self.inner.list_resting_oldest(prefix, after, visit)
+    }
+
+    fn retrieve_of(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        self.inner.retrieve_of(name, version, mode, days)
+    }
+
+    fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
+        self.inner.rest_again_of(name, version, class)
     }
 
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {

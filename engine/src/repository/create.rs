@@ -41,6 +41,10 @@ pub struct NewRepository {
     pub immutability: Option<Immutability>,
     /// The dedup key of another repository, so that ids mean the same in both; a new one when `None`.
     pub dedup: Option<Secret>,
+    /// Where its data packs rest, in the store's own word; empty where the store decides.
+    pub storage_class: String,
+    /// The repository that it copies from; in class copy only.
+    pub origin: Option<RepositoryId>,
 }
 
 impl std::fmt::Debug for NewRepository {
@@ -90,6 +94,8 @@ impl Repository {
             parity_percent: new.parity_percent,
             retention: new.retention,
             immutability: new.immutability,
+            storage_class: new.storage_class.clone(),
+            origin: new.origin,
         };
         let wrong =
             |e: Error| Error::new(Kind::Input, "these settings of immutability make no sense together").because(e);

@@ -3,7 +3,10 @@
 //! A call of the door is one request. What lies below may need more (a listing of many pages); put this below
 //! [`super::Retry`] to count attempts, above it to count wishes.
 
-use super::{Capabilities, Info, Listed, Name, Receipt, Retention, Space, Store, Version};
+use super::{
+    Asked, Capabilities, Info, Listed, Name, Receipt, Resting, Retention, RetrievalMode, Space, StorageClass, Store,
+    Terms, Version,
+};
 use crate::error::Result;
 use bytes::Bytes;
 use format_spec::Time;
@@ -14,24 +17,26 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// What is asked of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verb {
-    /// `put_new` and `put_locked`.
+    /// `put_new`, `put_locked` and `put_in`.
     Put,
     /// `get`, `get_range`, `get_tail` and `get_version`.
     Get,
-    /// `list`, `list_oldest` and `versions`.
+    /// `list`, `list_oldest`, `list_resting` and `versions`.
     List,
     /// `delete`.
     Delete,
-    /// `head`, `retention`, `now` and `capabilities`.
+    /// `head`, `resting`, `retention`, `now` and `capabilities`.
     Head,
     /// `extend_retention`.
     Lock,
+    /// `retrieve` and `rest_again`.
+    Retrieve,
 }
 
 /// The counters. Failed requests count too; bytes count once they have gone or come.
 #[derive(Debug, Default)]
 pub struct Counts {
-    requests: [AtomicU64; 6],
+    requests: [AtomicU64; 7],
     bytes_up: AtomicU64,
     bytes_down: AtomicU64,
 }
@@ -166,6 +171,49 @@ impl Store for Counted {
     fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
         self.counts.request(Verb::Lock);
         self.inner.extend_retention(name, version, wanted)
+    }
+
+    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
+        self.counts.request(Verb::Put);
+        let length = bytes.len() as u64;
+        let receipt = self.inner.put_in(name, bytes, terms)?;
+        self.counts.bytes_up.fetch_add(length, Ordering::Relaxed);
+        Ok(receipt)
+    }
+
+    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
+        self.counts.request(Verb::Head);
+        self.inner.resting_of(name, version)
+    }
+
+    fn list_resting(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        visit: &mut dyn FnMut(Name, Resting) -> bool,
+    ) -> Result<()> {
+        self.counts.request(Verb::List);
+        self.inner.list_resting(prefix, after, visit)
+    }
+
+    fn list_resting_oldest(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        visit: &mut dyn FnMut(Name, Resting) -> bool,
+    ) -> Result<()> {
+        self.counts.request(Verb::List);
+        self.inner.list_resting_oldest(prefix, after, visit)
+    }
+
+    fn retrieve_of(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        self.counts.request(Verb::Retrieve);
+        self.inner.retrieve_of(name, version, mode, days)
+    }
+
+    fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
+        self.counts.request(Verb::Retrieve);
+        self.inner.rest_again_of(name, version, class)
     }
 
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {

@@ -3,7 +3,10 @@
 //! Promises: with one thread and the same plan, the same calls fail in the same way; calls are numbered from 1 over all verbs.
 //! Refuses to invent faults of its own: the plan decides.
 
-use super::{Capabilities, Info, Listed, Name, Receipt, Retention, Space, Store, Verb, Version};
+use super::{
+    Asked, Capabilities, Info, Listed, Name, Receipt, Resting, Retention, RetrievalMode, Space, StorageClass, Store,
+    Terms, Verb, Version,
+};
 use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
 use format_spec::Time;
@@ -162,6 +165,42 @@ impl Store for Faulty {
 
     fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
         self.run(Verb::Lock, name.as_str(), || self.inner.extend_retention(name, version, wanted))
+    }
+
+    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
+        let fault = self.decide(Verb::Put, name.as_str());
+        let bytes = if let Some(Fault::Corrupt(seed)) = fault { flip(&bytes, seed) } else { bytes };
+        apply(fault, name.as_str(), || self.inner.put_in(name, bytes, terms), |_, receipt| receipt)
+    }
+
+    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
+        self.run(Verb::Head, name.as_str(), || self.inner.resting_of(name, version))
+    }
+
+    fn list_resting(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        visit: &mut dyn FnMut(Name, Resting) -> bool,
+    ) -> Result<()> {
+        self.run(Verb::List, prefix, || self.inner.list_resting(prefix, after, visit))
+    }
+
+    fn list_resting_oldest(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        visit: &mut dyn FnMut(Name, Resting) -> bool,
+    ) -> Result<()> {
+        self.run(Verb::List, prefix, || self.inner.list_resting_oldest(prefix, after, visit))
+    }
+
+    fn retrieve_of(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        self.run(Verb::Retrieve, name.as_str(), || self.inner.retrieve_of(name, version, mode, days))
+    }
+
+    fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
+        self.run(Verb::Retrieve, name.as_str(), || self.inner.rest_again_of(name, version, class))
     }
 
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {

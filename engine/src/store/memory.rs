@@ -2,9 +2,16 @@
 //!
 //! [`Memory::new`] is a plain store: one object a name. [`Memory::locking`] is a bucket with object lock: every put makes a version, a
 //! plain delete only a marker, and a locked version goes by nobody's hand until the injected clock has passed its lock's end.
+//! [`Memory::archiving`] (or [`Memory::with_archive`] on a locking one) keeps storage classes: what rests in an archive refuses reads until it
+//! was retrieved, which takes as long as the test says, by the injected clock; then it is readable for the days asked for.
 
 use super::retention::{self, locked, no_locks};
-use super::{Capabilities, Info, Listed, Name, Receipt, Retention, Store, Version, outside};
+use super::thaw::Rest;
+use super::{
+    Asked, Capabilities, Info, Listed, Name, Receipt, Resting, Retention, RetrievalMode, StorageClass, Store, Terms,
+    Version,
+};
+use super::{class, outside, reach};
 use crate::env::{Machine, SharedEnv};
 use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
@@ -19,6 +26,8 @@ pub struct Memory {
     kept: Mutex<Kept>,
     clock: SharedEnv,
     locking: bool,
+    /// Seconds that a retrieval takes; without them there are no classes.
+    thaw_seconds: Option<i64>,
 }
 
 /// Versions of each name, the oldest first. No list is empty.
@@ -34,12 +43,24 @@ struct Layer {
     id: String,
     bytes: Option<Bytes>,
     lock: Option<Retention>,
+    rest: Option<Rest>,
 }
 
 impl Memory {
     /// An empty store that keeps one object a name.
     pub fn new() -> Self {
-        Memory { kept: Mutex::default(), clock: Machine::shared(), locking: false }
+        Memory { kept: Mutex::default(), clock: Machine::shared(), locking: false, thaw_seconds: None }
+    }
+
+    /// An empty store that keeps storage classes by `clock`; a retrieval takes `thaw_seconds` of it.
+    pub fn archiving(clock: SharedEnv, thaw_seconds: u32) -> Self {
+        Memory { clock, ..Memory::new() }.with_archive(thaw_seconds)
+    }
+
+    /// The same store with storage classes; a retrieval takes `thaw_seconds` of its clock.
+    #[must_use]
+    pub fn with_archive(self, thaw_seconds: u32) -> Self {
+        Memory { thaw_seconds: Some(i64::from(thaw_seconds)), ..self }
     }
 
     /// An empty store that keeps versions and enforces locks by `clock`.
@@ -50,25 +71,54 @@ impl Memory {
     /// Puts `bytes` over an object, present or not, as somebody could who has the rights and no manners: in place of it, or as its
     /// newest version where versions are kept. For tests that damage things.
     pub fn replace(&self, name: &Name, bytes: Bytes) {
-        self.push(name, Some(bytes), None);
+        self.push(name, Some(bytes));
     }
 
-    fn push(&self, name: &Name, bytes: Option<Bytes>, lock: Option<Retention>) {
-        self.kept.lock().push(name, Layer { id: String::new(), bytes, lock }, self.locking);
+    fn push(&self, name: &Name, bytes: Option<Bytes>) {
+        self.kept.lock().push(name, Layer { id: String::new(), bytes, lock: None, rest: None }, self.locking);
     }
 
-    fn create(&self, name: &Name, bytes: Bytes, lock: Option<Retention>) -> Result<Receipt> {
+    fn create(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
+        let (lock, rest) = (terms.retention, terms.class.map(Rest::new));
         let mut kept = self.kept.lock();
         if kept.objects.get(name).and_then(|layers| layers.last()).is_some_and(|newest| newest.bytes.is_some()) {
             return Err(Error::new(Kind::Exists, "an object of this name exists already").on(name));
         }
-        let id = kept.push(name, Layer { id: String::new(), bytes: Some(bytes), lock }, self.locking);
+        let id = kept.push(name, Layer { id: String::new(), bytes: Some(bytes), lock, rest }, self.locking);
         Ok(Receipt { version: self.locking.then_some(id), checksum_enforced: false })
     }
 
     /// The newest version, if it is no marker.
     fn newest(&self, name: &Name) -> Result<(Layer, Bytes)> {
         self.layer(name, None)
+    }
+
+    /// The bytes of a version, if they can be read.
+    fn read(&self, name: &Name, version: Option<&str>) -> Result<Bytes> {
+        let (layer, bytes) = self.layer(name, version)?;
+        match layer.rest {
+            Some(rest) => rest.admit(name, self.clock.now()).map(|()| bytes),
+            None => Ok(bytes),
+        }
+    }
+
+    /// Changes how a version rests.
+    fn change<T>(
+        &self,
+        name: &Name,
+        version: Option<&str>,
+        change: impl FnOnce(&mut Rest, u64) -> Result<T>,
+    ) -> Result<T> {
+        if self.thaw_seconds.is_none() {
+            return Err(reach::no_archive(name));
+        }
+        let (layer, bytes) = self.layer(name, version)?;
+        let mut rest = layer.rest.unwrap_or(Rest::new(StorageClass::Standard));
+        let outcome = change(&mut rest, bytes.len() as u64)?;
+        let mut kept = self.kept.lock();
+        let layers = kept.objects.get_mut(name).into_iter().flatten();
+        layers.filter(|l| l.id == layer.id).for_each(|l| l.rest = Some(rest));
+        Ok(outcome)
     }
 
     /// The version of this id, or the newest one.
@@ -87,26 +137,35 @@ impl Memory {
         &self,
         prefix: &str,
         after: Option<&Name>,
-        visit: &mut dyn FnMut(Listed) -> bool,
-        pick: impl Fn(&[Layer]) -> Option<&Bytes>,
+        visit: &mut dyn FnMut(Name, Resting) -> bool,
+        pick: impl Fn(&[Layer]) -> Option<&Layer>,
     ) {
         // Collected first: the visitor may call the store.
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let found: Vec<Listed> = self
+        let found: Vec<(Name, Resting)> = self
             .kept
             .lock()
             .objects
             .range::<Name, _>((start, Bound::Unbounded))
             .filter(|(name, _)| name.is_below(prefix))
-            .filter_map(|(name, layers)| {
-                pick(layers).map(|bytes| Listed { name: name.clone(), bytes: bytes.len() as u64 })
-            })
+            .filter_map(|(name, layers)| Some((name.clone(), self.shown(pick(layers)?)?)))
             .collect();
-        for listed in found {
-            if !visit(listed) {
+        for (name, resting) in found {
+            if !visit(name, resting) {
                 break;
             }
         }
+    }
+
+    /// How a version rests; `None` for a marker.
+    fn shown(&self, layer: &Layer) -> Option<Resting> {
+        let bytes = layer.bytes.as_ref()?.len() as u64;
+        let Some(rest) = layer.rest else {
+            let class = self.thaw_seconds.map(|_| StorageClass::Standard);
+            return Some(Resting { class, ..Resting::online(bytes) });
+        };
+        let now = self.clock.now();
+        Some(Resting { class: Some(rest.class(now)), reach: rest.reach(now), bytes })
     }
 
     fn delete_version(&self, name: &Name, version: &str) -> Result<()> {
@@ -153,29 +212,58 @@ impl Store for Memory {
     }
 
     fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
-        self.create(name, bytes, None)
+        self.create(name, bytes, &Terms::default())
     }
 
     fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
-        if !self.locking {
-            return Err(no_locks(name));
+        self.put_in(name, bytes, &Terms::locked(retention))
+    }
+
+    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
+        if let Some(class) = terms.class.filter(|_| self.thaw_seconds.is_none()) {
+            return Err(class::no_classes(name, class));
         }
-        if retention.until <= self.clock.now() {
-            return Err(Error::new(Kind::Input, format!("a lock must end in the future ({retention})")).on(name));
+        if let Some(retention) = terms.retention {
+            if !self.locking {
+                return Err(no_locks(name));
+            }
+            if retention.until <= self.clock.now() {
+                return Err(Error::new(Kind::Input, format!("a lock must end in the future ({retention})")).on(name));
+            }
         }
-        self.create(name, bytes, Some(*retention))
+        self.create(name, bytes, terms)
+    }
+
+    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
+        let (layer, bytes) = self.layer(name, version)?;
+        Ok(self.shown(&layer).unwrap_or(Resting::online(bytes.len() as u64)))
+    }
+
+    fn retrieve_of(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        reach::some_days(name, days)?;
+        let (now, thaw_seconds) = (self.clock.now(), self.thaw_seconds.unwrap_or_default());
+        self.change(name, version, |rest, bytes| {
+            rest.retrieve(bytes, (mode, days), now, thaw_seconds).map_err(|e| e.on(name))
+        })
+    }
+
+    fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
+        self.change(name, version, |rest, _| {
+            rest.rest_again(class);
+            Ok(())
+        })
     }
 
     fn get(&self, name: &Name) -> Result<Bytes> {
-        Ok(self.newest(name)?.1)
+        self.read(name, None)
     }
 
     fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        slice(name, &self.newest(name)?.1, &range)
+        slice(name, &self.read(name, None)?, &range)
     }
 
     fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        let (_, bytes) = self.newest(name)?;
+        let bytes = self.read(name, None)?;
         let length = bytes.len();
         let start = length.saturating_sub(usize::try_from(bytes_max).unwrap_or(usize::MAX));
         Ok((bytes.slice(start..), length as u64))
@@ -187,12 +275,30 @@ impl Store for Memory {
     }
 
     fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.list_by(prefix, after, visit, |layers| layers.last()?.bytes.as_ref());
-        Ok(())
+        self.list_resting(prefix, after, &mut |name, resting| visit(Listed { name, bytes: resting.bytes }))
     }
 
     fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.list_by(prefix, after, visit, |layers| layers.iter().find_map(|l| l.bytes.as_ref()));
+        self.list_resting_oldest(prefix, after, &mut |name, resting| visit(Listed { name, bytes: resting.bytes }))
+    }
+
+    fn list_resting(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        visit: &mut dyn FnMut(Name, Resting) -> bool,
+    ) -> Result<()> {
+        self.list_by(prefix, after, visit, <[Layer]>::last);
+        Ok(())
+    }
+
+    fn list_resting_oldest(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        visit: &mut dyn FnMut(Name, Resting) -> bool,
+    ) -> Result<()> {
+        self.list_by(prefix, after, visit, |layers| layers.iter().find(|l| l.bytes.is_some()));
         Ok(())
     }
 
@@ -200,7 +306,7 @@ impl Store for Memory {
         match version {
             Some(version) if self.locking => self.delete_version(name, version),
             None if self.locking => {
-                self.push(name, None, None);
+                self.push(name, None);
                 Ok(())
             }
             _ => {
@@ -222,7 +328,7 @@ impl Store for Memory {
     }
 
     fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
-        slice(name, &self.layer(name, Some(version))?.1, &range)
+        slice(name, &self.read(name, Some(version))?, &range)
     }
 
     fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {

@@ -2,11 +2,13 @@
 //!
 //! Promises: an object is created once (`put_new` is put-if-absent, durable when it returns), read whole, by range or by
 //! tail, listed and deleted; every failure is an [`crate::error::Error`] whose kind says what to do, with the object's name in it.
+//! Where a place has storage classes, an object is put into one and asked back out of an archive.
 //! Where a place keeps versions they can be named, read, locked and deleted one by one; a lock is read back before anybody relies on
 //! it, and a version that it holds is refused to be deleted as `Immutable`. In such a place [`Oldest`] decides what is read.
 //! Refuses to: overwrite, to guess from a listing that something is absent, to hide a lost response (the caller compares), to
 //! shorten a lock, and to take a request for one lightly where none can be had (`Unsupported`).
 
+mod class;
 pub mod count;
 pub mod fault;
 mod local;
@@ -14,20 +16,26 @@ mod location;
 pub mod memory;
 mod oldest;
 mod open;
+mod placed;
 pub mod probe;
+mod reach;
 mod remote;
 mod retention;
 pub mod retry;
 mod space;
+mod thaw;
 pub mod throttle;
 
+pub use class::{Provider, StorageClass, Terms};
 pub use count::{Counted, Counts, Verb};
 pub use fault::{Fault, Faulty};
 pub use location::Location;
 pub use memory::Memory;
 pub use oldest::Oldest;
 pub use open::{Limits, Options, open, open_settled};
-pub use probe::{LockProbed, Probed, probe, probe_lock};
+pub use placed::Placed;
+pub use probe::{ClassProbed, LockProbed, Probed, probe, probe_class, probe_lock};
+pub use reach::{Asked, Reach, Resting, RetrievalMode};
 pub use retention::{Capabilities, Mode, Retention, Version};
 pub use retry::Retry;
 pub use space::Space;
@@ -179,6 +187,88 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
         let _ = (version, wanted);
         Err(retention::no_locks(name))
+    }
+    /// Like `put_new`, in a class and with a lock if `terms` have them, in one request.
+    ///
+    /// # Errors
+    /// As `put_new` and `put_locked`. `Unsupported` when the store has no classes; `Input` for a class of another kind of store.
+    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
+        match (terms.class, &terms.retention) {
+            (None, None) => self.put_new(name, bytes),
+            (None, Some(retention)) => self.put_locked(name, bytes, retention),
+            (Some(class), _) => Err(class::no_classes(name, class)),
+        }
+    }
+    /// How the object rests, and whether it can be read now.
+    ///
+    /// # Errors
+    /// As `head`.
+    fn resting(&self, name: &Name) -> Result<Resting> {
+        self.resting_of(name, None)
+    }
+    /// The same of one version (the newest if none is named).
+    ///
+    /// # Errors
+    /// As `head`.
+    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
+        let _ = version;
+        self.head(name).map(|info| Resting::online(info.bytes))
+    }
+    /// How every object under `prefix/` rests, as `list` lists them, in bulk: one request shows a thousand objects. Where a listing does
+    /// not tell whether archived objects were retrieved, those are asked for one by one.
+    ///
+    /// # Errors
+    /// As `list`.
+    fn list_resting(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        visit: &mut dyn FnMut(Name, Resting) -> bool,
+    ) -> Result<()> {
+        self.list(prefix, after, &mut |listed| visit(listed.name, Resting::online(listed.bytes)))
+    }
+    /// Like `list_resting`, but over the oldest version of each name, as `list_oldest` lists them.
+    ///
+    /// # Errors
+    /// As `list_oldest`.
+    fn list_resting_oldest(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        visit: &mut dyn FnMut(Name, Resting) -> bool,
+    ) -> Result<()> {
+        self.list_resting(prefix, after, visit)
+    }
+    /// Asks for the object's bytes to be made readable for `days` days, at least 1; of a ready one, to stay so that long from now. Azure knows no days:
+    /// there the object is moved to `Hot` and stays until [`Store::rest_again`].
+    ///
+    /// # Errors
+    /// `Absent`; `Input` for a mode that the class, the size or the store does not have; `Unsupported` when the store has no archive.
+    fn retrieve(&self, name: &Name, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        self.retrieve_of(name, None, mode, days)
+    }
+    /// The same of one version (the newest if none is named).
+    ///
+    /// # Errors
+    /// As `retrieve`; `Unsupported` where the store can only move the newest version out of its archive (Azure).
+    fn retrieve_of(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        let (_, _, _) = (version, mode, days);
+        Err(reach::no_archive(name))
+    }
+    /// Lets a retrieved object rest in `class` again. S3 lets its copy go by itself: there nothing is done.
+    ///
+    /// # Errors
+    /// `Absent`; `Input` for a class of another kind of store; `Unsupported` when the store has no archive.
+    fn rest_again(&self, name: &Name, class: StorageClass) -> Result<()> {
+        self.rest_again_of(name, None, class)
+    }
+    /// The same of one version (the newest if none is named).
+    ///
+    /// # Errors
+    /// As `rest_again`.
+    fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
+        let (_, _) = (version, class);
+        Err(reach::no_archive(name))
     }
     /// For the probe: puts a few bytes with a checksum that is not theirs. True when the store refused them, and took the
     /// same bytes with their own checksum (which are deleted again). False when it took the wrong ones (then the object is

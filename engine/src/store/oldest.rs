@@ -26,7 +26,10 @@
 //! with the receipt's. Without an attacker the store's own put-if-absent decides, and none of this matters.
 
 use super::retention::{delete_versions, no_locks};
-use super::{Capabilities, Info, Listed, Name, Receipt, Retention, Space, Store, Version, outside};
+use super::{
+    Asked, Capabilities, Info, Listed, Name, Receipt, Resting, Retention, RetrievalMode, Space, StorageClass, Store,
+    Terms, Version, outside,
+};
 use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
 use format_spec::Time;
@@ -177,6 +180,50 @@ impl Store for Oldest {
         match version {
             Some(_) => self.inner.extend_retention(name, version, wanted),
             None => self.read(name, |bottom| self.inner.extend_retention(name, Some(&bottom.id), wanted)),
+        }
+    }
+
+    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
+        let receipt = self.inner.put_in(name, bytes, terms)?;
+        self.settle(name, receipt)
+    }
+
+    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
+        match version {
+            Some(_) => self.inner.resting_of(name, version),
+            None => self.read(name, |bottom| self.inner.resting_of(name, Some(&bottom.id))),
+        }
+    }
+
+    fn list_resting(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        visit: &mut dyn FnMut(Name, Resting) -> bool,
+    ) -> Result<()> {
+        self.inner.list_resting_oldest(prefix, after, visit)
+    }
+
+    fn list_resting_oldest(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        visit: &mut dyn FnMut(Name, Resting) -> bool,
+    ) -> Result<()> {
+        self.inner.list_resting_oldest(prefix, after, visit)
+    }
+
+    fn retrieve_of(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        match version {
+            Some(_) => self.inner.retrieve_of(name, version, mode, days),
+            None => self.read(name, |bottom| self.inner.retrieve_of(name, Some(&bottom.id), mode, days)),
+        }
+    }
+
+    fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
+        match version {
+            Some(_) => self.inner.rest_again_of(name, version, class),
+            None => self.read(name, |bottom| self.inner.rest_again_of(name, Some(&bottom.id), class)),
         }
     }
 

@@ -4,10 +4,12 @@
 //! whole object for a range. So nothing is believed, everything is tried. The probe's objects have random names under
 //! `probe/` and are deleted afterwards. Refuses to judge for others: [`Probed::require`] names what Cairn cannot do without.
 
+mod class;
 mod lock;
 mod race;
 mod reads;
 
+pub use class::{ClassProbed, probe_class};
 pub use lock::{LockProbed, probe_lock};
 
 use super::{Listed, Name, PROBE_PREFIX, Receipt, Store};

@@ -6,7 +6,10 @@
 //! again, which costs nothing where it is there). A listing is tried
 //! again only while nothing of it was shown.
 
-use super::{Capabilities, Info, Listed, Name, Receipt, Retention, Space, Store, Version};
+use super::{
+    Asked, Capabilities, Info, Listed, Name, Receipt, Resting, Retention, RetrievalMode, Space, StorageClass, Store,
+    Terms, Version,
+};
 use crate::error::{Kind, Result};
 use bytes::Bytes;
 use format_spec::Time;
@@ -53,6 +56,20 @@ impl Retry {
         let mut visit = |listed| {
             shown.set(true);
             visit(listed)
+        };
+        self.run(|| list(&mut visit), || !shown.get())
+    }
+
+    /// The same of a listing of how objects rest.
+    fn list_resting_once(
+        &self,
+        visit: &mut dyn FnMut(Name, Resting) -> bool,
+        list: impl Fn(&mut dyn FnMut(Name, Resting) -> bool) -> Result<()>,
+    ) -> Result<()> {
+        let shown = std::cell::Cell::new(false);
+        let mut visit = |name, resting| {
+            shown.set(true);
+            visit(name, resting)
         };
         self.run(|| list(&mut visit), || !shown.get())
     }
@@ -125,6 +142,40 @@ impl Store for Retry {
 
     fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
         self.always(|| self.inner.extend_retention(name, version, wanted))
+    }
+
+    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
+        self.always(|| self.inner.put_in(name, bytes.clone(), terms))
+    }
+
+    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
+        self.always(|| self.inner.resting_of(name, version))
+    }
+
+    fn list_resting(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        visit: &mut dyn FnMut(Name, Resting) -> bool,
+    ) -> Result<()> {
+        self.list_resting_once(visit, |visit| self.inner.list_resting(prefix, after, visit))
+    }
+
+    fn list_resting_oldest(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        visit: &mut dyn FnMut(Name, Resting) -> bool,
+    ) -> Result<()> {
+        self.list_resting_once(visit, |visit| self.inner.list_resting_oldest(prefix, after, visit))
+    }
+
+    fn retrieve_of(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        self.always(|| self.inner.retrieve_of(name, version, mode, days))
+    }
+
+    fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
+        self.always(|| self.inner.rest_again_of(name, version, class))
     }
 
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {

@@ -4,7 +4,10 @@
 //! next one waits for. So a long run keeps the rate, whatever the sizes. Uploads pay before they go; downloads pay when they
 //! have come, as their length is not known before. Refuses to slice a request: an object goes at full speed once it goes.
 
-use super::{Capabilities, Info, Limits, Listed, Name, Receipt, Retention, Space, Store, Version};
+use super::{
+    Asked, Capabilities, Info, Limits, Listed, Name, Receipt, Resting, Retention, RetrievalMode, Space, StorageClass,
+    Store, Terms, Version,
+};
 use crate::error::Result;
 use bytes::Bytes;
 use format_spec::Time;
@@ -110,6 +113,41 @@ impl Store for Throttled {
 
     fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
         self.inner.extend_retention(name, version, wanted)
+    }
+
+    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
+        self.up(bytes.len());
+        self.inner.put_in(name, bytes, terms)
+    }
+
+    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
+        self.inner.resting_of(name, version)
+    }
+
+    fn list_resting(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        visit: &mut dyn FnMut(Name, Resting) -> bool,
+    ) -> Result<()> {
+        self.inner.list_resting(prefix, after, visit)
+    }
+
+    fn list_resting_oldest(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        visit: &mut dyn FnMut(Name, Resting) -> bool,
+    ) -> Result<()> {
+        self.inner.list_resting_oldest(prefix, after, visit)
+    }
+
+    fn retrieve_of(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        self.inner.retrieve_of(name, version, mode, days)
+    }
+
+    fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
+        self.inner.rest_again_of(name, version, class)
     }
 
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 const SHARED: [&str; 4] = ["limits", "env", "error", "monitor"];
-const ROOMS: [&str; 17] = [
+const ROOMS: [&str; 19] = [
     "source",
     "chunk",
     "block",
     "pack",
     "store",
+    "price",
     "log",
     "index",
     "tree",
@@ -17,6 +18,7 @@ const ROOMS: [&str; 17] = [
     "reader",
     "immutability",
     "repository",
+    "retrieval",
     "care",
     "backup",
     "copy",

@@ -39,6 +39,8 @@ fn create(path: &Path) {
         retention: Default::default(),
         immutability: None,
         dedup: None,
+        storage_class: String::new(),
+        origin: None,
     };
     Repository::create(&*store_at(path), &new, &Machine::shared()).unwrap();
 }

@@ -5,6 +5,7 @@
 
 use crate::error::{Error, Kind};
 use crate::store::Name;
+use crate::store::reach::ADVICE_RETRIEVE;
 
 /// What was asked when the refusal came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,7 @@ pub(super) enum Verb {
     List,
     Delete,
     Lock,
+    Retrieve,
 }
 
 /// The refusal as far as it could be read.
@@ -81,7 +83,9 @@ impl Answer {
         Some(match self.code.as_deref()? {
             "NoSuchKey" | "NoSuchVersion" | "BlobNotFound" => (Kind::Absent, None),
             "NoSuchBucket" | "ContainerNotFound" => (Kind::NoRepository, Some(ADVICE_BUCKET)),
-            "InvalidObjectState" | "BlobArchived" | "BlobBeingRehydrated" => (Kind::Archived, Some(ADVICE_ARCHIVE)),
+            // A name that is taken is taken, wherever its object rests.
+            "BlobArchived" | "BlobBeingRehydrated" if verb == Verb::Put => (Kind::Exists, None),
+            "InvalidObjectState" | "BlobArchived" | "BlobBeingRehydrated" => (Kind::Archived, Some(ADVICE_RETRIEVE)),
             "BlobImmutableDueToPolicy" | "ObjectLocked" => (Kind::Immutable, None),
             "AccessDenied" if locked => (Kind::Immutable, None),
             "ConditionalRequestConflict" | "OperationAborted" => (Kind::Transient, None),
@@ -100,6 +104,10 @@ impl Answer {
             "QuotaExceeded" | "XMinioStorageFull" | "StorageFull" | "InsufficientStorage" => {
                 (Kind::NoSpace, Some("raise the quota or free some space, then run again"))
             }
+            "InvalidStorageClass"
+            | "AccessTierNotSupportedForBlobType"
+            | "BlobAccessTierNotSupportedForAccountType" => (Kind::Unsupported, Some(ADVICE_CLASS)),
+            "GlacierExpeditedRetrievalNotAvailable" => (Kind::Transient, Some(ADVICE_EXPEDITED)),
             "NotImplemented" | "MethodNotAllowed" | "UnsupportedHeader" => (Kind::Unsupported, None),
             "InvalidRange" => (Kind::Damaged, Some("the object is shorter than expected: run `cairn check`")),
             // The bytes changed on their way, or the connection was too slow: nothing was stored.
@@ -163,6 +171,7 @@ impl Verb {
             Verb::List => "list",
             Verb::Delete => "delete the object",
             Verb::Lock => "lock the object",
+            Verb::Retrieve => "retrieve the object from its archive",
         }
     }
 }
@@ -200,11 +209,13 @@ fn shorten(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect()
 }
 
-const ADVICE_ARCHIVE: &str = "bring it back first with `cairn retrieve start`";
 const ADVICE_AGAIN: &str = "try again";
 const ADVICE_BUCKET: &str = "create the bucket or container first, or check its name and the endpoint";
 const ADVICE_CA: &str =
     "if the store has a private CA, name its certificate: `ca-file` in the config file, or CAIRN_CA_FILE";
+const ADVICE_CLASS: &str = "use another storage class: this place does not have it";
+const ADVICE_EXPEDITED: &str =
+    "the store has no capacity for expedited retrievals now: choose standard, or try again later";
 const ADVICE_KEYS: &str = "check the credentials and what they are allowed to do";
 
 #[cfg(test)]

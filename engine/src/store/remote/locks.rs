@@ -1,36 +1,16 @@
-//! Locks on versions: put with one, read back, raised. In S3's words (object lock) and in Azure's (version-level immutability).
+//! Locks on versions: read, read back, raised. In S3's words (object lock) and in Azure's (version-level immutability).
 
 use super::answer::{Answer, Verb};
 use super::wire::{Ask, Response, base64_sha256, sha256};
 use super::{Cloud, Remote};
 use crate::error::{Error, Kind, Result};
 use crate::store::retention::{instant, locked, no_locks, raise};
-use crate::store::{Capabilities, Mode, Name, Receipt, Retention};
+use crate::store::{Capabilities, Mode, Name, Retention};
 use bytes::Bytes;
 use format_spec::Time;
 use reqwest::Method;
 
 impl Remote {
-    /// Puts with the lock in the same request, then reads it back; adds it where the store dropped it.
-    pub(super) fn put_with_lock(&self, name: &Name, bytes: Bytes, wanted: &Retention) -> Result<Receipt> {
-        let mut headers = match &self.cloud {
-            Cloud::S3(_) => vec![
-                ("if-none-match", "*".to_owned()),
-                ("content-type", "application/octet-stream".to_owned()),
-                // A put with a lock must carry a checksum.
-                ("x-amz-checksum-sha256", base64_sha256(&sha256(&bytes))),
-                ("x-amz-sdk-checksum-algorithm", "SHA256".to_owned()),
-            ],
-            Cloud::Azure { .. } => self.put_headers(&bytes),
-        };
-        headers.extend(self.lock_headers(wanted)?);
-        let response = self.ask(self.send(self.put_ask(name, bytes, headers)))?;
-        response.done(Verb::Put, name).map_err(|e| self.explain_refused_lock(name, &response, wanted, e))?;
-        let version = response.version().ok_or_else(|| no_locks(name).because("the put named no version"))?;
-        self.raise_lock(name, Some(&version), wanted)?;
-        Ok(Receipt { version: Some(version), checksum_enforced: self.checksum_enforced })
-    }
-
     /// See [`crate::store::Store::extend_retention`].
     pub(super) fn raise_lock(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
         let read = || self.lock_of(name, version);
@@ -116,8 +96,7 @@ impl Remote {
         let (headers, body) = (Vec::new(), Bytes::new());
         let ask = Ask { verb, method: Method::HEAD, name: &name, path, query: &[], headers, body };
         let response = self.ask(self.send(ask))?;
-        let date = response.header("date").and_then(|text| http_date(&text));
-        date.ok_or_else(|| {
+        response.time().ok_or_else(|| {
             Error::new(Kind::Unsupported, "the store's answers carry no date")
                 .on(&self.location)
                 .advise("locks are reckoned from the store's own clock: use a store that tells it")
@@ -178,7 +157,13 @@ impl Remote {
     }
 
     /// A refusal of the lock itself, not of the bytes: its end has passed already, or the bucket has no object lock.
-    fn explain_refused_lock(&self, name: &Name, response: &Response, wanted: &Retention, error: Error) -> Error {
+    pub(super) fn explain_refused_lock(
+        &self,
+        name: &Name,
+        response: &Response,
+        wanted: &Retention,
+        error: Error,
+    ) -> Error {
         let code = response.answer().code.unwrap_or_default();
         let none = [
             "InvalidBucketObjectLockConfiguration",
@@ -199,7 +184,7 @@ impl Remote {
         if self.declared().is_ok_and(|place| !place.locks) { no_locks(name).because(error) } else { error }
     }
 
-    fn lock_headers(&self, wanted: &Retention) -> Result<Vec<(&'static str, String)>> {
+    pub(super) fn lock_headers(&self, wanted: &Retention) -> Result<Vec<(&'static str, String)>> {
         Ok(match (&self.cloud, wanted.mode) {
             (Cloud::S3(_), _) => vec![
                 ("x-amz-object-lock-mode", s3_mode(wanted.mode).to_owned()),

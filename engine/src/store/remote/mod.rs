@@ -5,14 +5,19 @@
 //! itself ([`crate::store::retry`] does), and to take a listing's order or a server's range for granted.
 
 mod answer;
+mod archive;
 mod locks;
+mod page;
+mod put;
+mod resting;
 mod runtime;
 mod settings;
 mod versions;
 mod wire;
 
 use super::{
-    Capabilities, Info, Listed, Location, Name, OBJECT_BYTES_MAX, Options, Receipt, Retention, Store, Version,
+    Asked, Capabilities, Info, Listed, Location, Name, OBJECT_BYTES_MAX, Options, Receipt, Resting, Retention,
+    RetrievalMode, StorageClass, Store, Terms, Version,
 };
 use super::{outside, too_large};
 use crate::error::{Error, Kind, Result};
@@ -27,6 +32,7 @@ use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, P
 use reqwest::Method;
 use runtime::wait;
 use std::ops::Range;
+use std::sync::atomic::AtomicBool;
 use tokio::sync::Semaphore;
 use wire::{Ask, Response, Wire};
 
@@ -39,6 +45,8 @@ pub(super) struct Remote {
     prefix: String,
     slots: Semaphore,
     checksum_enforced: bool,
+    /// Whether listings tell what was restored.
+    tells_restores: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -50,15 +58,15 @@ enum Cloud {
 impl Remote {
     /// A client for `location`, which must not be a folder; asks nothing yet.
     pub(super) fn open(location: &Location, options: &Options) -> Result<Self> {
-        let (cloud, client, prefix) = match location {
+        let (cloud, client, prefix, tells_restores) = match location {
             Location::S3 { bucket, prefix } => {
-                let (store, client) = settings::s3(bucket, options).map_err(|e| e.on(location))?;
-                (Cloud::S3(store), client, prefix)
+                let (store, client, amazon) = settings::s3(bucket, options).map_err(|e| e.on(location))?;
+                (Cloud::S3(store), client, prefix, amazon)
             }
             Location::Azure { container, prefix } => {
                 let (store, client, account, address) =
                     settings::azure(container, options).map_err(|e| e.on(location))?;
-                (Cloud::Azure { store, account, address }, client, prefix)
+                (Cloud::Azure { store, account, address }, client, prefix, true)
             }
             Location::Folder(_) => return Err(Error::new(Kind::Bug, "a folder is no remote store").on(location)),
         };
@@ -69,6 +77,7 @@ impl Remote {
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             slots: Semaphore::new(options.requests_max.clamp(1, Semaphore::MAX_PERMITS)),
             checksum_enforced: options.checksum_enforced,
+            tells_restores: AtomicBool::new(tells_restores),
         })
     }
 
@@ -214,10 +223,7 @@ impl Store for Remote {
     }
 
     fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        let mut full = format!("{}{prefix}", self.prefix);
-        if !prefix.is_empty() {
-            full.push('/');
-        }
+        let full = self.full_prefix(prefix);
         let mut page_token = None;
         loop {
             let page = self.ask(async {
@@ -280,7 +286,7 @@ impl Store for Remote {
     }
 
     fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
-        self.put_with_lock(name, bytes, retention)
+        self.put_with(name, bytes, &Terms::locked(retention))
     }
 
     fn versions(&self, name: &Name) -> Result<Vec<Version>> {
@@ -301,6 +307,40 @@ impl Store for Remote {
 
     fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
         self.raise_lock(name, version, wanted)
+    }
+
+    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
+        self.put_with(name, bytes, terms)
+    }
+
+    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
+        self.rest_of(name, version)
+    }
+
+    fn list_resting(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        visit: &mut dyn FnMut(Name, Resting) -> bool,
+    ) -> Result<()> {
+        self.list_rest(prefix, after, visit)
+    }
+
+    fn list_resting_oldest(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        visit: &mut dyn FnMut(Name, Resting) -> bool,
+    ) -> Result<()> {
+        self.list_rest_oldest(prefix, after, visit)
+    }
+
+    fn retrieve_of(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        self.ask_back(name, version, mode, days)
+    }
+
+    fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
+        self.send_back(name, version, class)
     }
 
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {

@@ -10,8 +10,8 @@ use object_store::azure::{AzureConfigKey, MicrosoftAzure, MicrosoftAzureBuilder}
 use object_store::{Certificate, ClientOptions, RetryConfig};
 use std::str::FromStr;
 
-/// A client for a bucket, and the options of its connections.
-pub(super) fn s3(bucket: &str, options: &Options) -> Result<(AmazonS3, ClientOptions)> {
+/// A client for a bucket, the options of its connections, and whether it is one of Amazon's own.
+pub(super) fn s3(bucket: &str, options: &Options) -> Result<(AmazonS3, ClientOptions, bool)> {
     let mut client = connections(options)?;
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
@@ -25,8 +25,9 @@ pub(super) fn s3(bucket: &str, options: &Options) -> Result<(AmazonS3, ClientOpt
             key => builder = builder.with_config(key, value),
         }
     }
+    let amazon = builder.get_config_value(&AmazonS3ConfigKey::Endpoint).is_none_or(|endpoint| is_amazon(&endpoint));
     let store = builder.with_client_options(client.clone()).build().map_err(|e| refuse(&e))?;
-    Ok((store, client))
+    Ok((store, client, amazon))
 }
 
 /// A client for a container, its connections' options, the account's name and the address of the container.
@@ -66,6 +67,13 @@ fn address(text: &str) -> Result<&str> {
     Err(Error::new(Kind::Input, "the endpoint is no http or https URL")
         .on(text)
         .advise("for example https://s3.example.com"))
+}
+
+/// Whether an endpoint is one of Amazon's.
+fn is_amazon(endpoint: &str) -> bool {
+    let host = url::Url::parse(endpoint).ok().and_then(|u| u.host_str().map(str::to_owned)).unwrap_or_default();
+    let host = host.trim_end_matches('.');
+    host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn")
 }
 
 /// A proxy's address; credentials in it are not repeated in a message.
@@ -157,6 +165,14 @@ mod tests {
         let error = s3("b", &options(&[("aws_endpiont", "x")])).unwrap_err();
         assert_eq!(error.kind(), Kind::Input);
         assert!(error.to_string().contains("aws_endpiont"), "{error}");
+    }
+
+    #[test]
+    fn only_amazon_is_taken_for_amazon() {
+        let amazon = |endpoint: &str| s3("b", &options(&[("aws_endpoint", endpoint)])).unwrap().2;
+        assert!(s3("b", &options(&[])).unwrap().2);
+        assert!(amazon("https://s3.eu-central-1.amazonaws.com") && amazon("https://S3.cn-north-1.amazonaws.com.cn"));
+        assert!(!amazon("https://amazonaws.com.example.org") && !amazon("https://s3.example.com/.amazonaws.com"));
     }
 
     #[test]

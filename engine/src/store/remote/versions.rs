@@ -5,34 +5,14 @@
 //! write could end every listing otherwise.
 
 use super::answer::Verb;
+use super::page::{Entry, Page, read};
 use super::wire::Ask;
 use super::{Cloud, Remote};
 use crate::error::{Error, Kind, Result};
 use crate::store::{Listed, Name, Version};
 use bytes::Bytes;
-use quick_xml::Reader;
-use quick_xml::events::Event;
+use format_spec::Time;
 use reqwest::Method;
-
-/// One version in a listing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Entry {
-    key: String,
-    id: Option<String>,
-    bytes: u64,
-    marker: bool,
-    modified: String,
-}
-
-/// One answer of a listing, and where the next one starts.
-#[derive(Debug, Default)]
-struct Page {
-    entries: Vec<Entry>,
-    truncated: bool,
-    encoded: bool,
-    next_key: Option<String>,
-    next_version: Option<String>,
-}
 
 impl Remote {
     /// See [`crate::store::Store::versions`].
@@ -41,8 +21,8 @@ impl Remote {
         let mut found = Vec::new();
         self.pages(&key, None, &mut |page| {
             // A key sorts before those that it is the beginning of.
-            let more = page.last().is_none_or(|last| last.key == key);
-            found.extend(page.into_iter().filter(|entry| entry.key == key));
+            let more = page.entries.last().is_none_or(|last| last.key == key);
+            found.extend(page.entries.into_iter().filter(|entry| entry.key == key));
             more
         })?;
         Ok(match &self.cloud {
@@ -58,25 +38,42 @@ impl Remote {
         after: Option<&Name>,
         visit: &mut dyn FnMut(Listed) -> bool,
     ) -> Result<()> {
-        let mut full = format!("{}{prefix}", self.prefix);
-        if !prefix.is_empty() {
-            full.push('/');
-        }
+        self.each_oldest(prefix, after, &mut |entry, _| match self.listed_name(&entry, prefix, after) {
+            Some(name) => visit(Listed { name, bytes: entry.bytes }),
+            None => true,
+        })
+    }
+
+    /// The entry's name, if it is one of ours that a listing shall show.
+    pub(super) fn listed_name(&self, entry: &Entry, prefix: &str, after: Option<&Name>) -> Option<Name> {
+        let name = entry.key.strip_prefix(&self.prefix).and_then(|n| Name::new(n).ok());
+        name.filter(|n| n.is_below(prefix) && after.is_none_or(|after| n > after))
+    }
+
+    /// What all names below `prefix` begin with in the bucket.
+    pub(super) fn full_prefix(&self, prefix: &str) -> String {
+        let slash = if prefix.is_empty() { "" } else { "/" };
+        format!("{}{prefix}{slash}", self.prefix)
+    }
+
+    /// The oldest version of each key, with the store's time, until `show` has had enough.
+    pub(super) fn each_oldest(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        show: &mut dyn FnMut(Entry, Option<Time>) -> bool,
+    ) -> Result<()> {
+        let full = self.full_prefix(prefix);
         let azure = matches!(self.cloud, Cloud::Azure { .. });
-        let mut show = |entry: Entry| {
-            let name = entry.key.strip_prefix(&self.prefix).and_then(|n| Name::new(n).ok());
-            match name.filter(|n| n.is_below(prefix) && after.is_none_or(|after| n > after)) {
-                Some(name) => visit(Listed { name, bytes: entry.bytes }),
-                None => true,
-            }
-        };
+        let mut now = None;
         // The versions of a key stand together; the oldest seen so far of the key at hand.
         let mut oldest: Option<Entry> = None;
         let mut more = true;
         // Azure's marker is no name; there the beginning is listed and left out.
         let start = after.filter(|_| !azure).map(|after| format!("{}{after}", self.prefix));
         self.pages(&full, start, &mut |page| {
-            for entry in page.into_iter().filter(|entry| !entry.marker) {
+            now = page.now.or(now);
+            for entry in page.entries.into_iter().filter(|entry| !entry.marker) {
                 match &mut oldest {
                     Some(held) if held.key == entry.key => {
                         // S3 goes back in time; Azure tells the time.
@@ -86,7 +83,7 @@ impl Remote {
                     }
                     _ => {
                         if let Some(done) = oldest.replace(entry) {
-                            more = more && show(done);
+                            more = more && show(done, now);
                         }
                     }
                 }
@@ -94,20 +91,20 @@ impl Remote {
             more
         })?;
         if more && let Some(last) = oldest {
-            show(last);
+            show(last, now);
         }
         Ok(())
     }
 
     /// Every page of a listing of versions whose keys begin with `prefix`, until `visit` has had enough.
-    fn pages(&self, prefix: &str, start: Option<String>, visit: &mut dyn FnMut(Vec<Entry>) -> bool) -> Result<()> {
+    fn pages(&self, prefix: &str, start: Option<String>, visit: &mut dyn FnMut(Page) -> bool) -> Result<()> {
         let (mut key, mut version) = (start.unwrap_or_default(), String::new());
         loop {
-            let page = self.page(prefix, &key, &version)?;
-            let next = (page.next_key.unwrap_or_default(), page.next_version.unwrap_or_default());
+            let mut page = self.page(prefix, &key, &version)?;
+            let next = (page.next_key.take().unwrap_or_default(), page.next_version.take().unwrap_or_default());
             // A server that repeats its place would keep us for ever.
             let last = !page.truncated || next.0.is_empty() || next == (key.clone(), version.clone());
-            if !visit(page.entries) || last {
+            if !visit(page) || last {
                 return Ok(());
             }
             (key, version) = next;
@@ -125,21 +122,33 @@ impl Remote {
             }
         };
         query.push(("prefix", prefix));
+        self.page_of(prefix, query)
+    }
+
+    /// One page of a listing; what has no value in `query` is left out.
+    pub(super) fn page_of(&self, prefix: &str, mut query: Vec<(&'static str, &str)>) -> Result<Page> {
         query.retain(|(name, value)| *name == "versions" || !value.is_empty());
         let (path, verb) = (object_store::path::Path::default(), Verb::List);
         // The name is for messages only, which speak of the place here.
         let name = Name::new(format_spec::names::CONFIG)?;
-        let (headers, body) = (Vec::new(), Bytes::new());
-        let response =
-            self.ask(self.send(Ask { verb, method: Method::GET, name: &name, path, query: &query, headers, body }))?;
+        let headers = match &self.cloud {
+            // Otherwise a listing does not tell what was restored; who does not know this leaves it unread.
+            Cloud::S3(_) => vec![("x-amz-optional-object-attributes", "RestoreStatus".to_owned())],
+            Cloud::Azure { .. } => Vec::new(),
+        };
+        let (method, body, name) = (Method::GET, Bytes::new(), &name);
+        let response = self.ask(self.send(Ask { verb, method, name, path, query: &query, headers, body }))?;
         if !(200..300).contains(&response.status) {
             return Err(response.answer().error_on(verb, &format!("{}/{prefix}", self.location)));
         }
-        read(&response.text()).map_err(|what| {
-            Error::new(Kind::Transient, format!("a listing of versions cannot be read: {what}"))
+        let unread = |what| {
+            Error::new(Kind::Transient, format!("a listing cannot be read: {what}"))
                 .on(format!("{}/{prefix}", self.location))
-                .advise("try again; if it stays, this server does not list versions as S3 or Azure do")
-        })
+                .advise("try again; if it stays, this server does not list as S3 or Azure do")
+        };
+        let mut page = read(&response.text()).map_err(unread)?;
+        page.now = response.time();
+        Ok(page)
     }
 }
 
@@ -167,104 +176,6 @@ impl From<Entry> for Version {
     fn from(entry: Entry) -> Self {
         Version { id: entry.id, bytes: entry.bytes, marker: entry.marker }
     }
-}
-
-/// Reads one page of either kind.
-fn read(text: &str) -> std::result::Result<Page, String> {
-    let mut reader = Reader::from_str(text.trim_start_matches('\u{feff}'));
-    let (mut page, mut entry, mut value) = (Page::default(), None::<Entry>, String::new());
-    loop {
-        match reader.read_event().map_err(|e| e.to_string())? {
-            Event::Start(tag) => {
-                value.clear();
-                match tag.local_name().as_ref() {
-                    b"Version" | b"Blob" => entry = Some(Entry::default()),
-                    b"DeleteMarker" => entry = Some(Entry { marker: true, ..Entry::default() }),
-                    _ => {}
-                }
-            }
-            Event::Text(part) => value.push_str(&part.decode().map_err(|e| e.to_string())?),
-            Event::CData(part) => value.push_str(&part.decode().map_err(|e| e.to_string())?),
-            Event::GeneralRef(part) => {
-                let number = part.resolve_char_ref().map_err(|e| e.to_string())?;
-                let name = part.decode().map_err(|e| e.to_string())?;
-                match (number, quick_xml::escape::resolve_predefined_entity(&name)) {
-                    (Some(character), _) => value.push(character),
-                    (None, Some(text)) => value.push_str(text),
-                    (None, None) => return Err(format!("&{name};")),
-                }
-            }
-            Event::End(tag) => match (tag.local_name().as_ref(), &mut entry) {
-                (b"Version" | b"DeleteMarker" | b"Blob", _) => page.entries.extend(entry.take()),
-                (field, Some(entry)) => set(entry, field, &value)?,
-                (field, None) => page.set(field, &value),
-            },
-            Event::Eof => break,
-            _ => {}
-        }
-    }
-    page.decode();
-    Ok(page)
-}
-
-/// A field of one version.
-fn set(entry: &mut Entry, field: &[u8], value: &str) -> std::result::Result<(), String> {
-    match field {
-        b"Key" | b"Name" => entry.key = value.to_owned(),
-        // A version from before there were any is called `null` and is named so.
-        b"VersionId" if !value.is_empty() => entry.id = Some(value.to_owned()),
-        b"LastModified" | b"Last-Modified" => entry.modified = value.to_owned(),
-        b"Size" | b"Content-Length" => entry.bytes = value.trim().parse().map_err(|_| format!("length {value:?}"))?,
-        _ => {}
-    }
-    Ok(())
-}
-
-impl Page {
-    fn set(&mut self, field: &[u8], value: &str) {
-        let some = || Some(value.to_owned()).filter(|v| !v.is_empty());
-        match field {
-            b"IsTruncated" => self.truncated = value == "true",
-            b"EncodingType" => self.encoded = value == "url",
-            b"NextKeyMarker" => self.next_key = some(),
-            b"NextVersionIdMarker" => self.next_version = some(),
-            b"NextMarker" => {
-                self.next_key = some();
-                self.truncated = self.next_key.is_some();
-            }
-            _ => {}
-        }
-    }
-
-    /// Undoes the encoding of keys. What is no text afterwards is no name of ours, and stays as it came.
-    fn decode(&mut self) {
-        if !self.encoded {
-            return;
-        }
-        let keys = self.entries.iter_mut().map(|entry| &mut entry.key);
-        for key in keys.chain(&mut self.next_key) {
-            if let Some(plain) = unescape(key) {
-                *key = plain;
-            }
-        }
-    }
-}
-
-/// Percent-decoding, with `+` for a space as S3 writes it.
-fn unescape(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let mut digit = || rest.next().and_then(|d| char::from(d).to_digit(16));
-                u8::try_from(digit()? * 16 + digit()?).ok()?
-            }
-            b'+' => b' ',
-            other => other,
-        });
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

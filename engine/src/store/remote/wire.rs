@@ -2,11 +2,13 @@
 //! puts with a checksum and single deletes, and a put whose checksum is wrong on purpose.
 
 use super::answer::{Answer, Verb};
+use super::locks::http_date;
 use crate::error::{Error, Kind, Result};
 use crate::store::Name;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
+use format_spec::Time;
 use object_store::aws::AmazonS3;
 use object_store::azure::{AzureAuthorizer, MicrosoftAzure};
 use object_store::client::{HttpClient, HttpConnector, HttpRequest, HttpRequestBody, ReqwestConnector};
@@ -131,6 +133,11 @@ impl Response {
     /// The version that the answer is about, where the store names one.
     pub(super) fn version(&self) -> Option<String> {
         self.header("x-amz-version-id").or_else(|| self.header("x-ms-version-id")).filter(|v| v != "null")
+    }
+
+    /// The store's clock when it answered.
+    pub(super) fn time(&self) -> Option<Time> {
+        self.header("date").and_then(|text| http_date(&text))
     }
 
     /// A header, if it is text.

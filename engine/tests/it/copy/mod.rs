@@ -95,6 +95,8 @@ pub(crate) fn target_of(source: &Rig, store: Arc<dyn Store>, retention: Retentio
         retention,
         immutability: None,
         dedup: Some(like.vault().secrets.dedup.clone()),
+        storage_class: String::new(),
+        origin: None,
     };
     Repository::create(&*store, &new, &source.env).unwrap();
     Rig { store, password: Some(OTHER.to_vec()), cache: CachePlace::Temporary, ..source.clone() }

@@ -25,6 +25,8 @@ pub(super) fn backup_like(rig: &Rig, store: Arc<dyn Store>, like: &Repository) -
         retention: Default::default(),
         immutability: None,
         dedup: Some(like.vault().secrets.dedup.clone()),
+        storage_class: String::new(),
+        origin: None,
     };
     Repository::create(&*store, &new, &rig.env).unwrap();
     Rig { store, cache: CachePlace::Temporary, ..rig.clone() }

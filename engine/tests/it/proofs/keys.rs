@@ -112,6 +112,8 @@ fn an_empty_password_and_a_second_repository_are_refused() {
         retention: Default::default(),
         immutability: None,
         dedup: None,
+        storage_class: String::new(),
+        origin: None,
     };
     let again = Repository::create(&*rig.store, &new(b"x"), &rig.env).unwrap_err();
     assert_eq!(again.kind(), Kind::Exists, "{}", shown(&again));

@@ -82,6 +82,8 @@ impl Rig {
             retention: Default::default(),
             immutability: None,
             dedup: None,
+            storage_class: String::new(),
+            origin: None,
         };
         Repository::create(&*self.store, &new, &self.env).unwrap();
     }

@@ -49,6 +49,8 @@ impl Bench {
             retention: Default::default(),
             immutability: None,
             dedup: None,
+            storage_class: String::new(),
+            origin: None,
         };
         Repository::create(&*store, &new, &Machine::shared()).expect("creates");
         Bench { folder, store }
