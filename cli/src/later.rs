@@ -105,16 +105,12 @@ const fn value(verb: &'static str, long: &'static str) -> Late {
 const OPTIONS: &[Late] = &[
     value("", "max-requests"),
     value("", "max-cost"),
-    Late { verb: "init", long: "class", takes: Takes::Just("copy") },
-    value("init", "from"),
-    value("init", "keys-from"),
     value("init", "storage-class"),
     flag("restore", "retrieve"),
     Late { verb: "mount", long: "archived", takes: Takes::Just("thaw") },
 ];
 
 const VERBS: &[&str] = &[
-    "copy",
     "copy-job",
     "job",
     "lab",

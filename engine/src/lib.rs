@@ -18,6 +18,8 @@ pub mod pack;
 
 pub mod store;
 
+pub mod price;
+
 pub mod log;
 
 pub mod index;
@@ -34,9 +36,13 @@ pub mod immutability;
 
 pub mod repository;
 
+pub mod retrieval;
+
 pub mod care;
 
 pub mod backup;
+
+pub mod copy;
 
 pub mod restore;
 

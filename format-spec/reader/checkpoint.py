@@ -87,6 +87,22 @@ def _lock(value, _rule):
     return _time(cursor), log_rows.ranges(cursor.take(cursor.left()), "LOG-17")
 
 
+def _retrieval(value, _rule):
+    cursor = Cursor(value, RULE, "retrieval")
+    (slot,) = cursor.unpack("I")
+    begun, changed = _time(cursor), _time(cursor)
+    mode, zeros, days, count = cursor.unpack("B3sII")
+    need(zeros == bytes(3), RULE, f"zero bytes of retrieval {slot} are not zero")
+    need(count > 0, RULE, f"retrieval {slot} has no objects")
+    objects = log_rows.ranges(cursor.take(16 * count), "LOG-17")
+    about = cursor.take(cursor.left())
+    try:
+        about = about.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Broken(RULE, f"what retrieval {slot} is of: {error.reason}") from None
+    return SimpleNamespace(slot=slot, begun=begun, changed=changed, mode=mode, days=days, objects=objects, about=about)
+
+
 TAGS = [
     Tag(1, "slot", number("Q"), critical=True, required=True),
     Tag(2, "hashes", _hashes, critical=True, required=True),
@@ -101,6 +117,7 @@ TAGS = [
     Tag(11, "locks", _lock, critical=True, repeat=True),
     Tag(12, "settings", config.parse_change, critical=True, required=True),
     Tag(13, "read_only", number("H"), critical=True),
+    Tag(14, "retrievals", _retrieval, critical=True, repeat=True),
 ]
 
 
@@ -121,10 +138,11 @@ def parse(plaintexts, slot):
     _rising([at for at, _packs in own.condemned], "condemned packs")
     packs = [row.pack for _at, rows in own.condemned for row in rows]
     need(len(packs) == len(set(packs)), RULE, "a pack is condemned twice")
+    _rising([r.slot for r in own.retrievals], "retrievals")
     segments = [s.slot for s in own.segments]
     need(segments == sorted(segments), RULE, "slots of segments fall")
     slots = segments + [p.slot for p in own.points + own.held] + [s.number for s in own.sessions] + [at for at, _ in own.condemned]
-    slots += [at for at, _time in own.given_up.values()]
+    slots += [at for at, _time in own.given_up.values()] + [r.slot for r in own.retrievals]
     need(all(1 <= at <= slot for at in slots), RULE, f"a row of a slot beyond {slot}")
     return own
 

@@ -1,15 +1,17 @@
 """The repository's parameters (spec/config.md)."""
 
 import struct
+import unicodedata
 from dataclasses import replace
 
 from .errors import need
-from .fields import Tag, fixed, number, raw_fields, read_fields, time, utf8
+from .fields import CRITICAL, Tag, fixed, number, raw_fields, read_fields, time, utf8
 
 BACKUP, COPY = 1, 2
 PACK_MAX = {BACKUP: 5_000_000, COPY: 256_000_000}
 COUNT_MAX = {1: 365_250, 2: 12_000, 3: 1_000}
 FOR_EVER = 4
+IMMUTABILITY = 13 | CRITICAL
 
 
 def _cutting(value, _rule):
@@ -53,6 +55,16 @@ def _immutability(value, _rule):
     return mode, days, generation
 
 
+def _storage_class(value, rule):
+    text = utf8(value, "CONF-8")
+    need(len(value) <= 64 and not any(unicodedata.category(c) == "Cc" for c in text), "CONF-8", f"storage class {text!r}")
+    return text
+
+
+def _origin(value, _rule):
+    return fixed(16)(value, "CONF-9")
+
+
 TAGS = [
     Tag(1, "klass", number("B"), critical=True, required=True),
     Tag(2, "suite", number("B"), critical=True, required=True),
@@ -68,6 +80,8 @@ TAGS = [
     Tag(12, "period", _period),
     Tag(13, "immutability", _immutability, critical=True),
     Tag(14, "parity", number("B")),
+    Tag(15, "storage_class", _storage_class),
+    Tag(16, "origin", _origin),
 ]
 
 
@@ -80,12 +94,25 @@ def parse(plaintext):
     need((config.parity or 0) <= 50, "CONF-1", f"parity of {config.parity} percent")
     need((config.dedup_key is not None) == (config.suite == 0), "CONF-1", f"suite {config.suite}, and field 9 is "
          + ("absent" if config.dedup_key is None else "present"))
+    need(config.origin is None or config.klass == COPY, "CONF-9", "an origin in class backup")
     need((config.retention is None) == (config.period is None), "CONF-6", "of fields 11 and 12 one is there")
     return config
 
 
 def parse_change(value, _rule):
-    """The fields of a Config entry (LOG-19) as {tag: value}: any of the table, none of them required."""
-    # AMBIGUITY (LOG-19): the text of CONF does not say yet which fields may change, so all that are known are taken.
+    """The fields of a Config entry (LOG-19) as {tag: value}: any of the table, none of them required. `change` says what they change."""
     read_fields(value, [replace(tag, required=False) for tag in TAGS], "LOG-19")
     return raw_fields(value)
+
+
+def change(settings, fields):
+    """Takes the fields of a Config entry into the settings: only more days of the same kind of locking count (LOG-19, CONF-7)."""
+    new = fields.get(IMMUTABILITY)
+    if new is None:
+        return
+    old = settings.get(IMMUTABILITY)
+    if old is not None:
+        (mode, days, generation), (new_mode, new_days, new_generation) = _immutability(old, None), _immutability(new, None)
+        if (mode, generation) != (new_mode, new_generation) or new_days <= days:
+            return
+    settings[IMMUTABILITY] = new

@@ -1,8 +1,8 @@
-"""The log up to some slot (spec/log.md, LOG-3 to LOG-20): which sessions are open, which packs, segments and points count."""
+"""The log up to some slot (spec/log.md, LOG-3 to LOG-20, LOG-26): which sessions are open, which packs, segments and points count."""
 
 from dataclasses import dataclass
 
-from . import log
+from . import config, log
 from .container import CHECKPOINT, DATA, LOG, META, POINT, SEGMENT
 from .errors import need
 from .log_rows import Condemned, Ref
@@ -66,6 +66,18 @@ class Session:
     host: str = ""
 
 
+@dataclass
+class Retrieval:
+    """Objects that are made readable for a while (LOG-26)."""
+
+    begun: tuple
+    changed: tuple
+    mode: int
+    days: int
+    objects: list
+    about: str
+
+
 @dataclass(frozen=True)
 class Claim:
     """What a Condemn says of a pack that only a segment of the checkpoint can confirm. `least` are the blobs that it must have."""
@@ -90,6 +102,8 @@ class History:
         # What the log names, as (kind, session, ordinal); what it gave up, with the slot and the time of that; and what of this was swept.
         self.named, self.given_up, self.swept = set(), {}, set()
         self.locks, self.settings, self.strange, self.claims = [], {}, [], []
+        # Retrievals that go on, by the slot that began them.
+        self.retrievals = {}
 
     def append(self, slot, entry, object_hash):
         """Judges an entry after all before it and takes it in."""
@@ -98,7 +112,8 @@ class History:
         kind, treatment = entry.kind
         take = {log.OPEN: self._open, log.PUBLISH: self._publish, log.COMMIT: self._commit, log.EXPIRE: self._expire,
                 log.REWRITE: self._rewrite, log.CONDEMN: self._condemn, log.SWEPT: self._swept, log.FOLD: self._fold,
-                log.FENCE: self._fence, log.LOCK: self._lock, log.CONFIG: self._config}.get(kind)
+                log.FENCE: self._fence, log.LOCK: self._lock, log.CONFIG: self._config,
+                log.RETRIEVAL: self._retrieval}.get(kind)
         if take is not None:
             take(entry)
         elif kind != log.KEY and treatment == 1:
@@ -268,4 +283,15 @@ class History:
         self.locks.append((entry.until, entry.locked))
 
     def _config(self, entry):
-        self.settings.update(entry.settings)
+        config.change(self.settings, entry.settings)
+
+    def _retrieval(self, entry):
+        if entry.state == log.ASKED:
+            # AMBIGUITY (LOG-26): a mode that is absent or unknown is taken to be standard, 2.
+            mode = entry.mode if entry.mode in (1, 2, 3, 4) else 2
+            self.retrievals[entry.slot] = Retrieval(entry.time, entry.time, mode, entry.days, entry.retrieved, entry.about or "")
+        elif entry.retrieval in self.retrievals and entry.state == log.CHANGED:
+            known = self.retrievals[entry.retrieval]
+            known.days, known.changed = entry.days, entry.time
+        elif entry.state == log.ENDED:
+            self.retrievals.pop(entry.retrieval, None)

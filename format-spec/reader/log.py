@@ -1,4 +1,4 @@
-"""Entries of the commit log, each alone (spec/log.md, LOG-2 to LOG-19). What they mean after one another is `history`'s."""
+"""Entries of the commit log, each alone (spec/log.md, LOG-2 to LOG-19 and LOG-26). What they mean after one another is `history`'s."""
 
 import struct
 
@@ -7,7 +7,8 @@ from .errors import need
 from .fields import Tag, fixed, number, read_fields, time, utf8
 
 OPEN, PUBLISH, COMMIT, EXPIRE, REWRITE, CONDEMN, SWEPT, FOLD, FENCE, LOCK = range(1, 11)
-KEY, CONFIG = 12, 13
+RETRIEVAL, KEY, CONFIG = 11, 12, 13
+ASKED, CHANGED, ENDED = 1, 2, 3
 
 
 def _kind(value, rule):
@@ -50,6 +51,10 @@ OWN = {
     FOLD: ("LOG-15", [SESSION, _must(65, "replaced", log_rows.pairs), _must(66, "segments", log_rows.all_vouched)]),
     FENCE: ("LOG-16", [SESSION, Tag(65, "reason", utf8)]),
     LOCK: ("LOG-17", [_must(64, "until", time), _must(65, "locked", log_rows.ranges)]),
+    RETRIEVAL: ("LOG-26", [
+        _must(64, "retrieval", number("I")), _must(65, "state", number("B")), Tag(66, "mode", number("B")), Tag(67, "days", number("I")),
+        Tag(68, "retrieved", lambda value, _rule: log_rows.ranges(value, "LOG-17"), critical=True), Tag(69, "about", utf8),
+    ]),
     KEY: ("LOG-18", [_must(64, "change", _key_change), _must(65, "key_slot", number("Q"))]),
     CONFIG: ("LOG-19", [_must(64, "settings", config.parse_change)]),
 }
@@ -67,4 +72,14 @@ def parse(plaintext):
     if kind in (PUBLISH, CONDEMN):
         need((entry.segment is not None) == bool(entry.packs), rule, f"{len(entry.packs)} packs, and a segment is "
              + ("absent" if entry.segment is None else "present"))
+    if kind == RETRIEVAL:
+        _check_retrieval(entry, rule)
     return entry
+
+
+def _check_retrieval(entry, rule):
+    need(entry.state in (ASKED, CHANGED, ENDED), rule, f"state {entry.state} of a retrieval")
+    need((entry.state == ASKED) == (entry.retrieval == 0), rule, f"state {entry.state} of retrieval {entry.retrieval}")
+    need((entry.state == ASKED) == (entry.retrieved is not None), rule, f"objects in state {entry.state}")
+    need(entry.state != ASKED or entry.retrieved, rule, "no objects")
+    need(entry.state == ENDED or entry.days is not None, "CONT-19", "days are absent")

@@ -2,7 +2,7 @@
 
 from .checkpoint import RULE
 from .container import POINT, SEGMENT
-from .history import History, Pack, Point, Segment, Session
+from .history import History, Pack, Point, Retrieval, Segment, Session
 from .log_rows import Ref
 
 
@@ -32,6 +32,7 @@ def resume(own):
         history.open[row.number] = Session(row.number, row.base, _version(versions, row), row.next_ordinal, row.opened, row.last, row.purpose,
                                            row.job, row.host)
     history.locks, history.settings = list(own.locks), dict(own.settings)
+    history.retrievals = {row.slot: Retrieval(row.begun, row.changed, row.mode, row.days, row.objects, row.about) for row in own.retrievals}
     history.strange = [] if own.read_only is None else [own.read_only]
     return history
 

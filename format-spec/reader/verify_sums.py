@@ -22,6 +22,7 @@ class SumCheck:
         self._condemned()
         self._given_up()
         self._locks()
+        self._retrievals()
         need(own.settings == history.settings, RULE, "the settings are not those of the Config entries")
         strange = own.read_only in history.strange if history.strange else own.read_only is None
         need(strange, RULE, f"entry kind {own.read_only} is told to forbid writing, the log has {history.strange}")
@@ -88,6 +89,19 @@ class SumCheck:
         need(all(lock in known for lock in own), RULE, "a lock that no entry tells of")
         # One that has not ended today had not ended when the checkpoint was made.
         need(all(lock in own for lock in known if lock[0][0] > time.time()), RULE, "a lock that has not ended is left out")
+
+
+    def _retrievals(self):
+        own, told = {row.slot: row for row in self.own.retrievals}, self.history.retrievals
+        _same("retrieval", sorted(own), sorted(told))
+        for slot, row in own.items():
+            known = told[slot]
+            for what in ("mode", "days", "objects", "about"):
+                need(getattr(row, what) == getattr(known, what), RULE,
+                     f"{what} of retrieval {slot} is {getattr(known, what)!r}, not {getattr(row, what)!r}")
+            # A time that no entry has is for people, and not judged.
+            for what in ("begun", "changed"):
+                need(getattr(known, what) in (None, getattr(row, what)), RULE, f"the {what} time of retrieval {slot} is not that of its entry")
 
 
 def _point(number, entry):

@@ -20,6 +20,14 @@ pub enum Class {
 }
 
 impl Class {
+    /// In one word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Class::Backup => "backup",
+            Class::Copy => "copy",
+        }
+    }
+
     /// The most bytes a pack may have, trailer included.
     pub fn pack_bytes_max(self) -> u32 {
         match self {
@@ -115,6 +123,9 @@ impl Immutability {
 /// A thousand years, as of every period.
 const LOCK_DAYS_MAX: u32 = 365_250;
 
+/// Names of storage classes are a word or two.
+const STORAGE_CLASS_BYTES_MAX: usize = 64;
+
 /// The tag of [`Immutability`] in the config and in changes to it.
 pub const IMMUTABILITY: u16 = 13 | CRITICAL;
 
@@ -154,9 +165,13 @@ pub struct Config {
     pub retention: Retention,
     /// How objects are locked, if they are.
     pub immutability: Option<Immutability>,
+    /// Where data packs rest, in the store's own word; empty where the store decides ([CONF-8]).
+    pub storage_class: String,
+    /// The repository that this one copies from ([CONF-9]).
+    pub origin: Option<RepositoryId>,
 }
 
-const KNOWN: [(u16, bool); 14] = [
+const KNOWN: [(u16, bool); 16] = [
     (1 | CRITICAL, false),
     (2 | CRITICAL, false),
     (3 | CRITICAL, false),
@@ -171,6 +186,8 @@ const KNOWN: [(u16, bool); 14] = [
     (12, false),
     (IMMUTABILITY, false),
     (14, false),
+    (15, false),
+    (16, false),
 ];
 
 /// Whether the fields of a Config entry could stand in a config ([LOG-19]): their values are for whoever applies them.
@@ -212,6 +229,12 @@ impl Config {
         if self.parity_percent > 0 {
             fields.put(14, &[self.parity_percent]);
         }
+        if !self.storage_class.is_empty() {
+            fields.put(15, self.storage_class.as_bytes());
+        }
+        if let Some(origin) = &self.origin {
+            fields.put(16, &origin.0);
+        }
         let header = Header::new(ObjectKind::Config, Suite::Clear, self.repository, 0, 0, salt);
         let cipher = secrets.cipher(&header);
         let mut object = ObjectWriter::new(header, cipher);
@@ -247,6 +270,8 @@ impl Config {
             parity_percent: fields.get(14).map_or(Ok(0), |_| fields.array::<1>(14, "CONF-1").map(|[n]| n))?,
             retention: decode_retention(&fields)?,
             immutability: fields.get(IMMUTABILITY).map(|f| Immutability::decode(f.bytes)).transpose()?,
+            storage_class: fields.text(15, "CONF-8")?,
+            origin: fields.get(16).map(|_| fields.array(16, "CONF-9").map(RepositoryId)).transpose()?,
         };
         config.check()?;
         let dedup = fields.get(9 | CRITICAL).map(|_| fields.array::<32>(9 | CRITICAL, "CONF-1")).transpose()?;
@@ -279,6 +304,13 @@ impl Config {
         }
         if self.parity_percent > PERCENT_MAX {
             return Err(FormatError::broken("CONF-1", "parity in percent", "0..=50", self.parity_percent));
+        }
+        if self.storage_class.chars().any(char::is_control) || self.storage_class.len() > STORAGE_CLASS_BYTES_MAX {
+            let expected = format!("at most {STORAGE_CLASS_BYTES_MAX} bytes without control characters");
+            return Err(FormatError::broken("CONF-8", "storage class", expected, format!("{:?}", self.storage_class)));
+        }
+        if self.origin.is_some() && self.class != Class::Copy {
+            return Err(FormatError::broken("CONF-9", "an origin", "in class copy", "class backup"));
         }
         if !(4096..=4_194_304).contains(&self.block_target) {
             return Err(FormatError::broken("CONF-3", "block target", "4096..=4194304", self.block_target));

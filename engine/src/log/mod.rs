@@ -26,6 +26,6 @@ mod view;
 
 pub use moves::{Condemned, Moved};
 pub use replay::Log;
-pub use state::{CommitRef, Given, LockRef, SegmentRef, SessionRef};
+pub use state::{CommitRef, Given, LockRef, RetrievalRef, SegmentRef, SessionRef};
 pub use truncate::{Truncated, Truncation};
 pub use view::LogView;

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Kind, Result};
 use format_spec::fields::{CRITICAL, Fields};
-use format_spec::log::{ObjectRange, PointId, Purpose, Vouched};
+use format_spec::log::{ObjectRange, PointId, Purpose, RetrievalMode, Vouched};
 use format_spec::{ChunkId, ObjectId, Time};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -77,6 +77,23 @@ pub struct LockRef {
     pub until: Time,
     /// Which, rising.
     pub objects: Arc<[ObjectRange]>,
+}
+
+/// A retrieval that has not ended ([LOG-26]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetrievalRef {
+    /// How fast it was ordered.
+    pub mode: RetrievalMode,
+    /// Days that the objects are to stay readable.
+    pub days: u32,
+    /// When it began, by its writer's clock.
+    pub begun: Time,
+    /// When its days were set last, by that writer's clock.
+    pub changed: Time,
+    /// What is retrieved, rising.
+    pub objects: Arc<[ObjectRange]>,
+    /// What somebody wanted to read.
+    pub about: String,
 }
 
 /// The fields of a `Config` entry by tag.

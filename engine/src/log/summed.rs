@@ -1,12 +1,14 @@
 //! The view as a checkpoint's rows, and back.
 
 use super::moves::Condemned;
-use super::state::{CommitRef, Given, LockRef, SegmentRef, SessionRef, settings};
+use super::state::{CommitRef, Given, LockRef, RetrievalRef, SegmentRef, SessionRef, settings};
 use super::view::{LogView, VOID};
 use crate::error::Result;
 use crate::limits::CHECKPOINT_HASHES;
 use format_spec::Time;
-use format_spec::checkpoint::{Checkpoint, CondemnedRow, GivenUpRow, LockRow, PointRow, SegmentRow, SessionRow};
+use format_spec::checkpoint::{
+    Checkpoint, CondemnedRow, GivenUpRow, LockRow, PointRow, RetrievalRow, SegmentRow, SessionRow,
+};
 use format_spec::fields::FieldsWriter;
 use format_spec::log::CondemnedPack;
 use std::sync::Arc;
@@ -46,6 +48,7 @@ impl LogView {
                 .collect(),
             settings: self.settings_fields(),
             read_only: self.read_only,
+            retrievals: self.retrievals.iter().map(|(slot, r)| retrieval(*slot, r)).collect(),
         }
     }
 
@@ -82,6 +85,7 @@ impl LogView {
             condemned,
             given_up,
             locks: Arc::new(locks),
+            retrievals: checkpoint.retrievals.into_iter().map(retrieved).collect(),
             settings: settings(&checkpoint.settings)?,
             read_only: checkpoint.read_only,
             since: checkpoint.slot,
@@ -113,6 +117,16 @@ fn commit(p: &PointRow) -> CommitRef {
 fn session(number: u32, s: &SessionRef) -> SessionRow {
     let SessionRef { job, host, opened, last, next_ordinal, base, purpose } = s.clone();
     SessionRow { number, next_ordinal, opened, last, purpose, base, job, host }
+}
+
+fn retrieval(slot: u32, r: &RetrievalRef) -> RetrievalRow {
+    let RetrievalRef { mode, days, begun, changed, objects, about } = r.clone();
+    RetrievalRow { slot, begun, changed, mode, days, objects: objects.to_vec(), about }
+}
+
+fn retrieved(row: RetrievalRow) -> (u32, RetrievalRef) {
+    let RetrievalRow { slot, begun, changed, mode, days, objects, about } = row;
+    (slot, RetrievalRef { mode, days, begun, changed, objects: objects.into(), about })
 }
 
 /// The packs of a Condemn; where their survivors went matters to reference sets that are older ([LOG-20]).

@@ -4,10 +4,10 @@
 //! with live points, segments, open sessions and packs that were ever condemned, never with chunks. Refuses to know why somebody appends.
 
 use super::moves::Condemned;
-use super::state::{CommitRef, Given, LockRef, SegmentRef, SessionRef};
+use super::state::{CommitRef, Given, LockRef, RetrievalRef, SegmentRef, SessionRef};
 use crate::error::{Error, Kind, Result};
 use format_spec::container::ObjectKind;
-use format_spec::log::{Change, LogEntry, ObjectRow, PointId, Vouched};
+use format_spec::log::{Change, LogEntry, ObjectRow, PointId, RetrievalStep, Vouched};
 use format_spec::{ChunkId, ObjectId, Time};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -37,6 +37,8 @@ pub struct LogView {
     pub given_up: BTreeMap<ObjectRow, Given>,
     /// What the store keeps until when.
     pub locks: Arc<Vec<LockRef>>,
+    /// Retrievals that have not ended, by the slot of the entry that began them.
+    pub retrievals: BTreeMap<u32, RetrievalRef>,
     /// Fields of the config that were changed, the latest of each tag.
     pub settings: BTreeMap<u16, Vec<u8>>,
     /// Slots that were passed over because nobody with the keys has filled them ([LOG-25]), rising.
@@ -163,6 +165,7 @@ impl LogView {
                 let locks = Arc::make_mut(&mut self.locks);
                 locks.push(LockRef { until: *until, objects: objects.clone().into() });
             }
+            Change::Retrieval(step) => self.retrieve(step, slot, time),
             Change::Key { .. } => {}
             Change::Config { fields } => {
                 for (tag, value) in super::state::settings(fields)? {
@@ -246,6 +249,23 @@ impl LogView {
         self.sessions.remove(&session);
         let sessions = &self.sessions;
         self.held.retain(|held| sessions.values().any(|s| s.base == Some(held.id)));
+    }
+
+    /// What names no retrieval that goes on is without effect ([LOG-26]).
+    fn retrieve(&mut self, step: &RetrievalStep, slot: u32, time: Time) {
+        match step {
+            RetrievalStep::Asked { mode, days, objects, about } => {
+                let (objects, about) = (objects.as_slice().into(), about.clone());
+                let begun = RetrievalRef { mode: *mode, days: *days, begun: time, changed: time, objects, about };
+                self.retrievals.insert(slot, begun);
+            }
+            RetrievalStep::Changed { retrieval, days } => {
+                if let Some(known) = self.retrievals.get_mut(retrieval) {
+                    (known.days, known.changed) = (*days, time);
+                }
+            }
+            RetrievalStep::Ended { retrieval } => _ = self.retrievals.remove(retrieval),
+        }
     }
 
     fn fold(&mut self, session: u32, replaced: &[ObjectId], new: &[Vouched], slot: u32, time: Time) -> Result<()> {

@@ -4,16 +4,19 @@
 //! answer with what exists when they find nothing. Refuses to change anything but through the log, the key slots and its own local cache.
 
 mod as_of;
+mod commit;
 mod create;
 mod keys;
 mod locks;
 mod open;
 pub(crate) mod paper;
 mod points;
+mod read_only;
 pub(crate) mod select;
 mod truncate;
 
 pub use as_of::AsOf;
+pub use commit::Committed;
 pub use create::NewRepository;
 pub use keys::{KeyEvent, Replaced, SlotInfo};
 pub use open::{CacheStatus, OpenOptions, Repository};

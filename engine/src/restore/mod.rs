@@ -8,12 +8,15 @@
 //! walk the point -> plan blocks -> read ahead -> workers write files -> hard links -> folders get their attributes
 //! ```
 
+mod arriving;
 mod attributes;
 mod file;
 mod folder;
 mod other;
 mod plan;
 mod run;
+
+pub use arriving::{Arrived, Arriving, Part, Patience, restore_arriving};
 
 use crate::error::Result;
 use crate::monitor::Monitor;
@@ -76,6 +79,10 @@ pub struct RestoreSummary {
     pub deleted: u64,
     /// Items that could not be restored because the repository is damaged.
     pub damaged: u64,
+    /// Items whose data is archived and must be retrieved first.
+    pub archived: u64,
+    /// Items whose data the store refuses to give.
+    pub denied: u64,
     /// Stored bytes fetched for it.
     pub bytes_downloaded: u64,
 }

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 const SHARED: [&str; 4] = ["limits", "env", "error", "monitor"];
-const ROOMS: [&str; 16] = [
+const ROOMS: [&str; 19] = [
     "source",
     "chunk",
     "block",
     "pack",
     "store",
+    "price",
     "log",
     "index",
     "tree",
@@ -17,8 +18,10 @@ const ROOMS: [&str; 16] = [
     "reader",
     "immutability",
     "repository",
+    "retrieval",
     "care",
     "backup",
+    "copy",
     "restore",
 ];
 /// Doors from outside, which no room may use.

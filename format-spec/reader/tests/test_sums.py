@@ -16,9 +16,31 @@ from .test_history import (A, B, BEGUN, DATA, END, META, MOVE, History, commit, 
 
 LATER = struct.pack("<qI", int(time.time()) + 1_000_000, 0)
 LOCK = 10, e.field(64, LATER) + e.field(65, struct.pack("<B3xIII", DATA, 1, 0, 1))
-CONFIG = 13, e.field(64, e.field(10, struct.pack("<i", 9), False))
+def days(count, mode=2):
+    """Field 13 with so many days of locking."""
+    return e.field(13, struct.pack("<B3xII", mode, count, 10))
+
+
+def changed(*fields):
+    return 13, e.field(64, b"".join(fields))
+
+
+CONFIG = changed(days(30))
 # Two points; sessions that hold A as it was before and after it was rewritten; then A expires. Slots 5 to 13.
 ROWS = (*BEGUN, commit(4, 0, B), opened(A), opened(), rewrite(7, 0, A), opened(A), expire(A), publish(9, (0, META, 2), segment=1), LOCK, CONFIG)
+
+
+RETRIEVED = struct.pack("<B3xIII", DATA, 1, 0, 1)
+
+
+def retrieving(retrieval, state, days):
+    own = e.field(64, struct.pack("<I", retrieval)) + e.field(65, bytes([state]))
+    own += e.field(67, struct.pack("<I", days), False) if state != 3 else b""
+    return 11, own + (e.field(68, RETRIEVED) + e.field(69, b"all", False) if state == 1 else b"")
+
+
+def retrieved(slot, days):
+    return struct.pack("<I24xB3xII", slot, 2, days, 1) + RETRIEVED + b"all"
 
 
 def row(slot, number, session, ordinal, id):
@@ -38,7 +60,7 @@ def sums():
         "sessions": [dict(number=6, next=0, purpose=1, base=A, job=b""), dict(number=7, next=1, purpose=1, base=b"", job=b""),
                      dict(number=9, next=2, purpose=1, base=A, job=b"")],
         "condemned": [], "given_up": [(4, 1, 3, 8), (4, 7, 0, 10)], "locks": [LATER + struct.pack("<B3xIII", DATA, 1, 0, 1)],
-        "settings": e.field(10, struct.pack("<i", 9), False), "more": b"",
+        "settings": days(30), "more": b"",
     }
 
 
@@ -81,6 +103,12 @@ class Sums(unittest.TestCase):
         self.wrong("a lock that has not ended is left out", locks=[])
         self.wrong("the settings", settings=b"")
 
+    def test_only_more_days_of_locking_change_anything(self):
+        level = e.field(10, struct.pack("<i", 9), False)
+        for entry, told in [(changed(level, days(31)), days(31)), (changed(level), days(30)), (changed(days(29)), days(30)), (changed(days(60, mode=1)), days(30))]:
+            history = self.history(*ROWS, entry)
+            self.judge(history, self.own(14, settings=told, hashes=sums()["hashes"] + [bytes([14]) * 32]))
+
     def test_kind_that_forbids_writing_is_told(self):
         history = self.history(*ROWS[:-1], (77, b"", 1))
         quiet = dict(settings=b"")
@@ -88,6 +116,23 @@ class Sums(unittest.TestCase):
         for more in (b"", e.field(13, struct.pack("<H", 78))):
             with self.assertRaises(Broken):
                 self.judge(history, self.own(**quiet, more=more))
+
+    def test_retrievals_that_go_on_are_told(self):
+        rows = (*ROWS[:-2], retrieving(0, 1, 3), retrieving(12, 2, 9))
+        goes_on = dict(hashes=sums()["hashes"], locks=[], settings=b"")
+        told = dict(goes_on, more=e.field(14, retrieved(12, 9)))
+        self.judge(self.history(*rows), self.own(**told))
+        self.judge(resume(self.own(**told)), self.own(**told))
+        for wrong in (b"", e.field(14, retrieved(12, 3)), e.field(14, retrieved(11, 9))):
+            with self.assertRaises(Broken) as caught:
+                self.judge(self.history(*rows), self.own(**dict(goes_on, more=wrong)))
+            self.assertIn("retrieval", caught.exception.what)
+        history = self.history(*rows)
+        go_on(history, (retrieving(12, 3, 0),))
+        self.assertEqual(history.retrievals, {})
+        # What names none that goes on is without effect.
+        go_on(history, (retrieving(12, 2, 5), retrieving(12, 3, 0)))
+        self.assertEqual(history.retrievals, {})
 
     def condemned_sums(self, rows):
         return dict(condemned=[(5, rows)], points=[row(3, 1, 1, 3, A)], held=[], next=2, segments=[segment(2, 1, 2), segment(5, 4, 1)],

@@ -1,9 +1,12 @@
 //! The fields of a checkpoint and the rows in them ([LOG-21]).
 
-use super::{Checkpoint, CondemnedRow, GivenUpRow, HASHES_LEAST, LockRow, PointRow, SegmentRow, SessionRow};
+use super::{
+    Checkpoint, CondemnedRow, GivenUpRow, HASHES_LEAST, LockRow, PointRow, RetrievalRow, SegmentRow, SessionRow,
+};
 use crate::bytes::{Cursor, put_time};
 use crate::container::ObjectKind;
 use crate::fields::{CRITICAL, Fields, FieldsWriter, text};
+use crate::log::fields::{mode_byte, mode_of};
 use crate::log::rows::{
     decode_condemned, decode_id, decode_ranges, decode_vouched, encode_condemned, encode_id, encode_ranges,
     encode_vouched, rising,
@@ -14,7 +17,7 @@ use std::collections::HashSet;
 
 const C: u16 = CRITICAL;
 const RULE: &str = "LOG-21";
-const KNOWN: [(u16, bool); 13] = [
+const KNOWN: [(u16, bool); 14] = [
     (1 | C, false),
     (2 | C, false),
     (3, false),
@@ -28,6 +31,7 @@ const KNOWN: [(u16, bool); 13] = [
     (11 | C, true),
     (12 | C, false),
     (13 | C, false),
+    (14 | C, true),
 ];
 
 pub(super) fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
@@ -59,6 +63,9 @@ pub(super) fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
     if let Some(kind) = checkpoint.read_only {
         fields.put(13 | C, &kind.to_le_bytes());
     }
+    for retrieval in &checkpoint.retrievals {
+        fields.put(14 | C, &encode_retrieval(retrieval));
+    }
     fields.finish()
 }
 
@@ -88,6 +95,7 @@ pub(super) fn decode(plain: &[u8], slot: u32) -> Result<Checkpoint> {
         locks: fields.all(11 | C).map(decode_lock).collect::<Result<_>>()?,
         settings: settings.to_vec(),
         read_only: read_only.map(u16::from_le_bytes),
+        retrievals: decode_retrievals(fields.all(14 | C), slot)?,
     };
     let mut ids = HashSet::new();
     if checkpoint.points.iter().any(|p| !ids.insert(p.id)) {
@@ -269,6 +277,49 @@ fn decode_lock(row: &[u8]) -> Result<LockRow> {
     let mut row = Cursor::new(row, RULE);
     Ok(LockRow { until: row.time()?, objects: decode_ranges(row)? })
 }
+
+fn encode_retrieval(retrieval: &RetrievalRow) -> Vec<u8> {
+    let mut out = retrieval.slot.to_le_bytes().to_vec();
+    put_time(&mut out, retrieval.begun);
+    put_time(&mut out, retrieval.changed);
+    out.extend_from_slice(&[mode_byte(retrieval.mode), 0, 0, 0]);
+    out.extend_from_slice(&retrieval.days.to_le_bytes());
+    let rows = encode_ranges(&retrieval.objects);
+    out.extend_from_slice(&u32::try_from(rows.len() / RANGE_BYTES).expect("entries are below 4 MiB").to_le_bytes());
+    out.extend_from_slice(&rows);
+    out.extend_from_slice(retrieval.about.as_bytes());
+    out
+}
+
+fn decode_retrievals<'a>(rows: impl Iterator<Item = &'a [u8]>, slot: u32) -> Result<Vec<RetrievalRow>> {
+    let mut retrievals: Vec<RetrievalRow> = Vec::new();
+    for row in rows {
+        let retrieval = decode_retrieval(row)?;
+        expect_slot(retrieval.slot, slot)?;
+        if retrievals.last().is_some_and(|last| last.slot >= retrieval.slot) {
+            return Err(FormatError::broken(RULE, "order of retrievals", "rising", retrieval.slot));
+        }
+        retrievals.push(retrieval);
+    }
+    Ok(retrievals)
+}
+
+fn decode_retrieval(row: &[u8]) -> Result<RetrievalRow> {
+    let mut row = Cursor::new(row, RULE);
+    let (slot, begun, changed, mode) = (row.u32()?, row.time()?, row.time()?, mode_of(row.u8()?));
+    row.zero(3, "zero bytes of a retrieval's row")?;
+    let (days, count) = (row.u32()?, row.u32()? as usize);
+    let objects = row.take(count.saturating_mul(RANGE_BYTES))?;
+    let objects = decode_ranges(Cursor::new(objects, RULE))?;
+    if objects.is_empty() {
+        return Err(FormatError::broken(RULE, "objects of a retrieval", "at least one", 0));
+    }
+    let about = text(row.take(row.remaining())?, RULE)?;
+    Ok(RetrievalRow { slot, begun, changed, mode, days, objects, about })
+}
+
+/// The length of a row of objects ([LOG-17]).
+const RANGE_BYTES: usize = 16;
 
 fn expect_slot(found: u32, slot: u32) -> Result<()> {
     if (1..=slot).contains(&found) {

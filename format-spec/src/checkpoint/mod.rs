@@ -7,7 +7,7 @@ mod layout;
 
 use crate::container::{Header, Object, ObjectKind, ObjectWriter, PLAIN_BYTES_MAX, kind};
 use crate::keys::Secrets;
-use crate::log::{CondemnedPack, ObjectRange, ObjectRow, PointId, Purpose, Vouched};
+use crate::log::{CondemnedPack, ObjectRange, ObjectRow, PointId, Purpose, RetrievalMode, Vouched};
 use crate::{ChunkId, FormatError, RepositoryId, Result, Time};
 
 /// No checkpoint's fields are longer, in bytes.
@@ -44,6 +44,8 @@ pub struct Checkpoint {
     pub settings: Vec<u8>,
     /// The kind of an unknown entry that forbids writing.
     pub read_only: Option<u16>,
+    /// Retrievals that have not ended, rising.
+    pub retrievals: Vec<RetrievalRow>,
 }
 
 /// A restore point.
@@ -122,6 +124,25 @@ pub struct LockRow {
     pub until: Time,
     /// Which, rising.
     pub objects: Vec<ObjectRange>,
+}
+
+/// A retrieval that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetrievalRow {
+    /// The slot of the entry that began it.
+    pub slot: u32,
+    /// That entry's time.
+    pub begun: Time,
+    /// The time of the entry that changed it last.
+    pub changed: Time,
+    /// How fast it was to be.
+    pub mode: RetrievalMode,
+    /// How long objects are to stay readable.
+    pub days: u32,
+    /// Which, rising.
+    pub objects: Vec<ObjectRange>,
+    /// What somebody wanted to read, for people.
+    pub about: String,
 }
 
 impl Checkpoint {

@@ -25,6 +25,48 @@ pub enum KeyChange {
     Removed,
 }
 
+/// How fast an archive is asked to give objects back ([LOG-26]). It tells people what was ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub enum RetrievalMode {
+    /// Minutes.
+    Expedited,
+    /// Hours: what every archive offers.
+    #[default]
+    Standard,
+    /// Longer, and cheapest.
+    Bulk,
+    /// Within an hour, of an archive that knows no more than two.
+    High,
+}
+
+/// One step of a retrieval ([LOG-26]). A retrieval is named by the slot of the entry that began it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RetrievalStep {
+    /// Objects that rest in an archive are being made readable.
+    Asked {
+        /// How fast.
+        mode: RetrievalMode,
+        /// How long they are to stay readable.
+        days: u32,
+        /// Which, rising; at least one.
+        objects: Vec<ObjectRange>,
+        /// What somebody wanted to read, for people.
+        about: String,
+    },
+    /// They are to stay readable for so many days from now.
+    Changed {
+        /// Which retrieval.
+        retrieval: u32,
+        /// How long.
+        days: u32,
+    },
+    /// They rest again, or are left to.
+    Ended {
+        /// Which retrieval.
+        retrieval: u32,
+    },
+}
+
 /// What an entry changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
@@ -122,6 +164,8 @@ pub enum Change {
         /// Which, rising.
         objects: Vec<ObjectRange>,
     },
+    /// Objects that rest in an archive become readable for a while.
+    Retrieval(RetrievalStep),
     /// A key slot came or went.
     Key {
         /// Which of both.

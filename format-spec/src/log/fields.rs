@@ -1,6 +1,6 @@
 //! The fields of each kind of entry, tags 64 and up.
 
-use super::change::{Change, KeyChange, Purpose};
+use super::change::{Change, KeyChange, Purpose, RetrievalMode, RetrievalStep};
 use super::rows::{
     decode_condemned, decode_ids, decode_objects, decode_packs, decode_ranges, decode_vouched, encode_condemned,
     encode_id, encode_objects, encode_packs, encode_ranges, encode_vouched, rising,
@@ -26,6 +26,7 @@ pub(super) fn number(change: &Change) -> (u16, u16) {
         Change::Fold { .. } => (8, 0),
         Change::Fence { .. } => (9, 1),
         Change::Lock { .. } => (10, 1),
+        Change::Retrieval(_) => (11, 1),
         Change::Key { .. } => (12, 1),
         Change::Config { .. } => (13, 0),
         Change::Unknown { kind, readable, writable } => (*kind, if *writable { 2 } else { u16::from(*readable) }),
@@ -45,6 +46,7 @@ pub(super) fn known(number: u16) -> Vec<(u16, bool)> {
         8 => &[64 | C, 65 | C, 66 | C],
         9 => &[64 | C, 65],
         10 | 12 => &[64 | C, 65 | C],
+        11 => &[64 | C, 65 | C, 66, 67, 68 | C, 69],
         13 => &[64 | C],
         _ => return (64..=255).flat_map(|t| [(t, true), (t | C, true)]).collect(),
     };
@@ -111,6 +113,7 @@ pub(super) fn encode(change: &Change, fields: &mut FieldsWriter) {
             put_time(&mut time, *until);
             fields.put(64 | C, &time).put(65 | C, &encode_ranges(objects));
         }
+        Change::Retrieval(step) => encode_retrieval(step, fields),
         Change::Key { change, slot } => {
             let change = match change {
                 KeyChange::Added => 1,
@@ -184,6 +187,7 @@ pub(super) fn decode(number: u16, treatment: u16, fields: &Fields<'_>) -> Result
             cursor.end()?;
             Change::Lock { until, objects: decode_ranges(fields.cursor(65 | C, "LOG-17")?)? }
         }
+        11 => Change::Retrieval(decode_retrieval(fields)?),
         12 => {
             let change = match fields.array(64 | C, "LOG-18")? {
                 [1] => KeyChange::Added,
@@ -199,6 +203,75 @@ pub(super) fn decode(number: u16, treatment: u16, fields: &Fields<'_>) -> Result
         }
         kind => Change::Unknown { kind, readable: treatment >= 1, writable: treatment >= 2 },
     })
+}
+
+/// The byte of a mode, in entries and checkpoints.
+pub(crate) fn mode_byte(mode: RetrievalMode) -> u8 {
+    match mode {
+        RetrievalMode::Expedited => 1,
+        RetrievalMode::Standard => 2,
+        RetrievalMode::Bulk => 3,
+        RetrievalMode::High => 4,
+    }
+}
+
+/// Modes only tell people what was ordered: an unknown one is no reason to stop.
+pub(crate) fn mode_of(byte: u8) -> RetrievalMode {
+    match byte {
+        1 => RetrievalMode::Expedited,
+        3 => RetrievalMode::Bulk,
+        4 => RetrievalMode::High,
+        _ => RetrievalMode::Standard,
+    }
+}
+
+fn encode_retrieval(step: &RetrievalStep, fields: &mut FieldsWriter) {
+    match step {
+        RetrievalStep::Asked { mode, days, objects, about } => {
+            fields
+                .put(64 | C, &0u32.to_le_bytes())
+                .put(65 | C, &[1])
+                .put(66, &[mode_byte(*mode)])
+                .put(67, &days.to_le_bytes())
+                .put(68 | C, &encode_ranges(objects))
+                .put(69, about.as_bytes());
+        }
+        RetrievalStep::Changed { retrieval, days } => {
+            fields.put(64 | C, &retrieval.to_le_bytes()).put(65 | C, &[2]).put(67, &days.to_le_bytes());
+        }
+        RetrievalStep::Ended { retrieval } => {
+            fields.put(64 | C, &retrieval.to_le_bytes()).put(65 | C, &[3]);
+        }
+    }
+}
+
+/// [LOG-26]: what begins a retrieval names no other and has objects; what follows names one and has none.
+fn decode_retrieval(fields: &Fields<'_>) -> Result<RetrievalStep> {
+    const RULE: &str = "LOG-26";
+    let retrieval = u32::from_le_bytes(fields.array(64 | C, RULE)?);
+    let [state] = fields.array(65 | C, RULE)?;
+    if (state == 1) != (retrieval == 0) || (state == 1) != fields.get(68 | C).is_some() {
+        return Err(FormatError::broken(
+            RULE,
+            "a retrieval and its objects",
+            "objects when it begins, else its slot",
+            state,
+        ));
+    }
+    let days = || Ok(u32::from_le_bytes(fields.array(67, RULE)?));
+    match state {
+        1 => {
+            let objects = decode_ranges(fields.cursor(68 | C, RULE)?)?;
+            if objects.is_empty() {
+                return Err(FormatError::broken(RULE, "objects of a retrieval", "at least one", 0));
+            }
+            let mode = fields.get(66).map(|_| fields.array::<1>(66, RULE)).transpose()?.map_or(0, |[byte]| byte);
+            Ok(RetrievalStep::Asked { mode: mode_of(mode), days: days()?, objects, about: fields.text(69, RULE)? })
+        }
+        2 => Ok(RetrievalStep::Changed { retrieval, days: days()? }),
+        3 => Ok(RetrievalStep::Ended { retrieval }),
+        other => Err(FormatError::broken(RULE, "state of a retrieval", "1, 2 or 3", other)),
+    }
 }
 
 fn put_segment(tag: u16, segment: Option<&Vouched>, fields: &mut FieldsWriter) {

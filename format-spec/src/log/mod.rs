@@ -1,10 +1,10 @@
 //! Log entries (spec/log.md): the frame of every entry here, what entries change in `change`, their fields in `fields`, tables inside them in `rows`.
 
 mod change;
-mod fields;
+pub(crate) mod fields;
 pub(crate) mod rows;
 
-pub use change::{Change, KeyChange, Purpose};
+pub use change::{Change, KeyChange, Purpose, RetrievalMode, RetrievalStep};
 pub use rows::{CondemnedPack, ObjectRange, ObjectRow, PublishedPack, Run, Survivors, Vouched};
 
 use crate::bytes::put_time;

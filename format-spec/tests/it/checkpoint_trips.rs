@@ -1,10 +1,12 @@
 //! `decode(encode(x)) == x` for arbitrary checkpoints.
 
 use crate::golden::{header, secrets};
-use crate::log_round_trips::vouched;
+use crate::log_round_trips::{mode, vouched};
 use crate::round_trips::{chunk_id, pack_kind, point_id, suite, time};
 use format_spec::ObjectId;
-use format_spec::checkpoint::{Checkpoint, CondemnedRow, GivenUpRow, LockRow, PointRow, SegmentRow, SessionRow};
+use format_spec::checkpoint::{
+    Checkpoint, CondemnedRow, GivenUpRow, LockRow, PointRow, RetrievalRow, SegmentRow, SessionRow,
+};
 use format_spec::container::ObjectKind;
 use format_spec::log::{CondemnedPack, ObjectRange, ObjectRow, Purpose, Run, Survivors};
 use proptest::collection::{btree_map, vec};
@@ -93,10 +95,28 @@ fn checkpoint() -> impl Strategy<Value = Checkpoint> {
             objects.dedup();
             LockRow { until, objects }
         });
-        let rest = (time(), vec(any::<[u8; 32]>(), hashes), vec(lock, 0..3), prop::option::of(any::<u16>()));
+        let retrieval = (1..9u32, (time(), time()), mode(), any::<u32>(), 1..9u32, any::<String>());
+        let retrievals = vec(retrieval, 0..=(slot as usize / 9).min(3)).prop_map(|rows| {
+            let slots = rising(rows.iter().map(|r| r.0).collect());
+            let row = |(slot, (_, (begun, changed), mode, days, count, about))| {
+                let first = ObjectId { session: slot, ordinal: 0 };
+                let objects = vec![ObjectRange { kind: ObjectKind::DataPack, first, count }];
+                RetrievalRow { slot, begun, changed, mode, days, objects, about }
+            };
+            slots.into_iter().zip(rows).map(row).collect::<Vec<_>>()
+        });
+        let kept = (vec(lock, 0..3), retrievals);
+        let rest = (time(), vec(any::<[u8; 32]>(), hashes), kept, prop::option::of(any::<u16>()));
         let points = (point_rows(slot, next_number), point_rows(slot, next_number));
         (rest, points, segments, sessions, condemned, given_up).prop_map(
-            move |((time, hashes, locks, read_only), (points, held), segments, sessions, packs, given_up)| Checkpoint {
+            move |(
+                (time, hashes, (locks, retrievals), read_only),
+                (points, held),
+                segments,
+                sessions,
+                packs,
+                given_up,
+            )| Checkpoint {
                 slot,
                 hashes,
                 time,
@@ -110,6 +130,7 @@ fn checkpoint() -> impl Strategy<Value = Checkpoint> {
                 locks,
                 settings: vec![8, 0, 0, 0, 1, 0, 0, 0, 7],
                 read_only,
+                retrievals,
             },
         )
     })

@@ -6,7 +6,8 @@ use format_spec::ObjectId;
 use format_spec::container::ObjectKind;
 use format_spec::fields::FieldsWriter;
 use format_spec::log::{
-    Change, CondemnedPack, KeyChange, LogEntry, ObjectRange, ObjectRow, PublishedPack, Purpose, Run, Survivors, Vouched,
+    Change, CondemnedPack, KeyChange, LogEntry, ObjectRange, ObjectRow, PublishedPack, Purpose, RetrievalMode,
+    RetrievalStep, Run, Survivors, Vouched,
 };
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
@@ -63,7 +64,7 @@ fn condemned() -> impl Strategy<Value = Vec<CondemnedPack>> {
     })
 }
 
-/// Entries of retention, collection and care: kinds 4 to 13 but for the reserved 11.
+/// Entries of retention, collection and care: kinds 4 to 13 but for 11.
 fn care() -> impl Strategy<Value = Change> {
     let objects = btree_set((object_kind(), object_id()).prop_map(|(kind, id)| ObjectRow { kind, id }), 0..20);
     let range = (object_kind(), any::<u32>(), 0..u32::MAX / 2, 1..u32::MAX / 2)
@@ -95,6 +96,26 @@ fn care() -> impl Strategy<Value = Change> {
     ]
 }
 
+pub(crate) fn mode() -> impl Strategy<Value = RetrievalMode> {
+    use RetrievalMode::{Bulk, Expedited, High, Standard};
+    prop::sample::select(vec![Expedited, Standard, Bulk, High])
+}
+
+/// The steps of kind 11.
+fn retrieval() -> impl Strategy<Value = RetrievalStep> {
+    let range = (any::<u32>(), 0..u32::MAX / 2, 1..u32::MAX / 2).prop_map(|(session, ordinal, count)| {
+        let first = ObjectId { session, ordinal };
+        ObjectRange { kind: ObjectKind::DataPack, first, count }
+    });
+    prop_oneof![
+        (mode(), any::<u32>(), btree_set(range, 1..9), any::<String>()).prop_map(|(mode, days, objects, about)| {
+            RetrievalStep::Asked { mode, days, objects: objects.into_iter().collect(), about }
+        }),
+        (1..=u32::MAX, any::<u32>()).prop_map(|(retrieval, days)| RetrievalStep::Changed { retrieval, days }),
+        (1..=u32::MAX).prop_map(|retrieval| RetrievalStep::Ended { retrieval }),
+    ]
+}
+
 /// Entries of a backup, and of kinds that this release does not know.
 fn backup() -> impl Strategy<Value = Change> {
     let purpose = prop::sample::select(vec![Purpose::Backup, Purpose::Care, Purpose::Copy]);
@@ -108,16 +129,12 @@ fn backup() -> impl Strategy<Value = Change> {
             id,
             references
         }),
-        (prop_oneof![Just(11), 14..=u16::MAX], 0..3u8).prop_map(|(kind, t)| Change::Unknown {
-            kind,
-            readable: t > 0,
-            writable: t > 1
-        }),
+        (14..=u16::MAX, 0..3u8).prop_map(|(kind, t)| Change::Unknown { kind, readable: t > 0, writable: t > 1 }),
     ]
 }
 
 fn change() -> impl Strategy<Value = Change> {
-    prop_oneof![1 => backup(), 3 => care()]
+    prop_oneof![1 => backup(), 3 => care(), 1 => retrieval().prop_map(Change::Retrieval)]
 }
 
 proptest! {

@@ -38,6 +38,9 @@ fn create(path: &Path) {
         parity_percent: 0,
         retention: Default::default(),
         immutability: None,
+        dedup: None,
+        storage_class: String::new(),
+        origin: None,
     };
     Repository::create(&*store_at(path), &new, &Machine::shared()).unwrap();
 }

@@ -132,7 +132,7 @@ pub(crate) fn shown(view: &LogView) -> String {
     let LogView { head, head_hash, sessions, segments, commits, held, next_number, given_up, settings, .. } = view;
     let mut held = held.clone();
     held.sort_by_key(|h| h.number);
-    let rest = (&view.condemned, &view.locks, view.read_only);
+    let rest = (&view.condemned, &view.locks, &view.retrievals, view.read_only);
     format!(
         "{head} {head_hash:?} {sessions:#?} {segments:?} {commits:?} {held:?} {next_number} {given_up:?} {settings:?} {rest:?}"
     )

@@ -4,7 +4,7 @@ use super::{Place, opening, pack, point_id, publishing, shown, vouched};
 use engine::log::{Condemned, Log, LogView, Moved};
 use format_spec::container::ObjectKind;
 use format_spec::fields::FieldsWriter;
-use format_spec::log::{Change, CondemnedPack, KeyChange, ObjectRange, Run, Survivors};
+use format_spec::log::{Change, CondemnedPack, KeyChange, ObjectRange, RetrievalMode, RetrievalStep, Run, Survivors};
 use format_spec::{ChunkId, ObjectId, Time};
 
 /// Numbers that repeat themselves for the same seed.
@@ -28,7 +28,7 @@ fn next(dice: &mut Dice, view: &LogView, packs: &mut Vec<ObjectId>) -> Option<Ch
     let live: Vec<_> = view.commits.iter().map(|c| c.id).collect();
     let session = dice.one_of(&sessions);
     let free = |s: u32| view.sessions[&s].next_ordinal;
-    Some(match dice.below(15) {
+    Some(match dice.below(17) {
         0 | 1 => opening(if dice.below(2) == 0 { None } else { dice.one_of(&live) }),
         2..=4 => {
             let (s, n) = (session?, u32::try_from(dice.below(4)).unwrap());
@@ -85,6 +85,7 @@ fn next(dice: &mut Dice, view: &LogView, packs: &mut Vec<ObjectId>) -> Option<Ch
                 count: 3,
             }],
         },
+        14 | 15 => Change::Retrieval(retrieving(dice, view)),
         _ if dice.below(2) == 0 => Change::Key { change: KeyChange::Added, slot: 7 },
         _ => {
             let mut fields = FieldsWriter::new();
@@ -92,6 +93,26 @@ fn next(dice: &mut Dice, view: &LogView, packs: &mut Vec<ObjectId>) -> Option<Ch
             Change::Config { fields: fields.finish() }
         }
     })
+}
+
+/// One that begins, or something about one that goes on or ended long ago.
+fn retrieving(dice: &mut Dice, view: &LogView) -> RetrievalStep {
+    let known: Vec<u32> = view.retrievals.keys().copied().chain([1]).collect();
+    let retrieval = dice.one_of(&known).unwrap_or(1);
+    match dice.below(4) {
+        0 => RetrievalStep::Changed { retrieval, days: view.head },
+        1 => RetrievalStep::Ended { retrieval },
+        _ => RetrievalStep::Asked {
+            mode: RetrievalMode::Bulk,
+            days: 3,
+            objects: vec![ObjectRange {
+                kind: ObjectKind::DataPack,
+                first: ObjectId { session: 1, ordinal: view.head },
+                count: 2,
+            }],
+            about: format!("asked at {}", view.head),
+        },
+    }
 }
 
 fn grow(place: &Place, log: &Log, dice: &mut Dice, packs: &mut Vec<ObjectId>, entries: usize) {
@@ -104,7 +125,7 @@ fn grow(place: &Place, log: &Log, dice: &mut Dice, packs: &mut Vec<ObjectId>, en
 
 #[test]
 fn a_checkpoint_and_its_tail_tell_what_all_entries_tell() {
-    let (mut condemned, mut held, mut sessions) = (0, 0, 0);
+    let (mut condemned, mut held, mut sessions, mut retrievals) = (0, 0, 0, 0);
     for seed in 0..60u64 {
         let place = Place::new();
         let (writer, mut packs) = (place.log(), Vec::new());
@@ -126,11 +147,15 @@ fn a_checkpoint_and_its_tail_tell_what_all_entries_tell() {
         condemned += whole.condemned.len();
         held += whole.held.len();
         sessions += whole.sessions.len();
+        retrievals += whole.retrievals.len();
         // And behind a truncation.
         writer.truncate(&*place.env, &super::at_once()).unwrap();
         expect_same(&whole, &place.fresh(), seed);
     }
-    assert!(condemned > 100 && held > 5 && sessions > 50, "{condemned} {held} {sessions}");
+    assert!(
+        condemned > 100 && held > 5 && sessions > 50 && retrievals > 20,
+        "{condemned} {held} {sessions} {retrievals}"
+    );
 }
 
 /// The same, but for survivors that nobody can ask for: there no needed reference set is older than the Condemn.

@@ -111,6 +111,9 @@ fn an_empty_password_and_a_second_repository_are_refused() {
         parity_percent: 0,
         retention: Default::default(),
         immutability: None,
+        dedup: None,
+        storage_class: String::new(),
+        origin: None,
     };
     let again = Repository::create(&*rig.store, &new(b"x"), &rig.env).unwrap_err();
     assert_eq!(again.kind(), Kind::Exists, "{}", shown(&again));

@@ -81,6 +81,9 @@ impl Rig {
             parity_percent,
             retention: Default::default(),
             immutability: None,
+            dedup: None,
+            storage_class: String::new(),
+            origin: None,
         };
         Repository::create(&*self.store, &new, &self.env).unwrap();
     }

@@ -48,6 +48,9 @@ impl Bench {
             parity_percent: 0,
             retention: Default::default(),
             immutability: None,
+            dedup: None,
+            storage_class: String::new(),
+            origin: None,
         };
         Repository::create(&*store, &new, &Machine::shared()).expect("creates");
         Bench { folder, store }

@@ -118,6 +118,9 @@ fn create(shared: &Shared) {
         level: Some(1),
         retention: Default::default(),
         immutability: Default::default(),
+        dedup: None,
+        storage_class: String::new(),
+        origin: None,
         parity_percent: 0,
     };
     Repository::create(&*shared.world.store, &new, &env).expect("a new repository");

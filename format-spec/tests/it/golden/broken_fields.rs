@@ -119,6 +119,17 @@ fn configs(suite: Suite) -> Vec<Vector> {
         immutable("CONF-7 days beyond a thousand years", &[2, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0, 10, 0, 0, 0]),
         immutable("CONF-7 immutability of 11 bytes", &[2, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0]),
     ]);
+    let mut copy = place.row.with(1 | C, &[2]);
+    copy = copy.with(5 | C, &256_000_000u32.to_le_bytes()).and(15, b"DEEP_ARCHIVE");
+    out.extend([
+        place.vector("ok data packs in a storage class", &place.row.and(15, b"STANDARD_IA")),
+        place.vector("CONF-8 a storage class that is no text", &place.row.and(15, &[0xFF])),
+        place.vector("CONF-8 a storage class with a line feed", &place.row.and(15, b"GLACIER\n")),
+        place.vector("CONF-8 a storage class of 65 bytes", &place.row.and(15, &[b'A'; 65])),
+        place.vector("ok a copy that has an origin", &copy.and(16, &[7; 16])),
+        place.vector("CONF-9 an origin of 15 bytes", &copy.and(16, &[7; 15])),
+        place.vector("CONF-9 an origin in class backup", &place.row.and(16, &[7; 16])),
+    ]);
     if suite == Suite::Aes256Gcm {
         let mut forge = Forge::new(ObjectKind::Config, suite, 0, "fields", &[(kind::CONFIG, place.row.encode())]);
         forge.cipher = format_spec::keys::Cipher::Clear;

@@ -2,11 +2,13 @@
 
 use super::forge::{Forge, Row, broken, rle_frame, verdict};
 use super::{REPOSITORY, Shape, Vector, fixed, header, name, secrets, suite_name};
-use format_spec::checkpoint::{Checkpoint, CondemnedRow, GivenUpRow, LockRow, PointRow, SegmentRow, SessionRow};
+use format_spec::checkpoint::{
+    Checkpoint, CondemnedRow, GivenUpRow, LockRow, PointRow, RetrievalRow, SegmentRow, SessionRow,
+};
 use format_spec::container::{Codec, Object, ObjectKind, PLAIN_BYTES_MAX, Suite, kind};
 use format_spec::fields::{CRITICAL as C, FieldsWriter};
 use format_spec::log::{
-    Change, CondemnedPack, LogEntry, ObjectRange, ObjectRow, PointId, Purpose, Run, Survivors, Vouched,
+    Change, CondemnedPack, LogEntry, ObjectRange, ObjectRow, PointId, Purpose, RetrievalMode, Run, Survivors, Vouched,
 };
 use format_spec::{ChunkId, ObjectId, Time};
 
@@ -122,7 +124,15 @@ pub(crate) fn vectors(suite: Suite) -> Vec<Vector> {
         bent("LOG-17 a lock of no objects", 11 | C, &set(24, 0)),
         one("CONT-19 settings that are no fields", &row.with(12 | C, &[1, 0, 0])),
         one("LOG-21 a kind of 1 byte that forbids writing", &row.with(13 | C, &[1])),
-        one("CONT-19 an unknown critical field", &row.and(14 | C, &[])),
+        bent("LOG-21 a retrieval of a later slot", 14 | C, &set(0, 10)),
+        one("LOG-21 retrievals that do not rise", &row.twice(14 | C)),
+        bent("CONT-19 nanoseconds of a retrieval", 14 | C, &set(24, 1_000_000_000)),
+        bent("LOG-21 zero bytes of a retrieval", 14 | C, &|b| b[29] = 1),
+        bent("LOG-21 a retrieval of no objects", 14 | C, &set(36, 0)),
+        bent("LOG-21 objects of a retrieval beyond the row", 14 | C, &set(36, u32::MAX)),
+        bent("LOG-17 a retrieval of a row without objects", 14 | C, &set(52, 0)),
+        bent("LOG-21 what is retrieved is no text", 14 | C, &|b| b[56] = 0xFF),
+        one("CONT-19 an unknown critical field", &row.and(15 | C, &[])),
     ]);
     out
 }
@@ -213,6 +223,15 @@ fn whole() -> Checkpoint {
         }],
         settings: config.finish(),
         read_only: Some(40),
+        retrievals: vec![RetrievalRow {
+            slot: 9,
+            begun: Time::new(1_700_000_370, 3),
+            changed: Time::new(1_700_000_380, 4),
+            mode: RetrievalMode::Expedited,
+            days: 2,
+            objects: vec![ObjectRange { kind: ObjectKind::DataPack, first: id(9, 0), count: 2 }],
+            about: "01:/home".into(),
+        }],
     }
 }
 

@@ -1,11 +1,12 @@
-//! Single log entries: good ones of every kind, and broken ones for each rule of LOG-11 to LOG-19 that a decoder holds alone.
+//! Single log entries: good ones of every kind, and broken ones for each rule of LOG-11 to LOG-19 and LOG-26 that a decoder holds alone.
 
 use super::broken_fields::{Place, log_place};
 use super::{SESSION, Vector, fixed};
 use format_spec::container::{ObjectKind, Suite};
 use format_spec::fields::{CRITICAL as C, FieldsWriter};
 use format_spec::log::{
-    Change, CondemnedPack, KeyChange, ObjectRange, ObjectRow, PointId, PublishedPack, Purpose, Run, Survivors, Vouched,
+    Change, CondemnedPack, KeyChange, ObjectRange, ObjectRow, PointId, PublishedPack, Purpose, RetrievalMode,
+    RetrievalStep, Run, Survivors, Vouched,
 };
 use format_spec::{ChunkId, ObjectId, Time};
 
@@ -15,6 +16,7 @@ pub(crate) fn vectors(suite: Suite) -> Vec<Vector> {
     out.extend(points(suite));
     out.extend(condemned(suite));
     out.extend(objects(suite));
+    out.extend(retrievals(suite));
     out.extend(settings(suite));
     out
 }
@@ -190,6 +192,48 @@ fn objects(suite: Suite) -> Vec<Vector> {
         lock.vector("LOG-17 a row of no objects", &lock.row.bent(65 | C, |b| b[12] = 0)),
         lock.vector("LOG-17 a row beyond 32 bits", &lock.row.bent(65 | C, |b| b[8..12].fill(0xFF))),
         lock.vector("LOG-17 an end of 13 bytes", &lock.row.bent(64 | C, |b| b.push(0))),
+    ]
+}
+
+/// One data pack, as LOG-17 names it.
+const ROW: [u8; 16] = [1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0];
+
+/// LOG-26.
+fn retrievals(suite: Suite) -> Vec<Vector> {
+    let range =
+        |session, ordinal, count| ObjectRange { kind: ObjectKind::DataPack, first: id(session, ordinal), count };
+    let asked = RetrievalStep::Asked {
+        mode: RetrievalMode::Bulk,
+        days: 7,
+        objects: vec![range(1, 0, 3), range(2, 5, 1)],
+        about: "point 01 /home/ann".into(),
+    };
+    let of = |step| place(suite, Change::Retrieval(step));
+    let asked = of(asked);
+    let changed = of(RetrievalStep::Changed { retrieval: 4, days: 30 });
+    let ended = of(RetrievalStep::Ended { retrieval: 4 });
+    vec![
+        asked.vector("ok a Retrieval that begins", &asked.row),
+        asked.vector("ok a Retrieval without a mode and a word", &asked.row.without(66).without(69)),
+        asked.with("ok a Retrieval in an unknown mode", 66, &[9]),
+        changed.vector("ok a Retrieval that is extended", &changed.row),
+        ended.vector("ok a Retrieval that ends", &ended.row),
+        asked.with("LOG-26 a retrieval that begins and names another", 64 | C, &[4, 0, 0, 0]),
+        asked.vector("LOG-26 a retrieval that begins without objects", &asked.row.without(69).without(68 | C)),
+        asked.with("LOG-26 a retrieval of no objects", 68 | C, &[]),
+        asked.vector("LOG-17 falling rows of a retrieval", &asked.row.bent(68 | C, |b| b.rotate_left(16))),
+        asked.vector("LOG-26 half of a row", &asked.row.bent(68 | C, |b| b.truncate(24))),
+        asked.with("LOG-26 a mode of two bytes", 66, &[1, 0]),
+        asked.with("LOG-26 days of 8 bytes", 67, &[0; 8]),
+        asked.vector("CONT-19 a retrieval without days", &asked.row.without(67)),
+        asked.with("LOG-26 a word that is no text", 69, &[0xFF]),
+        changed.with("LOG-26 a change of no retrieval", 64 | C, &[0; 4]),
+        changed.vector("LOG-26 a change with objects", &changed.row.and(68 | C, &ROW)),
+        changed.vector("CONT-19 a change without days", &changed.row.without(67)),
+        ended.with("LOG-26 an unknown state", 65 | C, &[4]),
+        ended.with("LOG-26 a state of two bytes", 65 | C, &[3, 0]),
+        ended.with("LOG-26 a retrieval of 8 bytes", 64 | C, &[4, 0, 0, 0, 0, 0, 0, 0]),
+        ended.vector("CONT-19 a Retrieval without a state", &ended.row.without(65 | C)),
     ]
 }
 

@@ -119,6 +119,8 @@ pub(crate) fn config(suite: Suite) -> Config {
         parity_percent: 0,
         retention: Retention::default(),
         immutability: None,
+        storage_class: String::new(),
+        origin: None,
     }
 }
 

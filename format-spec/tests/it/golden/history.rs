@@ -9,7 +9,8 @@ use super::{PASSWORD, REPOSITORY, Shape, Vector, fixed, header, header_of, name,
 use format_spec::container::{ObjectKind, Suite};
 use format_spec::key_slot::KeySlot;
 use format_spec::log::{
-    Change, CondemnedPack, KeyChange, ObjectRange, ObjectRow, PointId, PublishedPack, Purpose, Run, Survivors, Vouched,
+    Change, CondemnedPack, KeyChange, ObjectRange, ObjectRow, PointId, PublishedPack, Purpose, RetrievalMode,
+    RetrievalStep, Run, Survivors, Vouched,
 };
 use format_spec::point::{LedgerCounts, Manifest, PackReferences, PointKind, reference_key};
 use format_spec::tree::{Content, Entry, Kind};
@@ -164,7 +165,8 @@ fn backups(maker: &mut Maker<'_>, chunks: &[Vec<u8>; 4]) -> Manifest {
     manifest
 }
 
-/// Slots 9 to 19: point 2 loses an item and becomes point 3; its data is moved twice; segments are folded; all that was given up is swept.
+/// Slots 9 to 21: point 2 loses an item and becomes point 3; its data is moved twice; segments are folded; all that was given up is swept; two
+/// packs are retrieved.
 fn care(maker: &mut Maker<'_>, chunks: &[Vec<u8>; 4], before: Manifest) {
     maker.open("Open of the first collection", None, Purpose::Care);
     let (nodes, fresh) = tree(maker.suite, &chunks[1..3], &[((1, 0), 3, &[1, 2][..]), ((9, 0), 2, &[0])]);
@@ -209,6 +211,11 @@ fn care(maker: &mut Maker<'_>, chunks: &[Vec<u8>; 4], before: Manifest) {
     let objects = vec![range(DATA, id_of(14, 0), 2), range(ObjectKind::LogEntry, id_of(0, 1), 17)];
     maker.log("Lock", Change::Lock { until: Time::new(1_800_000_000, 0), objects });
     maker.log("Key", Change::Key { change: KeyChange::Added, slot: u64::from_be_bytes(good::SLOT_ID) });
+    let objects = vec![range(DATA, id_of(14, 0), 2)];
+    let asked = RetrievalStep::Asked { mode: RetrievalMode::Standard, days: 1, objects, about: "point 3".into() };
+    maker.log("Retrieval, which begins one", Change::Retrieval(asked));
+    let retrieval = maker.slot;
+    maker.log("Retrieval, which extends it", Change::Retrieval(RetrievalStep::Changed { retrieval, days: 7 }));
 }
 
 /// The two nodes of a point that has a file for each chunk, and its manifest. `used`: pack, its blobs, those that the point needs.

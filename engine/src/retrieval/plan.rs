@@ -1,0 +1,158 @@
+//! The plan of a retrieval: which packs rest, which are asked for, and what that takes.
+
+use super::needs::Needs;
+use super::survey::{lost, survey};
+use crate::error::{Error, Kind, Result};
+use crate::monitor::Monitor;
+use crate::price::{Estimate, Order, PriceList, Requests};
+use crate::repository::Repository;
+use crate::store::{Reach, Resting, RetrievalMode, StorageClass};
+use format_spec::{ObjectId, Time};
+use std::collections::BTreeMap;
+
+/// How somebody wants data back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// How fast.
+    pub mode: RetrievalMode,
+    /// For how long, at least a day.
+    pub days: u32,
+    /// What it is for, for people: it stands in the log.
+    pub about: String,
+}
+
+/// What will be asked for, and what that takes. Making it changes nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// What was wished.
+    pub wish: Wish,
+    /// Every pack that is needed, and how it rests now.
+    pub packs: BTreeMap<ObjectId, Resting>,
+    /// Those that will be asked for, rising.
+    pub asks: Vec<ObjectId>,
+    /// Files that need them.
+    pub files: u64,
+    /// What it takes.
+    pub estimate: Estimate,
+}
+
+/// Packs and their bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// How many.
+    pub packs: u64,
+    /// Their lengths together.
+    pub bytes: u64,
+}
+
+impl Tally {
+    /// Those of these packs that `which` takes.
+    pub fn of<'a>(packs: impl IntoIterator<Item = &'a Resting>, which: impl Fn(Reach) -> bool) -> Self {
+        packs.into_iter().filter(|resting| which(resting.reach)).fold(Tally::default(), |sum, resting| Tally {
+            packs: sum.packs + 1,
+            bytes: sum.bytes.saturating_add(resting.bytes),
+        })
+    }
+}
+
+impl Plan {
+    /// All packs that are needed.
+    pub fn needed(&self) -> Tally {
+        Tally::of(self.packs.values(), |_| true)
+    }
+
+    /// Those that can be read now.
+    pub fn readable(&self) -> Tally {
+        Tally::of(self.packs.values(), Reach::is_readable)
+    }
+
+    /// Those that are on their way.
+    pub fn retrieving(&self) -> Tally {
+        Tally::of(self.packs.values(), |reach| reach == Reach::Retrieving)
+    }
+
+    /// Those that rest.
+    pub fn archived(&self) -> Tally {
+        Tally::of(self.packs.values(), |reach| reach == Reach::Archived)
+    }
+
+    /// Those that will be asked for.
+    pub fn asked(&self) -> Tally {
+        Tally::of(self.asks.iter().filter_map(|pack| self.packs.get(pack)), |_| true)
+    }
+
+    /// The packs that an archive has, or has given out for a while.
+    pub(super) fn out_of_archive(&self) -> impl Iterator<Item = ObjectId> {
+        self.packs.iter().filter(|(_, resting)| resting.reach != Reach::Online).map(|(pack, _)| *pack)
+    }
+}
+
+/// Looks how the needed packs rest, and what it takes to have them all readable. Ready ones whose days end much earlier than wished are asked for
+/// again, for longer.
+///
+/// # Errors
+/// `Input` for a mode that an archive does not offer for one of the packs, and for no days; `Damaged` when the store lacks a pack; the store's.
+pub fn plan(
+    repository: &Repository,
+    needs: &Needs,
+    wish: &Wish,
+    prices: Option<&PriceList>,
+    monitor: &Monitor,
+) -> Result<Plan> {
+    if wish.days == 0 || wish.days > DAYS_MAX {
+        return Err(Error::new(Kind::Input, format!("{} days are no time to keep data readable", wish.days))
+            .advise(format!("write 1 to {DAYS_MAX}")));
+    }
+    let packs = survey(&*repository.vault().store, &needs.packs.keys().copied().collect(), monitor)?;
+    if let Some(pack) = needs.packs.keys().find(|pack| !packs.contains_key(pack)) {
+        return Err(lost(*pack));
+    }
+    let now = repository.env().now();
+    let asks: Vec<ObjectId> = packs.iter().filter(|(_, r)| is_asked(r.reach, wish, now)).map(|(id, _)| *id).collect();
+    let mut classes: BTreeMap<StorageClass, Tally> = BTreeMap::new();
+    for resting in asks.iter().filter_map(|pack| packs.get(pack)) {
+        let Some(class) = resting.class else { continue };
+        wish.mode.allows(class, resting.bytes)?;
+        let tally = classes.entry(class).or_default();
+        (tally.packs, tally.bytes) = (tally.packs + 1, tally.bytes.saturating_add(resting.bytes));
+    }
+    let estimate = estimate(&classes, asks.len() as u64, wish, prices);
+    Ok(Plan { wish: wish.clone(), packs, asks, files: needs.files, estimate })
+}
+
+fn is_asked(reach: Reach, wish: &Wish, now: Time) -> bool {
+    match reach {
+        Reach::Archived => true,
+        // Stores round the end up to a day; what falls short by less was asked for a moment ago.
+        Reach::Ready { until: Some(until) } => {
+            until.seconds < now.seconds.saturating_add(i64::from(wish.days) * DAY_SECONDS - HALF_A_DAY)
+        }
+        Reach::Ready { until: None } | Reach::Retrieving | Reach::Online => false,
+    }
+}
+
+fn estimate(classes: &BTreeMap<StorageClass, Tally>, asks: u64, wish: &Wish, prices: Option<&PriceList>) -> Estimate {
+    // One entry in the log, and one listing behind it.
+    let put = u64::from(asks > 0);
+    let requests = Requests { put, list: put, retrieve: asks, ..Requests::default() };
+    let Some(list) = prices else { return Estimate { requests, ..Estimate::default() } };
+    let priced = |(class, tally): (&StorageClass, &Tally)| {
+        let Tally { packs: objects, bytes } = *tally;
+        list.retrieval(&Order { class: class.as_str(), mode: wish.mode.as_str(), objects, bytes, days: wish.days })
+    };
+    let all: Option<Vec<_>> = classes.iter().map(priced).collect();
+    let times = all.iter().flatten().map(|priced| priced.seconds);
+    Estimate {
+        requests,
+        seconds: times.reduce(|a, b| (a.0.max(b.0), a.1.max(b.1))),
+        cost: all.as_ref().map(|all| all.iter().map(|priced| priced.cost).sum()),
+        currency: list.currency.clone(),
+        prices: list.title(),
+        ..Estimate::default()
+    }
+}
+
+pub(super) const DAY_SECONDS: i64 = 86_400;
+const HALF_A_DAY: i64 = DAY_SECONDS / 2;
+/// Who wants data for longer than a year wants another storage class.
+const DAYS_MAX: u32 = 366;
