@@ -105,7 +105,6 @@ const fn value(verb: &'static str, long: &'static str) -> Late {
 const OPTIONS: &[Late] = &[
     value("", "max-requests"),
     value("", "max-cost"),
-    value("init", "storage-class"),
     flag("restore", "retrieve"),
     Late { verb: "mount", long: "archived", takes: Takes::Just("thaw") },
 ];

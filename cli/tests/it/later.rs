@@ -6,16 +6,11 @@ use crate::support::{Home, Run};
 const OPTIONS: &[&[&str]] = &[
     &["--max-requests", "10", "points"],
     &["points", "--max-cost", "1.50"],
-    &["init", "--class", "copy"],
-    &["init", "--from", "/elsewhere"],
-    &["init", "--keys-from", "/elsewhere"],
-    &["init", "--storage-class", "STANDARD_IA"],
     &["restore", "latest", "/out", "--retrieve"],
     &["mount", "/mnt", "--archived", "thaw"],
 ];
 
 const VERBS: &[&[&str]] = &[
-    &["copy", "--to", "s3://bucket/x", "--latest"],
     &["retrieve", "start", "latest:/a"],
     &["lab", "record"],
     &["m365", "login-check"],
