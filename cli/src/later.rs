@@ -17,7 +17,6 @@ struct Late {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Takes {
-    Nothing,
     Value,
     /// An option that is there, with a value that is not.
     Just(&'static str),
@@ -27,10 +26,7 @@ enum Takes {
 pub(crate) fn extend(mut command: Command) -> Command {
     for option in OPTIONS.iter().filter(|option| !matches!(option.takes, Takes::Just(_))) {
         let arg = Arg::new(option.long).long(option.long).hide(true);
-        let arg = match option.takes {
-            Takes::Nothing => arg.action(ArgAction::SetTrue),
-            _ => arg.action(ArgAction::Set).value_name("VALUE").value_parser(clap::value_parser!(OsString)),
-        };
+        let arg = arg.action(ArgAction::Set).value_name("VALUE").value_parser(clap::value_parser!(OsString));
         command = match option.verb {
             "" => command.arg(arg.global(true)),
             verb => command.mut_subcommand(verb, |verb| verb.arg(arg)),
@@ -70,7 +66,6 @@ pub(crate) fn refuse(matches: &ArgMatches) -> Result<()> {
     }
     for option in OPTIONS.iter().filter(|option| option.verb.is_empty() || option.verb == verb) {
         let given = match option.takes {
-            Takes::Nothing => inside.get_flag(option.long),
             Takes::Value => inside.contains_id(option.long),
             Takes::Just(value) => {
                 let raw = inside.get_raw(option.long).into_iter().flatten();
@@ -94,36 +89,17 @@ fn later(what: &str) -> Failure {
 
 const COMES_LATER: &str = "comes with a later release";
 
-const fn flag(verb: &'static str, long: &'static str) -> Late {
-    Late { verb, long, takes: Takes::Nothing }
-}
-
 const fn value(verb: &'static str, long: &'static str) -> Late {
     Late { verb, long, takes: Takes::Value }
 }
 
 const OPTIONS: &[Late] = &[
-    value("", "max-requests"),
-    value("", "max-cost"),
     Late { verb: "init", long: "class", takes: Takes::Just("copy") },
     value("init", "from"),
     value("init", "keys-from"),
     value("init", "storage-class"),
-    flag("restore", "retrieve"),
     Late { verb: "mount", long: "archived", takes: Takes::Just("thaw") },
 ];
 
-const VERBS: &[&str] = &[
-    "copy",
-    "copy-job",
-    "job",
-    "lab",
-    "m365",
-    "proxy",
-    "proxy-pool",
-    "repository",
-    "retrieval",
-    "retrieve",
-    "server",
-    "session",
-];
+const VERBS: &[&str] =
+    &["copy", "copy-job", "job", "lab", "m365", "proxy", "proxy-pool", "repository", "retrieval", "server", "session"];
