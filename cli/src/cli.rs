@@ -34,6 +34,7 @@ pub(crate) enum Verb {
     Expire(verbs::expire::Expire),
     Tag(verbs::tag::Tag),
     Gc(verbs::gc::Gc),
+    Copy(verbs::copy::Copy),
     Mount(verbs::mount::Mount),
     Umount(verbs::umount::Umount),
     Serve(verbs::serve::Serve),

@@ -93,6 +93,20 @@ impl Context {
         open(&options, place, settings)
     }
 
+    /// Opens another repository to write into, beside the one that the options name.
+    ///
+    /// # Errors
+    /// As [`Context::connect`].
+    pub(crate) fn connect_to_target(&self, repo: &OsStr, password_file: Option<&Path>) -> Result<Connection> {
+        let mut settings = self.settings()?;
+        settings.repo = Repo::Given(repo.to_owned());
+        if let Some(file) = password_file {
+            settings.password = Password::File(file.to_owned());
+        }
+        let place = open_store(&settings, false)?;
+        self.open(place, settings)
+    }
+
     /// Opens the repository in a store that is open already.
     ///
     /// # Errors
@@ -211,8 +225,31 @@ impl Row {
     }
 }
 
+impl Row {
+    /// Adds the requests to two repositories: together, and of each.
+    #[must_use]
+    pub(crate) fn requests_of_two(self, source: &Counts, target: &Counts) -> Row {
+        let (from, to) = (requests(source), requests(target));
+        let mut sum = from.clone();
+        if let Some(sum) = sum.as_object_mut() {
+            for (verb, count) in sum {
+                let other = to.get(verb).and_then(serde_json::Value::as_u64).unwrap_or(0);
+                *count = (count.as_u64().unwrap_or(0) + other).into();
+            }
+        }
+        self.set("requests", sum)
+            .set("requests_source", from)
+            .set("requests_target", to)
+            .set("bytes_uploaded", source.bytes_up() + target.bytes_up())
+            .set("bytes_downloaded", source.bytes_down() + target.bytes_down())
+    }
+}
+
 /// The folder of the disk caches, below that of the index caches.
 const RANGES: &str = "ranges";
+
+/// The folder of packs that copies are filling, below that of the index caches.
+pub(crate) const SPOOL: &str = "spool";
 
 /// A line of the config's `probed`.
 pub(crate) const CHECKSUM_ENFORCED: &str = "checksum_enforced=yes";

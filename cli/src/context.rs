@@ -68,6 +68,7 @@ fn act(context: &Context, verb: &Verb) -> Result<Exit> {
         Verb::Expire(verb) => verb.run(context),
         Verb::Tag(verb) => verb.run(context),
         Verb::Gc(verb) => verb.run(context),
+        Verb::Copy(verb) => verb.run(context),
         Verb::Mount(verb) => verb.run(context),
         Verb::Umount(verb) => verb.run(context),
         Verb::Serve(verb) => verb.run(context),

@@ -94,12 +94,19 @@ const fn value(verb: &'static str, long: &'static str) -> Late {
 }
 
 const OPTIONS: &[Late] = &[
-    Late { verb: "init", long: "class", takes: Takes::Just("copy") },
-    value("init", "from"),
-    value("init", "keys-from"),
     value("init", "storage-class"),
     Late { verb: "mount", long: "archived", takes: Takes::Just("thaw") },
 ];
 
-const VERBS: &[&str] =
-    &["copy", "copy-job", "job", "lab", "m365", "proxy", "proxy-pool", "repository", "retrieval", "server", "session"];
+const VERBS: &[&str] = &[
+    "copy-job",
+    "job",
+    "lab",
+    "m365",
+    "proxy",
+    "proxy-pool",
+    "repository",
+    "retrieval",
+    "server",
+    "session",
+];

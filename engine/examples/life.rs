@@ -120,6 +120,7 @@ fn create(store: &dyn Store, env: &SharedEnv) -> Result<()> {
         parity_percent: 0,
         retention: Default::default(),
         immutability: None,
+        dedup: None,
         storage_class: String::new(),
         origin: None,
     };
@@ -219,6 +220,7 @@ fn commit(repository: &Arc<Repository>, base: Option<ChunkId>, edits: Edits) -> 
         monitor: Arc::new(Monitor::new()),
         session: Some(session),
         threads: 1,
+        spool: None,
     });
     let mut sink = PointSink::unaccounted(&writer, &vault.ids);
     let references = edit_map(repository.nodes(), base, edits, &mut sink)?.ok_or("an empty set")?;

@@ -42,6 +42,8 @@ pub mod care;
 
 pub mod backup;
 
+pub mod copy;
+
 pub mod restore;
 
 #[doc(hidden)]

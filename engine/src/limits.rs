@@ -73,3 +73,9 @@ pub const COALESCED_GAP_MAX: u64 = 256 * 1024;
 pub const WARM_BLOCKS_MAX: usize = 16;
 /// Findings that a check without keys keeps: a store with more is lost anyway.
 pub const STORED_FINDINGS_MAX: usize = 100_000;
+/// A data pack of a copy is closed at this length: expedited retrieval is offered up to 250 MB, and one Azure request takes it.
+pub const COPY_PACK_FILL: u32 = 249_000_000;
+/// A metadata pack of a copy is closed at this length.
+pub const COPY_META_PACK_FILL: u32 = 64_000_000;
+/// Plaintext of a block of small chunks where a copy packs everything anew: the format's limit, less what the last chunk may add.
+pub const REGROUPED_BLOCK_TARGET: u32 = 4 * 1024 * 1024;

@@ -20,6 +20,14 @@ pub enum Class {
 }
 
 impl Class {
+    /// In one word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Class::Backup => "backup",
+            Class::Copy => "copy",
+        }
+    }
+
     /// The most bytes a pack may have, trailer included.
     pub fn pack_bytes_max(self) -> u32 {
         match self {

@@ -33,6 +33,9 @@ fn refusing(kind: Kind) -> Arc<Repository> {
         parity_percent: 0,
         retention: Default::default(),
         immutability: None,
+        dedup: None,
+        storage_class: String::new(),
+        origin: None,
     };
     Repository::create(&*store, &new, &env).unwrap();
     let open = |store: Arc<dyn Store>| {

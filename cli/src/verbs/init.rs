@@ -16,6 +16,7 @@ use format_spec::RepositoryId;
 use format_spec::config::{Retention, RetentionKind};
 use format_spec::key_slot::Cost;
 use format_spec::period::Period;
+use std::ffi::OsString;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
@@ -28,6 +29,15 @@ pub(crate) struct Init {
     /// What the repository is for
     #[arg(long, value_enum, default_value_t = Class::Backup)]
     class: Class,
+    /// Share the dedup key, and the way of cutting, of the repository that will be copied from: what `cairn copy` needs
+    #[arg(long, value_name = "REPO", conflicts_with = "keys_from")]
+    from: Option<OsString>,
+    /// The same for another repository of backups: several of one dedup key can be copied into one place
+    #[arg(long, value_name = "REPO")]
+    keys_from: Option<OsString>,
+    /// The password of that other repository, if it is another one
+    #[arg(long, value_name = "FILE")]
+    from_password_file: Option<PathBuf>,
     /// Parity of packs in percent of their length, up to 50%: heals packs whose bytes rot, for stores on a single disk
     #[arg(long, value_name = "P%", value_parser = quantity::percent)]
     parity: Option<u8>,
@@ -38,8 +48,13 @@ pub(crate) struct Init {
     #[arg(long, value_name = "TEXT", default_value = "first password", conflicts_with = "no_encryption")]
     label: String,
     /// What leaves: whole restore points by their time, or items by their own modification time
-    #[arg(long, value_enum, value_name = "TYPE", default_value_t = RetentionType::Snapshot)]
-    retention_type: RetentionType,
+    #[arg(
+        long,
+        value_enum,
+        value_name = "TYPE",
+        help = "What leaves: whole restore points by their time, or items by their own modification time [default: snapshot, or that of --from]"
+    )]
+    retention_type: Option<RetentionType>,
     /// How long things are kept: 30d, 2w, 6m, 3y, forever; `cairn expire` lets the rest go
     #[arg(long, value_name = "PERIOD", value_parser = period::period, default_value = "forever")]
     keep: Period,
@@ -73,9 +88,30 @@ enum RetentionType {
 enum Class {
     /// Restore points as they are made, packs of at most 5 MB
     Backup,
-    /// Backup copies, packs of at most 256 MB
-    #[value(hide = true)]
+    /// Backup copies that `cairn copy` makes, packs of at most 256 MB
     Copy,
+}
+
+impl Class {
+    fn of_config(self) -> format_spec::config::Class {
+        match self {
+            Class::Backup => format_spec::config::Class::Backup,
+            Class::Copy => format_spec::config::Class::Copy,
+        }
+    }
+}
+
+/// What a new repository shall be.
+pub(crate) struct New<'a> {
+    pub(crate) class: format_spec::config::Class,
+    pub(crate) encrypted: bool,
+    /// What the first key slot is called.
+    pub(crate) label: &'a str,
+    pub(crate) retention: Retention,
+    pub(crate) policy: Option<Policy>,
+    pub(crate) parity_percent: u8,
+    /// Shares its dedup key and its way of cutting.
+    pub(crate) like: Option<&'a Repository>,
 }
 
 /// A repository that was just made.
@@ -89,14 +125,14 @@ pub(crate) struct Created {
 
 impl Init {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
-        if self.class == Class::Copy {
-            return Err(Failure::usage("a repository of the class copy comes with a later release"));
-        }
         let settings = context.settings()?;
-        let retention = self.retention()?;
+        let like = self.like(context)?;
+        let retention = self.retention(like.as_ref())?;
         let policy = self.policy(&settings, retention)?;
-        let parity = self.parity.unwrap_or(0);
-        let created = create(context, &settings, !self.no_encryption, &self.label, retention, policy, parity)?;
+        let (class, parity_percent) = (self.class.of_config(), self.parity.unwrap_or(0));
+        let (encrypted, label, like) = (!self.no_encryption, &*self.label, like.as_deref());
+        let new = New { class, encrypted, label, retention, policy, parity_percent, like };
+        let created = create(context, &settings, &new)?;
         let (probed, location) = (&created.probed, created.place.store.location());
         let proven = serde_json::json!({
             "create_is_atomic": probed.create_is_atomic,
@@ -111,9 +147,10 @@ impl Init {
             .summary(Exit::Done)
             .set("repository", created.id.to_string())
             .set("location", location.as_str())
-            .set("class", "backup")
+            .set("class", class.as_str())
+            .set("keys_from", like.map(|like| like.id().to_string()))
             .set("encrypted", !self.no_encryption)
-            .set("parity_percent", parity)
+            .set("parity_percent", parity_percent)
             .set("retention_type", super::expire::word(retention.kind))
             .set("keep", retention.period.to_string())
             .set("immutable", policy.map(|p| p.wish().mode.as_str()))
@@ -129,13 +166,35 @@ impl Init {
                 .note("The password is the only key: a recovery sheet, `cairn key export --paper`, is a second one."),
             (None, true) => context.out.note("Nothing is encrypted: whoever can read the store can read everything."),
         }
+        if self.class == Class::Copy && like.is_none() {
+            context.out.note("It has a dedup key of its own: only `cairn copy --rekey`, which reads and cuts everything anew, can copy into it.");
+        }
         Ok(Exit::Done)
     }
 
-    fn retention(&self) -> Result<Retention> {
-        let kind = match self.retention_type {
-            RetentionType::Snapshot => RetentionKind::Snapshot,
-            RetentionType::Item => RetentionKind::Item,
+    /// The repository whose dedup key is shared.
+    fn like(&self, context: &Context) -> Result<Option<std::sync::Arc<Repository>>> {
+        if self.from.is_some() && self.class != Class::Copy {
+            return Err(Failure::usage("--from names what will be copied from: it goes with --class copy")
+                .advise("write --keys-from to share the dedup key with a repository of backups"));
+        }
+        let Some(repo) = self.from.as_ref().or(self.keys_from.as_ref()) else { return Ok(None) };
+        let like = context.connect_to_copy(repo, self.from_password_file.as_deref())?.repo;
+        if self.no_encryption && like.vault().secrets.master.is_some() {
+            return Err(Failure::usage(
+                "without encryption the dedup key of the other repository would lie open in this one",
+            )
+            .advise("leave --no-encryption out"));
+        }
+        Ok(Some(like))
+    }
+
+    fn retention(&self, like: Option<&std::sync::Arc<Repository>>) -> Result<Retention> {
+        let kind = match (self.retention_type, like) {
+            (Some(RetentionType::Snapshot), _) | (None, None) => RetentionKind::Snapshot,
+            (Some(RetentionType::Item), _) => RetentionKind::Item,
+            // A copy must have its source's type.
+            (None, Some(like)) => like.config().retention.kind,
         };
         if kind == RetentionKind::Item && self.keep.is_for_ever() {
             return Err(Failure::usage("items that are kept for ever never leave").advise("say how long: --keep 3y"));
@@ -153,7 +212,7 @@ impl Init {
             LockMode::Governance => Mode::Governance,
         };
         let wish = Wish {
-            class: format_spec::config::Class::Backup,
+            class: self.class.of_config(),
             retention_kind: retention.kind,
             period: Some(retention.period),
             mode,
@@ -181,43 +240,37 @@ fn provider(settings: &Settings) -> Result<Provider> {
 ///
 /// # Errors
 /// `Exists`, `Unsupported` for a store that lacks something, and the store's.
-pub(crate) fn create(
-    context: &Context,
-    settings: &Settings,
-    encrypted: bool,
-    label: &str,
-    retention: Retention,
-    policy: Option<Policy>,
-    parity_percent: u8,
-) -> Result<Created> {
+pub(crate) fn create(context: &Context, settings: &Settings, wanted: &New<'_>) -> Result<Created> {
     let place = open_store(settings, true)?;
     refuse_existing(&place)?;
-    let (password, key_file) = match encrypted {
+    let (password, key_file) = match wanted.encrypted {
         true => new_password(context, &settings.password)?,
         false => (None, None),
     };
     let probed = probe(&*place.store, &*context.env)?;
     probed.require()?;
     let mut lines = written(&probed);
-    if policy.is_some() {
+    if wanted.policy.is_some() {
         let locks = probe_lock(&*place.store, &*context.env)?;
         locks.require().map_err(|e| e.on(place.store.location()))?;
         lines = [lines, locks.lines().join("\n")].join("\n");
     }
+    let like = wanted.like.map(|like| (like.config(), &like.vault().secrets));
     let new = NewRepository {
-        class: format_spec::config::Class::Backup,
+        class: wanted.class,
         password,
         cost: Cost::DEFAULT,
-        label: label.to_owned(),
+        label: wanted.label.to_owned(),
         probed: lines,
-        cutting: None,
-        block_target: None,
-        level: None,
-        parity_percent,
-        retention,
-        immutability: policy.map(|policy| policy.field()),
+        cutting: like.map(|(config, _)| config.cutting),
+        block_target: like.map(|(config, _)| config.block_target),
+        level: like.map(|(config, _)| config.level),
+        parity_percent: wanted.parity_percent,
+        retention: wanted.retention,
+        immutability: wanted.policy.map(|policy| policy.field()),
+        dedup: like.map(|(_, secrets)| secrets.dedup.clone()),
         storage_class: String::new(),
-        origin: None,
+        origin: wanted.like.filter(|_| wanted.class == format_spec::config::Class::Copy).map(Repository::id),
     };
     let id = Repository::create(&*place.store, &new, &context.env)?;
     Ok(Created { id, place, probed, key_file })

@@ -6,6 +6,7 @@ pub(crate) mod cache;
 pub(crate) mod cat;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod copy;
 pub(crate) mod diff;
 mod excludes;
 pub(crate) mod expire;

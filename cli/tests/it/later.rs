@@ -4,15 +4,11 @@ use crate::support::{Home, Run};
 
 /// Each option of the contract that is not there yet, in a command line that is otherwise whole.
 const OPTIONS: &[&[&str]] = &[
-    &["init", "--class", "copy"],
-    &["init", "--from", "/elsewhere"],
-    &["init", "--keys-from", "/elsewhere"],
     &["init", "--storage-class", "STANDARD_IA"],
     &["mount", "/mnt", "--archived", "thaw"],
 ];
 
 const VERBS: &[&[&str]] = &[
-    &["copy", "--to", "s3://bucket/x", "--latest"],
     &["lab", "record"],
     &["m365", "login-check"],
     &["server"],

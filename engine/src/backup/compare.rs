@@ -113,7 +113,11 @@ impl<'a> Compare<'a> {
         let base = self.keep_kind(base, ItemKind::Folder);
         match &base {
             Some(before) if self.unchanged(before, &entry, &path) => entry = Entry::clone(before),
-            _ => self.fill(&mut entry, &path, &*opens),
+            _ => {
+                if let Err(e) = self.fill(&mut entry, &path, &*opens) {
+                    self.failed(&path, e.to_string());
+                }
+            }
         }
         self.flush()?;
         let cursor = base.as_ref().map(|b| FolderCursor::open(self.nodes, b)).transpose()?;
@@ -171,9 +175,16 @@ impl<'a> Compare<'a> {
         let stored = |ledger: &Ledger| ledger.count(|c| *if replaces { &mut c.changed } else { &mut c.new } += 1);
         if found.entry.kind != ItemKind::File {
             let Found { mut entry, path, opens } = found;
-            self.fill(&mut entry, &path, &*opens);
-            stored(self.ledger);
             self.monitor.done(1, 0);
+            if let Err(e) = self.fill(&mut entry, &path, &*opens) {
+                // A symlink without its target is none: it is gone, or became something else, since the walk saw it.
+                if entry.kind == ItemKind::Symlink {
+                    self.ledger.record(&Failure::of(path, &e), self.monitor);
+                    return Ok(());
+                }
+                self.failed(&path, e.to_string());
+            }
+            stored(self.ledger);
             return self.send(Event::Put(Box::new(entry)));
         }
         let name = found.entry.name.clone();
@@ -194,12 +205,15 @@ impl<'a> Compare<'a> {
         self.send(Event::File { name, slot })
     }
 
-    fn fill(&self, entry: &mut Entry, path: &[u8], opens: &dyn crate::source::Opens) {
-        let problems = opens.fill(entry).unwrap_or_else(|e| vec![e.to_string()]);
-        for reason in problems {
-            let failure = Failure { path: path.to_vec(), outcome: Outcome::Failed, reason };
-            self.ledger.record(&failure, self.monitor);
-        }
+    /// Loads what `stat` does not tell; problems with single attributes are told.
+    fn fill(&self, entry: &mut Entry, path: &[u8], opens: &dyn crate::source::Opens) -> std::io::Result<()> {
+        opens.fill(entry)?.into_iter().for_each(|reason| self.failed(path, reason));
+        Ok(())
+    }
+
+    fn failed(&self, path: &[u8], reason: String) {
+        let failure = Failure { path: path.to_vec(), outcome: Outcome::Failed, reason };
+        self.ledger.record(&failure, self.monitor);
     }
 
     fn unchanged(&self, before: &Entry, now: &Entry, path: &[u8]) -> bool {

@@ -6,13 +6,11 @@
 
 use super::LockWork;
 use super::session::Session;
-use crate::blob::store_manifest;
 use crate::error::{Error, Kind, Result};
 use crate::log::LogView;
 use crate::restore_point::{Emission, PointSink, ReferenceChange, given_up, reference_set};
 use crate::tree::Names;
 use format_spec::container::ObjectKind;
-use format_spec::log::Change;
 use format_spec::point::Manifest;
 use format_spec::tree::Entry;
 use format_spec::{ChunkId, ObjectId};
@@ -66,41 +64,13 @@ impl Session<'_> {
 
     /// Commits, and returns the point's number; `None` when packs were condemned after `known`: then the reference set must be made again.
     pub(super) fn commit(&self, session: u32, manifest: &Manifest, known: u32) -> Result<Option<u32>> {
-        let repository = self.repository;
         let mut take = || ObjectId { session, ordinal: self.writer.take_ordinal() };
-        let point = store_manifest(repository.vault(), &**repository.env(), self.monitor, &mut take, manifest)?;
-        let id = ObjectId { session, ordinal: point.ordinal };
-        let secured = repository.secure(id, manifest.references, self.monitor)?;
-        if let Some(secured) = &secured {
+        let done = self.repository.commit_point(session, manifest, known, &mut take, self.monitor)?;
+        if let Some(secured) = &done.secured {
             let LockWork { asked, extended } = self.locks.get();
             self.locks.set(LockWork { asked: asked + secured.asked, extended: extended + secured.extended });
         }
-        let mut moved = false;
-        let appended = repository.log().append(&**repository.env(), &mut |view| {
-            view.expect_session(session)?;
-            moved = view.condemned.after(known).next().is_some() || !repository.is_secured(secured.as_ref(), view)?;
-            if moved {
-                let what = "packs were condemned, or locks fell short, while the session was about to commit";
-                return Err(Error::new(Kind::Conflict, what));
-            }
-            Ok(Change::Commit { session, point, id: manifest.id, references: manifest.references })
-        });
-        let slot = match appended {
-            Err(_) if moved => {
-                repository.refresh()?;
-                return Ok(None);
-            }
-            // It could not be told whether the entry counts ([LOG-24]): the log tells.
-            Err(e) if e.kind() == Kind::Conflict => {
-                repository.refresh()?;
-                let live = repository.log().view().live(&manifest.id).map(|live| live.slot);
-                live.ok_or(e)?
-            }
-            other => other?,
-        };
-        repository.log().checkpoint_if_due(&**repository.env());
-        let number = repository.log().view().commits.iter().find(|c| c.slot == slot).map(|c| Some(c.number));
-        number.ok_or_else(|| Error::new(Kind::Bug, "the commit is not in the log that was just read"))
+        Ok(done.number)
     }
 }
 

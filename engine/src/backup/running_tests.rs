@@ -47,6 +47,7 @@ impl Rig {
             parity_percent: 0,
             retention: Default::default(),
             immutability: None,
+            dedup: None,
             storage_class: String::new(),
             origin: None,
         };

@@ -16,6 +16,7 @@ use crate::restore_point::{Emission, Ledger, Point, PointSink};
 use crate::source::Source;
 use crate::tree::{MapBuilder, MapCursor, NodeSink};
 use crossbeam_channel::{bounded, unbounded};
+use format_spec::config::Class;
 use format_spec::log::{Change, PointId, Purpose};
 use format_spec::point::{Manifest, PointKind};
 use format_spec::tree::Entry;
@@ -32,6 +33,11 @@ pub(super) fn run(
     monitor: &Arc<Monitor>,
 ) -> Result<BackupSummary> {
     check_job(&options.job)?;
+    if repository.config().class == Class::Copy {
+        return Err(Error::new(Kind::Input, "this repository is for backup copies")
+            .on(repository.location())
+            .advise("back up into a repository of the class backup, and bring its points here with `cairn copy`"));
+    }
     repository.refresh()?;
     for _ in 1..SESSION_ATTEMPTS_MAX {
         match one(repository, source, options, monitor) {
@@ -109,6 +115,7 @@ fn attempt(
         monitor: monitor.clone(),
         session,
         threads: options.threads,
+        spool: None,
     });
     let reads_old = Cell::new(false);
     let work = Session {

@@ -41,8 +41,9 @@ pub struct Catalog {
     distrust: Distrust,
 }
 
-/// Segments added to the cache in one step.
+/// Segments added to the cache in one step: so many, of so many stored bytes together, and never less than one. Two steps are in memory at once.
 const SEGMENTS_A_STEP: usize = 8;
+const BYTES_A_STEP: u64 = 96 << 20;
 
 impl Catalog {
     /// Opens the cache of this repository; what cannot be trusted in it is discarded.
@@ -237,16 +238,27 @@ impl Catalog {
             return Ok(());
         }
         let missing: Vec<SegmentRef> = view.segments.iter().filter(|s| s.slot > cache.position()).copied().collect();
-        // A step ends where the slot changes: a cache that says it is complete up to a slot has all segments of it.
-        let mut rest = &missing[..];
-        while let Some(first) = rest.get(..SEGMENTS_A_STEP.min(rest.len())).filter(|step| !step.is_empty()) {
-            let slot = first.last().map(|s| s.slot);
-            let more = rest.iter().skip(first.len()).take_while(|s| Some(s.slot) == slot).count();
-            let (step, behind) = rest.split_at(first.len() + more);
-            rest = behind;
-            let segments = step.iter().map(|s| self.segment(s)).collect::<Result<Vec<_>>>()?;
+        let steps = steps(&missing);
+        let read = |step: &[SegmentRef]| step.iter().map(|s| self.segment(s)).collect::<Result<Vec<_>>>();
+        let add = |step: &[SegmentRef], segments: &[Segment]| {
             let last = step.last().map_or(0, |s| s.slot);
-            cache.add(&segments, last, hash_of(view, last))?;
+            cache.add(segments, last, hash_of(view, last))
+        };
+        match &steps[..] {
+            [] => {}
+            [only] => add(only, &read(only)?)?,
+            // The next step is read and opened while this one is merged.
+            [first, ..] => std::thread::scope(|scope| {
+                let mut coming = scope.spawn(|| read(first));
+                for (at, step) in steps.iter().enumerate() {
+                    let segments =
+                        coming.join().map_err(|_| Error::new(Kind::Bug, "a thread that reads segments died"))??;
+                    let next = steps.get(at + 1).copied().unwrap_or_default();
+                    coming = scope.spawn(move || read(next));
+                    add(step, &segments)?;
+                }
+                Ok::<(), Error>(())
+            })?,
         }
         cache.add(&[], view.head, hash_of(view, view.head))
     }
@@ -311,6 +323,27 @@ pub(crate) fn lost(e: Error, name: &Name) -> Error {
 /// know it any more is not believed.
 fn belongs(cache: &PersistentCache, view: &LogView) -> bool {
     cache.position() == 0 || view.hash_of(cache.position()) == Some(cache.head_hash())
+}
+
+/// The segments in steps. One ends where the slot changes: a cache that says it is complete up to a slot has all segments of it.
+fn steps(missing: &[SegmentRef]) -> Vec<&[SegmentRef]> {
+    let mut steps = Vec::new();
+    let mut rest = missing;
+    while !rest.is_empty() {
+        let (mut count, mut bytes) = (0, 0);
+        while let Some(next) = rest.get(count) {
+            let is_new_slot = count > 0 && rest.get(count - 1).is_some_and(|before| before.slot != next.slot);
+            if is_new_slot && (count >= SEGMENTS_A_STEP || bytes + next.object.bytes > BYTES_A_STEP) {
+                break;
+            }
+            bytes += next.object.bytes;
+            count += 1;
+        }
+        let (step, behind) = rest.split_at(count);
+        steps.push(step);
+        rest = behind;
+    }
+    steps
 }
 
 /// The chain's hash after a slot; of position 0 nothing is known and nothing is held.

@@ -25,9 +25,9 @@ pub fn put_durable(store: &dyn Store, name: &Name, bytes: &Bytes) -> Result<()> 
             Err(e) => return Err(e),
         }
     }
-    let found = match store.get(name) {
-        Ok(found) if found == bytes => return Ok(()),
-        Ok(found) => format!("gives {} other ones back", found.len()),
+    let found = match is_kept(store, name, bytes) {
+        Ok(None) => return Ok(()),
+        Ok(Some(other)) => format!("gives {other} other ones back"),
         Err(e) if e.kind() == Kind::Absent => "has none".to_owned(),
         Err(e) if e.kind() == Kind::Damaged => format!("says {e}"),
         Err(e) => return Err(e),
@@ -37,6 +37,29 @@ pub fn put_durable(store: &dyn Store, name: &Name, bytes: &Bytes) -> Result<()> 
         .on(name)
         .advise("nothing was committed; run the backup again, and check the store's hardware or vendor"))
 }
+
+/// Reads an object back and compares; how many other bytes there are, if they are not the same. A large one is read in parts: it need not be in
+/// memory twice.
+fn is_kept(store: &dyn Store, name: &Name, bytes: &Bytes) -> Result<Option<u64>> {
+    let length = bytes.len() as u64;
+    if bytes.len() <= READ_BACK_BYTES {
+        let found = store.get(name)?;
+        return Ok((found != bytes).then_some(found.len() as u64));
+    }
+    let stored = store.head(name)?.bytes;
+    if stored != length {
+        return Ok(Some(stored));
+    }
+    for (at, part) in (0..).step_by(READ_BACK_BYTES).zip(bytes.chunks(READ_BACK_BYTES)) {
+        if store.get_range(name, at..at + part.len() as u64)? != part {
+            return Ok(Some(stored));
+        }
+    }
+    Ok(None)
+}
+
+/// An object is read back at once up to this length, and a longer one in parts of it.
+const READ_BACK_BYTES: usize = 32 << 20;
 
 /// Stores an object under the name that `make` chooses; when the store did not keep its bytes, `make` is asked for it anew under another name. What
 /// was stored wrong stays behind: nobody names it, and collection takes it away.

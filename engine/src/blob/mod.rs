@@ -29,4 +29,4 @@ pub use ranges::{RANGE_CACHE_LEAST, RangeCache};
 pub use read::{Blobs, CacheBudgets, Vault};
 pub use rebuilt::{Lack, Rebuilt, rebuild_segment};
 pub use segment::store_segment;
-pub use writer::{Stored, Writer, WriterParts};
+pub use writer::{Carried, DATA_LANES, Spool, Stored, Writer, WriterParts};

@@ -159,6 +159,11 @@ impl Blobs {
         self.get(ObjectKind::DataPack, id)
     }
 
+    /// A chunk, or the bytes of a node, verified.
+    pub fn blob(&self, kind: ObjectKind, id: &ChunkId) -> Result<Bytes> {
+        self.get(kind, id)
+    }
+
     /// A tree node, verified, decoded and kept.
     pub fn node(&self, id: &ChunkId) -> Result<Arc<Node>> {
         let load = || -> Result<(Arc<Node>, u64)> {

@@ -43,6 +43,7 @@ fn keeping(parity_percent: u8, retention: Retention) -> (Arc<Memory>, Arc<Reposi
         parity_percent,
         retention,
         immutability: None,
+        dedup: None,
         storage_class: String::new(),
         origin: None,
     };

@@ -11,6 +11,19 @@ use format_spec::pack::{BLOBS_MAX, BlobEntry, Contents};
 use format_spec::parity::{self, Geometry};
 use format_spec::{ObjectId, RepositoryId};
 
+/// Where the header and the records of a pack under construction are kept, if not in memory. Whoever drops it without [`Body::discard`] leaves
+/// it there, for who finds it.
+pub trait Body: Send + std::fmt::Debug {
+    /// Appends one block's record (the first time with the header before it) and remembers its chunks.
+    fn append(&mut self, bytes: &[u8], blobs: &[BlobEntry]) -> Result<()>;
+    /// All that was appended, in a buffer that holds `room` bytes without moving.
+    fn read(&mut self, room: usize) -> Result<Vec<u8>>;
+    /// Sees that it survives a loss of power.
+    fn sync(&mut self) -> Result<()>;
+    /// It is not needed any more: the pack is published.
+    fn discard(self: Box<Self>);
+}
+
 /// A pack under construction.
 #[derive(Debug)]
 pub struct PackBuilder {
@@ -20,6 +33,7 @@ pub struct PackBuilder {
     blobs: usize,
     bytes_max: usize,
     parity_percent: u8,
+    body: Option<Box<dyn Body>>,
 }
 
 /// A block's place in its finished pack.
@@ -44,6 +58,8 @@ pub struct FinishedPack {
     pub published: PublishedPack,
     /// Its blocks.
     pub blocks: Vec<PackedBlock>,
+    /// Where it was built, if not in memory: discarded when it is published.
+    pub body: Option<Box<dyn Body>>,
 }
 
 impl PackBuilder {
@@ -67,7 +83,19 @@ impl PackBuilder {
             blobs: 0,
             bytes_max,
             parity_percent,
+            body: None,
         }
+    }
+
+    /// The same, built elsewhere than in memory; before the first block.
+    #[must_use]
+    pub fn in_body(self, body: Box<dyn Body>) -> Self {
+        PackBuilder { body: Some(body), ..self }
+    }
+
+    /// Sees that what was built elsewhere survives a loss of power.
+    pub fn sync(&mut self) -> Result<()> {
+        self.body.as_mut().map_or(Ok(()), |body| body.sync())
     }
 
     /// Whether the block still fits, contents, parity, directory and trailer counted ([PACK-2], [PACK-6]).
@@ -103,12 +131,19 @@ impl PackBuilder {
     }
 
     /// Seals a block that fits into the pack.
-    pub fn push(&mut self, block: EncodedBlock) {
+    ///
+    /// # Errors
+    /// Those of the place where it is built; the pack is of no use then.
+    pub fn push(&mut self, block: EncodedBlock) -> Result<()> {
         let entry = self.object.push(kind::BLOCK, block.codec, block.plain_bytes, block.encoded);
         let offset = u32::try_from(entry.offset).expect("packs are at most 256 MB long");
         self.blobs += block.blobs.len();
         self.contents.blocks.push(block.blobs.clone());
+        if let Some(body) = &mut self.body {
+            body.append(&self.object.take(), &block.blobs)?;
+        }
         self.blocks.push(PackedBlock { offset, stored: entry.head.stored, blobs: block.blobs });
+        Ok(())
     }
 
     /// True before the first block.
@@ -119,15 +154,29 @@ impl PackBuilder {
     /// Ends the pack and verifies it as a reader would: every checksum, the seal, the contents.
     pub fn finish(mut self, secrets: &Secrets) -> Result<FinishedPack> {
         let plain = self.contents.encode();
+        let room = self.bytes_max;
+        let mut front = self.body.as_mut().map(|body| body.read(room)).transpose()?.unwrap_or_default();
         self.object.push_plain(kind::CONTENTS, &plain, 1);
         if self.parity_percent > 0 {
-            let geometry = Geometry::new(self.object.body().len() as u64, self.parity_percent)?;
-            for payload in geometry.encode(self.object.body())? {
+            let records = if front.is_empty() {
+                self.object.body()
+            } else {
+                front.extend_from_slice(&self.object.take());
+                &front
+            };
+            let geometry = Geometry::new(records.len() as u64, self.parity_percent)?;
+            for payload in geometry.encode(records)? {
                 self.object.push_clear(kind::PARITY, &payload);
             }
         }
         let header = self.object.header().clone();
-        let (bytes, body_hash) = self.object.finish();
+        let (rest, body_hash) = self.object.finish();
+        let bytes = if front.is_empty() {
+            rest
+        } else {
+            front.extend_from_slice(&rest);
+            front
+        };
         let id = ObjectId { session: header.session, ordinal: header.ordinal };
         let wrong = |what: &str| Error::new(Kind::Bug, format!("a finished pack is wrong: {what}")).on(id);
         if bytes.len() > self.bytes_max {
@@ -149,6 +198,6 @@ impl PackBuilder {
             blobs,
         };
         let row = PackRow { id, bytes: object_bytes, blobs, kind: header.kind, salt: header.salt, body_hash };
-        Ok(FinishedPack { bytes: Bytes::from(bytes), row, published, blocks: self.blocks })
+        Ok(FinishedPack { bytes: Bytes::from(bytes), row, published, blocks: self.blocks, body: self.body })
     }
 }

@@ -12,6 +12,6 @@ mod heal;
 mod open;
 mod reseal;
 
-pub use builder::{FinishedPack, PackBuilder, PackedBlock};
+pub use builder::{Body, FinishedPack, PackBuilder, PackedBlock};
 pub use heal::heal;
 pub use open::{PackTail, open_block};

@@ -25,7 +25,7 @@ impl FinishedPack {
             if !into.fits(&block) {
                 return Err(Error::new(Kind::Bug, "the blocks of a pack do not fit into another").on(self.row.id));
             }
-            into.push(block);
+            into.push(block)?;
         }
         into.finish(secrets)
     }

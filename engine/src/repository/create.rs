@@ -39,6 +39,8 @@ pub struct NewRepository {
     pub retention: Retention,
     /// How its objects are locked, if they are; [`crate::immutability::Policy`] says what goes together.
     pub immutability: Option<Immutability>,
+    /// The dedup key of another repository, so that ids mean the same in both; a new one when `None`.
+    pub dedup: Option<Secret>,
     /// Where its data packs rest, in the store's own word; empty where the store decides.
     pub storage_class: String,
     /// The repository that it copies from; in class copy only.
@@ -73,9 +75,10 @@ impl Repository {
         fresh(&mut id)?;
         fresh(&mut master)?;
         fresh(&mut dedup)?;
+        let dedup = new.dedup.clone().unwrap_or_else(|| Secret::new(dedup));
         fresh(&mut salt)?;
         let master = new.password.as_ref().map(|_| Secret::new(master));
-        let secrets = Secrets { master, dedup: Secret::new(dedup) };
+        let secrets = Secrets { master, dedup };
         let repository = RepositoryId(id);
         let config = Config {
             repository,

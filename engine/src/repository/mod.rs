@@ -4,6 +4,7 @@
 //! answer with what exists when they find nothing. Refuses to change anything but through the log, the key slots and its own local cache.
 
 mod as_of;
+mod commit;
 mod create;
 mod keys;
 mod locks;
@@ -15,6 +16,7 @@ pub(crate) mod select;
 mod truncate;
 
 pub use as_of::AsOf;
+pub use commit::Committed;
 pub use create::NewRepository;
 pub use keys::{KeyEvent, Replaced, SlotInfo};
 pub use open::{CacheStatus, OpenOptions, Repository};

@@ -38,11 +38,7 @@ pub struct ReferenceChange<'a> {
 /// `Damaged` when a named blob has no published place, or the base's own set or nodes cannot be read.
 pub fn reference_set(change: ReferenceChange<'_>, sink: &mut dyn NodeSink) -> Result<ChunkId> {
     let ReferenceChange { base, base_roots, roots, emission, blobs, log } = change;
-    let mut account = Account { blobs, base: base.map(|(root, _)| root), touched: BTreeMap::new() };
-    if let Some((_, slot)) = base {
-        account.translate(&log, slot)?;
-        account.leave_distrusted()?;
-    }
+    let mut account = Account::over(base, blobs, &log)?;
     emission.read(&mut |node, names| {
         let place = account.place(ObjectKind::MetaPack, &node)?;
         // A node that the base has already named what it names.
@@ -78,7 +74,7 @@ pub fn given_up(emission: &Emission, roots: &[Names], blobs: &Blobs) -> Result<B
     Ok(found)
 }
 
-struct Account<'a> {
+pub(super) struct Account<'a> {
     blobs: &'a Blobs,
     base: Option<ChunkId>,
     touched: BTreeMap<ObjectId, Touched>,
@@ -92,7 +88,31 @@ struct Touched {
     now: PackReferences,
 }
 
-impl Account<'_> {
+impl<'a> Account<'a> {
+    /// The account of a base: root of its reference set, and the slot at which that named live packs.
+    pub(super) fn over(base: Option<(ChunkId, u32)>, blobs: &'a Blobs, log: &LogView) -> Result<Self> {
+        let mut account = Account { blobs, base: base.map(|(root, _)| root), touched: BTreeMap::new() };
+        if let Some((_, slot)) = base {
+            account.translate(log, slot)?;
+            account.leave_distrusted()?;
+        }
+        Ok(account)
+    }
+
+    /// Names a blob so many times more, or fewer.
+    ///
+    /// # Errors
+    /// `Damaged` when no published pack has it, or it is named fewer times than are to be taken away.
+    pub(super) fn change(&mut self, kind: ObjectKind, id: &ChunkId, by: i64) -> Result<()> {
+        let place = self.place(kind, id)?;
+        let now = &mut self.pack(&place)?.now;
+        let count = i64::from(now.count(place.blob)).checked_add(by).and_then(|n| u32::try_from(n).ok());
+        let wrong =
+            || Error::new(Kind::Damaged, "the base's reference set does not name it so often").on(format!("blob {id}"));
+        now.set_count(place.blob, count.ok_or_else(wrong)?);
+        Ok(())
+    }
+
     /// Follows the moves since the base's slot, oldest first, so that what moved twice is followed twice.
     fn translate(&mut self, log: &LogView, slot: u32) -> Result<()> {
         if log.condemned.after(slot).next().is_none() {
@@ -233,7 +253,7 @@ impl Account<'_> {
     }
 
     /// The new set: the base's, with the touched packs' rows edited. Leaves without a touched pack are shared with the base.
-    fn write(self, sink: &mut dyn NodeSink) -> Result<ChunkId> {
+    pub(super) fn write(self, sink: &mut dyn NodeSink) -> Result<ChunkId> {
         let nothing = reference_key(ObjectId { session: 0, ordinal: 0 }).to_vec();
         let mut edits: Vec<(Vec<u8>, Option<Vec<u8>>)> = Vec::with_capacity(self.touched.len() + 1);
         edits.push((nothing.clone(), None));

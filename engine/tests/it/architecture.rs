@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 const SHARED: [&str; 4] = ["limits", "env", "error", "monitor"];
-const ROOMS: [&str; 18] = [
+const ROOMS: [&str; 19] = [
     "source",
     "chunk",
     "block",
@@ -21,6 +21,7 @@ const ROOMS: [&str; 18] = [
     "retrieval",
     "care",
     "backup",
+    "copy",
     "restore",
 ];
 /// Doors from outside, which no room may use.

@@ -6,11 +6,15 @@ use super::record::{Codec, HEAD_BYTES, RecordHead};
 use crate::keys::Cipher;
 use crate::{FormatError, Result};
 
-/// An object under construction, in memory.
+/// An object under construction, in memory; or elsewhere, as far as somebody [took](ObjectWriter::take) it.
 pub struct ObjectWriter {
     header: Header,
     cipher: Cipher,
+    /// Header and records, without those that were taken.
     bytes: Vec<u8>,
+    /// Length of what was taken, and the hash of it.
+    taken: usize,
+    hasher: blake3::Hasher,
     entries: Vec<DirectoryEntry>,
 }
 
@@ -25,7 +29,7 @@ impl ObjectWriter {
     /// Begins an object with this header; `cipher` must be the header's.
     pub fn new(header: Header, cipher: Cipher) -> Self {
         let bytes = header.encode().to_vec();
-        ObjectWriter { header, cipher, bytes, entries: Vec::new() }
+        ObjectWriter { header, cipher, bytes, taken: 0, hasher: blake3::Hasher::new(), entries: Vec::new() }
     }
 
     /// Goes on with an object of which header and some records are there.
@@ -34,7 +38,7 @@ impl ObjectWriter {
     /// The rule that the records break.
     pub fn resume(header: Header, cipher: Cipher, body: Vec<u8>) -> Result<Self> {
         let entries = entries_of(&body)?;
-        Ok(ObjectWriter { header, cipher, bytes: body, entries })
+        Ok(ObjectWriter { header, cipher, bytes: body, taken: 0, hasher: blake3::Hasher::new(), entries })
     }
 
     /// Appends a record of `encoded` bytes that stand for `plain_bytes` of plaintext; returns its place.
@@ -50,7 +54,7 @@ impl ObjectWriter {
         };
         self.cipher.seal(&head, &mut encoded);
         head.crc = crc32fast::hash(&encoded);
-        let entry = DirectoryEntry { offset: self.bytes.len() as u64, head };
+        let entry = DirectoryEntry { offset: (self.taken + self.bytes.len()) as u64, head };
         self.bytes.extend_from_slice(&head.encode());
         self.bytes.extend_from_slice(&encoded);
         self.entries.push(entry);
@@ -65,12 +69,20 @@ impl ObjectWriter {
         entry
     }
 
-    /// Header and records so far: what parity covers.
+    /// Header and records so far, without what was taken: what parity covers.
     pub fn body(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Header and records so far, and no end.
+    /// Hands over header and records since the last time, for who keeps them elsewhere. [`finish`](Self::finish) then gives only what follows
+    /// them.
+    pub fn take(&mut self) -> Vec<u8> {
+        self.hasher.update(&self.bytes);
+        self.taken += self.bytes.len();
+        std::mem::take(&mut self.bytes)
+    }
+
+    /// Header and records so far, without what was taken, and no end.
     pub fn into_body(self) -> Vec<u8> {
         self.bytes
     }
@@ -83,7 +95,7 @@ impl ObjectWriter {
 
     /// How long the object would be if it ended now.
     pub fn finished_bytes(&self) -> usize {
-        self.bytes.len() + self.entries.len() * ENTRY_BYTES + TRAILER_BYTES
+        self.taken + self.bytes.len() + self.entries.len() * ENTRY_BYTES + TRAILER_BYTES
     }
 
     /// How much a record of `encoded_bytes` adds to the finished object.
@@ -101,12 +113,12 @@ impl ObjectWriter {
         &self.header
     }
 
-    /// Ends the object: its bytes and their body hash.
+    /// Ends the object: its bytes, without what was taken, and the body hash of all of it.
     pub fn finish(self) -> (Vec<u8>, [u8; 32]) {
-        let body_hash = *blake3::hash(&self.bytes).as_bytes();
-        let ObjectWriter { cipher, bytes, entries, .. } = self;
-        let seal = |header: &[u8], directory: &[u8]| cipher.directory_seal(header, &body_hash, directory);
-        (close(bytes, &entries, body_hash, seal), body_hash)
+        let ObjectWriter { header, cipher, bytes, taken, mut hasher, entries } = self;
+        let body_hash = *hasher.update(&bytes).finalize().as_bytes();
+        let seal = |directory: &[u8]| cipher.directory_seal(&header.encode(), &body_hash, directory);
+        (close(bytes, taken, &entries, body_hash, seal), body_hash)
     }
 }
 
@@ -118,7 +130,8 @@ impl ObjectWriter {
 pub fn complete(body: Vec<u8>, seal: impl FnOnce(&[u8], &[u8], &[u8; 32]) -> [u8; 32]) -> Result<Vec<u8>> {
     let entries = entries_of(&body)?;
     let body_hash = *blake3::hash(&body).as_bytes();
-    Ok(close(body, &entries, body_hash, |header, directory| seal(header, directory, &body_hash)))
+    let header = body.get(..HEADER_BYTES).unwrap_or_default().to_vec();
+    Ok(close(body, 0, &entries, body_hash, |directory| seal(&header, directory, &body_hash)))
 }
 
 /// The directory of header and records, read from the heads.
@@ -139,19 +152,21 @@ fn entries_of(body: &[u8]) -> Result<Vec<DirectoryEntry>> {
     Ok(entries)
 }
 
+/// Appends directory and trailer to what stands behind the first `taken` bytes.
 fn close(
     mut bytes: Vec<u8>,
+    taken: usize,
     entries: &[DirectoryEntry],
     body_hash: [u8; 32],
-    seal: impl FnOnce(&[u8], &[u8]) -> [u8; 32],
+    seal: impl FnOnce(&[u8]) -> [u8; 32],
 ) -> Vec<u8> {
     let directory = encode_directory(entries);
     let trailer = Trailer {
-        directory_offset: bytes.len() as u64,
+        directory_offset: (taken + bytes.len()) as u64,
         records: u32::try_from(entries.len()).expect("bounded by the pack's size"),
-        seal: seal(&bytes[..HEADER_BYTES], &directory),
+        seal: seal(&directory),
         body_hash,
-        object_bytes: (bytes.len() + directory.len() + TRAILER_BYTES) as u64,
+        object_bytes: (taken + bytes.len() + directory.len() + TRAILER_BYTES) as u64,
         directory_crc: crc32fast::hash(&directory),
     };
     bytes.extend_from_slice(&directory);

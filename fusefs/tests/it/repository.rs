@@ -38,6 +38,7 @@ fn create(path: &Path) {
         parity_percent: 0,
         retention: Default::default(),
         immutability: None,
+        dedup: None,
         storage_class: String::new(),
         origin: None,
     };

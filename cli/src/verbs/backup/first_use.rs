@@ -5,8 +5,8 @@ use crate::connect::{Connection, open_store};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::settings::{Repo, Settings};
-use crate::verbs::init;
-use format_spec::config::Retention;
+use crate::verbs::init::{self, New};
+use format_spec::config::{Class, Retention};
 
 impl Backup {
     pub(super) fn connect(&self, context: &Context) -> Result<Connection> {
@@ -23,7 +23,16 @@ impl Backup {
         if self.dry_run {
             return Err(failure.advise("a dry run creates nothing: run `cairn init` first"));
         }
-        match init::create(context, &settings, true, "first password", Retention::default(), None, 0) {
+        let new = New {
+            class: Class::Backup,
+            encrypted: true,
+            label: "first password",
+            retention: Retention::default(),
+            policy: None,
+            parity_percent: 0,
+            like: None,
+        };
+        match init::create(context, &settings, &new) {
             Ok(created) => {
                 let key = match &created.key_file {
                     Some(key) => format!("the generated key file {} (mode 600)", key.display()),

@@ -4,7 +4,9 @@
 //! in blocks, so what belongs together is compressed and read together; a failure anywhere ends every later call. Queues are bounded: a put waits
 //! when encoders or the store are behind. Refuses to rely on packs of others that are not published (I6).
 
+mod carried;
 mod publish;
+mod spool;
 mod stages;
 
 use super::catalog::Catalog;
@@ -16,12 +18,14 @@ use crate::limits::{BLOCKS_QUEUED_PER_THREAD, META_BLOCK_TARGET, PACKS_QUEUED_MA
 use crate::log::Log;
 use crate::monitor::Monitor;
 use crate::pack::{FinishedPack, PackBuilder};
+pub use carried::Carried;
 use crossbeam_channel::{Sender, bounded};
-use format_spec::ChunkId;
 use format_spec::config::Config;
 use format_spec::container::ObjectKind;
+use format_spec::{ChunkId, Time};
 use parking_lot::{Condvar, Mutex};
 use publish::Unpublished;
+pub use spool::Spool;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -63,8 +67,11 @@ struct Shared {
     is_inline: bool,
     next_ordinal: AtomicU32,
     pending: [Mutex<HashSet<ChunkId>>; PENDING_SHARDS],
-    open: [Mutex<OpenBlock>; 2],
-    packs: [Mutex<Option<PackBuilder>>; 2],
+    open: [Mutex<OpenBlock>; LANES],
+    packs: [Mutex<Option<PackBuilder>>; LANES],
+    spool: Option<Spool>,
+    /// When the oldest block was put that an ended process had left in the spool.
+    spooled_since: Mutex<Option<Time>>,
     unpublished: Mutex<Unpublished>,
     publishing: Mutex<()>,
     underway: Mutex<u64>,
@@ -89,9 +96,16 @@ struct Counts {
 
 /// Work of the stages.
 enum Job {
-    Block(ObjectKind, OpenBlock),
+    Block(ObjectKind, usize, OpenBlock),
     Pack(Box<FinishedPack>),
+    /// A full pack of the spool: it is taken into memory when its turn has come.
+    Spooled(Box<PackBuilder>),
 }
+
+/// Rows of packs that are filled beside each other: of data by its expected lifetime, and one of metadata.
+const LANES: usize = DATA_LANES + 1;
+/// Rows of data packs: 0 for what is expected to stay longest.
+pub const DATA_LANES: usize = 5;
 
 const PENDING_SHARDS: usize = 16;
 
@@ -113,13 +127,20 @@ pub struct WriterParts {
     pub session: Option<u32>,
     /// Encoding threads. 0: no thread is started, each put does what it causes, so that a simulation repeats itself.
     pub threads: usize,
+    /// Where packs are filled, if not in memory.
+    pub spool: Option<Spool>,
 }
 
 impl Writer {
     /// Starts the stages of an opened session.
     pub fn start(parts: WriterParts) -> Self {
         let threads = parts.threads;
-        let uploads = if threads == 0 { 0 } else { UPLOADS_MAX };
+        // Packs that are filled in files are large: one is in memory at a time.
+        let uploads = match (threads, &parts.spool) {
+            (0, _) => 0,
+            (_, Some(_)) => 1,
+            (_, None) => UPLOADS_MAX,
+        };
         let (blocks_in, blocks_out) = bounded(threads * BLOCKS_QUEUED_PER_THREAD);
         let (packs_in, packs_out) = bounded(PACKS_QUEUED_MAX);
         let shared = Arc::new(Shared::new(parts, blocks_in, packs_in));
@@ -137,12 +158,12 @@ impl Writer {
 
     /// Stores a data chunk unless it is known; returns whether it was new.
     pub fn put_chunk(&self, id: ChunkId, chunk: Vec<u8>) -> Result<bool> {
-        self.shared.put(ObjectKind::DataPack, id, chunk)
+        self.shared.put(ObjectKind::DataPack, 0, id, chunk)
     }
 
     /// Stores a tree node unless it is known; returns whether it was new.
     pub fn put_node(&self, id: ChunkId, node: Vec<u8>) -> Result<bool> {
-        self.shared.put(ObjectKind::MetaPack, id, node)
+        self.shared.put(ObjectKind::MetaPack, 0, id, node)
     }
 
     /// Waits until everything put so far is stored, checked and published.
@@ -193,7 +214,7 @@ impl Drop for Writer {
 }
 
 impl Shared {
-    fn put(&self, kind: ObjectKind, id: ChunkId, bytes: Vec<u8>) -> Result<bool> {
+    fn put(&self, kind: ObjectKind, lane: usize, id: ChunkId, bytes: Vec<u8>) -> Result<bool> {
         self.expect_sound()?;
         let shard = &self.pending[usize::from(id.0[0]) % PENDING_SHARDS];
         if shard.lock().contains(&id) || self.catalog.is_stored(&id)? || !shard.lock().insert(id) {
@@ -209,18 +230,18 @@ impl Shared {
         }
         let target = if kind == ObjectKind::DataPack { self.config.block_target as usize } else { META_BLOCK_TARGET };
         if bytes.len() * 2 >= target {
-            self.send(Job::Block(kind, OpenBlock::of(id, bytes)))?;
+            self.send(Job::Block(kind, lane, OpenBlock::of(id, bytes)))?;
             return Ok(true);
         }
         let full = {
-            let mut open = self.open[slot(kind)].lock();
+            let mut open = self.open[slot(kind, lane)].lock();
             let full =
                 (!open.fits(bytes.len()) || open.bytes() + bytes.len() > target).then(|| std::mem::take(&mut *open));
             open.push(id, &bytes);
             full
         };
         match full {
-            Some(block) if !block.is_empty() => self.send(Job::Block(kind, block))?,
+            Some(block) if !block.is_empty() => self.send(Job::Block(kind, lane, block))?,
             _ => {}
         }
         Ok(true)
@@ -242,6 +263,7 @@ impl Shared {
     }
 }
 
-fn slot(kind: ObjectKind) -> usize {
-    usize::from(kind == ObjectKind::MetaPack)
+/// Where the open block and pack of a kind and lane stand.
+fn slot(kind: ObjectKind, lane: usize) -> usize {
+    if kind == ObjectKind::MetaPack { DATA_LANES } else { lane.min(DATA_LANES - 1) }
 }

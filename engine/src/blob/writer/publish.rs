@@ -5,7 +5,7 @@ use crate::blob::store_segment;
 use crate::error::Result;
 use crate::index::SegmentBuilder;
 use crate::limits::{PUBLISH_BLOBS, PUBLISH_BYTES, PUBLISH_SECONDS};
-use crate::pack::{FinishedPack, PackedBlock};
+use crate::pack::{Body, FinishedPack, PackedBlock};
 use format_spec::ObjectId;
 use format_spec::index::PackRow;
 use format_spec::log::{Change, PublishedPack, Vouched};
@@ -13,6 +13,8 @@ use std::sync::atomic::Ordering;
 
 /// Packs that are stored and checked, but not published.
 pub(super) struct Unpublished {
+    /// Where packs were built: they go when all of them are published.
+    bodies: Vec<Box<dyn Body>>,
     packs: Vec<(PackRow, PublishedPack, Vec<PackedBlock>)>,
     bytes: u64,
     blobs: u64,
@@ -21,14 +23,15 @@ pub(super) struct Unpublished {
 
 impl Unpublished {
     pub(super) fn new(now: f64) -> Self {
-        Unpublished { packs: Vec::new(), bytes: 0, blobs: 0, since: now }
+        Unpublished { bodies: Vec::new(), packs: Vec::new(), bytes: 0, blobs: 0, since: now }
     }
 
     /// Adds a pack; true when publishing is due.
-    pub(super) fn add(&mut self, pack: &FinishedPack, now: f64) -> bool {
+    pub(super) fn add(&mut self, pack: FinishedPack, now: f64) -> bool {
         self.bytes += pack.row.bytes;
         self.blobs += u64::from(pack.row.blobs);
-        self.packs.push((pack.row.clone(), pack.published, pack.blocks.clone()));
+        self.bodies.extend(pack.body);
+        self.packs.push((pack.row, pack.published, pack.blocks));
         self.bytes >= PUBLISH_BYTES || self.blobs >= PUBLISH_BLOBS || now - self.since >= PUBLISH_SECONDS
     }
 }
@@ -85,6 +88,7 @@ impl Shared {
         self.append(session, &packs, Some(object))?;
         self.catalog.sync()?;
         self.forget(ids.into_iter());
+        taken.bodies.into_iter().for_each(|body| body.discard());
         Ok(())
     }
 }

@@ -1,12 +1,14 @@
 //! The stages behind a put: encode and verify, seal into a pack, store and look again.
 
-use super::{Counts, Job, PENDING_SHARDS, Shared, WriterParts, slot};
+use super::{Counts, DATA_LANES, Job, LANES, PENDING_SHARDS, Shared, WriterParts, slot};
 use crate::blob::durable::put_again;
 use crate::block::{EncodedBlock, OpenBlock};
 use crate::error::{Error, Kind, Result};
+use crate::limits::{COPY_META_PACK_FILL, COPY_PACK_FILL};
 use crate::pack::{FinishedPack, PackBuilder};
 use crate::store::Name;
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
+use format_spec::config::{Class, Config};
 use format_spec::container::ObjectKind;
 use format_spec::{ObjectId, names};
 use parking_lot::{Condvar, Mutex};
@@ -31,8 +33,10 @@ impl Shared {
             is_inline: parts.threads == 0,
             next_ordinal: AtomicU32::new(0),
             pending: std::array::from_fn(|_| Mutex::new(HashSet::new())),
-            open: [Mutex::new(OpenBlock::default()), Mutex::new(OpenBlock::default())],
-            packs: [Mutex::new(None), Mutex::new(None)],
+            open: std::array::from_fn(|_| Mutex::new(OpenBlock::default())),
+            packs: std::array::from_fn(|_| Mutex::new(None)),
+            spool: parts.spool,
+            spooled_since: Mutex::new(None),
             unpublished: Mutex::new(super::Unpublished::new(now)),
             publishing: Mutex::new(()),
             underway: Mutex::new(0),
@@ -95,8 +99,9 @@ impl Shared {
         let _landing = Landing(self);
         if !self.failed.load(Ordering::SeqCst) {
             let done = match job {
-                Job::Block(kind, block) => self.encode(kind, block),
-                Job::Pack(pack) => self.store(&pack),
+                Job::Block(kind, lane, block) => self.encode(kind, lane, block),
+                Job::Pack(pack) => self.store(*pack),
+                Job::Spooled(pack) => pack.finish(&self.vault.secrets).and_then(|pack| self.store(pack)),
             };
             done.unwrap_or_else(|e| self.fail(e));
         }
@@ -112,50 +117,68 @@ impl Shared {
         self.landed.notify_all();
     }
 
-    fn encode(&self, kind: ObjectKind, block: OpenBlock) -> Result<()> {
-        let block = block.encode(self.config.level)?;
-        if let Some(full) = self.pack_block(kind, block)? {
-            self.send(Job::Pack(Box::new(full.finish(&self.vault.secrets)?)))?;
-        }
-        Ok(())
+    fn encode(&self, kind: ObjectKind, lane: usize, block: OpenBlock) -> Result<()> {
+        self.pack_block(kind, lane, block.encode(self.config.level)?)
     }
 
-    /// Seals the block into the open pack; returns the pack before it when that was full.
-    fn pack_block(&self, kind: ObjectKind, block: EncodedBlock) -> Result<Option<PackBuilder>> {
-        let mut open = self.packs[slot(kind)].lock();
-        let full = open.take_if(|pack| !pack.fits(&block));
-        if open.is_none() {
-            *open = Some(self.new_pack(kind)?);
-        }
-        let pack = open.as_mut().expect("was just made");
-        if !pack.fits(&block) {
-            return Err(Error::new(Kind::Bug, "a block does not fit into an empty pack"));
-        }
-        pack.push(block);
-        Ok(full)
+    /// Seals the block into the open pack of its lane; sends the pack before it on when that was full.
+    pub(super) fn pack_block(&self, kind: ObjectKind, lane: usize, block: EncodedBlock) -> Result<()> {
+        let full = {
+            let mut open = self.packs[slot(kind, lane)].lock();
+            let full = open.take_if(|pack| !pack.fits(&block));
+            if open.is_none() {
+                *open = Some(self.new_pack(kind, lane)?);
+            }
+            let pack = open.as_mut().expect("was just made");
+            if !pack.fits(&block) {
+                return Err(Error::new(Kind::Bug, "a block does not fit into an empty pack"));
+            }
+            pack.push(block)?;
+            full
+        };
+        full.map_or(Ok(()), |full| self.send_pack(full))
     }
 
-    fn new_pack(&self, kind: ObjectKind) -> Result<PackBuilder> {
+    /// A pack in memory is finished where it was filled, one in the spool where it is stored.
+    fn send_pack(&self, pack: PackBuilder) -> Result<()> {
+        if self.spool.is_some() {
+            return self.send(Job::Spooled(Box::new(pack)));
+        }
+        self.send(Job::Pack(Box::new(pack.finish(&self.vault.secrets)?)))
+    }
+
+    fn new_pack(&self, kind: ObjectKind, lane: usize) -> Result<PackBuilder> {
         let session = self.session.ok_or_else(|| Error::new(Kind::Bug, "a dry run makes no packs"))?;
         let id = ObjectId { session, ordinal: self.next_ordinal.fetch_add(1, Ordering::SeqCst) };
         let mut salt = [0; 32];
         self.env.random(&mut salt)?;
-        let (most, parity) = (self.config.pack_bytes_max, self.config.parity_percent);
-        Ok(PackBuilder::new(kind, id, self.vault.repository, salt, &self.vault.secrets, most, parity))
+        let (most, parity) = (fill(&self.config, kind), self.config.parity_percent);
+        let pack = PackBuilder::new(kind, id, self.vault.repository, salt, &self.vault.secrets, most, parity);
+        Ok(match &self.spool {
+            Some(spool) => {
+                let now = self.env.now();
+                let since = self.spooled_since.lock().map_or(now, |since| since.min(now));
+                pack.in_body(spool.body(kind, lane, since)?)
+            }
+            None => pack,
+        })
     }
 
-    fn store(&self, pack: &FinishedPack) -> Result<()> {
+    fn store(&self, mut pack: FinishedPack) -> Result<()> {
         let mut again: Option<FinishedPack> = None;
         let mut tries = 0;
         put_again(&*self.vault.store, &self.monitor, &mut || {
             if tries > 0 {
-                again = Some(pack.reseal(self.new_pack(pack.row.kind)?, &self.vault.secrets)?);
+                again = Some(pack.reseal(self.new_pack(pack.row.kind, 0)?, &self.vault.secrets)?);
             }
             tries += 1;
-            let pack = again.as_ref().unwrap_or(pack);
+            let pack = again.as_ref().unwrap_or(&pack);
             Ok((Name::new(names::of_session(pack.row.kind, pack.row.id))?, pack.bytes.clone(), ()))
         })?;
-        let pack = again.as_ref().unwrap_or(pack);
+        if let Some(again) = again {
+            pack.body.take().into_iter().for_each(|body| body.discard());
+            pack = again;
+        }
         self.counts.packs.fetch_add(1, Ordering::Relaxed);
         self.counts.data_packs.fetch_add(u64::from(pack.row.kind == ObjectKind::DataPack), Ordering::Relaxed);
         self.counts.bytes_stored.fetch_add(pack.bytes.len() as u64, Ordering::Relaxed);
@@ -168,24 +191,29 @@ impl Shared {
         if self.session.is_none() {
             return self.expect_sound();
         }
-        for kind in [ObjectKind::DataPack, ObjectKind::MetaPack] {
-            let block = std::mem::take(&mut *self.open[slot(kind)].lock());
-            if !block.is_empty() {
-                self.send(Job::Block(kind, block))?;
-            }
+        self.close_blocks()?;
+        for open in &self.packs {
+            let pack = open.lock().take();
+            pack.map_or(Ok(()), |pack| self.send_pack(pack))?;
         }
         self.wait_until_landed()?;
-        for kind in [ObjectKind::DataPack, ObjectKind::MetaPack] {
-            let pack = self.packs[slot(kind)].lock().take();
-            if let Some(pack) = pack {
-                self.send(Job::Pack(Box::new(pack.finish(&self.vault.secrets)?)))?;
-            }
-        }
-        self.wait_until_landed()?;
+        *self.spooled_since.lock() = None;
         self.publish()
     }
 
-    fn wait_until_landed(&self) -> Result<()> {
+    /// Seals what is in open blocks into packs, which stay open.
+    pub(super) fn close_blocks(&self) -> Result<()> {
+        for lane in 0..LANES {
+            let kind = if lane == DATA_LANES { ObjectKind::MetaPack } else { ObjectKind::DataPack };
+            let block = std::mem::take(&mut *self.open[slot(kind, lane)].lock());
+            if !block.is_empty() {
+                self.send(Job::Block(kind, lane, block))?;
+            }
+        }
+        self.wait_until_landed()
+    }
+
+    pub(super) fn wait_until_landed(&self) -> Result<()> {
         let mut underway = self.underway.lock();
         while *underway > 0 && !self.failed.load(Ordering::SeqCst) {
             self.landed.wait_for(&mut underway, LOOK_AGAIN);
@@ -201,6 +229,17 @@ impl Shared {
             self.pending[usize::from(id.0[0]) % PENDING_SHARDS].lock().remove(&id);
         }
     }
+}
+
+/// How long a pack of this kind becomes. Of copies data packs stay below the length up to which the fastest retrieval is offered everywhere;
+/// metadata rests in a readable class, and is read in parts.
+fn fill(config: &Config, kind: ObjectKind) -> u32 {
+    let most = match (config.class, kind) {
+        (Class::Copy, ObjectKind::MetaPack) => COPY_META_PACK_FILL,
+        (Class::Copy, _) => COPY_PACK_FILL,
+        _ => u32::MAX,
+    };
+    most.min(config.pack_bytes_max)
 }
 
 /// A job that ends, one way or the other: a panic must neither leave others waiting nor look like success.

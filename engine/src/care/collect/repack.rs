@@ -165,7 +165,7 @@ impl<'a, 's> Repacker<'a, 's> {
         if !pack.fits(&block) {
             return Err(Error::new(Kind::Bug, "room was kept for a block and it does not fit"));
         }
-        pack.push(block);
+        pack.push(block)?;
         *blobs += std::mem::take(&mut open.waiting);
         Ok(())
     }

@@ -117,6 +117,7 @@ impl<'a> Work<'a> {
             monitor: monitor.clone(),
             session: Some(session),
             threads: options.threads,
+            spool: None,
         });
         Ok(Work { repository, options, plan, monitor, session, writer })
     }

@@ -64,6 +64,7 @@ pub(crate) fn new(days: Option<u32>) -> NewRepository {
         level: None,
         retention: Retention { kind: RetentionKind::Snapshot, period: "30d".parse().unwrap() },
         immutability: Some(Immutability { mode: LockMode::Compliance, days, generation_days: 10 }),
+        dedup: None,
         storage_class: String::new(),
         origin: None,
         parity_percent: 0,

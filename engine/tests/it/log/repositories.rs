@@ -43,6 +43,7 @@ fn created(rig: &Rig) -> Arc<Memory> {
         parity_percent: 0,
         retention: Default::default(),
         immutability: None,
+        dedup: None,
         storage_class: String::new(),
         origin: None,
     };

@@ -166,6 +166,7 @@ fn publish_many(repository: &Arc<Repository>) {
         monitor: Arc::new(Monitor::new()),
         session: Some(session),
         threads: 1,
+        spool: None,
     });
     for n in 0..SEGMENTS_MANY {
         let chunk = noise(10_000 + n, 100);

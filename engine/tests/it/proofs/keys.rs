@@ -111,6 +111,7 @@ fn an_empty_password_and_a_second_repository_are_refused() {
         parity_percent: 0,
         retention: Default::default(),
         immutability: None,
+        dedup: None,
         storage_class: String::new(),
         origin: None,
     };

@@ -3,10 +3,13 @@
 use super::rig::contents;
 use super::{Rig, noise};
 use engine::monitor::Monitor;
+use engine::source::folder::FolderSource;
+use engine::source::rules::Rules;
+use engine::source::{About, Source, Step, Walk};
 use engine::store::Memory;
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -110,14 +113,76 @@ fn a_source_in_uproar_never_ends_a_backup() {
                 };
             }
         });
+        // Also when a round fails: the other thread would go on for ever.
+        let _ends = Ending(&end);
         for round in 0..12 {
             let summary = rig.back_up().unwrap_or_else(|e| panic!("round {round}: {e}"));
             assert!(summary.point.is_some());
             assert_eq!(rig.check().unwrap().errors, Vec::new(), "round {round}");
         }
-        end.store(true, Ordering::Relaxed);
     });
     std::thread::sleep(std::time::Duration::from_millis(100));
+    rig.expect_healthy();
+}
+
+struct Ending<'a>(&'a AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Symlinks that go, or become files, between the walk's look at them and the reading of their targets.
+struct Vanishing(FolderSource, PathBuf);
+
+impl Source for Vanishing {
+    fn about(&self) -> About {
+        self.0.about()
+    }
+
+    fn walk(&self) -> engine::Result<Box<dyn Walk + '_>> {
+        Ok(Box::new(Seen(self.0.walk()?, &self.1)))
+    }
+}
+
+struct Seen<'a>(Box<dyn Walk + 'a>, &'a Path);
+
+impl Walk for Seen<'_> {
+    fn next(&mut self) -> Option<Step> {
+        let step = self.0.next();
+        if let Some(Step::Item(found)) = &step {
+            match &found.entry.name[..] {
+                b"gone" => _ = fs::remove_file(self.1.join("gone")),
+                b"replaced" => {
+                    fs::remove_file(self.1.join("replaced")).unwrap();
+                    fs::write(self.1.join("replaced"), b"a file").unwrap();
+                }
+                _ => {}
+            }
+        }
+        step
+    }
+}
+
+#[test]
+fn a_symlink_that_goes_before_its_target_is_read_is_left_out_and_the_rest_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = rig(folder.path());
+    rig.write("file", b"text");
+    for name in ["gone", "replaced", "stays"] {
+        std::os::unix::fs::symlink("file", rig.source.join(name)).unwrap();
+    }
+    let source = FolderSource::new(std::slice::from_ref(&rig.source), Rules::default()).unwrap();
+    let source = Vanishing(source, rig.source.clone());
+    let monitor = Arc::new(Monitor::new());
+    let summary = engine::backup::backup(&rig.open().unwrap(), &source, &rig.options(), &monitor).unwrap();
+    let told: Vec<_> = monitor.take_warnings().into_iter().map(|w| String::from_utf8(w.subject).unwrap()).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].ends_with("gone") && told[1].ends_with("replaced"), "{told:?}");
+    assert_eq!(summary.counts.new, 2, "{summary:?}");
+    assert_eq!(rig.check().unwrap().errors, Vec::new());
+    // The next backup finds the file that took the place.
     rig.expect_healthy();
 }
 

@@ -22,7 +22,7 @@ fn pack(secrets: &Secrets, bytes: usize, percent: u8) -> FinishedPack {
         PackBuilder::new(ObjectKind::DataPack, id, RepositoryId([5; 16]), [9; 32], secrets, 5_000_000, percent);
     for n in 0..3 {
         let chunk = noise(n, bytes / 3);
-        pack.push(OpenBlock::of(secrets.ids().chunk(&chunk), chunk).encode(3).unwrap());
+        pack.push(OpenBlock::of(secrets.ids().chunk(&chunk), chunk).encode(3).unwrap()).unwrap();
     }
     pack.finish(secrets).unwrap()
 }

@@ -81,6 +81,7 @@ impl Rig {
             parity_percent,
             retention: Default::default(),
             immutability: None,
+            dedup: None,
             storage_class: String::new(),
             origin: None,
         };

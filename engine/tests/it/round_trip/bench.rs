@@ -48,6 +48,7 @@ impl Bench {
             parity_percent: 0,
             retention: Default::default(),
             immutability: None,
+            dedup: None,
             storage_class: String::new(),
             origin: None,
         };

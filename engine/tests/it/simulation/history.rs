@@ -118,6 +118,7 @@ fn create(shared: &Shared) {
         level: Some(1),
         retention: Default::default(),
         immutability: Default::default(),
+        dedup: None,
         storage_class: String::new(),
         origin: None,
         parity_percent: 0,

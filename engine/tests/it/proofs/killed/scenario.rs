@@ -170,6 +170,7 @@ fn rig(folder: &Path, lists_all: bool) -> Rig {
         level: None,
         retention: Retention::default(),
         immutability: None,
+        dedup: None,
         storage_class: String::new(),
         origin: None,
         parity_percent: 0,

@@ -1,0 +1,131 @@
+//! `cairn copy`: restore points into a repository for long keeping.
+
+use crate::connect::SPOOL;
+use crate::context::Context;
+use crate::exit::{Exit, Result};
+use crate::parse::duration::duration;
+use crate::say::{human, progress};
+use clap::{Args, ValueEnum};
+use engine::copy::{CopyOptions, CopySummary, Which, copy};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Copy restore points into a repository for long keeping
+///
+/// The target is made with `cairn init --class copy --from SOURCE`. Only what it lacks is read; blocks are authenticated and sealed anew for it
+/// without being compressed again, in packs of up to 256 MB. Killed at any moment, the next copy goes on.
+#[derive(Debug, Args)]
+pub(crate) struct Copy {
+    /// The restore points: ids, times, `latest:JOB`
+    #[arg(value_name = "POINT", conflicts_with_all = ["latest", "all"])]
+    points: Vec<String>,
+    /// The repository to copy into
+    #[arg(long, value_name = "REPO")]
+    to: OsString,
+    /// Its password, if it is another one
+    #[arg(long, value_name = "FILE")]
+    to_password_file: Option<PathBuf>,
+    /// The newest point of each job; this is what happens if nothing else is said
+    #[arg(long)]
+    latest: bool,
+    /// Every point that the target lacks and would not let go at once
+    #[arg(long, conflicts_with = "latest")]
+    all: bool,
+    /// Decode everything and pack it into larger blocks, at this zstd level
+    #[arg(long, value_name = "LEVEL", num_args = 0..=1, default_missing_value = "9", value_parser = clap::value_parser!(i32).range(1..=22))]
+    regroup: Option<i32>,
+    /// What is verified of blocks that are carried as they are
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Verify::Tags)]
+    verify: Verify,
+    /// Let points wait for full packs: commit them when the oldest has waited so long; 0 commits at once
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = duration)]
+    flush_after: Duration,
+    /// Tell what would be copied, and copy nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What is verified of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Verify {
+    /// Its checksum and its tag
+    Tags,
+    /// Also every chunk in it against its id
+    Full,
+}
+
+impl Copy {
+    pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
+        let source = context.connect()?;
+        let target = context.connect_to_target(&self.to, self.to_password_file.as_deref())?;
+        let options = CopyOptions {
+            which: match (self.all, &self.points[..]) {
+                (true, _) => Which::All,
+                (false, []) => Which::Latest,
+                (false, points) => Which::Named(points.to_vec()),
+            },
+            verify_full: self.verify == Verify::Full,
+            regroup: self.regroup,
+            flush_after_seconds: self.flush_after.as_secs(),
+            spool: Some(target.settings.cache_dir.join(SPOOL).join(target.repo.id().to_string())),
+            dry_run: self.dry_run,
+            host: engine::source::host_name(),
+            threads: source.settings.threads,
+        };
+        let monitor = context.interrupt.shared();
+        let work = || copy(&source.repo, &target.repo, &options, &monitor);
+        let done = progress::show(&context.out, "copying", &monitor, work)?;
+        let ids = |points: &[format_spec::log::PointId]| points.iter().map(ToString::to_string).collect::<Vec<_>>();
+        for failed in &done.failed {
+            let why = format!("not copied: {}; `cairn check --read-data` on the source says more", failed.reason);
+            context.out.warning(failed.point.to_string().as_bytes(), &why);
+        }
+        let exit = if done.failed.is_empty() { Exit::Done } else { Exit::Damaged };
+        let row = context
+            .summary(exit)
+            .set("dry_run", self.dry_run)
+            .set("points_copied", done.copied.len())
+            .set("points", ids(&done.copied))
+            .set("points_present", done.present)
+            .set("points_waiting", done.waiting.len())
+            .set("points_failed", done.failed.len())
+            .set("blobs_wanted", done.blobs_wanted)
+            .set("blobs_lost", done.blobs_lost)
+            .set("blobs_regrouped", done.blobs_regrouped)
+            .set("blocks_carried", done.blocks_carried)
+            .set("blocks_recovered", done.blocks_recovered)
+            .set("bytes_wanted", done.bytes_wanted)
+            .set("bytes_read", done.bytes_read)
+            .set("bytes_written", done.bytes_written)
+            .set("packs_read", done.packs_read)
+            .set("packs_written", done.packs_written)
+            .requests_of_two(&source.counts, &target.counts);
+        context.out.summary(row, || self.text(&done))?;
+        Ok(exit)
+    }
+
+    fn text(&self, done: &CopySummary) -> String {
+        if self.dry_run {
+            let (points, bytes) = (done.waiting.len(), human::bytes(done.bytes_wanted));
+            return format!(
+                "{points} restore points would be copied, from packs of {bytes} together; nothing was done"
+            );
+        }
+        let mut text = format!(
+            "copied {} restore points: {} read from {} packs, {} written in {}",
+            done.copied.len(),
+            human::bytes(done.bytes_read),
+            done.packs_read,
+            human::bytes(done.bytes_written),
+            done.packs_written,
+        );
+        if done.present > 0 {
+            text += &format!("; {} were there", done.present);
+        }
+        if !done.waiting.is_empty() {
+            text += &format!("; {} wait for full packs, and are not in the target yet", done.waiting.len());
+        }
+        text
+    }
+}

@@ -1,0 +1,103 @@
+//! Blocks that are carried over from another repository, and what waits in the spool.
+
+use super::{PENDING_SHARDS, Shared, Writer};
+use crate::block::EncodedBlock;
+use crate::error::Result;
+use format_spec::container::ObjectKind;
+use format_spec::{ChunkId, Time};
+use std::sync::atomic::Ordering;
+
+/// What was found in the spool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Carried {
+    /// Blocks that are in this session's packs now.
+    pub blocks: u64,
+    /// Their encoded bytes.
+    pub bytes: u64,
+    /// When the oldest of them was put.
+    pub since: Option<Time>,
+}
+
+impl Writer {
+    /// Stores a chunk or node in this lane unless it is known; returns whether it was new.
+    pub fn put_in(&self, kind: ObjectKind, lane: usize, id: ChunkId, bytes: Vec<u8>) -> Result<bool> {
+        self.shared.put(kind, lane, id, bytes)
+    }
+
+    /// Stores a block as it is, if none of its chunks is known; else it is given back: who has it puts the chunks that are missing one by one.
+    /// What it holds is believed: the caller has authenticated it.
+    pub fn put_block(&self, kind: ObjectKind, lane: usize, block: EncodedBlock) -> Result<Option<EncodedBlock>> {
+        self.shared.expect_sound()?;
+        for blob in &block.blobs {
+            if self.knows(&blob.id)? {
+                return Ok(Some(block));
+            }
+        }
+        self.shared.carry(kind, lane, block).map(|()| None)
+    }
+
+    /// Whether this chunk or node need not be put: it is published, or on its way.
+    pub fn knows(&self, id: &ChunkId) -> Result<bool> {
+        Ok(self.shared.is_pending(id) || self.shared.catalog.is_stored(id)?)
+    }
+
+    /// Takes over what ended processes left in the spool, as far as it is whole and not known meanwhile. To be called before anything is put.
+    ///
+    /// # Errors
+    /// Those of the index and of the files of this process.
+    pub fn recover(&self) -> Result<Carried> {
+        let mut found = Carried::default();
+        let Some(spool) = &self.shared.spool else { return Ok(found) };
+        let (repository, secrets) = (self.shared.vault.repository, &self.shared.vault.secrets);
+        spool.recover(repository, secrets, &mut |spooled| {
+            let bytes = spooled.block.encoded.len() as u64;
+            let since = self.shared.spooled_since.lock().map_or(spooled.since, |since| since.min(spooled.since));
+            *self.shared.spooled_since.lock() = Some(since);
+            if self.put_block(spooled.kind, spooled.lane, spooled.block)?.is_none() {
+                found.blocks += 1;
+                found.bytes += bytes;
+                found.since = Some(since);
+            }
+            Ok(())
+        })?;
+        for pack in &self.shared.packs {
+            pack.lock().as_mut().map_or(Ok(()), |pack| pack.sync())?;
+        }
+        spool.forget_left();
+        Ok(found)
+    }
+
+    /// Publishes what is stored, and leaves open packs in the spool for the next process, safe against a loss of power.
+    ///
+    /// # Errors
+    /// The session's; those of the file system.
+    pub fn leave(&self) -> Result<()> {
+        self.shared.close_blocks()?;
+        for pack in &self.shared.packs {
+            pack.lock().as_mut().map_or(Ok(()), |pack| pack.sync())?;
+        }
+        self.shared.publish()
+    }
+}
+
+impl Shared {
+    pub(super) fn is_pending(&self, id: &ChunkId) -> bool {
+        self.pending[usize::from(id.0[0]) % PENDING_SHARDS].lock().contains(id)
+    }
+
+    fn carry(&self, kind: ObjectKind, lane: usize, block: EncodedBlock) -> Result<()> {
+        let count = block.blobs.len() as u64;
+        self.counts.blobs_new.fetch_add(count, Ordering::Relaxed);
+        if kind == ObjectKind::DataPack {
+            self.counts.chunks_new.fetch_add(count, Ordering::Relaxed);
+            self.counts.bytes_new.fetch_add(block.plain_bytes as u64, Ordering::Relaxed);
+        }
+        for blob in &block.blobs {
+            self.pending[usize::from(blob.id.0[0]) % PENDING_SHARDS].lock().insert(blob.id);
+        }
+        if self.session.is_none() {
+            return Ok(());
+        }
+        self.pack_block(kind, lane, block)
+    }
+}

@@ -1,0 +1,112 @@
+//! Backup copies: restore points carried into a repository of the class copy, in packs of up to 256 MB.
+//!
+//! ```text
+//! select points -> differences of reference sets -> what the target lacks (one pass over the source's index)
+//!   -> lift: ranged reads of source packs, each block authenticated -> carry: sealed again into the target's packs, in the spool
+//!   -> publish -> the target's reference sets -> commit, oldest first
+//! ```
+//!
+//! Promises: nothing is carried that was not authenticated; a point is visible in the target only when all that it needs is durable there; killed
+//! at any moment, the next copy goes on with what was stored and spooled; any number of copies may run into one target at once; the source is only read.
+//! Refuses to: copy what cannot be read (the point stays out, and is named), read a folder tree, hold a pack in memory that it is filling.
+//! Decision 0010 of the format says why it is built so.
+//!
+//! | beside \ copy | into the target | out of the source |
+//! |---|---|---|
+//! | backup | never: a target is of class copy | new points wait for the next copy |
+//! | copy | one commits a point, the other finds it there; blobs may be stored twice | both read |
+//! | expire, gc | a base that goes is not built upon; what was condemned is carried again | the point is dropped where it expired; a pack that moved is read at its new place |
+
+mod carry;
+mod delta;
+mod lift;
+mod pair;
+mod select;
+mod session;
+mod wanted;
+
+pub use pair::expect_pair;
+pub use select::Which;
+
+use crate::error::Result;
+use crate::monitor::Monitor;
+use crate::repository::Repository;
+use format_spec::log::PointId;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What to copy, and how.
+#[derive(Debug, Clone)]
+pub struct CopyOptions {
+    /// Which points.
+    pub which: Which,
+    /// Decodes every block and verifies every chunk against its id, also where blocks are carried as they are.
+    pub verify_full: bool,
+    /// Decodes everything and packs it into larger blocks at this zstd level.
+    pub regroup: Option<i32>,
+    /// How long points may wait in the spool for full packs; 0 commits all at the end.
+    pub flush_after_seconds: u64,
+    /// Where packs are filled; in memory if nowhere.
+    pub spool: Option<PathBuf>,
+    /// Tells what would be copied, and copies nothing.
+    pub dry_run: bool,
+    /// The host that runs it, for people.
+    pub host: String,
+    /// Threads that read and authenticate. 0: all in the caller's, one thing after the other.
+    pub threads: usize,
+}
+
+/// A point that could not be copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// Which.
+    pub point: PointId,
+    /// Why.
+    pub reason: String,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CopySummary {
+    /// Points that the target has now, oldest first.
+    pub copied: Vec<PointId>,
+    /// Points that it had already.
+    pub present: u64,
+    /// Points whose blocks wait in the spool.
+    pub waiting: Vec<PointId>,
+    /// Points that could not be copied.
+    pub failed: Vec<Failed>,
+    /// Chunks and nodes that the target lacked.
+    pub blobs_wanted: u64,
+    /// Blobs of which the source has no readable bytes.
+    pub blobs_lost: u64,
+    /// Blocks carried as they were.
+    pub blocks_carried: u64,
+    /// Chunks and nodes that were decoded, verified and packed anew.
+    pub blobs_regrouped: u64,
+    /// Blocks that an earlier copy had left in the spool.
+    pub blocks_recovered: u64,
+    /// Stored bytes read from the source's packs.
+    pub bytes_read: u64,
+    /// Bytes of packs stored in the target.
+    pub bytes_written: u64,
+    /// Packs of the source that were read.
+    pub packs_read: u64,
+    /// Packs stored in the target.
+    pub packs_written: u64,
+    /// Stored bytes of the source's packs that hold what is wanted: of a dry run, about what will be read.
+    pub bytes_wanted: u64,
+}
+
+/// Copies restore points from `source` into `target`.
+///
+/// # Errors
+/// `Input` for a pair that cannot be copied between; the stores' and the logs'. Points that cannot be read are in the summary.
+pub fn copy(
+    source: &Arc<Repository>,
+    target: &Arc<Repository>,
+    options: &CopyOptions,
+    monitor: &Arc<Monitor>,
+) -> Result<CopySummary> {
+    session::run(source, target, options, monitor)
+}

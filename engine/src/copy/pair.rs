@@ -1,0 +1,45 @@
+//! Which repository may be copied into which.
+
+use crate::error::{Error, Kind, Result};
+use crate::immutability::Cover;
+use crate::repository::Repository;
+use format_spec::config::Class;
+
+/// Refuses a pair of repositories between which nothing can be copied as it is.
+///
+/// # Errors
+/// `Input`, with what to do instead.
+pub fn expect_pair(source: &Repository, target: &Repository) -> Result<()> {
+    let refuse = |what: &str, advice: &str| Err(Error::new(Kind::Input, what).on(target.location()).advise(advice));
+    if source.id() == target.id() {
+        return refuse("source and target are one repository", "name another one with --to");
+    }
+    if target.config().class != Class::Copy {
+        return refuse(
+            "the target is of the class backup: copies would fill it with their own packs",
+            "make one for copies: `cairn init --class copy --from SOURCE`",
+        );
+    }
+    let (of, to) = (source.config().retention, target.config().retention);
+    if of.kind != to.kind {
+        return refuse(
+            "source and target have different types of retention: what one lets go item by item the other keeps whole",
+            "make a target with the same --retention-type as the source",
+        );
+    }
+    if let Some(policy) = target.policy()
+        && matches!(policy.wish().cover, Cover::Days(_))
+    {
+        return refuse(
+            "the target is immutable for a number of days: copies are for the whole retention period",
+            "make a target without --immutable-days",
+        );
+    }
+    if source.vault().secrets.dedup.expose() != target.vault().secrets.dedup.expose() {
+        return refuse(
+            "the target has another dedup key: no id of the source means anything there",
+            "copy with --rekey, which reads and cuts everything anew; or make a target with `cairn init --class copy --from SOURCE`",
+        );
+    }
+    Ok(())
+}

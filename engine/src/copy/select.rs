@@ -1,0 +1,80 @@
+//! Which points are copied, and what each is built upon.
+
+use crate::care::calendar::before;
+use crate::error::{Error, Kind, Result};
+use crate::repository::Repository;
+use crate::restore_point::Point;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Which points to copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// The newest point of each job.
+    Latest,
+    /// Every point that the target does not have, unless the target's retention would let it go at once.
+    All,
+    /// These selectors.
+    Named(Vec<String>),
+}
+
+/// What was chosen, in the order of the source's commits.
+#[derive(Debug)]
+pub(super) struct Selected {
+    /// To be copied.
+    pub(super) points: Vec<Arc<Point>>,
+    /// In the target already.
+    pub(super) present: u64,
+}
+
+/// Chooses; damaged manifests are passed over where nobody asked for them by name.
+///
+/// # Errors
+/// `Absent` and `Input` as [`Repository::find_point`].
+pub(super) fn select(source: &Repository, target: &Repository, which: &Which) -> Result<Selected> {
+    let mut chosen: Vec<Arc<Point>> = match which {
+        Which::Named(selectors) => selectors.iter().map(|s| source.find_point(s)).collect::<Result<_>>()?,
+        Which::All | Which::Latest => source.points_and_damage().into_iter().filter_map(|(_, p)| p.ok()).collect(),
+    };
+    if chosen.is_empty() {
+        return Err(Error::new(Kind::Absent, "the repository has no restore point yet").on(source.location()));
+    }
+    match which {
+        Which::Latest => {
+            let mut newest: BTreeMap<String, Arc<Point>> = BTreeMap::new();
+            for point in chosen {
+                newest.insert(point.manifest.job.clone(), point);
+            }
+            chosen = newest.into_values().collect();
+        }
+        Which::All => {
+            let from = before(target.env().now(), target.config().retention.period);
+            let newest = chosen.iter().map(|p| p.place()).max();
+            chosen.retain(|p| from.is_none_or(|from| p.manifest.started >= from) || Some(p.place()) == newest);
+        }
+        Which::Named(_) => {}
+    }
+    chosen.sort_by_key(|p| p.place());
+    chosen.dedup_by_key(|p| p.place());
+    let view = target.log().view();
+    let all = chosen.len();
+    chosen.retain(|p| view.live(&p.manifest.id).is_none());
+    Ok(Selected { present: (all - chosen.len()) as u64, points: chosen })
+}
+
+/// The point of the same job that both have, the nearest that was committed before this one in the source, else the nearest after it: as it is in
+/// the source, and as it is in the target.
+pub(super) fn base_of(source: &Repository, target: &Repository, point: &Point) -> Option<(Arc<Point>, Arc<Point>)> {
+    let (here, there) = (source.log().view(), target.log().view());
+    let both = || here.commits.iter().filter(|c| c.id != point.manifest.id && there.live(&c.id).is_some());
+    let before = both().filter(|c| c.number < point.number).rev();
+    let after = both().filter(|c| c.number > point.number);
+    before.chain(after).find_map(|commit| {
+        let candidate = source.load(commit).ok().filter(|c| c.manifest.job == point.manifest.job)?;
+        let copied = there.live(&commit.id).and_then(|c| target.load(c).ok())?;
+        // One that was rewritten since on one side is not the same on both.
+        let is_same =
+            copied.manifest.root == candidate.manifest.root && copied.manifest.links == candidate.manifest.links;
+        is_same.then_some((candidate, copied))
+    })
+}

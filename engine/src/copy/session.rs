@@ -1,0 +1,361 @@
+//! One copy: plan, carry, publish, commit.
+//!
+//! ```text
+//! Open (purpose copy) ── packs and segments ──> Publish ...      one session carries
+//!                                     Open ── manifest ──> Commit      a session of its own for each point, as a commit ends one
+//! Fence (the copy is done)
+//! ```
+//! The packs are live while the carrying session is open; it ends after the last commit.
+
+use super::carry::Carrier;
+use super::delta::Delta;
+use super::lift::Manner;
+use super::select::{Selected, base_of, select};
+use super::wanted::Wanted;
+use super::{CopyOptions, CopySummary, Failed};
+use crate::blob::{DATA_LANES, Spool, Writer, WriterParts};
+use crate::care::calendar::after;
+use crate::error::{Error, Kind, Result};
+use crate::limits::REGROUPED_BLOCK_TARGET;
+use crate::monitor::Monitor;
+use crate::repository::Repository;
+use crate::restore_point::{CountChange, Point, PointSink, edited_set};
+use format_spec::container::ObjectKind;
+use format_spec::log::{Change, Purpose};
+use format_spec::point::PackReferences;
+use format_spec::{ChunkId, ObjectId, Time};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Attempts of a copy whose ground moves: packs that were swept here or there, a session that was fenced.
+const ATTEMPTS: usize = 3;
+/// A point is committed at the latest when so many bytes were read for those before it and itself: some dozens of full packs.
+const COMMIT_BYTES: u64 = 16_000_000_000;
+
+pub(super) fn run(
+    source: &Arc<Repository>,
+    target: &Arc<Repository>,
+    options: &CopyOptions,
+    monitor: &Arc<Monitor>,
+) -> Result<CopySummary> {
+    super::expect_pair(source, target)?;
+    let mut summary = CopySummary::default();
+    for left in (0..ATTEMPTS).rev() {
+        source.refresh()?;
+        target.refresh()?;
+        let (before, here) = (source.log().view().head, target.log().view().head);
+        let done = attempt(source, target, options, monitor, &mut summary);
+        let Err(e) = done else { return Ok(summary) };
+        // What was published is known to the next attempt, and what is spooled as well.
+        let is_moved = match e.kind() {
+            Kind::Conflict => true,
+            Kind::Damaged | Kind::Absent => {
+                source.refresh()? || source.log().view().head != before || target.log().refresh()?.head != here
+            }
+            _ => false,
+        };
+        if left == 0 || !is_moved {
+            return Err(e);
+        }
+        monitor.warn(b"copy", format!("it begins again, for what it relied on has moved: {e}"));
+    }
+    Ok(summary)
+}
+
+fn attempt(
+    source: &Arc<Repository>,
+    target: &Arc<Repository>,
+    options: &CopyOptions,
+    monitor: &Arc<Monitor>,
+    summary: &mut CopySummary,
+) -> Result<()> {
+    let selected = select(source, target, &options.which)?;
+    summary.present = selected.present;
+    if selected.points.is_empty() {
+        return Ok(());
+    }
+    let session = match options.dry_run {
+        true => None,
+        false => Some(target.log().append(&**target.env(), &mut |_| {
+            Ok(Change::Open { job: "copy".into(), host: options.host.clone(), base: None, purpose: Purpose::Copy })
+        })?),
+    };
+    let spool = match (&options.spool, session) {
+        (Some(folder), Some(_)) => Some(Spool::open(folder)?),
+        _ => None,
+    };
+    let mut config = target.config().clone();
+    if let Some(level) = options.regroup {
+        (config.level, config.block_target) = (level, REGROUPED_BLOCK_TARGET);
+    }
+    let writer = Writer::start(WriterParts {
+        vault: target.vault().clone(),
+        catalog: target.blobs().catalog().clone(),
+        log: target.log().clone(),
+        env: target.env().clone(),
+        config,
+        monitor: monitor.clone(),
+        session,
+        threads: options.threads,
+        spool,
+    });
+    let work =
+        Copying { source, target, options, monitor, writer: &writer, summary, waiting: Vec::new(), failed: Vec::new() };
+    work.run(selected, session).map_err(|e| match session {
+        Some(session) => target.log().cause_of(session, e),
+        None => e,
+    })
+}
+
+struct Copying<'a> {
+    source: &'a Arc<Repository>,
+    target: &'a Arc<Repository>,
+    options: &'a CopyOptions,
+    monitor: &'a Arc<Monitor>,
+    writer: &'a Writer,
+    summary: &'a mut CopySummary,
+    /// Points whose blobs are stored or spooled, and that are not committed.
+    waiting: Vec<Arc<Point>>,
+    failed: Vec<Failed>,
+}
+
+impl Copying<'_> {
+    fn run(mut self, selected: Selected, session: Option<u32>) -> Result<()> {
+        if selected.points.iter().any(|point| base_of(self.source, self.target, point).is_none()) {
+            // A copy without a base relies on the index alone, so the store is asked whether the packs are there.
+            self.target.blobs().catalog().compare_with_store()?;
+        }
+        let recovered = self.writer.recover()?;
+        self.summary.blocks_recovered += recovered.blocks;
+        let deltas = self.deltas(&selected)?;
+        let mut wanted = Wanted::of(self.source, self.writer, &deltas)?;
+        self.summary.blobs_wanted = wanted.blobs;
+        self.summary.bytes_wanted = wanted.packs.values().map(|p| p.bytes).sum();
+        let lanes = Lanes::new(self.target, &selected, &deltas);
+        let mut lost = BTreeMap::new();
+        let mut since_commit = 0;
+        let is_dry = session.is_none();
+        for (point, delta) in selected.points.iter().zip(&deltas) {
+            self.monitor.check()?;
+            let packs = wanted.take(delta);
+            let before = self.summary.bytes_read;
+            if !is_dry {
+                let mut carrier = Carrier {
+                    source: self.source,
+                    writer: self.writer,
+                    monitor: self.monitor,
+                    manner: Manner { verify_full: self.options.verify_full, regroup: self.options.regroup.is_some() },
+                    threads: self.options.threads,
+                    lane: &|pack, blob| lanes.of(point, pack, blob),
+                    lost: std::mem::take(&mut lost),
+                    summary: self.summary,
+                };
+                carrier.carry(&packs)?;
+                lost = carrier.lost;
+            }
+            since_commit += self.summary.bytes_read - before;
+            self.waiting.push(point.clone());
+            if since_commit >= COMMIT_BYTES {
+                self.commit(&lost)?;
+                since_commit = 0;
+            }
+        }
+        self.summary.blobs_lost += lost.len() as u64;
+        if is_dry {
+            self.summary.waiting = self.waiting.iter().map(|p| p.manifest.id).collect();
+            return Ok(());
+        }
+        let now = self.target.env().now();
+        let since = recovered.since.unwrap_or(now);
+        let has_waited = u64::try_from(now.seconds.saturating_sub(since.seconds)).unwrap_or(0);
+        if self.options.flush_after_seconds == 0 || has_waited >= self.options.flush_after_seconds {
+            self.commit(&lost)?;
+        } else {
+            self.writer.leave()?;
+        }
+        let stored = self.writer.stored();
+        self.summary.bytes_written += stored.bytes_stored;
+        self.summary.packs_written += stored.packs;
+        self.summary.waiting = self.waiting.iter().map(|p| p.manifest.id).collect();
+        self.summary.failed.append(&mut self.failed);
+        if let Some(session) = session {
+            self.end(session)?;
+        }
+        Ok(())
+    }
+
+    /// The differences of each point to the one that will be before it in the target.
+    fn deltas(&self, selected: &Selected) -> Result<Vec<Delta>> {
+        let view = self.source.log().view();
+        let mut newest: HashMap<&str, &Arc<Point>> = HashMap::new();
+        let mut deltas = Vec::new();
+        for point in &selected.points {
+            let job = point.manifest.job.as_str();
+            let base = match newest.get(job) {
+                Some(base) => Some((*base).clone()),
+                None => base_of(self.source, self.target, point).map(|(base, _)| base),
+            };
+            deltas.push(Delta::between(self.source, &view, base.as_deref(), point)?);
+            newest.insert(job, point);
+        }
+        Ok(deltas)
+    }
+
+    /// Publishes everything and commits the points that wait, oldest first.
+    fn commit(&mut self, lost: &BTreeMap<ChunkId, String>) -> Result<()> {
+        self.writer.flush()?;
+        for point in std::mem::take(&mut self.waiting) {
+            self.monitor.check()?;
+            match self.commit_one(&point, lost)? {
+                Outcome::Copied => self.summary.copied.push(point.manifest.id),
+                Outcome::Present => self.summary.present += 1,
+                Outcome::Unreadable(reason) => {
+                    self.monitor.warn(point.manifest.id.to_string().as_bytes(), reason.clone());
+                    self.failed.push(Failed { point: point.manifest.id, reason });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn commit_one(&mut self, point: &Point, lost: &BTreeMap<ChunkId, String>) -> Result<Outcome> {
+        let (source, target) = (self.source, self.target);
+        loop {
+            target.refresh()?;
+            let known = target.log().view();
+            let base = base_of(source, target, point);
+            let delta = Delta::between(source, &source.log().view(), base.as_ref().map(|(base, _)| &**base), point)?;
+            let mut sink = PointSink::unaccounted(self.writer, &target.vault().ids);
+            let of = base.as_ref().map(|(_, copied)| (copied.manifest.references, copied.slot));
+            let mut unreadable = None;
+            let mut changes = |change: &mut CountChange<'_>| self.changes(&delta, lost, &mut unreadable, change);
+            let edited = edited_set(of, target.blobs(), &known, &mut changes, &mut sink);
+            if let Some(why) = unreadable {
+                return Ok(Outcome::Unreadable(why));
+            }
+            let references = edited?;
+            self.writer.flush()?;
+            let session = target.log().append(&**target.env(), &mut |_| {
+                let (job, host) = (point.manifest.job.clone(), self.options.host.clone());
+                Ok(Change::Open { job, host, base: None, purpose: Purpose::Copy })
+            })?;
+            let mut manifest = point.manifest.clone();
+            manifest.references = references;
+            manifest.first = None;
+            manifest.base = base.as_ref().map(|(base, _)| base.manifest.id);
+            let mut ordinal = 0;
+            let mut take = || {
+                ordinal += 1;
+                ObjectId { session, ordinal: ordinal - 1 }
+            };
+            match target.commit_point(session, &manifest, known.head, &mut take, self.monitor) {
+                Ok(done) if done.number.is_some() => return Ok(Outcome::Copied),
+                // Made again from what is known now.
+                Ok(_) => self.end(session)?,
+                // Another copy was faster.
+                Err(e) if e.kind() == Kind::Exists => {
+                    self.end(session)?;
+                    return Ok(Outcome::Present);
+                }
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    /// Tells how often each blob is named more, or fewer, than in the base: one pass over the source's index.
+    fn changes(
+        &self,
+        delta: &Delta,
+        lost: &BTreeMap<ChunkId, String>,
+        unreadable: &mut Option<String>,
+        change: &mut CountChange<'_>,
+    ) -> Result<()> {
+        if delta.rows.is_empty() {
+            return Ok(());
+        }
+        let target = self.target.blobs().catalog();
+        let mut tell = |(kind, id, by): (ObjectKind, ChunkId, i64)| {
+            if by > 0 && target.places(&id)?.iter().all(|p| p.pack_kind != kind) {
+                if let Some(why) = lost.get(&id) {
+                    *unreadable = Some(format!("the source cannot read what it needs: {why}"));
+                }
+                return Err(Error::new(Kind::Conflict, "what the point needs was taken away in the target meanwhile")
+                    .on(format!("blob {id}")));
+            }
+            if by == 0 { Ok(()) } else { change(kind, &id, by) }
+        };
+        // The places of one id come together: a blob that moved in the source has not changed.
+        let mut at_hand: Option<(ObjectKind, ChunkId, i64)> = None;
+        self.source.blobs().catalog().cache().for_each_place(&mut |id, place| {
+            let by = delta.change(place.pack, place.blob);
+            if by == 0 {
+                return Ok(());
+            }
+            match &mut at_hand {
+                Some((kind, known, sum)) if known == id && *kind == place.pack_kind => *sum += by,
+                other => {
+                    if let Some(done) = other.replace((place.pack_kind, *id, by)) {
+                        tell(done)?;
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        at_hand.map_or(Ok(()), tell)
+    }
+
+    fn end(&self, session: u32) -> Result<()> {
+        self.target.log().append(&**self.target.env(), &mut |view| {
+            view.expect_session(session)?;
+            Ok(Change::Fence { session, reason: "the copy is done".to_owned() })
+        })?;
+        Ok(())
+    }
+}
+
+/// What became of one point.
+enum Outcome {
+    Copied,
+    /// Somebody else had committed it.
+    Present,
+    /// It needs what the source cannot read.
+    Unreadable(String),
+}
+
+/// Which row of packs a blob belongs into: by when the last of the copied points leaves that needs it.
+struct Lanes {
+    /// Of each job the newest point's rows, as far as they differ from what the target has, and its lane.
+    newest: HashMap<String, (BTreeMap<ObjectId, PackReferences>, usize)>,
+    own: HashMap<u32, usize>,
+}
+
+impl Lanes {
+    fn new(target: &Repository, selected: &Selected, deltas: &[Delta]) -> Self {
+        let now = target.env().now();
+        let lane = |started: Time| lane_of(target, started, now);
+        let mut newest: HashMap<String, (BTreeMap<ObjectId, PackReferences>, usize)> = HashMap::new();
+        for (point, delta) in selected.points.iter().zip(deltas) {
+            let (rows, of) = newest.entry(point.manifest.job.clone()).or_default();
+            rows.extend(delta.rows.iter().map(|(pack, row)| (*pack, row.new.clone())));
+            *of = lane(point.manifest.started);
+        }
+        let own = selected.points.iter().map(|p| (p.number, lane(p.manifest.started).max(1))).collect();
+        Lanes { newest, own }
+    }
+
+    fn of(&self, point: &Point, pack: ObjectId, blob: u32) -> usize {
+        match self.newest.get(&point.manifest.job) {
+            Some((rows, lane)) if rows.get(&pack).is_some_and(|row| row.names(blob)) => *lane,
+            _ => self.own.get(&point.number).copied().unwrap_or(1),
+        }
+    }
+}
+
+/// By the quarter of the retention period that is left: 0 for the last to leave.
+fn lane_of(target: &Repository, started: Time, now: Time) -> usize {
+    let Some(leaves) = after(started, target.config().retention.period) else { return 0 };
+    let period = leaves.seconds.saturating_sub(started.seconds).max(1);
+    let left = leaves.seconds.saturating_sub(now.seconds).clamp(0, period);
+    let gone = period.saturating_sub(left).saturating_mul(4) / period;
+    usize::try_from(gone).unwrap_or(0).min(DATA_LANES - 1)
+}
