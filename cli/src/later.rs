@@ -93,20 +93,8 @@ const fn value(verb: &'static str, long: &'static str) -> Late {
     Late { verb, long, takes: Takes::Value }
 }
 
-const OPTIONS: &[Late] = &[
-    value("init", "storage-class"),
-    Late { verb: "mount", long: "archived", takes: Takes::Just("thaw") },
-];
+const OPTIONS: &[Late] =
+    &[value("init", "storage-class"), Late { verb: "mount", long: "archived", takes: Takes::Just("thaw") }];
 
-const VERBS: &[&str] = &[
-    "copy-job",
-    "job",
-    "lab",
-    "m365",
-    "proxy",
-    "proxy-pool",
-    "repository",
-    "retrieval",
-    "server",
-    "session",
-];
+const VERBS: &[&str] =
+    &["copy-job", "job", "lab", "m365", "proxy", "proxy-pool", "repository", "retrieval", "server", "session"];

@@ -5,6 +5,8 @@ use crate::parse::amount::amount;
 use crate::say::{Row, human};
 use clap::Args;
 use engine::price::{Budget, Estimate, PriceList, Spent};
+use engine::repository::Repository;
+use engine::store::Counts;
 use std::path::Path;
 
 /// Flattened into the verbs that spend.
@@ -79,12 +81,12 @@ pub(super) fn in_words(estimate: &Estimate) -> String {
     text
 }
 
-/// What was spent, for scripts.
-pub(super) fn row_of_spent(spent: &Spent, currency: &str) -> Row {
-    Row::new("spent")
-        .set("requests_made", spent.requests.total())
-        .set("cost_requests_and_traffic", spent.cost)
-        .set("currency", (!currency.is_empty()).then_some(currency))
+/// What was spent, for scripts: the requests and the traffic of this run, and what the archive charges for what was asked.
+pub(super) fn row_of_spent(counts: &Counts, prices: Option<&PriceList>, repo: &Repository, asked: Option<f64>) -> Row {
+    let class = &repo.config().storage_class;
+    let spent = Spent::of(counts, prices, (!class.is_empty()).then_some(class));
+    let whole = spent.cost.zip(asked).map(|(line, archive)| line + archive);
+    Row::new("spent").set("requests_made", spent.requests.total()).set("cost_actual", whole)
 }
 
 /// An amount with as many digits as tell something.

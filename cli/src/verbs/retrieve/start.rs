@@ -53,6 +53,8 @@ impl Start {
                 progress::show(&context.out, "asking", monitor, || start(repo, &planned, &budget, &Monitor::new()))?
             }
         };
+        // Of what was underway or ready nothing is charged again.
+        let asked = planned.estimate.cost.map(|cost| share(cost, started.packs_asked, planned.asks.len() as u64));
         let exit = if monitor.warnings_total() > 0 { Exit::Warnings } else { Exit::Done };
         let row = context
             .summary(exit)
@@ -62,6 +64,7 @@ impl Start {
             .with(row_of(&planned))
             .set("packs_asked", started.packs_asked)
             .set("packs_underway", started.packs_underway)
+            .with(spending::row_of_spent(&connection.counts, prices.as_ref(), repo, asked))
             .requests(&connection.counts);
         context.out.summary(row, || in_words(&planned, &started, self.dry_run))?;
         Ok(exit)
@@ -113,6 +116,12 @@ pub(in crate::verbs) fn row_of(plan: &Plan) -> Row {
         .set("packs_to_ask", plan.asks.len())
         .set("bytes_to_ask", plan.asked().bytes)
         .with(spending::row_of(&plan.estimate))
+}
+
+/// What a part of the packs costs, as packs are mostly of one length.
+#[expect(clippy::cast_precision_loss, reason = "prices are estimates")]
+fn share(cost: f64, part: u64, all: u64) -> f64 {
+    cost * part as f64 / all.max(1) as f64
 }
 
 fn in_words(plan: &Plan, started: &Started, dry_run: bool) -> String {
