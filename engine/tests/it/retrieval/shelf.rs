@@ -9,10 +9,8 @@ use engine::monitor::Monitor;
 use engine::price::{Budget, PriceList};
 use engine::repository::{NewRepository, Repository};
 use engine::retrieval::{Needs, Plan, Started, State, Status, Wish, plan, retrievals, start};
-use engine::store::{Memory, Name, RetrievalMode, StorageClass, Store, Terms};
+use engine::store::{Memory, Name, RetrievalMode, StorageClass, Store};
 use format_spec::config::Class;
-use format_spec::container::ObjectKind;
-use format_spec::names;
 use std::sync::Arc;
 
 /// A retrieval takes so long by the clock.
@@ -32,10 +30,10 @@ impl Shelf {
         let clock = Clock::new();
         let source = folder.path().join("source");
         std::fs::create_dir_all(&source).unwrap();
-        let online: Arc<dyn Store> = Arc::new(Memory::new());
+        let store = Arc::new(Memory::archiving(clock.clone(), THAW_SECONDS));
         let rig = Rig {
             source,
-            store: online.clone(),
+            store: store.clone(),
             cache: CachePlace::Temporary,
             env: clock.clone(),
             password: Some(PASSWORD.to_vec()),
@@ -54,11 +52,10 @@ impl Shelf {
             retention: Default::default(),
             immutability: None,
             dedup: None,
-            // Without a class while it is made: what rests cannot be read back by the session's self-check here.
             storage_class: class.as_str().to_owned(),
             origin: None,
         };
-        Repository::create(&*online, &new, &rig.env).unwrap();
+        Repository::create(&*store, &new, &rig.env).unwrap();
         rig.write("a/one", &noise(1, 100_000));
         rig.back_up().unwrap();
         rig.write("a/two", &noise(2, 200_000));
@@ -67,13 +64,7 @@ impl Shelf {
         rig.write("b/three", &noise(3, 300_000));
         std::os::unix::fs::symlink("a/one", rig.source.join("link")).unwrap();
         rig.back_up().unwrap();
-        let store = Arc::new(Memory::archiving(clock.clone(), THAW_SECONDS));
-        for name in names_of(&*online) {
-            let is_data = names::parse(name.as_str()).is_some_and(|(kind, ..)| kind == ObjectKind::DataPack);
-            let terms = Terms { class: is_data.then_some(class), retention: None };
-            store.put_in(&name, online.get(&name).unwrap(), &terms).unwrap();
-        }
-        Shelf { folder, rig: rig.over(store.clone()), clock, store }
+        Shelf { folder, rig, clock, store }
     }
 
     pub(super) fn open(&self) -> Arc<Repository> {
