@@ -32,6 +32,9 @@ pub(crate) struct Copy {
     /// Every point that the target lacks and would not let go at once
     #[arg(long, conflicts_with = "latest")]
     all: bool,
+    /// Read, cut and encrypt everything anew: for a target that does not share the source's dedup key
+    #[arg(long, conflicts_with_all = ["regroup", "verify", "flush_after"])]
+    rekey: bool,
     /// Decode everything and pack it into larger blocks, at this zstd level
     #[arg(long, value_name = "LEVEL", num_args = 0..=1, default_missing_value = "9", value_parser = clap::value_parser!(i32).range(1..=22))]
     regroup: Option<i32>,
@@ -66,6 +69,7 @@ impl Copy {
                 (false, points) => Which::Named(points.to_vec()),
             },
             verify_full: self.verify == Verify::Full,
+            rekey: self.rekey,
             regroup: self.regroup,
             flush_after_seconds: self.flush_after.as_secs(),
             spool: Some(target.settings.cache_dir.join(SPOOL).join(target.repo.id().to_string())),

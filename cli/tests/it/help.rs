@@ -28,6 +28,7 @@ const VERBS: &[&str] = &[
     "gc",
     "gc plan",
     "gc apply",
+    "copy",
     "mount",
     "umount",
     "serve",

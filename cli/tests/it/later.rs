@@ -3,7 +3,7 @@
 use crate::support::{Home, Run};
 
 /// Each option of the contract that is not there yet, in a command line that is otherwise whole.
-const OPTIONS: &[&[&str]] = &[&["init", "--storage-class", "STANDARD_IA"], &["mount", "/mnt", "--archived", "thaw"]];
+const OPTIONS: &[&[&str]] = &[&["mount", "/mnt", "--archived", "thaw"]];
 
 const VERBS: &[&[&str]] = &[
     &["lab", "record"],

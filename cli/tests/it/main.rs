@@ -5,6 +5,7 @@
 mod archives;
 mod backup;
 mod check;
+mod copy;
 mod exit_codes;
 mod expire;
 mod fuzz;

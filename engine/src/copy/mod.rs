@@ -21,6 +21,8 @@ mod carry;
 mod delta;
 mod lift;
 mod pair;
+mod point_source;
+mod rekey;
 mod select;
 mod session;
 mod wanted;
@@ -42,6 +44,8 @@ pub struct CopyOptions {
     pub which: Which,
     /// Decodes every block and verifies every chunk against its id, also where blocks are carried as they are.
     pub verify_full: bool,
+    /// Reads, cuts and packs everything anew: for a target of another dedup key.
+    pub rekey: bool,
     /// Decodes everything and packs it into larger blocks at this zstd level.
     pub regroup: Option<i32>,
     /// How long points may wait in the spool for full packs; 0 commits all at the end.
@@ -108,5 +112,8 @@ pub fn copy(
     options: &CopyOptions,
     monitor: &Arc<Monitor>,
 ) -> Result<CopySummary> {
+    if options.rekey {
+        return rekey::run(source, target, options, monitor);
+    }
     session::run(source, target, options, monitor)
 }

@@ -38,7 +38,7 @@ pub(super) fn run(
     options: &CopyOptions,
     monitor: &Arc<Monitor>,
 ) -> Result<CopySummary> {
-    super::expect_pair(source, target)?;
+    super::expect_pair(source, target, false)?;
     let mut summary = CopySummary::default();
     for left in (0..ATTEMPTS).rev() {
         source.refresh()?;

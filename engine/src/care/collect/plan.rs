@@ -202,7 +202,13 @@ pub(super) fn draw(
         }
     }
     measure(repository, &mut partial)?;
+    // What rests in an archive would have to be retrieved first: it goes when all of it is dead.
+    let rests = crate::retrieval::may_rest(repository);
     for pack in partial.into_values() {
+        if rests && pack.kind == ObjectKind::DataPack {
+            plan.keep(&pack);
+            continue;
+        }
         let until = if is_sparse(&pack, options.dead_share) { held.until(pack.kind, pack.id)? } else { None };
         match until {
             Some(until) => plan.pass_over(&pack, until),

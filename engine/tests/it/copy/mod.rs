@@ -45,6 +45,7 @@ impl Pair {
         CopyOptions {
             which,
             verify_full: false,
+            rekey: false,
             regroup: None,
             flush_after_seconds: 0,
             spool: Some(self.spool.clone()),

@@ -127,6 +127,7 @@ impl Rig {
             dry_run: false,
             workload: Workload::Folders,
             threads: 2,
+            original: None,
         }
     }
 
