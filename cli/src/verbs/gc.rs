@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use engine::care::{
     CollectOptions, CollectPlan, CollectReport, Finding, LockedPack, PackPlan, collect, plan_collection,
 };
+use engine::retrieval::{Tidied, may_rest, tidy};
 use format_spec::{ObjectId, names};
 use std::time::Duration;
 
@@ -181,6 +182,8 @@ fn apply(context: &Context, options: &CollectOptions, hash: &[u8]) -> Result<Exi
     let monitor = context.interrupt.monitor();
     let report =
         progress::show(&context.out, "collecting", monitor, || collect(&connection.repo, options, hash, monitor))?;
+    // What was brought back out of an archive and is over costs until it rests again.
+    let tidied = if may_rest(&connection.repo) { tidy(&connection.repo, monitor)? } else { Tidied::default() };
     let exit = tell_damaged(context, &report.damaged);
     let row = context
         .summary(exit)
@@ -198,6 +201,7 @@ fn apply(context: &Context, options: &CollectOptions, hash: &[u8]) -> Result<Exi
         .set("objects_waiting", report.waiting)
         .set("sweep_after", report.sweep_after.map(human::time_exact))
         .set("objects_damaged", report.damaged.len())
+        .set("retrievals_ended", tidied.ended.len())
         .set("partial", report.is_partial)
         .requests(&connection.counts);
     context.out.summary(row, || done_in_words(&report))?;
