@@ -8,20 +8,20 @@
 //! | full | yes | yes | and every chunk decodes to its id |
 //!
 //! A pack that is damaged but that nobody needs any more, because each blob in it has a sound place elsewhere or is named by no point, is
-//! *superseded*: told apart from damage. A condemned pack is no finding at all.
+//! *superseded*: told apart from damage. What was given up while the check ran (a condemned pack, an expired point, a folded segment) is no
+//! finding at all.
 
+use super::findings::{Finding, Findings, Found, Subject, drop_given_up, is_live};
 use super::harm::Harm;
 use super::packs::{PackCheck, Published, published_packs};
 use super::rolling::{self, Memory};
 use super::trees::TreeCheck;
 use crate::error::{Error, Kind, Result};
-use crate::log::SegmentRef;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::Point;
+use format_spec::ObjectId;
 use format_spec::container::ObjectKind;
-use format_spec::{ChunkId, ObjectId};
-use parking_lot::Mutex;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -55,15 +55,6 @@ pub struct CheckOptions {
     pub threads: usize,
 }
 
-/// Something that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Finding {
-    /// The object's name.
-    pub object: String,
-    /// What is wrong with it.
-    pub what: String,
-}
-
 /// What was checked and found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CheckReport {
@@ -83,62 +74,6 @@ pub struct CheckReport {
     pub superseded: Vec<Finding>,
 }
 
-/// Findings and counters that the parts of a check share.
-#[derive(Default)]
-pub(super) struct Findings {
-    pub(super) packs: AtomicU64,
-    pub(super) packs_read: AtomicU64,
-    pub(super) chunks: AtomicU64,
-    pub(super) bytes_read: AtomicU64,
-    found: Mutex<Vec<(Subject, Finding)>>,
-}
-
-/// What a finding is about, as far as somebody else could stand in for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Subject {
-    /// A published pack.
-    Pack(ObjectId),
-    /// A blob that no published pack has.
-    Blob(ObjectKind, ChunkId),
-    /// An index segment that counts.
-    Segment(SegmentRef),
-    /// The manifest that the commit in this slot names.
-    Manifest(u32),
-    /// Anything else.
-    Other,
-}
-
-/// Findings kept; a repository with more is lost anyway, and the count would tell no more.
-const FINDINGS_MAX: usize = 100_000;
-
-impl Findings {
-    /// Records a finding. Errors that are no damage end the check instead: what is out of reach is not known to be broken.
-    pub(super) fn add(&self, object: impl std::fmt::Display, error: &Error) -> Result<()> {
-        self.add_about(Subject::Other, object, error)
-    }
-
-    /// The same, and what it is about.
-    pub(super) fn add_about(&self, about: Subject, object: impl std::fmt::Display, error: &Error) -> Result<()> {
-        match error.kind() {
-            Kind::Damaged | Kind::Absent | Kind::Unsupported | Kind::Archived => {
-                let mut found = self.found.lock();
-                if found.len() < FINDINGS_MAX {
-                    found.push((about, Finding { object: object.to_string(), what: error.to_string() }));
-                }
-                Ok(())
-            }
-            kind => Err(Error::new(kind, error.to_string()).advise(error.advice().unwrap_or("try again").to_owned())),
-        }
-    }
-
-    fn into_sorted(self) -> Vec<(Subject, Finding)> {
-        let mut found = self.found.into_inner();
-        found.sort_by(|a, b| a.1.cmp(&b.1));
-        found.dedup();
-        found
-    }
-}
-
 /// Checks a repository.
 ///
 /// # Errors
@@ -152,7 +87,7 @@ pub fn check(repository: &Arc<Repository>, options: &CheckOptions, monitor: &Mon
 pub(super) struct Closely {
     pub(super) report: CheckReport,
     /// What the report's findings are about, those that are not superseded.
-    pub(super) subjects: Vec<(Subject, Finding)>,
+    pub(super) subjects: Vec<Found>,
     pub(super) harm: Harm,
     pub(super) packs: Vec<Published>,
     pub(super) points: Vec<Arc<Point>>,
@@ -167,7 +102,7 @@ pub(super) fn check_closely(
     let findings = Findings::default();
     for slot in repository.slots()? {
         if let Some(why) = slot.damaged {
-            findings.add(format!("keys/{}", slot.id), &Error::new(Kind::Damaged, why))?;
+            findings.add(Subject::Other, format!("keys/{}", slot.id), &Error::new(Kind::Damaged, why))?;
         }
     }
     let mut points = Vec::new();
@@ -177,7 +112,7 @@ pub(super) fn check_closely(
             Ok(_) => {}
             Err(e) => {
                 let name = crate::restore_point::manifest_name(&commit)?;
-                findings.add_about(Subject::Manifest(commit.slot), name, &e)?;
+                findings.add(Subject::Manifest(commit.slot), name, &e)?;
             }
         }
     }
@@ -211,32 +146,18 @@ pub(super) fn check_closely(
         bytes_read: read(&findings.bytes_read),
         ..CheckReport::default()
     };
-    let mut found = findings.into_sorted();
-    if found.iter().any(|(about, _)| about.pack().is_some()) {
-        // A pack that was condemned meanwhile is nobody's loss.
-        repository.refresh()?;
-        let view = repository.log().view();
-        found.retain(|(about, _)| !about.pack().is_some_and(|id| view.condemned.has(id)));
-    }
-    let damaged: HashSet<ObjectId> = found.iter().filter_map(|(about, _)| about.pack()).collect();
+    let mut found = findings.settle(repository)?;
+    let damaged: HashSet<ObjectId> = found.iter().filter_map(Found::pack).collect();
     let harm = Harm::assess(repository, &damaged, monitor)?;
-    let is_superseded = |about: &Subject| match about {
-        Subject::Pack(id) => harm.is_superseded(*id),
-        Subject::Blob(..) | Subject::Segment(_) | Subject::Manifest(_) | Subject::Other => false,
-    };
-    let (superseded, subjects): (Vec<_>, Vec<_>) = found.into_iter().partition(|(about, _)| is_superseded(about));
-    report.superseded = superseded.into_iter().map(|(_, finding)| finding).collect();
-    report.errors = subjects.iter().map(|(_, finding)| finding.clone()).collect();
+    // It may have read much.
+    drop_given_up(&mut found, repository)?;
+    let view = repository.log().view();
+    points.retain(|point| is_live(&view, point.slot));
+    let is_superseded = |found: &Found| found.pack().is_some_and(|id| harm.is_superseded(id));
+    let (superseded, subjects): (Vec<_>, Vec<_>) = found.into_iter().partition(is_superseded);
+    report.superseded = superseded.into_iter().map(|found| found.finding).collect();
+    report.errors = subjects.iter().map(|found| found.finding.clone()).collect();
     Ok(Closely { report, subjects, harm, packs: all, points })
-}
-
-impl Subject {
-    fn pack(self) -> Option<ObjectId> {
-        match self {
-            Subject::Pack(id) => Some(id),
-            _ => None,
-        }
-    }
 }
 
 /// The data packs that this check reads whole, if not all of them; and the memory of it.

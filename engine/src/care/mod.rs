@@ -8,6 +8,7 @@ pub mod calendar;
 mod check;
 mod collect;
 mod compare;
+mod findings;
 mod harm;
 mod marks;
 pub mod migrate;
@@ -18,7 +19,8 @@ mod rolling;
 mod stored;
 mod trees;
 
-pub use check::{CheckOptions, CheckReport, Finding, Level, check};
+pub use check::{CheckOptions, CheckReport, Level, check};
 pub use collect::{CollectOptions, CollectPlan, CollectReport, LockedPack, PackPlan, collect, plan_collection};
 pub use compare::{CompareReport, Difference, compare};
+pub use findings::Finding;
 pub use stored::{StoredReport, check_stored};

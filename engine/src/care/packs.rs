@@ -1,6 +1,7 @@
 //! Checking packs: there, of the promised length, whole, and holding what the index says.
 
-use super::check::{CheckOptions, Findings, Level, Subject};
+use super::check::{CheckOptions, Level};
+use super::findings::{Findings, Subject};
 use crate::blob::{Lack, lost, rebuild_segment};
 use crate::error::{Error, Kind, Result};
 use crate::limits::TAIL_BYTES;
@@ -37,7 +38,7 @@ pub(super) fn published_packs(repository: &Repository, findings: &Findings) -> R
             Ok(segment) => segment.packs,
             Err(e) => {
                 let name = names::of_session(ObjectKind::IndexSegment, reference.id());
-                findings.add_about(Subject::Segment(*reference), name, &e)?;
+                findings.add(Subject::Segment(*reference), name, &e)?;
                 let rebuilt = rebuild_segment(vault, repository.log(), reference)?;
                 let unread = |lack: Lack| Some(Published { id: lack.id, pack: lack.promised?, salt: None });
                 packs.extend(rebuilt.lacks.into_iter().filter_map(unread));
@@ -112,7 +113,7 @@ impl PackCheck<'_> {
             self.tail(pack, &name)
         };
         self.monitor.done(1, 0);
-        checked.or_else(|e| self.findings.add_about(Subject::Pack(pack.id), &name, &lost(e, &name)))
+        checked.or_else(|e| self.findings.add(Subject::Pack(pack.id), &name, &lost(e, &name)))
     }
 
     /// One listing of each folder against what the log promises.
@@ -139,7 +140,7 @@ impl PackCheck<'_> {
                 self.monitor.done(1, 0);
                 let absent = || Error::new(Kind::Absent, "the listing does not show it");
                 let checked = found.ok_or_else(absent).and_then(|bytes| expect_length(pack, bytes));
-                let named = |e: Error| self.findings.add_about(Subject::Pack(pack.id), &name, &lost(e, &name));
+                let named = |e: Error| self.findings.add(Subject::Pack(pack.id), &name, &lost(e, &name));
                 checked.or_else(named)?;
             }
         }

@@ -4,7 +4,7 @@
 //! identity against its name and the config; the log's slots are there from the first to the last. Refuses to say what needs keys: which objects
 //! must be there, whether a seal fits, what a blob is. Opens no repository: the store is all it is given.
 
-use super::check::Finding;
+use super::findings::Finding;
 use crate::blob::lost;
 use crate::error::{Error, Kind, Result};
 use crate::limits::STORED_FINDINGS_MAX;

@@ -1,6 +1,6 @@
 //! Checking trees: every node of every point is there, verified, and its sums, order and references hold.
 
-use super::check::{Findings, Subject};
+use super::findings::{Findings, Subject, is_live};
 use super::marks::Marks;
 use crate::error::{Error, Kind, Result};
 use crate::index::Place;
@@ -29,10 +29,30 @@ impl<'a> TreeCheck<'a> {
         TreeCheck { repository, findings, monitor, sound: Marks::default(), nodes: 0 }
     }
 
-    /// Checks one point: its folders, contents, maps and reference set.
+    /// Checks one point: its folders, contents, maps and reference set. What others moved while it was looked at is looked at again; a point that
+    /// they gave up meanwhile is nobody's loss.
     pub(super) fn point(&mut self, point: &Point) -> Result<()> {
+        for _ in 0..OVERTAKEN_MAX {
+            let before = self.repository.log().view().head;
+            self.look(point)?;
+            if !self.findings.has_of(point.slot) {
+                break;
+            }
+            self.repository.refresh()?;
+            let view = self.repository.log().view();
+            if is_live(&view, point.slot) && view.head == before {
+                break;
+            }
+            self.findings.forget(point.slot);
+            if !is_live(&view, point.slot) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn look(&mut self, point: &Point) -> Result<()> {
         let manifest = &point.manifest;
-        let subject = format!("restore point {}", manifest.id);
         let mut roots = Vec::new();
         if let Content::Tree(id) = manifest.root.content {
             roots.push((id, TreeKind::Folder, Promise::Folder(manifest.root.totals)));
@@ -40,36 +60,43 @@ impl<'a> TreeCheck<'a> {
         roots.extend(manifest.links.map(|id| (id, TreeKind::Map, Promise::Nothing)));
         roots.extend(manifest.exceptions.map(|id| (id, TreeKind::Map, Promise::Nothing)));
         for (id, tree, promise) in roots {
-            self.tree(&subject, id, tree, promise)?;
+            self.tree(point, id, tree, promise)?;
         }
         let references = self.references(point);
-        references.or_else(|e| self.findings.add(&subject, &e))
+        references.or_else(|e| self.findings.add_of(point.slot, Subject::Other, subject(point), &e))
     }
 
     /// Packs that the reference sets of these points name.
     pub(super) fn needed_packs(&self, points: &[std::sync::Arc<Point>]) -> Result<HashSet<ObjectId>> {
         let mut packs = HashSet::new();
-        let view = self.repository.log().view();
         for point in points {
-            for pair in MapCursor::open(self.repository.nodes(), Some(point.manifest.references)) {
-                let pair = pair?;
-                let (pack, row) = (reference_pack(&pair.key)?, PackReferences::decode(&pair.value)?);
-                if !view.condemned.has(pack) {
-                    packs.insert(pack);
-                    continue;
-                }
-                for blob in (0..row.blobs).filter(|b| row.names(*b)) {
-                    if let Moved::Here(pack, _) = view.condemned.translate(pack, blob) {
-                        packs.insert(pack);
-                    }
-                }
-            }
+            // What cannot be read of a set was found, or is now.
+            let named = self.name_packs(point, &mut packs);
+            named.or_else(|e| self.findings.add_of(point.slot, Subject::Other, subject(point), &e))?;
         }
         Ok(packs)
     }
 
+    fn name_packs(&self, point: &Point, packs: &mut HashSet<ObjectId>) -> Result<()> {
+        let view = self.repository.log().view();
+        for pair in MapCursor::open(self.repository.nodes(), Some(point.manifest.references)) {
+            let pair = pair?;
+            let (pack, row) = (reference_pack(&pair.key)?, PackReferences::decode(&pair.value)?);
+            if !view.condemned.has(pack) {
+                packs.insert(pack);
+                continue;
+            }
+            for blob in (0..row.blobs).filter(|b| row.names(*b)) {
+                if let Moved::Here(pack, _) = view.condemned.translate(pack, blob) {
+                    packs.insert(pack);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Checks a whole tree with an explicit stack.
-    fn tree(&mut self, subject: &str, id: ChunkId, tree: TreeKind, promise: Promise) -> Result<()> {
+    fn tree(&mut self, point: &Point, id: ChunkId, tree: TreeKind, promise: Promise) -> Result<()> {
         let mut stack = vec![Todo::Root(id, tree, promise)];
         while let Some(todo) = stack.pop() {
             self.monitor.check()?;
@@ -84,12 +111,12 @@ impl<'a> TreeCheck<'a> {
                     self.sound.set(&place);
                     self.nodes += 1;
                     stack.extend(below);
-                    self.chunks_of(subject, &node)?;
+                    self.chunks_of(point, &node)?;
                 }
                 Err(e) => {
                     // A node that has a place is its pack's damage.
                     let about = if is_placed { Subject::Other } else { Subject::Blob(ObjectKind::MetaPack, id) };
-                    self.findings.add_about(about, format!("node {id} of {subject}"), &e)?;
+                    self.findings.add_of(point.slot, about, format!("node {id} of {}", subject(point)), &e)?;
                 }
             }
         }
@@ -113,11 +140,11 @@ impl<'a> TreeCheck<'a> {
     }
 
     /// Every chunk that a leaf names has a place.
-    fn chunks_of(&self, subject: &str, node: &Node) -> Result<()> {
+    fn chunks_of(&self, point: &Point, node: &Node) -> Result<()> {
         for id in names_of(node).chunks {
             if let Err(e) = self.repository.blobs().place(ObjectKind::DataPack, &id) {
                 let about = Subject::Blob(ObjectKind::DataPack, id);
-                self.findings.add_about(about, format!("chunk {id} of {subject}"), &e)?;
+                self.findings.add_of(point.slot, about, format!("chunk {id} of {}", subject(point)), &e)?;
             }
         }
         Ok(())
@@ -154,6 +181,13 @@ impl<'a> TreeCheck<'a> {
         }
         left.expect_nothing()
     }
+}
+
+/// A point is looked at again when others moved something while it was looked at, so many times in all: who collects so often is not waited for.
+const OVERTAKEN_MAX: u32 = 8;
+
+fn subject(point: &Point) -> String {
+    format!("restore point {}", point.manifest.id)
 }
 
 /// What of a reference set nobody has named yet.

@@ -132,9 +132,9 @@ impl Marks {
 fn outdated(repository: &Repository, commit: &CommitRef, error: Error) -> Error {
     match repository.log().refresh() {
         Ok(view) if error.kind() == Kind::Damaged && !view.needed().any(|c| c.slot == commit.slot) => {
-            Error::new(Kind::Conflict, "the point was given up, and collected, while this collection looked at it")
+            Error::new(Kind::Conflict, "the point was given up, and collected, while it was looked at")
                 .because(error)
-                .advise("run `cairn gc` again")
+                .advise("run the command again")
         }
         _ => error,
     }

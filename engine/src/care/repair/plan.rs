@@ -3,7 +3,8 @@
 use super::affected;
 use super::cure::{Cure, Healer};
 use crate::blob::{Rebuilt, rebuild_segment};
-use crate::care::check::{CheckOptions, Closely, Finding, Level, Subject, check_closely};
+use crate::care::check::{CheckOptions, Closely, Level, check_closely};
+use crate::care::findings::{Finding, Found, Subject};
 use crate::care::harm::{Bad, blobs_of, is_damage};
 use crate::error::{Error, Kind, Result};
 use crate::log::{CommitRef, SegmentRef};
@@ -102,7 +103,7 @@ pub fn plan(repository: &Arc<Repository>, options: &RepairOptions, monitor: &Mon
     };
     let mut healer = Healer::new(repository, options.from.as_deref(), &plan.closely.packs)?;
     let (mut lost, mut incurable) = (HashMap::new(), HashSet::new());
-    for (about, finding) in plan.closely.subjects.clone() {
+    for Found { about, finding, .. } in plan.closely.subjects.clone() {
         monitor.check()?;
         let mut item = RepairItem::of(finding);
         match about {

@@ -13,6 +13,7 @@ mod killed;
 mod levels;
 mod matrix;
 mod odd_items;
+mod overtaken;
 mod parity;
 mod partial;
 mod races;

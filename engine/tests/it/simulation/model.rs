@@ -70,11 +70,6 @@ impl Model {
         self.doomed.contains(point) || self.touched.contains(point)
     }
 
-    /// Whether this speaks of such a point.
-    pub(super) fn tells_of_outdated(&self, text: &str) -> bool {
-        self.doomed.iter().chain(&self.touched).any(|id| text.contains(&id.to_string()))
-    }
-
     /// Holds a freshly opened repository against the model; what is wrong, if something is.
     pub(super) fn verify(&self, repository: &Arc<Repository>) -> std::result::Result<(), String> {
         let view = repository.log().view();

@@ -6,14 +6,13 @@ use super::source::{PATHS, Tree, TreeSource, mutate};
 use engine::Result;
 use engine::backup::{BackupOptions, backup};
 use engine::care::retention::{ApplyOptions, Plan, Request, Scope, apply};
-use engine::care::{CheckOptions, CollectOptions, Finding, Level, check, collect, plan_collection};
+use engine::care::{CheckOptions, CollectOptions, Level, check, collect, plan_collection};
 use engine::log::Truncation;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::restore_point::Point;
 use format_spec::log::PointId;
 use format_spec::point::Workload;
-use format_spec::{ObjectId, names};
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -177,15 +176,7 @@ impl Role for Checker {
             &CheckOptions { level, share: None, point: None, threads: 1, remember: None },
             &Monitor::new(),
         )?;
-        // A pack that was condemned, or a point that was given up, while the check ran is nobody's loss.
-        repository.refresh()?;
-        let view = repository.log().view();
-        let model = actor.shared.model.lock();
-        let is_given_up = |finding: &Finding| {
-            names::parse(&finding.object)
-                .is_some_and(|(_, session, ordinal)| view.condemned.has(ObjectId { session, ordinal }))
-        };
-        if let Some(finding) = report.errors.iter().find(|f| !is_given_up(f) && !model.tells_of_outdated(&f.object))
+        if let Some(finding) = report.errors.first()
             && !actor.is_dead()
         {
             actor.violation(&format!("a check at level {level:?} finds {}: {}", finding.object, finding.what));
