@@ -1,21 +1,16 @@
 //! Carrying a plan out: fence, repack, condemn, sweep, orphans.
 
+use super::condemn::Condemning;
 use super::fold::fold;
-use super::mark::Marks;
 use super::orphans::delete_orphans;
-use super::plan::{CollectOptions, CollectPlan, PackPlan, draw, shown};
-use super::repack::{Repacked, Repacker};
+use super::plan::{CollectOptions, CollectPlan, draw, shown};
 use super::session::CareSession;
 use super::sweep::{Swept, sweep};
-use crate::blob::store_segment;
 use crate::error::{Error, Kind, Result};
-use crate::limits::{PUBLISH_BLOBS, PUBLISH_BYTES};
-use crate::log::Log;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use format_spec::log::{Change, CondemnedPack, PublishedPack};
+use format_spec::log::Change;
 use format_spec::{ObjectId, Time};
-use std::collections::BTreeMap;
 
 /// What a collection did.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -99,8 +94,16 @@ pub fn collect(
     // First what costs least and gives most; what this run condemns is due at once only without a grace.
     let mut swept = sweep(repository, &plan.due, &mut spent, monitor)?;
     let mut session = CareSession::new(repository, &options.host);
-    condemn(repository, &mut session, &plan, marks, &mut report, &mut spent, monitor)
-        .map_err(|e| session.cause_of(e))?;
+    let condemning = Condemning {
+        repository,
+        session: &mut session,
+        plan: &plan,
+        marks,
+        report: &mut report,
+        spent: &mut spent,
+        monitor,
+    };
+    condemning.run().map_err(|e| session.cause_of(e))?;
     report.segments_folded = fold(repository, &mut session, &mut spent, monitor).map_err(|e| session.cause_of(e))?;
     session.end()?;
     if !spent.is_over() && monitor.check().is_ok() {
@@ -164,139 +167,6 @@ fn fence(
         appended?;
         report.fenced += 1;
     }
-    Ok(())
-}
-
-/// What is under way into one `Condemn`.
-#[derive(Default)]
-struct Batch {
-    condemned: BTreeMap<ObjectId, (CondemnedPack, u64)>,
-}
-
-/// Repacks and condemns, batch by batch; each `Condemn` is judged against the whole log before its slot.
-fn condemn(
-    repository: &Repository,
-    session: &mut CareSession<'_>,
-    plan: &CollectPlan,
-    mut marks: Marks,
-    report: &mut CollectReport,
-    spent: &mut Spent,
-    monitor: &Monitor,
-) -> Result<()> {
-    if plan.dead.is_empty() && plan.sparse.is_empty() {
-        return Ok(());
-    }
-    let salts: BTreeMap<ObjectId, [u8; 32]> =
-        repository.blobs().catalog().packs()?.into_iter().map(|p| (p.id, p.salt)).collect();
-    let mut sparse = plan.sparse.iter().peekable();
-    let mut dead = plan.dead.chunks(DEAD_MAX);
-    loop {
-        let mut batch = Batch::default();
-        let mut repacker = Repacker::new(repository, session);
-        for pack in dead.next().unwrap_or_default() {
-            let row = CondemnedPack { kind: pack.kind, id: pack.id, survivors: None };
-            batch.condemned.insert(pack.id, (row, pack.bytes));
-        }
-        while let Some(pack) = sparse.peek() {
-            let is_full = repacker.stored >= PUBLISH_BYTES || repacker.blobs >= PUBLISH_BLOBS;
-            if is_full || spent.is_over() || monitor.check().is_err() {
-                break;
-            }
-            let before = (repacker.requests, repacker.bytes);
-            take_over(repository.log(), &mut repacker, pack, &salts, &mut batch, report)?;
-            spent.requests += repacker.requests - before.0;
-            spent.bytes += repacker.bytes - before.1;
-            monitor.done(1, pack.bytes);
-            sparse.next();
-        }
-        let repacked = repacker.finish()?;
-        report.packs_written += repacked.packs.len() as u64;
-        report.bytes_written += repacker.stored;
-        append(repository, session, batch, repacked, plan.hash, &mut marks, report, monitor)?;
-        spent.requests += 3;
-        let is_done = sparse.peek().is_none() && dead.len() == 0;
-        if is_done || spent.is_over() || monitor.check().is_err() {
-            return Ok(());
-        }
-    }
-}
-
-/// Packs without survivors in one `Condemn`: 20 bytes each.
-const DEAD_MAX: usize = 100_000;
-
-/// A damaged pack stays where it is and is told.
-fn take_over(
-    log: &Log,
-    repacker: &mut Repacker<'_, '_>,
-    pack: &PackPlan,
-    salts: &BTreeMap<ObjectId, [u8; 32]>,
-    batch: &mut Batch,
-    report: &mut CollectReport,
-) -> Result<()> {
-    let salt = salts.get(&pack.id).copied().unwrap_or_default();
-    match repacker.pack(pack, salt) {
-        Ok(condemned) => _ = batch.condemned.insert(pack.id, (condemned, pack.bytes)),
-        Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Absent) => {
-            // Another collection may have taken it over, and swept it.
-            if !log.refresh()?.condemned.has(pack.id) {
-                report.damaged.push((pack.id, e.to_string()));
-            }
-        }
-        Err(e) => return Err(e),
-    }
-    Ok(())
-}
-
-/// One `Condemn`. What came before its slot is marked first: a pack of which more is live than was carried over stays.
-#[expect(clippy::too_many_arguments, reason = "each is one thing that the entry or its judgement needs")]
-fn append(
-    repository: &Repository,
-    session: &mut CareSession<'_>,
-    batch: Batch,
-    repacked: Repacked,
-    plan: [u8; 32],
-    marks: &mut Marks,
-    report: &mut CollectReport,
-    monitor: &Monitor,
-) -> Result<()> {
-    if batch.condemned.is_empty() && repacked.packs.is_empty() {
-        return Ok(());
-    }
-    let packs: Vec<PublishedPack> = repacked.packs.iter().map(|p| p.published).collect();
-    let mut segment = None;
-    if let Some(new) = repacked.segment {
-        let (vault, env, mut take) = (repository.vault(), &**repository.env(), || session.take());
-        let (id, object) = store_segment(vault, env, monitor, &mut take, &new)?;
-        segment = Some(object);
-        repository.blobs().catalog().remember(id, new);
-    }
-    let mut taken = Vec::new();
-    let mut is_empty = false;
-    let session = session.number()?;
-    let appended = repository.log().append(&**repository.env(), &mut |view| {
-        view.expect_session(session)?;
-        // New reference sets lie in packs that were published since.
-        repository.blobs().catalog().sync()?;
-        marks.add(view.needed(), view, repository, monitor)?;
-        let fits = |(row, _): &&(CondemnedPack, u64)| {
-            let survivors = row.survivors.as_ref().map(|s| &s.bitmap[..]).unwrap_or_default();
-            !view.condemned.has(row.id) && marks.is_within(row.id, survivors)
-        };
-        taken = batch.condemned.values().filter(fits).cloned().collect();
-        let condemned: Vec<CondemnedPack> = taken.iter().map(|(row, _)| row.clone()).collect();
-        is_empty = condemned.is_empty() && packs.is_empty();
-        if is_empty {
-            return Err(Error::new(Kind::Conflict, "others have condemned all of it"));
-        }
-        Ok(Change::Condemn { session, condemned, packs: packs.clone(), segment, plan })
-    });
-    if !is_empty {
-        appended?;
-    }
-    repository.refresh()?;
-    report.packs_condemned += taken.len() as u64;
-    report.packs_repacked += taken.iter().filter(|(row, _)| row.survivors.is_some()).count() as u64;
-    report.bytes_condemned += taken.iter().map(|(_, bytes)| bytes).sum::<u64>();
     Ok(())
 }
 

@@ -19,6 +19,7 @@
 //! Refuses to delete what a listing shows and the log does not know, unless its session has ended; and to trust the local cache for that.
 
 mod apply;
+mod condemn;
 mod fold;
 mod held;
 mod mark;

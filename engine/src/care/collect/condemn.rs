@@ -1,0 +1,149 @@
+//! Repacking and condemning, batch by batch: each `Condemn` is judged against the whole log before its slot.
+//!
+//! Promises: a pack of which more is live by then than was carried over stays, and one that others took is left out (I3). Refuses to give up a pack
+//! whose survivors cannot be read.
+
+use super::apply::{CollectReport, Spent};
+use super::mark::Marks;
+use super::plan::{CollectPlan, PackPlan};
+use super::repack::{Repacked, Repacker};
+use super::session::CareSession;
+use crate::blob::store_segment;
+use crate::error::{Error, Kind, Result};
+use crate::limits::{PUBLISH_BLOBS, PUBLISH_BYTES};
+use crate::monitor::Monitor;
+use crate::repository::Repository;
+use format_spec::ObjectId;
+use format_spec::log::{Change, CondemnedPack, PublishedPack};
+use std::collections::BTreeMap;
+
+/// One collection's work on packs.
+pub(super) struct Condemning<'a, 's> {
+    pub(super) repository: &'a Repository,
+    pub(super) session: &'a mut CareSession<'s>,
+    pub(super) plan: &'a CollectPlan,
+    /// What was live when the plan was drawn; what came since is added.
+    pub(super) marks: Marks,
+    pub(super) report: &'a mut CollectReport,
+    pub(super) spent: &'a mut Spent,
+    pub(super) monitor: &'a Monitor,
+}
+
+/// What is under way into one `Condemn`: packs, with their stored bytes.
+#[derive(Default)]
+struct Batch {
+    condemned: BTreeMap<ObjectId, (CondemnedPack, u64)>,
+}
+
+/// Packs without survivors in one `Condemn`: 20 bytes each.
+const DEAD_MAX: usize = 100_000;
+
+impl Condemning<'_, '_> {
+    /// Does all of it, or what the limits allow.
+    pub(super) fn run(mut self) -> Result<()> {
+        if self.plan.dead.is_empty() && self.plan.sparse.is_empty() {
+            return Ok(());
+        }
+        let salts: BTreeMap<ObjectId, [u8; 32]> =
+            self.repository.blobs().catalog().packs()?.into_iter().map(|p| (p.id, p.salt)).collect();
+        let mut sparse = self.plan.sparse.iter().peekable();
+        let mut dead = self.plan.dead.chunks(DEAD_MAX);
+        loop {
+            let mut batch = Batch::default();
+            for pack in dead.next().unwrap_or_default() {
+                let row = CondemnedPack { kind: pack.kind, id: pack.id, survivors: None };
+                batch.condemned.insert(pack.id, (row, pack.bytes));
+            }
+            let mut repacker = Repacker::new(self.repository, self.session);
+            while let Some(pack) = sparse.peek() {
+                let is_full = repacker.stored >= PUBLISH_BYTES || repacker.blobs >= PUBLISH_BLOBS;
+                if is_full || self.spent.is_over() || self.monitor.check().is_err() {
+                    break;
+                }
+                let before = (repacker.requests, repacker.bytes);
+                let salt = salts.get(&pack.id).copied().unwrap_or_default();
+                if let Some(row) = take_over(self.repository, &mut repacker, pack, salt, self.report)? {
+                    batch.condemned.insert(pack.id, (row, pack.bytes));
+                }
+                self.spent.requests += repacker.requests - before.0;
+                self.spent.bytes += repacker.bytes - before.1;
+                self.monitor.done(1, pack.bytes);
+                sparse.next();
+            }
+            let repacked = repacker.finish()?;
+            self.report.packs_written += repacked.packs.len() as u64;
+            self.report.bytes_written += repacker.stored;
+            self.append(batch, repacked)?;
+            self.spent.requests += 3;
+            let is_done = sparse.peek().is_none() && dead.len() == 0;
+            if is_done || self.spent.is_over() || self.monitor.check().is_err() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One `Condemn`. What came before its slot is marked first: a pack of which more is live than was carried over stays.
+    fn append(&mut self, batch: Batch, repacked: Repacked) -> Result<()> {
+        if batch.condemned.is_empty() && repacked.packs.is_empty() {
+            return Ok(());
+        }
+        let (repository, marks, monitor, plan) = (self.repository, &mut self.marks, self.monitor, self.plan.hash);
+        let packs: Vec<PublishedPack> = repacked.packs.iter().map(|p| p.published).collect();
+        let mut segment = None;
+        if let Some(new) = repacked.segment {
+            let (vault, env, mut take) = (repository.vault(), &**repository.env(), || self.session.take());
+            let (id, object) = store_segment(vault, env, monitor, &mut take, &new)?;
+            segment = Some(object);
+            repository.blobs().catalog().remember(id, new);
+        }
+        let mut taken = Vec::new();
+        let mut is_empty = false;
+        let session = self.session.number()?;
+        let appended = repository.log().append(&**repository.env(), &mut |view| {
+            view.expect_session(session)?;
+            // New reference sets lie in packs that were published since.
+            repository.blobs().catalog().sync()?;
+            marks.add(view.needed(), view, repository, monitor)?;
+            let fits = |(row, _): &&(CondemnedPack, u64)| {
+                let survivors = row.survivors.as_ref().map(|s| &s.bitmap[..]).unwrap_or_default();
+                !view.condemned.has(row.id) && marks.is_within(row.id, survivors)
+            };
+            taken = batch.condemned.values().filter(fits).cloned().collect();
+            let condemned: Vec<CondemnedPack> = taken.iter().map(|(row, _)| row.clone()).collect();
+            is_empty = condemned.is_empty() && packs.is_empty();
+            if is_empty {
+                return Err(Error::new(Kind::Conflict, "others have condemned all of it"));
+            }
+            Ok(Change::Condemn { session, condemned, packs: packs.clone(), segment, plan })
+        });
+        if !is_empty {
+            appended?;
+        }
+        repository.refresh()?;
+        self.report.packs_condemned += taken.len() as u64;
+        self.report.packs_repacked += taken.iter().filter(|(row, _)| row.survivors.is_some()).count() as u64;
+        self.report.bytes_condemned += taken.iter().map(|(_, bytes)| bytes).sum::<u64>();
+        Ok(())
+    }
+}
+
+/// Carries the survivors of a pack over; `None` for a damaged one, which stays where it is and is told.
+fn take_over(
+    repository: &Repository,
+    repacker: &mut Repacker<'_, '_>,
+    pack: &PackPlan,
+    salt: [u8; 32],
+    report: &mut CollectReport,
+) -> Result<Option<CondemnedPack>> {
+    match repacker.pack(pack, salt) {
+        Ok(condemned) => Ok(Some(condemned)),
+        Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Absent) => {
+            // Another collection may have taken it over, and swept it.
+            if !repository.log().refresh()?.condemned.has(pack.id) {
+                report.damaged.push((pack.id, e.to_string()));
+            }
+            Ok(None)
+        }
+        Err(e) => Err(e),
+    }
+}
