@@ -6,7 +6,9 @@ use crate::parse::duration::duration;
 use crate::parse::quantity;
 use crate::say::{Row, human, progress};
 use clap::{Args, Subcommand};
-use engine::care::{CollectOptions, CollectPlan, CollectReport, LockedPack, PackPlan, collect, plan_collection};
+use engine::care::{
+    CollectOptions, CollectPlan, CollectReport, Finding, LockedPack, PackPlan, collect, plan_collection,
+};
 use format_spec::{ObjectId, names};
 use std::time::Duration;
 
@@ -91,8 +93,9 @@ fn plan(context: &Context, options: &CollectOptions) -> Result<Exit> {
         context.out.row(|| Row::new("fence").set("session", *session))?;
     }
     let hash = human::hex(plan.hash.get(..8).unwrap_or_default());
+    let exit = tell_damaged(context, &plan.damaged);
     let row = context
-        .summary(Exit::Done)
+        .summary(exit)
         .set("plan", hash.as_str())
         .set("packs_dead", plan.dead.len())
         .set("packs_sparse", plan.sparse.len())
@@ -110,9 +113,21 @@ fn plan(context: &Context, options: &CollectOptions) -> Result<Exit> {
         .set("objects_due", plan.due.len())
         .set("objects_waiting", plan.waiting)
         .set("sweep_after", plan.next_due.map(human::time_exact))
+        .set("objects_orphaned", plan.orphans)
+        .set("bytes_orphaned", plan.bytes_orphaned)
+        .set("objects_damaged", plan.damaged.len())
         .requests(&connection.counts);
     context.out.summary(row, || in_words(&plan, &hash))?;
-    Ok(Exit::Done)
+    Ok(exit)
+}
+
+/// What is damaged is left alone: how the command ends for it.
+fn tell_damaged(context: &Context, damaged: &[Finding]) -> Exit {
+    for Finding { object, what } in damaged {
+        let why = format!("it is damaged, and stays as it is: {what}; `cairn repair plan` tells what can be done");
+        context.out.warning(object.as_bytes(), &why);
+    }
+    if damaged.is_empty() { Exit::Done } else { Exit::Damaged }
 }
 
 fn in_words(plan: &CollectPlan, hash: &str) -> String {
@@ -150,6 +165,13 @@ fn in_words(plan: &CollectPlan, hash: &str) -> String {
         human::count(plan.waiting),
         plan.next_due.map(|t| format!(" (the first until {})", human::time(t))).unwrap_or_default(),
     ));
+    if plan.orphans > 0 {
+        lines.push(format!(
+            "{} objects that ended sessions left behind are deleted: {}",
+            human::count(plan.orphans),
+            human::bytes(plan.bytes_orphaned),
+        ));
+    }
     lines.push(format!("carry it out with: cairn gc apply {hash}"));
     lines.join("\n")
 }
@@ -159,10 +181,7 @@ fn apply(context: &Context, options: &CollectOptions, hash: &[u8]) -> Result<Exi
     let monitor = context.interrupt.monitor();
     let report =
         progress::show(&context.out, "collecting", monitor, || collect(&connection.repo, options, hash, monitor))?;
-    for (pack, why) in &report.damaged {
-        context.out.warning(pack.to_string().as_bytes(), &format!("its survivors stay where they are: {why}"));
-    }
-    let exit = if report.damaged.is_empty() { Exit::Done } else { Exit::Damaged };
+    let exit = tell_damaged(context, &report.damaged);
     let row = context
         .summary(exit)
         .set("sessions_fenced", report.fenced)
@@ -178,7 +197,7 @@ fn apply(context: &Context, options: &CollectOptions, hash: &[u8]) -> Result<Exi
         .set("objects_locked", report.objects_locked)
         .set("objects_waiting", report.waiting)
         .set("sweep_after", report.sweep_after.map(human::time_exact))
-        .set("packs_damaged", report.damaged.len())
+        .set("objects_damaged", report.damaged.len())
         .set("partial", report.is_partial)
         .requests(&connection.counts);
     context.out.summary(row, || done_in_words(&report))?;

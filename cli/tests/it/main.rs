@@ -8,6 +8,7 @@ mod check;
 mod exit_codes;
 mod expire;
 mod fuzz;
+mod gc;
 mod generated;
 mod help;
 mod hooks;

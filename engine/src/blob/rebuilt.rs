@@ -36,6 +36,8 @@ pub struct Rebuilt {
 pub struct Lack {
     /// The pack.
     pub id: ObjectId,
+    /// Data or metadata.
+    pub kind: ObjectKind,
     /// What the log says of it, where it still does.
     pub promised: Option<PublishedPack>,
     /// Why not.
@@ -62,7 +64,7 @@ pub fn rebuild_segment(vault: &Vault, log: &Log, reference: &SegmentRef) -> Resu
                 builder.add_pack(row, &blocks)?;
             }
             Err(why) if matches!(why.kind(), Kind::Damaged | Kind::Absent | Kind::Archived | Kind::Unsupported) => {
-                lacks.push(Lack { id, promised, why });
+                lacks.push(Lack { id, kind, promised, why });
             }
             Err(e) => return Err(e),
         }

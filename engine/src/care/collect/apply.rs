@@ -2,15 +2,16 @@
 
 use super::condemn::Condemning;
 use super::fold::fold;
-use super::orphans::delete_orphans;
+use super::orphans::Orphans;
 use super::plan::{CollectOptions, CollectPlan, draw, shown};
 use super::session::CareSession;
 use super::sweep::{Swept, sweep};
+use crate::care::findings::Finding;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use format_spec::log::Change;
-use format_spec::{ObjectId, Time};
+use format_spec::Time;
 
 /// What a collection did.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -41,8 +42,9 @@ pub struct CollectReport {
     pub waiting: u64,
     /// When the first of those is due.
     pub sweep_after: Option<Time>,
-    /// Packs that could not be repacked because they are damaged, with the reason.
-    pub damaged: Vec<(ObjectId, String)>,
+    /// Objects that were left alone because they are damaged: sparse packs whose survivors cannot all be read, segments that cannot be folded, packs
+    /// that no readable segment names.
+    pub damaged: Vec<Finding>,
     /// Requests, about.
     pub requests: u64,
     /// Whether a limit ended the work before it was done.
@@ -104,20 +106,25 @@ pub fn collect(
         monitor,
     };
     condemning.run().map_err(|e| session.cause_of(e))?;
-    report.segments_folded = fold(repository, &mut session, &mut spent, monitor).map_err(|e| session.cause_of(e))?;
+    let folded = fold(repository, &mut session, &mut spent, &mut report.damaged, monitor);
+    report.segments_folded = folded.map_err(|e| session.cause_of(e))?;
     session.end()?;
     if !spent.is_over() && monitor.check().is_ok() {
         // What was due before was asked for already: gone, or locked.
         let mut due = due_now(repository, options)?;
         due.retain(|row| plan.due.binary_search(row).is_err());
         swept.add(&sweep(repository, &due, &mut spent, monitor)?);
-        let (orphans, bytes, locked) = delete_orphans(repository, &mut spent, monitor)?;
-        swept.add(&Swept { objects: orphans, bytes, locked });
+        let orphans = Orphans::find(repository, &[], &mut spent, monitor)?;
+        let (objects, bytes, locked) = orphans.delete(repository, &mut spent, monitor)?;
+        swept.add(&Swept { objects, bytes, locked });
+        report.damaged.extend(orphans.damaged);
         sum_up(repository, options, &mut spent, &mut report)?;
     }
     (report.objects_deleted, report.bytes_freed, report.objects_locked) = (swept.objects, swept.bytes, swept.locked);
     let left = left(repository, options);
     (report.waiting, report.sweep_after) = (left.waiting, left.next_due);
+    report.damaged.sort();
+    report.damaged.dedup_by(|a, b| a.object == b.object);
     report.requests = spent.requests;
     report.is_partial = spent.has_stopped;
     monitor.check()?;

@@ -9,12 +9,13 @@ use super::plan::{CollectPlan, PackPlan};
 use super::repack::{Repacked, Repacker};
 use super::session::CareSession;
 use crate::blob::store_segment;
+use crate::care::findings::Finding;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{PUBLISH_BLOBS, PUBLISH_BYTES};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use format_spec::ObjectId;
 use format_spec::log::{Change, CondemnedPack, PublishedPack};
+use format_spec::{ObjectId, names};
 use std::collections::BTreeMap;
 
 /// One collection's work on packs.
@@ -140,7 +141,7 @@ fn take_over(
         Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Absent) => {
             // Another collection may have taken it over, and swept it.
             if !repository.log().refresh()?.condemned.has(pack.id) {
-                report.damaged.push((pack.id, e.to_string()));
+                report.damaged.push(Finding { object: names::of_session(pack.kind, pack.id), what: e.to_string() });
             }
             Ok(None)
         }

@@ -1,20 +1,23 @@
 //! Folding: many small index segments become few, without the places in condemned packs.
 //!
 //! Promises: the new segments map exactly what the replaced ones map, except what was condemned ([LOG-15]); a pack's rows come out of its own rows,
-//! decoded and verified; memory is bounded by [`ENTRIES_MAX`] entries and one segment. Refuses to fold a segment that cannot be read.
+//! decoded and verified; memory is bounded by [`ENTRIES_MAX`] entries and one segment. Refuses to fold a segment that cannot be read: it is told,
+//! and stays.
 
 use super::apply::Spent;
 use super::session::CareSession;
 use crate::blob::store_segment;
+use crate::care::findings::Finding;
 use crate::error::{Error, Kind, Result};
 use crate::index::SegmentBuilder;
 use crate::log::{LogView, SegmentRef};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
+use format_spec::container::ObjectKind;
 use format_spec::index::{PackRow, Segment};
 use format_spec::log::{Change, Vouched};
 use format_spec::pack::BlobEntry;
-use format_spec::{ChunkId, ObjectId};
+use format_spec::{ChunkId, ObjectId, names};
 use std::collections::BTreeMap;
 
 /// More segments than this are folded: each is a request when a cache is made anew.
@@ -27,6 +30,7 @@ pub(super) fn fold(
     repository: &Repository,
     session: &mut CareSession<'_>,
     spent: &mut Spent,
+    damaged: &mut Vec<Finding>,
     monitor: &Monitor,
 ) -> Result<u64> {
     repository.refresh()?;
@@ -47,6 +51,11 @@ pub(super) fn fold(
             // Another collection has folded it meanwhile, and swept it.
             Err(e) if e.kind() == Kind::Damaged && !repository.log().refresh()?.segments.contains(&segment) => {
                 return Ok(done);
+            }
+            Err(e) if e.kind() == Kind::Damaged => {
+                let object = names::of_session(ObjectKind::IndexSegment, segment.id());
+                damaged.push(Finding { object, what: e.to_string() });
+                continue;
             }
             other => other?,
         };

@@ -1,9 +1,12 @@
 //! Objects that no entry of the log names: left behind by sessions that ended without publishing them.
 //!
 //! Promises (I4): only objects of sessions that have ended in the log, committed or fenced, and that neither an entry nor a segment names. Which
-//! packs are published is asked of the segments in the store, never of the local cache: what is deleted by mistake cannot be rebuilt.
+//! packs are published is asked of the segments in the store, never of the local cache: what is deleted by mistake cannot be rebuilt. For a segment
+//! that cannot be read its packs are asked; those that cannot be read either stay, and are told.
 
 use super::apply::Spent;
+use crate::blob::rebuild_segment;
+use crate::care::findings::Finding;
 use crate::error::{Kind, Result};
 use crate::log::LogView;
 use crate::monitor::Monitor;
@@ -14,57 +17,117 @@ use format_spec::log::ObjectRow;
 use format_spec::{ObjectId, names};
 use std::collections::BTreeMap;
 
-/// Deletes orphans; how many objects and bytes, and how many the store has locked.
-pub(super) fn delete_orphans(repository: &Repository, spent: &mut Spent, monitor: &Monitor) -> Result<(u64, u64, u64)> {
-    repository.refresh()?;
-    let candidates = loop {
-        match candidates(repository, spent, monitor) {
-            // Another collection has folded a segment meanwhile, and swept it: others name its packs now.
-            Err(e) if e.kind() == Kind::Damaged && repository.refresh()? => {}
-            other => break other?,
-        }
-    };
-    let (mut objects, mut bytes, mut locked) = (0, 0, 0);
-    for (row, length) in candidates {
-        if monitor.check().is_err() || spent.is_over() {
-            break;
-        }
-        spent.requests += 1;
-        match repository.vault().store.delete(&Name::new(names::of_session(row.kind, row.id))?, None) {
-            Ok(()) => (objects, bytes) = (objects + 1, bytes + length),
-            Err(e) if e.kind() == Kind::Immutable => locked += 1,
-            Err(e) => return Err(e),
-        }
-    }
-    Ok((objects, bytes, locked))
+/// What ended sessions left behind.
+#[derive(Debug, Default)]
+pub(super) struct Orphans {
+    /// The objects, with their stored bytes.
+    pub(super) objects: BTreeMap<ObjectRow, u64>,
+    /// Segments that cannot be read, and those of their packs that cannot be read either: they are nobody's orphans.
+    pub(super) damaged: Vec<Finding>,
 }
 
-/// Objects of ended sessions that neither an entry nor a segment names.
-fn candidates(repository: &Repository, spent: &mut Spent, monitor: &Monitor) -> Result<BTreeMap<ObjectRow, u64>> {
-    let view = repository.log().view();
-    let mut candidates = list(repository, &view, spent)?;
-    if !candidates.is_empty() {
-        for segment in &view.segments {
-            monitor.check()?;
-            spent.requests += 1;
-            for pack in repository.vault().segment(segment)?.packs {
-                candidates.remove(&ObjectRow { kind: pack.kind, id: pack.id });
+impl Orphans {
+    /// Looks for them; sessions that are about to be `fenced` count as ended.
+    ///
+    /// # Errors
+    /// The store's, and a stop.
+    pub(super) fn find(
+        repository: &Repository,
+        fenced: &[u32],
+        spent: &mut Spent,
+        monitor: &Monitor,
+    ) -> Result<Orphans> {
+        repository.refresh()?;
+        loop {
+            if let Some(orphans) = look(repository, fenced, spent, monitor)? {
+                return Ok(orphans);
             }
         }
     }
-    Ok(candidates)
+
+    /// Stored bytes of all of them.
+    pub(super) fn bytes(&self) -> u64 {
+        self.objects.values().sum()
+    }
+
+    /// Deletes them; how many objects and bytes, and how many the store has locked.
+    pub(super) fn delete(
+        &self,
+        repository: &Repository,
+        spent: &mut Spent,
+        monitor: &Monitor,
+    ) -> Result<(u64, u64, u64)> {
+        let (mut objects, mut bytes, mut locked) = (0, 0, 0);
+        for (row, length) in &self.objects {
+            if monitor.check().is_err() || spent.is_over() {
+                break;
+            }
+            spent.requests += 1;
+            match repository.vault().store.delete(&Name::new(names::of_session(row.kind, row.id))?, None) {
+                Ok(()) => (objects, bytes) = (objects + 1, bytes + length),
+                Err(e) if e.kind() == Kind::Immutable => locked += 1,
+                Err(e) => return Err(e),
+            }
+        }
+        Ok((objects, bytes, locked))
+    }
+}
+
+/// Objects of ended sessions that neither an entry nor a segment names; `None` when the log moved on under a segment that is not there.
+fn look(repository: &Repository, fenced: &[u32], spent: &mut Spent, monitor: &Monitor) -> Result<Option<Orphans>> {
+    let view = repository.log().view();
+    let mut orphans = Orphans { objects: list(repository, &view, fenced, spent)?, damaged: Vec::new() };
+    if orphans.objects.is_empty() {
+        return Ok(Some(orphans));
+    }
+    for reference in &view.segments {
+        monitor.check()?;
+        spent.requests += 1;
+        let segment = match repository.vault().segment(reference) {
+            // Another collection has folded it meanwhile, and swept it: others name its packs now.
+            Err(e) if e.kind() == Kind::Damaged && repository.refresh()? => return Ok(None),
+            Err(e) if e.kind() == Kind::Damaged => {
+                let rebuilt = rebuild_segment(repository.vault(), repository.log(), reference)?;
+                spent.requests += (2 * rebuilt.segment.packs.len() + rebuilt.lacks.len()) as u64;
+                orphans.tell(names::of_session(ObjectKind::IndexSegment, reference.id()), e.to_string());
+                for lack in &rebuilt.lacks {
+                    orphans.objects.remove(&ObjectRow { kind: lack.kind, id: lack.id });
+                    let what = format!("what it holds is unknown: {}", lack.why);
+                    orphans.tell(names::of_session(lack.kind, lack.id), what);
+                }
+                rebuilt.segment
+            }
+            other => other?,
+        };
+        for pack in segment.packs {
+            orphans.objects.remove(&ObjectRow { kind: pack.kind, id: pack.id });
+        }
+    }
+    Ok(Some(orphans))
+}
+
+impl Orphans {
+    fn tell(&mut self, object: String, what: String) {
+        self.damaged.push(Finding { object, what });
+    }
 }
 
 /// Objects of ended sessions that the log's view does not name. Packs are named by segments, which are not looked at yet.
-fn list(repository: &Repository, view: &LogView, spent: &mut Spent) -> Result<BTreeMap<ObjectRow, u64>> {
+fn list(
+    repository: &Repository,
+    view: &LogView,
+    fenced: &[u32],
+    spent: &mut Spent,
+) -> Result<BTreeMap<ObjectRow, u64>> {
     let mut found = BTreeMap::new();
+    let is_open = |session: u32| view.sessions.contains_key(&session) && !fenced.contains(&session);
     let kinds = [ObjectKind::DataPack, ObjectKind::MetaPack, ObjectKind::IndexSegment, ObjectKind::RestorePoint];
     for kind in kinds {
         spent.requests += 1;
         repository.vault().store.list(names::folder(kind), None, &mut |listed| {
             if let Some((_, session, ordinal)) = names::parse(listed.name.as_str()) {
                 let row = ObjectRow { kind, id: ObjectId { session, ordinal } };
-                if session <= view.head && !view.sessions.contains_key(&session) && !is_named(view, &row) {
+                if session <= view.head && !is_open(session) && !is_named(view, &row) {
                     found.insert(row, listed.bytes);
                 }
             }

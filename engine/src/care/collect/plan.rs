@@ -1,7 +1,10 @@
 //! What a collection would do: pure but for reading, and told with a hash that `collect` takes.
 
+use super::apply::Spent;
 use super::held::Held;
 use super::mark::Marks;
+use super::orphans::Orphans;
+use crate::care::findings::Finding;
 use crate::error::Result;
 use crate::index::Place;
 use crate::log::LogView;
@@ -87,6 +90,12 @@ pub struct CollectPlan {
     pub waiting: u64,
     /// When the first of those is due.
     pub next_due: Option<Time>,
+    /// Objects that ended sessions left behind and no entry of the log names. They are looked for anew when the plan is carried out.
+    pub orphans: u64,
+    /// Their stored bytes.
+    pub bytes_orphaned: u64,
+    /// Objects that will be left alone because they are damaged, as far as the plan met them.
+    pub damaged: Vec<Finding>,
     /// Requests that repacking and condemning will need, about: get, put.
     pub requests: [u64; 2],
     /// BLAKE3 over what is decided, the grace and the lease; the same for the same decisions, whatever else happened.
@@ -108,6 +117,9 @@ impl CollectPlan {
             due: Vec::new(),
             waiting: 0,
             next_due: None,
+            orphans: 0,
+            bytes_orphaned: 0,
+            damaged: Vec::new(),
             requests: [0; 2],
             hash: [0; 32],
         }
@@ -136,13 +148,17 @@ impl CollectPlan {
     }
 }
 
-/// Makes the plan. Reads the log and the reference sets; changes nothing.
+/// Makes the plan. Reads the log, the reference sets and a listing of the store; changes nothing.
 ///
 /// # Errors
 /// `Damaged` when a reference set cannot be read; the store's.
 pub fn plan_collection(repository: &Repository, options: &CollectOptions, monitor: &Monitor) -> Result<CollectPlan> {
     repository.refresh()?;
-    Ok(draw(repository, options, monitor)?.0)
+    let mut plan = draw(repository, options, monitor)?.0;
+    let orphans = Orphans::find(repository, &plan.fence, &mut Spent::default(), monitor)?;
+    (plan.orphans, plan.bytes_orphaned) = (orphans.objects.len() as u64, orphans.bytes());
+    plan.damaged = orphans.damaged;
+    Ok(plan)
 }
 
 /// The plan at the known head, and the marks that it rests on.

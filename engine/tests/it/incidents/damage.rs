@@ -44,7 +44,7 @@ fn incident_07_borg_10410_bad_bytes_are_not_packed_anew() {
     bytes[200..end].iter_mut().for_each(|b| *b ^= 0x55);
     store.replace(&name, bytes.clone().into());
     let report = collect(&repository, &options(), &plan.hash, &Monitor::new()).unwrap();
-    assert_eq!(report.damaged.iter().map(|d| d.0).collect::<Vec<_>>(), [sparse.id]);
+    assert_eq!(report.damaged.iter().map(|f| f.object.as_str()).collect::<Vec<_>>(), [name.as_str()]);
     assert_eq!(store.get(&name).unwrap(), bytes, "it is where it was, as it was");
     // The damage is known afterwards, and by its own name.
     let found = rig.check().unwrap().errors;

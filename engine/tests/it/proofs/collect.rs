@@ -39,8 +39,9 @@ pub(crate) fn expire(repository: &Repository, mut points: Vec<PointId>) {
         .expect("expires");
 }
 
-fn rig(folder: &std::path::Path) -> Rig {
-    let rig = Rig::new(folder, Arc::new(Memory::new()));
+/// A source of small files and a large one, not backed up yet.
+pub(super) fn rig(folder: &std::path::Path, store: Arc<Memory>) -> Rig {
+    let rig = Rig::new(folder, store);
     for n in 0..40 {
         rig.write(format!("d{}/{n}", n % 4), &noise(n, 3_000 + 100 * usize::try_from(n).unwrap()));
     }
@@ -53,7 +54,7 @@ fn bytes_of(rig: &Rig) -> u64 {
 }
 
 /// Another state of the source: every third small file is another one, and half of the large one.
-fn change(rig: &Rig, round: u64) {
+pub(super) fn change(rig: &Rig, round: u64) {
     for n in (0..40).filter(|n| n % 3 == round % 3) {
         rig.write(format!("d{}/{n}", n % 4), &noise(5000 + 100 * round + n, 2_000 + 10 * usize::try_from(n).unwrap()));
     }
@@ -66,7 +67,7 @@ fn change(rig: &Rig, round: u64) {
 #[test]
 fn dead_packs_go_and_survivors_move() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path());
+    let rig = rig(folder.path(), Arc::default());
     let first = rig.back_up().unwrap().point.unwrap();
     change(&rig, 1);
     rig.back_up().unwrap();
@@ -85,7 +86,7 @@ fn dead_packs_go_and_survivors_move() {
 #[test]
 fn a_base_whose_packs_moved_twice_is_built_upon() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path());
+    let rig = rig(folder.path(), Arc::default());
     let mut points = vec![rig.back_up().unwrap().point.unwrap()];
     for round in 1..4 {
         change(&rig, round);
@@ -109,7 +110,7 @@ fn a_base_whose_packs_moved_twice_is_built_upon() {
 #[test]
 fn a_reader_with_an_old_view_reads_on() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path());
+    let rig = rig(folder.path(), Arc::default());
     let first = rig.back_up().unwrap().point.unwrap();
     change(&rig, 1);
     rig.back_up().unwrap();
@@ -135,7 +136,7 @@ fn a_reader_with_an_old_view_reads_on() {
 #[test]
 fn a_plan_of_yesterday_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path());
+    let rig = rig(folder.path(), Arc::default());
     let first = rig.back_up().unwrap().point.unwrap();
     let repository = rig.open().unwrap();
     let plan = plan_collection(&repository, &options(), &Monitor::new()).unwrap();
@@ -150,7 +151,7 @@ fn a_plan_of_yesterday_is_refused() {
 #[test]
 fn a_plan_with_a_grace_is_not_applied_without_it() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path());
+    let rig = rig(folder.path(), Arc::default());
     rig.back_up().unwrap();
     let repository = rig.open().unwrap();
     let later = CollectOptions { grace_seconds: 3600, ..options() };
@@ -163,7 +164,7 @@ fn a_plan_with_a_grace_is_not_applied_without_it() {
 #[test]
 fn a_grace_keeps_the_objects_and_not_the_packs() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path());
+    let rig = rig(folder.path(), Arc::default());
     let first = rig.back_up().unwrap().point.unwrap();
     change(&rig, 1);
     rig.back_up().unwrap();
@@ -182,7 +183,7 @@ fn a_grace_keeps_the_objects_and_not_the_packs() {
 #[test]
 fn orphans_of_ended_sessions_go_and_others_stay() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path());
+    let rig = rig(folder.path(), Arc::default());
     rig.back_up().unwrap();
     let repository = rig.open().unwrap();
     let put = |name: &str| {
@@ -203,7 +204,7 @@ fn orphans_of_ended_sessions_go_and_others_stay() {
 #[test]
 fn a_damaged_survivor_keeps_its_pack() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path());
+    let rig = rig(folder.path(), Arc::default());
     let first = rig.back_up().unwrap().point.unwrap();
     change(&rig, 1);
     rig.back_up().unwrap();
@@ -218,14 +219,14 @@ fn a_damaged_survivor_keeps_its_pack() {
     rig.store.delete(&name, None).unwrap();
     rig.store.put_new(&name, bytes.into()).unwrap();
     let report = collect(&repository, &options(), &plan.hash, &Monitor::new()).unwrap();
-    assert_eq!(report.damaged.iter().map(|d| d.0).collect::<Vec<_>>(), [sparse.id]);
+    assert_eq!(report.damaged.iter().map(|f| f.object.as_str()).collect::<Vec<_>>(), [name.as_str()]);
     assert!(rig.store.head(&name).is_ok(), "bad bytes are neither moved nor removed");
 }
 
 #[test]
 fn a_limit_stops_cleanly_and_the_next_run_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path());
+    let rig = rig(folder.path(), Arc::default());
     let first = rig.back_up().unwrap().point.unwrap();
     change(&rig, 1);
     rig.back_up().unwrap();

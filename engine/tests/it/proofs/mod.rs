@@ -10,6 +10,7 @@ mod faults;
 mod heal;
 mod keys;
 mod killed;
+mod left_alone;
 mod levels;
 mod matrix;
 mod odd_items;

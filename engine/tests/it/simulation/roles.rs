@@ -151,10 +151,10 @@ impl Role for Collector {
         let plan = plan_collection(repository, &options, &monitor)?;
         mutant.collect(repository, &plan, &mut self.stale)?;
         let report = collect(repository, &options, &plan.hash, &monitor)?;
-        if let Some((pack, why)) = report.damaged.first()
+        if let Some(finding) = report.damaged.first()
             && !actor.is_dead()
         {
-            actor.violation(&format!("a collection calls pack {pack} damaged: {why}"));
+            actor.violation(&format!("a collection calls {} damaged: {}", finding.object, finding.what));
         }
         actor.shared.world.count(|c| {
             c.condemned += report.packs_condemned;
