@@ -128,7 +128,7 @@ impl Condemning<'_, '_> {
     }
 }
 
-/// Carries the survivors of a pack over; `None` for a damaged one, which stays where it is and is told.
+/// Carries the survivors of a pack over; `None` for a damaged one whose survivors are not all to be had elsewhere: it stays where it is and is told.
 fn take_over(
     repository: &Repository,
     repacker: &mut Repacker<'_, '_>,
@@ -136,15 +136,17 @@ fn take_over(
     salt: [u8; 32],
     report: &mut CollectReport,
 ) -> Result<Option<CondemnedPack>> {
-    match repacker.pack(pack, salt) {
-        Ok(condemned) => Ok(Some(condemned)),
-        Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Absent) => {
-            // Another collection may have taken it over, and swept it.
-            if !repository.log().refresh()?.condemned.has(pack.id) {
-                report.damaged.push(Finding { object: names::of_session(pack.kind, pack.id), what: e.to_string() });
-            }
-            Ok(None)
-        }
-        Err(e) => Err(e),
+    let damage = match repacker.pack(pack, salt) {
+        Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Absent) => e,
+        other => return other.map(Some),
+    };
+    // Another collection may have taken it over, and swept it.
+    if repository.log().refresh()?.condemned.has(pack.id) {
+        return Ok(None);
     }
+    let carried = repacker.pack_from_copies(pack)?;
+    if carried.is_none() {
+        report.damaged.push(Finding { object: names::of_session(pack.kind, pack.id), what: damage.to_string() });
+    }
+    Ok(carried)
 }

@@ -16,13 +16,15 @@
 //! | sweep | sweep | deleting what is gone is no error; `Swept` names it once |
 //! | orphans | backup | only objects of sessions that have ended in the log, and that no entry names |
 //!
-//! What is damaged is left alone and told: a segment, a pack that cannot be read; the rest is collected all the same. Only a reference set that
+//! A damaged pack is given up like another one when all that survives of it is whole elsewhere: a later backup stored it again. Otherwise what is
+//! damaged is left alone and told: a segment, a pack that cannot be read; the rest is collected all the same. Only a reference set that
 //! cannot be read ends it, because then nothing is known to be dead.
 //!
 //! Refuses to delete what a listing shows and the log does not know, unless its session has ended; and to trust the local cache for that.
 
 mod apply;
 mod condemn;
+mod copies;
 mod fold;
 mod held;
 mod mark;

@@ -52,6 +52,13 @@ pub struct PackPlan {
     pub survivors: Vec<u8>,
 }
 
+impl PackPlan {
+    /// Whether this blob of it survives.
+    pub(super) fn is_live(&self, blob: u32) -> bool {
+        self.survivors.get(blob as usize / 8).is_some_and(|bits| bits >> (blob % 8) & 1 == 1)
+    }
+}
+
 /// A pack that is passed over as long as the store keeps it: condemning it would free nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LockedPack {
@@ -226,7 +233,7 @@ fn measure(repository: &Repository, packs: &mut BTreeMap<ObjectId, PackPlan>) ->
         if let Some(pack) = packs.get_mut(&place.pack) {
             let bytes = u64::from(place.bytes);
             pack.plain += bytes;
-            if pack.survivors.get(place.blob as usize / 8).is_some_and(|bits| bits >> (place.blob % 8) & 1 == 1) {
+            if pack.is_live(place.blob) {
                 pack.plain_live += bytes;
             }
         }

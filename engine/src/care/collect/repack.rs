@@ -1,8 +1,9 @@
 //! Survivors into new packs: regrouped in their old order, sealed and stored.
 //!
-//! Promises: nothing is carried over that was not verified against its id; a pack with a survivor that fails stays where it is, under its
-//! name, and is told (bad bytes are never given a new name). Refuses to publish: that is the `Condemn`'s.
+//! Promises: nothing is carried over that was not verified against its id; a pack with a survivor that is nowhere whole stays where it is, under
+//! its name, and is told (bad bytes are never given a new name). Refuses to publish: that is the `Condemn`'s.
 
+use super::copies::for_each_copy;
 use super::plan::PackPlan;
 use super::session::CareSession;
 use super::survivors::for_each_survivor;
@@ -64,24 +65,34 @@ impl<'a, 's> Repacker<'a, 's> {
     /// `Damaged` when the pack, or one of its survivors, cannot be read. What was carried over before is dead weight in its new pack, and nothing
     /// names it.
     pub(super) fn pack(&mut self, pack: &PackPlan, salt: [u8; 32]) -> Result<CondemnedPack> {
-        let mut runs: Vec<Run> = Vec::new();
-        let mut blobs = 0;
-        let read = for_each_survivor(self.repository, pack, salt, &mut |id, bytes| {
-            let (to, blob) = self.push(pack.kind, id, bytes)?;
-            blobs += 1;
-            match runs.last_mut() {
-                Some(run) if run.pack == to && run.first + run.count == blob => run.count += 1,
-                _ => runs.push(Run { count: 1, pack: to, first: blob }),
-            }
-            Ok(())
-        })?;
+        let (mut runs, repository) = (Vec::new(), self.repository);
+        let read = for_each_survivor(repository, pack, salt, &mut |id, bytes| self.carry(pack, id, bytes, &mut runs))?;
         self.requests += read.requests;
         self.bytes += read.bytes;
-        self.blobs += blobs;
-        let mut bitmap = pack.survivors.clone();
-        bitmap.resize(pack.blobs.div_ceil(8) as usize, 0);
-        let survivors = Some(Survivors { blobs: pack.blobs, bitmap, runs });
-        Ok(CondemnedPack { kind: pack.kind, id: pack.id, survivors })
+        Ok(condemned(pack, runs))
+    }
+
+    /// The same for a damaged pack, each survivor from wherever it is sound; `None` when one is nowhere to be had.
+    pub(super) fn pack_from_copies(&mut self, pack: &PackPlan) -> Result<Option<CondemnedPack>> {
+        let (mut runs, repository) = (Vec::new(), self.repository);
+        let mut read = (0, 0);
+        let found = for_each_copy(repository, pack, &mut |id, bytes| {
+            read = (read.0 + 2, read.1 + 2 * bytes.len() as u64);
+            self.carry(pack, id, bytes, &mut runs)
+        })?;
+        self.requests += read.0;
+        self.bytes += read.1;
+        Ok(found.then(|| condemned(pack, runs)))
+    }
+
+    fn carry(&mut self, pack: &PackPlan, id: ChunkId, bytes: &[u8], runs: &mut Vec<Run>) -> Result<()> {
+        let (to, blob) = self.push(pack.kind, id, bytes)?;
+        self.blobs += 1;
+        match runs.last_mut() {
+            Some(run) if run.pack == to && run.first + run.count == blob => run.count += 1,
+            _ => runs.push(Run { count: 1, pack: to, first: blob }),
+        }
+        Ok(())
     }
 
     /// Closes what is open and stores it.
@@ -182,6 +193,13 @@ impl<'a, 's> Repacker<'a, 's> {
         self.finished.push(FinishedPack { bytes: Bytes::new(), ..pack });
         Ok(())
     }
+}
+
+fn condemned(pack: &PackPlan, runs: Vec<Run>) -> CondemnedPack {
+    let mut bitmap = pack.survivors.clone();
+    bitmap.resize(pack.blobs.div_ceil(8) as usize, 0);
+    let survivors = Some(Survivors { blobs: pack.blobs, bitmap, runs });
+    CondemnedPack { kind: pack.kind, id: pack.id, survivors }
 }
 
 /// Survivors of a block are counted as if none were shorter: what room is kept for in a pack's contents.

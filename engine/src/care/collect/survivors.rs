@@ -53,7 +53,7 @@ pub(super) fn for_each_survivor(
     let mut first = 0u32;
     for (entry, blobs) in tail.entries.iter().filter(|e| e.head.kind == kind::BLOCK).zip(&contents.blocks) {
         let count = u32::try_from(blobs.len()).unwrap_or(u32::MAX);
-        if (first..first.saturating_add(count)).any(|blob| is_live(pack, blob)) {
+        if (first..first.saturating_add(count)).any(|blob| pack.is_live(blob)) {
             wanted.push((entry, blobs, first));
         }
         first = first.saturating_add(count);
@@ -94,7 +94,7 @@ fn open(
     let (mut offset, mut found) = (0usize, 0);
     for (number, blob) in (*first..).zip(*blobs) {
         let end = offset + blob.bytes as usize;
-        if is_live(pack, number) {
+        if pack.is_live(number) {
             let chunk = plain.get(offset..end).unwrap_or_default();
             if repository.vault().ids.blob(pack.kind, chunk) != blob.id {
                 return Err(Error::new(Kind::Damaged, format!("the bytes of blob {} do not have its id", blob.id)));
@@ -105,10 +105,6 @@ fn open(
         offset = end;
     }
     Ok(found)
-}
-
-fn is_live(pack: &PackPlan, blob: u32) -> bool {
-    pack.survivors.get(blob as usize / 8).is_some_and(|bits| bits >> (blob % 8) & 1 == 1)
 }
 
 /// How many of these blocks one request fetches: near each other, and not too long together.

@@ -1,10 +1,13 @@
-//! Collection beside damage: what cannot be read is left alone and told, the rest is collected.
+//! Collection beside damage: what cannot be read is left alone and told, what is whole elsewhere moves, the rest is collected.
 
 use super::collect::{change, collect_all, expire, options, rig};
 use super::damage::{Action, act, kind_of};
 use super::rig::{Rig, names_of, noise};
+use engine::backup::{BackupOptions, backup};
 use engine::care::plan_collection;
 use engine::monitor::Monitor;
+use engine::source::folder::FolderSource;
+use engine::source::rules::Rules;
 use engine::store::{Memory, Name, Store};
 use format_spec::{container::ObjectKind, names};
 use std::sync::Arc;
@@ -32,7 +35,9 @@ fn a_pack_that_no_readable_segment_names_is_left_alone_and_the_rest_is_collected
     rig.back_up().unwrap();
     let one = |kind: &str| names_of(&*store).into_iter().find(|n| kind_of(n) == kind).unwrap();
     let (segment, pack) = (one("index"), one("data"));
-    assert!(act(Action::Truncate(900), &segment, &store, &*store) && act(Action::Truncate(900), &pack, &store, &*store));
+    assert!(
+        act(Action::Truncate(900), &segment, &store, &*store) && act(Action::Truncate(900), &pack, &store, &*store)
+    );
     put(&store, "data/00000001/00000fff");
     let repository = rig.open().unwrap();
     expire(&repository, vec![first]);
@@ -65,6 +70,36 @@ fn a_segment_that_cannot_be_read_stays_and_others_are_folded() {
     assert!(report.segments_folded > 20, "{report:?}");
     assert!(repository.log().view().segments.contains(&reference));
     rig.open().unwrap().points().unwrap();
+}
+
+#[test]
+fn survivors_of_a_damaged_pack_that_were_stored_again_move() {
+    for action in [Action::Truncate(500), Action::Delete] {
+        let folder = tempfile::tempdir().unwrap();
+        let (rig, store) = damageable(folder.path());
+        let first = rig.back_up().unwrap().point.unwrap();
+        change(&rig, 1);
+        rig.back_up().unwrap();
+        let pack = names_of(&*store).into_iter().find(|n| kind_of(n) == "data").unwrap();
+        assert!(act(action, &pack, &store, &*store));
+        let source = FolderSource::new(std::slice::from_ref(&rig.source), Rules::default()).unwrap();
+        let full = BackupOptions { full: true, ..rig.options() };
+        let healing = backup(&rig.open().unwrap(), &source, &full, &Arc::new(Monitor::new())).unwrap();
+        assert!(healing.bytes_stored > 0, "what the pack held is stored again: {healing:?}");
+        let repository = rig.open().unwrap();
+        expire(&repository, vec![first]);
+        let report = collect_all(&repository, &options()).unwrap();
+        assert_eq!(report.damaged, Vec::new(), "{action:?}");
+        assert!(store.head(&pack).is_err(), "nothing names the damaged pack any more");
+        for point in rig.open().unwrap().points().unwrap() {
+            let target = tempfile::tempdir().unwrap();
+            let (done, warnings) = rig.restore(&point.manifest.id.to_string(), target.path());
+            done.unwrap();
+            assert_eq!(warnings, Vec::<String>::new());
+        }
+        rig.expect_equal();
+        assert_eq!(collect_all(&rig.open().unwrap(), &options()).unwrap().packs_condemned, 0);
+    }
 }
 
 #[test]
