@@ -75,3 +75,6 @@ impl Read for Content {
         Ok(read)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -105,11 +105,7 @@ impl Restore {
             add(&mut sum, &done);
         }
         let warnings = monitor.warnings_total();
-        let exit = match (sum.damaged, warnings) {
-            (0, 0) => Exit::Done,
-            (0, _) => Exit::Warnings,
-            _ => Exit::Damaged,
-        };
+        let exit = exit(&sum, warnings);
         let row = context
             .summary(exit)
             .set("points", parts.iter().map(|part| part.point.manifest.id.to_string()).collect::<Vec<_>>())
@@ -122,6 +118,8 @@ impl Restore {
             .set("bytes", sum.bytes)
             .set("deleted", sum.deleted)
             .set("damaged", sum.damaged)
+            .set("archived", sum.archived)
+            .set("denied", sum.denied)
             .set("bytes_downloaded", sum.bytes_downloaded)
             .set("verified", self.verify && !self.dry_run)
             .requests(&connection.counts)
@@ -159,6 +157,17 @@ impl Restore {
     }
 }
 
+/// What is damaged is worse than what has to be retrieved first, and that than what the store refuses.
+fn exit(sum: &RestoreSummary, warnings: u64) -> Exit {
+    match sum {
+        sum if sum.damaged > 0 => Exit::Damaged,
+        sum if sum.archived > 0 => Exit::Archived,
+        sum if sum.denied > 0 => Exit::Failed,
+        _ if warnings > 0 => Exit::Warnings,
+        _ => Exit::Done,
+    }
+}
+
 fn add(sum: &mut RestoreSummary, done: &RestoreSummary) {
     sum.files += done.files;
     sum.files_unchanged += done.files_unchanged;
@@ -167,5 +176,27 @@ fn add(sum: &mut RestoreSummary, done: &RestoreSummary) {
     sum.bytes += done.bytes;
     sum.deleted += done.deleted;
     sum.damaged += done.damaged;
+    sum.archived += done.archived;
+    sum.denied += done.denied;
     sum.bytes_downloaded += done.bytes_downloaded;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_read_decides_the_exit_code() {
+        let sum = |damaged, archived, denied| RestoreSummary { damaged, archived, denied, ..RestoreSummary::default() };
+        let cases = [
+            (sum(0, 0, 0), 0, Exit::Done),
+            (sum(0, 0, 0), 1, Exit::Warnings),
+            (sum(0, 0, 1), 1, Exit::Failed),
+            (sum(0, 1, 1), 2, Exit::Archived),
+            (sum(1, 1, 1), 3, Exit::Damaged),
+        ];
+        for (sum, warnings, wanted) in cases {
+            assert_eq!(exit(&sum, warnings), wanted, "{sum:?}");
+        }
+    }
 }

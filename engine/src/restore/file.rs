@@ -77,9 +77,16 @@ pub(super) fn restore_file(
     let file = File::from(fd);
     let written = write(&file, entry, blobs, options.sparse, used)
         .and_then(|()| if options.verify { compare(&file, entry, blobs) } else { Ok(()) });
-    if let Err(e) = written {
+    if let Err(failed) = written {
         // Half a file must not stay.
         let _ = rustix::fs::unlinkat(folder.fd(), &name[..], AtFlags::empty());
+        let e = match failed {
+            Failed::Read(e) => {
+                shared.cannot_read(&e);
+                e
+            }
+            Failed::Write(e) => e.into(),
+        };
         return Err(settled(e, &String::from_utf8_lossy(&task.path)));
     }
     if options.sparse || entry.extents.is_some() {
@@ -97,6 +104,24 @@ pub(super) fn restore_file(
     shared.counts.files.fetch_add(1, Ordering::Relaxed);
     shared.counts.bytes.fetch_add(entry.size, Ordering::Relaxed);
     Ok(())
+}
+
+/// Which side of a file's way failed: what the store refuses is another matter than what the target does.
+enum Failed {
+    Read(Error),
+    Write(std::io::Error),
+}
+
+impl From<Error> for Failed {
+    fn from(e: Error) -> Self {
+        Failed::Read(e)
+    }
+}
+
+impl From<std::io::Error> for Failed {
+    fn from(e: std::io::Error) -> Self {
+        Failed::Write(e)
+    }
 }
 
 /// Whether the file that is there stays.
@@ -133,7 +158,13 @@ fn beside(name: &[u8]) -> Vec<u8> {
     format!(".cairn-partial-{}", &blake3::hash(name).to_hex()[..16]).into_bytes()
 }
 
-fn write(file: &File, entry: &Entry, blobs: &Arc<Blobs>, sparse: bool, used: &mut dyn FnMut(u64)) -> Result<()> {
+fn write(
+    file: &File,
+    entry: &Entry,
+    blobs: &Arc<Blobs>,
+    sparse: bool,
+    used: &mut dyn FnMut(u64),
+) -> Result<(), Failed> {
     let runs = dense_runs(entry);
     let holes = sparse || entry.extents.is_some();
     if holes && entry.size > 0 {
@@ -143,7 +174,8 @@ fn write(file: &File, entry: &Entry, blobs: &Arc<Blobs>, sparse: bool, used: &mu
     if let (Content::Chunk(id), None) = (entry.content, &entry.extents) {
         let chunk = blobs.chunk(&id)?;
         if chunk.len() as u64 != entry.size {
-            return Err(Error::new(Kind::Damaged, "its chunk is not as long as the file").on(format!("chunk {id}")));
+            let short = Error::new(Kind::Damaged, "its chunk is not as long as the file");
+            return Err(short.on(format!("chunk {id}")).into());
         }
         put(file, &chunk, 0, sparse)?;
         used(entry.size);
@@ -156,7 +188,7 @@ fn write(file: &File, entry: &Entry, blobs: &Arc<Blobs>, sparse: bool, used: &mu
         let mut rest = &chunk[..];
         while !rest.is_empty() {
             let Some(current) = &mut at else {
-                return Err(Error::new(Kind::Damaged, "the content is longer than the file"));
+                return Err(Error::new(Kind::Damaged, "the content is longer than the file").into());
             };
             let n = usize::try_from(current.bytes).unwrap_or(usize::MAX).min(rest.len());
             let (now, later) = rest.split_at(n);
@@ -170,14 +202,14 @@ fn write(file: &File, entry: &Entry, blobs: &Arc<Blobs>, sparse: bool, used: &mu
         used(chunk.len() as u64);
     }
     if at.is_some() {
-        return Err(Error::new(Kind::Damaged, "the content is shorter than the file"));
+        return Err(Error::new(Kind::Damaged, "the content is shorter than the file").into());
     }
     Ok(())
 }
 
-fn put(file: &File, bytes: &[u8], offset: u64, sparse: bool) -> Result<()> {
+fn put(file: &File, bytes: &[u8], offset: u64, sparse: bool) -> std::io::Result<()> {
     if !sparse {
-        return Ok(file.write_all_at(bytes, offset)?);
+        return file.write_all_at(bytes, offset);
     }
     for (n, part) in bytes.chunks(HOLE_BYTES).enumerate() {
         if part.iter().any(|b| *b != 0) {
@@ -188,7 +220,7 @@ fn put(file: &File, bytes: &[u8], offset: u64, sparse: bool) -> Result<()> {
 }
 
 /// Reads the written file back and compares it with the point, chunk by chunk.
-fn compare(file: &File, entry: &Entry, blobs: &Arc<Blobs>) -> Result<()> {
+fn compare(file: &File, entry: &Entry, blobs: &Arc<Blobs>) -> Result<(), Failed> {
     let content = ContentReader::open(blobs, entry)?;
     let (mut wanted, mut found) = (vec![0; 1 << 20], vec![0; 1 << 20]);
     let mut offset = 0;
@@ -200,7 +232,8 @@ fn compare(file: &File, entry: &Entry, blobs: &Arc<Blobs>) -> Result<()> {
                 Kind::Damaged,
                 format!("what was written reads back differently after byte {offset}"),
             )
-            .advise("check the target's disk"));
+            .advise("check the target's disk")
+            .into());
         }
         offset += n as u64;
     }

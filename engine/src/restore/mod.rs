@@ -76,6 +76,10 @@ pub struct RestoreSummary {
     pub deleted: u64,
     /// Items that could not be restored because the repository is damaged.
     pub damaged: u64,
+    /// Items whose data is archived and must be retrieved first.
+    pub archived: u64,
+    /// Items whose data the store refuses to give.
+    pub denied: u64,
     /// Stored bytes fetched for it.
     pub bytes_downloaded: u64,
 }

@@ -41,6 +41,8 @@ pub(super) struct Counts {
     pub(super) bytes: AtomicU64,
     pub(super) deleted: AtomicU64,
     pub(super) damaged: AtomicU64,
+    pub(super) archived: AtomicU64,
+    pub(super) denied: AtomicU64,
 }
 
 impl Restoring {
@@ -69,6 +71,16 @@ impl Restoring {
             self.counts.damaged.fetch_add(u64::from(error.kind() == Kind::Damaged), Ordering::Relaxed);
             self.warn(path, format!("not restored: {error}"));
         }
+    }
+
+    /// Counts an item whose data the store refuses to give.
+    pub(super) fn cannot_read(&self, error: &Error) {
+        let count = match error.kind() {
+            Kind::Archived => &self.counts.archived,
+            Kind::Denied => &self.counts.denied,
+            _ => return,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
     }
 
     /// True when the restore is ending.
@@ -158,6 +170,8 @@ pub(super) fn run(
         bytes: read(&c.bytes),
         deleted: read(&c.deleted),
         damaged: read(&c.damaged),
+        archived: read(&c.archived),
+        denied: read(&c.denied),
         bytes_downloaded: blobs.fetched_bytes() - fetched_before,
     })
 }

@@ -117,6 +117,8 @@ fn incident_12_borg_cve_2016_10099_no_error_of_the_store_turns_into_another() {
                 // Each file is told with its own refusal, and none is called damaged.
                 (Ok(summary), warnings) => {
                     assert_eq!((prefix, summary.files, summary.damaged), ("data/", 0, 0), "{kind:?}");
+                    let wanted = if kind == Kind::Archived { (31, 0) } else { (0, 31) };
+                    assert_eq!((summary.archived, summary.denied), wanted, "{kind:?}");
                     assert_eq!(warnings.len(), 31);
                     assert!(warnings.iter().all(|w| w.contains("an injected fault")), "{warnings:?}");
                 }
