@@ -64,13 +64,18 @@ impl Verify {
             .set("point", point.manifest.id.to_string())
             .set("items", report.items)
             .set("bytes", report.bytes)
+            .set("items_aged_out", report.aged_out)
             .set("differences", differences)
             .requests(&connection.counts);
         context.out.summary(row, || {
             let (items, bytes) = (human::count(report.items), human::bytes(report.bytes));
+            let aged_out = match report.aged_out {
+                0 => String::new(),
+                n => format!("; {} more are older than the repository keeps items", human::count(n)),
+            };
             match differences {
-                0 => format!("equal: {items} items, {bytes}"),
-                n => format!("{} differences in {items} items, {bytes}", human::count(n as u64)),
+                0 => format!("equal: {items} items, {bytes}{aged_out}"),
+                n => format!("{} differences in {items} items, {bytes}{aged_out}", human::count(n as u64)),
             }
         })?;
         Ok(exit)

@@ -36,3 +36,25 @@ fn a_restored_tree_is_compared_where_it_lies() {
     home.ok(["restore", &id, &home.text("whole")]);
     assert_eq!(home.summary(["verify", &id, &home.text("whole")])["differences"], 0);
 }
+
+#[test]
+fn items_that_are_too_old_for_the_repository_are_no_differences() {
+    let home = Home::with_repository();
+    std::fs::remove_dir_all(home.path("repo")).unwrap();
+    home.ok(["init", "--no-encryption", "--retention-type", "item", "--keep", "30d"]);
+    home.write("src/new", b"1");
+    home.write("src/old", b"2");
+    home.write("src/sub/old", b"3");
+    let then = std::time::SystemTime::now() - std::time::Duration::from_secs(60 * 86_400);
+    for old in ["src/old", "src/sub/old"] {
+        std::fs::File::options().write(true).open(home.path(old)).unwrap().set_modified(then).unwrap();
+    }
+    let id = home.backup();
+    let equal = home.summary(["verify", &id]);
+    assert_eq!((&equal["differences"], &equal["items_aged_out"]), (&0.into(), &2.into()));
+    assert!(home.ok(["verify", &id]).out().contains("2 more are older"));
+    // What is young and missing is a difference all the same.
+    home.write("src/sub/young", b"4");
+    let run = Run::of(&mut home.command(["verify", &id, "--json"])).expect(3);
+    assert_eq!((&run.last()["differences"], &run.last()["items_aged_out"]), (&1.into(), &2.into()));
+}

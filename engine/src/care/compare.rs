@@ -1,5 +1,6 @@
 //! Comparing a restore point with a live tree, without writing to either.
 
+use super::retention::items_from;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use crate::reader::ContentReader;
@@ -27,12 +28,14 @@ pub struct CompareReport {
     pub items: u64,
     /// Bytes compared.
     pub bytes: u64,
+    /// Live items that the point lacks because items leave by their age, and these are older than the period.
+    pub aged_out: u64,
     /// What differs; empty means equal.
     pub differences: Vec<Difference>,
 }
 
 /// Compares what a point has below `inside` with a live source that yields the same paths. Items that the source leaves out by its rules
-/// are not differences.
+/// are not differences, nor those that are too old for the repository.
 ///
 /// # Errors
 /// `Absent` when the point has no such path; the store's errors.
@@ -47,7 +50,8 @@ pub fn compare(
     if lookup(repository.nodes(), &point.manifest.root, names)?.is_none() {
         return Err(Error::new(Kind::Absent, "the restore point has no such path").on(String::from_utf8_lossy(inside)));
     }
-    let mut compared = Comparing { repository, report: CompareReport::default(), monitor };
+    let from = items_from(repository.config().retention, repository.env().now());
+    let mut compared = Comparing { repository, report: CompareReport::default(), monitor, from };
     let mut stored = Stored { walk: Walk::start(repository.nodes(), &point.manifest.root), inside };
     let mut walk = live.walk()?;
     let mut folders: Vec<Vec<u8>> = Vec::new();
@@ -67,8 +71,10 @@ pub fn compare(
             }
             left = stored.next()?;
         } else if order == Ordering::Greater {
-            if let Some((path, ..)) = right.take() {
-                compared.differs(path, "only in the live tree");
+            match right.take() {
+                Some((_, entry, _)) if compared.is_aged_out(&entry) => compared.report.aged_out += 1,
+                Some((path, ..)) => compared.differs(path, "only in the live tree"),
+                None => {}
             }
             right = next_live(&mut *walk, &mut folders, &mut compared, inside);
         } else {
@@ -135,9 +141,16 @@ struct Comparing<'a> {
     repository: &'a Arc<Repository>,
     report: CompareReport,
     monitor: &'a Monitor,
+    /// The second before which items are not kept, if they leave by their age.
+    from: Option<i64>,
 }
 
 impl Comparing<'_> {
+    /// Folders never leave by their age.
+    fn is_aged_out(&self, live: &Entry) -> bool {
+        live.kind != ItemKind::Folder && self.from.is_some_and(|from| live.mtime.seconds < from)
+    }
+
     fn differs(&mut self, path: Vec<u8>, what: impl Into<String>) {
         self.report.differences.push(Difference { path, what: what.into() });
     }
