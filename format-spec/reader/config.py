@@ -4,12 +4,13 @@ import struct
 from dataclasses import replace
 
 from .errors import need
-from .fields import Tag, fixed, number, raw_fields, read_fields, time, utf8
+from .fields import CRITICAL, Tag, fixed, number, raw_fields, read_fields, time, utf8
 
 BACKUP, COPY = 1, 2
 PACK_MAX = {BACKUP: 5_000_000, COPY: 256_000_000}
 COUNT_MAX = {1: 365_250, 2: 12_000, 3: 1_000}
 FOR_EVER = 4
+IMMUTABILITY = 13 | CRITICAL
 
 
 def _cutting(value, _rule):
@@ -85,7 +86,19 @@ def parse(plaintext):
 
 
 def parse_change(value, _rule):
-    """The fields of a Config entry (LOG-19) as {tag: value}: any of the table, none of them required."""
-    # AMBIGUITY (LOG-19): the text of CONF does not say yet which fields may change, so all that are known are taken.
+    """The fields of a Config entry (LOG-19) as {tag: value}: any of the table, none of them required. `change` says what they change."""
     read_fields(value, [replace(tag, required=False) for tag in TAGS], "LOG-19")
     return raw_fields(value)
+
+
+def change(settings, fields):
+    """Takes the fields of a Config entry into the settings: only more days of the same kind of locking count (LOG-19, CONF-7)."""
+    new = fields.get(IMMUTABILITY)
+    if new is None:
+        return
+    old = settings.get(IMMUTABILITY)
+    if old is not None:
+        (mode, days, generation), (new_mode, new_days, new_generation) = _immutability(old, None), _immutability(new, None)
+        if (mode, generation) != (new_mode, new_generation) or new_days <= days:
+            return
+    settings[IMMUTABILITY] = new

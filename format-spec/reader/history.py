@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from . import log
+from . import config, log
 from .container import CHECKPOINT, DATA, LOG, META, POINT, SEGMENT
 from .errors import need
 from .log_rows import Condemned, Ref
@@ -268,4 +268,4 @@ class History:
         self.locks.append((entry.until, entry.locked))
 
     def _config(self, entry):
-        self.settings.update(entry.settings)
+        config.change(self.settings, entry.settings)

@@ -31,10 +31,10 @@ fn has(ranges: &[ObjectRange], row: &ObjectRow) -> bool {
     })
 }
 
-/// Whether a Config entry may put `new` in the place of `old`: days of locking are only ever raised.
+/// Whether a Config entry may put `new` in the place of `old` ([LOG-19]): days of locking are only ever raised, and nothing else changes.
 pub(super) fn may_replace(tag: u16, old: Option<&[u8]>, new: &[u8]) -> bool {
     if tag != IMMUTABILITY {
-        return true;
+        return false;
     }
     let days = |bytes: &[u8]| Immutability::decode(bytes).ok().map(|i| (i.mode, i.generation_days, i.days));
     match (old.and_then(days), days(new)) {
@@ -78,6 +78,6 @@ mod tests {
         assert!(may(None, field(2, 30)) && may(Some(field(2, 30)), field(2, 31)));
         assert!(!may(Some(field(2, 30)), field(2, 29)) && !may(Some(field(2, 30)), field(2, 0)));
         assert!(!may(Some(field(2, 30)), field(1, 60)) && !may(None, field(9, 30)));
-        assert!(may_replace(10, Some(&[3]), &[1]), "other settings go up and down");
+        assert!(!may_replace(12, None, &[3, 1, 0, 0, 0]) && !may_replace(10, Some(&[3]), &[1]), "nothing else changes");
     }
 }

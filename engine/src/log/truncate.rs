@@ -50,6 +50,7 @@ impl Log {
         }
         // Reading to the head: a listing and what it shows, mostly nothing.
         let view = self.refresh()?;
+        view.expect_writable()?;
         let mut left = how.requests_max;
         match self.sweep(&view, env.now(), how, &mut left, &mut done)? {
             None => Ok(done),

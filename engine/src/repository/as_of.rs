@@ -2,11 +2,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::log::Log;
-use crate::store::{Capabilities, Info, Listed, Name, Receipt, Retention, Space, Store, Version};
-use bytes::Bytes;
 use format_spec::Time;
-use std::ops::Range;
-use std::sync::Arc;
 
 /// An earlier position of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,92 +61,4 @@ impl AsOf {
                 .advise("write an entry's number, or a time such as 2026-02-27 or 2026-02-27T09:15")
         })
     }
-}
-
-/// A store that refuses every change.
-#[derive(Debug)]
-pub(super) struct ReadOnly {
-    inner: Arc<dyn Store>,
-}
-
-impl ReadOnly {
-    pub(super) fn new(inner: Arc<dyn Store>) -> Self {
-        ReadOnly { inner }
-    }
-}
-
-impl Store for ReadOnly {
-    fn location(&self) -> String {
-        self.inner.location()
-    }
-
-    fn put_new(&self, name: &Name, _: Bytes) -> Result<Receipt> {
-        Err(refuse(name))
-    }
-
-    fn put_locked(&self, name: &Name, _: Bytes, _: &Retention) -> Result<Receipt> {
-        Err(refuse(name))
-    }
-
-    fn delete(&self, name: &Name, _: Option<&str>) -> Result<()> {
-        Err(refuse(name))
-    }
-
-    fn extend_retention(&self, name: &Name, _: Option<&str>, _: &Retention) -> Result<Retention> {
-        Err(refuse(name))
-    }
-
-    fn get(&self, name: &Name) -> Result<Bytes> {
-        self.inner.get(name)
-    }
-
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        self.inner.get_range(name, range)
-    }
-
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        self.inner.get_tail(name, bytes_max)
-    }
-
-    fn head(&self, name: &Name) -> Result<Info> {
-        self.inner.head(name)
-    }
-
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.inner.list(prefix, after, visit)
-    }
-
-    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.inner.list_oldest(prefix, after, visit)
-    }
-
-    fn now(&self) -> Result<Time> {
-        self.inner.now()
-    }
-
-    fn capabilities(&self) -> Result<Capabilities> {
-        self.inner.capabilities()
-    }
-
-    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
-        self.inner.versions(name)
-    }
-
-    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
-        self.inner.get_version(name, version, range)
-    }
-
-    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
-        self.inner.retention(name, version)
-    }
-
-    fn space(&self) -> Result<Option<Space>> {
-        self.inner.space()
-    }
-}
-
-fn refuse(name: &Name) -> Error {
-    Error::new(Kind::Input, "the repository was opened as of an earlier time: it is only read")
-        .on(name)
-        .advise("leave --as-of out")
 }

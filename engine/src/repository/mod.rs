@@ -10,6 +10,7 @@ mod locks;
 mod open;
 pub(crate) mod paper;
 mod points;
+mod read_only;
 pub(crate) mod select;
 mod truncate;
 

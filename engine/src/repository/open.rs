@@ -1,6 +1,7 @@
 //! Opening: config, key, log, index.
 
-use super::as_of::{AsOf, ReadOnly};
+use super::as_of::AsOf;
+use super::read_only::{ReadOnly, Why};
 use crate::blob::{Blobs, CacheBudgets, CachePlace, Catalog, RangeCache, Vault};
 use crate::env::SharedEnv;
 use crate::error::{Error, Kind, Result};
@@ -12,6 +13,7 @@ use crate::store::{Name, Store};
 use crate::tree::NodeSource;
 use bytes::Bytes;
 use format_spec::config::Config;
+use format_spec::container::Version;
 use format_spec::key_slot::KeySlot;
 use format_spec::keys::Secrets;
 use format_spec::tree::Node;
@@ -91,8 +93,13 @@ impl Repository {
         let (ids, repository) = (secrets.ids(), config.repository);
         let locks =
             Policy::of(&config, &BTreeMap::new())?.map(|policy| Arc::new(Locks::new(policy, options.env.clone())));
-        let store: Arc<dyn Store> = match (&options.as_of, &locks) {
-            (Some(_), _) => Arc::new(ReadOnly::new(store)),
+        let version = Version::of(object).map_err(|e| Error::from(e).on(names::CONFIG))?;
+        let read_only = match options.as_of {
+            Some(_) => Some(Why::AsOf),
+            None => (!version.is_writable()).then_some(Why::Newer(version)),
+        };
+        let store: Arc<dyn Store> = match (read_only, &locks) {
+            (Some(why), _) => Arc::new(ReadOnly::new(store, why)),
             (None, Some(locks)) => Arc::new(Locked::new(store, locks.clone())),
             (None, None) => store,
         };

@@ -16,7 +16,16 @@ from .test_history import (A, B, BEGUN, DATA, END, META, MOVE, History, commit, 
 
 LATER = struct.pack("<qI", int(time.time()) + 1_000_000, 0)
 LOCK = 10, e.field(64, LATER) + e.field(65, struct.pack("<B3xIII", DATA, 1, 0, 1))
-CONFIG = 13, e.field(64, e.field(10, struct.pack("<i", 9), False))
+def days(count, mode=2):
+    """Field 13 with so many days of locking."""
+    return e.field(13, struct.pack("<B3xII", mode, count, 10))
+
+
+def changed(*fields):
+    return 13, e.field(64, b"".join(fields))
+
+
+CONFIG = changed(days(30))
 # Two points; sessions that hold A as it was before and after it was rewritten; then A expires. Slots 5 to 13.
 ROWS = (*BEGUN, commit(4, 0, B), opened(A), opened(), rewrite(7, 0, A), opened(A), expire(A), publish(9, (0, META, 2), segment=1), LOCK, CONFIG)
 
@@ -38,7 +47,7 @@ def sums():
         "sessions": [dict(number=6, next=0, purpose=1, base=A, job=b""), dict(number=7, next=1, purpose=1, base=b"", job=b""),
                      dict(number=9, next=2, purpose=1, base=A, job=b"")],
         "condemned": [], "given_up": [(4, 1, 3, 8), (4, 7, 0, 10)], "locks": [LATER + struct.pack("<B3xIII", DATA, 1, 0, 1)],
-        "settings": e.field(10, struct.pack("<i", 9), False), "more": b"",
+        "settings": days(30), "more": b"",
     }
 
 
@@ -80,6 +89,12 @@ class Sums(unittest.TestCase):
         self.wrong("maps packs up to slot 11, not 12", segments=[segment(2, 1, 2), segment(12, 9, 1)])
         self.wrong("a lock that has not ended is left out", locks=[])
         self.wrong("the settings", settings=b"")
+
+    def test_only_more_days_of_locking_change_anything(self):
+        level = e.field(10, struct.pack("<i", 9), False)
+        for entry, told in [(changed(level, days(31)), days(31)), (changed(level), days(30)), (changed(days(29)), days(30)), (changed(days(60, mode=1)), days(30))]:
+            history = self.history(*ROWS, entry)
+            self.judge(history, self.own(14, settings=told, hashes=sums()["hashes"] + [bytes([14]) * 32]))
 
     def test_kind_that_forbids_writing_is_told(self):
         history = self.history(*ROWS[:-1], (77, b"", 1))

@@ -85,6 +85,8 @@ pub fn collect(
     monitor: &Monitor,
 ) -> Result<CollectReport> {
     repository.refresh()?;
+    // What forbids to append forbids to delete.
+    repository.log().view().expect_writable()?;
     let (plan, marks) = draw(repository, options, monitor)?;
     if hash.len() < 8 || !plan.hash.starts_with(hash) {
         let what = format!("the repository has moved on since this plan: by now it would be {}", shown(&plan.hash));

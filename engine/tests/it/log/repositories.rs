@@ -1,14 +1,22 @@
 //! Whole repositories whose log is summed up and truncated: backups, restores, local caches.
 
+use crate::proofs::collect::{collect_all, options};
+use crate::proofs::rig::names_of;
 use crate::proofs::{Rig, noise};
+use engine::Kind;
 use engine::blob::CachePlace;
+use engine::care::CollectOptions;
 use engine::limits::{CHECKPOINT_ENTRIES, CHECKPOINT_HASHES};
+use engine::log::Log;
 use engine::repository::{NewRepository, Repository};
 use engine::store::probe::LISTING_COMPLETE;
-use engine::store::{Faulty, Memory};
-use format_spec::config::Class;
+use engine::store::{Faulty, Memory, Name, Store};
+use format_spec::config::{Class, Config};
+use format_spec::container::{Header, Object, ObjectWriter, kind};
 use format_spec::key_slot::Cost;
-use format_spec::log::Change;
+use format_spec::keys::Cipher;
+use format_spec::log::{Change, Purpose};
+use format_spec::names;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +24,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// A repository in a store whose listings were seen to be complete.
 fn proven(folder: &Path) -> Rig {
     let mut rig = Rig::new(folder, Arc::new(Memory::new()));
+    rig.store = created(&rig);
+    rig
+}
+
+/// A new repository with the rig's password, if it has one.
+fn created(rig: &Rig) -> Arc<Memory> {
     let store = Arc::new(Memory::new());
     let new = NewRepository {
         class: Class::Backup,
@@ -31,8 +45,7 @@ fn proven(folder: &Path) -> Rig {
         immutability: None,
     };
     Repository::create(&*store, &new, &rig.env).unwrap();
-    rig.store = store;
-    rig
+    store
 }
 
 fn slots(rig: &Rig, folder: &str) -> usize {
@@ -130,4 +143,42 @@ fn a_cache_from_before_the_hashes_that_are_known_is_rebuilt() {
     assert_eq!(segments_read(&rig), segments, "one from before is made anew");
     assert_eq!(segments_read(&rig), 0);
     assert_eq!(rig.expect_healthy().chunks_new, 0);
+}
+
+/// CONT-3: a flag in the config that only later releases know allows to read, and forbids to write and to delete.
+#[test]
+fn a_config_that_asks_writers_to_stay_away_is_only_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = Rig { password: None, ..Rig::new(folder.path(), Arc::new(Memory::new())) };
+    let store = created(&rig);
+    let name = Name::new(names::CONFIG).unwrap();
+    let old = store.get(&name).unwrap();
+    let object = Object::parse(&old).unwrap();
+    let plain = object.open_only(kind::CONFIG, &Cipher::Clear).unwrap();
+    let mut newer = ObjectWriter::new(Header { ro_compat: 4, ..object.header().clone() }, Cipher::Clear);
+    newer.push_plain(kind::CONFIG, &plain, 3);
+    let newer = newer.finish().0;
+    store.replace(&name, newer.clone().into());
+    // Somebody who knows the flag has written.
+    let secrets = Config::decode(&newer).unwrap().1.unwrap();
+    let id = object.header().repository;
+    let theirs = Log::new(store.clone(), id, secrets, *blake3::hash(&newer).as_bytes());
+    let open = || Change::Open { job: "theirs".into(), host: String::new(), base: None, purpose: Purpose::Backup };
+    theirs.append(&*rig.env, &mut |_| Ok(open())).unwrap();
+    let rig = rig.over(store);
+    let before = names_of(&*rig.store);
+    let repository = rig.open().unwrap();
+    assert_eq!((repository.log().view().head, rig.check().unwrap().errors), (1, Vec::new()));
+    let refused = [
+        repository.log().append(&**repository.env(), &mut |_| Ok(open())).map(|_| ()),
+        rig.back_up().map(|_| ()),
+        collect_all(&repository, &CollectOptions { lease_seconds: -1, ..options() }).map(|_| ()),
+        repository.vault().store.delete(&name, None),
+    ];
+    for refused in refused {
+        let error = refused.unwrap_err();
+        assert_eq!(error.kind(), Kind::Unsupported, "{error}");
+        assert!(error.to_string().contains("ro_compat 0x4") && error.advice().unwrap().contains("newer"), "{error}");
+    }
+    assert_eq!(names_of(&*rig.store), before, "nothing was written and nothing deleted");
 }
