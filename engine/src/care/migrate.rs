@@ -5,10 +5,11 @@
 //! the table is empty. Refuses to touch stored data: a step appends to the log or writes new objects, as everything else does.
 
 use crate::error::{Error, Kind, Result};
+use crate::immutability::Policy;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::store::{Name, Store};
-use format_spec::config::{Class, Config};
+use format_spec::config::{Class, Config, LockMode, RetentionKind};
 use format_spec::container::{Suite, Version};
 use format_spec::names;
 
@@ -86,7 +87,8 @@ pub fn version(store: &dyn Store) -> Result<Version> {
 /// As [`version`]; what a step answers.
 pub fn plan(repository: &Repository, steps: &[Step]) -> Result<MigrationPlan> {
     let found = version(&*repository.vault().store)?;
-    let features = features(repository.config());
+    let mut features = features(repository.config());
+    features.extend(kept(repository.config(), repository.policy()));
     let mut due = Vec::new();
     for step in steps {
         if (step.is_due)(repository)? {
@@ -173,6 +175,48 @@ fn features(config: &Config) -> Vec<Feature> {
         store("complete-listing", "listing_complete"),
         store("checksums-by-store", "checksum_enforced"),
         store("versions", "versioned"),
+    ]
+}
+
+/// How long things are kept, and against what.
+fn kept(config: &Config, policy: Option<Policy>) -> [Feature; 3] {
+    let parity = config.parity_percent;
+    let (what, period) = match config.retention.kind {
+        RetentionKind::Snapshot => ("restore points leave", config.retention.period),
+        RetentionKind::Item => ("items leave every restore point", config.retention.period),
+    };
+    let locked = policy.map(|policy| {
+        let field = policy.field();
+        let mode = match field.mode {
+            LockMode::Governance => "governance",
+            LockMode::Compliance => "compliance",
+        };
+        let how_long = field.days.map_or_else(|| "the whole period".to_owned(), |days| format!("{days} days"));
+        format!("{mode} for {how_long}, and up to {} days more", field.generation_days)
+    });
+    let feature = |name, state: Option<String>, off: &str, how| {
+        let on = state.is_some();
+        Feature { name, on, state: state.unwrap_or_else(|| off.to_owned()), turn_on: turn_on_of(on, how) }
+    };
+    [
+        feature(
+            "parity",
+            (parity > 0).then(|| format!("{parity}% of what each new pack holds")),
+            "a damaged pack is healed from a copy or the source alone",
+            "create a repository with --parity and copy the restore points",
+        ),
+        feature(
+            "retention",
+            (!period.is_for_ever()).then(|| format!("{what} after {period}")),
+            "nothing leaves by its age",
+            "create a repository with --keep and copy the restore points; `cairn expire --keep-...` works here too",
+        ),
+        feature(
+            "immutability",
+            locked,
+            "objects are not locked",
+            "create a repository with --immutable, in a store that locks objects, and copy the restore points",
+        ),
     ]
 }
 

@@ -6,6 +6,7 @@ use crate::env::Seeded;
 use crate::repository::{NewRepository, OpenOptions};
 use crate::store::Memory;
 use bytes::Bytes;
+use format_spec::config::Retention;
 use format_spec::log::{Change, Purpose};
 use std::sync::Arc;
 
@@ -25,6 +26,10 @@ const IDLE: Step = Step { name: "idle", is_due: |_| Ok(true), run: |_, _| Ok(())
 const JOB: &str = "made-up step";
 
 fn repository() -> (Arc<Memory>, Arc<Repository>) {
+    keeping(0, Default::default())
+}
+
+fn keeping(parity_percent: u8, retention: Retention) -> (Arc<Memory>, Arc<Repository>) {
     let (store, env) = (Arc::new(Memory::new()), Seeded::shared(7));
     let new = NewRepository {
         class: Class::Backup,
@@ -35,8 +40,8 @@ fn repository() -> (Arc<Memory>, Arc<Repository>) {
         cutting: None,
         block_target: None,
         level: None,
-        parity_percent: 0,
-        retention: Default::default(),
+        parity_percent,
+        retention,
         immutability: None,
     };
     Repository::create(&*store, &new, &env).unwrap();
@@ -60,6 +65,35 @@ fn with_this_release_nothing_is_to_be_done_and_applying_it_does_nothing() {
     let feature = |name: &str| plan.features.iter().find(|f| f.name == name).unwrap();
     assert!(!feature("encryption").on && feature("encryption").turn_on.is_some());
     assert!(feature("atomic-create").on && !feature("versions").on);
+}
+
+#[test]
+fn what_is_kept_how_long_and_how_it_is_protected_is_told() {
+    let feature = |repository: &Repository, name: &str| {
+        let plan = plan(repository, STEPS).unwrap();
+        plan.features.into_iter().find(|f| f.name == name).unwrap()
+    };
+    let (_, bare) = repository();
+    for name in ["parity", "retention", "immutability"] {
+        let off = feature(&bare, name);
+        assert!(!off.on && off.turn_on.is_some_and(|how| how.contains("create a repository with --")), "{off:?}");
+    }
+    let retention = Retention { kind: RetentionKind::Item, period: "6m".parse().unwrap() };
+    let (_, kept) = keeping(5, retention);
+    assert_eq!(feature(&kept, "parity").state, "5% of what each new pack holds");
+    assert_eq!(feature(&kept, "retention").state, "items leave every restore point after 6m");
+    assert!(feature(&kept, "retention").on && feature(&kept, "retention").turn_on.is_none());
+    let wish = crate::immutability::Wish {
+        class: Class::Backup,
+        retention_kind: RetentionKind::Snapshot,
+        period: Some("3y".parse().unwrap()),
+        mode: crate::store::Mode::Compliance,
+        cover: crate::immutability::Cover::Days(30),
+        generation_days: 10,
+    };
+    let policy = Policy::new(wish).unwrap();
+    let [_, _, locked] = super::kept(kept.config(), Some(policy));
+    assert_eq!((locked.on, locked.state.as_str()), (true, "compliance for 30 days, and up to 10 days more"));
 }
 
 #[test]
