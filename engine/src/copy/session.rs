@@ -9,6 +9,7 @@
 
 use super::carry::Carrier;
 use super::delta::Delta;
+use super::estimate::estimate;
 use super::lift::Manner;
 use super::select::{Selected, base_of, select};
 use super::wanted::Wanted;
@@ -133,6 +134,17 @@ impl Copying<'_> {
         let mut wanted = Wanted::of(self.source, self.writer, &deltas)?;
         self.summary.blobs_wanted = wanted.blobs;
         self.summary.bytes_wanted = wanted.packs.values().map(|p| p.bytes).sum();
+        let points = selected.points.len() as u64;
+        let estimate = estimate(self.source, self.target, &wanted, points, self.options.prices.as_ref());
+        let allowed = self.options.budget.check(&estimate);
+        self.summary.estimate.get_or_insert(estimate);
+        if let Err(refused) = allowed {
+            // Nothing was carried: the session ends as it began, and what waits in the spool goes on waiting.
+            let ids: Vec<String> = selected.points.iter().map(|p| p.manifest.id.to_string()).collect();
+            self.writer.leave(if recovered.blocks > 0 { &ids } else { &[] })?;
+            session.map_or(Ok(()), |session| self.end(session))?;
+            return Err(refused);
+        }
         let lanes = Lanes::new(self.target, &selected, &deltas);
         let mut lost = BTreeMap::new();
         let mut since_commit = 0;
