@@ -26,9 +26,9 @@ mod empty;
 mod points;
 mod stores;
 
+use crate::proofs::rig::interrupted;
 use crate::proofs::{Rig, noise};
-use engine::store::{Faulty, Memory, Verb};
-use parking_lot::Mutex;
+use engine::store::Memory;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -57,20 +57,4 @@ fn change(rig: &Rig, seed: u64) {
 /// The same rig for another machine, with a job and a cache of its own.
 fn elsewhere(rig: &Rig) -> Rig {
     Rig { job: "elsewhere".into(), ..rig.clone() }
-}
-
-/// The same rig over a store that does `work` once, before the first put of a name that begins so.
-fn interrupted(rig: &Rig, prefix: &'static str, work: impl FnOnce() + Send + 'static) -> Rig {
-    let work = Mutex::new(Some(work));
-    let store = Faulty::new(rig.store.clone(), move |call| {
-        let mut due = None;
-        if call.verb == Verb::Put && call.name.starts_with(prefix) {
-            due = work.lock().take();
-        }
-        if let Some(work) = due {
-            work();
-        }
-        None
-    });
-    rig.over(Arc::new(store))
 }
