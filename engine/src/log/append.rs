@@ -22,6 +22,7 @@ use crate::store::Name;
 use bytes::Bytes;
 use format_spec::log::{Change, LogEntry};
 use format_spec::names;
+use std::sync::Arc;
 
 impl Log {
     /// What an error of a session means. The objects of a fenced session may be deleted under its hands: what it does not find as it has stored it is
@@ -76,7 +77,7 @@ impl Log {
             match self.standing(slot, blake3::hash(&object).as_bytes())? {
                 Standing::Void(newer) => {
                     tracing::info!(slot, "the log was summed up and truncated meanwhile; the entry is appended anew");
-                    self.advance(*newer);
+                    self.advance(Arc::new(*newer));
                     env.random(&mut attempt)?;
                 }
                 counts => {
