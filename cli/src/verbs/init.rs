@@ -39,7 +39,7 @@ pub(crate) struct Init {
     #[arg(long, value_name = "FILE")]
     from_password_file: Option<PathBuf>,
     /// Where data packs rest, as the store names it (STANDARD_IA, GLACIER, DEEP_ARCHIVE, Archive ...); all else stays readable
-    #[arg(long, value_name = "CLASS", value_parser = StorageClass::parse)]
+    #[arg(long, value_name = "CLASS", value_parser = storage_class)]
     storage_class: Option<StorageClass>,
     /// Parity of packs in percent of their length, up to 50%: heals packs whose bytes rot, for stores on a single disk
     #[arg(long, value_name = "P%", value_parser = quantity::percent)]
@@ -228,6 +228,14 @@ impl Init {
         };
         Ok(Some(Policy::new(wish)?))
     }
+}
+
+/// A storage class, for clap; the error lists them all.
+fn storage_class(text: &str) -> std::result::Result<StorageClass, String> {
+    StorageClass::parse(text).map_err(|e| match e.advice() {
+        Some(advice) => format!("{e}; {advice}"),
+        None => e.to_string(),
+    })
 }
 
 /// Whose storage it is: by the endpoint, as the store's settings and the environment name it.

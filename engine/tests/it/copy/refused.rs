@@ -86,7 +86,7 @@ fn what_has_another_dedup_key_is_copied_by_reading_it() {
         ..target_of(&stranger, Arc::new(Memory::new()), Retention::default())
     };
     let other = Pair { source: pair.source.clone(), target, spool: pair.spool.clone() };
-    refused(&other, "--rekey");
+    refused(&other, "another dedup key");
     let rekey = super::CopyOptions { rekey: true, ..other.options(Which::All) };
     let done = other.copy_with(&rekey).unwrap();
     assert_eq!((done.copied.len(), done.present), (2, 0), "{done:?}");
