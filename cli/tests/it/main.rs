@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says by failing what it expected")]
 
+mod archived;
 mod archives;
 mod backup;
 mod check;
@@ -44,6 +45,9 @@ mod servers;
 mod soak;
 mod stopped;
 mod support;
+#[expect(dead_code, reason = "losing an answer is tried by the engine's own tests")]
+#[path = "../../../engine/tests/it/store/thaw/mod.rs"]
+mod thaw;
 mod third;
 mod unchanged;
 mod verify;
