@@ -4,6 +4,7 @@ use crate::place::{Place, errno, eventually, noise, state, within, xattr};
 use crate::repository::{PASSWORD, latest};
 use engine::backup::{BackupOptions, backup};
 use engine::blob::CachePlace;
+use engine::copy::{CopyOptions, Which, copy};
 use engine::env::Machine;
 use engine::monitor::Monitor;
 use engine::price::Budget;
@@ -39,24 +40,25 @@ fn open(store: &Arc<Memory>) -> Arc<Repository> {
 /// Mounts a repository with one file, whose data rests; the file in the mount.
 fn mounted(place: &mut Place) -> (PathBuf, Arc<Memory>) {
     fs::write(place.source.join("file"), noise(FILE_BYTES)).unwrap();
-    let store = Arc::new(Memory::archiving(Machine::shared(), THAW_SECONDS));
-    let new = NewRepository {
-        class: Class::Backup,
+    let env = Machine::shared();
+    let new = |class, storage_class: &str, like: Option<&Repository>| NewRepository {
+        class,
         password: Some(PASSWORD.to_vec()),
         cost: Cost { memory_kib: 64, passes: 1, lanes: 1 },
         label: "test".into(),
         probed: String::new(),
-        cutting: None,
+        cutting: like.map(|like| like.config().cutting),
         block_target: None,
         level: None,
         parity_percent: 0,
         retention: Default::default(),
         immutability: None,
-        dedup: None,
-        storage_class: StorageClass::Archive.as_str().into(),
-        origin: None,
+        dedup: like.map(|like| like.vault().secrets.dedup.clone()),
+        storage_class: storage_class.to_owned(),
+        origin: like.map(|like| like.id()),
     };
-    Repository::create(&*store, &new, &Machine::shared()).unwrap();
+    let online = Arc::new(Memory::new());
+    Repository::create(&*online, &new(Class::Backup, "", None), &env).unwrap();
     let options = BackupOptions {
         job: "job".into(),
         tags: Vec::new(),
@@ -67,7 +69,22 @@ fn mounted(place: &mut Place) -> (PathBuf, Arc<Memory>) {
         original: None,
     };
     let source = FolderSource::new(std::slice::from_ref(&place.source), Rules::default()).unwrap();
-    backup(&open(&store), &source, &options, &Arc::new(Monitor::new())).unwrap();
+    let original = open(&online);
+    backup(&original, &source, &options, &Arc::new(Monitor::new())).unwrap();
+    let store = Arc::new(Memory::archiving(env.clone(), THAW_SECONDS));
+    Repository::create(&*store, &new(Class::Copy, StorageClass::Archive.as_str(), Some(&original)), &env).unwrap();
+    let options = CopyOptions {
+        which: Which::Latest,
+        verify_full: false,
+        rekey: false,
+        regroup: None,
+        flush_after_seconds: 0,
+        spool: None,
+        dry_run: false,
+        host: "test".into(),
+        threads: 2,
+    };
+    copy(&original, &open(&store), &options, &Arc::new(Monitor::new())).unwrap();
     let catalog = Arc::new(RepositoryCatalog::new(open(&store), fusefs::limits::prefetch()));
     place.handle = Some(fusefs::mount(catalog, &place.options()).unwrap());
     (latest(place).join("file"), store)
