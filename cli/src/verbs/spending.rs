@@ -1,5 +1,6 @@
 //! What work may cost: `--prices`, `--max-requests`, `--max-cost`, and how an estimate is told.
 
+use crate::connect::Connection;
 use crate::exit::Result;
 use crate::parse::amount::amount;
 use crate::say::{Row, human};
@@ -87,6 +88,17 @@ pub(super) fn row_of_spent(counts: &Counts, prices: Option<&PriceList>, repo: &R
     let spent = Spent::of(counts, prices, (!class.is_empty()).then_some(class));
     let whole = spent.cost.zip(asked).map(|(line, archive)| line + archive);
     Row::new("spent").set("requests_made", spent.requests.total()).set("cost_actual", whole)
+}
+
+/// The same of work between two repositories.
+pub(super) fn row_of_two(source: &Connection, target: &Connection, prices: Option<&PriceList>) -> Row {
+    let spent = |of: &Connection| {
+        let class = &of.repo.config().storage_class;
+        Spent::of(&of.counts, prices, (!class.is_empty()).then_some(class))
+    };
+    let (from, to) = (spent(source), spent(target));
+    let whole = from.cost.zip(to.cost).map(|(from, to)| from + to);
+    Row::new("spent").set("requests_made", from.requests.total() + to.requests.total()).set("cost_actual", whole)
 }
 
 /// An amount with as many digits as tell something.

@@ -134,3 +134,19 @@ fn two_repositories_of_one_dedup_key_are_copied_into_one() {
     let (_, check) = json(&home, &["check", "--read-data", "--repo", &copies], 0);
     assert_eq!((&check["errors"], &check["points"]), (&0.into(), &2.into()));
 }
+
+#[test]
+fn a_copy_is_priced_before_and_refused_where_it_would_be_too_much() {
+    let home = home();
+    let copies = home.text("copies");
+    let (_, dry) = json(&home, &["copy", "--to", &copies, "--dry-run", "--prices", "aws-us-east-1"], 0);
+    assert!(dry["requests_estimated"].as_u64() > Some(3) && dry["cost_estimated"].as_f64() > Some(0.0), "{dry}");
+    assert_eq!(dry["currency"], "USD");
+    let few = home.run(["copy", "--to", &copies, "--max-requests", "2"]).expect(2);
+    assert!(few.stderr.contains("--max-requests"), "{}", few.stderr);
+    let poor = home.run(["copy", "--to", &copies, "--prices", "generic", "--max-cost", "0.0000001"]).expect(2);
+    assert!(poor.stderr.contains("--max-cost"), "{}", poor.stderr);
+    let (_, done) = json(&home, &["copy", "--to", &copies, "--prices", "aws-us-east-1", "--max-cost", "1"], 0);
+    assert!(done["cost_actual"].as_f64() > Some(0.0) && done["requests_made"].as_u64() > Some(3), "{done}");
+    assert_eq!(done["points_copied"], 1);
+}

@@ -3,7 +3,6 @@
 use super::assemble::assemble;
 use super::compare::{Compare, Links};
 use super::file::{FileJob, Reading};
-use super::finish::roots;
 use super::{BackupOptions, BackupSummary, LockWork};
 use crate::blob::{Spool, Writer, WriterParts};
 use crate::care::retention::items_from;
@@ -12,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::limits::{EVENTS_QUEUED_MAX, FILES_QUEUED_MAX};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::restore_point::{Emission, Ledger, Point, PointSink};
+use crate::restore_point::{Emission, Ledger, Point, PointSink, roots_of};
 use crate::source::Source;
 use crate::tree::{MapBuilder, MapCursor, NodeSink};
 use crossbeam_channel::{bounded, unbounded};
@@ -172,7 +171,7 @@ impl Session<'_> {
         self.writer.flush()?;
         let mut summary = self.summary(&root, &ledger);
         let Some(session) = session else { return Ok(summary) };
-        let roots = roots(&root, links, exceptions);
+        let roots = roots_of(&root, links, exceptions);
         let mut id = [0; 16];
         self.repository.env().random(&mut id)?;
         let about = source.about();

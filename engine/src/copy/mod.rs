@@ -19,6 +19,7 @@
 
 mod carry;
 mod delta;
+mod estimate;
 mod lift;
 mod pair;
 mod point_source;
@@ -32,6 +33,7 @@ pub use select::Which;
 
 use crate::error::Result;
 use crate::monitor::Monitor;
+use crate::price::{Budget, Estimate, PriceList};
 use crate::repository::Repository;
 use format_spec::log::PointId;
 use std::path::PathBuf;
@@ -54,6 +56,10 @@ pub struct CopyOptions {
     pub spool: Option<PathBuf>,
     /// Tells what would be copied, and copies nothing.
     pub dry_run: bool,
+    /// What it may take at most; held against the estimate before anything is read.
+    pub budget: Budget,
+    /// Prices to reckon with.
+    pub prices: Option<PriceList>,
     /// The host that runs it, for people.
     pub host: String,
     /// Threads that read and authenticate. 0: all in the caller's, one thing after the other.
@@ -70,8 +76,10 @@ pub struct Failed {
 }
 
 /// What became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct CopySummary {
+    /// What it was estimated to take; nothing is estimated where all is read anew.
+    pub estimate: Option<Estimate>,
     /// Points that the target has now, oldest first.
     pub copied: Vec<PointId>,
     /// Points that it had already.

@@ -21,7 +21,7 @@ pub(super) fn run(
     super::expect_pair(source, target, true)?;
     source.refresh()?;
     target.refresh()?;
-    let Selected { points, present } = select(source, target, &options.which)?;
+    let Selected { points, present } = select(source, target, &options.which, &[])?;
     let mut summary = CopySummary { present, ..CopySummary::default() };
     for point in points {
         let read = source.blobs().fetched_bytes();

@@ -118,13 +118,15 @@ impl Memory {
         if self.thaw_seconds.is_none() {
             return Err(reach::no_archive(name));
         }
-        let (layer, bytes) = self.layer(name, version)?;
-        let mut rest = layer.rest.unwrap_or(Rest::new(StorageClass::Standard));
-        let outcome = change(&mut rest, bytes.len() as u64)?;
         let mut kept = self.kept.lock();
-        let layers = kept.objects.get_mut(name).into_iter().flatten();
-        layers.filter(|l| l.id == layer.id).for_each(|l| l.rest = Some(rest));
-        Ok(outcome)
+        let layers = kept.objects.get_mut(name).map_or(&mut [][..], Vec::as_mut_slice);
+        let layer = match version {
+            Some(id) => layers.iter_mut().find(|l| l.id == id),
+            None => layers.last_mut(),
+        };
+        let found = layer.and_then(|l| Some((l.bytes.as_ref()?.len() as u64, &mut l.rest)));
+        let (bytes, rest) = found.ok_or_else(|| Error::new(Kind::Absent, "no such object").on(name))?;
+        change(rest.get_or_insert(Rest::new(StorageClass::Standard)), bytes)
     }
 
     /// The version of this id, or the newest one.

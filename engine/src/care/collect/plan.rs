@@ -14,7 +14,6 @@ use format_spec::container::ObjectKind;
 use format_spec::log::ObjectRow;
 use format_spec::{ObjectId, Time};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// How to collect.
 #[derive(Debug, Clone)]
@@ -279,9 +278,4 @@ fn hash(repository: &Repository, plan: &CollectPlan, options: &CollectOptions) -
         hasher.update(pack.survivors.get(..end).unwrap_or_default());
     }
     *hasher.finalize().as_bytes()
-}
-
-/// The hash as people quote it.
-pub(super) fn shown(hash: &[u8; 32]) -> Arc<str> {
-    hash.iter().take(8).map(|b| format!("{b:02x}")).collect::<String>().into()
 }

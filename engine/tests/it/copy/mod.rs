@@ -50,6 +50,8 @@ impl Pair {
             flush_after_seconds: 0,
             spool: Some(self.spool.clone()),
             dry_run: false,
+            budget: Default::default(),
+            prices: None,
             host: "test".into(),
             threads: 2,
         }

@@ -3,23 +3,25 @@
 //! Afterwards the check is clean, the most impatient of collections takes nothing that is needed, and every live point is its source.
 //! A cell is the test `while_<running>::<starting>`; it stops the running one at calls that are spread over all of its own.
 //!
-//! | starting \ running | backup | expire | tag | erase | condemn | sweep | fold | truncate | key | check | restore | read |
-//! |---|---|---|---|---|---|---|---|---|---|---|---|---|
-//! | backup   | x | x | x | x | x | x | x | x | x | x | x | x |
-//! | expire   | x | x | x | x | x | x | x | x | x | x | x | x |
-//! | tag      | x | x | x | x | x | x | x | x | x | x | x | x |
-//! | erase    | x | x | x | x | x | x | x | x | x | x | x | x |
-//! | condemn  | x | x | x | x | x | x | x | x | x | x | x | x |
-//! | sweep    | x | x | x | x | x | x | x | x | x | x | x | x |
-//! | fold     | x | x | x | x | x | x | x | x | x | x | x | x |
-//! | truncate | x | x | x | x | x | x | x | x | x | x | x | x |
-//! | key      | x | x | x | x | x | x | x | x | x | x | x | x |
-//! | check    | x | x | x | x | x | x | x | x | x | - | - | - |
-//! | restore  | x | x | x | x | x | x | x | x | x | - | - | - |
-//! | read     | x | x | x | x | x | x | x | x | x | - | - | - |
+//! | starting \ running | backup | expire | tag | erase | condemn | sweep | fold | truncate | key | repair | check | restore | read |
+//! |---|---|---|---|---|---|---|---|---|---|---|---|---|---|
+//! | backup   | x | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | expire   | x | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | tag      | x | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | erase    | x | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | condemn  | x | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | sweep    | x | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | fold     | x | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | truncate | x | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | key      | x | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | repair   | x | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | check    | x | x | x | x | x | x | x | x | x | x | - | - | - |
+//! | restore  | x | x | x | x | x | x | x | x | x | x | - | - | - |
+//! | read     | x | x | x | x | x | x | x | x | x | x | - | - | - |
 //!
 //! `-`: neither changes anything in the store, so nothing can meet. `tag` and `erase` are rewrites: of words alone, and of trees. `read` is a
-//! mount: a handle that was opened before either began. `condemn` repacks too; `sweep` deletes what was condemned before both began.
+//! mount: a handle that was opened before either began. `condemn` repacks too; `sweep` deletes what was condemned before both began. `repair` finds a
+//! pack whose trailer has rotted: who has the index reads it all the same, and repair moves out of it what is needed.
 
 #![expect(clippy::print_stdout, reason = "interleavings are counted")]
 
@@ -45,18 +47,19 @@ macro_rules! cells {
 }
 
 cells! {
-    while_backup, BACKUP: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ;
-    while_expire, EXPIRE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ;
-    while_tag, TAG: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ;
-    while_erase, ERASE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ;
-    while_condemn, CONDEMN: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ;
-    while_sweep, SWEEP: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ;
-    while_fold, FOLD: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ;
-    while_truncate, TRUNCATE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ;
-    while_key, KEY: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ;
-    while_check, CHECK: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY;
-    while_restore, RESTORE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY;
-    while_read, READ: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY;
+    while_backup, BACKUP: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ;
+    while_expire, EXPIRE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ;
+    while_tag, TAG: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ;
+    while_erase, ERASE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ;
+    while_condemn, CONDEMN: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ;
+    while_sweep, SWEEP: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ;
+    while_fold, FOLD: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ;
+    while_truncate, TRUNCATE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ;
+    while_key, KEY: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ;
+    while_repair, REPAIR: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ;
+    while_check, CHECK: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR;
+    while_restore, RESTORE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR;
+    while_read, READ: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR;
 }
 
 /// Interleavings of a cell, unless the environment asks for all: `CAIRN_INTERLEAVINGS=all`.
@@ -85,7 +88,8 @@ fn interleave(scene: &Arc<Scene>, running: Operation, starting: Operation, numbe
     let store = scene.store();
     // Every other one deduplicates against the index alone; every third collects as if all others were silent.
     let job = if number.is_multiple_of(2) { "test" } else { "other" };
-    let other = Machine::new(scene, store.clone(), job, number % 3 == 1);
+    let is_rotten = [running.name, starting.name].contains(&"repair");
+    let other = Machine::new(scene, store.clone(), job, number % 3 == 1, is_rotten);
     let ended: Arc<Mutex<Option<engine::Result<()>>>> = Arc::default();
     let calls = Arc::new(AtomicU64::new(0));
     let is_armed = Arc::new(AtomicBool::new(false));
@@ -99,7 +103,7 @@ fn interleave(scene: &Arc<Scene>, running: Operation, starting: Operation, numbe
             None
         })
     };
-    let one = Machine::new(scene, Arc::new(stopping), "test", false);
+    let one = Machine::new(scene, Arc::new(stopping), "test", false, is_rotten);
     // Old handles first: what is staged afterwards, they have not seen.
     let mut stages = [(running, &one), (starting, &*other)];
     stages.sort_by_key(|(operation, _)| operation.name != "read");

@@ -4,9 +4,12 @@ use crate::immutability::place::Clock;
 use bytes::Bytes;
 use engine::Kind;
 use engine::env::Machine;
+use engine::immutability::{Cover, Locked, Locks, Policy, Wish};
 use engine::store::{
-    Asked, Memory, Mode, Name, Oldest, Provider, Reach, Resting, Retention, RetrievalMode, StorageClass, Store, Terms,
+    Asked, Counted, Faulty, Limits, Memory, Mode, Name, Oldest, Placed, Provider, Reach, Resting, Retention,
+    RetrievalMode, Retry, StorageClass, Store, Terms, Throttled, Verb,
 };
+use format_spec::config::{Class, RetentionKind};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -149,6 +152,55 @@ fn memory_with_an_archive_conforms_with_versions_and_without() {
         conform_archive(&plain, class, mode, &|seconds| clock.turn_seconds(seconds), 60);
         let locking = Oldest::new(Arc::new(Memory::locking(clock.clone()).with_archive(60)));
         conform_archive(&locking, class, mode, &|seconds| clock.turn_seconds(seconds), 60);
+    }
+}
+
+/// A decorator that kept something to itself would be found out here.
+#[test]
+fn every_decorator_passes_classes_and_retrievals_on() {
+    let clock = Clock::new();
+    let place: Arc<dyn Store> = Arc::new(Memory::locking(clock.clone()).with_archive(60));
+    let limits = Limits { upload_bytes_per_second: Some(1 << 30), download_bytes_per_second: Some(1 << 30) };
+    let faulty = Arc::new(Faulty::new(place, |_| None));
+    let limited = Arc::new(Throttled::new(Arc::new(Retry::new(faulty, 1)), limits));
+    let counted = Counted::new(Arc::new(Oldest::new(limited)));
+    let counts = counted.counts();
+    let store = Placed::new(Arc::new(counted) as Arc<dyn Store>, StorageClass::StandardIa);
+    conform_archive(&store, StorageClass::Glacier, RetrievalMode::Standard, &|s| clock.turn_seconds(s), 60);
+    assert!(counts.requests(Verb::Retrieve) >= 5);
+}
+
+#[test]
+fn class_and_lock_go_in_one_put_in_whichever_order_they_are_asked_for() {
+    let wish = Wish {
+        class: Class::Copy,
+        retention_kind: RetentionKind::Snapshot,
+        period: Some("1y".parse().unwrap()),
+        mode: Mode::Compliance,
+        cover: Cover::WholePeriod,
+        generation_days: 30,
+    };
+    for locks_first in [true, false] {
+        let env = Machine::shared();
+        let place: Arc<dyn Store> = Arc::new(Memory::locking(env.clone()).with_archive(60));
+        let counted = Arc::new(Counted::new(Arc::new(Oldest::new(place))));
+        let counts = counted.counts();
+        let (below, class) = (counted as Arc<dyn Store>, StorageClass::DeepArchive);
+        let locks = Arc::new(Locks::new(Policy::new(wish).unwrap(), env));
+        let store: Arc<dyn Store> = match locks_first {
+            true => Arc::new(Placed::new(Arc::new(Locked::new(below, locks)), class)),
+            false => Arc::new(Locked::new(Arc::new(Placed::new(below, class)), locks)),
+        };
+        for (text, expected) in [("data/00000001/00000001", class), ("meta/00000001/00000002", StorageClass::Standard)]
+        {
+            let before = counts.requests(Verb::Put) + counts.requests(Verb::Lock);
+            store.put_new(&name(text), Bytes::from_static(b"x")).unwrap();
+            assert_eq!(counts.requests(Verb::Put) + counts.requests(Verb::Lock), before + 1, "{text}");
+            assert_eq!(store.resting(&name(text)).unwrap().class, Some(expected), "{text}");
+            assert_eq!(store.retention(&name(text), None).unwrap().unwrap().mode, Mode::Compliance, "{text}");
+        }
+        // Whose answer was lost is put again, and is done.
+        store.put_new(&name("data/00000001/00000001"), Bytes::from_static(b"x")).unwrap();
     }
 }
 
