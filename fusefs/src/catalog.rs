@@ -141,12 +141,12 @@ impl Catalog for RepositoryCatalog {
     }
 
     fn ready(&self, entry: &Entry) -> Result<()> {
-        if self.is_local() {
-            return Ok(());
-        }
         if self.rest(entry)?.is_some_and(|rest| !rest.is_readable()) {
             return Err(Error::new(Kind::Archived, "the file rests in an archive class")
                 .advise("bring it back first with `cairn retrieve start`"));
+        }
+        if self.is_local() {
+            return Ok(());
         }
         // Where a listing does not say what rests, the first byte tells for the file's first pack, and whoever opens a file reads it next.
         let Some(offset) = first_byte(entry) else { return Ok(()) };
@@ -159,7 +159,8 @@ impl Catalog for RepositoryCatalog {
 
     fn is_ready_in_memory(&self, entry: &Entry) -> bool {
         let in_memory = |offset| self.prefetcher.open(entry).and_then(|file| file.read_in_memory(offset, 1));
-        self.is_local() || first_byte(entry).is_none_or(|offset| matches!(in_memory(offset), Ok(Some(_))))
+        self.is_local() && self.rests.is_none()
+            || first_byte(entry).is_none_or(|offset| matches!(in_memory(offset), Ok(Some(_))))
     }
 
     fn rest(&self, entry: &Entry) -> Result<Option<Rest>> {

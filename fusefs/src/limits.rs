@@ -77,7 +77,7 @@ pub const XATTR_BYTES_MAX: usize = 65_536;
 pub const REFRESH_EVERY: Duration = Duration::from_secs(10);
 
 /// How old an answer about what rests in an archive may be: one listing, a request for a thousand packs, and only when somebody asks.
-pub const REST_LOOKS: Duration = Duration::from_secs(10);
+pub const REST_LOOKS: Duration = Duration::from_secs(5);
 
 /// Points of a job that `/history` looks at, newest first: three months of daily ones. A look-up costs at most as many.
 pub const HISTORY_POINTS_MAX: usize = 100;

@@ -37,6 +37,7 @@ mod profiles;
 mod reader;
 mod repair;
 mod restore;
+mod retrieve;
 mod room;
 mod schedule;
 mod seaweed;

@@ -13,7 +13,7 @@ use engine::retrieval::{covering, extend};
 #[derive(Debug, Args)]
 pub(super) struct Extend {
     #[command(flatten)]
-    target: Option<Target>,
+    target: Target,
     /// A retrieval by its number, as `cairn retrieve list` shows it
     #[arg(long, value_name = "N", conflicts_with_all = ["places", "find"])]
     retrieval: Option<u32>,
@@ -54,12 +54,10 @@ impl Extend {
     }
 
     fn retrievals(&self, context: &Context, repo: &Repository) -> Result<Vec<u32>> {
-        let target = match (self.retrieval, &self.target) {
-            (Some(retrieval), _) => return Ok(vec![retrieval]),
-            (None, Some(target)) => target,
-            (None, None) => return Err(Failure::usage("say what to extend: POINT[:PATH], or --retrieval N")),
-        };
-        let needed = target.needed(repo, context.interrupt.monitor())?;
+        if let Some(retrieval) = self.retrieval {
+            return Ok(vec![retrieval]);
+        }
+        let needed = self.target.needed(repo, context.interrupt.monitor())?;
         let found = covering(repo, &needed.needs);
         if found.is_empty() {
             return Err(Failure::new(

@@ -20,7 +20,7 @@ use std::path::Path;
 #[derive(Debug, Args)]
 pub(super) struct Target {
     /// What to bring back; a path in a mount begins with / or .
-    #[arg(value_name = "POINT[:PATH]|MOUNTED_PATH", required_unless_present = "find")]
+    #[arg(value_name = "POINT[:PATH]|MOUNTED_PATH")]
     places: Vec<OsString>,
     /// Files that match (*.conf, or /srv/**/*.conf), with everything below folders that do; of all restore points each path in the newest that has it
     #[arg(long, value_name = "PATTERN")]
@@ -34,11 +34,19 @@ pub(super) struct Needed {
 }
 
 impl Target {
+    /// Whether nothing was named.
+    pub(super) fn is_empty(&self) -> bool {
+        self.places.is_empty() && self.find.is_empty()
+    }
+
     /// The packs that the target needs.
     ///
     /// # Errors
     /// The engine's; wrong usage for what names nothing.
     pub(super) fn needed(&self, repo: &Repository, monitor: &Monitor) -> Result<Needed> {
+        if self.is_empty() {
+            return Err(Failure::usage("say what: POINT[:PATH], a path in a mount, or --find PATTERN"));
+        }
         let patterns = self.find.iter().map(|text| Pattern::new(text, false)).collect::<Result<Vec<_>, _>>();
         let patterns = patterns.map_err(Failure::usage)?;
         let mut needs = Needs::default();

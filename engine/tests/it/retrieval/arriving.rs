@@ -44,7 +44,8 @@ fn run(
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let all = contents(folder);
+    // Nothing is made before the first look.
+    let all = if folder.exists() { contents(folder) } else { Default::default() };
     all.into_iter().filter(|(_, bytes)| bytes != b"<folder>").map(|(path, _)| path).collect()
 }
 

@@ -4,7 +4,7 @@ use crate::immutability::place::Clock;
 use crate::proofs::rig::{CHEAP, PASSWORD, Rig, names_of, noise};
 use bytes::Bytes;
 use engine::Result;
-use engine::blob::CachePlace;
+use engine::copy::{CopyOptions, Which, copy};
 use engine::monitor::Monitor;
 use engine::price::{Budget, PriceList};
 use engine::repository::{NewRepository, Repository};
@@ -28,43 +28,53 @@ impl Shelf {
     pub(super) fn new(class: StorageClass) -> Shelf {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::new();
-        let source = folder.path().join("source");
-        std::fs::create_dir_all(&source).unwrap();
+        let source = Rig { env: clock.clone(), ..Rig::new(folder.path(), Arc::new(Memory::new())) };
         let store = Arc::new(Memory::archiving(clock.clone(), THAW_SECONDS));
-        let rig = Rig {
-            source,
-            store: store.clone(),
-            cache: CachePlace::Temporary,
-            env: clock.clone(),
-            password: Some(PASSWORD.to_vec()),
-            job: "test".into(),
-        };
+        let like = source.open().unwrap();
         let new = NewRepository {
             class: Class::Copy,
             password: Some(PASSWORD.to_vec()),
             cost: CHEAP,
             label: "test".into(),
             probed: String::new(),
-            cutting: None,
+            cutting: Some(like.config().cutting),
             block_target: None,
             level: None,
             parity_percent: 0,
             retention: Default::default(),
             immutability: None,
-            dedup: None,
+            dedup: Some(like.vault().secrets.dedup.clone()),
             storage_class: class.as_str().to_owned(),
-            origin: None,
+            origin: Some(like.id()),
         };
-        Repository::create(&*store, &new, &rig.env).unwrap();
-        rig.write("a/one", &noise(1, 100_000));
-        rig.back_up().unwrap();
-        rig.write("a/two", &noise(2, 200_000));
-        rig.write("empty", b"");
-        rig.back_up().unwrap();
-        rig.write("b/three", &noise(3, 300_000));
-        std::os::unix::fs::symlink("a/one", rig.source.join("link")).unwrap();
-        rig.back_up().unwrap();
-        Shelf { folder, rig, clock, store }
+        Repository::create(&*store, &new, &source.env).unwrap();
+        let shelf = Shelf { folder, rig: source.over(store.clone()), clock, store };
+        source.write("a/one", &noise(1, 100_000));
+        shelf.copy_from(&source);
+        source.write("a/two", &noise(2, 200_000));
+        source.write("empty", b"");
+        shelf.copy_from(&source);
+        source.write("b/three", &noise(3, 300_000));
+        std::os::unix::fs::symlink("a/one", source.source.join("link")).unwrap();
+        shelf.copy_from(&source);
+        shelf
+    }
+
+    /// Backs the source up and copies the point.
+    fn copy_from(&self, source: &Rig) {
+        source.back_up().unwrap();
+        let options = CopyOptions {
+            which: Which::Latest,
+            verify_full: false,
+            rekey: false,
+            regroup: None,
+            flush_after_seconds: 0,
+            spool: None,
+            dry_run: false,
+            host: "test".into(),
+            threads: 2,
+        };
+        copy(&source.open().unwrap(), &self.open(), &options, &Arc::new(Monitor::new())).unwrap();
     }
 
     pub(super) fn open(&self) -> Arc<Repository> {
