@@ -83,6 +83,8 @@ fn mounted(place: &mut Place) -> (PathBuf, Arc<Memory>) {
         dry_run: false,
         host: "test".into(),
         threads: 2,
+        budget: Default::default(),
+        prices: Default::default(),
     };
     copy(&original, &open(&store), &options, &Arc::new(Monitor::new())).unwrap();
     let catalog = Arc::new(RepositoryCatalog::new(open(&store), fusefs::limits::prefetch()));

@@ -17,11 +17,11 @@ pub(super) struct Start {
     target: Target,
     #[command(flatten)]
     order: Order,
-    #[command(flatten)]
-    spending: Spending,
     /// Only show what it takes
     #[arg(short = 'n', long)]
     dry_run: bool,
+    #[command(flatten)]
+    spending: Spending,
 }
 
 /// How it is asked for.

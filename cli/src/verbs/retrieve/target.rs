@@ -19,7 +19,7 @@ use std::path::Path;
 /// Flattened into the actions.
 #[derive(Debug, Args)]
 pub(super) struct Target {
-    /// What to bring back; a path in a mount begins with / or .
+    /// Places in restore points, or paths in a mount (these begin with a slash or a dot)
     #[arg(value_name = "POINT[:PATH]|MOUNTED_PATH")]
     places: Vec<OsString>,
     /// Files that match (*.conf, or /srv/**/*.conf), with everything below folders that do; of all restore points each path in the newest that has it

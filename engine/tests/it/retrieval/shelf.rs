@@ -73,6 +73,8 @@ impl Shelf {
             dry_run: false,
             host: "test".into(),
             threads: 2,
+            budget: Default::default(),
+            prices: Default::default(),
         };
         copy(&source.open().unwrap(), &self.open(), &options, &Arc::new(Monitor::new())).unwrap();
     }
