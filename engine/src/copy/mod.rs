@@ -19,6 +19,7 @@
 
 mod carry;
 mod delta;
+mod lanes;
 mod lift;
 mod pair;
 mod select;
