@@ -27,6 +27,7 @@ pub(crate) enum Verb {
     History(verbs::history::History),
     Stats(verbs::stats::Stats),
     Restore(verbs::restore::Restore),
+    Retrieve(verbs::retrieve::Retrieve),
     Verify(verbs::verify::Verify),
     Check(verbs::check::Check),
     Repair(verbs::repair::Repair),

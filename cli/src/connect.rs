@@ -211,6 +211,7 @@ pub(crate) fn requests(counts: &Counts) -> serde_json::Value {
         "delete": count(Verb::Delete),
         "head": count(Verb::Head),
         "lock": count(Verb::Lock),
+        "retrieve": count(Verb::Retrieve),
     })
 }
 

@@ -61,6 +61,7 @@ fn act(context: &Context, verb: &Verb) -> Result<Exit> {
         Verb::History(verb) => verb.run(context),
         Verb::Stats(verb) => verb.run(context),
         Verb::Restore(verb) => verb.run(context),
+        Verb::Retrieve(verb) => verb.run(context),
         Verb::Verify(verb) => verb.run(context),
         Verb::Check(verb) => verb.run(context),
         Verb::Repair(verb) => verb.run(context),

@@ -4,38 +4,19 @@
 //! contract. Refuses to do more: a line leaves a table when its work is there.
 
 use crate::exit::{Failure, Result};
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 use std::ffi::OsString;
 
-/// An option of a verb (of all, if the verb is empty) that is not there yet.
+/// A value of an option that is not there yet, though the option is.
 #[derive(Debug, Clone, Copy)]
 struct Late {
     verb: &'static str,
     long: &'static str,
-    takes: Takes,
+    value: &'static str,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Takes {
-    Nothing,
-    Value,
-    /// An option that is there, with a value that is not.
-    Just(&'static str),
-}
-
-/// Adds the options and verbs of the tables to the definitions, hidden from help.
+/// Adds the verbs of the table to the definitions, hidden from help.
 pub(crate) fn extend(mut command: Command) -> Command {
-    for option in OPTIONS.iter().filter(|option| !matches!(option.takes, Takes::Just(_))) {
-        let arg = Arg::new(option.long).long(option.long).hide(true);
-        let arg = match option.takes {
-            Takes::Nothing => arg.action(ArgAction::SetTrue),
-            _ => arg.action(ArgAction::Set).value_name("VALUE").value_parser(clap::value_parser!(OsString)),
-        };
-        command = match option.verb {
-            "" => command.arg(arg.global(true)),
-            verb => command.mut_subcommand(verb, |verb| verb.arg(arg)),
-        };
-    }
     for verb in VERBS {
         command = match verb.split_once(' ') {
             Some((verb, sub)) => command.mut_subcommand(verb, |verb| verb.subcommand(whole(sub))),
@@ -68,20 +49,9 @@ pub(crate) fn refuse(matches: &ArgMatches) -> Result<()> {
     if let Some(late) = VERBS.iter().find(|late| **late == verb || **late == path) {
         return Err(later(&format!("`cairn {late}`")));
     }
-    for option in OPTIONS.iter().filter(|option| option.verb.is_empty() || option.verb == verb) {
-        let given = match option.takes {
-            Takes::Nothing => inside.get_flag(option.long),
-            Takes::Value => inside.contains_id(option.long),
-            Takes::Just(value) => {
-                let raw = inside.get_raw(option.long).into_iter().flatten();
-                raw.into_iter().any(|given| given == value)
-            }
-        };
-        match option.takes {
-            _ if !given => {}
-            Takes::Just(value) => return Err(later(&format!("`cairn {verb} --{} {value}`", option.long))),
-            _ if option.verb.is_empty() => return Err(later(&format!("the option `--{}`", option.long))),
-            _ => return Err(later(&format!("`cairn {verb} --{}`", option.long))),
+    for Late { long, value, .. } in OPTIONS.iter().filter(|late| late.verb == verb) {
+        if inside.get_raw(long).into_iter().flatten().any(|given| given == *value) {
+            return Err(later(&format!("`cairn {verb} --{long} {value}`")));
         }
     }
     Ok(())
@@ -94,32 +64,7 @@ fn later(what: &str) -> Failure {
 
 const COMES_LATER: &str = "comes with a later release";
 
-const fn flag(verb: &'static str, long: &'static str) -> Late {
-    Late { verb, long, takes: Takes::Nothing }
-}
+const OPTIONS: &[Late] = &[Late { verb: "mount", long: "archived", value: "thaw" }];
 
-const fn value(verb: &'static str, long: &'static str) -> Late {
-    Late { verb, long, takes: Takes::Value }
-}
-
-const OPTIONS: &[Late] = &[
-    value("", "max-requests"),
-    value("", "max-cost"),
-    value("init", "storage-class"),
-    flag("restore", "retrieve"),
-    Late { verb: "mount", long: "archived", takes: Takes::Just("thaw") },
-];
-
-const VERBS: &[&str] = &[
-    "copy-job",
-    "job",
-    "lab",
-    "m365",
-    "proxy",
-    "proxy-pool",
-    "repository",
-    "retrieval",
-    "retrieve",
-    "server",
-    "session",
-];
+const VERBS: &[&str] =
+    &["copy-job", "job", "lab", "m365", "proxy", "proxy-pool", "repository", "retrieval", "server", "session"];

@@ -336,6 +336,7 @@ fn many_writers(folder: &Path, env: &SharedEnv) -> Result<()> {
                     dry_run: false,
                     workload: Workload::Folders,
                     threads: 1,
+                    original: None,
                 };
                 let source = FolderSource::new(std::slice::from_ref(&source), Rules::default())?;
                 backup(&repository, &source, &options, &Arc::new(Monitor::new()))?;

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use engine::reader::{FileStream, PrefetchLimits, Prefetcher};
 use engine::repository::Repository;
 use engine::restore_point::Point;
-use engine::{Kind, Result};
+use engine::retrieval::{Rest, Rests};
+use engine::{Error, Kind, Result};
 use format_spec::ChunkId;
 use format_spec::tree::{Entry, Node};
 use std::ops::Range;
@@ -45,6 +46,16 @@ pub trait Catalog: Send + Sync + 'static {
         let _ = entry;
         false
     }
+    /// How a file's content rests, as it was within [`crate::limits::REST_LOOKS`]; `None` where nothing of the repository rests in an archive.
+    /// May ask the store.
+    fn rest(&self, entry: &Entry) -> Result<Option<Rest>> {
+        let _ = entry;
+        Ok(None)
+    }
+    /// Whether something of the repository may rest in an archive: only then is [`rest`](Catalog::rest) worth asking.
+    fn may_rest(&self) -> bool {
+        false
+    }
     /// Whether contents are on this machine, as far as one can say without asking the store.
     fn is_local(&self) -> bool;
 }
@@ -65,13 +76,15 @@ pub trait Content: Send + Sync {
 pub struct RepositoryCatalog {
     repository: Arc<Repository>,
     prefetcher: Arc<Prefetcher>,
+    rests: Option<Rests>,
 }
 
 impl RepositoryCatalog {
     /// The points of a repository. For the budgets of decoded blocks and nodes see [`crate::limits::CACHES`]: they are the repository's own.
     pub fn new(repository: Arc<Repository>, limits: PrefetchLimits) -> Self {
         let prefetcher = Prefetcher::start(repository.blobs(), limits);
-        RepositoryCatalog { repository, prefetcher }
+        let rests = Rests::of(&repository, crate::limits::REST_LOOKS.as_secs_f64());
+        RepositoryCatalog { repository, prefetcher, rests }
     }
 
     /// The repository.
@@ -128,11 +141,14 @@ impl Catalog for RepositoryCatalog {
     }
 
     fn ready(&self, entry: &Entry) -> Result<()> {
+        if self.rest(entry)?.is_some_and(|rest| !rest.is_readable()) {
+            return Err(Error::new(Kind::Archived, "the file rests in an archive class")
+                .advise("bring it back first with `cairn retrieve start`"));
+        }
         if self.is_local() {
             return Ok(());
         }
-        // No store says beforehand what rests in its archive. The first byte tells for the file's first pack, and whoever opens a file
-        // reads it next.
+        // Where a listing does not say what rests, the first byte tells for the file's first pack, and whoever opens a file reads it next.
         let Some(offset) = first_byte(entry) else { return Ok(()) };
         match self.prefetcher.open(entry)?.read(offset, 1) {
             Err(e) if matches!(e.kind(), Kind::Archived | Kind::Transient | Kind::Denied) => Err(e),
@@ -143,7 +159,16 @@ impl Catalog for RepositoryCatalog {
 
     fn is_ready_in_memory(&self, entry: &Entry) -> bool {
         let in_memory = |offset| self.prefetcher.open(entry).and_then(|file| file.read_in_memory(offset, 1));
-        self.is_local() || first_byte(entry).is_none_or(|offset| matches!(in_memory(offset), Ok(Some(_))))
+        self.is_local() && self.rests.is_none()
+            || first_byte(entry).is_none_or(|offset| matches!(in_memory(offset), Ok(Some(_))))
+    }
+
+    fn rest(&self, entry: &Entry) -> Result<Option<Rest>> {
+        self.rests.as_ref().map(|rests| rests.of_file(&self.repository, entry)).transpose()
+    }
+
+    fn may_rest(&self) -> bool {
+        self.rests.is_some()
     }
 
     fn is_local(&self) -> bool {

@@ -76,6 +76,9 @@ pub const XATTR_BYTES_MAX: usize = 65_536;
 /// How often the log is asked for new and expired points: one small request to the store.
 pub const REFRESH_EVERY: Duration = Duration::from_secs(10);
 
+/// How old an answer about what rests in an archive may be: one listing, a request for a thousand packs, and only when somebody asks.
+pub const REST_LOOKS: Duration = Duration::from_secs(5);
+
 /// Points of a job that `/history` looks at, newest first: three months of daily ones. A look-up costs at most as many.
 pub const HISTORY_POINTS_MAX: usize = 100;
 /// Names of a folder that are in older points only and are listed in `/history`; further ones can be looked up. Also how many

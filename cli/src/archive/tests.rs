@@ -50,6 +50,7 @@ fn refusing(kind: Kind) -> Arc<Repository> {
         dry_run: false,
         workload: Workload::Folders,
         threads: 1,
+        original: None,
     };
     let source = FolderSource::new(&[folder.path().to_owned()], Rules::default()).unwrap();
     backup(&open(store.clone()), &source, &options, &Arc::new(Monitor::new())).unwrap();

@@ -1,5 +1,6 @@
 //! From text on the command line to types: parsed once, then trusted.
 
+pub(crate) mod amount;
 pub(crate) mod duration;
 pub(crate) mod job;
 pub(crate) mod pattern;

@@ -44,7 +44,7 @@ impl Cat {
         let connection = context.connect()?;
         let mut out = BufWriter::with_capacity(BUFFER_BYTES, io::stdout().lock());
         for place in &self.places {
-            self.write(context, &connection.repo, place, &mut out)?;
+            self.write(context, &connection.repo, place, &mut out).map_err(|failure| brought_back(failure, place))?;
         }
         out.flush().map_err(|e| Failure::writing("stdout", &e))?;
         drop(out);
@@ -74,6 +74,15 @@ impl Cat {
             (kind, None) => Err(Failure::usage(format!("/{path}: is a {}, it has no bytes", look::kind_word(kind)))),
         }
     }
+}
+
+/// What rests is brought back by one command.
+fn brought_back(failure: Failure, place: &Place) -> Failure {
+    if failure.exit != Exit::Archived {
+        return failure;
+    }
+    let command = format!("`cairn retrieve start {}:/{}` brings it back", place.point, human::name(&place.path));
+    failure.advise(command)
 }
 
 fn copy(context: &Context, content: &mut Content, out: &mut dyn Write) -> Result<()> {

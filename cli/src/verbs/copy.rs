@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Result};
 use crate::parse::duration::duration;
 use crate::say::{human, progress};
+use crate::verbs::spending::{self, Spending};
 use clap::{Args, ValueEnum};
 use engine::copy::{CopyOptions, CopySummary, Which, copy};
 use std::ffi::OsString;
@@ -32,6 +33,9 @@ pub(crate) struct Copy {
     /// Every point that the target lacks and would not let go at once
     #[arg(long, conflicts_with = "latest")]
     all: bool,
+    /// Read, cut and encrypt everything anew: for a target that does not share the source's dedup key
+    #[arg(long, conflicts_with_all = ["regroup", "verify", "flush_after"])]
+    rekey: bool,
     /// Decode everything and pack it into larger blocks, at this zstd level
     #[arg(long, value_name = "LEVEL", num_args = 0..=1, default_missing_value = "9", value_parser = clap::value_parser!(i32).range(1..=22))]
     regroup: Option<i32>,
@@ -44,6 +48,8 @@ pub(crate) struct Copy {
     /// Tell what would be copied, and copy nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    spending: Spending,
 }
 
 /// What is verified of a block.
@@ -59,6 +65,7 @@ impl Copy {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         let source = context.connect()?;
         let target = context.connect_to_target(&self.to, self.to_password_file.as_deref())?;
+        let prices = self.spending.list()?;
         let options = CopyOptions {
             which: match (self.all, &self.points[..]) {
                 (true, _) => Which::All,
@@ -66,10 +73,13 @@ impl Copy {
                 (false, points) => Which::Named(points.to_vec()),
             },
             verify_full: self.verify == Verify::Full,
+            rekey: self.rekey,
             regroup: self.regroup,
             flush_after_seconds: self.flush_after.as_secs(),
             spool: Some(target.settings.cache_dir.join(SPOOL).join(target.repo.id().to_string())),
             dry_run: self.dry_run,
+            budget: self.spending.budget(),
+            prices: prices.clone(),
             host: engine::source::host_name(),
             threads: source.settings.threads,
         };
@@ -100,6 +110,8 @@ impl Copy {
             .set("bytes_written", done.bytes_written)
             .set("packs_read", done.packs_read)
             .set("packs_written", done.packs_written)
+            .with(spending::row_of(&done.estimate.clone().unwrap_or_default()))
+            .with(spending::row_of_two(&source, &target, prices.as_ref()))
             .requests_of_two(&source.counts, &target.counts);
         context.out.summary(row, || self.text(&done))?;
         Ok(exit)
@@ -108,8 +120,9 @@ impl Copy {
     fn text(&self, done: &CopySummary) -> String {
         if self.dry_run {
             let (points, bytes) = (done.waiting.len(), human::bytes(done.bytes_wanted));
+            let takes = done.estimate.as_ref().map_or_else(String::new, |e| format!(": {}", spending::in_words(e)));
             return format!(
-                "{points} restore points would be copied, from packs of {bytes} together; nothing was done"
+                "{points} restore points would be copied, from packs of {bytes} together{takes}; nothing was done"
             );
         }
         let mut text = format!(

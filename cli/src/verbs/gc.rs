@@ -7,8 +7,9 @@ use crate::parse::quantity;
 use crate::say::{Row, human, progress};
 use clap::{Args, Subcommand};
 use engine::care::{
-    CollectOptions, CollectPlan, CollectReport, Finding, LockedPack, PackPlan, collect, plan_collection,
+    CollectOptions, CollectPlan, CollectReport, Finding, LockedPack, PackPlan, PlanHash, collect, plan_collection,
 };
+use engine::retrieval::{Tidied, may_rest, tidy};
 use format_spec::{ObjectId, names};
 use std::time::Duration;
 
@@ -47,14 +48,10 @@ enum Action {
     /// Do what a plan said
     Apply {
         /// The plan's hash, as `plan` printed it
-        #[arg(value_name = "HASH", value_parser = plan_hash)]
+        #[arg(value_name = "HASH")]
         hash: PlanHash,
     },
 }
-
-/// The beginning of a plan's hash.
-#[derive(Debug, Clone)]
-struct PlanHash(Vec<u8>);
 
 impl Gc {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
@@ -73,7 +70,7 @@ impl Gc {
         };
         match &self.action {
             Action::Plan => plan(context, &options),
-            Action::Apply { hash } => apply(context, &options, &hash.0),
+            Action::Apply { hash } => apply(context, &options, hash),
         }
     }
 }
@@ -92,7 +89,7 @@ fn plan(context: &Context, options: &CollectOptions) -> Result<Exit> {
     for session in &plan.fence {
         context.out.row(|| Row::new("fence").set("session", *session))?;
     }
-    let hash = human::hex(plan.hash.get(..8).unwrap_or_default());
+    let hash = PlanHash::shown(&plan.hash).to_string();
     let exit = tell_damaged(context, &plan.damaged);
     let row = context
         .summary(exit)
@@ -176,11 +173,14 @@ fn in_words(plan: &CollectPlan, hash: &str) -> String {
     lines.join("\n")
 }
 
-fn apply(context: &Context, options: &CollectOptions, hash: &[u8]) -> Result<Exit> {
+fn apply(context: &Context, options: &CollectOptions, hash: &PlanHash) -> Result<Exit> {
     let connection = context.connect()?;
     let monitor = context.interrupt.monitor();
-    let report =
-        progress::show(&context.out, "collecting", monitor, || collect(&connection.repo, options, hash, monitor))?;
+    let report = progress::show(&context.out, "collecting", monitor, || {
+        collect(&connection.repo, options, hash.as_bytes(), monitor)
+    })?;
+    // What was brought back out of an archive and is over costs until it rests again.
+    let tidied = if may_rest(&connection.repo) { tidy(&connection.repo, monitor)? } else { Tidied::default() };
     let exit = tell_damaged(context, &report.damaged);
     let row = context
         .summary(exit)
@@ -198,6 +198,7 @@ fn apply(context: &Context, options: &CollectOptions, hash: &[u8]) -> Result<Exi
         .set("objects_waiting", report.waiting)
         .set("sweep_after", report.sweep_after.map(human::time_exact))
         .set("objects_damaged", report.damaged.len())
+        .set("retrievals_ended", tidied.ended.len())
         .set("partial", report.is_partial)
         .requests(&connection.counts);
     context.out.summary(row, || done_in_words(&report))?;
@@ -247,13 +248,4 @@ fn locked_row(pack: &LockedPack) -> Row {
         .set("object", names::of_session(pack.kind, pack.id))
         .set("bytes", pack.bytes)
         .set("locked_until", human::time_exact(pack.until))
-}
-
-fn plan_hash(text: &str) -> Result<PlanHash, String> {
-    let digit = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
-    let bytes: Option<Vec<u8>> = text.as_bytes().chunks(2).map(digit).collect();
-    match bytes.filter(|bytes| bytes.len() >= 8 && text.len().is_multiple_of(2)) {
-        Some(bytes) => Ok(PlanHash(bytes)),
-        None => Err("a plan's hash has at least 16 hexadecimal digits, as `plan` prints it".to_owned()),
-    }
 }

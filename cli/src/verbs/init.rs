@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use engine::Kind;
 use engine::immutability::{Cover, Policy, Provider, Wish};
 use engine::repository::{NewRepository, Repository};
-use engine::store::{Location, Mode, Name, Probed, probe, probe_lock};
+use engine::store::{Location, Mode, Name, Probed, StorageClass, probe, probe_class, probe_lock};
 use format_spec::RepositoryId;
 use format_spec::config::{Retention, RetentionKind};
 use format_spec::key_slot::Cost;
@@ -38,6 +38,9 @@ pub(crate) struct Init {
     /// The password of that other repository, if it is another one
     #[arg(long, value_name = "FILE")]
     from_password_file: Option<PathBuf>,
+    /// Where data packs rest, as the store names it (STANDARD_IA, GLACIER, DEEP_ARCHIVE, Archive ...); all else stays readable
+    #[arg(long, value_name = "CLASS", value_parser = storage_class)]
+    storage_class: Option<StorageClass>,
     /// Parity of packs in percent of their length, up to 50%: heals packs whose bytes rot, for stores on a single disk
     #[arg(long, value_name = "P%", value_parser = quantity::percent)]
     parity: Option<u8>,
@@ -112,6 +115,8 @@ pub(crate) struct New<'a> {
     pub(crate) parity_percent: u8,
     /// Shares its dedup key and its way of cutting.
     pub(crate) like: Option<&'a Repository>,
+    /// Where its data packs rest.
+    pub(crate) storage_class: Option<StorageClass>,
 }
 
 /// A repository that was just made.
@@ -131,7 +136,8 @@ impl Init {
         let policy = self.policy(&settings, retention)?;
         let (class, parity_percent) = (self.class.of_config(), self.parity.unwrap_or(0));
         let (encrypted, label, like) = (!self.no_encryption, &*self.label, like.as_deref());
-        let new = New { class, encrypted, label, retention, policy, parity_percent, like };
+        let storage_class = self.storage_class;
+        let new = New { class, encrypted, label, retention, policy, parity_percent, like, storage_class };
         let created = create(context, &settings, &new)?;
         let (probed, location) = (&created.probed, created.place.store.location());
         let proven = serde_json::json!({
@@ -148,6 +154,7 @@ impl Init {
             .set("repository", created.id.to_string())
             .set("location", location.as_str())
             .set("class", class.as_str())
+            .set("storage_class", storage_class.map(StorageClass::as_str))
             .set("keys_from", like.map(|like| like.id().to_string()))
             .set("encrypted", !self.no_encryption)
             .set("parity_percent", parity_percent)
@@ -223,6 +230,14 @@ impl Init {
     }
 }
 
+/// A storage class, for clap; the error lists them all.
+fn storage_class(text: &str) -> std::result::Result<StorageClass, String> {
+    StorageClass::parse(text).map_err(|e| match e.advice() {
+        Some(advice) => format!("{e}; {advice}"),
+        None => e.to_string(),
+    })
+}
+
 /// Whose storage it is: by the endpoint, as the store's settings and the environment name it.
 fn provider(settings: &Settings) -> Result<Provider> {
     if !matches!(location(settings)?, Location::S3 { .. }) {
@@ -255,6 +270,19 @@ pub(crate) fn create(context: &Context, settings: &Settings, wanted: &New<'_>) -
         locks.require().map_err(|e| e.on(place.store.location()))?;
         lines = [lines, locks.lines().join("\n")].join("\n");
     }
+    if let Some(class) = wanted.storage_class {
+        let classes = probe_class(&*place.store, &*context.env, class)?;
+        classes.require().map_err(|e| e.on(place.store.location()))?;
+        if class.is_archive() && !probed.checksum_enforced {
+            let message = format!(
+                "{}: the store verifies no checksums, and what rests in {class} cannot be read back",
+                place.store.location()
+            );
+            return Err(Failure::new(Exit::Failed, "unsupported", message)
+                .advise("choose a class that can be read at once, or a store that verifies what it is sent"));
+        }
+        lines = [lines, classes.lines().join("\n")].join("\n");
+    }
     let like = wanted.like.map(|like| (like.config(), &like.vault().secrets));
     let new = NewRepository {
         class: wanted.class,
@@ -269,7 +297,7 @@ pub(crate) fn create(context: &Context, settings: &Settings, wanted: &New<'_>) -
         retention: wanted.retention,
         immutability: wanted.policy.map(|policy| policy.field()),
         dedup: like.map(|(_, secrets)| secrets.dedup.clone()),
-        storage_class: String::new(),
+        storage_class: wanted.storage_class.map_or_else(String::new, |class| class.as_str().to_owned()),
         origin: wanted.like.filter(|_| wanted.class == format_spec::config::Class::Copy).map(Repository::id),
     };
     let id = Repository::create(&*place.store, &new, &context.env)?;

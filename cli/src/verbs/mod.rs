@@ -1,5 +1,6 @@
 //! The verbs: a file each, with its options and what it does.
 
+mod arriving;
 pub(crate) mod backup;
 pub(crate) mod cache;
 pub(crate) mod cat;
@@ -26,10 +27,12 @@ mod planned;
 pub(crate) mod points;
 pub(crate) mod repair;
 pub(crate) mod restore;
+pub(crate) mod retrieve;
 pub(crate) mod schedule;
 mod selection;
 pub(crate) mod serve;
 mod sources;
+mod spending;
 pub(crate) mod stats;
 pub(crate) mod tag;
 pub(crate) mod umount;

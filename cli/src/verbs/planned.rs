@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::say::table::{Side, Table};
 use crate::say::{Row, human};
+use engine::care::PlanHash;
 use engine::care::retention::{self, Applied, ApplyOptions, Plan, Request, Scope, apply};
 use serde_json::Value;
 
@@ -14,7 +15,7 @@ pub(super) enum Step {
     /// Show it.
     Plan,
     /// Carry the plan out whose hash begins so.
-    Apply(Vec<u8>),
+    Apply(PlanHash),
 }
 
 impl Step {
@@ -34,11 +35,8 @@ impl Step {
     }
 }
 
-fn parse_hash(text: &str) -> Result<Vec<u8>> {
-    retention::quoted(text).ok_or_else(|| {
-        Failure::usage(format!("{text:?} is no hash of a plan: it has at least 16 hexadecimal digits"))
-            .advise("copy it from the last line of the plan")
-    })
+fn parse_hash(text: &str) -> Result<PlanHash> {
+    text.parse().map_err(|what: String| Failure::usage(what).advise("copy it from the last line of the plan"))
 }
 
 /// Plans, and carries the plan out if that is asked for.
@@ -50,7 +48,7 @@ pub(super) fn run(context: &Context, connection: &Connection, scope: &Scope, ste
     let applied = match step {
         Step::Plan => Applied { plan: Some(Plan::make(repo, scope, &monitor)?), ..Applied::default() },
         Step::Apply(hash) => {
-            let options = ApplyOptions { hash: hash.clone(), threads: connection.settings.threads };
+            let options = ApplyOptions { hash: hash.as_bytes().to_vec(), threads: connection.settings.threads };
             apply(repo, scope, &options, &monitor)?
         }
     };
@@ -184,10 +182,11 @@ mod tests {
     #[test]
     fn the_last_words_say_what_to_do() {
         let hash = "0a".repeat(32);
+        let parsed = || hash.parse::<PlanHash>().unwrap();
         assert_eq!(split(&["plan"]), Ok((0, Step::Plan)));
         assert_eq!(split(&["latest", "3f", "plan"]), Ok((2, Step::Plan)));
-        assert_eq!(split(&["latest", "apply", &hash]), Ok((1, Step::Apply(vec![10; 32]))));
-        assert_eq!(split(&["apply", &hash.to_uppercase()]), Ok((0, Step::Apply(vec![10; 32]))));
+        assert_eq!(split(&["latest", "apply", &hash]), Ok((1, Step::Apply(parsed()))));
+        assert_eq!(split(&["apply", &hash.to_uppercase()]), Ok((0, Step::Apply(parsed()))));
         for words in [&["latest"][..], &["apply"], &["plan", "latest"], &["apply", "0a0a"], &[]] {
             assert_eq!(split(words), Err(2), "{words:?}");
         }

@@ -1,5 +1,6 @@
 //! `cairn restore`: a restore point, or parts of it, become files again.
 
+use super::arriving::{Arriving, refuse_archived};
 use super::look;
 use super::selection::Selection;
 use crate::context::Context;
@@ -9,7 +10,7 @@ use crate::parse::place::PlaceParser;
 use crate::say::{human, progress};
 use clap::{Args, ValueEnum};
 use engine::repository::Repository;
-use engine::restore::{Overwrite, RestoreOptions, RestoreSummary, restore};
+use engine::restore::{Overwrite, Part as EnginePart, RestoreOptions, RestoreSummary, restore};
 use engine::restore_point::Point;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -49,6 +50,8 @@ pub(crate) struct Restore {
     /// Make holes of runs of zeros, also where the source had none
     #[arg(long)]
     sparse: bool,
+    #[command(flatten)]
+    arriving: Arriving,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -76,12 +79,14 @@ impl Restore {
             return Err(Failure::usage("--delete with several places would remove what the others restore")
                 .advise("run the command once for each place"));
         }
+        self.arriving.check()?;
         let connection = context.connect()?;
         let repo = &connection.repo;
         let parts = self.parts(repo)?;
         let monitor = context.interrupt.shared();
         let label = if self.dry_run { "comparing" } else { "restoring" };
         let mut sum = RestoreSummary::default();
+        let mut whole = Vec::new();
         for Part { point, inside, places } in &parts {
             let selection = Selection::new(&self.include, &self.exclude, places)?;
             let select = selection.resolve(repo, point, inside, &monitor)?;
@@ -99,13 +104,30 @@ impl Restore {
                 owners: rustix::process::geteuid().is_root(),
                 threads: connection.settings.threads,
             };
-            let done = progress::show(&context.out, label, &monitor, || {
-                restore(repo, point, inside, &self.target, &options, &monitor)
-            })?;
-            add(&mut sum, &done);
+            whole.push(EnginePart { point: point.clone(), inside: inside.clone(), options });
+        }
+        let mut arrived = None;
+        if self.arriving.retrieve {
+            let work = || self.arriving.run(context, repo, &whole, &self.target, &monitor);
+            let done = progress::show(&context.out, label, &monitor, work)?;
+            sum = done.restored;
+            arrived = Some(done);
+        } else {
+            if !self.dry_run {
+                refuse_archived(repo, &whole, &monitor)?;
+            }
+            for EnginePart { point, inside, options } in &whole {
+                let done = progress::show(&context.out, label, &monitor, || {
+                    restore(repo, point, inside, &self.target, options, &monitor)
+                })?;
+                add(&mut sum, &done);
+            }
         }
         let warnings = monitor.warnings_total();
-        let exit = exit(&sum, warnings);
+        let exit = match &arrived {
+            Some(arrived) if !arrived.progress.is_complete() && sum.damaged == 0 => Exit::Archived,
+            _ => exit(&sum, warnings),
+        };
         let row = context
             .summary(exit)
             .set("points", parts.iter().map(|part| part.point.manifest.id.to_string()).collect::<Vec<_>>())
@@ -124,6 +146,16 @@ impl Restore {
             .set("verified", self.verify && !self.dry_run)
             .requests(&connection.counts)
             .set("warnings", warnings);
+        let row = match &arrived {
+            Some(arrived) => row
+                .set("retrieval", arrived.started.retrieval)
+                .set("packs_asked", arrived.started.packs_asked)
+                .set("packs_needed", arrived.progress.needed.packs)
+                .set("packs_readable", arrived.progress.here.packs)
+                .set("bytes_needed", arrived.progress.needed.bytes)
+                .set("bytes_readable", arrived.progress.here.bytes),
+            None => row,
+        };
         context.out.summary(row, || {
             let verb = if self.dry_run { "would restore" } else { "restored" };
             format!(

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says by failing what it expected")]
 
+mod archived;
 mod archives;
 mod backup;
 mod check;
+mod copy;
 mod exit_codes;
 mod expire;
 mod fuzz;
@@ -35,6 +37,7 @@ mod profiles;
 mod reader;
 mod repair;
 mod restore;
+mod retrieve;
 mod room;
 mod schedule;
 mod seaweed;
@@ -43,6 +46,9 @@ mod servers;
 mod soak;
 mod stopped;
 mod support;
+#[expect(dead_code, reason = "losing an answer is tried by the engine's own tests")]
+#[path = "../../../engine/tests/it/store/thaw/mod.rs"]
+mod thaw;
 mod third;
 mod unchanged;
 mod verify;

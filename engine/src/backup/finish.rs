@@ -6,13 +6,11 @@
 
 use super::LockWork;
 use super::session::Session;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::log::LogView;
-use crate::restore_point::{Emission, PointSink, ReferenceChange, given_up, reference_set};
+use crate::restore_point::{Emission, PointSink, ReferenceChange, reference_set, roots_of, store_again};
 use crate::tree::Names;
-use format_spec::container::ObjectKind;
 use format_spec::point::Manifest;
-use format_spec::tree::Entry;
 use format_spec::{ChunkId, ObjectId};
 use std::sync::Arc;
 
@@ -22,13 +20,13 @@ impl Session<'_> {
     pub(super) fn references(&self, roots: &[Names], emission: &Emission, known: &Arc<LogView>) -> Result<ChunkId> {
         let repository = self.repository;
         if !known.condemned.is_empty() {
-            self.store_again(roots, emission)?;
+            store_again(roots, emission, repository.blobs(), self.writer, "run the backup again")?;
         }
         let base = self.base.as_deref();
         let change = ReferenceChange {
             base: base.map(|b| (b.manifest.references, b.slot)),
             base_roots: base
-                .map(|b| self::roots(&b.manifest.root, b.manifest.links, b.manifest.exceptions))
+                .map(|b| roots_of(&b.manifest.root, b.manifest.links, b.manifest.exceptions))
                 .unwrap_or_default(),
             roots: roots.to_vec(),
             emission,
@@ -43,25 +41,6 @@ impl Session<'_> {
         Ok(set)
     }
 
-    /// Reads what only condemned packs have out of them, as long as they are not swept, and stores it in new ones.
-    fn store_again(&self, roots: &[Names], emission: &Emission) -> Result<()> {
-        let blobs = self.repository.blobs();
-        let lost = given_up(emission, roots, blobs)?;
-        for (is_node, id) in &lost {
-            let kind = if *is_node { ObjectKind::MetaPack } else { ObjectKind::DataPack };
-            let bytes = blobs.given_up(kind, id).map_err(|e| {
-                let what = format!("a collection took away what this session relied on: {e}");
-                Error::new(Kind::Conflict, what).on(format!("blob {id}")).advise("run the backup again")
-            })?;
-            if *is_node {
-                self.writer.put_node(*id, bytes.to_vec())?
-            } else {
-                self.writer.put_chunk(*id, bytes.to_vec())?
-            };
-        }
-        if lost.is_empty() { Ok(()) } else { self.writer.flush() }
-    }
-
     /// Commits, and returns the point's number; `None` when packs were condemned after `known`: then the reference set must be made again.
     pub(super) fn commit(&self, session: u32, manifest: &Manifest, known: u32) -> Result<Option<u32>> {
         let mut take = || ObjectId { session, ordinal: self.writer.take_ordinal() };
@@ -72,10 +51,4 @@ impl Session<'_> {
         }
         Ok(done.number)
     }
-}
-
-/// What a manifest names: one row a field ([POINT-7]).
-pub(super) fn roots(root: &Entry, links: Option<ChunkId>, exceptions: Option<ChunkId>) -> Vec<Names> {
-    let one = |id: ChunkId| Names { nodes: vec![id], chunks: Vec::new() };
-    [Some(Names::of_entry(root)), links.map(one), exceptions.map(one)].into_iter().flatten().collect()
 }

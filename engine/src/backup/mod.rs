@@ -30,7 +30,8 @@ use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::source::Source;
 use format_spec::log::PointId;
-use format_spec::point::{LedgerCounts, PointKind, Workload};
+use format_spec::point::{LedgerCounts, Manifest, PointKind, Workload};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What to back up as what.
@@ -49,6 +50,17 @@ pub struct BackupOptions {
     /// Encoding threads, and as many that read. 0: the caller's thread does one thing after the other, and the walk is held in memory: for
     /// small sources in a simulation that repeats itself.
     pub threads: usize,
+    /// The point that this one is a copy of.
+    pub original: Option<Arc<Original>>,
+}
+
+/// A point of another repository that is copied by reading it: what it was made of stays.
+#[derive(Debug)]
+pub struct Original {
+    /// Its id, times, host, tags, kind and cursors are taken over.
+    pub manifest: Manifest,
+    /// Where packs are filled; in memory if nowhere.
+    pub spool: Option<PathBuf>,
 }
 
 /// What became of it.

@@ -3,16 +3,15 @@
 use super::assemble::assemble;
 use super::compare::{Compare, Links};
 use super::file::{FileJob, Reading};
-use super::finish::roots;
 use super::{BackupOptions, BackupSummary, LockWork};
-use crate::blob::{Writer, WriterParts};
+use crate::blob::{Spool, Writer, WriterParts};
 use crate::care::retention::items_from;
 use crate::chunk::Cutter;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{EVENTS_QUEUED_MAX, FILES_QUEUED_MAX};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::restore_point::{Emission, Ledger, Point, PointSink};
+use crate::restore_point::{Emission, Ledger, Point, PointSink, roots_of};
 use crate::source::Source;
 use crate::tree::{MapBuilder, MapCursor, NodeSink};
 use crossbeam_channel::{bounded, unbounded};
@@ -33,7 +32,7 @@ pub(super) fn run(
     monitor: &Arc<Monitor>,
 ) -> Result<BackupSummary> {
     check_job(&options.job)?;
-    if repository.config().class == Class::Copy {
+    if repository.config().class == Class::Copy && options.original.is_none() {
         return Err(Error::new(Kind::Input, "this repository is for backup copies")
             .on(repository.location())
             .advise("back up into a repository of the class backup, and bring its points here with `cairn copy`"));
@@ -115,7 +114,7 @@ fn attempt(
         monitor: monitor.clone(),
         session,
         threads: options.threads,
-        spool: None,
+        spool: options.original.as_ref().and_then(|o| o.spool.as_deref()).map(Spool::open).transpose()?,
     });
     let reads_old = Cell::new(false);
     let work = Session {
@@ -162,6 +161,7 @@ impl Session<'_> {
     fn run(self, source: &dyn Source, session: Option<u32>) -> Result<BackupSummary> {
         let (emission, ledger) = (Emission::default(), Ledger::default());
         let ids = &self.repository.vault().ids;
+        self.writer.recover()?;
         self.reads_old.set(true);
         let (root, links) = self.read(source, &emission, &ledger)?;
         self.reads_old.set(false);
@@ -171,7 +171,7 @@ impl Session<'_> {
         self.writer.flush()?;
         let mut summary = self.summary(&root, &ledger);
         let Some(session) = session else { return Ok(summary) };
-        let roots = roots(&root, links, exceptions);
+        let roots = roots_of(&root, links, exceptions);
         let mut id = [0; 16];
         self.repository.env().random(&mut id)?;
         let about = source.about();
@@ -198,6 +198,9 @@ impl Session<'_> {
             cursors: Vec::new(),
             first: None,
         };
+        if let Some(original) = self.options.original.as_deref() {
+            take_over(&mut manifest, &original.manifest);
+        }
         summary.number = loop {
             let known = self.repository.log().view();
             manifest.references = self.references(&roots, &emission, &known)?;
@@ -278,6 +281,14 @@ impl Session<'_> {
             locks: LockWork::default(),
         }
     }
+}
+
+/// A copy is the point that it is a copy of.
+fn take_over(manifest: &mut Manifest, original: &Manifest) {
+    manifest.id = original.id;
+    (manifest.started, manifest.finished) = (original.started, original.finished);
+    (manifest.organisation, manifest.cursors) = (original.organisation.clone(), original.cursors.clone());
+    (manifest.kind, manifest.kind_reason) = (original.kind, original.kind_reason.clone());
 }
 
 fn open(repository: &Repository, options: &BackupOptions, source: &dyn Source, base: Option<&Point>) -> Result<u32> {

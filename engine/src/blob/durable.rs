@@ -38,16 +38,31 @@ pub fn put_durable(store: &dyn Store, name: &Name, bytes: &Bytes) -> Result<()> 
         .advise("nothing was committed; run the backup again, and check the store's hardware or vendor"))
 }
 
-/// Reads an object back and compares; how many other bytes there are, if they are not the same. A large one is read in parts: it need not be in
+/// Reads an object back and compares; what rests in an archive is only measured: its bytes went with a checksum that the store verified, which is
+/// why such a class is refused where the store enforces none; how many other bytes there are, if they are not the same. A large one is read in parts: it need not be in
 /// memory twice.
 fn is_kept(store: &dyn Store, name: &Name, bytes: &Bytes) -> Result<Option<u64>> {
-    let length = bytes.len() as u64;
     if bytes.len() <= READ_BACK_BYTES {
-        let found = store.get(name)?;
-        return Ok((found != bytes).then_some(found.len() as u64));
+        return match store.get(name) {
+            Ok(found) => Ok((found != bytes).then_some(found.len() as u64)),
+            Err(e) if e.kind() == Kind::Archived => is_as_long(store, name, bytes),
+            Err(e) => Err(e),
+        };
     }
+    match parts_are_kept(store, name, bytes) {
+        Err(e) if e.kind() == Kind::Archived => is_as_long(store, name, bytes),
+        other => other,
+    }
+}
+
+fn is_as_long(store: &dyn Store, name: &Name, bytes: &Bytes) -> Result<Option<u64>> {
     let stored = store.head(name)?.bytes;
-    if stored != length {
+    Ok((stored != bytes.len() as u64).then_some(stored))
+}
+
+fn parts_are_kept(store: &dyn Store, name: &Name, bytes: &Bytes) -> Result<Option<u64>> {
+    let stored = store.head(name)?.bytes;
+    if stored != bytes.len() as u64 {
         return Ok(Some(stored));
     }
     for (at, part) in (0..).step_by(READ_BACK_BYTES).zip(bytes.chunks(READ_BACK_BYTES)) {

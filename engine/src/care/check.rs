@@ -60,6 +60,8 @@ pub struct CheckOptions {
 pub struct CheckReport {
     /// Packs looked at.
     pub packs: u64,
+    /// Packs among them that rest in an archive: that they are there is all that is known of them.
+    pub packs_archived: u64,
     /// Packs among them that were read whole.
     pub packs_read: u64,
     /// Chunks whose bytes were verified against their ids, tree nodes included.
@@ -140,6 +142,7 @@ pub(super) fn check_closely(
     let read = |n: &AtomicU64| n.load(Ordering::Relaxed);
     let mut report = CheckReport {
         packs: read(&findings.packs),
+        packs_archived: read(&findings.archived),
         packs_read: read(&findings.packs_read),
         chunks: read(&findings.chunks) + nodes,
         points: points.len() as u64,

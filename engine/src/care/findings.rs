@@ -11,7 +11,7 @@ use format_spec::container::ObjectKind;
 use format_spec::{ChunkId, ObjectId};
 use parking_lot::Mutex;
 use std::fmt::Display;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Something that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +29,8 @@ pub(super) struct Findings {
     pub(super) packs_read: AtomicU64,
     pub(super) chunks: AtomicU64,
     pub(super) bytes_read: AtomicU64,
+    /// Packs that rest in an archive: they are neither damaged nor sound, as far as anybody can see.
+    pub(super) archived: AtomicU64,
     found: Mutex<Vec<Found>>,
 }
 
@@ -72,6 +74,10 @@ impl Findings {
 
     fn push(&self, about: Subject, point: Option<u32>, object: &dyn Display, error: &Error) -> Result<()> {
         match error.kind() {
+            Kind::Archived if matches!(about, Subject::Pack(_)) => {
+                self.archived.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
             Kind::Damaged | Kind::Absent | Kind::Unsupported | Kind::Archived => {
                 let mut found = self.found.lock();
                 if found.len() < FINDINGS_MAX {

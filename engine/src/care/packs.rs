@@ -113,6 +113,9 @@ impl PackCheck<'_> {
             self.tail(pack, &name)
         };
         self.monitor.done(1, 0);
+        if checked.as_ref().is_err_and(|e| e.kind() == Kind::Archived) && self.is_read(pack) {
+            self.findings.packs_read.fetch_sub(1, Ordering::Relaxed);
+        }
         checked.or_else(|e| self.findings.add(Subject::Pack(pack.id), &name, &lost(e, &name)))
     }
 

@@ -26,6 +26,8 @@ pub struct StoredReport {
     pub packs: u64,
     /// Packs among them that have parity.
     pub packs_with_parity: u64,
+    /// Packs among them that rest in an archive: that they are there is all that is known of them.
+    pub packs_archived: u64,
     /// Bytes read.
     pub bytes_read: u64,
     /// What is wrong; empty means that every stored byte is what was written.
@@ -94,11 +96,12 @@ impl Work<'_> {
         report.packs += u64::from(is_pack);
         match verdict {
             Ok(parity) => report.packs_with_parity += u64::from(parity),
-            Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Unsupported | Kind::Archived) => {
+            Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Unsupported) => {
                 if report.errors.len() < STORED_FINDINGS_MAX {
                     report.errors.push(Finding { object: name.to_string(), what: e.to_string() });
                 }
             }
+            Err(e) if e.kind() == Kind::Archived && is_pack => report.packs_archived += 1,
             Err(e) => return Err(e),
         }
         Ok(())

@@ -76,6 +76,12 @@ pub(super) fn lift(
     Ok(lifting.read)
 }
 
+/// Where most of a pack is wanted, one request for all is the cheapest.
+pub(super) fn is_read_whole(pack: &WantedPack) -> bool {
+    let is_most = u64::from(pack.count()) * 3 >= u64::from(pack.blobs);
+    pack.bytes <= TAIL_BYTES || (is_most && pack.bytes <= WHOLE_BYTES_MAX)
+}
+
 struct Lifting<'a> {
     source: &'a Repository,
     id: ObjectId,
@@ -105,9 +111,7 @@ impl<'a> Lifting<'a> {
     /// The blocks with wanted blobs, from the pack's own directory.
     fn open(&mut self) -> Result<Vec<Block>> {
         let store = &self.source.vault().store;
-        // Where most of it is wanted, one request for all is the cheapest.
-        let is_most = u64::from(self.pack.count()) * 3 >= u64::from(self.pack.blobs);
-        let tail = if self.pack.bytes <= TAIL_BYTES || (is_most && self.pack.bytes <= WHOLE_BYTES_MAX) {
+        let tail = if is_read_whole(self.pack) {
             let whole = store.get(&self.name)?;
             self.count(&whole);
             let tail = PackTail::parse(&whole, whole.len() as u64)?;

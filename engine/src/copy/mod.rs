@@ -19,9 +19,12 @@
 
 mod carry;
 mod delta;
+mod estimate;
 mod lanes;
 mod lift;
 mod pair;
+mod point_source;
+mod rekey;
 mod select;
 mod session;
 mod wanted;
@@ -31,6 +34,7 @@ pub use select::Which;
 
 use crate::error::Result;
 use crate::monitor::Monitor;
+use crate::price::{Budget, Estimate, PriceList};
 use crate::repository::Repository;
 use format_spec::log::PointId;
 use std::path::PathBuf;
@@ -43,6 +47,8 @@ pub struct CopyOptions {
     pub which: Which,
     /// Decodes every block and verifies every chunk against its id, also where blocks are carried as they are.
     pub verify_full: bool,
+    /// Reads, cuts and packs everything anew: for a target of another dedup key.
+    pub rekey: bool,
     /// Decodes everything and packs it into larger blocks at this zstd level.
     pub regroup: Option<i32>,
     /// How long points may wait in the spool for full packs; 0 commits all at the end.
@@ -51,6 +57,10 @@ pub struct CopyOptions {
     pub spool: Option<PathBuf>,
     /// Tells what would be copied, and copies nothing.
     pub dry_run: bool,
+    /// What it may take at most; held against the estimate before anything is read.
+    pub budget: Budget,
+    /// Prices to reckon with.
+    pub prices: Option<PriceList>,
     /// The host that runs it, for people.
     pub host: String,
     /// Threads that read and authenticate. 0: all in the caller's, one thing after the other.
@@ -67,8 +77,10 @@ pub struct Failed {
 }
 
 /// What became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct CopySummary {
+    /// What it was estimated to take; nothing is estimated where all is read anew.
+    pub estimate: Option<Estimate>,
     /// Points that the target has now, oldest first.
     pub copied: Vec<PointId>,
     /// Points that it had already.
@@ -109,5 +121,8 @@ pub fn copy(
     options: &CopyOptions,
     monitor: &Arc<Monitor>,
 ) -> Result<CopySummary> {
+    if options.rekey {
+        return rekey::run(source, target, options, monitor);
+    }
     session::run(source, target, options, monitor)
 }

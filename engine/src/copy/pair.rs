@@ -3,13 +3,14 @@
 use crate::error::{Error, Kind, Result};
 use crate::immutability::Cover;
 use crate::repository::Repository;
+use crate::store::StorageClass;
 use format_spec::config::Class;
 
-/// Refuses a pair of repositories between which nothing can be copied as it is.
+/// Refuses a pair of repositories between which nothing can be copied: as it is, or with `rekey` read and cut anew.
 ///
 /// # Errors
 /// `Input`, with what to do instead.
-pub fn expect_pair(source: &Repository, target: &Repository) -> Result<()> {
+pub fn expect_pair(source: &Repository, target: &Repository, rekey: bool) -> Result<()> {
     let refuse = |what: &str, advice: &str| Err(Error::new(Kind::Input, what).on(target.location()).advise(advice));
     if source.id() == target.id() {
         return refuse("source and target are one repository", "name another one with --to");
@@ -19,6 +20,13 @@ pub fn expect_pair(source: &Repository, target: &Repository) -> Result<()> {
             "the target is of the class backup: copies would fill it with their own packs",
             "make one for copies: `cairn init --class copy --from SOURCE`",
         );
+    }
+    if let Ok(class) = StorageClass::parse(&source.config().storage_class)
+        && !class.may_be_source()
+    {
+        return Err(Error::new(Kind::Input, format!("the source's packs rest in {class}, which is only copied to"))
+            .on(source.location())
+            .advise("copy from the repository of backups, or retrieve and restore what you need"));
     }
     let (of, to) = (source.config().retention, target.config().retention);
     if of.kind != to.kind {
@@ -35,7 +43,7 @@ pub fn expect_pair(source: &Repository, target: &Repository) -> Result<()> {
             "make a target without --immutable-days",
         );
     }
-    if source.vault().secrets.dedup.expose() != target.vault().secrets.dedup.expose() {
+    if !rekey && source.vault().secrets.dedup.expose() != target.vault().secrets.dedup.expose() {
         return refuse(
             "the target has another dedup key: no id of the source means anything there",
             "copy with --rekey, which reads and cuts everything anew; or make a target with `cairn init --class copy --from SOURCE`",

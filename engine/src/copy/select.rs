@@ -2,6 +2,7 @@
 
 use crate::care::calendar::before;
 use crate::error::{Error, Kind, Result};
+use crate::log::CommitRef;
 use crate::repository::Repository;
 use crate::restore_point::Point;
 use std::collections::BTreeMap;
@@ -27,11 +28,12 @@ pub(super) struct Selected {
     pub(super) present: u64,
 }
 
-/// Chooses; damaged manifests are passed over where nobody asked for them by name.
+/// Chooses, and adds those that an earlier copy let wait, as far as the source still has them; damaged manifests are passed over where nobody
+/// asked for them by name.
 ///
 /// # Errors
 /// `Absent` and `Input` as [`Repository::find_point`].
-pub(super) fn select(source: &Repository, target: &Repository, which: &Which) -> Result<Selected> {
+pub(super) fn select(source: &Repository, target: &Repository, which: &Which, waiting: &[String]) -> Result<Selected> {
     let mut chosen: Vec<Arc<Point>> = match which {
         Which::Named(selectors) => selectors.iter().map(|s| source.find_point(s)).collect::<Result<_>>()?,
         Which::All | Which::Latest => source.points_and_damage().into_iter().filter_map(|(_, p)| p.ok()).collect(),
@@ -54,6 +56,9 @@ pub(super) fn select(source: &Repository, target: &Repository, which: &Which) ->
         }
         Which::Named(_) => {}
     }
+    let live = source.log().view();
+    let is_waiting = |c: &&CommitRef| waiting.iter().any(|id| *id == c.id.to_string());
+    chosen.extend(live.commits.iter().filter(is_waiting).filter_map(|c| source.load(c).ok()));
     chosen.sort_by_key(|p| p.place());
     chosen.dedup_by_key(|p| p.place());
     let view = target.log().view();

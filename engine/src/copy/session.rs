@@ -9,6 +9,7 @@
 
 use super::carry::Carrier;
 use super::delta::Delta;
+use super::estimate::estimate;
 use super::lanes::Lanes;
 use super::lift::Manner;
 use super::select::{Selected, base_of, select};
@@ -37,7 +38,7 @@ pub(super) fn run(
     options: &CopyOptions,
     monitor: &Arc<Monitor>,
 ) -> Result<CopySummary> {
-    super::expect_pair(source, target)?;
+    super::expect_pair(source, target, false)?;
     let mut summary = CopySummary::default();
     for left in (0..ATTEMPTS).rev() {
         source.refresh()?;
@@ -68,20 +69,20 @@ fn attempt(
     monitor: &Arc<Monitor>,
     summary: &mut CopySummary,
 ) -> Result<()> {
-    let selected = select(source, target, &options.which)?;
-    summary.present = selected.present;
+    let spool = match &options.spool {
+        Some(folder) if !options.dry_run => Some(Spool::open(folder)?),
+        _ => None,
+    };
+    let waiting = spool.as_ref().map_or_else(Vec::new, Spool::waiting);
+    let selected = select(source, target, &options.which, &waiting)?;
+    // What an earlier attempt has copied is there by now.
+    summary.present = selected.present.saturating_sub(summary.copied.len() as u64);
     let is_idle = selected.points.is_empty();
     let session = match options.dry_run || is_idle {
         true => None,
         false => Some(target.log().append(&**target.env(), &mut |_| {
             Ok(Change::Open { job: "copy".into(), host: options.host.clone(), base: None, purpose: Purpose::Copy })
         })?),
-    };
-    let spool = match &options.spool {
-        Some(folder) if session.is_some() || (is_idle && !options.dry_run && folder.exists()) => {
-            Some(Spool::open(folder)?)
-        }
-        _ => None,
     };
     let mut config = target.config().clone();
     if let Some(level) = options.regroup {
@@ -134,6 +135,17 @@ impl Copying<'_> {
         let mut wanted = Wanted::of(self.source, self.writer, &deltas)?;
         self.summary.blobs_wanted = wanted.blobs;
         self.summary.bytes_wanted = wanted.packs.values().map(|p| p.bytes).sum();
+        let points = selected.points.len() as u64;
+        let estimate = estimate(self.source, self.target, &wanted, points, self.options.prices.as_ref());
+        let allowed = self.options.budget.check(&estimate);
+        self.summary.estimate.get_or_insert(estimate);
+        if let Err(refused) = allowed {
+            // Nothing was carried: the session ends as it began, and what waits in the spool goes on waiting.
+            let ids: Vec<String> = selected.points.iter().map(|p| p.manifest.id.to_string()).collect();
+            self.writer.leave(if recovered.blocks > 0 { &ids } else { &[] })?;
+            session.map_or(Ok(()), |session| self.end(session))?;
+            return Err(refused);
+        }
         let lanes = Lanes::new(self.target, &selected, &deltas);
         let mut lost = BTreeMap::new();
         let mut since_commit = 0;
@@ -177,17 +189,19 @@ impl Copying<'_> {
         if has_waited >= self.options.flush_after_seconds || !self.writer.is_filling() {
             self.commit(&lost)?;
         } else {
-            self.writer.leave()?;
+            let ids: Vec<String> = self.waiting.iter().map(|p| p.manifest.id.to_string()).collect();
+            self.writer.leave(&ids)?;
         }
         let stored = self.writer.stored();
         self.summary.bytes_written += stored.bytes_stored;
         self.summary.packs_written += stored.packs;
         self.summary.waiting = self.waiting.iter().map(|p| p.manifest.id).collect();
         self.summary.failed.append(&mut self.failed);
-        if let Some(session) = session {
-            self.end(session)?;
+        // Full packs of points that wait are published, and only an open session keeps them from being collected.
+        match session {
+            Some(session) if self.waiting.is_empty() => self.end(session),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// The differences of each point to the one that will be before it in the target. A point whose set cannot be read stays out.

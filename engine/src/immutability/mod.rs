@@ -11,6 +11,9 @@
 //! object is extended at most once in a generation, however often it is used. What is locked is remembered in the log ([LOG-17]), so
 //! that nobody has to ask the store again.
 //!
+//! Each commit walks the whole reference set of its point, not what is new in it: a pack that an earlier point has had locked needs to be looked up
+//! all the same. That costs time by the packs of the point, memory by 30 bytes a pack, and no requests but for nodes that are not in the cache.
+//!
 //! Promises: a [`Policy`] exists only for settings that make sense together; [`secure`] returns only when everything that a point needs is
 //! locked long enough, as the store itself shows or has shown (I8); dates come from the store's own clock. Refuses to shorten anything, to
 //! lock without an end, and to go on beside a store whose clock is far from ours.

@@ -5,6 +5,9 @@
 //! that the slot counts ([LOG-24]). The listing is needed even where nothing was ever truncated: that it was not is only known up to the last look,
 //! and the truncation may come between that look and the put.
 //!
+//! In a versioned bucket put-if-absent also succeeds over a delete marker, and the oldest version of a slot counts. [`crate::store::Oldest`] looks
+//! for it after each put; here it is looked at once more, behind that listing, and whoever is not at the bottom reads the winner and tries again.
+//!
 //! Void entries do not add up to a second history. Each lies below the newest checkpoint's slot, because only such slots are ever deleted; so the
 //! listing shows a checkpoint of that slot or later to every writer right after its put, and none acknowledges or puts a second one upon it. At the
 //! latest they end before the newest checkpoint's own slot, whose entry is never deleted: it cannot be put again, and does not chain to them.
@@ -19,6 +22,7 @@ use crate::store::Name;
 use bytes::Bytes;
 use format_spec::log::{Change, LogEntry};
 use format_spec::names;
+use std::sync::Arc;
 
 impl Log {
     /// What an error of a session means. The objects of a fenced session may be deleted under its hands: what it does not find as it has stored it is
@@ -73,13 +77,20 @@ impl Log {
             match self.standing(slot, blake3::hash(&object).as_bytes())? {
                 Standing::Void(newer) => {
                     tracing::info!(slot, "the log was summed up and truncated meanwhile; the entry is appended anew");
-                    self.advance(*newer);
+                    self.advance(Arc::new(*newer));
                     env.random(&mut attempt)?;
                 }
                 counts => {
                     // What is summed up already may have been swept before it was read back.
                     if matches!(counts, Standing::Newest) {
                         put?;
+                        if !self.is_ours(slot, &object)? {
+                            tracing::info!(
+                                slot,
+                                "another entry stands below this one and counts; the entry is appended anew"
+                            );
+                            continue;
+                        }
                     }
                     self.take(&view, slot, &object)?;
                     return Ok(slot);
@@ -94,6 +105,25 @@ impl Log {
         match self.store.put_new(&Name::new(names::log(slot))?, Bytes::new()) {
             Err(e) if e.kind() != Kind::Exists => Err(e),
             _ => Ok(()),
+        }
+    }
+
+    /// Asked after a put, where the oldest version counts: whether ours still is the oldest. Of creates that are under way at once a store may let
+    /// two through, over a marker that somebody laid between them, and both may have found themselves at the bottom.
+    fn is_ours(&self, slot: u32, object: &Bytes) -> Result<bool> {
+        if !self.has_voids {
+            return Ok(true);
+        }
+        let name = Name::new(names::log(slot))?;
+        // A head is asked of the store each time, and what it shows is what is read from then on.
+        match self.store.head(&name).and_then(|_| self.store.get(&name)) {
+            Ok(found) => Ok(found == object),
+            // Summed up and swept since, or out of reach: the bottom was ours when it was put.
+            Err(e) if matches!(e.kind(), Kind::Absent | Kind::Transient) => {
+                tracing::warn!(error = %e, %name, "a log entry was stored and could not be looked at again");
+                Ok(true)
+            }
+            Err(e) => Err(e),
         }
     }
 

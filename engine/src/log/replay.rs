@@ -62,18 +62,19 @@ impl Log {
     /// Reads on to the head: the first slot that does not exist. What was read nothing of begins with the newest checkpoint; so does what was
     /// summed up and deleted meanwhile ([LOG-23]). Void slots at the head count in what is returned, but are looked at again each time.
     pub fn refresh(&self) -> Result<Arc<LogView>> {
-        let mut view = LogView::clone(&self.view());
+        // Copied only when there is something new.
+        let mut view = self.view();
         if view.head == 0
             && let Covering::By(newest) = self.newest_covering(1)?
         {
-            view = *newest;
+            view = Arc::new(*newest);
         }
         loop {
             match self.read_on(&mut view) {
                 Ok(()) => return Ok(self.advance(view)),
                 // Each turn ends further on than it began: a checkpoint that covers the next slot is newer than the view.
                 Err(e) if e.kind() == Kind::Damaged => match self.newest_covering(view.head + 1)? {
-                    Covering::By(newer) => view = *newer,
+                    Covering::By(newer) => view = Arc::new(*newer),
                     Covering::None | Covering::Unreadable => return Err(e),
                 },
                 Err(e) => return Err(e),
@@ -83,7 +84,7 @@ impl Log {
 
     /// Reads on until a listing, made after the last entry was read, shows nothing behind it. Whoever read an entry that was void, because its
     /// slot had been summed up and deleted, would see later ones there: the entry of the newest checkpoint's slot is never deleted.
-    fn read_on(&self, view: &mut LogView) -> Result<()> {
+    fn read_on(&self, view: &mut Arc<LogView>) -> Result<()> {
         loop {
             let listed = self.listed(view.head)?;
             let last = listed.last().copied().unwrap_or(view.head);
@@ -91,7 +92,7 @@ impl Log {
             for slots in listed.get(..run).unwrap_or_default().chunks(LOG_FETCH_THREADS) {
                 for (slot, object) in slots.iter().zip(self.fetch(slots)?) {
                     match object {
-                        Some(object) => self.apply(view, *slot, &object)?,
+                        Some(object) => self.apply(Arc::make_mut(view), *slot, &object)?,
                         None => return self.expect_end(*slot, &listed),
                     }
                 }
@@ -102,7 +103,7 @@ impl Log {
                 }
                 let slot = view.head + 1;
                 match self.get(slot) {
-                    Ok(object) => self.apply(view, slot, &object)?,
+                    Ok(object) => self.apply(Arc::make_mut(view), slot, &object)?,
                     Err(e) if e.kind() == Kind::Absent && slot <= last => return self.expect_end(slot, &listed),
                     Err(e) if e.kind() == Kind::Absent => break,
                     Err(e) => return Err(e),
@@ -139,18 +140,17 @@ impl Log {
     pub(super) fn take(&self, before: &LogView, slot: u32, object: &[u8]) -> Result<()> {
         let mut view = before.clone();
         self.apply(&mut view, slot, object)?;
-        self.advance(view);
+        self.advance(Arc::new(view));
         Ok(())
     }
 
     /// The furthest view wins: threads read beside each other. One that ends with void slots is not kept, only what was before them: what
     /// stands there may still be taken away.
-    pub(super) fn advance(&self, view: LogView) -> Arc<LogView> {
+    pub(super) fn advance(&self, view: Arc<LogView>) -> Arc<LogView> {
         let mut current = self.view.lock();
         if view.head <= current.head {
             return current.clone();
         }
-        let view = Arc::new(view);
         if view.voids_at_head().is_empty() {
             *current = view.clone();
         }
@@ -221,7 +221,7 @@ impl Log {
             Err(e) if self.is_void(slot, object) => {
                 tracing::warn!(slot, error = %e, "a slot of the log holds what nobody with the keys has put there: it is passed over");
                 if view.voids_at_head().is_empty() {
-                    self.advance(view.clone());
+                    self.advance(Arc::new(view.clone()));
                 }
                 view.pass_over(slot);
                 return Ok(());

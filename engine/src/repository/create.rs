@@ -5,7 +5,7 @@ use crate::env::SharedEnv;
 use crate::error::{Error, Kind, Result};
 use crate::immutability::{Locked, Locks, Policy};
 use crate::limits::{BLOCK_TARGET, CUT_AVERAGE, CUT_LEAST, CUT_MOST, ZSTD_LEVEL};
-use crate::store::{Name, Store};
+use crate::store::{Name, StorageClass, Store};
 use bytes::Bytes;
 use format_spec::config::{Class, Config, Cutting, Immutability, Retention};
 use format_spec::key_slot::{Cost, KeySlot, NewSlot};
@@ -64,6 +64,7 @@ impl Repository {
             return Err(Error::new(Kind::Input, "an empty password protects nothing")
                 .advise("give a password, or --no-encryption"));
         }
+        expect_class(new)?;
         let config_name = Name::new(names::CONFIG)?;
         match store.head(&config_name) {
             Ok(_) => return Err(exists(store)),
@@ -107,6 +108,19 @@ impl Repository {
             }
         }
     }
+}
+
+/// Refuses a class in which a repository of this kind cannot keep its data: backups build on what can be read at once, and are copied from.
+fn expect_class(new: &NewRepository) -> Result<()> {
+    if new.storage_class.is_empty() {
+        return Ok(());
+    }
+    let class = StorageClass::parse(&new.storage_class)?;
+    if new.class == Class::Backup && !class.may_be_source() {
+        return Err(Error::new(Kind::Input, format!("{class} is for copies only: backups must be readable at once, to be built and copied upon"))
+            .advise("choose STANDARD, STANDARD_IA or ONEZONE_IA (Azure: Hot, Cool, Cold), and copy into an archive: cairn init --class copy --storage-class"));
+    }
+    Ok(())
 }
 
 /// A key slot, where there is a password, and the config.

@@ -9,7 +9,7 @@ use crate::immutability::{Locked, Locks, Policy};
 use crate::limits::SMALL_OBJECT_BYTES_MAX;
 use crate::log::Log;
 use crate::restore_point::Point;
-use crate::store::{Name, Store};
+use crate::store::{Name, Placed, StorageClass, Store};
 use crate::tree::NodeSource;
 use bytes::Bytes;
 use format_spec::config::Config;
@@ -97,6 +97,10 @@ impl Repository {
         let read_only = match options.as_of {
             Some(_) => Some(Why::AsOf),
             None => (!version.is_writable()).then_some(Why::Newer(version)),
+        };
+        let store: Arc<dyn Store> = match &*config.storage_class {
+            "" => store,
+            class => Arc::new(Placed::new(store, StorageClass::parse(class).map_err(|e| e.on(names::CONFIG))?)),
         };
         let store: Arc<dyn Store> = match (read_only, &locks) {
             (Some(why), _) => Arc::new(ReadOnly::new(store, why)),

@@ -3,6 +3,7 @@
 //! Promises: a point is loaded only through the commit that names it and was verified against it; its reference set is exact
 //! (POINT-6, POINT-7) and computed from what changed since its base. Refuses to write points that are not complete trees.
 
+mod again;
 mod carried;
 mod ledger;
 mod load;
@@ -10,8 +11,9 @@ mod references;
 mod sink;
 mod spool;
 
+pub use again::{roots_of, store_again};
 pub use carried::{CountChange, edited_set};
 pub use ledger::Ledger;
 pub use load::{Point, load_point, manifest_name};
-pub use references::{ReferenceChange, given_up, reference_set};
+pub use references::{ReferenceChange, reference_set};
 pub use sink::{Emission, PointSink};

@@ -59,7 +59,7 @@ pub fn reference_set(change: ReferenceChange<'_>, sink: &mut dyn NodeSink) -> Re
 ///
 /// # Errors
 /// The index's.
-pub fn given_up(emission: &Emission, roots: &[Names], blobs: &Blobs) -> Result<BTreeSet<(bool, ChunkId)>> {
+pub(super) fn given_up(emission: &Emission, roots: &[Names], blobs: &Blobs) -> Result<BTreeSet<(bool, ChunkId)>> {
     let mut found = BTreeSet::new();
     let mut look = |names: &Names| {
         for (kind, id) in by_kind(names) {

@@ -145,7 +145,7 @@ fn estimate(classes: &BTreeMap<StorageClass, Tally>, asks: u64, wish: &Wish, pri
     Estimate {
         requests,
         seconds: times.reduce(|a, b| (a.0.max(b.0), a.1.max(b.1))),
-        cost: all.as_ref().map(|all| all.iter().map(|priced| priced.cost).sum()),
+        cost: all.as_ref().map(|all| all.iter().fold(0.0, |sum, priced| sum + priced.cost)),
         currency: list.currency.clone(),
         prices: list.title(),
         ..Estimate::default()

@@ -1,6 +1,7 @@
 //! Starting a retrieval, or going on with one that was started before.
 
 use super::ask::{Answers, ask_all};
+use super::needs::Needs;
 use super::plan::Plan;
 use crate::error::{Error, Kind, Result};
 use crate::log::LogView;
@@ -76,6 +77,13 @@ fn going_on(view: &LogView, packs: &BTreeSet<ObjectId>, mode: Told) -> Option<u3
     }
     let same = view.retrievals.iter().rev().filter(|(_, r)| r.mode == mode);
     same.filter(|(_, r)| packs.iter().all(|pack| holds(&r.objects, *pack))).map(|(slot, _)| *slot).next()
+}
+
+/// The retrievals that go on and have some of these packs.
+pub fn covering(repository: &Repository, needs: &Needs) -> Vec<u32> {
+    let view = repository.log().view();
+    let has_some = |objects: &[ObjectRange]| needs.packs.keys().any(|pack| holds(objects, *pack));
+    view.retrievals.iter().filter(|(_, told)| has_some(&told.objects)).map(|(slot, _)| *slot).collect()
 }
 
 /// Whether rows of objects, which rise, name a data pack.

@@ -59,6 +59,13 @@ impl State {
     }
 }
 
+impl Status {
+    /// How fast it was ordered.
+    pub fn mode(&self) -> crate::store::RetrievalMode {
+        super::start::asked(self.told.mode)
+    }
+}
+
 /// All retrievals that have not ended, the oldest first, as the log and the store have them now.
 ///
 /// # Errors

@@ -243,8 +243,9 @@ mod tests {
         store.list("", None, &mut |_| true).unwrap();
         store.delete(&name, None).unwrap();
         store.get(&name).unwrap_err();
-        let requests = [Verb::Put, Verb::Get, Verb::List, Verb::Delete, Verb::Head].map(|v| counts.requests(v));
-        assert_eq!(requests, [2, 2, 1, 1, 1]);
+        store.retrieve(&name, RetrievalMode::Bulk, 1).unwrap_err();
+        let verbs = [Verb::Put, Verb::Get, Verb::List, Verb::Delete, Verb::Head, Verb::Lock, Verb::Retrieve];
+        assert_eq!(verbs.map(|v| counts.requests(v)), [2, 2, 1, 1, 1, 0, 1]);
         assert_eq!((counts.bytes_up(), counts.bytes_down()), (5, 2));
     }
 }

@@ -188,7 +188,8 @@ pub trait Store: Send + Sync + fmt::Debug {
         let _ = (version, wanted);
         Err(retention::no_locks(name))
     }
-    /// Like `put_new`, in a class and with a lock if `terms` have them, in one request.
+    /// Like `put_new`, in a class and with a lock if `terms` have them, in one request. What rests in an archive cannot be read to compare it:
+    /// there an object of this name that has these very bytes counts as put, and `Exists` means that it has others.
     ///
     /// # Errors
     /// As `put_new` and `put_locked`. `Unsupported` when the store has no classes; `Input` for a class of another kind of store.

@@ -22,8 +22,7 @@
 //! This rests on an order that is fixed when a put returns: no version may appear later and stand below. A store that gives versions
 //! their place when a request begins breaks it while creates of one name are under way at once *and* somebody lays markers between
 //! them: SeaweedFS 4.48 was seen to let two of eight such writers find themselves at the bottom. Every later reader sees one of them,
-//! the same. So whoever must be sure (an acknowledged commit) asks `head` again, which always looks afresh, and compares its version
-//! with the receipt's. Without an attacker the store's own put-if-absent decides, and none of this matters.
+//! the same. So whoever must be sure asks `head` again, which always looks afresh: the log does before it acknowledges an entry. Without an attacker the store's own put-if-absent decides, and none of this matters.
 
 use super::retention::{delete_versions, no_locks};
 use super::{

@@ -136,16 +136,21 @@ impl RetrievalMode {
     /// `Input`, with the modes that could.
     pub fn allows(self, class: StorageClass, bytes: u64) -> Result<()> {
         use RetrievalMode::{Bulk, Expedited, High, Standard};
-        let (modes, why): (&[RetrievalMode], _) = match class {
-            StorageClass::Archive => (&[Standard, High], "is no mode of Azure"),
-            _ if self == High => (&[Standard, Bulk], "is a mode of Azure only"),
-            StorageClass::DeepArchive => (&[Standard, Bulk], "is not to be had for DEEP_ARCHIVE"),
-            _ if bytes >= EXPEDITED_BYTES_END => (&[Standard, Bulk], "is not to be had for objects of 250 MB or more"),
-            _ => (&[Expedited, Standard, Bulk], ""),
+        let modes: &[RetrievalMode] = match class {
+            StorageClass::Archive => &[Standard, High],
+            StorageClass::DeepArchive => &[Standard, Bulk],
+            _ if bytes >= EXPEDITED_BYTES_END => &[Standard, Bulk],
+            _ => &[Expedited, Standard, Bulk],
         };
         if modes.contains(&self) {
             return Ok(());
         }
+        let why = match (self, class) {
+            (_, StorageClass::Archive) => "is no mode of Azure",
+            (High, _) => "is a mode of Azure only",
+            (_, StorageClass::DeepArchive) => "is not to be had for DEEP_ARCHIVE",
+            _ => "is not to be had for objects of 250 MB or more",
+        };
         let modes: Vec<_> = modes.iter().map(|mode| mode.as_str()).collect();
         Err(Error::new(Kind::Input, format!("{self} {why}")).advise(format!("choose {}", modes.join(" or "))))
     }

@@ -12,6 +12,7 @@ mod matrix;
 mod model;
 mod proofs;
 mod retention;
+mod retrieval;
 mod round_trip;
 mod simulation;
 mod source;

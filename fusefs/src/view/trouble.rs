@@ -4,6 +4,7 @@ use super::nodes::Reach;
 use super::{Failure, View};
 use crate::limits::{TROUBLE_ENTRIES, UNREACHABLE_FOR};
 use engine::Kind;
+use engine::retrieval::Rest;
 use engine::tree::NodeSource;
 use format_spec::ChunkId;
 use format_spec::tree::{Content, Entry};
@@ -32,11 +33,23 @@ impl View {
         self.catalog.is_visible(0).map(|_| ()).map_err(Failure::Store)
     }
 
-    /// What `user.cairn.state` says. `partial` and `thawing` are not known yet.
-    pub(super) fn state(&self, entry: &Entry) -> &'static str {
+    /// What `user.cairn.state` says. Whether something rests, the store says better than the last failure: it may have been retrieved since.
+    pub(super) fn state(&self, entry: &Entry, rest: Option<&Rest>) -> &'static str {
         let place = if self.catalog.is_local() { "local" } else { "remote" };
         let offline = self.trouble.offline.load(Ordering::Relaxed) && !self.is_in_memory(entry);
-        self.trouble.of(entry).unwrap_or(if offline { "offline" } else { place })
+        match self.trouble.of(entry) {
+            Some("archived") if rest.is_some() => {}
+            Some(known) => return known,
+            None if offline => return "offline",
+            None => {}
+        }
+        match rest {
+            Some(rest) if rest.is_readable() => place,
+            Some(rest) if rest.retrieving > 0 => "thawing",
+            Some(rest) if rest.readable > 0 => "partial",
+            Some(_) => "archived",
+            None => place,
+        }
     }
 
     /// Whether it can be read without the store, as far as is known: of files only those without stored bytes.

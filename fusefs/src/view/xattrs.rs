@@ -6,6 +6,8 @@ use super::names::hex;
 use super::nodes::Reach;
 use super::trouble::content_id;
 use super::{Failure, Inode, View, acl};
+use engine::retrieval::Rest;
+use engine::tree;
 use format_spec::Time;
 use format_spec::tree::Kind;
 use jiff::Timestamp;
@@ -36,7 +38,7 @@ impl View {
             return Ok(if follows { acl::with_mode(&value, self.shown.mode(entry)) } else { value });
         }
         match name.strip_prefix(VIRTUAL) {
-            Some(known) => self.known(&inside, known).ok_or(Failure::NoAttribute),
+            Some(known) => self.known(reach, &inside, known)?.ok_or(Failure::NoAttribute),
             None => Err(self.none_of(name)),
         }
     }
@@ -67,21 +69,81 @@ impl View {
     }
 
     /// What Cairn knows itself about an entry.
-    fn known(&self, inside: &Inside, name: &[u8]) -> Option<Vec<u8>> {
-        let entry = &inside.entry;
-        let value = match name {
-            b"state" if matches!(entry.kind, Kind::File | Kind::Folder) => self.state(entry).to_owned(),
-            // Nothing can be asked out of an archive yet.
-            b"thaw" if matches!(entry.kind, Kind::File | Kind::Folder) => "none".to_owned(),
-            b"id" => hex(&content_id(entry)?.0),
-            b"complete" => if inside.point.manifest.counts.complete() { "yes" } else { "no" }.to_owned(),
-            b"point" => hex(&inside.point.manifest.id.0),
-            b"btime" => stamp(entry.btime?)?,
-            b"source" => format!("device={} inode={}", entry.device, entry.inode),
-            _ => return None,
-        };
-        Some(value.into_bytes())
+    fn known(&self, reach: Reach, inside: &Inside, name: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
+        let shown = matches!(inside.entry.kind, Kind::File | Kind::Folder);
+        Ok(match name {
+            b"state" if shown => {
+                // A store that cannot say now is what the state tells then.
+                let rest = match self.rest(reach, inside) {
+                    Err(Failure::Store(_)) => None,
+                    other => other?,
+                };
+                Some(self.state(&inside.entry, rest.as_ref()).into())
+            }
+            b"thaw" if shown => {
+                Some(self.rest(reach, inside)?.map_or("none".to_owned(), |rest| thaw(&rest)).into_bytes())
+            }
+            b"tier" => self.rest(reach, inside)?.and_then(|rest| tier(&rest)),
+            b"path" => Some(self.path(reach, inside)?),
+            name => known_at_once(inside, name),
+        })
     }
+
+    /// How a file rests, where that is worth asking. A store that cannot say so now says so to whoever reads.
+    fn rest(&self, reach: Reach, inside: &Inside) -> Result<Option<Rest>, Failure> {
+        if inside.entry.kind != Kind::File || !self.catalog.may_rest() {
+            return Ok(None);
+        }
+        if reach == Reach::Memory {
+            return Err(Failure::NotInMemory);
+        }
+        match self.catalog.rest(&inside.entry) {
+            Err(e) if e.kind() == engine::Kind::Damaged => Ok(None),
+            other => other.map_err(|e| self.failure(&inside.point, e)),
+        }
+    }
+
+    /// Where it is in its restore point, from the point's root: what `cairn` takes behind `POINT:`.
+    fn path(&self, reach: Reach, inside: &Inside) -> Result<Vec<u8>, Failure> {
+        let top = &inside.point.manifest.root;
+        let way = self.ask(reach, &inside.point, |nodes| tree::entry_at_preorder(nodes, top, inside.index))?;
+        let mut path = Vec::new();
+        for placed in way.ok_or(Failure::Gone)? {
+            path.push(b'/');
+            path.extend_from_slice(&placed.entry.name);
+        }
+        Ok(if path.is_empty() { b"/".to_vec() } else { path })
+    }
+}
+
+/// What is known without asking anybody.
+fn known_at_once(inside: &Inside, name: &[u8]) -> Option<Vec<u8>> {
+    let entry = &inside.entry;
+    let value = match name {
+        b"id" => hex(&content_id(entry)?.0),
+        b"complete" => if inside.point.manifest.counts.complete() { "yes" } else { "no" }.to_owned(),
+        b"point" => hex(&inside.point.manifest.id.0),
+        b"btime" => stamp(entry.btime?)?,
+        b"source" => format!("device={} inode={}", entry.device, entry.inode),
+        _ => return None,
+    };
+    Some(value.into_bytes())
+}
+
+/// What `user.cairn.thaw` says: `none`, `retrieving 3/10` (packs that are here, of those that are needed), `ready`, `ready until TIME`.
+fn thaw(rest: &Rest) -> String {
+    match rest.until.and_then(stamp) {
+        _ if rest.retrieving > 0 => format!("retrieving {}/{}", rest.readable, rest.packs),
+        _ if rest.retrieved == 0 || !rest.is_readable() => "none".to_owned(),
+        Some(until) => format!("ready until {until}"),
+        None => "ready".to_owned(),
+    }
+}
+
+/// The storage classes of its packs.
+fn tier(rest: &Rest) -> Option<Vec<u8>> {
+    let tiers: Vec<&str> = rest.tiers.iter().copied().collect();
+    (!tiers.is_empty()).then(|| tiers.join(",").into_bytes())
 }
 
 /// A time to the nanosecond, in UTC.

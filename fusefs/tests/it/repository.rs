@@ -72,6 +72,7 @@ pub(crate) fn backed_up() -> Option<(Place, PathBuf)> {
         dry_run: false,
         workload: Workload::Folders,
         threads: 2,
+        original: None,
     };
     let source = FolderSource::new(std::slice::from_ref(&place.source), Rules::default()).unwrap();
     let monitor = Arc::new(Monitor::new());

@@ -31,6 +31,7 @@ impl Backup {
             policy: None,
             parity_percent: 0,
             like: None,
+            storage_class: None,
         };
         match init::create(context, &settings, &new) {
             Ok(created) => {

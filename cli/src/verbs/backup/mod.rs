@@ -158,6 +158,7 @@ impl Backup {
             dry_run: self.dry_run,
             workload,
             threads: connection.settings.threads,
+            original: None,
         };
         let monitor = context.interrupt.shared();
         // Counted beside the backup, so that a bar can say how much is left. A pipe cannot be walked twice.

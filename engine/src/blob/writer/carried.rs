@@ -85,15 +85,17 @@ impl Writer {
             || shared.open.iter().any(|block| !block.lock().is_empty())
     }
 
-    /// Publishes what is stored, and leaves open packs in the spool for the next process, safe against a loss of power.
+    /// Publishes what is stored, and leaves open packs in the spool for the next process, safe against a loss of power, with some words about
+    /// what they wait for.
     ///
     /// # Errors
     /// The session's; those of the file system.
-    pub fn leave(&self) -> Result<()> {
+    pub fn leave(&self, words: &[String]) -> Result<()> {
         self.shared.close_blocks()?;
         for pack in &self.shared.packs {
             pack.lock().as_mut().map_or(Ok(()), |pack| pack.sync())?;
         }
+        self.shared.spool.as_ref().map_or(Ok(()), |spool| spool.leave(words))?;
         self.shared.publish()
     }
 }

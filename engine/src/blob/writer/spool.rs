@@ -4,6 +4,7 @@
 //! FOLDER/<random>/lock            held while its process lives
 //! FOLDER/<random>/<n>.body        header and records, as they will be stored
 //! FOLDER/<random>/<n>.rows        which pack it is, then a row a block: where, how long, its chunks; each with a CRC
+//! FOLDER/<random>/waiting         words that its owner left for whoever goes on: one a line
 //! ```
 //!
 //! Promises: a block that is found again is believed only if its row, its CRC and its tag hold; files that another living process has are left
@@ -43,6 +44,7 @@ pub(super) struct Spooled {
     pub block: EncodedBlock,
 }
 
+const WAITING: &str = "waiting";
 const MAGIC: [u8; 8] = *b"CRNSPL01";
 /// How the name of each process's part begins.
 const PART: &str = "part-";
@@ -86,6 +88,29 @@ impl Spool {
         let held = lock_file(&own.join("lock")).map_err(failed)?;
         held.lock().map_err(failed)?;
         Ok(Spool { own, _held: held, left, next: Default::default() })
+    }
+
+    /// What ended processes left for whoever goes on; each word once.
+    pub fn waiting(&self) -> Vec<String> {
+        let read = |(part, _): &(PathBuf, File)| fs::read_to_string(part.join(WAITING)).unwrap_or_default();
+        let mut words: Vec<String> =
+            self.left.iter().map(read).flat_map(|t| t.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+        words.sort();
+        words.dedup();
+        words
+    }
+
+    /// Leaves words for whoever goes on.
+    ///
+    /// # Errors
+    /// From the file system.
+    pub(super) fn leave(&self, words: &[String]) -> Result<()> {
+        let path = self.own.join(WAITING);
+        let mut text = words.join("\n");
+        text.push('\n');
+        fs::write(&path, text)
+            .and_then(|()| File::open(&path)?.sync_all())
+            .map_err(|e| Error::from(e).on(path.display()))
     }
 
     /// A place for a new pack.

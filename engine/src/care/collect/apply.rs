@@ -3,10 +3,11 @@
 use super::condemn::Condemning;
 use super::fold::fold;
 use super::orphans::Orphans;
-use super::plan::{CollectOptions, CollectPlan, draw, shown};
+use super::plan::{CollectOptions, CollectPlan, draw};
 use super::session::CareSession;
 use super::sweep::{Swept, sweep};
 use crate::care::findings::Finding;
+use crate::care::plan_hash::PlanHash;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
@@ -88,8 +89,9 @@ pub fn collect(
     // What forbids to append forbids to delete.
     repository.log().view().expect_writable()?;
     let (plan, marks) = draw(repository, options, monitor)?;
-    if hash.len() < 8 || !plan.hash.starts_with(hash) {
-        let what = format!("the repository has moved on since this plan: by now it would be {}", shown(&plan.hash));
+    if !PlanHash::is_quoted(&plan.hash, hash) {
+        let now = PlanHash::shown(&plan.hash);
+        let what = format!("the repository has moved on since this plan: by now it would be {now}");
         return Err(Error::new(Kind::Conflict, what).advise("look at `cairn gc plan` again, and apply that"));
     }
     let mut report = CollectReport::default();

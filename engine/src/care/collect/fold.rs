@@ -129,14 +129,12 @@ fn append(
         return Ok(0);
     }
     let mut segments: Vec<Vouched> = Vec::new();
-    let mut new = None;
     if !gathered.is_empty() {
         let (segment, mut take) = (gathered.finish(), || session.take());
         let (vault, env) = (repository.vault(), &**repository.env());
         segments.push(store_segment(vault, env, monitor, &mut take, &segment)?.1);
-        new = Some(());
     }
-    spent.requests += 2 + u64::from(new.is_some());
+    spent.requests += 2 + segments.len() as u64;
     let mut ids: Vec<ObjectId> = replaced.iter().map(SegmentRef::id).collect();
     ids.sort_unstable();
     let number = session.number()?;

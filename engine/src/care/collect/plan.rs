@@ -14,7 +14,6 @@ use format_spec::container::ObjectKind;
 use format_spec::log::ObjectRow;
 use format_spec::{ObjectId, Time};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// How to collect.
 #[derive(Debug, Clone)]
@@ -202,7 +201,13 @@ pub(super) fn draw(
         }
     }
     measure(repository, &mut partial)?;
+    // What rests in an archive would have to be retrieved first: it goes when all of it is dead.
+    let rests = crate::retrieval::may_rest(repository);
     for pack in partial.into_values() {
+        if rests && pack.kind == ObjectKind::DataPack {
+            plan.keep(&pack);
+            continue;
+        }
         let until = if is_sparse(&pack, options.dead_share) { held.until(pack.kind, pack.id)? } else { None };
         match until {
             Some(until) => plan.pass_over(&pack, until),
@@ -273,9 +278,4 @@ fn hash(repository: &Repository, plan: &CollectPlan, options: &CollectOptions) -
         hasher.update(pack.survivors.get(..end).unwrap_or_default());
     }
     *hasher.finalize().as_bytes()
-}
-
-/// The hash as people quote it.
-pub(super) fn shown(hash: &[u8; 32]) -> Arc<str> {
-    hash.iter().take(8).map(|b| format!("{b:02x}")).collect::<String>().into()
 }

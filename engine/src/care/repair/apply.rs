@@ -8,8 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::log::{CommitRef, SegmentRef};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::restore_point::{Emission, Point, PointSink, ReferenceChange, reference_set};
-use crate::tree::Names;
+use crate::restore_point::{Emission, Point, PointSink, ReferenceChange, reference_set, roots_of};
 use bytes::Bytes;
 use format_spec::container::ObjectKind;
 use format_spec::log::{Change, Purpose};
@@ -67,16 +66,8 @@ pub fn apply(
         return Ok(report);
     }
     let work = Work::open(repository, options, &plan, monitor)?;
-    work.heal(&mut report)?;
-    work.move_out(&mut report)?;
-    for reference in &plan.segments {
-        report.segments += u64::from(work.segment(reference)?);
-    }
-    for (commit, point) in &plan.manifests {
-        report.manifests += u64::from(work.manifest(commit, point)?);
-    }
-    let stored = work.end()?;
-    (report.packs_written, report.bytes_stored) = (stored.packs, stored.bytes_stored);
+    let session = work.session;
+    work.run(&mut report).map_err(|e| repository.log().cause_of(session, e))?;
     repository.refresh()?;
     if report.segments > 0 {
         // A segment that could be read only in part said less than the new one does.
@@ -120,6 +111,20 @@ impl<'a> Work<'a> {
             spool: None,
         });
         Ok(Work { repository, options, plan, monitor, session, writer })
+    }
+
+    fn run(self, report: &mut RepairReport) -> Result<()> {
+        self.heal(report)?;
+        self.move_out(report)?;
+        for reference in &self.plan.segments {
+            report.segments += u64::from(self.segment(reference)?);
+        }
+        for (commit, point) in &self.plan.manifests {
+            report.manifests += u64::from(self.manifest(commit, point)?);
+        }
+        let stored = self.end()?;
+        (report.packs_written, report.bytes_stored) = (stored.packs, stored.bytes_stored);
+        Ok(())
     }
 
     /// Stores what was lost, as its cures give it.
@@ -237,10 +242,7 @@ impl<'a> Work<'a> {
         if log.condemned.after(commit.slot).next().is_none() {
             return Ok(commit.references);
         }
-        let one = |id: ChunkId| Names { nodes: vec![id], chunks: Vec::new() };
-        let ends = [manifest.links.map(one), manifest.exceptions.map(one)];
-        let roots: Vec<Names> =
-            std::iter::once(Names::of_entry(&manifest.root)).chain(ends.into_iter().flatten()).collect();
+        let roots = roots_of(&manifest.root, manifest.links, manifest.exceptions);
         let emission = Emission::default();
         let change = ReferenceChange {
             base: Some((commit.references, commit.slot)),

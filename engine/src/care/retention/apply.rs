@@ -10,6 +10,7 @@ use super::locks::is_locked;
 use super::plan::Plan;
 use super::rewrite::Rewriter;
 use super::rules::Scope;
+use crate::care::PlanHash;
 use crate::error::{Error, Kind, Result};
 use crate::log::LogView;
 use crate::monitor::Monitor;
@@ -110,7 +111,7 @@ fn expire(repository: &Repository, scope: &Scope, plan: &Plan) -> Result<Option<
 impl Plan {
     /// Refuses what was not shown, and what was refused when it was.
     fn expect(&self, options: &ApplyOptions) -> Result<()> {
-        if options.hash.is_empty() || !self.hash.starts_with(&options.hash) {
+        if !PlanHash::is_quoted(&self.hash, &options.hash) {
             return Err(Error::new(
                 Kind::Conflict,
                 "the plan is another one by now: restore points came or went, or time passed",

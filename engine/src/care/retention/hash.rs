@@ -4,17 +4,6 @@ use super::cut::Rewritten;
 use super::rules::{Request, Scope};
 use format_spec::period::Period;
 
-/// The beginning of a hash as it is quoted: at least 8 bytes.
-pub fn quoted(text: &str) -> Option<Vec<u8>> {
-    let digit = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
-    let is_hex = text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_hexdigit());
-    let bytes: Vec<u8> = text.as_bytes().chunks(2).map(digit).collect::<Option<_>>()?;
-    Some(bytes).filter(|bytes| is_hex && (QUOTED_BYTES..=32).contains(&bytes.len()))
-}
-
-/// How much of a hash is shown: nobody can make another plan that begins so.
-pub(super) const QUOTED_BYTES: usize = 8;
-
 /// A hash in the making.
 pub(super) struct Canon(blake3::Hasher);
 

@@ -30,7 +30,6 @@ mod rules;
 pub use apply::{Applied, ApplyOptions, apply};
 pub use cut::Rewritten;
 pub use decide::{Decision, Decisions, decide};
-pub use hash::quoted;
 pub use items::{Lighter, OldItems, items_from};
 pub use leaving::Leaving;
 pub use locks::locks_of;

@@ -6,12 +6,13 @@
 
 use super::cut::{Cut, Rewritten};
 use super::decide::{Decision, decide};
-use super::hash::{Canon, QUOTED_BYTES};
+use super::hash::Canon;
 use super::items::{OldItems, items_from};
 use super::locks::locks_of;
 use super::paths::Erasure;
 use super::reason::Reason;
 use super::rules::{Facts, Locks, Request, Rules, Scope};
+use crate::care::PlanHash;
 use crate::error::{Error, Result};
 use crate::log::CommitRef;
 use crate::monitor::Monitor;
@@ -95,7 +96,7 @@ impl Plan {
 
     /// The hash as it is quoted.
     pub fn hash_text(&self) -> String {
-        self.hash.iter().take(QUOTED_BYTES).map(|byte| format!("{byte:02x}")).collect()
+        PlanHash::shown(&self.hash).to_string()
     }
 
     /// Whether there is nothing to do.

@@ -9,9 +9,8 @@ use crate::blob::{Stored, Writer, WriterParts, store_manifest};
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::restore_point::{Emission, Point, PointSink, ReferenceChange, given_up, reference_set};
+use crate::restore_point::{Emission, Point, PointSink, ReferenceChange, reference_set, roots_of, store_again};
 use crate::tree::{Names, NodeSink, names_of};
-use format_spec::container::ObjectKind;
 use format_spec::log::{Change, Purpose};
 use format_spec::point::Manifest;
 use format_spec::{ChunkId, ObjectId};
@@ -84,12 +83,12 @@ impl<'a> Rewriter<'a> {
         }
         self.writer.flush()?;
         let emission = Emission::default();
-        let roots = roots(&planned.root, planned.links, planned.exceptions);
+        let roots = roots_of(&planned.root, planned.links, planned.exceptions);
         self.account(&roots, &emission)?;
         loop {
             let known = repository.log().view();
             if !known.condemned.is_empty() {
-                self.store_again(&roots, &emission)?;
+                store_again(&roots, &emission, repository.blobs(), &self.writer, "plan and apply again")?;
             }
             // Also of a point whose words alone change: a set names places as of its entry's slot, and this is another.
             let manifest = planned.manifest(point, self.references(point, &roots, &emission)?);
@@ -136,30 +135,11 @@ impl<'a> Rewriter<'a> {
         Ok(())
     }
 
-    /// Stores again what this session relied on and only condemned packs have.
-    fn store_again(&self, roots: &[Names], emission: &Emission) -> Result<()> {
-        let blobs = self.repository.blobs();
-        for (is_node, id) in given_up(emission, roots, blobs)? {
-            let kind = if is_node { ObjectKind::MetaPack } else { ObjectKind::DataPack };
-            let bytes = blobs.given_up(kind, &id).map_err(|e| {
-                let what = format!("a collection took away what this session relied on: {e}");
-                Error::new(Kind::Conflict, what).on(format!("blob {id}")).advise("plan and apply again")
-            })?;
-            let bytes = bytes.to_vec();
-            if is_node {
-                self.writer.put_node(id, bytes)?
-            } else {
-                self.writer.put_chunk(id, bytes)?
-            };
-        }
-        self.writer.flush()
-    }
-
     fn references(&self, point: &Point, roots: &[Names], emission: &Emission) -> Result<ChunkId> {
         let (repository, old) = (self.repository, &point.manifest);
         let change = ReferenceChange {
             base: Some((old.references, point.slot)),
-            base_roots: self::roots(&old.root, old.links, old.exceptions),
+            base_roots: roots_of(&old.root, old.links, old.exceptions),
             roots: roots.to_vec(),
             emission,
             blobs: repository.blobs(),
@@ -226,10 +206,4 @@ impl NodeSink for Recording<'_> {
         self.made.insert(id);
         Ok(id)
     }
-}
-
-/// What a manifest names: one row a field ([POINT-7]).
-fn roots(root: &format_spec::tree::Entry, links: Option<ChunkId>, exceptions: Option<ChunkId>) -> Vec<Names> {
-    let one = |id: ChunkId| Names { nodes: vec![id], chunks: Vec::new() };
-    [Some(Names::of_entry(root)), links.map(one), exceptions.map(one)].into_iter().flatten().collect()
 }

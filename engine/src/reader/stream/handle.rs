@@ -1,20 +1,18 @@
-//! One open file.
+//! One open file: a read is answered from its windows, from what is decoded, or by fetching.
 
-use super::pattern::{Access, Pattern, RUNS};
+use super::parts::Parts;
 use super::prefetcher::Prefetcher;
-use super::window::{Gap, State, Window};
+use super::shared::{Reader, Shared};
+use super::window::State;
 use crate::blob::Blobs;
 use crate::error::{Error, Kind, Result};
-use crate::limits::WINDOW_FIRST;
 use crate::reader::dense::Dense;
 use crate::tree::{NodeSource, Placement, pieces};
 use bytes::{Bytes, BytesMut};
 use format_spec::ChunkId;
 use format_spec::tree::{Content, Entry, Node};
-use parking_lot::{Condvar, Mutex};
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// The content of one open file, readable at any offset by any thread.
 pub struct FileStream {
@@ -24,20 +22,11 @@ pub struct FileStream {
     shared: Arc<Shared>,
 }
 
-/// What the prefetcher's threads know of an open file.
-pub(super) struct Shared {
-    pub(super) content: Content,
-    pub(super) stored: u64,
-    state: Mutex<(Pattern, [Window; RUNS])>,
-    arrived: Condvar,
-}
-
 impl FileStream {
     pub(super) fn open(prefetcher: &Arc<Prefetcher>, blobs: &Arc<Blobs>, entry: &Entry) -> Result<Self> {
         let dense = Dense::of(entry)?;
-        let state = Mutex::new((Pattern::default(), [Window::empty(), Window::empty()]));
-        let shared = Shared { content: entry.content, stored: dense.stored(), state, arrived: Condvar::new() };
-        Ok(FileStream { prefetcher: prefetcher.clone(), blobs: blobs.clone(), dense, shared: Arc::new(shared) })
+        let shared = Arc::new(Shared::new(entry.content, dense.stored()));
+        Ok(FileStream { prefetcher: prefetcher.clone(), blobs: blobs.clone(), dense, shared })
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
@@ -160,171 +149,7 @@ impl FileStream {
     }
 }
 
-/// The window of who reads forward, and its generation: by the end of a request the place may be another reader's. `None` reads at random.
-type Reader = Option<(usize, u64)>;
-
-/// Who waits for what is on its way may wait so long; then it fetches for itself, lest something stuck ahead holds it up.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 type Part<'a> = dyn Fn(Range<u64>) -> Result<Option<Bytes>> + 'a;
-
-impl Shared {
-    fn note(&self, range: &Range<u64>) -> Reader {
-        let mut state = self.state.lock();
-        let access = state.0.note(range.start, range.end);
-        let (Access::Goes(at) | Access::Begins(at)) = access else { return None };
-        let window = state.1.get_mut(at)?;
-        if matches!(access, Access::Begins(_)) {
-            window.begin(range.start, WINDOW_FIRST);
-        }
-        Some((at, window.generation))
-    }
-
-    fn look(&self, reader: Reader, at: u64) -> Option<(Placement, State)> {
-        let state = self.state.lock();
-        find(&state.1, reader, at)
-    }
-
-    /// Waits until this byte is no longer on its way; false when that takes too long.
-    fn wait(&self, reader: Reader, at: u64) -> bool {
-        let until = Instant::now() + PATIENCE;
-        let mut state = self.state.lock();
-        while let Some((_, State::Waiting)) = find(&state.1, reader, at) {
-            // A window that somebody waits for is not idle.
-            if let Some(window) = current(&mut state.1, reader) {
-                window.used = Instant::now();
-            }
-            self.arrived.wait_for(&mut state, Duration::from_secs(1));
-            if Instant::now() >= until {
-                return false;
-            }
-        }
-        true
-    }
-
-    fn skip(&self, reader: Reader, end: u64) {
-        if let Some(window) = current(&mut self.state.lock().1, reader) {
-            window.skip(end);
-        }
-    }
-
-    /// True when a plan should be made.
-    fn passed(&self, reader: Reader, end: u64, most: u64) -> bool {
-        let mut state = self.state.lock();
-        let Some(window) = current(&mut state.1, reader) else { return false };
-        window.passed(end);
-        window.ask(self.stored, most)
-    }
-
-    fn refused(&self, reader: Reader) {
-        if let Some(window) = current(&mut self.state.lock().1, reader) {
-            window.refused();
-        }
-    }
-
-    pub(super) fn gap(&self, window: usize, most: u64) -> Option<Gap> {
-        self.state.lock().1.get_mut(window)?.gap(self.stored, most)
-    }
-
-    pub(super) fn planned(
-        &self,
-        window: usize,
-        generation: u64,
-        pieces: Vec<(Placement, State, super::budget::Reserved)>,
-    ) -> bool {
-        self.state.lock().1.get_mut(window).is_some_and(|w| w.plan(generation, pieces))
-    }
-
-    pub(super) fn arrive(&self, window: usize, generation: u64, offset: u64, with: State) {
-        if let Some(window) = self.state.lock().1.get_mut(window) {
-            window.set(generation, offset, with);
-        }
-        self.arrived.notify_all();
-    }
-
-    pub(super) fn is_current(&self, window: usize, generation: u64) -> bool {
-        self.state.lock().1.get(window).is_some_and(|w| w.generation == generation)
-    }
-
-    pub(super) fn is_active(&self, window: usize, now: Instant, idle: Duration) -> bool {
-        let state = self.state.lock();
-        state.1.get(window).is_some_and(|w| w.is_used() && now.saturating_duration_since(w.used) < idle)
-    }
-
-    pub(super) fn give_back_idle(&self, now: Instant, idle: Duration) {
-        let mut state = self.state.lock();
-        for window in &mut state.1 {
-            if window.holds() && now.saturating_duration_since(window.used) >= idle {
-                window.give_back(WINDOW_FIRST);
-            }
-        }
-        drop(state);
-        self.arrived.notify_all();
-    }
-}
-
-/// The window of the run first, then the other: two readers may be close to each other.
-fn find(windows: &[Window; RUNS], reader: Reader, at: u64) -> Option<(Placement, State)> {
-    let first = reader.map_or(0, |(window, _)| window);
-    (0..RUNS).find_map(|n| windows.get((first + n) % RUNS)?.at(at))
-}
-
-/// The window of a reader, unless it is another's by now.
-fn current(windows: &mut [Window; RUNS], reader: Reader) -> Option<&mut Window> {
-    let (at, generation) = reader?;
-    windows.get_mut(at).filter(|w| w.generation == generation)
-}
-
-/// The answer to one read, put together from pieces; of one piece alone a slice.
-struct Parts {
-    at: u64,
-    end: u64,
-    first: Option<Bytes>,
-    joined: BytesMut,
-}
-
-impl Parts {
-    fn new(range: &Range<u64>) -> Self {
-        Parts { at: range.start, end: range.end, first: None, joined: BytesMut::new() }
-    }
-
-    /// The first stored byte that is still missing.
-    fn next(&self) -> Option<u64> {
-        (self.at < self.end).then_some(self.at)
-    }
-
-    fn push(&mut self, piece: &Placement, bytes: &Bytes) -> Result<()> {
-        if bytes.len() != piece.bytes as usize {
-            return Err(
-                Error::new(Kind::Damaged, "a chunk is not as long as its tree says").on(format!("chunk {}", piece.id))
-            );
-        }
-        let wrong = || Error::new(Kind::Damaged, "a piece does not hold the byte that it was found by");
-        let end = self.end.min(piece.offset + u64::from(piece.bytes));
-        let part = piece.offset..=self.at;
-        if !part.contains(&piece.offset) || end <= self.at {
-            return Err(wrong());
-        }
-        let from = usize::try_from(self.at - piece.offset).map_err(|_| wrong())?;
-        let to = usize::try_from(end - piece.offset).map_err(|_| wrong())?;
-        let slice = bytes.slice(from..to);
-        self.at = end;
-        match self.first.take() {
-            None if self.joined.is_empty() => self.first = Some(slice),
-            None => self.joined.extend_from_slice(&slice),
-            Some(first) => {
-                self.joined.reserve(first.len() + slice.len());
-                self.joined.extend_from_slice(&first);
-                self.joined.extend_from_slice(&slice);
-            }
-        }
-        Ok(())
-    }
-
-    fn done(self) -> Bytes {
-        self.first.unwrap_or_else(|| self.joined.freeze())
-    }
-}
 
 /// The nodes that are decoded at the moment.
 struct InMemory<'a>(&'a Blobs);
@@ -338,8 +163,6 @@ impl NodeSource for InMemory<'_> {
 impl Drop for FileStream {
     /// What is under way for it is given up.
     fn drop(&mut self) {
-        for window in &mut self.shared.state.lock().1 {
-            window.begin(0, 0);
-        }
+        self.shared.give_up();
     }
 }

@@ -1,6 +1,6 @@
 //! What the threads of a prefetcher hand to each other, and how it arrives in a window.
 
-use super::handle::Shared;
+use super::shared::Shared;
 use super::window::State;
 use crate::index::Place;
 use crate::tree::Placement;

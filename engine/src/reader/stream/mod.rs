@@ -17,8 +17,10 @@
 mod budget;
 mod handle;
 mod jobs;
+mod parts;
 mod pattern;
 mod prefetcher;
+mod shared;
 mod window;
 
 pub use handle::FileStream;

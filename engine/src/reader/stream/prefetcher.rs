@@ -1,9 +1,10 @@
 //! The threads that read ahead: one plans, some fetch, as many as there are cores decode.
 
 use super::budget::{Budget, Reserved};
-use super::handle::{FileStream, Shared};
+use super::handle::FileStream;
 use super::jobs::{Block, Decode, Delivery, Fetch, Goal, Plan};
 use super::pattern::RUNS;
+use super::shared::Shared;
 use super::window::{Gap, State};
 use crate::blob::Blobs;
 use crate::error::Result;

@@ -80,6 +80,7 @@ impl Remote {
         match (response.status, response.answer().code.as_deref()) {
             (200..=299, _) => Ok(Asked::Accepted),
             (_, Some("RestoreAlreadyInProgress")) => Ok(Asked::Underway),
+            (_, Some("ObjectAlreadyInActiveTierError")) => Ok(Asked::Ready),
             (_, Some("InvalidObjectState")) => match self.rest_of(name, version)?.reach {
                 Reach::Online => Ok(Asked::Ready),
                 _ => Err(response.answer().error(verb, name)),
@@ -92,15 +93,18 @@ impl Remote {
     fn rehydrate(&self, name: &Name, version: Option<&str>, mode: RetrievalMode) -> Result<Asked> {
         mode.allows(StorageClass::Archive, 0).map_err(|e| e.on(name))?;
         // Asked first: to set the tier of what does not rest would move it, and cost.
-        match (self.rest_of(name, version)?.reach, mode) {
+        let reach = self.rest_of(name, version)?.reach;
+        match (reach, mode) {
             (Reach::Online | Reach::Ready { .. }, _) => return Ok(Asked::Ready),
             (Reach::Retrieving, RetrievalMode::Standard) => return Ok(Asked::Underway),
+            // Its priority can be raised on the way.
             _ => self.insist_on_newest(name, version)?,
         }
         let priority = if mode == RetrievalMode::High { "High" } else { "Standard" };
         let header = self.class_header(name, StorageClass::Hot)?;
         let response = self.set_tier(name, vec![header, ("x-ms-rehydrate-priority", priority.to_owned())])?;
         match (response.status, response.answer().code.as_deref()) {
+            (200..=299, _) if reach == Reach::Retrieving => Ok(Asked::Underway),
             (202, _) => Ok(Asked::Accepted),
             (200..=299, _) => Ok(Asked::Ready),
             (_, Some("BlobBeingRehydrated")) => Ok(Asked::Underway),

@@ -34,6 +34,25 @@ fn points_wait_in_the_spool_and_share_one_pack() {
     assert_eq!(left, ["door"]);
 }
 
+/// Only the newest is asked for each day; those of the days before are not forgotten.
+#[test]
+fn points_that_wait_are_copied_though_newer_ones_came() {
+    let folder = tempfile::tempdir().unwrap();
+    let pair = Pair::new(folder.path());
+    for round in 0..3u64 {
+        pair.source.write(format!("file-{round}"), &noise(round, 100_000));
+        pair.source.back_up().unwrap();
+        let options = CopyOptions { flush_after_seconds: 86_400, ..pair.options(Which::Latest) };
+        let done = pair.copy_with(&options).unwrap();
+        assert_eq!(done.waiting.len(), usize::try_from(round).unwrap() + 1, "{done:?}");
+        // Nor are full packs of theirs collected meanwhile.
+        crate::copy::races::collect_all(&pair.target);
+    }
+    let done = pair.copy(Which::Latest).unwrap();
+    assert_eq!((done.copied.len(), done.waiting.len()), (3, 0), "{done:?}");
+    pair.expect_same_points();
+}
+
 #[test]
 fn the_oldest_that_waits_ends_the_waiting() {
     let folder = tempfile::tempdir().unwrap();

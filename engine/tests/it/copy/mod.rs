@@ -50,10 +50,13 @@ impl Pair {
         CopyOptions {
             which,
             verify_full: false,
+            rekey: false,
             regroup: None,
             flush_after_seconds: 0,
             spool: Some(self.spool.clone()),
             dry_run: false,
+            budget: Default::default(),
+            prices: None,
             host: "test".into(),
             threads: 2,
         }

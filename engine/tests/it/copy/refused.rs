@@ -64,3 +64,42 @@ fn backups_do_not_go_into_a_repository_for_copies() {
     pair.target.write("a", b"a");
     assert_eq!(pair.target.back_up().unwrap_err().kind(), Kind::Input);
 }
+
+/// Another dedup key: nothing of the source means anything there, so every point is read and cut anew, and is the same point all the same.
+#[test]
+fn what_has_another_dedup_key_is_copied_by_reading_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let pair = Pair::new(folder.path());
+    super::carried::fill(&pair);
+    std::os::unix::fs::symlink("large/0", pair.source.source.join("link")).unwrap();
+    std::fs::hard_link(pair.source.source.join("large/1"), pair.source.source.join("twin")).unwrap();
+    let file = std::fs::File::create(pair.source.source.join("sparse")).unwrap();
+    file.set_len(9_000_000).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"in the middle", 4_000_000).unwrap();
+    pair.source.back_up().unwrap();
+    pair.source.write("small/1", b"changed");
+    std::fs::remove_file(pair.source.source.join("small/2")).unwrap();
+    pair.source.back_up().unwrap();
+    let stranger = Rig::new(&folder.path().join("stranger"), Arc::new(Memory::new()));
+    let target = Rig {
+        source: pair.source.source.clone(),
+        ..target_of(&stranger, Arc::new(Memory::new()), Retention::default())
+    };
+    let other = Pair { source: pair.source.clone(), target, spool: pair.spool.clone() };
+    refused(&other, "another dedup key");
+    let rekey = super::CopyOptions { rekey: true, ..other.options(Which::All) };
+    let done = other.copy_with(&rekey).unwrap();
+    assert_eq!((done.copied.len(), done.present), (2, 0), "{done:?}");
+    let (source, target) = (other.source.open().unwrap(), other.target.open().unwrap());
+    for (copied, original) in target.points().unwrap().iter().zip(source.points().unwrap()) {
+        let (a, b) = (&copied.manifest, &original.manifest);
+        assert_eq!(
+            (a.id, a.started, &a.job, &a.host, a.root.totals),
+            (b.id, b.started, &b.job, &b.host, b.root.totals)
+        );
+        assert_ne!(a.root.content, b.root.content, "other ids");
+    }
+    other.expect_equal();
+    let again = other.copy_with(&rekey).unwrap();
+    assert_eq!((again.copied.len(), again.present), (0, 2), "{again:?}");
+}

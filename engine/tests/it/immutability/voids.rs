@@ -2,9 +2,11 @@ use super::place::{in_memory, verified};
 use crate::proofs::rig::Rig;
 use bytes::Bytes;
 use engine::Kind;
-use engine::store::{Memory, Name, Store};
+use engine::store::{Faulty, Memory, Name, Oldest, Store, Verb};
+use format_spec::log::{Change, Purpose};
 use format_spec::names;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 fn slot(n: u32) -> Name {
     Name::new(names::log(n)).unwrap()
@@ -86,4 +88,37 @@ fn without_immutability_junk_is_damage() {
     rig.expect_healthy();
     store.put_new(&slot(head(&rig) + 1), Bytes::from_static(b"junk")).unwrap();
     assert_eq!(rig.open().unwrap_err().kind(), Kind::Damaged);
+}
+
+fn open(job: &str) -> Change {
+    Change::Open { job: job.to_owned(), host: String::new(), base: None, purpose: Purpose::Backup }
+}
+
+/// Two creators win a slot, each at the bottom when it looked: the one that does not stay there is not acknowledged, and goes on to the next slot.
+#[test]
+fn of_two_creators_that_both_won_a_slot_one_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rig, memory, clock) = in_memory(folder.path(), Some(5));
+    let (is_put, theirs, bucket) = (AtomicBool::new(false), rig.open().unwrap(), memory.clone());
+    let faulty = Faulty::new(memory.clone(), move |call| {
+        if call.verb == Verb::Put && call.name == names::log(1) {
+            is_put.store(true, Ordering::SeqCst);
+        } else if call.name.starts_with("checkpoint") && is_put.swap(false, Ordering::SeqCst) {
+            // Ours was at the bottom when it was put and looked for; now the other one turns up below it.
+            let ours = bucket.versions(&slot(1)).unwrap()[0].id.clone().unwrap();
+            let bytes = bucket.get(&slot(1)).unwrap();
+            clock.turn_days(1000);
+            bucket.delete(&slot(1), Some(&ours)).unwrap();
+            clock.turn_days(-1000);
+            assert_eq!(theirs.log().append(&**theirs.env(), &mut |_| Ok(open("theirs"))).unwrap(), 1);
+            bucket.replace(&slot(1), bytes);
+        }
+        None
+    });
+    let ours = rig.over(Arc::new(Oldest::new(Arc::new(faulty)))).open().unwrap();
+    let slot = ours.log().append(&**ours.env(), &mut |_| Ok(open("ours"))).unwrap();
+    assert_eq!(slot, 2, "the entry below it counts in slot 1");
+    let sessions = rig.open().unwrap().log().view().sessions.clone();
+    assert_eq!(sessions.values().map(|s| s.job.as_str()).collect::<Vec<_>>(), ["theirs", "ours"]);
+    assert_eq!(memory.versions(&Name::new(names::log(1)).unwrap()).unwrap().len(), 2);
 }

@@ -4,10 +4,11 @@ use super::{change, rig};
 use crate::proofs::Rig;
 use crate::proofs::collect::{collect_all, expire, options};
 use crate::proofs::damage::{Action, act, kind_of};
-use crate::proofs::rig::{names_of, shown};
+use crate::proofs::rig::{copy_of, names_of, shown};
 use bytes::Bytes;
 use engine::Kind;
-use engine::care::{collect, plan_collection};
+use engine::care::repair::{self, RepairOptions, RepairPlan};
+use engine::care::{CollectOptions, Level, collect, plan_collection};
 use engine::monitor::Monitor;
 use engine::store::{Fault, Faulty, Memory, Name, Store, Verb};
 use format_spec::names;
@@ -70,6 +71,47 @@ fn incident_08_borg_3444_looking_and_healing_remove_nothing() {
             assert_eq!(rig.store.get(&name).unwrap(), bytes, "{kind}: {name}");
         }
     }
+}
+
+/// What repair makes is new; what was there stays as it was, damaged or not, until a collection's grace is over.
+#[test]
+fn incident_08_borg_1837_a_repair_discards_nothing() {
+    for kind in ["data", "meta", "index", "points"] {
+        let folder = tempfile::tempdir().unwrap();
+        let (rig, store) = damageable(folder.path());
+        rig.write("d0/later", b"a second point");
+        rig.back_up().unwrap();
+        let copy = rig.over(copy_of(&*store));
+        let damaged = names_of(&*store).into_iter().find(|n| kind_of(n) == kind).unwrap();
+        assert!(act(Action::Flip(300), &damaged, &store, &*store));
+        let before = objects(&rig);
+        let planned = repaired(&rig, &copy);
+        assert!(planned.items.iter().any(|item| item.object == damaged.as_str()), "{kind}: {:?}", planned.items);
+        let patient = CollectOptions { grace_seconds: 3600, ..options() };
+        collect_all(&rig.open().unwrap(), &patient).unwrap();
+        for (name, bytes) in before {
+            assert_eq!(rig.store.get(&name).unwrap(), bytes, "{kind}: {name}");
+        }
+        rig.expect_equal();
+        assert_eq!(rig.open().unwrap().points().unwrap().len(), 2, "{kind}");
+    }
+}
+
+/// Plans and applies until nothing is left to heal (what a lost node names is known once it is back); the first plan.
+pub(super) fn repaired(rig: &Rig, copy: &Rig) -> RepairPlan {
+    let options = || RepairOptions { level: Level::Full, from: Some(copy.open().unwrap()), threads: 2 };
+    let mut first = None;
+    for _ in 0..4 {
+        let before = names_of(&*rig.store);
+        let plan = repair::plan(&rig.open().unwrap(), &options(), &Monitor::new()).unwrap();
+        assert_eq!(names_of(&*rig.store), before, "a plan writes nothing");
+        if !plan.heals_something() {
+            break;
+        }
+        repair::apply(&rig.open().unwrap(), &options(), &plan.hash, &Arc::new(Monitor::new())).unwrap();
+        first.get_or_insert(plan);
+    }
+    first.expect("something was healed")
 }
 
 #[test]

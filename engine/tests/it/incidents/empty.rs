@@ -3,9 +3,9 @@
 use super::{change, rig};
 use crate::proofs::Rig;
 use crate::proofs::damage::{Action, act, kind_of};
-use crate::proofs::rig::{CHEAP, contents, names_of};
+use crate::proofs::rig::{CHEAP, contents, copy_of, names_of};
 use engine::Kind;
-use engine::store::{Memory, Name};
+use engine::store::{Memory, Name, Store};
 use std::sync::Arc;
 
 /// A repository of two points, two key slots and a sum of its log, that can be damaged; and a copy of the first point's source.
@@ -23,7 +23,7 @@ impl Scene {
         rig.back_up().unwrap();
         change(&rig, 500);
         rig.back_up().unwrap();
-        let store = crate::proofs::rig::copy_of(&*rig.store);
+        let store = copy_of(&*rig.store);
         Scene { rig: rig.over(store.clone()), store, folder }
     }
 
@@ -97,6 +97,27 @@ fn incident_13_restic_21977_an_empty_pack_costs_what_it_held() {
         .unwrap();
         scene.expect_newest();
         scene.expect_named(&name);
+    }
+}
+
+/// Whatever was emptied comes back from a copy, under another name.
+#[test]
+fn incident_13_kopia_1759_what_an_empty_object_held_is_repaired_from_a_copy() {
+    for kind in ["data", "meta", "index", "points"] {
+        let scene = Scene::new();
+        let copy = scene.rig.over(copy_of(&*scene.store));
+        let name = scene.empty(kind, 0);
+        scene.expect_named(&name);
+        super::damage::repaired(&scene.rig, &copy);
+        assert_eq!(scene.rig.check().unwrap().errors, Vec::new(), "{kind}");
+        assert_eq!(scene.store.get(&name).unwrap().len(), 0, "{kind}: it is left as it is");
+        let repository = scene.rig.open().unwrap();
+        for (point, files) in repository.points().unwrap().iter().zip([31, 31]) {
+            let target = tempfile::tempdir_in(scene.folder.path()).unwrap();
+            let (done, warnings) = scene.rig.restore(&point.manifest.id.to_string(), target.path());
+            assert_eq!((done.unwrap().files, warnings), (files, Vec::new()), "{kind}");
+        }
+        scene.expect_newest();
     }
 }
 

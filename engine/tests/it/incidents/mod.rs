@@ -9,12 +9,12 @@
 //! | 5 restic #4612 | a listing that failed looked like an empty repository | nothing is deleted because a listing does not show it | [`stores`] |
 //! | 6 borg #9748, #9904 | a stale cache knew chunks that were deleted | the cache is a hint; the commit looks again | [`caches`] |
 //! | 7 borg #10410 | a corrupt pack was copied under a new name, and then was sound | survivors are verified by their ids; bad bytes keep their name | [`damage`] |
-//! | 8 borg #3444, #1837, #5325 | a repair discarded good items | what looks and what heals writes new objects and changes none | [`damage`] |
+//! | 8 borg #3444, #1837, #5325 | a repair discarded good items | what looks and what heals writes new objects and changes none | [`damage`], `cli/tests/it/incidents.rs` |
 //! | 9 restic #4523, #4677 | an encoder wrote what no decoder could read | a block is decoded again before it leaves | `block::tests` (a unit test: no real encoder fails on demand) |
 //! | 10 atlas #339, #347, #34 | a cursor was kept of a backup that was not | cursor and ledger are in the manifest, and visible by its commit | [`points`] |
 //! | 11 atlas #173, #31 | restore and verify shared one wrong idea of what belongs to a point | each point is a whole tree; verifying walks the source, not the restore | [`points`] |
 //! | 12 atlas #341, borg CVE-2023-36811, CVE-2016-10099 | refusals looked like absence; objects could change places | tags bind name and kind; kinds of errors stay apart | [`damage`]; exit codes: `cli/tests/it/incidents.rs` |
-//! | 13 kopia #4455, #1759, restic #21977, borg #1195 | one empty file made a repository unreadable | an empty object costs what it held, and no more | [`empty`] |
+//! | 13 kopia #4455, #1759, restic #21977, borg #1195 | one empty file made a repository unreadable | an empty object costs what it held, and no more, and repair gives it back | [`empty`], `cli/tests/it/incidents.rs` |
 //! | 14 restic #4568 | a typing error in a tag removed every snapshot | words that nothing has are errors, and no job is emptied unsaid | [`points`], `cli/tests/it/incidents.rs` |
 //! | 15 kopia #1067, #3253, atlas #29, #179 | locks were asked for and not there | a lock is read back; what cannot be enforced is an error | [`stores`] |
 
@@ -26,9 +26,9 @@ mod empty;
 mod points;
 mod stores;
 
+use crate::proofs::rig::interrupted;
 use crate::proofs::{Rig, noise};
-use engine::store::{Faulty, Memory, Verb};
-use parking_lot::Mutex;
+use engine::store::Memory;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -57,20 +57,4 @@ fn change(rig: &Rig, seed: u64) {
 /// The same rig for another machine, with a job and a cache of its own.
 fn elsewhere(rig: &Rig) -> Rig {
     Rig { job: "elsewhere".into(), ..rig.clone() }
-}
-
-/// The same rig over a store that does `work` once, before the first put of a name that begins so.
-fn interrupted(rig: &Rig, prefix: &'static str, work: impl FnOnce() + Send + 'static) -> Rig {
-    let work = Mutex::new(Some(work));
-    let store = Faulty::new(rig.store.clone(), move |call| {
-        let mut due = None;
-        if call.verb == Verb::Put && call.name.starts_with(prefix) {
-            due = work.lock().take();
-        }
-        if let Some(work) = due {
-            work();
-        }
-        None
-    });
-    rig.over(Arc::new(store))
 }

@@ -3,29 +3,30 @@
 //! Afterwards the check is clean, the most impatient of collections takes nothing that is needed, and every live point is its source.
 //! A cell is the test `while_<running>::<starting>`; it stops the running one at calls that are spread over all of its own.
 //!
-//! | starting \ running | backup | expire | tag | erase | condemn | sweep | fold | truncate | key | check | restore | read |
-//! |---|---|---|---|---|---|---|---|---|---|---|---|---|
-//! | backup   | x | x | x | x | x | x | x | x | x | x | x | x |
-//! | expire   | x | x | x | x | x | x | x | x | x | x | x | x |
-//! | tag      | x | x | x | x | x | x | x | x | x | x | x | x |
-//! | erase    | x | x | x | x | x | x | x | x | x | x | x | x |
-//! | condemn  | x | x | x | x | x | x | x | x | x | x | x | x |
-//! | sweep    | x | x | x | x | x | x | x | x | x | x | x | x |
-//! | fold     | x | x | x | x | x | x | x | x | x | x | x | x |
-//! | truncate | x | x | x | x | x | x | x | x | x | x | x | x |
-//! | key      | x | x | x | x | x | x | x | x | x | x | x | x |
-//! | check    | x | x | x | x | x | x | x | x | x | - | - | - |
-//! | restore  | x | x | x | x | x | x | x | x | x | - | - | - |
-//! | read     | x | x | x | x | x | x | x | x | x | - | - | - |
-//!
-//! | copy_out | x | x | x | x | x | x | x | x | x | - | - | - |
-//! | copy_in  | - | x | x | - | x | x | x | x | - | x | x | x |
+//! | starting \ running | backup | expire | tag | erase | condemn | sweep | fold | truncate | key | repair | check | restore | read |
+//! |---|---|---|---|---|---|---|---|---|---|---|---|---|---|
+//! | backup   | x | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | expire   | x | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | tag      | x | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | erase    | x | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | condemn  | x | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | sweep    | x | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | fold     | x | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | truncate | x | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | key      | x | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | repair   | x | x | x | x | x | x | x | x | x | x | x | x | x |
+//! | check    | x | x | x | x | x | x | x | x | x | x | - | - | - |
+//! | restore  | x | x | x | x | x | x | x | x | x | x | - | - | - |
+//! | read     | x | x | x | x | x | x | x | x | x | x | - | - | - |
+//! | copy_out | x | x | x | x | x | x | x | x | x | x | - | - | - |
+//! | copy_in  | - | x | x | - | x | x | x | x | - | - | x | x | x |
 //!
 //! `copy_out` reads the repository and copies its points into another one; `copy_in` brings a point into it, which is a repository of copies then.
 //! Both also run while every other operation starts; two `copy_in` meet as well.
 //!
 //! `-`: neither changes anything in the store, so nothing can meet. `tag` and `erase` are rewrites: of words alone, and of trees. `read` is a
-//! mount: a handle that was opened before either began. `condemn` repacks too; `sweep` deletes what was condemned before both began.
+//! mount: a handle that was opened before either began. `condemn` repacks too; `sweep` deletes what was condemned before both began. `repair` finds a
+//! pack whose trailer has rotted: who has the index reads it all the same, and repair moves out of it what is needed.
 
 #![expect(clippy::print_stdout, reason = "interleavings are counted")]
 
@@ -51,19 +52,20 @@ macro_rules! cells {
 }
 
 cells! {
-    while_backup, BACKUP: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ copy_out COPY_OUT;
-    while_expire, EXPIRE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ copy_out COPY_OUT copy_in COPY_IN;
-    while_tag, TAG: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ copy_out COPY_OUT copy_in COPY_IN;
-    while_erase, ERASE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ copy_out COPY_OUT;
-    while_condemn, CONDEMN: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ copy_out COPY_OUT copy_in COPY_IN;
-    while_sweep, SWEEP: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ copy_out COPY_OUT copy_in COPY_IN;
-    while_fold, FOLD: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ copy_out COPY_OUT copy_in COPY_IN;
-    while_truncate, TRUNCATE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ copy_out COPY_OUT copy_in COPY_IN;
-    while_key, KEY: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY check CHECK restore RESTORE read READ copy_out COPY_OUT;
-    while_check, CHECK: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY copy_in COPY_IN;
-    while_restore, RESTORE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY copy_in COPY_IN;
-    while_read, READ: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY copy_in COPY_IN;
-    while_copy_out, COPY_OUT: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY;
+    while_backup, BACKUP: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ copy_out COPY_OUT;
+    while_expire, EXPIRE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ copy_out COPY_OUT copy_in COPY_IN;
+    while_tag, TAG: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ copy_out COPY_OUT copy_in COPY_IN;
+    while_erase, ERASE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ copy_out COPY_OUT;
+    while_condemn, CONDEMN: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ copy_out COPY_OUT copy_in COPY_IN;
+    while_sweep, SWEEP: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ copy_out COPY_OUT copy_in COPY_IN;
+    while_fold, FOLD: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ copy_out COPY_OUT copy_in COPY_IN;
+    while_truncate, TRUNCATE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ copy_out COPY_OUT copy_in COPY_IN;
+    while_key, KEY: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ copy_out COPY_OUT;
+    while_repair, REPAIR: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ copy_out COPY_OUT;
+    while_check, CHECK: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR copy_in COPY_IN;
+    while_restore, RESTORE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR copy_in COPY_IN;
+    while_read, READ: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR copy_in COPY_IN;
+    while_copy_out, COPY_OUT: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR;
     while_copy_in, COPY_IN: expire EXPIRE tag TAG condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE check CHECK restore RESTORE read READ copy_in COPY_IN;
 }
 
@@ -94,7 +96,8 @@ fn interleave(scene: &Arc<Scene>, running: Operation, starting: Operation, numbe
     let store = scene.store();
     // Every other one deduplicates against the index alone; every third collects as if all others were silent.
     let job = if number.is_multiple_of(2) { "test" } else { "other" };
-    let other = Machine::new(scene, store.clone(), job, number % 3 == 1);
+    let is_rotten = [running.name, starting.name].contains(&"repair");
+    let other = Machine::new(scene, store.clone(), job, number % 3 == 1, is_rotten);
     let ended: Arc<Mutex<Option<engine::Result<()>>>> = Arc::default();
     let calls = Arc::new(AtomicU64::new(0));
     let is_armed = Arc::new(AtomicBool::new(false));
@@ -108,7 +111,7 @@ fn interleave(scene: &Arc<Scene>, running: Operation, starting: Operation, numbe
             None
         })
     };
-    let one = Machine::new(scene, Arc::new(stopping), "test", false);
+    let one = Machine::new(scene, Arc::new(stopping), "test", false, is_rotten);
     // Old handles first: what is staged afterwards, they have not seen.
     let mut stages = [(running, &one), (starting, &*other)];
     stages.sort_by_key(|(operation, _)| operation.name != "read");

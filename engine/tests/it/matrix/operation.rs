@@ -4,15 +4,18 @@ use super::scene::{Done, ERASED, Scene, files_below, read_all};
 use crate::copy::{Pair, Which, target_of};
 use crate::proofs::collect::{collect_all, options};
 use crate::proofs::rig::{CHEAP, PASSWORD, Rig, restore_options};
-use engine::care::CollectOptions;
+use engine::care::repair::{self, RepairOptions};
 use engine::care::retention::{ApplyOptions, Plan, Request, Scope, apply};
+use engine::care::{CollectOptions, Level};
 use engine::log::Truncation;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::restore_point::Point;
-use engine::store::{Memory, Store};
+use engine::store::{Memory, Name, Store};
 use engine::{Kind, Result};
+use format_spec::container::ObjectKind;
 use format_spec::log::{Change, KeyChange};
+use format_spec::names;
 use std::sync::{Arc, OnceLock};
 
 /// What one machine does.
@@ -31,13 +34,21 @@ pub(super) struct Machine {
     pub(super) rig: Rig,
     /// Whether its collections fence every other session.
     pub(super) is_impatient: bool,
+    /// Whether a pack of data has rotted, as long as nobody has repaired it.
+    is_rotten: bool,
     held: OnceLock<(Arc<Repository>, Arc<Point>)>,
 }
 
 impl Machine {
-    pub(super) fn new(scene: &Arc<Scene>, store: Arc<dyn Store>, job: &str, is_impatient: bool) -> Machine {
+    pub(super) fn new(
+        scene: &Arc<Scene>,
+        store: Arc<dyn Store>,
+        job: &str,
+        is_impatient: bool,
+        is_rotten: bool,
+    ) -> Machine {
         let rig = Rig { job: job.into(), ..scene.rig.over(store) };
-        Machine { scene: scene.clone(), rig, is_impatient, held: OnceLock::new() }
+        Machine { scene: scene.clone(), rig, is_impatient, is_rotten, held: OnceLock::new() }
     }
 
     fn collecting(&self) -> CollectOptions {
@@ -139,13 +150,44 @@ pub(super) const TRUNCATE: Operation = Operation {
     told: |_| {},
 };
 
-/// Checks everything; finds nothing.
+/// Takes what is needed out of a rotten pack, and gives that up.
+pub(super) const REPAIR: Operation = Operation {
+    name: "repair",
+    stage: |machine| {
+        let store = &machine.rig.store;
+        let packs = machine.scene.rig.over(store.clone()).open().unwrap().blobs().catalog().packs().unwrap();
+        let pack = packs.iter().find(|p| p.kind == ObjectKind::DataPack).unwrap();
+        let name = Name::new(names::of_session(pack.kind, pack.id)).unwrap();
+        let mut bytes = store.get(&name).unwrap().to_vec();
+        let at = bytes.len() - 50;
+        bytes[at] ^= 1;
+        store.delete(&name, None).unwrap();
+        store.put_new(&name, bytes.into()).unwrap();
+    },
+    run: |machine| {
+        // A pack of which more is needed by now than was moved out of it stays, and is planned again.
+        again(|| {
+            let (repository, monitor) = (machine.rig.open()?, Arc::new(Monitor::new()));
+            let options = RepairOptions { level: Level::Full, from: None, threads: 1 };
+            let plan = repair::plan(&repository, &options, &monitor)?;
+            repair::apply(&repository, &options, &plan.hash, &monitor)?;
+            match repair::plan(&machine.rig.open()?, &options, &monitor)?.heals_something() {
+                true => Err(engine::Error::new(Kind::Conflict, "more is needed of the pack by now")),
+                false => Ok(()),
+            }
+        })
+    },
+    told: |_| {},
+};
+
+/// Checks everything; finds nothing, but what repair is there for.
 pub(super) const CHECK: Operation = Operation {
     name: "check",
     stage: nothing,
     run: |machine| {
-        let report = machine.rig.check()?;
-        assert_eq!(report.errors, Vec::new(), "a check beside another's work");
+        let mut found = machine.rig.check()?.errors;
+        found.retain(|f| !(machine.is_rotten && f.object.starts_with("data/")));
+        assert_eq!(found, Vec::new(), "a check beside another's work");
         Ok(())
     },
     told: |_| {},

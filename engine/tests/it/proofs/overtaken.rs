@@ -26,9 +26,11 @@ fn two_points(folder: &std::path::Path) -> (Rig, PointId) {
     (rig, first)
 }
 
+type Work = Box<dyn FnOnce() + Send>;
+
 /// A repository over a store that does `work` once: before the first read of a name that begins so, after it was opened.
 fn interrupted(rig: &Rig, prefix: &'static str, work: impl FnOnce() + Send + 'static) -> Arc<Repository> {
-    let armed: Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>> = Arc::default();
+    let armed: Arc<Mutex<Option<Work>>> = Arc::default();
     let trap = armed.clone();
     let store = Faulty::new(rig.store.clone(), move |call| {
         if call.verb != Verb::Put && call.name.starts_with(prefix) {

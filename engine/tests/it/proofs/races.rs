@@ -2,36 +2,12 @@
 //!
 //! Each test stops a backup at one store call, lets another machine do its work there, and lets the backup go on.
 
-use super::collect::{collect_all, expire, options};
-use super::rig::{Rig, names_of, noise};
+use super::collect::{change, collect_all, expire, options, rig};
+use super::rig::{Rig, interrupted, names_of, noise};
 use engine::care::CollectOptions;
-use engine::store::{Faulty, Memory, Store, Verb};
+use engine::store::{Faulty, Store, Verb};
 use parking_lot::Mutex;
 use std::sync::Arc;
-
-/// The same rig over a store that does `work` once, before the first put of a name that begins so.
-fn interrupted(rig: &Rig, prefix: &'static str, work: impl FnOnce() + Send + 'static) -> Rig {
-    let work = Mutex::new(Some(work));
-    let store = Faulty::new(rig.store.clone(), move |call| {
-        if call.verb == Verb::Put && call.name.starts_with(prefix) {
-            let work = work.lock().take();
-            if let Some(work) = work {
-                work();
-            }
-        }
-        None
-    });
-    rig.over(Arc::new(store))
-}
-
-fn rig(folder: &std::path::Path) -> Rig {
-    let rig = Rig::new(folder, Arc::new(Memory::new()));
-    for n in 0..30 {
-        rig.write(format!("d{}/{n}", n % 3), &noise(n, 4_000));
-    }
-    rig.write("large", &noise(99, 2_000_000));
-    rig
-}
 
 /// Another machine: its own handle and cache.
 fn elsewhere(rig: &Rig) -> Rig {
@@ -41,7 +17,7 @@ fn elsewhere(rig: &Rig) -> Rig {
 #[test]
 fn what_a_backup_deduplicated_against_is_condemned_before_its_commit() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path());
+    let rig = rig(folder.path(), Arc::default());
     let first = rig.back_up().unwrap().point.unwrap();
     // Garbage by now, but still in the index: a new job finds every blob of it.
     expire(&rig.open().unwrap(), vec![first]);
@@ -62,11 +38,9 @@ fn what_a_backup_deduplicated_against_is_condemned_before_its_commit() {
 #[test]
 fn the_packs_of_a_base_move_before_the_commit_that_builds_on_it() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path());
+    let rig = rig(folder.path(), Arc::default());
     let first = rig.back_up().unwrap().point.unwrap();
-    for n in (0..30).step_by(2) {
-        rig.write(format!("d{}/{n}", n % 3), &noise(500 + n, 4_000));
-    }
+    change(&rig, 1);
     rig.back_up().unwrap();
     rig.write("d0/new", b"new");
     let other = elsewhere(&rig);
@@ -85,7 +59,7 @@ fn the_packs_of_a_base_move_before_the_commit_that_builds_on_it() {
 #[test]
 fn the_base_of_an_open_session_outlives_its_expiry() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path());
+    let rig = rig(folder.path(), Arc::default());
     let first = rig.back_up().unwrap().point.unwrap();
     rig.write("d0/new", b"new");
     let other = elsewhere(&rig);
@@ -106,7 +80,7 @@ fn the_base_of_an_open_session_outlives_its_expiry() {
 #[test]
 fn a_fenced_session_is_followed_by_another() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path());
+    let rig = rig(folder.path(), Arc::default());
     rig.back_up().unwrap();
     rig.write("large", &noise(100, 2_000_000));
     let other = elsewhere(&rig);
@@ -127,7 +101,7 @@ fn a_fenced_session_is_followed_by_another() {
 #[test]
 fn packs_of_an_open_session_are_live() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path());
+    let rig = rig(folder.path(), Arc::default());
     let other = elsewhere(&rig);
     // Everything but the manifest is published by then, and no point needs it yet.
     let backup = interrupted(&rig, "points/", move || {
@@ -141,7 +115,7 @@ fn packs_of_an_open_session_are_live() {
 #[test]
 fn a_killed_session_leaves_what_the_next_one_uses_and_the_collection_after_it_takes_the_rest() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path());
+    let rig = rig(folder.path(), Arc::default());
     let dying = Faulty::new(rig.store.clone(), |call| {
         (call.verb == Verb::Put && call.name.starts_with("points/"))
             .then_some(engine::store::Fault::Before(engine::Kind::Denied))
@@ -160,11 +134,9 @@ fn a_killed_session_leaves_what_the_next_one_uses_and_the_collection_after_it_ta
 #[test]
 fn two_collections_at_once_condemn_each_pack_once() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path());
+    let rig = rig(folder.path(), Arc::default());
     let first = rig.back_up().unwrap().point.unwrap();
-    for n in (0..30).step_by(2) {
-        rig.write(format!("d{}/{n}", n % 3), &noise(500 + n, 4_000));
-    }
+    change(&rig, 1);
     rig.back_up().unwrap();
     expire(&rig.open().unwrap(), vec![first]);
     let other = elsewhere(&rig);
@@ -183,7 +155,7 @@ fn two_collections_at_once_condemn_each_pack_once() {
 #[test]
 fn a_commit_after_the_mark_keeps_its_pack() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path());
+    let rig = rig(folder.path(), Arc::default());
     let first = rig.back_up().unwrap().point.unwrap();
     expire(&rig.open().unwrap(), vec![first]);
     let other = Rig { job: "other".into(), ..rig.clone() };
@@ -205,7 +177,7 @@ fn a_commit_after_the_mark_keeps_its_pack() {
 #[test]
 fn a_base_that_goes_before_its_session_is_open_is_not_built_upon() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path());
+    let rig = rig(folder.path(), Arc::default());
     let first = rig.back_up().unwrap().point.unwrap();
     rig.write("d0/new", b"new");
     let other = elsewhere(&rig);
@@ -225,7 +197,7 @@ fn a_base_that_goes_before_its_session_is_open_is_not_built_upon() {
 #[test]
 fn the_copy_that_heals_a_blob_is_the_one_that_is_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path());
+    let rig = rig(folder.path(), Arc::default());
     let first = rig.back_up().unwrap().point.unwrap();
     let repository = rig.open().unwrap();
     let known = repository.blobs().catalog().packs().unwrap();

@@ -9,11 +9,12 @@ use engine::repository::{NewRepository, OpenOptions, Repository};
 use engine::restore::{RestoreOptions, RestoreSummary, restore};
 use engine::source::folder::FolderSource;
 use engine::source::rules::Rules;
-use engine::store::{Memory, Name, Store};
+use engine::store::{Faulty, Memory, Name, Store, Verb};
 use engine::{Error, Result};
 use format_spec::config::{Class, Cutting};
 use format_spec::key_slot::Cost;
 use format_spec::point::Workload;
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -127,6 +128,7 @@ impl Rig {
             dry_run: false,
             workload: Workload::Folders,
             threads: 2,
+            original: None,
         }
     }
 
@@ -211,6 +213,19 @@ pub(crate) fn noise(seed: u64, bytes: usize) -> Vec<u8> {
     let mut out = vec![0; bytes];
     blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut out);
     out
+}
+
+/// The same rig over a store that does `work` once, before the first put of a name that begins so.
+pub(crate) fn interrupted(rig: &Rig, prefix: &'static str, work: impl FnOnce() + Send + 'static) -> Rig {
+    let work = Mutex::new(Some(work));
+    let store = Faulty::new(rig.store.clone(), move |call| {
+        let is_due = call.verb == Verb::Put && call.name.starts_with(prefix);
+        // Taken first: the work may come by here itself.
+        let due = if is_due { work.lock().take() } else { None };
+        due.into_iter().for_each(|work| work());
+        None
+    });
+    rig.over(Arc::new(store))
 }
 
 /// Every object of a store.

@@ -90,6 +90,7 @@ impl Bench {
             dry_run: false,
             workload: Workload::Folders,
             threads: 2,
+            original: None,
         };
         backup(&self.open(), &source, &options, monitor)
     }

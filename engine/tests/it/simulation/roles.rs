@@ -49,6 +49,7 @@ impl Role for Writer {
             dry_run: false,
             workload: Workload::Folders,
             threads: 0,
+            original: None,
         };
         let summary = backup(repository, &source, &options, &Arc::new(Monitor::new()))?;
         if !actor.is_dead() {

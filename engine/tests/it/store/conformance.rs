@@ -1,9 +1,15 @@
 //! What every store must do, whatever lies behind it.
 
+use crate::immutability::place::Clock;
 use bytes::Bytes;
 use engine::Kind;
 use engine::env::Machine;
-use engine::store::{Memory, Mode, Name, Oldest, Retention, Store};
+use engine::immutability::{Cover, Locked, Locks, Policy, Wish};
+use engine::store::{
+    Asked, Counted, Faulty, Limits, Memory, Mode, Name, Oldest, Placed, Provider, Reach, Resting, Retention,
+    RetrievalMode, Retry, StorageClass, Store, Terms, Throttled, Verb,
+};
+use format_spec::config::{Class, RetentionKind};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -50,6 +56,76 @@ pub(crate) fn conform_locks(store: &dyn Store) {
     assert_eq!(kind(store.extend_retention(&absent, None, &lock(5))), Kind::Absent);
 }
 
+/// What every store must do that keeps storage classes: `class` is one of its archives, where a retrieval in `mode` takes `thaw_seconds` of
+/// the clock that `turn` turns. The store must be empty, and is left empty.
+pub(crate) fn conform_archive(
+    store: &dyn Store,
+    class: StorageClass,
+    mode: RetrievalMode,
+    turn: &dyn Fn(i64),
+    thaw_seconds: i64,
+) {
+    let (cold, warm, bytes) =
+        (name("data/00000001/00000001"), name("log/0000000000000001"), Bytes::from_static(b"cold"));
+    let terms = Terms { class: Some(class), retention: None };
+    let reach = |expected: fn(Reach) -> bool, what: &str| {
+        let (told, mut listed) = (store.resting(&cold).unwrap(), None);
+        assert!(expected(told.reach), "{what}: {told:?}");
+        let mut visit = |name: Name, resting| {
+            listed = (name == cold).then_some(resting);
+            true
+        };
+        store.list_resting("data", None, &mut visit).unwrap();
+        assert_eq!(listed, Some(told), "{what}: a listing tells what the object tells");
+        store.list_resting_oldest("data", None, &mut |_, resting| resting == told).unwrap();
+        match told.reach.is_readable() {
+            true => assert_eq!(store.get(&cold).unwrap(), bytes, "{what}"),
+            false => assert_eq!(kind(store.get(&cold)), Kind::Archived, "{what}"),
+        }
+    };
+    let retrieve = |days| store.retrieve(&cold, mode, days).unwrap();
+    let put = store.put_in(&cold, bytes.clone(), &terms).unwrap();
+    store.put_in(&warm, bytes.clone(), &Terms::default()).unwrap();
+    // Nobody can read it to compare: the store does.
+    assert_eq!(store.put_in(&cold, bytes.clone(), &terms).unwrap(), put);
+    assert_eq!(kind(store.put_in(&cold, Bytes::from_static(b"COLD"), &terms)), Kind::Exists);
+    assert_eq!(kind(store.put_in(&warm, bytes.clone(), &Terms::default())), Kind::Exists);
+    reach(|reach| reach == Reach::Archived, "as it was put");
+    let error = store.get_range(&cold, 0..1).unwrap_err();
+    assert_eq!((error.kind(), error.object()), (Kind::Archived, Some(cold.as_str())), "{error}");
+    assert!(error.advice().unwrap().contains("cairn retrieve"), "{error:?}");
+    assert_eq!(store.resting(&warm).unwrap().reach, Reach::Online);
+    assert_eq!(store.get(&warm).unwrap(), bytes);
+
+    assert_eq!(kind(store.retrieve(&cold, mode, 0)), Kind::Input);
+    assert_eq!((retrieve(1), retrieve(1)), (Asked::Accepted, Asked::Underway));
+    reach(|reach| reach == Reach::Retrieving, "asked for");
+    turn(thaw_seconds);
+    let azure = class.provider() == Provider::Azure;
+    if azure {
+        reach(|reach| reach == Reach::Online, "moved out of the archive");
+        assert_eq!(retrieve(1), Asked::Ready);
+        turn(40 * 86_400);
+        reach(|reach| reach == Reach::Online, "until it is sent back");
+    } else {
+        reach(|reach| matches!(reach, Reach::Ready { until: Some(_) }), "restored");
+        assert_eq!(retrieve(9), Asked::Accepted, "its days are changed");
+        turn(5 * 86_400);
+        reach(|reach| matches!(reach, Reach::Ready { until: Some(_) }), "for more days");
+        turn(6 * 86_400);
+    }
+    store.rest_again(&cold, class).unwrap();
+    reach(|reach| reach == Reach::Archived, "as before");
+    assert_eq!(retrieve(1), Asked::Accepted, "and once more");
+
+    let absent = name("data/00000001/00000009");
+    assert_eq!(kind(store.resting(&absent)), Kind::Absent);
+    assert_eq!(kind(store.retrieve(&absent, mode, 1)), Kind::Absent);
+    for object in [cold, warm] {
+        store.delete(&object, None).unwrap();
+    }
+}
+
 #[test]
 fn memory_conforms() {
     conform(&Memory::new());
@@ -60,6 +136,88 @@ fn memory_with_locks_conforms_by_the_rule_of_the_oldest_version() {
     let store = Oldest::new(Arc::new(Memory::locking(Machine::shared())));
     conform(&store);
     conform_locks(&store);
+}
+
+#[test]
+fn memory_with_an_archive_conforms_with_versions_and_without() {
+    let cases = [
+        (StorageClass::Glacier, RetrievalMode::Expedited),
+        (StorageClass::DeepArchive, RetrievalMode::Bulk),
+        (StorageClass::Archive, RetrievalMode::High),
+    ];
+    for (class, mode) in cases {
+        let clock = Clock::new();
+        let plain = Memory::archiving(clock.clone(), 60);
+        conform(&plain);
+        conform_archive(&plain, class, mode, &|seconds| clock.turn_seconds(seconds), 60);
+        let locking = Oldest::new(Arc::new(Memory::locking(clock.clone()).with_archive(60)));
+        conform_archive(&locking, class, mode, &|seconds| clock.turn_seconds(seconds), 60);
+    }
+}
+
+/// A decorator that kept something to itself would be found out here.
+#[test]
+fn every_decorator_passes_classes_and_retrievals_on() {
+    let clock = Clock::new();
+    let place: Arc<dyn Store> = Arc::new(Memory::locking(clock.clone()).with_archive(60));
+    let limits = Limits { upload_bytes_per_second: Some(1 << 30), download_bytes_per_second: Some(1 << 30) };
+    let faulty = Arc::new(Faulty::new(place, |_| None));
+    let limited = Arc::new(Throttled::new(Arc::new(Retry::new(faulty, 1)), limits));
+    let counted = Counted::new(Arc::new(Oldest::new(limited)));
+    let counts = counted.counts();
+    let store = Placed::new(Arc::new(counted) as Arc<dyn Store>, StorageClass::StandardIa);
+    conform_archive(&store, StorageClass::Glacier, RetrievalMode::Standard, &|s| clock.turn_seconds(s), 60);
+    assert!(counts.requests(Verb::Retrieve) >= 5);
+}
+
+#[test]
+fn class_and_lock_go_in_one_put_in_whichever_order_they_are_asked_for() {
+    let wish = Wish {
+        class: Class::Copy,
+        retention_kind: RetentionKind::Snapshot,
+        period: Some("1y".parse().unwrap()),
+        mode: Mode::Compliance,
+        cover: Cover::WholePeriod,
+        generation_days: 30,
+    };
+    for locks_first in [true, false] {
+        let env = Machine::shared();
+        let place: Arc<dyn Store> = Arc::new(Memory::locking(env.clone()).with_archive(60));
+        let counted = Arc::new(Counted::new(Arc::new(Oldest::new(place))));
+        let counts = counted.counts();
+        let (below, class) = (counted as Arc<dyn Store>, StorageClass::DeepArchive);
+        let locks = Arc::new(Locks::new(Policy::new(wish).unwrap(), env));
+        let store: Arc<dyn Store> = match locks_first {
+            true => Arc::new(Placed::new(Arc::new(Locked::new(below, locks)), class)),
+            false => Arc::new(Locked::new(Arc::new(Placed::new(below, class)), locks)),
+        };
+        for (text, expected) in [("data/00000001/00000001", class), ("meta/00000001/00000002", StorageClass::Standard)]
+        {
+            let before = counts.requests(Verb::Put) + counts.requests(Verb::Lock);
+            store.put_new(&name(text), Bytes::from_static(b"x")).unwrap();
+            assert_eq!(counts.requests(Verb::Put) + counts.requests(Verb::Lock), before + 1, "{text}");
+            assert_eq!(store.resting(&name(text)).unwrap().class, Some(expected), "{text}");
+            assert_eq!(store.retention(&name(text), None).unwrap().unwrap().mode, Mode::Compliance, "{text}");
+        }
+        // Whose answer was lost is put again, and is done.
+        store.put_new(&name("data/00000001/00000001"), Bytes::from_static(b"x")).unwrap();
+    }
+}
+
+#[test]
+fn a_store_without_classes_takes_no_request_for_one_lightly() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = engine::store::Location::Folder(folder.path().to_owned());
+    let local = engine::store::open_settled(&location, &engine::store::Options::default()).unwrap();
+    for store in [local, Arc::new(Memory::new()) as Arc<dyn Store>] {
+        let (object, terms) = (name("a"), Terms { class: Some(StorageClass::StandardIa), retention: None });
+        assert_eq!(kind(store.put_in(&object, Bytes::new(), &terms)), Kind::Unsupported);
+        assert_eq!(kind(store.get(&object)), Kind::Absent, "nothing is stored in another class");
+        store.put_in(&object, Bytes::new(), &Terms::default()).unwrap();
+        assert_eq!(store.resting(&object).unwrap(), Resting { class: None, reach: Reach::Online, bytes: 0 });
+        assert_eq!(kind(store.retrieve(&object, RetrievalMode::Standard, 1)), Kind::Unsupported);
+        assert_eq!(kind(store.rest_again(&object, StorageClass::Archive)), Kind::Unsupported);
+    }
 }
 
 #[test]

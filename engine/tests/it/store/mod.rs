@@ -3,9 +3,11 @@
 //! Servers are found through the variables that `scripts/with-servers` sets. Without them a test says so and returns, unless
 //! `CAIRN_TEST_SERVERS=required` is set: then it fails.
 
+mod archive;
 mod azure;
 mod conformance;
 mod folder;
 mod locks;
 mod servers;
 pub(crate) mod targets;
+pub(crate) mod thaw;

@@ -28,6 +28,11 @@ pub(crate) fn s3_locked() -> Option<Target> {
     bucket("CAIRN_TEST_S3_ENDPOINT", "CAIRN_TEST_S3_LOCKED_BUCKET")
 }
 
+/// An S3 whose restores from an archive take two seconds.
+pub(crate) fn archive() -> Option<Target> {
+    bucket("CAIRN_TEST_ARCHIVE_ENDPOINT", "CAIRN_TEST_ARCHIVE_BUCKET")
+}
+
 /// An S3 that ignores conditions.
 pub(crate) fn liar() -> Option<Target> {
     bucket("CAIRN_TEST_LIAR_ENDPOINT", "CAIRN_TEST_LIAR_BUCKET")

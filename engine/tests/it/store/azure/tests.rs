@@ -3,10 +3,14 @@ use crate::immutability;
 use crate::proofs::rig::names_of;
 use crate::store::conformance::{conform, conform_locks, list, name};
 use crate::store::targets::{self, Target};
+use crate::store::thaw::Thawing;
 use bytes::Bytes;
 use engine::Kind;
 use engine::env::Machine;
-use engine::store::{Mode, Name, Retention, Store, open, open_settled, probe, probe_lock};
+use engine::store::{
+    Asked, Mode, Name, Reach, Retention, RetrievalMode, StorageClass, Store, Terms, open, open_settled, probe,
+    probe_lock,
+};
 use std::sync::Arc;
 
 /// Every version is deleted by its id, everything by its name, and junk put into the next slot of the log.
@@ -106,6 +110,46 @@ fn lost_answers_end_in_the_lock_that_was_asked_for() {
     let longer = seconds(&*store, Mode::Compliance, 1200);
     assert_eq!(store.extend_retention(&object, None, &longer).unwrap(), longer);
     assert!(layer.is_spent());
+}
+
+/// Versions and policies of the one layer, a slow archive of the other: a pack is locked and rests, and only its newest version comes back.
+#[test]
+fn a_locked_blob_rests_and_comes_back_unless_somebody_hid_it() {
+    let Some((_layer, mut target)) = immutable() else { return };
+    let thawing = Thawing::before(target.options.settings.get("azure_storage_endpoint").unwrap(), 60);
+    target.options.settings.insert("azure_storage_endpoint".to_owned(), thawing.endpoint());
+    let (store, attacker) = (settled(&target), open(&target.location, &target.options).unwrap());
+    let lock = seconds(&*store, Mode::Compliance, 600);
+    let terms = Terms { class: Some(StorageClass::Archive), retention: Some(lock) };
+    let [pack, hidden] = ["data/00000001/00000001", "data/00000001/00000002"].map(name);
+    for object in [&pack, &hidden] {
+        let receipt = store.put_in(object, text("cold"), &terms).unwrap();
+        assert_eq!(store.put_in(object, text("cold"), &terms).unwrap(), receipt, "an answer may have been lost");
+        assert_eq!(store.retention(object, None).unwrap(), Some(lock));
+        assert_eq!(store.get(object).unwrap_err().kind(), Kind::Archived);
+    }
+    attacker.delete(&hidden, None).unwrap();
+    let reach = |object: &Name| {
+        let (told, mut listed) = (store.resting(object).unwrap(), None);
+        let mut visit = |name, resting| {
+            listed = (name == *object).then_some(resting).or(listed);
+            true
+        };
+        store.list_resting("data", None, &mut visit).unwrap();
+        assert_eq!(listed, Some(told), "{object}");
+        told.reach
+    };
+    assert_eq!((reach(&pack), reach(&hidden)), (Reach::Archived, Reach::Archived));
+    assert_eq!(store.retrieve(&pack, RetrievalMode::High, 1).unwrap(), Asked::Accepted);
+    let refused = store.retrieve(&hidden, RetrievalMode::High, 1).unwrap_err();
+    assert_eq!(refused.kind(), Kind::Unsupported, "{refused}");
+    assert_eq!((reach(&pack), reach(&hidden)), (Reach::Retrieving, Reach::Archived));
+    thawing.turn(60);
+    assert_eq!(reach(&pack), Reach::Online);
+    assert_eq!(store.get(&pack).unwrap(), "cold");
+    store.rest_again(&pack, StorageClass::Archive).unwrap();
+    assert_eq!(reach(&pack), Reach::Archived);
+    assert_eq!(store.delete(&pack, None).unwrap_err().kind(), Kind::Immutable);
 }
 
 #[test]

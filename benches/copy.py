@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""Copies one repository into another of large packs, with cairn and with restic, and prints what each costs. See README.md beside this file."""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import compare
+
+ROOT, DATA, CAIRN = compare.ROOT, compare.DATA, compare.CAIRN
+GB = 1e9
+
+
+def cairn_json(words, env):
+    """Runs cairn with --json; its summary."""
+    done = subprocess.run([str(w) for w in [CAIRN, *words, "--json"]], env={**os.environ, **env}, capture_output=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def stored(folder):
+    return sum(p.stat().st_size for p in Path(folder).rglob("*") if p.is_file())
+
+
+def cairn(scratch, sources, rows):
+    source, cache = scratch / "cairn", scratch / "cairn-cache"
+    env = {"CAIRN_PASSWORD": "bench", "CAIRN_CACHE_DIR": str(cache)}
+    compare.run([CAIRN, "--repo", source, "init"], env)
+    compare.run([CAIRN, "--repo", source, "backup", *sources], env)
+    bytes_stored = stored(source / "data") + stored(source / "meta")
+    for name, words in [("copy", []), ("copy --verify=full", ["--verify=full"]), ("copy --regroup 9", ["--regroup", "9"])]:
+        target = scratch / "copies"
+        compare.run([CAIRN, "--repo", target, "init", "--class", "copy", "--from", source], env)
+        cost = compare.run([CAIRN, "--repo", source, "copy", "--to", target, *words], env)
+        # What it asked for, from a second run of its own: --json changes nothing else.
+        shutil.rmtree(target)
+        compare.run([CAIRN, "--repo", target, "init", "--class", "copy", "--from", source], env)
+        told = cairn_json(["--repo", source, "copy", "--to", target, *words], env)
+        packs = [p.stat().st_size for p in (target / "data").rglob("*") if p.is_file()]
+        rows.append((f"cairn {name}", cost, told, stored(target), max(packs), bytes_stored))
+        shutil.rmtree(target)
+
+
+def restic(scratch, sources, rows):
+    source, target = scratch / "restic", scratch / "restic-copies"
+    env = {"RESTIC_PASSWORD": "bench", "RESTIC_FROM_PASSWORD": "bench", "RESTIC_CACHE_DIR": str(scratch / "restic-cache")}
+    compare.run(["restic", "init", "--repository-version", "2", "-r", source], env)
+    compare.run(["restic", "-r", source, "backup", *sources], env)
+    compare.run(["restic", "-r", target, "init", "--repository-version", "2", "--from-repo", source, "--copy-chunker-params"], env)
+    cost = compare.run(["restic", "-r", target, "copy", "--from-repo", source, "--pack-size", "128"], env)
+    packs = [p.stat().st_size for p in (target / "data").rglob("*") if p.is_file()]
+    rows.append(("restic copy --pack-size 128", cost, None, stored(target), max(packs), stored(source / "data")))
+
+
+def table(rows, size):
+    base = next(cost for name, cost, *_ in rows if name.startswith("restic"))
+    lines = ["| | CPU s | MB of source a CPU s | times restic | wall s | RSS MB (anonymous) | result GB | largest pack MB | GET/GB, PUT/GB |", "|---|---|---|---|---|---|---|---|---|"]
+    for name, cost, told, result, largest, read in rows:
+        asked = "" if told is None else f"{told['requests_source']['get'] / (read / GB):.0f}, {told['requests_target']['put'] / (told['bytes_written'] / GB):.1f}"
+        lines.append(
+            f"| {name} | {cost.cpu:.1f} | {size / 1e6 / cost.cpu:.0f} | {base.cpu / cost.cpu:.1f} | {cost.wall:.1f} | {cost.rss:.0f} ({cost.anon:.0f}) "
+            f"| {result / GB:.2f} | {largest / 1e6:.1f} | {asked} |"
+        )
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the data")
+    parser.add_argument("--write", action="store_true", help="write COPY.md")
+    arguments = parser.parse_args()
+    subprocess.run(["cargo", "build", "--release", "-p", "cli"], cwd=ROOT, check=True)
+    small, large = (10_000, 400_000_000) if arguments.quick else (100_000, 4_200_000_000)
+    suffix = "-quick" if arguments.quick else ""
+    sources = [DATA / f"small{suffix}", DATA / f"copy-large{suffix}"]
+    DATA.mkdir(exist_ok=True)
+    compare.collect_small(sources[0], small)
+    compare.collect_large(sources[1], large)
+    files, size = map(sum, zip(*map(compare.tree_size, sources)))
+    scratch = DATA / "copy-scratch"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    rows = []
+    restic(scratch, sources, rows)
+    shutil.rmtree(scratch / "restic-copies")
+    cairn(scratch, sources, rows)
+    shutil.rmtree(scratch)
+    version = subprocess.run(["restic", "version"], capture_output=True, text=True, check=True).stdout.strip()
+    text = f"""# Results of copies
+
+Made by `benches/copy.py --write`; read `README.md` beside it for the rules.
+
+{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, Linux {platform.release()}, load before the run {os.getloadavg()[0]:.1f}. {version}.  
+{files:,} files, {size / GB:.2f} GB; encrypted; both repositories on the local disk. GET counts the source's requests a GB that it holds, PUT the target's a GB written.
+
+{table(rows, size)}
+"""
+    print(text)
+    if arguments.write:
+        (ROOT / "benches" / "COPY.md").write_text(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+//! How all data packs rest, for who asks about many files for a long time: one listing answers all for a while.
+
+use super::needs::packs_of;
+use super::readable::may_rest;
+use crate::error::Result;
+use crate::repository::Repository;
+use crate::store::{Reach, Resting};
+use format_spec::container::ObjectKind;
+use format_spec::tree::Entry;
+use format_spec::{ObjectId, Time, names};
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The answers of the last listing, and how long they count.
+#[derive(Debug)]
+pub struct Rests {
+    /// Seconds between two listings at least.
+    every: f64,
+    last: Mutex<Option<Arc<Look>>>,
+}
+
+/// A listing, and when it was made.
+#[derive(Debug)]
+struct Look {
+    at: f64,
+    packs: BTreeMap<ObjectId, Resting>,
+}
+
+/// How the content of one file rests.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rest {
+    /// Packs that it needs.
+    pub packs: u64,
+    /// Those that can be read.
+    pub readable: u64,
+    /// Those that are on their way.
+    pub retrieving: u64,
+    /// Those that can be read for a while only.
+    pub retrieved: u64,
+    /// When the first of those goes, where the store tells.
+    pub until: Option<Time>,
+    /// Their classes.
+    pub tiers: BTreeSet<&'static str>,
+}
+
+impl Rests {
+    /// For a repository whose data packs may rest; `None` for others, of which nothing has to be asked.
+    pub fn of(repository: &Repository, every_seconds: f64) -> Option<Self> {
+        may_rest(repository).then(|| Rests { every: every_seconds, last: Mutex::new(None) })
+    }
+
+    /// How a file rests. May list, and read nodes of the file's content.
+    ///
+    /// # Errors
+    /// The store's; `Damaged` for a chunk that the index does not know.
+    pub fn of_file(&self, repository: &Repository, entry: &Entry) -> Result<Rest> {
+        let known = self.look(repository)?;
+        let class = &repository.config().storage_class;
+        let (mut rest, mut seen) = (Rest::default(), BTreeSet::new());
+        packs_of(repository.blobs(), entry, &mut |pack, _| {
+            if seen.insert(pack) {
+                rest.add(known.packs.get(&pack), class);
+            }
+            true
+        })?;
+        Ok(rest)
+    }
+
+    fn look(&self, repository: &Repository) -> Result<Arc<Look>> {
+        // Whoever comes while another one lists waits for the same answer.
+        let mut last = self.last.lock();
+        let now = repository.env().elapsed();
+        if let Some(known) = last.as_ref().filter(|known| now - known.at < self.every) {
+            return Ok(known.clone());
+        }
+        let mut packs = BTreeMap::new();
+        repository.vault().store.list_resting(names::folder(ObjectKind::DataPack), None, &mut |name, resting| {
+            if let Some((_, session, ordinal)) = names::parse(name.as_str()) {
+                packs.insert(ObjectId { session, ordinal }, resting);
+            }
+            true
+        })?;
+        let known = Arc::new(Look { at: now, packs });
+        *last = Some(known.clone());
+        Ok(known)
+    }
+}
+
+impl Rest {
+    /// Whether all of it can be read.
+    pub fn is_readable(&self) -> bool {
+        self.readable == self.packs
+    }
+
+    /// One more pack. One that no listing shows is left to whoever reads it.
+    fn add(&mut self, resting: Option<&Resting>, class: &str) {
+        self.packs += 1;
+        let Some(resting) = resting else {
+            self.readable += 1;
+            return;
+        };
+        self.tiers.extend(resting.class.map(|class| class.as_str()));
+        self.readable += u64::from(resting.reach.is_readable());
+        match resting.reach {
+            Reach::Retrieving => self.retrieving += 1,
+            Reach::Ready { until } => {
+                self.retrieved += 1;
+                self.until = self.until.into_iter().chain(until).min_by_key(|until| until.seconds);
+            }
+            // Brought out of the archive, and to be brought back by us.
+            Reach::Online if resting.class.is_some_and(|own| !own.as_str().eq_ignore_ascii_case(class)) => {
+                self.retrieved += 1;
+            }
+            Reach::Online | Reach::Archived => {}
+        }
+    }
+}
