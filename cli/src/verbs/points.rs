@@ -10,6 +10,7 @@ use clap::Args;
 use engine::immutability::Verified;
 use engine::repository::Repository;
 use engine::restore_point::Point;
+use engine::retrieval::may_rest;
 use format_spec::Time;
 use format_spec::point::{PointKind, Workload};
 use std::collections::BTreeMap;
@@ -141,8 +142,8 @@ pub(super) fn row(repo: &Repository, point: &Point) -> Row {
         .set("complete", m.counts.complete())
         .set("tags", m.tags.clone())
         .set("locked_until", locked_until(repo, point).map(human::time_exact))
-        // Archive tiers come later; until then every point is online, and says so.
-        .set("state", "online")
+        // Where its data is put; `cairn retrieve status POINT` asks the store how much of it can be read now.
+        .set("state", if may_rest(repo) { "archived" } else { "online" })
 }
 
 fn locked_until(repo: &Repository, point: &Point) -> Option<Time> {

@@ -42,6 +42,14 @@ const BATCH_BYTES: usize = 2_000_000;
 /// Batches of one pack on their way.
 const BATCHES_QUEUED_MAX: usize = 2;
 
+/// What all packs on their way may hold, however many threads there are: a full pack of the target is in memory beside them.
+const LIFTED_BYTES_MAX: u64 = 64_000_000;
+
+/// Threads that lift: so many packs of 5 MB fill the room above, and what an allocator keeps for each thread lies beside it.
+const LIFT_THREADS_MAX: usize = 6;
+
+/// A pack on its way.
+type Way<'j> = (ObjectId, &'j WantedPack, Receiver<Result<Batch>>);
 type Job<'j> = (ObjectId, &'j WantedPack, Sender<Result<Batch>>);
 
 impl Carrier<'_> {
@@ -61,10 +69,11 @@ impl Carrier<'_> {
             }
             return Ok(());
         }
-        let (jobs_in, jobs_out) = bounded::<Job<'_>>(self.threads);
+        let threads = self.threads.min(LIFT_THREADS_MAX);
+        let (jobs_in, jobs_out) = bounded::<Job<'_>>(threads);
         let (source, manner) = (self.source, self.manner);
         std::thread::scope(|scope| {
-            for _ in 0..self.threads {
+            for _ in 0..threads {
                 let jobs = jobs_out.clone();
                 scope.spawn(move || work(source, manner, &jobs));
             }
@@ -77,11 +86,14 @@ impl Carrier<'_> {
     fn drain<'j>(&mut self, packs: &'j [(ObjectId, WantedPack)], jobs: Sender<Job<'j>>) -> Result<()> {
         let died = || Error::new(Kind::Bug, "a thread that reads packs died");
         let mut rest = packs.iter();
-        let mut under_way: VecDeque<(ObjectId, &WantedPack, Receiver<Result<Batch>>)> = VecDeque::new();
+        let mut under_way: VecDeque<Way<'j>> = VecDeque::new();
         loop {
-            while under_way.len() < self.threads * 2
-                && let Some((id, pack)) = rest.next()
+            let held = |packs: &VecDeque<Way<'j>>| packs.iter().map(|(_, pack, _)| in_memory(pack)).sum::<u64>();
+            while under_way.len() < self.threads.min(LIFT_THREADS_MAX) * 2
+                && let Some((id, pack)) = rest.as_slice().first()
+                && (under_way.is_empty() || held(&under_way) + in_memory(pack) <= LIFTED_BYTES_MAX)
             {
+                rest.next();
                 let (to, from) = bounded(BATCHES_QUEUED_MAX);
                 jobs.send((*id, pack, to)).map_err(|_| died())?;
                 under_way.push_back((*id, pack, from));
@@ -148,6 +160,12 @@ impl Carrier<'_> {
         }
         Ok(())
     }
+}
+
+/// The most that a pack on its way holds: what one request brought of it, and batches that wait, that are filled, and that are put.
+fn in_memory(pack: &WantedPack) -> u64 {
+    let batches = (BATCHES_QUEUED_MAX as u64 + 1) * BATCH_BYTES as u64;
+    pack.bytes.min(super::lift::REQUEST_BYTES_MAX) + pack.bytes.min(batches)
 }
 
 /// A thread's work: one pack after the other, until there are no more or nobody listens.

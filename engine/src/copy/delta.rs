@@ -48,7 +48,8 @@ impl Delta {
                     let to =
                         delta.rows.entry(pack).or_insert_with(|| Row::of(blobs_of.get(&pack).copied().unwrap_or(0)));
                     let side = if is_new { &mut to.new } else { &mut to.old };
-                    side.set_count(at, side.count(at) + row.count(blob));
+                    let wrong = || Error::new(Kind::Damaged, "a blob is named too often").on(format!("pack {pack}"));
+                    side.set_count(at, side.count(at).checked_add(row.count(blob)).ok_or_else(wrong)?);
                 }
             }
             Ok(())
@@ -56,9 +57,15 @@ impl Delta {
         Ok(delta)
     }
 
+    /// How many blobs of all packs differ.
+    pub(super) fn changed(&self) -> u64 {
+        let differs = |row: &Row| (0..row.old.blobs.max(row.new.blobs)).filter(|b| row.change(*b) != 0).count() as u64;
+        self.rows.values().map(differs).sum()
+    }
+
     /// By how much a blob is named more often; 0 where it does not differ.
     pub(super) fn change(&self, pack: ObjectId, blob: u32) -> i64 {
-        self.rows.get(&pack).map_or(0, |row| i64::from(row.new.count(blob)) - i64::from(row.old.count(blob)))
+        self.rows.get(&pack).map_or(0, |row| row.change(blob))
     }
 }
 
@@ -66,6 +73,10 @@ impl Row {
     fn of(blobs: u32) -> Self {
         let empty = PackReferences { bitmap: vec![0; blobs.div_ceil(8) as usize], blobs, counts: Vec::new() };
         Row { old: empty.clone(), new: empty }
+    }
+
+    fn change(&self, blob: u32) -> i64 {
+        i64::from(self.new.count(blob)) - i64::from(self.old.count(blob))
     }
 }
 

@@ -52,6 +52,9 @@ pub(super) type Visit<'v> = dyn FnMut(Lifted) -> Result<()> + 'v;
 const WHOLE_BYTES_MAX: u64 = 16_000_000;
 /// The longest part.
 const PART_BYTES_MAX: u64 = 8_000_000;
+/// The most that one request brings.
+pub(super) const REQUEST_BYTES_MAX: u64 = WHOLE_BYTES_MAX;
+const _: () = assert!(PART_BYTES_MAX <= REQUEST_BYTES_MAX);
 
 /// Lifts what is wanted of a pack.
 ///

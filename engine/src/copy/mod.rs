@@ -20,6 +20,7 @@
 mod carry;
 mod delta;
 mod estimate;
+mod lanes;
 mod lift;
 mod pair;
 mod point_source;

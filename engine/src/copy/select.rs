@@ -78,8 +78,7 @@ pub(super) fn base_of(source: &Repository, target: &Repository, point: &Point) -
         let candidate = source.load(commit).ok().filter(|c| c.manifest.job == point.manifest.job)?;
         let copied = there.live(&commit.id).and_then(|c| target.load(c).ok())?;
         // One that was rewritten since on one side is not the same on both.
-        let is_same =
-            copied.manifest.root == candidate.manifest.root && copied.manifest.links == candidate.manifest.links;
-        is_same.then_some((candidate, copied))
+        let roots = |p: &Point| (p.manifest.root.clone(), p.manifest.links, p.manifest.exceptions);
+        (roots(&copied) == roots(&candidate)).then_some((candidate, copied))
     })
 }

@@ -10,12 +10,12 @@
 use super::carry::Carrier;
 use super::delta::Delta;
 use super::estimate::estimate;
+use super::lanes::Lanes;
 use super::lift::Manner;
 use super::select::{Selected, base_of, select};
 use super::wanted::Wanted;
 use super::{CopyOptions, CopySummary, Failed};
-use crate::blob::{DATA_LANES, Spool, Writer, WriterParts};
-use crate::care::calendar::after;
+use crate::blob::{Spool, Writer, WriterParts};
 use crate::error::{Error, Kind, Result};
 use crate::limits::REGROUPED_BLOCK_TARGET;
 use crate::monitor::Monitor;
@@ -23,8 +23,7 @@ use crate::repository::Repository;
 use crate::restore_point::{CountChange, Point, PointSink, edited_set};
 use format_spec::container::ObjectKind;
 use format_spec::log::{Change, Purpose};
-use format_spec::point::PackReferences;
-use format_spec::{ChunkId, ObjectId, Time};
+use format_spec::{ChunkId, ObjectId};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -78,10 +77,8 @@ fn attempt(
     let selected = select(source, target, &options.which, &waiting)?;
     // What an earlier attempt has copied is there by now.
     summary.present = selected.present.saturating_sub(summary.copied.len() as u64);
-    if selected.points.is_empty() {
-        return Ok(());
-    }
-    let session = match options.dry_run {
+    let is_idle = selected.points.is_empty();
+    let session = match options.dry_run || is_idle {
         true => None,
         false => Some(target.log().append(&**target.env(), &mut |_| {
             Ok(Change::Open { job: "copy".into(), host: options.host.clone(), base: None, purpose: Purpose::Copy })
@@ -102,6 +99,10 @@ fn attempt(
         threads: options.threads,
         spool,
     });
+    if is_idle {
+        // A process that was killed at its very end left files of which nothing is needed any more.
+        return writer.forget_known();
+    }
     let work =
         Copying { source, target, options, monitor, writer: &writer, summary, waiting: Vec::new(), failed: Vec::new() };
     work.run(selected, session).map_err(|e| match session {
@@ -123,14 +124,14 @@ struct Copying<'a> {
 }
 
 impl Copying<'_> {
-    fn run(mut self, selected: Selected, session: Option<u32>) -> Result<()> {
+    fn run(mut self, mut selected: Selected, session: Option<u32>) -> Result<()> {
         if selected.points.iter().any(|point| base_of(self.source, self.target, point).is_none()) {
             // A copy without a base relies on the index alone, so the store is asked whether the packs are there.
             self.target.blobs().catalog().compare_with_store()?;
         }
         let recovered = self.writer.recover()?;
         self.summary.blocks_recovered += recovered.blocks;
-        let deltas = self.deltas(&selected)?;
+        let deltas = self.deltas(&mut selected)?;
         let mut wanted = Wanted::of(self.source, self.writer, &deltas)?;
         self.summary.blobs_wanted = wanted.blobs;
         self.summary.bytes_wanted = wanted.packs.values().map(|p| p.bytes).sum();
@@ -177,12 +178,15 @@ impl Copying<'_> {
         self.summary.blobs_lost += lost.len() as u64;
         if is_dry {
             self.summary.waiting = self.waiting.iter().map(|p| p.manifest.id).collect();
+            self.summary.failed.append(&mut self.failed);
             return Ok(());
         }
         let now = self.target.env().now();
         let since = recovered.since.unwrap_or(now);
-        let has_waited = u64::try_from(now.seconds.saturating_sub(since.seconds)).unwrap_or(0);
-        if self.options.flush_after_seconds == 0 || has_waited >= self.options.flush_after_seconds {
+        // What is from the future was put under a wrong clock, and would wait until then.
+        let has_waited = u64::try_from(now.seconds.saturating_sub(since.seconds)).unwrap_or(u64::MAX);
+        // Where nothing waits for a full pack, all that the points need is stored, and they gain nothing by waiting.
+        if has_waited >= self.options.flush_after_seconds || !self.writer.is_filling() {
             self.commit(&lost)?;
         } else {
             let ids: Vec<String> = self.waiting.iter().map(|p| p.manifest.id.to_string()).collect();
@@ -200,21 +204,41 @@ impl Copying<'_> {
         }
     }
 
-    /// The differences of each point to the one that will be before it in the target.
-    fn deltas(&self, selected: &Selected) -> Result<Vec<Delta>> {
+    /// The differences of each point to the one that will be before it in the target. A point whose set cannot be read stays out.
+    fn deltas(&mut self, selected: &mut Selected) -> Result<Vec<Delta>> {
         let view = self.source.log().view();
-        let mut newest: HashMap<&str, &Arc<Point>> = HashMap::new();
-        let mut deltas = Vec::new();
-        for point in &selected.points {
-            let job = point.manifest.job.as_str();
+        let mut newest: HashMap<String, Arc<Point>> = HashMap::new();
+        let (mut deltas, mut readable) = (Vec::new(), Vec::new());
+        for point in std::mem::take(&mut selected.points) {
+            let job = &point.manifest.job;
             let base = match newest.get(job) {
-                Some(base) => Some((*base).clone()),
-                None => base_of(self.source, self.target, point).map(|(base, _)| base),
+                Some(base) => Some(base.clone()),
+                None => base_of(self.source, self.target, &point).map(|(base, _)| base),
             };
-            deltas.push(Delta::between(self.source, &view, base.as_deref(), point)?);
-            newest.insert(job, point);
+            match Delta::between(self.source, &view, base.as_deref(), &point) {
+                Ok(delta) => {
+                    deltas.push(delta);
+                    newest.insert(job.clone(), point.clone());
+                    readable.push(point);
+                }
+                // What moved while it was read is looked for again, what is damaged stays so.
+                Err(e)
+                    if e.kind() == Kind::Damaged
+                        && !self.source.refresh()?
+                        && self.source.log().view().head == view.head =>
+                {
+                    self.fail(&point, format!("what it needs cannot be told: {e}"));
+                }
+                Err(e) => return Err(e),
+            }
         }
+        selected.points = readable;
         Ok(deltas)
+    }
+
+    fn fail(&mut self, point: &Point, reason: String) {
+        self.monitor.warn(point.manifest.id.to_string().as_bytes(), reason.clone());
+        self.failed.push(Failed { point: point.manifest.id, reason });
     }
 
     /// Publishes everything and commits the points that wait, oldest first.
@@ -225,10 +249,7 @@ impl Copying<'_> {
             match self.commit_one(&point, lost)? {
                 Outcome::Copied => self.summary.copied.push(point.manifest.id),
                 Outcome::Present => self.summary.present += 1,
-                Outcome::Unreadable(reason) => {
-                    self.monitor.warn(point.manifest.id.to_string().as_bytes(), reason.clone());
-                    self.failed.push(Failed { point: point.manifest.id, reason });
-                }
+                Outcome::Unreadable(reason) => self.fail(&point, reason),
             }
         }
         Ok(())
@@ -302,11 +323,13 @@ impl Copying<'_> {
         };
         // The places of one id come together: a blob that moved in the source has not changed.
         let mut at_hand: Option<(ObjectKind, ChunkId, i64)> = None;
+        let mut left = delta.changed();
         self.source.blobs().catalog().cache().for_each_place(&mut |id, place| {
             let by = delta.change(place.pack, place.blob);
             if by == 0 {
                 return Ok(());
             }
+            left = left.saturating_sub(1);
             match &mut at_hand {
                 Some((kind, known, sum)) if known == id && *kind == place.pack_kind => *sum += by,
                 other => {
@@ -317,7 +340,14 @@ impl Copying<'_> {
             }
             Ok(())
         })?;
-        at_hand.map_or(Ok(()), tell)
+        at_hand.map_or(Ok(()), tell)?;
+        if left > 0 {
+            // A reader that found a pack gone has read the log on: the index is newer than the differences. A set that lacks what moved in between
+            // would let the target's collector take it.
+            let what = format!("{left} blobs that the point needs, or needed, moved in the source meanwhile");
+            return Err(Error::new(Kind::Conflict, what).on(self.source.location()).advise("run the copy again"));
+        }
+        Ok(())
     }
 
     fn end(&self, session: u32) -> Result<()> {
@@ -336,42 +366,4 @@ enum Outcome {
     Present,
     /// It needs what the source cannot read.
     Unreadable(String),
-}
-
-/// Which row of packs a blob belongs into: by when the last of the copied points leaves that needs it.
-struct Lanes {
-    /// Of each job the newest point's rows, as far as they differ from what the target has, and its lane.
-    newest: HashMap<String, (BTreeMap<ObjectId, PackReferences>, usize)>,
-    own: HashMap<u32, usize>,
-}
-
-impl Lanes {
-    fn new(target: &Repository, selected: &Selected, deltas: &[Delta]) -> Self {
-        let now = target.env().now();
-        let lane = |started: Time| lane_of(target, started, now);
-        let mut newest: HashMap<String, (BTreeMap<ObjectId, PackReferences>, usize)> = HashMap::new();
-        for (point, delta) in selected.points.iter().zip(deltas) {
-            let (rows, of) = newest.entry(point.manifest.job.clone()).or_default();
-            rows.extend(delta.rows.iter().map(|(pack, row)| (*pack, row.new.clone())));
-            *of = lane(point.manifest.started);
-        }
-        let own = selected.points.iter().map(|p| (p.number, lane(p.manifest.started).max(1))).collect();
-        Lanes { newest, own }
-    }
-
-    fn of(&self, point: &Point, pack: ObjectId, blob: u32) -> usize {
-        match self.newest.get(&point.manifest.job) {
-            Some((rows, lane)) if rows.get(&pack).is_some_and(|row| row.names(blob)) => *lane,
-            _ => self.own.get(&point.number).copied().unwrap_or(1),
-        }
-    }
-}
-
-/// By the quarter of the retention period that is left: 0 for the last to leave.
-fn lane_of(target: &Repository, started: Time, now: Time) -> usize {
-    let Some(leaves) = after(started, target.config().retention.period) else { return 0 };
-    let period = leaves.seconds.saturating_sub(started.seconds).max(1);
-    let left = leaves.seconds.saturating_sub(now.seconds).clamp(0, period);
-    let gone = period.saturating_sub(left).saturating_mul(4) / period;
-    usize::try_from(gone).unwrap_or(0).min(DATA_LANES - 1)
 }

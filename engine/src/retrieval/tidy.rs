@@ -30,8 +30,15 @@ pub struct Tidied {
 pub fn tidy(repository: &Repository, monitor: &Monitor) -> Result<Tidied> {
     repository.refresh()?;
     let view = repository.log().view();
-    let now = repository.env().now();
     let mut done = Tidied::default();
+    if view.retrievals.is_empty() {
+        return Ok(done);
+    }
+    // By the store's clock, where it tells the time: the days were counted there.
+    let now = match repository.vault().store.now() {
+        Err(e) if e.kind() == Kind::Unsupported => repository.env().now(),
+        other => other?,
+    };
     for (slot, told) in view.retrievals.iter().filter(|(_, told)| own_end(told) <= now) {
         let packs = packs_in(repository, &told.objects)?;
         let resting = survey(&*repository.vault().store, &packs, monitor)?;

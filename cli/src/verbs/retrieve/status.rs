@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Result};
 use crate::say::{human, progress};
 use clap::Args;
-use engine::retrieval::{Tally, survey, tidy};
+use engine::retrieval::{Tally, may_rest, own_end, survey, tidy};
 use engine::store::{Reach, Resting};
 use format_spec::Time;
 use std::collections::BTreeMap;
@@ -31,7 +31,12 @@ impl Status {
         let tally = |which: fn(Reach) -> bool| Tally::of(&packs, which);
         let (all, readable) = (tally(|_| true), tally(Reach::is_readable));
         let (retrieving, archived) = (tally(|r| r == Reach::Retrieving), tally(|r| r == Reach::Archived));
-        let (state, until) = (state(&packs), first_end(&packs));
+        let (mut state, mut until) = (state(&packs), first_end(&packs));
+        if state == "online" && !packs.is_empty() && may_rest(repo) {
+            // Azure brings data back by moving it into another tier, and knows no end of that: the log does.
+            (state, until) =
+                ("retrieved", repo.log().view().retrievals.values().map(own_end).min_by_key(|t| t.seconds));
+        }
         let mut classes = BTreeMap::new();
         for class in packs.iter().filter_map(|resting| resting.class) {
             *classes.entry(class.as_str().to_owned()).or_insert(serde_json::Value::from(0)) =

@@ -67,6 +67,24 @@ impl Writer {
         Ok(found)
     }
 
+    /// Forgets what ended processes left in the spool as far as it is known: for a copy that has nothing to do.
+    ///
+    /// # Errors
+    /// Those of the index.
+    pub fn forget_known(&self) -> Result<()> {
+        let Some(spool) = &self.shared.spool else { return Ok(()) };
+        let (repository, secrets) = (self.shared.vault.repository, &self.shared.vault.secrets);
+        spool.forget_known(repository, secrets, &mut |id| self.knows(id))
+    }
+
+    /// Whether anything is in a pack that is not full, or on its way there.
+    pub fn is_filling(&self) -> bool {
+        let shared = &self.shared;
+        *shared.underway.lock() > 0
+            || shared.packs.iter().any(|pack| pack.lock().is_some())
+            || shared.open.iter().any(|block| !block.lock().is_empty())
+    }
+
     /// Publishes what is stored, and leaves open packs in the spool for the next process, safe against a loss of power, with some words about
     /// what they wait for.
     ///

@@ -46,6 +46,8 @@ pub(super) struct Spooled {
 
 const WAITING: &str = "waiting";
 const MAGIC: [u8; 8] = *b"CRNSPL01";
+/// How the name of each process's part begins.
+const PART: &str = "part-";
 /// Magic, kind, lane, two zeros, time, CRC.
 const FIRST_BYTES: usize = 8 + 4 + 8 + 4;
 /// Unwritten bytes that a loss of power may cost.
@@ -64,11 +66,17 @@ impl Spool {
         door.lock().map_err(failed)?;
         let mut left = Vec::new();
         for entry in fs::read_dir(folder).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            if !path.is_dir() {
+            let entry = entry.map_err(failed)?;
+            let path = entry.path();
+            // What is not ours is not taken over: what is taken over is deleted.
+            if !entry.file_name().as_encoded_bytes().starts_with(PART.as_bytes()) || !path.is_dir() {
                 continue;
             }
-            let held = lock_file(&path.join("lock")).map_err(failed)?;
+            let held = match lock_file(&path.join("lock")) {
+                // Its process has just ended, and taken it away.
+                Err(e) if e.kind() == ErrorKind::NotFound => continue,
+                other => other.map_err(failed)?,
+            };
             match held.try_lock() {
                 Ok(()) => left.push((path, held)),
                 Err(TryLockError::WouldBlock) => {}
@@ -76,7 +84,7 @@ impl Spool {
             }
         }
         left.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let own = tempfile::Builder::new().prefix("part-").tempdir_in(folder).map_err(failed)?.keep();
+        let own = tempfile::Builder::new().prefix(PART).tempdir_in(folder).map_err(failed)?.keep();
         let held = lock_file(&own.join("lock")).map_err(failed)?;
         held.lock().map_err(failed)?;
         Ok(Spool { own, _held: held, left, next: Default::default() })
@@ -128,22 +136,29 @@ impl Spool {
         secrets: &Secrets,
         visit: &mut dyn FnMut(Spooled) -> Result<()>,
     ) -> Result<()> {
+        self.left.iter().try_for_each(|(part, _)| read_part(part, repository, secrets, visit))
+    }
+
+    /// Forgets what ended processes left behind and nobody needs: parts all of whose chunks are `known`.
+    ///
+    /// # Errors
+    /// Those of `known`.
+    pub(super) fn forget_known(
+        &self,
+        repository: RepositoryId,
+        secrets: &Secrets,
+        known: &mut dyn FnMut(&ChunkId) -> Result<bool>,
+    ) -> Result<()> {
         for (part, _) in &self.left {
-            let mut packs: Vec<PathBuf> = fs::read_dir(part)?.filter_map(|e| e.ok().map(|e| e.path())).collect();
-            packs.retain(|path| path.extension().is_some_and(|e| e == "rows"));
-            packs.sort();
-            for rows in packs {
-                let mut failed = None;
-                let read = read_pack(&rows, repository, secrets, &mut |spooled| {
-                    visit(spooled).inspect_err(|e| failed = Some(e.again()))
-                });
-                match (read, failed) {
-                    (_, Some(e)) => return Err(e),
-                    (Err(e), None) => {
-                        tracing::info!(file = %rows.display(), "what a process left in the spool ends here: {e}");
-                    }
-                    (Ok(()), None) => {}
+            let mut is_needed = false;
+            read_part(part, repository, secrets, &mut |spooled| {
+                for blob in &spooled.block.blobs {
+                    is_needed = is_needed || !known(&blob.id)?;
                 }
+                Ok(())
+            })?;
+            if !is_needed {
+                let _ = fs::remove_dir_all(part);
             }
         }
         Ok(())
@@ -246,6 +261,34 @@ fn sealed(mut row: Vec<u8>) -> Vec<u8> {
     let crc = crc32fast::hash(&row);
     row.extend_from_slice(&crc.to_le_bytes());
     row
+}
+
+/// Reads what one process left behind, pack by pack; an error is the visitor's.
+fn read_part(
+    part: &Path,
+    repository: RepositoryId,
+    secrets: &Secrets,
+    visit: &mut dyn FnMut(Spooled) -> Result<()>,
+) -> Result<()> {
+    // One that is gone by now was empty when its process ended.
+    let entries = fs::read_dir(part).into_iter().flatten();
+    let mut packs: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).collect();
+    packs.retain(|path| path.extension().is_some_and(|e| e == "rows"));
+    packs.sort();
+    for rows in packs {
+        let mut failed = None;
+        let read = read_pack(&rows, repository, secrets, &mut |spooled| {
+            visit(spooled).inspect_err(|e| failed = Some(e.again()))
+        });
+        match (read, failed) {
+            (_, Some(e)) => return Err(e),
+            (Err(e), None) => {
+                tracing::info!(file = %rows.display(), "what a process left in the spool ends here: {e}");
+            }
+            (Ok(()), None) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Reads one pack's rows and blocks until one is not whole.

@@ -3,18 +3,23 @@
 mod carried;
 mod damage;
 mod ended;
+mod full;
 mod lanes;
+mod large;
+mod locked;
 mod races;
 mod refused;
+mod spool;
 
 use crate::proofs::rig::{CHEAP, PASSWORD, Rig};
 use engine::Result;
 use engine::blob::CachePlace;
-use engine::copy::{CopyOptions, CopySummary, Which, copy};
+pub(crate) use engine::copy::Which;
+use engine::copy::{CopyOptions, CopySummary, copy};
 use engine::monitor::Monitor;
 use engine::repository::{NewRepository, Repository};
 use engine::store::{Memory, Store};
-use format_spec::config::{Class, Retention};
+use format_spec::config::{Class, Immutability, Retention};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -84,6 +89,16 @@ impl Pair {
 
 /// An empty repository for copies of this source.
 pub(crate) fn target_of(source: &Rig, store: Arc<dyn Store>, retention: Retention) -> Rig {
+    target_locked(source, store, retention, None)
+}
+
+/// The same, immutable if asked for.
+pub(crate) fn target_locked(
+    source: &Rig,
+    store: Arc<dyn Store>,
+    retention: Retention,
+    immutability: Option<Immutability>,
+) -> Rig {
     let like = source.open().unwrap();
     let new = NewRepository {
         class: Class::Copy,
@@ -96,7 +111,7 @@ pub(crate) fn target_of(source: &Rig, store: Arc<dyn Store>, retention: Retentio
         level: None,
         parity_percent: 0,
         retention,
-        immutability: None,
+        immutability,
         dedup: Some(like.vault().secrets.dedup.clone()),
         storage_class: String::new(),
         origin: None,

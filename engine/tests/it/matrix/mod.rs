@@ -18,6 +18,11 @@
 //! | check    | x | x | x | x | x | x | x | x | x | x | - | - | - |
 //! | restore  | x | x | x | x | x | x | x | x | x | x | - | - | - |
 //! | read     | x | x | x | x | x | x | x | x | x | x | - | - | - |
+//! | copy_out | x | x | x | x | x | x | x | x | x | x | - | - | - |
+//! | copy_in  | - | x | x | - | x | x | x | x | - | - | x | x | x |
+//!
+//! `copy_out` reads the repository and copies its points into another one; `copy_in` brings a point into it, which is a repository of copies then.
+//! Both also run while every other operation starts; two `copy_in` meet as well.
 //!
 //! `-`: neither changes anything in the store, so nothing can meet. `tag` and `erase` are rewrites: of words alone, and of trees. `read` is a
 //! mount: a handle that was opened before either began. `condemn` repacks too; `sweep` deletes what was condemned before both began. `repair` finds a
@@ -47,27 +52,30 @@ macro_rules! cells {
 }
 
 cells! {
-    while_backup, BACKUP: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ;
-    while_expire, EXPIRE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ;
-    while_tag, TAG: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ;
-    while_erase, ERASE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ;
-    while_condemn, CONDEMN: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ;
-    while_sweep, SWEEP: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ;
-    while_fold, FOLD: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ;
-    while_truncate, TRUNCATE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ;
-    while_key, KEY: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ;
-    while_repair, REPAIR: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ;
-    while_check, CHECK: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR;
-    while_restore, RESTORE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR;
-    while_read, READ: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR;
+    while_backup, BACKUP: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ copy_out COPY_OUT;
+    while_expire, EXPIRE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ copy_out COPY_OUT copy_in COPY_IN;
+    while_tag, TAG: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ copy_out COPY_OUT copy_in COPY_IN;
+    while_erase, ERASE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ copy_out COPY_OUT;
+    while_condemn, CONDEMN: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ copy_out COPY_OUT copy_in COPY_IN;
+    while_sweep, SWEEP: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ copy_out COPY_OUT copy_in COPY_IN;
+    while_fold, FOLD: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ copy_out COPY_OUT copy_in COPY_IN;
+    while_truncate, TRUNCATE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ copy_out COPY_OUT copy_in COPY_IN;
+    while_key, KEY: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ copy_out COPY_OUT;
+    while_repair, REPAIR: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR check CHECK restore RESTORE read READ copy_out COPY_OUT;
+    while_check, CHECK: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR copy_in COPY_IN;
+    while_restore, RESTORE: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR copy_in COPY_IN;
+    while_read, READ: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR copy_in COPY_IN;
+    while_copy_out, COPY_OUT: backup BACKUP expire EXPIRE tag TAG erase ERASE condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE key KEY repair REPAIR;
+    while_copy_in, COPY_IN: expire EXPIRE tag TAG condemn CONDEMN sweep SWEEP fold FOLD truncate TRUNCATE check CHECK restore RESTORE read READ copy_in COPY_IN;
 }
 
 /// Interleavings of a cell, unless the environment asks for all: `CAIRN_INTERLEAVINGS=all`.
 const INTERLEAVINGS_MAX: u64 = 8;
 
 fn meet(running: Operation, starting: Operation) {
-    let many_segments = [running.name, starting.name].contains(&"fold");
-    let scene = Arc::new(Scene::new(many_segments));
+    let either = |name| [running.name, starting.name].contains(&name);
+    let scene = if either("copy in") { Scene::of_copies(either("fold")) } else { Scene::new(either("fold")) };
+    let scene = Arc::new(scene);
     // Stopped at no call: how many are there?
     let calls = interleave(&scene, running, starting, u64::MAX);
     assert!(calls > 0);

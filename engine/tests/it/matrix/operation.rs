@@ -1,6 +1,7 @@
 //! The operations of the matrix, each as one machine does it from opening the repository to its end.
 
 use super::scene::{Done, ERASED, Scene, files_below, read_all};
+use crate::copy::{Pair, Which, target_of};
 use crate::proofs::collect::{collect_all, options};
 use crate::proofs::rig::{CHEAP, PASSWORD, Rig, restore_options};
 use engine::care::repair::{self, RepairOptions};
@@ -10,7 +11,7 @@ use engine::log::Truncation;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::restore_point::Point;
-use engine::store::{Name, Store};
+use engine::store::{Memory, Name, Store};
 use engine::{Kind, Result};
 use format_spec::container::ObjectKind;
 use format_spec::log::{Change, KeyChange};
@@ -223,6 +224,37 @@ pub(super) const READ: Operation = Operation {
         Ok(())
     },
     told: |_| {},
+};
+
+/// Copies every point into an empty repository of copies, and looks at what came over.
+pub(super) const COPY_OUT: Operation = Operation {
+    name: "copy out",
+    stage: nothing,
+    run: |machine| {
+        let target = target_of(&machine.scene.rig, Arc::new(Memory::new()), Default::default());
+        let folder = tempfile::tempdir().unwrap();
+        let pair = Pair { source: machine.rig.clone(), target, spool: folder.path().to_owned() };
+        let done = pair.copy(Which::All)?;
+        assert_eq!((done.failed.len(), done.waiting.len()), (0, 0), "a copy beside another's work: {done:?}");
+        machine.scene.expect_copies(&pair.target);
+        Ok(())
+    },
+    told: |_| {},
+};
+
+/// Brings a point into a repository of copies: most of it is there, some of it in packs that nobody needs any more.
+pub(super) const COPY_IN: Operation = Operation {
+    name: "copy in",
+    stage: nothing,
+    run: |machine| {
+        let (origin, coming) = machine.scene.origin.as_ref().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let pair = Pair { source: origin.clone(), target: machine.rig.clone(), spool: folder.path().to_owned() };
+        let done = pair.copy(Which::Named(vec![coming.to_string()]))?;
+        assert_eq!((done.failed.len(), done.waiting.len()), (0, 0), "a copy beside another's work: {done:?}");
+        Ok(())
+    },
+    told: |done| done.backups = 1,
 };
 
 fn nothing(_: &Machine) {}

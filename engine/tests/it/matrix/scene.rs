@@ -1,5 +1,6 @@
 //! The repository that two operations meet in, and what it must be afterwards.
 
+use crate::copy::{Pair, Which, target_of};
 use crate::proofs::collect::{collect_all, expire, options};
 use crate::proofs::rig::{Rig, copy_of, noise};
 use engine::Result;
@@ -32,6 +33,8 @@ pub(super) struct Scene {
     pub(super) newest: PointId,
     points: BTreeMap<PointId, Files>,
     source: Files,
+    /// Where copies come from, and the point that is to come.
+    pub(super) origin: Option<(Rig, PointId)>,
     _folder: tempfile::TempDir,
 }
 
@@ -65,7 +68,38 @@ impl Scene {
         rig.write("d0/new", &noise(400, 30_000));
         std::fs::remove_file(rig.source.join(ERASED)).unwrap();
         let source = files_below(&rig.source);
-        Scene { rig, old, newest, points, source, _folder: folder }
+        Scene { rig, old, newest, points, source, origin: None, _folder: folder }
+    }
+
+    /// A repository of copies of the same points, with the garbage of another one, which the point that is to come has files of.
+    pub(super) fn of_copies(many_segments: bool) -> Scene {
+        let scene = Scene::new(false);
+        let target = target_of(&scene.rig, Arc::new(Memory::new()), Default::default());
+        let pair = Pair { source: scene.rig, target, spool: scene._folder.path().join("spool") };
+        pair.copy(Which::All).unwrap();
+        pair.source.write("d1/goes", &noise(500, 200_000));
+        let goes = pair.source.back_up().unwrap().point.unwrap();
+        pair.copy(Which::Latest).unwrap();
+        expire(&pair.target.open().unwrap(), vec![goes]);
+        std::fs::remove_file(pair.source.source.join("d1/goes")).unwrap();
+        let coming = pair.source.back_up().unwrap().point.unwrap();
+        if many_segments {
+            publish_many(&pair.target.open().unwrap());
+        }
+        Scene { rig: pair.target, origin: Some((pair.source, coming)), ..scene }
+    }
+
+    /// What was copied out while another one worked: each point as it was, or as it became.
+    pub(super) fn expect_copies(&self, target: &Rig) {
+        assert_eq!(target.check().unwrap().errors, Vec::new(), "a copy beside another's work");
+        let repository = target.open().unwrap();
+        let points = repository.points().unwrap();
+        assert!(points.iter().any(|p| p.manifest.id == self.newest), "the newest point was not copied");
+        for point in &points {
+            let found = read_all(&repository, point).unwrap();
+            let wanted = self.points.get(&point.manifest.id).unwrap_or(&self.source);
+            assert!(same(&found, wanted) || same(&found, &without_erased(wanted)), "{}", difference(&found, wanted));
+        }
     }
 
     /// A copy of the repository, in which two operations are to meet.

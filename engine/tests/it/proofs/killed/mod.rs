@@ -8,8 +8,11 @@
 //!                                                            CAIRN_SEED), each in the night
 //! ```
 //!
+//! A copy has two stores, and is killed at the calls of each.
+//!
 //! Where an operation does something at all, it has at most [`CALLS_MAX`] calls, so that each of them can be tried.
 
+mod copying;
 mod gone;
 mod process;
 mod scenario;

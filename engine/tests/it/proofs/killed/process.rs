@@ -98,14 +98,14 @@ impl Killed<'_> {
 }
 
 /// What a process has said before it was killed.
-enum Said {
+pub(super) enum Said {
     /// It stands at the call.
     Reached,
     /// It has done everything, in so many calls.
     Ended(u64),
 }
 
-fn listen(child: &mut Child) -> Said {
+pub(super) fn listen(child: &mut Child) -> Said {
     let mut ended = None;
     // To the end of what it says: it would complain if nobody heard it.
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
@@ -119,7 +119,7 @@ fn listen(child: &mut Child) -> Said {
 }
 
 /// Calls to be killed at, and whether inside them: all of them, or a seeded share.
-fn chosen(calls: u64, seed: u64) -> BTreeSet<(u64, bool)> {
+pub(super) fn chosen(calls: u64, seed: u64) -> BTreeSet<(u64, bool)> {
     let all = (1..=calls).flat_map(|k| [(k, false), (k, true)]);
     match std::env::var("CAIRN_KILL_CALLS").ok().as_deref() {
         Some("all") => all.collect(),
@@ -130,7 +130,7 @@ fn chosen(calls: u64, seed: u64) -> BTreeSet<(u64, bool)> {
     }
 }
 
-fn dice(seed: u64, n: u64) -> u64 {
+pub(super) fn dice(seed: u64, n: u64) -> u64 {
     u64::from_le_bytes(noise(seed ^ (n << 40), 8).try_into().unwrap())
 }
 
@@ -172,18 +172,18 @@ fn the_process_that_is_killed() {
     say(&format!("{ENDED}{}", store.calls()));
 }
 
-fn say(what: &str) {
+pub(super) fn say(what: &str) {
     let mut out = std::io::stdout().lock();
     writeln!(out, "\n{what}").and_then(|()| out.flush()).unwrap();
 }
 
 /// Calls of each operation that are tried in every run.
 const SHARE: u64 = 4;
-const REACHED: &str = "the call is reached";
-const ENDED: &str = "ended after calls: ";
+pub(super) const REACHED: &str = "the call is reached";
+pub(super) const ENDED: &str = "ended after calls: ";
 const OPERATION: &str = "CAIRN_KILLED_OPERATION";
 const SOURCE: &str = "CAIRN_KILLED_SOURCE";
-const PLACE: &str = "CAIRN_KILLED_PLACE";
-const CACHE: &str = "CAIRN_KILLED_CACHE";
-const CALL: &str = "CAIRN_KILLED_CALL";
-const INSIDE: &str = "CAIRN_KILLED_INSIDE";
+pub(super) const PLACE: &str = "CAIRN_KILLED_PLACE";
+pub(super) const CACHE: &str = "CAIRN_KILLED_CACHE";
+pub(super) const CALL: &str = "CAIRN_KILLED_CALL";
+pub(super) const INSIDE: &str = "CAIRN_KILLED_INSIDE";
