@@ -32,46 +32,37 @@ fn patient(pair: &Pair) -> CopyOptions {
     CopyOptions { flush_after_seconds: 86_400, ..pair.options(Which::All) }
 }
 
-fn change(path: &Path, change: impl Fn(&mut Vec<u8>)) {
-    let mut bytes = std::fs::read(path).unwrap();
-    change(&mut bytes);
-    std::fs::write(path, bytes).unwrap();
+fn each(spool: &Path, end: &str, harm: fn(&mut Vec<u8>)) {
+    for path in files(spool, end) {
+        let mut bytes = std::fs::read(&path).unwrap();
+        harm(&mut bytes);
+        std::fs::write(&path, bytes).unwrap();
+    }
+}
+
+fn flip(bytes: &mut [u8]) {
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+}
+
+fn cut(bytes: &mut Vec<u8>) {
+    bytes.truncate(bytes.len() * 2 / 3);
+}
+
+fn blank(bytes: &mut [u8]) {
+    let at = bytes.len() / 3;
+    bytes[at..].fill(0);
 }
 
 #[test]
 fn what_is_wrong_in_the_spool_is_read_from_the_source_again() {
     type Harm = (&'static str, fn(&Path));
     let harms: [Harm; 7] = [
-        ("a flipped bit in a record", |spool| {
-            files(spool, "body").iter().for_each(|f| {
-                change(f, |b| {
-                    let at = b.len() / 2;
-                    b[at] ^= 1
-                })
-            })
-        }),
-        ("a flipped bit in a row", |spool| {
-            files(spool, "rows").iter().for_each(|f| {
-                change(f, |b| {
-                    let at = b.len() / 2;
-                    b[at] ^= 1
-                })
-            })
-        }),
-        ("records cut short", |spool| {
-            files(spool, "body").iter().for_each(|f| change(f, |b| b.truncate(b.len() * 2 / 3)))
-        }),
-        ("rows cut short", |spool| {
-            files(spool, "rows").iter().for_each(|f| change(f, |b| b.truncate(b.len() * 2 / 3)))
-        }),
-        ("records lost to zeros", |spool| {
-            files(spool, "body").iter().for_each(|f| {
-                change(f, |b| {
-                    let at = b.len() / 3;
-                    b[at..].fill(0)
-                })
-            })
-        }),
+        ("a flipped bit in a record", |spool| each(spool, "body", |b| flip(b))),
+        ("a flipped bit in a row", |spool| each(spool, "rows", |b| flip(b))),
+        ("records cut short", |spool| each(spool, "body", cut)),
+        ("rows cut short", |spool| each(spool, "rows", cut)),
+        ("records lost to zeros", |spool| each(spool, "body", |b| blank(b))),
         ("two packs exchanged", |spool| {
             let bodies = files(spool, "body");
             let first = std::fs::read(&bodies[0]).unwrap();
