@@ -1,7 +1,7 @@
 //! Which points are copied, and what each is built upon.
 
 use crate::care::calendar::before;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::log::CommitRef;
 use crate::repository::Repository;
 use crate::restore_point::Point;
@@ -38,9 +38,6 @@ pub(super) fn select(source: &Repository, target: &Repository, which: &Which, wa
         Which::Named(selectors) => selectors.iter().map(|s| source.find_point(s)).collect::<Result<_>>()?,
         Which::All | Which::Latest => source.points_and_damage().into_iter().filter_map(|(_, p)| p.ok()).collect(),
     };
-    if chosen.is_empty() {
-        return Err(Error::new(Kind::Absent, "the repository has no restore point yet").on(source.location()));
-    }
     match which {
         Which::Latest => {
             let mut newest: BTreeMap<String, Arc<Point>> = BTreeMap::new();

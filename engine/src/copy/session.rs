@@ -54,8 +54,12 @@ pub(super) fn run(
             }
             _ => false,
         };
-        if left == 0 || !is_moved {
+        if !is_moved {
             return Err(e);
+        }
+        if left == 0 {
+            let what = "what it relied on moved each time that it was tried: collections or expiries go on beside it";
+            return Err(Error::new(Kind::Conflict, what).advise("run the copy again").because(e));
         }
         monitor.warn(b"copy", format!("it begins again, for what it relied on has moved: {e}"));
     }
@@ -103,8 +107,9 @@ fn attempt(
         // A process that was killed at its very end left files of which nothing is needed any more.
         return writer.forget_known();
     }
-    let work =
-        Copying { source, target, options, monitor, writer: &writer, summary, waiting: Vec::new(), failed: Vec::new() };
+    let (words, writer) = (waiting, &writer);
+    let (waiting, failed) = (Vec::new(), Vec::new());
+    let work = Copying { source, target, options, monitor, writer, summary, words, waiting, failed };
     work.run(selected, session).map_err(|e| match session {
         Some(session) => target.log().cause_of(session, e),
         None => e,
@@ -118,6 +123,8 @@ struct Copying<'a> {
     monitor: &'a Arc<Monitor>,
     writer: &'a Writer,
     summary: &'a mut CopySummary,
+    /// What an earlier copy left in the spool about points that wait.
+    words: Vec<String>,
     /// Points whose blobs are stored or spooled, and that are not committed.
     waiting: Vec<Arc<Point>>,
     failed: Vec<Failed>,
@@ -140,9 +147,8 @@ impl Copying<'_> {
         let allowed = self.options.budget.check(&estimate);
         self.summary.estimate.get_or_insert(estimate);
         if let Err(refused) = allowed {
-            // Nothing was carried: the session ends as it began, and what waits in the spool goes on waiting.
-            let ids: Vec<String> = selected.points.iter().map(|p| p.manifest.id.to_string()).collect();
-            self.writer.leave(if recovered.blocks > 0 { &ids } else { &[] })?;
+            // Nothing was carried: the session ends as it began, and what waited before goes on waiting.
+            self.writer.leave(&self.words)?;
             session.map_or(Ok(()), |session| self.end(session))?;
             return Err(refused);
         }
@@ -188,6 +194,7 @@ impl Copying<'_> {
         // Where nothing waits for a full pack, all that the points need is stored, and they gain nothing by waiting.
         if has_waited >= self.options.flush_after_seconds || !self.writer.is_filling() {
             self.commit(&lost)?;
+            self.writer.forget_words()?;
         } else {
             let ids: Vec<String> = self.waiting.iter().map(|p| p.manifest.id.to_string()).collect();
             self.writer.leave(&ids)?;

@@ -63,6 +63,8 @@ impl Writer {
         for pack in &self.shared.packs {
             pack.lock().as_mut().map_or(Ok(()), |pack| pack.sync())?;
         }
+        // Whatever becomes of this process, the next one learns what waits.
+        spool.leave(&spool.waiting())?;
         spool.forget_left();
         Ok(found)
     }
@@ -75,6 +77,14 @@ impl Writer {
         let Some(spool) = &self.shared.spool else { return Ok(()) };
         let (repository, secrets) = (self.shared.vault.repository, &self.shared.vault.secrets);
         spool.forget_known(repository, secrets, &mut |id| self.knows(id))
+    }
+
+    /// Nothing waits any more: takes the words away that were left about it.
+    ///
+    /// # Errors
+    /// From the file system.
+    pub fn forget_words(&self) -> Result<()> {
+        self.shared.spool.as_ref().map_or(Ok(()), |spool| spool.leave(&[]))
     }
 
     /// Whether anything is in a pack that is not full, or on its way there.

@@ -100,17 +100,19 @@ impl Spool {
         words
     }
 
-    /// Leaves words for whoever goes on.
+    /// Leaves words for whoever goes on, in the place of those before; none takes them away.
     ///
     /// # Errors
     /// From the file system.
     pub(super) fn leave(&self, words: &[String]) -> Result<()> {
         let path = self.own.join(WAITING);
-        let mut text = words.join("\n");
-        text.push('\n');
-        fs::write(&path, text)
-            .and_then(|()| File::open(&path)?.sync_all())
-            .map_err(|e| Error::from(e).on(path.display()))
+        let done = if words.is_empty() {
+            fs::remove_file(&path).or_else(|e| if e.kind() == ErrorKind::NotFound { Ok(()) } else { Err(e) })
+        } else {
+            let text = words.join("\n") + "\n";
+            fs::write(&path, text).and_then(|()| File::open(&path)?.sync_all())
+        };
+        done.map_err(|e| Error::from(e).on(path.display()))
     }
 
     /// A place for a new pack.

@@ -45,6 +45,10 @@ fn points_that_wait_are_copied_though_newer_ones_came() {
         let options = CopyOptions { flush_after_seconds: 86_400, ..pair.options(Which::Latest) };
         let done = pair.copy_with(&options).unwrap();
         assert_eq!(done.waiting.len(), usize::try_from(round).unwrap() + 1, "{done:?}");
+        // One that is not allowed to go on changes nothing of that.
+        let budget = engine::price::Budget { max_requests: Some(0), max_cost: None };
+        let refused = pair.copy_with(&CopyOptions { budget, ..pair.options(Which::Latest) }).unwrap_err();
+        assert_eq!(refused.kind(), engine::Kind::Input, "{refused}");
         // Nor are full packs of theirs collected meanwhile.
         crate::copy::races::collect_all(&pair.target);
     }

@@ -11,6 +11,7 @@ use engine::env::SharedEnv;
 use engine::error::{Kind, Result};
 use engine::repository::{OpenOptions, Repository};
 use engine::store::Store;
+use format_spec::log::PointId;
 use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -79,6 +80,12 @@ impl Actor {
         self.gate.as_ref().is_some_and(|gate| gate.is_dead())
     }
 
+    /// The repository for copies, by this process.
+    pub(super) fn copies(&self) -> Result<Arc<Repository>> {
+        let gate = self.gate.as_ref().expect("the process lives").of_copies();
+        open(gate, &self.env, CachePlace::Folder(self.shared.folder.join(format!("{}-copies", self.number))))
+    }
+
     /// What becomes of the handle when the process ends.
     fn end(&mut self) {
         self.repository = None;
@@ -101,6 +108,21 @@ impl Actor {
         let found = match opened {
             Ok(repository) => self.shared.model.lock().verify(&repository),
             Err(e) => Err(format!("the repository does not open: {}", shown(&e))),
+        };
+        if let Err(what) = found {
+            self.violation(&format!("{when}: {what}"));
+        }
+    }
+
+    /// Holds what everybody would see of the copies against the model; those that were acknowledged are there.
+    pub(super) fn verify_copies(&self, when: &str, acknowledged: &[PointId]) {
+        let env = self.shared.world.env(self.shared.seed, 1000 + self.number as u64, 0);
+        let found = match open(self.shared.world.copies.clone(), &env, CachePlace::Temporary) {
+            Ok(copies) => match acknowledged.iter().find(|id| copies.log().view().live(id).is_none()) {
+                Some(lost) => Err(format!("the copy of point {lost} was acknowledged and is not there")),
+                None => self.shared.model.lock().verify_copies(&copies),
+            },
+            Err(e) => Err(format!("the repository of copies does not open: {}", shown(&e))),
         };
         if let Err(what) = found {
             self.violation(&format!("{when}: {what}"));

@@ -8,7 +8,7 @@
 use super::world::{Fate, World};
 use bytes::Bytes;
 use engine::error::{Error, Kind, Result};
-use engine::store::{Info, Listed, Name, Receipt, Store, Verb};
+use engine::store::{Info, Listed, Memory, Name, Receipt, Store, Verb};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,15 +17,24 @@ use std::thread::ThreadId;
 
 pub(super) struct Gate {
     world: Arc<World>,
+    store: Arc<Memory>,
     actor: usize,
     thread: ThreadId,
-    dead: AtomicBool,
+    dead: Arc<AtomicBool>,
 }
 
 impl Gate {
     /// For the calling thread.
     pub(super) fn new(world: Arc<World>, actor: usize) -> Arc<Self> {
-        Arc::new(Gate { world, actor, thread: std::thread::current().id(), dead: AtomicBool::new(false) })
+        let (store, thread) = (world.store.clone(), std::thread::current().id());
+        Arc::new(Gate { world, store, actor, thread, dead: Arc::default() })
+    }
+
+    /// The same process before the store of the copies.
+    pub(super) fn of_copies(&self) -> Arc<Self> {
+        let Gate { world, actor, thread, dead, .. } = self;
+        let (world, store) = (world.clone(), world.copies.clone());
+        Arc::new(Gate { world, store, actor: *actor, thread: *thread, dead: dead.clone() })
     }
 
     pub(super) fn is_dead(&self) -> bool {
@@ -64,31 +73,31 @@ impl Store for Gate {
     }
 
     fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
-        self.call(Verb::Put, name.as_str(), || self.world.mutant.put(&self.world.store, name, bytes))
+        self.call(Verb::Put, name.as_str(), || self.world.mutant.put(&self.store, name, bytes))
     }
 
     fn get(&self, name: &Name) -> Result<Bytes> {
-        self.call(Verb::Get, name.as_str(), || self.world.store.get(name))
+        self.call(Verb::Get, name.as_str(), || self.store.get(name))
     }
 
     fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        self.call(Verb::Get, name.as_str(), || self.world.store.get_range(name, range))
+        self.call(Verb::Get, name.as_str(), || self.store.get_range(name, range))
     }
 
     fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        self.call(Verb::Get, name.as_str(), || self.world.store.get_tail(name, bytes_max))
+        self.call(Verb::Get, name.as_str(), || self.store.get_tail(name, bytes_max))
     }
 
     fn head(&self, name: &Name) -> Result<Info> {
-        self.call(Verb::Head, name.as_str(), || self.world.store.head(name))
+        self.call(Verb::Head, name.as_str(), || self.store.head(name))
     }
 
     fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.call(Verb::List, prefix, || self.world.store.list(prefix, after, visit))
+        self.call(Verb::List, prefix, || self.store.list(prefix, after, visit))
     }
 
     fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
-        self.call(Verb::Delete, name.as_str(), || self.world.store.delete(name, version))
+        self.call(Verb::Delete, name.as_str(), || self.store.delete(name, version))
     }
 }
 

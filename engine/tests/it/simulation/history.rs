@@ -5,7 +5,7 @@ use super::dice::Dice;
 use super::model::Model;
 use super::mutants::Mutant;
 use super::reckoning::reckon;
-use super::roles::{Checker, Collector, Expirer, Reader, Role, Truncator, Writer};
+use super::roles::{Checker, Collector, Copier, Expirer, Reader, Role, Truncator, Writer};
 use super::source::Tree;
 use super::world::{Counts, Rates, World};
 use crate::proofs::{CHEAP, PASSWORD};
@@ -78,7 +78,7 @@ fn rates(dice: &mut Dice) -> Rates {
     }
 }
 
-/// Who plays, and for how many operations. A copy to another repository belongs here as soon as there is one, and so do locks that end.
+/// Who plays, and for how many operations. Locks that end belong here, too.
 fn cast(dice: &mut Dice) -> Vec<(Box<dyn Role>, u64)> {
     let tree = || Arc::new(Mutex::new(Tree::new()));
     let (one, two) = (tree(), tree());
@@ -100,6 +100,9 @@ fn cast(dice: &mut Dice) -> Vec<(Box<dyn Role>, u64)> {
     }
     if dice.chance(300) {
         cast.push((Box::new(Checker), 1 + dice.below(2)));
+    }
+    if dice.chance(500) {
+        cast.push((Box::new(Copier), 2 + dice.below(4)));
     }
     cast
 }
@@ -124,7 +127,10 @@ fn create(shared: &Shared) {
         parity_percent: 0,
     };
     Repository::create(&*shared.world.store, &new, &env).expect("a new repository");
-    open(shared.world.store.clone(), &env, CachePlace::Temporary).expect("opens");
+    let made = open(shared.world.store.clone(), &env, CachePlace::Temporary).expect("opens");
+    let dedup = Some(made.vault().secrets.dedup.clone());
+    let copies = NewRepository { class: Class::Copy, dedup, origin: Some(made.id()), ..new };
+    Repository::create(&*shared.world.copies, &copies, &env).expect("a repository for copies");
 }
 
 /// Caches are written and synced: in memory where the machine has a place for that.

@@ -94,6 +94,17 @@ impl Model {
         Ok(())
     }
 
+    /// Holds a repository of copies against the model: every copy gives the files of its original back.
+    pub(super) fn verify_copies(&self, copies: &Arc<Repository>) -> std::result::Result<(), String> {
+        for commit in &copies.log().view().commits {
+            let told = |e: Error| format!("the copy of point {} cannot be restored: {:?}: {e}", commit.id, e.kind());
+            let point = copies.load(commit).map_err(told)?;
+            let files = read(copies, &point).map_err(told)?;
+            self.compare(&point, &files).map_err(|what| format!("a copy: {what}"))?;
+        }
+        Ok(())
+    }
+
     /// Whether a point's files are those of its attempt.
     pub(super) fn compare(&self, point: &Point, files: &Files) -> std::result::Result<(), String> {
         let id = point.manifest.id;

@@ -34,6 +34,13 @@ pub(super) fn reckon(shared: &Shared) -> Result<(), String> {
         return Err(format!("the check finds {}: {}", finding.object, finding.what));
     }
     is_tight(shared, &repository).map_err(told)??;
+    let copies = open(shared.world.copies.clone(), &env, CachePlace::Temporary).map_err(told)?;
+    collect_all(&copies).map_err(told)?;
+    let report = check(&copies, &full, &Monitor::new()).map_err(told)?;
+    if let Some(finding) = report.errors.first() {
+        return Err(format!("the check of the copies finds {}: {}", finding.object, finding.what));
+    }
+    shared.model.lock().verify_copies(&copies)?;
     if shared.seed.is_multiple_of(8) { restore_newest(&repository).map_err(told) } else { Ok(()) }
 }
 

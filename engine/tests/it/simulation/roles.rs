@@ -7,6 +7,7 @@ use engine::Result;
 use engine::backup::{BackupOptions, backup};
 use engine::care::retention::{ApplyOptions, Plan, Request, Scope, apply};
 use engine::care::{CheckOptions, CollectOptions, Level, check, collect, plan_collection};
+use engine::copy::{CopyOptions, Which, copy};
 use engine::log::Truncation;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
@@ -225,5 +226,40 @@ impl Role for Reader {
 
     fn die(&mut self) {
         self.points.clear();
+    }
+}
+
+/// Copies into another repository, and collects there now and then.
+pub(super) struct Copier;
+
+impl Role for Copier {
+    fn operate(&mut self, actor: &mut Actor, repository: &Arc<Repository>) -> Result<()> {
+        let copies = actor.copies()?;
+        if actor.dice.chance(250) {
+            return Collector::default().operate(actor, &copies);
+        }
+        let options = CopyOptions {
+            which: if actor.dice.chance(500) { Which::All } else { Which::Latest },
+            verify_full: actor.dice.chance(200),
+            rekey: false,
+            regroup: actor.dice.of(&[None, None, Some(1)]),
+            flush_after_seconds: 0,
+            spool: None,
+            dry_run: false,
+            budget: Default::default(),
+            prices: None,
+            host: format!("copier-{}", actor.number),
+            threads: 0,
+        };
+        let done = copy(repository, &copies, &options, &Arc::new(Monitor::new()))?;
+        if actor.is_dead() {
+            return Ok(());
+        }
+        if let Some(failed) = done.failed.iter().find(|f| !actor.shared.model.lock().is_outdated(&f.point)) {
+            actor.violation(&format!("point {} cannot be copied: {}", failed.point, failed.reason));
+        }
+        actor.shared.world.count(|c| c.copied += done.copied.len() as u64);
+        actor.verify_copies("after a copy", &done.copied);
+        Ok(())
     }
 }

@@ -56,6 +56,7 @@ pub(super) struct Counts {
     pub(super) fenced: u64,
     pub(super) rewritten: u64,
     pub(super) truncated: u64,
+    pub(super) copied: u64,
 }
 
 impl Counts {
@@ -65,30 +66,32 @@ impl Counts {
         }
     }
 
-    fn all_mut(&mut self) -> [&mut u64; 14] {
+    fn all_mut(&mut self) -> [&mut u64; 15] {
         let Counts { histories: a, operations: b, calls: c, crashes: d, refused: e, lost: f, pauses: g, .. } = self;
-        let Counts { points: h, expired: i, rewritten: j, condemned: k, deleted: l, fenced: m, truncated: n, .. } =
-            self;
-        [a, b, c, d, e, f, g, h, i, j, k, l, m, n]
+        let Counts { points: h, expired: i, rewritten: j, condemned: k, deleted: l, fenced: m, .. } = self;
+        let Counts { truncated: n, copied: o, .. } = self;
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o]
     }
 }
 
 impl std::fmt::Display for Counts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Counts { histories, operations, calls, crashes, refused, lost, pauses, .. } = self;
-        let Counts { points, expired, rewritten, condemned, deleted, fenced, truncated, .. } = self;
+        let Counts { points, expired, rewritten, condemned, deleted, fenced, truncated, copied, .. } = self;
         write!(
             f,
             "{histories} seeds, {operations} operations, {calls} calls, {crashes} crashes, {lost} lost responses, "
         )?;
         write!(f, "{refused} calls refused, {pauses} pauses; {points} points committed, {expired} expired, ")?;
         write!(f, "{rewritten} rewritten, {condemned} packs condemned, {deleted} objects deleted, ")?;
-        write!(f, "{fenced} sessions fenced, {truncated} log entries truncated")
+        write!(f, "{fenced} sessions fenced, {truncated} log entries truncated, {copied} points copied")
     }
 }
 
 pub(super) struct World {
     pub(super) store: Arc<Memory>,
+    /// Where the repository for copies is.
+    pub(super) copies: Arc<Memory>,
     pub(super) mutant: Mutant,
     rates: Rates,
     turns: Mutex<Turns>,
@@ -131,6 +134,7 @@ impl World {
         };
         Arc::new(World {
             store: Arc::new(Memory::new()),
+            copies: Arc::new(Memory::new()),
             mutant,
             rates,
             turns: Mutex::new(turns),
