@@ -73,7 +73,7 @@ fn a_command_that_would_be_refused_is_not_printed() {
         (&["frobnicate"][..], "frobnicate"),
         (&["backup"], "required"),
         (&["backup", "/a\nUser=root"], "control character"),
-        (&["copy", "--to", "x"], "comes with a later release"),
+        (&["lab", "record"], "comes with a later release"),
     ] {
         let args = ["schedule", "print", "--"].into_iter().chain(command.iter().copied());
         let run = home.run(args).expect(2);

@@ -11,7 +11,7 @@ use format_spec::container::ObjectKind;
 use format_spec::{ChunkId, ObjectId};
 use parking_lot::Mutex;
 use std::fmt::Display;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
 /// Something that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,10 +74,6 @@ impl Findings {
 
     fn push(&self, about: Subject, point: Option<u32>, object: &dyn Display, error: &Error) -> Result<()> {
         match error.kind() {
-            Kind::Archived if matches!(about, Subject::Pack(_)) => {
-                self.archived.fetch_add(1, Ordering::Relaxed);
-                Ok(())
-            }
             Kind::Damaged | Kind::Absent | Kind::Unsupported | Kind::Archived => {
                 let mut found = self.found.lock();
                 if found.len() < FINDINGS_MAX {

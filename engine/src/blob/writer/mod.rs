@@ -171,8 +171,11 @@ impl Writer {
         self.shared.flush()
     }
 
-    /// Publishes what is stored already, without waiting for the rest: what a stopped session leaves behind for the next one.
+    /// Publishes what is stored, and what is on its way to the store, and begins nothing more: what a stopped session leaves behind for the next
+    /// one. The session has failed from then on.
     pub fn salvage(&self) -> Result<()> {
+        self.shared.failed.store(true, Ordering::SeqCst);
+        self.shared.wait_for_arrivals();
         self.shared.publish()
     }
 

@@ -213,6 +213,14 @@ impl Shared {
         self.wait_until_landed()
     }
 
+    /// Waits for the jobs that were begun; once the session has failed, the others end at once.
+    pub(super) fn wait_for_arrivals(&self) {
+        let mut underway = self.underway.lock();
+        while *underway > 0 {
+            self.landed.wait_for(&mut underway, LOOK_AGAIN);
+        }
+    }
+
     pub(super) fn wait_until_landed(&self) -> Result<()> {
         let mut underway = self.underway.lock();
         while *underway > 0 && !self.failed.load(Ordering::SeqCst) {
