@@ -203,7 +203,14 @@ impl Session<'_> {
         }
         summary.number = loop {
             let known = self.repository.log().view();
-            manifest.references = self.references(&roots, &emission, &known)?;
+            manifest.references = match self.references(&roots, &emission, &known) {
+                // A collection came while the set was made: what it took is stored again, and the set made anew.
+                Err(e) if e.kind() == Kind::Damaged && self.repository.is_overtaken(known.head)? => {
+                    self.reads_old.set(false);
+                    continue;
+                }
+                other => other?,
+            };
             let stored = self.writer.stored();
             manifest.bytes = [summary.bytes_source, stored.bytes_new, stored.bytes_stored];
             self.monitor.check()?;

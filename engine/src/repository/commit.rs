@@ -22,6 +22,15 @@ pub struct Committed {
 }
 
 impl Repository {
+    /// Reads on; whether packs were condemned after this slot.
+    ///
+    /// # Errors
+    /// The log's and the index's.
+    pub fn is_overtaken(&self, slot: u32) -> Result<bool> {
+        self.refresh()?;
+        Ok(self.log().view().condemned.after(slot).next().is_some())
+    }
+
     /// Stores the manifest, locks what the point needs, and commits. `known` is the log's position when the reference set was made.
     ///
     /// # Errors

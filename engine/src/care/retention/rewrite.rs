@@ -91,7 +91,12 @@ impl<'a> Rewriter<'a> {
                 store_again(&roots, &emission, repository.blobs(), &self.writer, "plan and apply again")?;
             }
             // Also of a point whose words alone change: a set names places as of its entry's slot, and this is another.
-            let manifest = planned.manifest(point, self.references(point, &roots, &emission)?);
+            let references = match self.references(point, &roots, &emission) {
+                // A collection came while the set was made.
+                Err(e) if e.kind() == Kind::Damaged && repository.is_overtaken(known.head)? => continue,
+                other => other?,
+            };
+            let manifest = planned.manifest(point, references);
             match self.publish(point, &manifest, known.head)? {
                 Outcome::Done => return Ok(true),
                 Outcome::Gone => return Ok(false),
