@@ -20,8 +20,8 @@ fn too_little_room_ends_the_command_before_anything_is_done() {
     home.run(["backup", "--min-free", "0%", &home.text("src")]).expect(2);
 }
 
-/// Runs a script in a mount namespace of its own, with `$M` a file system of 24 MB that nobody else sees. False where that is not allowed.
-fn in_small_room(home: &Home, script: &str) -> Option<Run> {
+/// Runs a script in a mount namespace of its own, with `$M` a file system of this size that nobody else sees. `None` where that is not allowed.
+fn in_small_room(home: &Home, size: &str, script: &str) -> Option<Run> {
     std::fs::create_dir_all(home.path("small")).unwrap();
     let mut probe = Command::new("unshare");
     probe.args(["--map-root-user", "--mount", "sh", "-c", "mount -t tmpfs none \"$1\"", "-", &home.text("small")]);
@@ -29,7 +29,7 @@ fn in_small_room(home: &Home, script: &str) -> Option<Run> {
         eprintln!("no mount namespaces here: nothing was tried");
         return None;
     }
-    let whole = format!("set -u; mount -t tmpfs -o size=24m none \"$M\" || exit 99\n{script}");
+    let whole = format!("set -u; mount -t tmpfs -o size={size} none \"$M\" || exit 99\n{script}");
     let command = home.command([""; 0]);
     let mut shell = Command::new("unshare");
     shell.args(["--map-root-user", "--mount", "sh", "-c", &whole]);
@@ -56,7 +56,7 @@ fn a_store_that_is_full_ends_cleanly_and_the_same_command_goes_on_when_there_is_
         mount -o remount,size=100m "$M"
         $CAIRN backup --job j "$SRC" && $CAIRN check --read-data && $CAIRN restore "latest:$SRC" "$OUT"
     "#;
-    let Some(run) = in_small_room(&home, script) else { return };
+    let Some(run) = in_small_room(&home, "24m", script) else { return };
     let run = run.expect(0);
     assert!(run.stderr.contains("full: 1"), "{}", run.stderr);
     assert!(run.out().contains("\"error\":\"no_space\""), "{}", run.out());
@@ -70,14 +70,15 @@ fn room_that_runs_out_meanwhile_stops_the_backup_and_keeps_what_was_published() 
     for n in 0..8 {
         home.write(&format!("src/{n}"), &noise(5_000_000, n));
     }
+    // It is stopped at 16 MB, and at most four packs are on their way then.
     let script = r#"
         $CAIRN init --no-encryption || exit 98
-        $CAIRN backup --job j --json --limit-upload 8M --min-free 8M "$SRC"; echo "short: $?" >&2
+        $CAIRN backup --job j --json --limit-upload 8M --min-free 24M "$SRC"; echo "short: $?" >&2
         df --output=avail -B1 "$M" | tail -1 | sed 's/^/left: /' >&2
         mount -o remount,size=100m "$M"
         $CAIRN backup --job j --json "$SRC" && $CAIRN check --read-data && $CAIRN restore "latest:$SRC" "$OUT"
     "#;
-    let Some(run) = in_small_room(&home, script) else { return };
+    let Some(run) = in_small_room(&home, "40m", script) else { return };
     let run = run.expect(0);
     assert!(run.stderr.contains("short: 1") && run.stderr.contains("the backup was stopped"), "{}", run.stderr);
     let left = run.stderr.lines().find_map(|line| line.trim().strip_prefix("left: ")).unwrap();
