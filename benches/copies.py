@@ -93,7 +93,7 @@ def main():
     version = subprocess.run(["restic", "version"], capture_output=True, text=True, check=True).stdout.strip()
     text = f"""# Results of copies
 
-Made by `benches/copy.py --write`; read `README.md` beside it for the rules.
+Made by `benches/copies.py --write`; read `README.md` beside it for the rules.
 
 {time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, Linux {platform.release()}, load before the run {os.getloadavg()[0]:.1f}. {version}.  
 {files:,} files, {size / GB:.2f} GB; encrypted; both repositories on the local disk. GET counts the source's requests a GB that it holds, PUT the target's a GB written.
