@@ -77,5 +77,5 @@ pub const STORED_FINDINGS_MAX: usize = 100_000;
 pub const COPY_PACK_FILL: u32 = 249_000_000;
 /// A metadata pack of a copy is closed at this length.
 pub const COPY_META_PACK_FILL: u32 = 64_000_000;
-/// Plaintext of a block of small chunks where a copy packs everything anew: the format's limit, less what the last chunk may add.
+/// Plaintext of a block of small chunks where a copy packs everything anew: the format's limit for a block.
 pub const REGROUPED_BLOCK_TARGET: u32 = 4 * 1024 * 1024;

@@ -38,9 +38,9 @@ pub fn put_durable(store: &dyn Store, name: &Name, bytes: &Bytes) -> Result<()> 
         .advise("nothing was committed; run the backup again, and check the store's hardware or vendor"))
 }
 
-/// Reads an object back and compares; what rests in an archive is only measured: its bytes went with a checksum that the store verified, which is
-/// why such a class is refused where the store enforces none; how many other bytes there are, if they are not the same. A large one is read in parts: it need not be in
-/// memory twice.
+/// Reads an object back and compares: `None` when it is the same, else how long it is instead. A large one is read in parts, so that it is not in
+/// memory twice. What rests in an archive is only measured: its bytes went with a checksum that the store verified, as such a class is refused where
+/// the store enforces none.
 fn is_kept(store: &dyn Store, name: &Name, bytes: &Bytes) -> Result<Option<u64>> {
     if bytes.len() <= READ_BACK_BYTES {
         return match store.get(name) {
