@@ -26,6 +26,9 @@ pub const UPLOADS_MAX: usize = 4;
 
 /// A session publishes when this many stored bytes wait for it. In-flight packs come on top, so that 256 MB is never passed.
 pub const PUBLISH_BYTES: u64 = 192_000_000;
+/// The same of packs that were filled in files: four of them in one segment and one entry. Until then the files stay, so that nothing is read from
+/// the source again.
+pub const PUBLISH_SPOOLED_BYTES: u64 = 900_000_000;
 /// Or this many blobs: bounds the set of pending ids.
 pub const PUBLISH_BLOBS: u64 = 1_000_000;
 /// Or after this many seconds: the heartbeat that others see.

@@ -73,8 +73,8 @@ fn parts_are_kept(store: &dyn Store, name: &Name, bytes: &Bytes) -> Result<Optio
     Ok(None)
 }
 
-/// An object is read back at once up to this length, and a longer one in parts of it.
-const READ_BACK_BYTES: usize = 32 << 20;
+/// An object is read back at once up to this length, and a longer one in parts of it: so short that an allocator gives the same memory each time.
+const READ_BACK_BYTES: usize = 16 << 20;
 
 /// Stores an object under the name that `make` chooses; when the store did not keep its bytes, `make` is asked for it anew under another name. What
 /// was stored wrong stays behind: nobody names it, and collection takes it away.

@@ -16,8 +16,8 @@ use format_spec::{ObjectId, RepositoryId};
 pub trait Body: Send + std::fmt::Debug {
     /// Appends one block's record (the first time with the header before it) and remembers its chunks.
     fn append(&mut self, bytes: &[u8], blobs: &[BlobEntry]) -> Result<()>;
-    /// All that was appended, in a buffer that holds `room` bytes without moving.
-    fn read(&mut self, room: usize) -> Result<Vec<u8>>;
+    /// All that was appended, in place of what is in `into`, which holds `room` bytes without moving then.
+    fn read(&mut self, into: &mut Vec<u8>, room: usize) -> Result<()>;
     /// Sees that it survives a loss of power.
     fn sync(&mut self) -> Result<()>;
     /// It is not needed any more: the pack is published.
@@ -152,10 +152,17 @@ impl PackBuilder {
     }
 
     /// Ends the pack and verifies it as a reader would: every checksum, the seal, the contents.
-    pub fn finish(mut self, secrets: &Secrets) -> Result<FinishedPack> {
+    pub fn finish(self, secrets: &Secrets) -> Result<FinishedPack> {
+        self.finish_in(secrets, Vec::new())
+    }
+
+    /// The same, in a buffer that was used before, if the pack was built elsewhere than in memory.
+    pub fn finish_in(mut self, secrets: &Secrets, mut front: Vec<u8>) -> Result<FinishedPack> {
         let plain = self.contents.encode();
-        let room = self.bytes_max;
-        let mut front = self.body.as_mut().map(|body| body.read(room)).transpose()?.unwrap_or_default();
+        front.clear();
+        if let Some(body) = &mut self.body {
+            body.read(&mut front, self.bytes_max)?;
+        }
         self.object.push_plain(kind::CONTENTS, &plain, 1);
         if self.parity_percent > 0 {
             let records = if front.is_empty() {

@@ -74,6 +74,8 @@ struct Shared {
     spooled_since: Mutex<Option<Time>>,
     unpublished: Mutex<Unpublished>,
     publishing: Mutex<()>,
+    /// The buffer of the pack of the spool that was stored last.
+    spare: Mutex<Option<Vec<u8>>>,
     underway: Mutex<u64>,
     landed: Condvar,
     failure: Mutex<Option<Error>>,

@@ -4,7 +4,7 @@ use super::Shared;
 use crate::blob::store_segment;
 use crate::error::Result;
 use crate::index::SegmentBuilder;
-use crate::limits::{PUBLISH_BLOBS, PUBLISH_BYTES, PUBLISH_SECONDS};
+use crate::limits::{PUBLISH_BLOBS, PUBLISH_BYTES, PUBLISH_SECONDS, PUBLISH_SPOOLED_BYTES};
 use crate::pack::{Body, FinishedPack, PackedBlock};
 use format_spec::ObjectId;
 use format_spec::index::PackRow;
@@ -27,12 +27,13 @@ impl Unpublished {
     }
 
     /// Adds a pack; true when publishing is due.
-    pub(super) fn add(&mut self, pack: FinishedPack, now: f64) -> bool {
+    pub(super) fn add(&mut self, pack: FinishedPack, now: f64, is_spooled: bool) -> bool {
+        let bytes_max = if is_spooled { PUBLISH_SPOOLED_BYTES } else { PUBLISH_BYTES };
         self.bytes += pack.row.bytes;
         self.blobs += u64::from(pack.row.blobs);
         self.bodies.extend(pack.body);
         self.packs.push((pack.row, pack.published, pack.blocks));
-        self.bytes >= PUBLISH_BYTES || self.blobs >= PUBLISH_BLOBS || now - self.since >= PUBLISH_SECONDS
+        self.bytes >= bytes_max || self.blobs >= PUBLISH_BLOBS || now - self.since >= PUBLISH_SECONDS
     }
 }
 

@@ -213,16 +213,17 @@ impl Body for FileBody {
         if self.unsynced >= SYNC_BYTES { self.sync() } else { Ok(()) }
     }
 
-    fn read(&mut self, room: usize) -> Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(room.max(usize::try_from(self.length).unwrap_or(usize::MAX)));
+    fn read(&mut self, into: &mut Vec<u8>, room: usize) -> Result<()> {
+        into.clear();
+        into.reserve_exact(room.max(usize::try_from(self.length).unwrap_or(usize::MAX)));
         self.body.seek(SeekFrom::Start(0))?;
-        (&mut self.body).take(self.length).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 != self.length {
+        (&mut self.body).take(self.length).read_to_end(into)?;
+        if into.len() as u64 != self.length {
             return Err(Error::new(Kind::Transient, "a file of the spool was cut short while it was in use")
                 .on(self.path.display())
                 .advise("find out who changes it, or choose another --cache-dir; run the copy again"));
         }
-        Ok(bytes)
+        Ok(())
     }
 
     fn sync(&mut self) -> Result<()> {

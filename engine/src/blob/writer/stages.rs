@@ -39,6 +39,7 @@ impl Shared {
             spooled_since: Mutex::new(None),
             unpublished: Mutex::new(super::Unpublished::new(now)),
             publishing: Mutex::new(()),
+            spare: Mutex::new(None),
             underway: Mutex::new(0),
             landed: Condvar::new(),
             failure: Mutex::new(None),
@@ -101,7 +102,7 @@ impl Shared {
             let done = match job {
                 Job::Block(kind, lane, block) => self.encode(kind, lane, block),
                 Job::Pack(pack) => self.store(*pack),
-                Job::Spooled(pack) => pack.finish(&self.vault.secrets).and_then(|pack| self.store(pack)),
+                Job::Spooled(pack) => self.finish_spooled(*pack).and_then(|pack| self.store(pack)),
             };
             done.unwrap_or_else(|e| self.fail(e));
         }
@@ -147,6 +148,12 @@ impl Shared {
         self.send(Job::Pack(Box::new(pack.finish(&self.vault.secrets)?)))
     }
 
+    /// A pack of the spool comes into memory, where the one before it was.
+    fn finish_spooled(&self, pack: PackBuilder) -> Result<FinishedPack> {
+        let buffer = self.spare.lock().take().unwrap_or_default();
+        pack.finish_in(&self.vault.secrets, buffer)
+    }
+
     fn new_pack(&self, kind: ObjectKind, lane: usize) -> Result<PackBuilder> {
         let session = self.session.ok_or_else(|| Error::new(Kind::Bug, "a dry run makes no packs"))?;
         let id = ObjectId { session, ordinal: self.next_ordinal.fetch_add(1, Ordering::SeqCst) };
@@ -182,7 +189,12 @@ impl Shared {
         self.counts.packs.fetch_add(1, Ordering::Relaxed);
         self.counts.data_packs.fetch_add(u64::from(pack.row.kind == ObjectKind::DataPack), Ordering::Relaxed);
         self.counts.bytes_stored.fetch_add(pack.bytes.len() as u64, Ordering::Relaxed);
-        let due = self.unpublished.lock().add(pack, self.env.elapsed());
+        if self.spool.is_some() {
+            let bytes = std::mem::take(&mut pack.bytes);
+            // Memory that was touched once is not asked for again: the first touch costs more than all that is done with it.
+            *self.spare.lock() = bytes.is_unique().then(|| bytes.into());
+        }
+        let due = self.unpublished.lock().add(pack, self.env.elapsed(), self.spool.is_some());
         if due { self.publish() } else { Ok(()) }
     }
 

@@ -21,8 +21,8 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::HashSet;
 use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// The store over one folder.
@@ -146,12 +146,13 @@ fn read(file: &File, name: &Name, range: Range<u64>) -> Result<Bytes> {
         Ok(length) if wanted <= OBJECT_BYTES_MAX => length,
         _ => return Err(super::too_large(name, wanted)),
     };
-    let mut bytes = vec![0; length];
-    match file.read_exact_at(&mut bytes, range.start) {
-        Ok(()) => Ok(Bytes::from(bytes)),
-        Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
-            Err(Error::new(Kind::Damaged, "the object became shorter while it was read").on(name))
-        }
+    // Into memory that nobody has to fill with zeros first.
+    let mut bytes = Vec::with_capacity(length);
+    let mut at_start = file;
+    let read = at_start.seek(SeekFrom::Start(range.start)).and_then(|_| at_start.take(wanted).read_to_end(&mut bytes));
+    match read {
+        Ok(read) if read == length => Ok(Bytes::from(bytes)),
+        Ok(_) => Err(Error::new(Kind::Damaged, "the object became shorter while it was read").on(name)),
         Err(e) => Err(error::classify_io(&e, "cannot read the object").on(name)),
     }
 }
