@@ -165,6 +165,9 @@ impl Session<'_> {
         self.reads_old.set(true);
         let (root, links) = self.read(source, &emission, &ledger)?;
         self.reads_old.set(false);
+        if let Some(original) = self.options.original.as_deref() {
+            expect_as_whole(ledger.counts().failed, &original.manifest)?;
+        }
         let mut sink = PointSink::new(self.writer, ids, &emission);
         let links = write_links(&links, &mut sink)?;
         let exceptions = ledger.write(&mut sink)?;
@@ -288,6 +291,18 @@ impl Session<'_> {
             locks: LockWork::default(),
         }
     }
+}
+
+/// A copy that lacks what its original has would pass for it.
+fn expect_as_whole(failed: u64, original: &Manifest) -> Result<()> {
+    let missing = failed.saturating_sub(original.counts.failed);
+    if missing == 0 {
+        return Ok(());
+    }
+    let what = format!("{missing} of its items cannot be read, so it is not copied");
+    Err(Error::new(Kind::Damaged, what)
+        .on(original.id)
+        .advise("`cairn check --level full` names what is damaged and `cairn repair plan` what can heal it"))
 }
 
 /// A copy is the point that it is a copy of.

@@ -1,13 +1,13 @@
 //! Copies into a repository of another dedup key: every point is read, cut and packed anew, as a backup whose source is the point.
 //!
 //! The point keeps its id, its times, its words and its ledger; what did not change since the point before is known by its attributes, as in any
-//! backup.
+//! backup. A point of which something cannot be read stays out, and is named.
 
 use super::point_source::PointSource;
 use super::select::{Selected, select};
-use super::{CopyOptions, CopySummary};
+use super::{CopyOptions, CopySummary, Failed};
 use crate::backup::{BackupOptions, Original, backup};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use std::sync::Arc;
@@ -35,7 +35,21 @@ pub(super) fn run(
             threads: options.threads,
             original: Some(Arc::new(Original { manifest: manifest.clone(), spool: options.spool.clone() })),
         };
-        let done = backup(target, &PointSource { repository: source, point: &point }, &how, monitor)?;
+        let id = manifest.id.to_string();
+        let done = match backup(target, &PointSource { repository: source, point: &point }, &how, monitor) {
+            Ok(done) => done,
+            Err(e) if e.kind() == Kind::Damaged && e.object() == Some(&id) => {
+                monitor.warn(id.as_bytes(), e.to_string());
+                summary.failed.push(Failed { point: manifest.id, reason: e.to_string() });
+                continue;
+            }
+            // Another copy was faster.
+            Err(e) if e.kind() == Kind::Exists && target.log().refresh()?.live(&manifest.id).is_some() => {
+                summary.present += 1;
+                continue;
+            }
+            Err(e) => return Err(e),
+        };
         if options.dry_run { &mut summary.waiting } else { &mut summary.copied }.push(manifest.id);
         summary.blobs_wanted += done.chunks_new;
         summary.blobs_regrouped += done.chunks_new;

@@ -14,7 +14,7 @@ use format_spec::container::ObjectKind;
 use std::sync::Arc;
 
 /// Flips a byte in the middle of the longest data pack.
-fn rot(memory: &Memory) {
+pub(super) fn rot(memory: &Memory) {
     let packs = names_of(memory).into_iter().filter(|n| n.as_str().starts_with("data/"));
     let pack = packs.max_by_key(|n| memory.head(n).unwrap().bytes).unwrap();
     let mut bytes = memory.get(&pack).unwrap().to_vec();

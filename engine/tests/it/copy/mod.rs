@@ -9,6 +9,7 @@ mod large;
 mod locked;
 mod races;
 mod refused;
+mod rekeyed;
 mod spool;
 
 use crate::proofs::rig::{CHEAP, PASSWORD, Rig};
