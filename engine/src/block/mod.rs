@@ -5,7 +5,8 @@
 //! position, and is [`crate::pack`]'s.
 
 use crate::error::{Error, Kind, Result};
-use format_spec::container::{Codec, PLAIN_BYTES_MAX};
+use format_spec::container::{Codec, ObjectKind, PLAIN_BYTES_MAX};
+use format_spec::keys::IdKeys;
 use format_spec::pack::BlobEntry;
 use format_spec::{ChunkId, codec};
 
@@ -77,6 +78,25 @@ pub struct EncodedBlock {
     pub plain_bytes: usize,
     /// The chunks in it, in order.
     pub blobs: Vec<BlobEntry>,
+}
+
+impl EncodedBlock {
+    /// Whether it decodes to blobs of just these ids, in a pack of this kind.
+    ///
+    /// # Errors
+    /// `Damaged` when it does not decode.
+    pub fn has_its_ids(&self, pack: ObjectKind, ids: &IdKeys) -> Result<bool> {
+        let plain = codec::decode(self.codec, &self.encoded, self.plain_bytes)?;
+        let mut rest = &plain[..];
+        for blob in &self.blobs {
+            let Some((bytes, behind)) = rest.split_at_checked(blob.bytes as usize) else { return Ok(false) };
+            rest = behind;
+            if ids.blob(pack, bytes) != blob.id {
+                return Ok(false);
+            }
+        }
+        Ok(rest.is_empty())
+    }
 }
 
 /// Samples of large blocks decide: when three spread pieces gain less than 2 %, the whole will not pay either.

@@ -50,6 +50,11 @@ impl Writer {
         let Some(spool) = &self.shared.spool else { return Ok(found) };
         let (repository, secrets) = (self.shared.vault.repository, &self.shared.vault.secrets);
         spool.recover(repository, secrets, &mut |spooled| {
+            // A row has no key: what it says of a block is believed when the bytes have those ids.
+            if !spooled.block.has_its_ids(spooled.kind, &self.shared.vault.ids).unwrap_or(false) {
+                tracing::info!("a block that a process left in the spool is not what its row says");
+                return Ok(());
+            }
             let bytes = spooled.block.encoded.len() as u64;
             let since = self.shared.spooled_since.lock().map_or(spooled.since, |since| since.min(spooled.since));
             *self.shared.spooled_since.lock() = Some(since);

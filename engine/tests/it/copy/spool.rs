@@ -45,6 +45,16 @@ fn flip(bytes: &mut [u8]) {
     bytes[at] ^= 1;
 }
 
+/// Gives the first blob of the first row another id, and the row its checksum.
+fn rename(bytes: &mut [u8]) {
+    let first = 24;
+    let count = u32::from_le_bytes(bytes[first + 8..first + 12].try_into().unwrap()) as usize;
+    let end = first + 12 + count * 36;
+    bytes[first + 12] ^= 1;
+    let crc = crc32fast::hash(&bytes[first..end]);
+    bytes[end..end + 4].copy_from_slice(&crc.to_le_bytes());
+}
+
 fn cut(bytes: &mut Vec<u8>) {
     bytes.truncate(bytes.len() * 2 / 3);
 }
@@ -57,9 +67,10 @@ fn blank(bytes: &mut [u8]) {
 #[test]
 fn what_is_wrong_in_the_spool_is_read_from_the_source_again() {
     type Harm = (&'static str, fn(&Path));
-    let harms: [Harm; 7] = [
+    let harms: [Harm; 8] = [
         ("a flipped bit in a record", |spool| each(spool, "body", |b| flip(b))),
         ("a flipped bit in a row", |spool| each(spool, "rows", |b| flip(b))),
+        ("a row that names another blob", |spool| each(spool, "rows", |b| rename(b))),
         ("records cut short", |spool| each(spool, "body", cut)),
         ("rows cut short", |spool| each(spool, "rows", cut)),
         ("records lost to zeros", |spool| each(spool, "body", |b| blank(b))),
