@@ -18,6 +18,7 @@ mod ranges;
 mod read;
 mod rebuilt;
 mod segment;
+pub mod taken;
 mod writer;
 
 pub(crate) use catalog::lost;

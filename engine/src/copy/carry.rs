@@ -7,6 +7,7 @@ use super::CopySummary;
 use super::lift::{Lifted, Manner, lift};
 use super::wanted::WantedPack;
 use crate::blob::Writer;
+use crate::blob::taken::Read;
 use crate::block::EncodedBlock;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
@@ -34,7 +35,7 @@ pub(super) struct Carrier<'a> {
 struct Batch {
     lifted: Vec<Lifted>,
     /// Bytes and requests that reading took so far; in the last batch of a pack.
-    read: Option<super::lift::Read>,
+    read: Option<Read>,
 }
 
 /// Payload of a batch.
