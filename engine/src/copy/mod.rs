@@ -18,6 +18,7 @@
 //! | expire, gc | a base that goes is not built upon; what was condemned is carried again | the point is dropped where it expired; a pack that moved is read at its new place |
 
 mod carry;
+mod commit;
 mod delta;
 mod estimate;
 mod lanes;

@@ -20,10 +20,8 @@ use crate::error::{Error, Kind, Result};
 use crate::limits::REGROUPED_BLOCK_TARGET;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::restore_point::{CountChange, Point, PointSink, edited_set};
-use format_spec::container::ObjectKind;
+use crate::restore_point::Point;
 use format_spec::log::{Change, Purpose};
-use format_spec::{ChunkId, ObjectId};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -116,17 +114,17 @@ fn attempt(
     })
 }
 
-struct Copying<'a> {
-    source: &'a Arc<Repository>,
-    target: &'a Arc<Repository>,
-    options: &'a CopyOptions,
-    monitor: &'a Arc<Monitor>,
-    writer: &'a Writer,
-    summary: &'a mut CopySummary,
+pub(super) struct Copying<'a> {
+    pub(super) source: &'a Arc<Repository>,
+    pub(super) target: &'a Arc<Repository>,
+    pub(super) options: &'a CopyOptions,
+    pub(super) monitor: &'a Arc<Monitor>,
+    pub(super) writer: &'a Writer,
+    pub(super) summary: &'a mut CopySummary,
     /// What an earlier copy left in the spool about points that wait.
     words: Vec<String>,
     /// Points whose blobs are stored or spooled, and that are not committed.
-    waiting: Vec<Arc<Point>>,
+    pub(super) waiting: Vec<Arc<Point>>,
     failed: Vec<Failed>,
 }
 
@@ -243,134 +241,16 @@ impl Copying<'_> {
         Ok(deltas)
     }
 
-    fn fail(&mut self, point: &Point, reason: String) {
+    pub(super) fn fail(&mut self, point: &Point, reason: String) {
         self.monitor.warn(point.manifest.id.to_string().as_bytes(), reason.clone());
         self.failed.push(Failed { point: point.manifest.id, reason });
     }
 
-    /// Publishes everything and commits the points that wait, oldest first.
-    fn commit(&mut self, lost: &BTreeMap<ChunkId, String>) -> Result<()> {
-        self.writer.flush()?;
-        for point in std::mem::take(&mut self.waiting) {
-            self.monitor.check()?;
-            match self.commit_one(&point, lost)? {
-                Outcome::Copied => self.summary.copied.push(point.manifest.id),
-                Outcome::Present => self.summary.present += 1,
-                Outcome::Unreadable(reason) => self.fail(&point, reason),
-            }
-        }
-        Ok(())
-    }
-
-    fn commit_one(&mut self, point: &Point, lost: &BTreeMap<ChunkId, String>) -> Result<Outcome> {
-        let (source, target) = (self.source, self.target);
-        loop {
-            target.refresh()?;
-            let known = target.log().view();
-            let base = base_of(source, target, point);
-            let delta = Delta::between(source, &source.log().view(), base.as_ref().map(|(base, _)| &**base), point)?;
-            let mut sink = PointSink::unaccounted(self.writer, &target.vault().ids);
-            let of = base.as_ref().map(|(_, copied)| (copied.manifest.references, copied.slot));
-            let mut unreadable = None;
-            let mut changes = |change: &mut CountChange<'_>| self.changes(&delta, lost, &mut unreadable, change);
-            let edited = edited_set(of, target.blobs(), &known, &mut changes, &mut sink);
-            if let Some(why) = unreadable {
-                return Ok(Outcome::Unreadable(why));
-            }
-            let references = edited?;
-            self.writer.flush()?;
-            let session = target.log().append(&**target.env(), &mut |_| {
-                let (job, host) = (point.manifest.job.clone(), self.options.host.clone());
-                Ok(Change::Open { job, host, base: None, purpose: Purpose::Copy })
-            })?;
-            let mut manifest = point.manifest.clone();
-            manifest.references = references;
-            manifest.first = None;
-            manifest.base = base.as_ref().map(|(base, _)| base.manifest.id);
-            let mut ordinal = 0;
-            let mut take = || {
-                ordinal += 1;
-                ObjectId { session, ordinal: ordinal - 1 }
-            };
-            match target.commit_point(session, &manifest, known.head, &mut take, self.monitor) {
-                Ok(done) if done.number.is_some() => return Ok(Outcome::Copied),
-                // Made again from what is known now.
-                Ok(_) => self.end(session)?,
-                // Another copy was faster.
-                Err(e) if e.kind() == Kind::Exists => {
-                    self.end(session)?;
-                    return Ok(Outcome::Present);
-                }
-                Err(e) => return Err(e),
-            }
-        }
-    }
-
-    /// Tells how often each blob is named more, or fewer, than in the base: one pass over the source's index.
-    fn changes(
-        &self,
-        delta: &Delta,
-        lost: &BTreeMap<ChunkId, String>,
-        unreadable: &mut Option<String>,
-        change: &mut CountChange<'_>,
-    ) -> Result<()> {
-        if delta.rows.is_empty() {
-            return Ok(());
-        }
-        let target = self.target.blobs().catalog();
-        let mut tell = |(kind, id, by): (ObjectKind, ChunkId, i64)| {
-            if by > 0 && target.places(&id)?.iter().all(|p| p.pack_kind != kind) {
-                if let Some(why) = lost.get(&id) {
-                    *unreadable = Some(format!("the source cannot read what it needs: {why}"));
-                }
-                return Err(Error::new(Kind::Conflict, "what the point needs was taken away in the target meanwhile")
-                    .on(format!("blob {id}")));
-            }
-            if by == 0 { Ok(()) } else { change(kind, &id, by) }
-        };
-        // The places of one id come together: a blob that moved in the source has not changed.
-        let mut at_hand: Option<(ObjectKind, ChunkId, i64)> = None;
-        let mut left = delta.changed();
-        self.source.blobs().catalog().cache().for_each_place(&mut |id, place| {
-            let by = delta.change(place.pack, place.blob);
-            if by == 0 {
-                return Ok(());
-            }
-            left = left.saturating_sub(1);
-            match &mut at_hand {
-                Some((kind, known, sum)) if known == id && *kind == place.pack_kind => *sum += by,
-                other => {
-                    if let Some(done) = other.replace((place.pack_kind, *id, by)) {
-                        tell(done)?;
-                    }
-                }
-            }
-            Ok(())
-        })?;
-        at_hand.map_or(Ok(()), tell)?;
-        if left > 0 {
-            // A reader that found a pack gone has read the log on: the index is newer than the differences. A set that lacks what moved in between
-            // would let the target's collector take it.
-            let what = format!("{left} blobs that the point needs, or needed, moved in the source meanwhile");
-            return Err(Error::new(Kind::Conflict, what).on(self.source.location()).advise("run the copy again"));
-        }
-        Ok(())
-    }
-
-    fn end(&self, session: u32) -> Result<()> {
+    pub(super) fn end(&self, session: u32) -> Result<()> {
         self.target.log().append(&**self.target.env(), &mut |view| {
             view.expect_session(session)?;
             Ok(Change::Fence { session, reason: "the copy is done".to_owned() })
         })?;
         Ok(())
     }
-}
-
-/// What became of one point.
-enum Outcome {
-    Copied,
-    /// Somebody else had committed it.
-    Present,
-    /// It needs what the source cannot read.
-    Unreadable(String),
 }
