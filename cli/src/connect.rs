@@ -123,9 +123,13 @@ impl Context {
             budgets: CacheBudgets::default(),
             ranges: None,
             as_of: self.as_of(),
+            readers: READERS,
         }
     }
 }
+
+/// Manifests asked for at once: a thousand points of a store 50 ms away are there in three seconds.
+const READERS: usize = 16;
 
 fn open(options: &OpenOptions, place: Place, settings: Settings) -> Result<Connection> {
     let given = settings.password.read()?;

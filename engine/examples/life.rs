@@ -129,8 +129,14 @@ fn create(store: &dyn Store, env: &SharedEnv) -> Result<()> {
 }
 
 fn open(store: &Arc<dyn Store>, env: &SharedEnv, cache: &CachePlace) -> Result<Arc<Repository>> {
-    let options =
-        OpenOptions { env: env.clone(), cache: cache.clone(), budgets: Default::default(), ranges: None, as_of: None };
+    let options = OpenOptions {
+        env: env.clone(),
+        cache: cache.clone(),
+        budgets: Default::default(),
+        ranges: None,
+        as_of: None,
+        readers: 1,
+    };
     Ok(Repository::open(store.clone(), Some(PASSWORD), &options)?)
 }
 

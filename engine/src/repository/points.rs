@@ -5,20 +5,24 @@ use crate::error::Result;
 use crate::log::CommitRef;
 use crate::restore_point::{Point, load_point};
 use format_spec::point::Workload;
+use parking_lot::Mutex;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 impl Repository {
     /// Every visible point, in the order of their commits: a rewrite does not move a point. One whose manifest is damaged is an error that
     /// names it.
     pub fn points(&self) -> Result<Vec<Arc<Point>>> {
-        let mut points = self.log().view().commits.iter().map(|c| self.load(c)).collect::<Result<Vec<_>>>()?;
+        let mut points = self.points_and_damage().into_iter().map(|(_, point)| point).collect::<Result<Vec<_>>>()?;
         points.sort_by_key(|point| point.place());
         Ok(points)
     }
 
     /// Every visible point, and the damaged ones as errors beside the good ones.
     pub fn points_and_damage(&self) -> Vec<(CommitRef, Result<Arc<Point>>)> {
-        let mut points: Vec<_> = self.log().view().commits.iter().map(|c| (*c, self.load(c))).collect();
+        let commits = self.log().view().commits.clone();
+        let loaded = self.load_all(&commits);
+        let mut points: Vec<_> = commits.into_iter().zip(loaded).collect();
         points.sort_by_key(|(commit, point)| point.as_ref().map_or(commit.number, |point| point.place()));
         points
     }
@@ -40,6 +44,34 @@ impl Repository {
             }
         }
         Ok(newest)
+    }
+
+    /// The points of these commits, in their order; those that are not at hand are asked for by several threads.
+    fn load_all(&self, commits: &[CommitRef]) -> Vec<Result<Arc<Point>>> {
+        let missing = {
+            let known = self.points.lock();
+            commits.iter().filter(|c| !known.contains_key(&c.slot)).count()
+        };
+        let threads = self.readers.min(missing);
+        if threads < 2 {
+            return commits.iter().map(|c| self.load(c)).collect();
+        }
+        let next = AtomicUsize::new(0);
+        let loaded: Vec<_> = commits.iter().map(|_| Mutex::new(None)).collect();
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    while let Some((place, commit)) = {
+                        let n = next.fetch_add(1, Ordering::Relaxed);
+                        loaded.get(n).zip(commits.get(n))
+                    } {
+                        *place.lock() = Some(self.load(commit));
+                    }
+                });
+            }
+        });
+        // A thread that died has left the rest to this one.
+        loaded.into_iter().zip(commits).map(|(point, c)| point.into_inner().unwrap_or_else(|| self.load(c))).collect()
     }
 
     /// The point of a commit; kept once loaded.

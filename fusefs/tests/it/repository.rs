@@ -50,7 +50,14 @@ fn reopen(path: &Path) -> Arc<Repository> {
     Repository::open(
         store_at(path),
         Some(PASSWORD),
-        &OpenOptions { env: Machine::shared(), cache, budgets: Default::default(), ranges: None, as_of: None },
+        &OpenOptions {
+            env: Machine::shared(),
+            cache,
+            budgets: Default::default(),
+            ranges: None,
+            as_of: None,
+            readers: 1,
+        },
     )
     .unwrap()
 }

@@ -3,5 +3,6 @@
 mod again;
 mod bench;
 mod incremental;
+mod points;
 
 pub(crate) use bench::{Bench, restore_options};
