@@ -128,7 +128,7 @@ impl Context {
     }
 }
 
-/// Manifests asked for at once: a thousand points of a store 50 ms away are there in three seconds.
+/// Manifests asked for at once: a thousand points of a store that is far away cost some sixty waits.
 const READERS: usize = 16;
 
 fn open(options: &OpenOptions, place: Place, settings: Settings) -> Result<Connection> {
