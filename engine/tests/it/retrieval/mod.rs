@@ -4,4 +4,4 @@ mod arriving;
 mod killed;
 mod life;
 mod planned;
-mod shelf;
+pub(crate) mod shelf;
