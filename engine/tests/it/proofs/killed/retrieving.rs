@@ -102,7 +102,8 @@ impl Scene {
             shelf.store.retrieve(&pack, RetrievalMode::Standard, 1).unwrap();
         }
         shelf.clock.turn_seconds(i64::from(THAW_SECONDS));
-        let image = names_of(&*shelf.store).into_iter().map(|name| (name.clone(), shelf.read(&name).unwrap())).collect();
+        let image =
+            names_of(&*shelf.store).into_iter().map(|name| (name.clone(), shelf.read(&name).unwrap())).collect();
         Scene { operation, class, shelf, image, layer }
     }
 
