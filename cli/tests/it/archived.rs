@@ -3,7 +3,7 @@
 
 use crate::ministack::MiniStack;
 use crate::servers::{server, unique};
-use crate::support::{Home, Run, noise, tree};
+use crate::support::{Home, Run, noise, of_type, tree};
 use crate::thaw::Thawing;
 use crate::third::can_mount;
 use serde_json::Value;
@@ -267,4 +267,53 @@ fn a_copy_goes_into_an_archive_and_comes_back_over_azurite() {
             .env("AZURE_STORAGE_ENDPOINT", &here)
             .env("AZURE_ALLOW_HTTP", "true");
     });
+}
+
+#[test]
+fn a_mount_that_was_told_to_asks_for_what_is_opened() {
+    let Some(endpoint) = server("CAIRN_TEST_ARCHIVE_ENDPOINT") else { return };
+    if !can_mount() {
+        return;
+    }
+    let (bucket, prefix) = (of("CAIRN_TEST_ARCHIVE_BUCKET"), unique("thawed"));
+    let repo = format!("s3://{bucket}/{prefix}");
+    let archive = Archive::MiniStack(MiniStack::new(&endpoint, &bucket, &prefix));
+    let with = s3(&endpoint);
+    let mut scene = Scene { home: Home::with_repository(), repo, archive: &archive, with: &with, shown: None };
+    let id = scene.fill("DEEP_ARCHIVE");
+    let mnt =
+        scene.mount(&id, &["--archived=thaw", "--mode=bulk", "--days=3", "--prices=aws-us-east-1", "--max-cost=1"]);
+    let seen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let shown = scene.shown.as_ref().unwrap();
+        let refused = std::fs::read(shown).unwrap_err();
+        assert_eq!(refused.raw_os_error(), Some(rustix::io::Errno::NODATA.raw_os_error()), "{refused}");
+        scene.look("remote", "ready");
+        assert!(std::fs::read(shown).unwrap() == std::fs::read(scene.home.path("src/sub/c.bin")).unwrap());
+        let listed = scene.run(&["retrieve", "list"], 0).rows();
+        let told = of_type(&listed, "retrieval");
+        assert_eq!(told.len(), 1, "{listed:?}");
+        assert_eq!((&told[0]["mode"], &told[0]["days"]), (&"bulk".into(), &3.into()), "{listed:?}");
+        assert_eq!(told[0]["about"], "opened in a mount: c.bin");
+    }));
+    let gone = scene.home.run(["umount", &mnt]);
+    seen.unwrap();
+    gone.expect(0);
+}
+
+#[test]
+fn a_mount_does_not_promise_what_it_will_not_do() {
+    let home = Home::with_repository();
+    let mnt = home.text("mnt");
+    for (args, what) in [
+        (&["--days", "2"][..], "--archived=thaw"),
+        (&["--mode", "bulk"], "--archived=thaw"),
+        (&["--max-requests", "5"], "--archived=thaw"),
+        (&["--archived=thaw", "--max-cost", "5"], "--prices"),
+        (&["--archived=thaw", "--days", "0"], "0"),
+        (&["--archived=melt"], "thaw"),
+        (&["--archived=thaw", "--as-of", "1"], "--as-of"),
+    ] {
+        let run = home.run([&["mount", &mnt][..], args].concat()).expect(2);
+        assert!(run.stderr.contains(what), "{args:?}: {}", run.stderr);
+    }
 }
