@@ -240,7 +240,7 @@ fn rests(rig: &Rig) -> BTreeMap<String, Resting> {
 
 /// The only retrieval that the log knows.
 fn only(rig: &Rig, place: &str) -> Status {
-    let mut known = retrievals(&*rig.open().unwrap(), &Monitor::new()).unwrap();
+    let mut known = retrievals(&rig.open().unwrap(), &Monitor::new()).unwrap();
     assert_eq!(known.len(), 1, "{place}: {known:?}");
     known.remove(0)
 }
