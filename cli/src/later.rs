@@ -1,19 +1,11 @@
 //! What belongs to the contract but comes with a later release: known, parsed, and refused with exit 2.
 //!
-//! Promises: nothing in these tables is ever accepted and ignored, and nobody is told "unknown option" about a word of the
-//! contract. Refuses to do more: a line leaves a table when its work is there.
+//! Promises: nothing in this table is ever accepted and ignored, and nobody is told "unknown option" about a word of the
+//! contract. Refuses to do more: a line leaves the table when its work is there.
 
 use crate::exit::{Failure, Result};
 use clap::{Arg, ArgMatches, Command};
 use std::ffi::OsString;
-
-/// A value of an option that is not there yet, though the option is.
-#[derive(Debug, Clone, Copy)]
-struct Late {
-    verb: &'static str,
-    long: &'static str,
-    value: &'static str,
-}
 
 /// Adds the verbs of the table to the definitions, hidden from help.
 pub(crate) fn extend(mut command: Command) -> Command {
@@ -49,11 +41,6 @@ pub(crate) fn refuse(matches: &ArgMatches) -> Result<()> {
     if let Some(late) = VERBS.iter().find(|late| **late == verb || **late == path) {
         return Err(later(&format!("`cairn {late}`")));
     }
-    for Late { long, value, .. } in OPTIONS.iter().filter(|late| late.verb == verb) {
-        if inside.get_raw(long).into_iter().flatten().any(|given| given == *value) {
-            return Err(later(&format!("`cairn {verb} --{long} {value}`")));
-        }
-    }
     Ok(())
 }
 
@@ -63,8 +50,6 @@ fn later(what: &str) -> Failure {
 }
 
 const COMES_LATER: &str = "comes with a later release";
-
-const OPTIONS: &[Late] = &[Late { verb: "mount", long: "archived", value: "thaw" }];
 
 const VERBS: &[&str] =
     &["copy-job", "job", "lab", "m365", "proxy", "proxy-pool", "repository", "retrieval", "server", "session"];

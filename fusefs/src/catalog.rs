@@ -8,7 +8,8 @@ use bytes::Bytes;
 use engine::reader::{FileStream, PrefetchLimits, Prefetcher};
 use engine::repository::Repository;
 use engine::restore_point::Point;
-use engine::retrieval::{Rest, Rests};
+use engine::retrieval::{OnDemand, Rest, Rests, Terms};
+use engine::tree::EntryRef;
 use engine::{Error, Kind, Result};
 use format_spec::ChunkId;
 use format_spec::tree::{Entry, Node};
@@ -46,15 +47,24 @@ pub trait Catalog: Send + Sync + 'static {
         let _ = entry;
         false
     }
-    /// How a file's content rests, as it was within [`crate::limits::REST_LOOKS`]; `None` where nothing of the repository rests in an archive.
-    /// May ask the store.
-    fn rest(&self, entry: &Entry) -> Result<Option<Rest>> {
-        let _ = entry;
+    /// How the contents of files rest together, as it was within [`crate::limits::REST_LOOKS`]; `None` where nothing of the repository rests in an
+    /// archive. May ask the store. Of a single file `Damaged` when it is not known what it needs.
+    fn rest(&self, files: &[EntryRef]) -> Result<Option<Rest>> {
+        let _ = files;
         Ok(None)
     }
     /// Whether something of the repository may rest in an archive: only then is [`rest`](Catalog::rest) worth asking.
     fn may_rest(&self) -> bool {
         false
+    }
+    /// Somebody wanted a file that rests in an archive and was told so; whoever was told to brings it back. Returns at once.
+    fn missed(&self, entry: &Entry) {
+        let _ = entry;
+    }
+    /// Why a file that was missed is not brought back.
+    fn refused(&self, entry: &Entry) -> Option<String> {
+        let _ = entry;
+        None
     }
     /// Whether contents are on this machine, as far as one can say without asking the store.
     fn is_local(&self) -> bool;
@@ -76,15 +86,27 @@ pub trait Content: Send + Sync {
 pub struct RepositoryCatalog {
     repository: Arc<Repository>,
     prefetcher: Arc<Prefetcher>,
-    rests: Option<Rests>,
+    rests: Option<Arc<Rests>>,
+    on_demand: Option<OnDemand>,
 }
 
 impl RepositoryCatalog {
     /// The points of a repository. For the budgets of decoded blocks and nodes see [`crate::limits::CACHES`]: they are the repository's own.
     pub fn new(repository: Arc<Repository>, limits: PrefetchLimits) -> Self {
         let prefetcher = Prefetcher::start(repository.blobs(), limits);
-        let rests = Rests::of(&repository, crate::limits::REST_LOOKS.as_secs_f64());
-        RepositoryCatalog { repository, prefetcher, rests }
+        let rests = Rests::of(&repository, crate::limits::REST_LOOKS.as_secs_f64()).map(Arc::new);
+        RepositoryCatalog { repository, prefetcher, rests, on_demand: None }
+    }
+
+    /// The same, and whoever opens or reads a file that rests in an archive asks for its retrieval. They are told that it rests all the same, and at once.
+    ///
+    /// # Errors
+    /// `Input` for terms that the repository's archive does not offer.
+    pub fn bringing_back(mut self, terms: Terms) -> Result<Self> {
+        if let Some(rests) = self.rests.clone() {
+            self.on_demand = Some(OnDemand::start(&self.repository, terms, move || rests.forget())?);
+        }
+        Ok(self)
     }
 
     /// The repository.
@@ -141,7 +163,8 @@ impl Catalog for RepositoryCatalog {
     }
 
     fn ready(&self, entry: &Entry) -> Result<()> {
-        if self.rest(entry)?.is_some_and(|rest| !rest.is_readable()) {
+        let rest = self.rests.as_ref().map(|rests| rests.of_file(&self.repository, entry)).transpose()?;
+        if rest.is_some_and(|rest| !rest.is_readable()) {
             return Err(Error::new(Kind::Archived, "the file rests in an archive class")
                 .advise("bring it back first with `cairn retrieve start`"));
         }
@@ -163,12 +186,30 @@ impl Catalog for RepositoryCatalog {
             || first_byte(entry).is_none_or(|offset| matches!(in_memory(offset), Ok(Some(_))))
     }
 
-    fn rest(&self, entry: &Entry) -> Result<Option<Rest>> {
-        self.rests.as_ref().map(|rests| rests.of_file(&self.repository, entry)).transpose()
+    fn rest(&self, files: &[EntryRef]) -> Result<Option<Rest>> {
+        let Some(rests) = &self.rests else { return Ok(None) };
+        let rest = match files {
+            [file] => rests.of_file(&self.repository, file),
+            files => rests.of_files(&self.repository, files.iter().map(|file| &**file)),
+        };
+        rest.map(Some)
     }
 
     fn may_rest(&self) -> bool {
         self.rests.is_some()
+    }
+
+    fn missed(&self, entry: &Entry) {
+        let (Some(on_demand), Some(rests)) = (&self.on_demand, &self.rests) else { return };
+        // What is all on its way need not be asked for.
+        let rest = rests.of_file(&self.repository, entry);
+        if rest.is_ok_and(|rest| rest.readable + rest.retrieving < rest.packs) {
+            on_demand.want(entry);
+        }
+    }
+
+    fn refused(&self, entry: &Entry) -> Option<String> {
+        self.on_demand.as_ref()?.refused(entry)
     }
 
     fn is_local(&self) -> bool {

@@ -78,6 +78,8 @@ pub const REFRESH_EVERY: Duration = Duration::from_secs(10);
 
 /// How old an answer about what rests in an archive may be: one listing, a request for a thousand packs, and only when somebody asks.
 pub const REST_LOOKS: Duration = Duration::from_secs(5);
+/// Entries below a folder that are looked at for how it rests: some tens of nodes, far within the deadline.
+pub const REST_ENTRIES: usize = 10_000;
 
 /// Points of a job that `/history` looks at, newest first: three months of daily ones. A look-up costs at most as many.
 pub const HISTORY_POINTS_MAX: usize = 100;

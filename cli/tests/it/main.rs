@@ -21,6 +21,7 @@ mod killed;
 mod later;
 mod looking;
 mod migrate;
+mod ministack;
 mod mount_collected;
 mod mount_helper;
 mod mount_life;

@@ -21,7 +21,9 @@ mod stored;
 mod trees;
 
 pub use check::{CheckOptions, CheckReport, Level, check};
-pub use collect::{CollectOptions, CollectPlan, CollectReport, LockedPack, PackPlan, collect, plan_collection};
+pub use collect::{
+    CollectOptions, CollectPlan, CollectReport, Early, LockedPack, PackPlan, collect, early_deletion, plan_collection,
+};
 pub use compare::{CompareReport, Difference, compare};
 pub use findings::Finding;
 pub use plan_hash::PlanHash;

@@ -215,6 +215,11 @@ impl PriceList {
         self.gb(bytes) * class.storage_gb_month
     }
 
+    /// What is paid for an object that is deleted so many days before its class's minimum.
+    pub fn early(&self, class: &ClassPrices, bytes: u64, days_left: u32) -> f64 {
+        self.storage_month(class, bytes.max(class.minimum_bytes)) * f64::from(days_left) / DAYS_A_MONTH
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "prices are estimates")]
     fn gb(&self, bytes: u64) -> f64 {
         bytes as f64 / self.gb_bytes as f64

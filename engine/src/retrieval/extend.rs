@@ -1,13 +1,15 @@
 //! Changing how long retrieved data stay readable.
 
 use super::ask::ask_all;
+use super::plan::DAY_SECONDS;
 use super::start::{asked, packs_in};
 use super::survey::survey;
 use crate::error::{Error, Kind, Result};
 use crate::log::LogView;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::store::Reach;
+use crate::store::{Reach, Resting};
+use format_spec::Time;
 use format_spec::log::{Change, RetrievalStep};
 use std::sync::atomic::Ordering;
 
@@ -20,8 +22,8 @@ pub struct Extended {
     pub packs_asked: u64,
 }
 
-/// Lets what was retrieved stay readable for so many days from now. The log says so first; what fails is gone on with by the same call. Packs that
-/// rest again, or are not here yet, are left to `start`.
+/// Lets what was retrieved stay readable for so many days from now. The log says so first; what fails is gone on with by the same call, and packs whose end
+/// it had changed are not asked for again. Packs that rest again, or are not here yet, are left to `start`.
 ///
 /// # Errors
 /// `Absent` when there is no such retrieval any more; `Input` for no days; the store's.
@@ -34,8 +36,12 @@ pub fn extend(repository: &Repository, retrieval: u32, days: u32, monitor: &Moni
     let packs = packs_in(repository, &told.objects)?;
     let store = &*repository.vault().store;
     let resting = survey(store, &packs, monitor)?;
-    let ends = resting.iter().filter(|(_, resting)| matches!(resting.reach, Reach::Ready { until: Some(_) }));
-    let ends: Vec<_> = ends.map(|(pack, _)| *pack).collect();
+    let end = end(repository, days)?;
+    let is_due = |resting: &Resting| match resting.reach {
+        Reach::Ready { until: Some(until) } => !is_there(until, end),
+        _ => false,
+    };
+    let ends: Vec<_> = resting.iter().filter(|(_, resting)| is_due(resting)).map(|(pack, _)| *pack).collect();
     repository.log().append(&**repository.env(), &mut |view| {
         known(view, retrieval)?;
         Ok(Change::Retrieval(RetrievalStep::Changed { retrieval, days }))
@@ -44,6 +50,20 @@ pub fn extend(repository: &Repository, retrieval: u32, days: u32, monitor: &Moni
     let answers = ask_all(store, &ends, asked(told.mode), days, monitor)
         .map_err(|e| e.advise("run the same command again: it goes on where this one stopped"))?;
     Ok(Extended { retrieval, packs_asked: answers.accepted })
+}
+
+/// So many days from now, by the store's clock where it tells the time: ends are counted there.
+fn end(repository: &Repository, days: u32) -> Result<Time> {
+    let now = match repository.vault().store.now() {
+        Err(e) if e.kind() == Kind::Unsupported => repository.env().now(),
+        other => other?,
+    };
+    Ok(Time::new(now.seconds.saturating_add(i64::from(days) * DAY_SECONDS), now.nanos))
+}
+
+/// Whether a copy's end is what asking for `end` would make of it: stores round up to the end of the day.
+fn is_there(until: Time, end: Time) -> bool {
+    (0..=DAY_SECONDS).contains(&until.seconds.saturating_sub(end.seconds))
 }
 
 fn known(view: &LogView, retrieval: u32) -> Result<crate::log::RetrievalRef> {

@@ -99,10 +99,7 @@ pub fn plan(
     prices: Option<&PriceList>,
     monitor: &Monitor,
 ) -> Result<Plan> {
-    if wish.days == 0 || wish.days > DAYS_MAX {
-        return Err(Error::new(Kind::Input, format!("{} days are no time to keep data readable", wish.days))
-            .advise(format!("write 1 to {DAYS_MAX}")));
-    }
+    check_days(wish.days)?;
     let packs = survey(&*repository.vault().store, &needs.packs.keys().copied().collect(), monitor)?;
     if let Some(pack) = needs.packs.keys().find(|pack| !packs.contains_key(pack)) {
         return Err(lost(*pack));
@@ -118,6 +115,15 @@ pub fn plan(
     }
     let estimate = estimate(&classes, asks.len() as u64, wish, prices);
     Ok(Plan { wish: wish.clone(), packs, asks, files: needs.files, estimate })
+}
+
+/// Refuses what is no time.
+pub(super) fn check_days(days: u32) -> Result<()> {
+    if days == 0 || days > DAYS_MAX {
+        return Err(Error::new(Kind::Input, format!("{days} days are no time to keep data readable"))
+            .advise(format!("write 1 to {DAYS_MAX}")));
+    }
+    Ok(())
 }
 
 fn is_asked(reach: Reach, wish: &Wish, now: Time) -> bool {

@@ -2,7 +2,7 @@
 
 use super::needs::packs_of;
 use super::readable::may_rest;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::repository::Repository;
 use crate::store::{Reach, Resting};
 use format_spec::container::ObjectKind;
@@ -27,10 +27,10 @@ struct Look {
     packs: BTreeMap<ObjectId, Resting>,
 }
 
-/// How the content of one file rests.
+/// How the content of files rests.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rest {
-    /// Packs that it needs.
+    /// Packs that they need.
     pub packs: u64,
     /// Those that can be read.
     pub readable: u64,
@@ -55,16 +55,33 @@ impl Rests {
     /// # Errors
     /// The store's; `Damaged` for a chunk that the index does not know.
     pub fn of_file(&self, repository: &Repository, entry: &Entry) -> Result<Rest> {
-        let known = self.look(repository)?;
-        let class = &repository.config().storage_class;
-        let (mut rest, mut seen) = (Rest::default(), BTreeSet::new());
-        packs_of(repository.blobs(), entry, &mut |pack, _| {
-            if seen.insert(pack) {
-                rest.add(known.packs.get(&pack), class);
+        let mut sum = self.sum(repository)?;
+        sum.add(entry)?;
+        Ok(sum.rest)
+    }
+
+    /// How files rest together, each pack once. A file of which the index does not know all chunks is left to whoever reads it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn of_files<'a>(&self, repository: &Repository, files: impl IntoIterator<Item = &'a Entry>) -> Result<Rest> {
+        let mut sum = self.sum(repository)?;
+        for entry in files {
+            match sum.add(entry) {
+                Err(e) if e.kind() == Kind::Damaged => {}
+                other => other?,
             }
-            true
-        })?;
-        Ok(rest)
+        }
+        Ok(sum.rest)
+    }
+
+    fn sum<'a>(&self, repository: &'a Repository) -> Result<Sum<'a>> {
+        Ok(Sum { repository, known: self.look(repository)?, rest: Rest::default(), seen: BTreeSet::new() })
+    }
+
+    /// The next question asks the store, however soon it comes: something was asked for.
+    pub fn forget(&self) {
+        *self.last.lock() = None;
     }
 
     fn look(&self, repository: &Repository) -> Result<Arc<Look>> {
@@ -84,6 +101,28 @@ impl Rests {
         let known = Arc::new(Look { at: now, packs });
         *last = Some(known.clone());
         Ok(known)
+    }
+}
+
+/// Files that are looked at together.
+struct Sum<'a> {
+    repository: &'a Repository,
+    known: Arc<Look>,
+    rest: Rest,
+    seen: BTreeSet<ObjectId>,
+}
+
+impl Sum<'_> {
+    fn add(&mut self, entry: &Entry) -> Result<()> {
+        let Sum { repository, known, rest, seen } = self;
+        let class = &repository.config().storage_class;
+        packs_of(repository.blobs(), entry, &mut |pack, _| {
+            if seen.insert(pack) {
+                rest.add(known.packs.get(&pack), class);
+            }
+            true
+        })?;
+        Ok(())
     }
 }
 

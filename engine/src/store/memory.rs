@@ -44,6 +44,7 @@ struct Layer {
     bytes: Option<Bytes>,
     lock: Option<Retention>,
     rest: Option<Rest>,
+    stored: Time,
 }
 
 impl Memory {
@@ -75,7 +76,8 @@ impl Memory {
     }
 
     fn push(&self, name: &Name, bytes: Option<Bytes>) {
-        self.kept.lock().push(name, Layer { id: String::new(), bytes, lock: None, rest: None }, self.locking);
+        let layer = Layer { id: String::new(), bytes, lock: None, rest: None, stored: self.clock.now() };
+        self.kept.lock().push(name, layer, self.locking);
     }
 
     fn create(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
@@ -90,7 +92,8 @@ impl Memory {
         if kept.objects.get(name).and_then(|layers| layers.last()).is_some_and(|newest| newest.bytes.is_some()) {
             return Err(Error::new(Kind::Exists, "an object of this name exists already").on(name));
         }
-        let id = kept.push(name, Layer { id: String::new(), bytes: Some(bytes), lock, rest }, self.locking);
+        let layer = Layer { id: String::new(), bytes: Some(bytes), lock, rest, stored: self.clock.now() };
+        let id = kept.push(name, layer, self.locking);
         Ok(Receipt { version: self.locking.then_some(id), checksum_enforced: false })
     }
 
@@ -145,21 +148,25 @@ impl Memory {
         &self,
         prefix: &str,
         after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
+        visit: &mut dyn FnMut(Listed, Resting) -> bool,
         pick: impl Fn(&[Layer]) -> Option<&Layer>,
     ) {
         // Collected first: the visitor may call the store.
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let found: Vec<(Name, Resting)> = self
+        let shown = |name: &Name, layer: &Layer| {
+            let resting = self.shown(layer)?;
+            Some((Listed { name: name.clone(), bytes: resting.bytes, stored: Some(layer.stored) }, resting))
+        };
+        let found: Vec<(Listed, Resting)> = self
             .kept
             .lock()
             .objects
             .range::<Name, _>((start, Bound::Unbounded))
             .filter(|(name, _)| name.is_below(prefix))
-            .filter_map(|(name, layers)| Some((name.clone(), self.shown(pick(layers)?)?)))
+            .filter_map(|(name, layers)| shown(name, pick(layers)?))
             .collect();
-        for (name, resting) in found {
-            if !visit(name, resting) {
+        for (listed, resting) in found {
+            if !visit(listed, resting) {
                 break;
             }
         }
@@ -283,11 +290,13 @@ impl Store for Memory {
     }
 
     fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.list_resting(prefix, after, &mut |name, resting| visit(Listed { name, bytes: resting.bytes }))
+        self.list_by(prefix, after, &mut |listed, _| visit(listed), <[Layer]>::last);
+        Ok(())
     }
 
     fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.list_resting_oldest(prefix, after, &mut |name, resting| visit(Listed { name, bytes: resting.bytes }))
+        self.list_by(prefix, after, &mut |listed, _| visit(listed), oldest);
+        Ok(())
     }
 
     fn list_resting(
@@ -296,7 +305,7 @@ impl Store for Memory {
         after: Option<&Name>,
         visit: &mut dyn FnMut(Name, Resting) -> bool,
     ) -> Result<()> {
-        self.list_by(prefix, after, visit, <[Layer]>::last);
+        self.list_by(prefix, after, &mut |listed, resting| visit(listed.name, resting), <[Layer]>::last);
         Ok(())
     }
 
@@ -306,7 +315,7 @@ impl Store for Memory {
         after: Option<&Name>,
         visit: &mut dyn FnMut(Name, Resting) -> bool,
     ) -> Result<()> {
-        self.list_by(prefix, after, visit, |layers| layers.iter().find(|l| l.bytes.is_some()));
+        self.list_by(prefix, after, &mut |listed, resting| visit(listed.name, resting), oldest);
         Ok(())
     }
 
@@ -356,6 +365,11 @@ impl Store for Memory {
             Ok(())
         })
     }
+}
+
+/// The oldest version that is no marker.
+fn oldest(layers: &[Layer]) -> Option<&Layer> {
+    layers.iter().find(|layer| layer.bytes.is_some())
 }
 
 impl Default for Memory {

@@ -100,6 +100,8 @@ pub struct Listed {
     pub name: Name,
     /// Stored length in bytes.
     pub bytes: u64,
+    /// When it was stored, by the store's clock, where its listings tell: what is charged by days counts from then.
+    pub stored: Option<Time>,
 }
 
 /// What `put_new` learned.

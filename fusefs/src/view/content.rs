@@ -63,6 +63,9 @@ impl View {
 
     fn trouble(&self, point: &Point, entry: &EntryRef, e: Error) -> Failure {
         self.trouble.note(entry, Some(e.kind()));
+        if e.kind() == Kind::Archived {
+            self.catalog.missed(entry);
+        }
         self.failure(point, e)
     }
 }

@@ -3,13 +3,14 @@
 
 use super::item::{Inside, Item};
 use super::names::hex;
-use super::nodes::Reach;
+use super::nodes::{Reach, Reached};
 use super::trouble::content_id;
 use super::{Failure, Inode, View, acl};
+use crate::limits::REST_ENTRIES;
 use engine::retrieval::Rest;
-use engine::tree;
+use engine::tree::{self, EntryRef, Step, Walk};
 use format_spec::Time;
-use format_spec::tree::Kind;
+use format_spec::tree::{Entry, Kind};
 use jiff::Timestamp;
 use std::sync::atomic::Ordering;
 
@@ -81,7 +82,10 @@ impl View {
                 Some(self.state(&inside.entry, rest.as_ref()).into())
             }
             b"thaw" if shown => {
-                Some(self.rest(reach, inside)?.map_or("none".to_owned(), |rest| thaw(&rest)).into_bytes())
+                let rest = self.rest(reach, inside)?.unwrap_or_default();
+                let rests = !rest.is_readable() && rest.retrieving == 0;
+                let why = if rests { self.catalog.refused(&inside.entry) } else { None };
+                Some(why.map_or_else(|| thaw(&rest), |why| format!("refused: {why}")).into_bytes())
             }
             b"tier" => self.rest(reach, inside)?.and_then(|rest| tier(&rest)),
             b"path" => Some(self.path(reach, inside)?),
@@ -89,15 +93,19 @@ impl View {
         })
     }
 
-    /// How a file rests, where that is worth asking. A store that cannot say so now says so to whoever reads.
+    /// How a file rests, or a folder's files together, where that is worth asking. A store that cannot say so now says so to whoever reads.
     fn rest(&self, reach: Reach, inside: &Inside) -> Result<Option<Rest>, Failure> {
-        if inside.entry.kind != Kind::File || !self.catalog.may_rest() {
+        if !matches!(inside.entry.kind, Kind::File | Kind::Folder) || !self.catalog.may_rest() {
             return Ok(None);
         }
         if reach == Reach::Memory {
             return Err(Failure::NotInMemory);
         }
-        match self.catalog.rest(&inside.entry) {
+        let files = match inside.entry.kind {
+            Kind::Folder => self.ask(reach, &inside.point, |nodes| files_below(nodes, &inside.entry))?,
+            _ => vec![inside.entry.clone()],
+        };
+        match self.catalog.rest(&files) {
             Err(e) if e.kind() == engine::Kind::Damaged => Ok(None),
             other => other.map_err(|e| self.failure(&inside.point, e)),
         }
@@ -116,6 +124,23 @@ impl View {
     }
 }
 
+/// The files below a folder, of the first [`REST_ENTRIES`] entries.
+fn files_below(nodes: &Reached<'_>, folder: &Entry) -> engine::Result<Vec<EntryRef>> {
+    let mut files = Vec::new();
+    let mut walk = Walk::start(nodes, folder);
+    let mut entries = 0;
+    while entries <= REST_ENTRIES
+        && let Some(step) = walk.step()?
+    {
+        let Step::Enter(seen) = step else { continue };
+        entries += 1;
+        if seen.entry.kind == Kind::File {
+            files.push(seen.entry.clone());
+        }
+    }
+    Ok(files)
+}
+
 /// What is known without asking anybody.
 fn known_at_once(inside: &Inside, name: &[u8]) -> Option<Vec<u8>> {
     let entry = &inside.entry;
@@ -130,7 +155,8 @@ fn known_at_once(inside: &Inside, name: &[u8]) -> Option<Vec<u8>> {
     Some(value.into_bytes())
 }
 
-/// What `user.cairn.thaw` says: `none`, `retrieving 3/10` (packs that are here, of those that are needed), `ready`, `ready until TIME`.
+/// What `user.cairn.thaw` says: `none`, `retrieving 3/10` (packs that are here, of those that are needed), `ready`, `ready until TIME`; and `refused: WHY`
+/// where a mount was told to ask and could not.
 fn thaw(rest: &Rest) -> String {
     match rest.until.and_then(stamp) {
         _ if rest.retrieving > 0 => format!("retrieving {}/{}", rest.readable, rest.packs),

@@ -9,7 +9,7 @@ use engine::env::Machine;
 use engine::monitor::Monitor;
 use engine::price::Budget;
 use engine::repository::{NewRepository, OpenOptions, Repository};
-use engine::retrieval::{Needs, Wish, plan, start};
+use engine::retrieval::{Needs, Terms, Wish, plan, retrievals, start};
 use engine::source::folder::FolderSource;
 use engine::source::rules::Rules;
 use engine::store::{Memory, Name, RetrievalMode, StorageClass, Store};
@@ -19,8 +19,9 @@ use format_spec::point::Workload;
 use fusefs::catalog::RepositoryCatalog;
 use rustix::io::Errno;
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 const FILE_BYTES: usize = 100_000;
 /// Longer than the mount keeps an answer of the store.
@@ -41,6 +42,24 @@ fn open(store: &Arc<Memory>) -> Arc<Repository> {
 /// Mounts a repository with one file, whose data rests; the file in the mount.
 fn mounted(place: &mut Place) -> (PathBuf, Arc<Memory>) {
     fs::write(place.source.join("file"), noise(FILE_BYTES)).unwrap();
+    let store = resting(place);
+    mount(place, &store, None);
+    (latest(place).join("file"), store)
+}
+
+/// Mounts the repository of a store; with terms, what is opened is brought back.
+fn mount(place: &mut Place, store: &Arc<Memory>, terms: Option<Terms>) {
+    let catalog = RepositoryCatalog::new(open(store), fusefs::limits::prefetch());
+    let catalog = match terms {
+        Some(terms) => catalog.bringing_back(terms).unwrap(),
+        None => catalog,
+    };
+    place.unmount();
+    place.handle = Some(fusefs::mount(Arc::new(catalog), &place.options()).unwrap());
+}
+
+/// A repository with a copy of the source, whose data rests.
+fn resting(place: &Place) -> Arc<Memory> {
     let env = Machine::shared();
     let new = |class, storage_class: &str, like: Option<&Repository>| NewRepository {
         class,
@@ -88,9 +107,22 @@ fn mounted(place: &mut Place) -> (PathBuf, Arc<Memory>) {
         prices: Default::default(),
     };
     copy(&original, &open(&store), &options, &Arc::new(Monitor::new())).unwrap();
-    let catalog = Arc::new(RepositoryCatalog::new(open(&store), fusefs::limits::prefetch()));
-    place.handle = Some(fusefs::mount(catalog, &place.options()).unwrap());
-    (latest(place).join("file"), store)
+    store
+}
+
+/// Brings everything at a path of the newest point back, as somebody else would.
+fn retrieve(store: &Arc<Memory>, inside: &[u8]) {
+    let (repository, monitor) = (open(store), Monitor::new());
+    let point = repository.find_point("latest").unwrap();
+    let mut needs = Needs::default();
+    needs.add(&repository, &point, inside, &|_, _| true, &monitor).unwrap();
+    let wish = Wish { mode: RetrievalMode::High, days: 1, about: "test".into() };
+    let plan = plan(&repository, &needs, &wish, None, &monitor).unwrap();
+    start(&repository, &plan, &Budget::default(), &monitor).unwrap();
+}
+
+fn terms(budget: Budget) -> Terms {
+    Terms { mode: RetrievalMode::High, days: 3, about: "opened:".into(), prices: None, budget }
 }
 
 /// SEMANTICS, State: "at most 5 seconds late and without a remount"
@@ -105,13 +137,7 @@ fn what_an_archive_gives_back_is_seen_without_a_remount() {
         assert_eq!(fs::metadata(&file).unwrap().len(), FILE_BYTES as u64);
     });
     // Somebody else brings it back.
-    let (repository, monitor) = (open(&store), Monitor::new());
-    let point = repository.find_point("latest").unwrap();
-    let mut needs = Needs::default();
-    needs.add(&repository, &point, b"", &|_, _| true, &monitor).unwrap();
-    let wish = Wish { mode: RetrievalMode::High, days: 1, about: "test".into() };
-    let plan = plan(&repository, &needs, &wish, None, &monitor).unwrap();
-    start(&repository, &plan, &Budget::default(), &monitor).unwrap();
+    retrieve(&store, b"");
     let file = path.clone();
     eventually("it thaws", move || state(&file) == "thawing" && xattr(&file, "thaw") == "retrieving 0/1");
     let file = path.clone();
@@ -146,4 +172,82 @@ fn a_mounted_path_leads_back_to_its_point() {
         assert_eq!((xattr(&folder, "point"), xattr(&folder, "path")), (id, parent));
         assert_eq!(xattr(&root, "path"), "/");
     });
+}
+
+/// SEMANTICS, Archived data: "With `--archived=thaw` whoever opens or reads what is archived gets ENODATA at once"
+#[test]
+fn what_is_opened_is_brought_back_once_and_nobody_waits() {
+    let Some(mut place) = Place::new() else { return };
+    fs::write(place.source.join("file"), noise(FILE_BYTES)).unwrap();
+    let store = resting(&place);
+    mount(&mut place, &store, Some(terms(Budget::default())));
+    let file = latest(&place).join("file");
+    let path = file.clone();
+    within(move || {
+        assert_eq!((&*state(&path), &*xattr(&path, "thaw")), ("archived", "none"));
+        let asked = Instant::now();
+        for _ in 0..20 {
+            assert_eq!(errno(File::open(&path)), Some(Errno::NODATA.raw_os_error()));
+        }
+        assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    });
+    let path = file.clone();
+    // Sooner than the store is looked at otherwise: whoever asked shall see it.
+    eventually("it thaws", move || state(&path) == "thawing");
+    assert_eq!(errno(File::open(&file)), Some(Errno::NODATA.raw_os_error()));
+    let path = file.clone();
+    eventually("it is here", move || state(&path) == "local");
+    let path = file.clone();
+    within(move || assert_eq!(fs::read(&path).unwrap(), noise(FILE_BYTES)));
+    let known = retrievals(&open(&store), &Monitor::new()).unwrap();
+    assert_eq!(known.len(), 1, "{known:?}");
+    assert_eq!((&*known[0].told.about, known[0].told.days), ("opened: file", 3));
+    assert_eq!(known[0].packs.packs, 1);
+}
+
+/// SEMANTICS, Archived data: "beyond the limits nothing is asked for, and `.thaw` says why"
+#[test]
+fn what_would_cost_more_than_is_allowed_is_not_brought_back_and_says_so() {
+    let Some(mut place) = Place::new() else { return };
+    fs::write(place.source.join("file"), noise(FILE_BYTES)).unwrap();
+    let store = resting(&place);
+    // An entry in the log, a listing, a pack.
+    mount(&mut place, &store, Some(terms(Budget { max_requests: Some(2), max_cost: None })));
+    let file = latest(&place).join("file");
+    let path = file.clone();
+    within(move || assert_eq!(errno(File::open(&path)), Some(Errno::NODATA.raw_os_error())));
+    let path = file.clone();
+    eventually("it says why", move || xattr(&path, "thaw").starts_with("refused: it would take 3 requests"));
+    assert_eq!(state(&file), "archived");
+    assert_eq!(retrievals(&open(&store), &Monitor::new()).unwrap(), []);
+    let wrong = Terms { mode: RetrievalMode::Bulk, ..terms(Budget::default()) };
+    let refused = RepositoryCatalog::new(open(&store), fusefs::limits::prefetch()).bringing_back(wrong);
+    assert_eq!(refused.err().map(|e| e.kind()), Some(engine::Kind::Input), "Azure has no such mode");
+}
+
+/// SEMANTICS, State: "Of a folder they tell of what the files below it need together"
+#[test]
+fn a_folder_says_how_all_below_it_rests() {
+    let Some(mut place) = Place::new() else { return };
+    for (name, file) in [("one/a", 1), ("one/deep/b", 2), ("none/empty", 0)] {
+        let path = place.source.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, vec![7; file]).unwrap();
+    }
+    let store = resting(&place);
+    mount(&mut place, &store, None);
+    let top = latest(&place);
+    let (one, none) = (top.join("one"), top.join("none"));
+    let told = move |path: &Path| (state(path), xattr(path, "thaw"), xattr(path, "tier"));
+    let (path, above) = (one.clone(), top.clone());
+    within(move || {
+        for folder in [&path, &above, &path.join("deep")] {
+            assert_eq!(told(folder), ("archived".into(), "none".into(), "Archive".into()), "{folder:?}");
+        }
+        assert_eq!((state(&none), xattr(&none, "thaw")), ("local".into(), "none".into()));
+    });
+    retrieve(&store, b"");
+    let path = top.clone();
+    eventually("it thaws", move || state(&path) == "thawing" && xattr(&path, "thaw") == "retrieving 0/1");
+    eventually("it is here", move || state(&one) == "local" && xattr(&top, "thaw") == "ready");
 }

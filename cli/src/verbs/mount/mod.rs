@@ -6,6 +6,7 @@ mod look;
 mod notify;
 mod owner;
 mod patience;
+mod thaw;
 
 use crate::connect::{Connection, location};
 use crate::context::Context;
@@ -13,6 +14,7 @@ use crate::exit::{Exit, Failure, Result};
 use crate::parse::quantity;
 use crate::say::Row;
 use clap::Args;
+use engine::repository::Repository;
 use engine::store::{self, Location};
 use fusefs::catalog::RepositoryCatalog;
 use fusefs::{MountHandle, MountOptions, limits};
@@ -22,6 +24,7 @@ use signal_hook::consts::SIGHUP;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use thaw::Thaw;
 
 /// Show all restore points as ordinary, read-only folders
 ///
@@ -59,17 +62,21 @@ pub(crate) struct Mount {
     /// How long names and attributes may take
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = deadline)]
     metadata_deadline: Duration,
-    /// Opening an archived file: fail, read what is not archived, or wait until it was retrieved (24h unless TIME is given)
-    #[arg(long, value_name = "fail|read|wait[=TIME]", default_value = "fail", value_parser = archived)]
+    /// Opening an archived file: fail, read what is not archived, wait until it was retrieved (24h unless TIME is given), or thaw: fail, and ask for
+    /// its retrieval
+    #[arg(long, value_name = "fail|read|wait[=TIME]|thaw", default_value = "fail", value_parser = archived)]
     archived: Policy,
     /// Stay in the foreground
     #[arg(short, long)]
     foreground: bool,
+    #[command(flatten)]
+    thaw: Thaw,
 }
 
 impl Mount {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         self.look.check()?;
+        self.thaw.check(self.archived == Policy::Thaw, context.as_of().is_some())?;
         if !self.foreground && !self.dry_run && !background::is_child() {
             return background::start(context);
         }
@@ -78,6 +85,7 @@ impl Mount {
         let connection =
             context.connect_to_read(limits::CACHES, if self.dry_run { 0 } else { self.disk_cache }, patience)?;
         let options = self.options(&connection)?;
+        let catalog = self.catalog(connection.repo)?;
         if self.dry_run {
             fusefs::check(&options)?;
             let row = context.summary(Exit::Done).set("dry_run", true);
@@ -88,7 +96,6 @@ impl Mount {
             .interrupt
             .says("unmounting; files that are still open can be read for some seconds. Again to stop at once.");
         ignore_hangups()?;
-        let catalog = Arc::new(RepositoryCatalog::new(connection.repo, limits::prefetch()));
         let handle = fusefs::mount(catalog, &options)?;
         let place = handle.mountpoint().display().to_string();
         let row = |row: Row| row.set("mountpoint", place.as_str()).set("pid", std::process::id());
@@ -108,6 +115,14 @@ impl Mount {
         Ok(Exit::Done)
     }
 
+    fn catalog(&self, repo: Arc<Repository>) -> Result<Arc<RepositoryCatalog>> {
+        let catalog = RepositoryCatalog::new(repo, limits::prefetch());
+        if self.archived != Policy::Thaw {
+            return Ok(Arc::new(catalog));
+        }
+        Ok(Arc::new(catalog.bringing_back(self.thaw.terms()?)?))
+    }
+
     fn options(&self, connection: &Connection) -> Result<MountOptions> {
         let mut guarded = vec![connection.settings.cache_dir.clone()];
         if let Location::Folder(path) = location(&connection.settings)? {
@@ -122,7 +137,7 @@ impl Mount {
             no_exec: self.no_exec,
             metadata_deadline: self.metadata_deadline,
             data_deadline: self.data_deadline,
-            archived: self.archived.0.unwrap_or_default(),
+            archived: self.archived.of_files(),
             ..MountOptions::at(&self.mountpoint)
         };
         self.look.options(connection, options)

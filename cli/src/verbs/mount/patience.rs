@@ -5,24 +5,36 @@ use engine::store;
 use fusefs::Archived;
 use std::time::Duration;
 
-/// What `--archived` says; `None` is what comes with a later release, which is refused before anybody looks here.
+/// What `--archived` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Policy(pub(super) Option<Archived>);
+pub(super) enum Policy {
+    /// What opening does, and nothing else happens.
+    Only(Archived),
+    /// Opening fails, and the file is brought back.
+    Thaw,
+}
+
+impl Policy {
+    /// How an archived file is opened.
+    pub(super) fn of_files(self) -> Archived {
+        if let Policy::Only(archived) = self { archived } else { Archived::Fail }
+    }
+}
 
 /// What to do about archived files.
 ///
 /// # Errors
 /// What is wrong, for clap to print.
 pub(super) fn archived(text: &str) -> Result<Policy, String> {
-    let policy = match text.split_once('=') {
+    let archived = match text.split_once('=') {
         None if text == "fail" => Archived::Fail,
         None if text == "read" => Archived::Read,
         None if text == "wait" => Archived::Wait(WAIT),
-        None if text == "thaw" => return Ok(Policy(None)),
+        None if text == "thaw" => return Ok(Policy::Thaw),
         Some(("wait", time)) => Archived::Wait(duration(time)?),
-        _ => return Err("write fail, read, wait or wait=TIME".to_owned()),
+        _ => return Err("write fail, read, wait, wait=TIME or thaw".to_owned()),
     };
-    Ok(Policy(Some(policy)))
+    Ok(Policy::Only(archived))
 }
 
 /// A deadline for answers.
@@ -60,11 +72,12 @@ mod tests {
 
     #[test]
     fn policies_and_deadlines_are_read_or_refused() {
-        let wait = |seconds| Policy(Some(Archived::Wait(Duration::from_secs(seconds))));
-        assert_eq!(archived("fail"), Ok(Policy(Some(Archived::Fail))));
-        assert_eq!(archived("read"), Ok(Policy(Some(Archived::Read))));
+        let wait = |seconds| Policy::Only(Archived::Wait(Duration::from_secs(seconds)));
+        assert_eq!(archived("fail"), Ok(Policy::Only(Archived::Fail)));
+        assert_eq!(archived("read"), Ok(Policy::Only(Archived::Read)));
         assert_eq!((archived("wait"), archived("wait=2m")), (Ok(wait(86_400)), Ok(wait(120))));
-        assert_eq!(archived("thaw"), Ok(Policy(None)));
+        assert_eq!(archived("thaw"), Ok(Policy::Thaw));
+        assert_eq!(Policy::Thaw.of_files(), Archived::Fail);
         for text in ["", "wait=", "wait=x", "fail=1s", "ask"] {
             assert!(archived(text).is_err(), "{text}");
         }

@@ -25,6 +25,7 @@
 mod apply;
 mod condemn;
 mod copies;
+mod early;
 mod fold;
 mod held;
 mod mark;
@@ -36,5 +37,6 @@ mod survivors;
 mod sweep;
 
 pub use apply::{CollectReport, collect};
+pub use early::{Early, early_deletion};
 pub(super) use mark::Marks as LiveBlobs;
 pub use plan::{CollectOptions, CollectPlan, LockedPack, PackPlan, plan_collection};

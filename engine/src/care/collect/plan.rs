@@ -100,6 +100,8 @@ pub struct CollectPlan {
     pub orphans: u64,
     /// Their stored bytes.
     pub bytes_orphaned: u64,
+    /// Which they are.
+    pub(super) left_behind: Vec<ObjectRow>,
     /// Objects that will be left alone because they are damaged, as far as the plan met them.
     pub damaged: Vec<Finding>,
     /// Requests that repacking and condemning will need, about: get, put.
@@ -125,6 +127,7 @@ impl CollectPlan {
             next_due: None,
             orphans: 0,
             bytes_orphaned: 0,
+            left_behind: Vec::new(),
             damaged: Vec::new(),
             requests: [0; 2],
             hash: [0; 32],
@@ -163,6 +166,7 @@ pub fn plan_collection(repository: &Repository, options: &CollectOptions, monito
     let mut plan = draw(repository, options, monitor)?.0;
     let orphans = Orphans::find(repository, &plan.fence, &mut Spent::default(), monitor)?;
     (plan.orphans, plan.bytes_orphaned) = (orphans.objects.len() as u64, orphans.bytes());
+    plan.left_behind = orphans.objects.into_keys().collect();
     plan.damaged = orphans.damaged;
     Ok(plan)
 }

@@ -3,6 +3,7 @@
 use super::error::classify;
 use crate::error::{Error, Kind, Result};
 use crate::store::{Listed, Name};
+use format_spec::Time;
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -29,9 +30,9 @@ pub(super) fn list(
                         folders.push(name.as_str().to_owned());
                     }
                 }
-                Some(Found::File(bytes)) => {
+                Some(Found::File(bytes, stored)) => {
                     let wanted = after.is_none_or(|after| name > *after);
-                    if wanted && !visit(Listed { name, bytes }) {
+                    if wanted && !visit(Listed { name, bytes, stored: Some(stored) }) {
                         return Ok(());
                     }
                 }
@@ -44,7 +45,8 @@ pub(super) fn list(
 
 enum Found {
     Folder,
-    File(u64),
+    /// Its length, and when it was written.
+    File(u64, Time),
 }
 
 /// The entries whose names obey the alphabet. A folder that is not there is empty.
@@ -80,7 +82,10 @@ fn look(root: &OwnedFd, name: &Name, kind: FileType) -> Result<Option<Found>> {
     match rustix::fs::statat(root, name.as_str(), AtFlags::empty()) {
         Ok(stat) => Ok(match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory => Some(Found::Folder),
-            FileType::RegularFile => Some(Found::File(u64::try_from(stat.st_size).unwrap_or(0))),
+            FileType::RegularFile => {
+                let written = Time::new(stat.st_mtime, u32::try_from(stat.st_mtime_nsec).unwrap_or(0));
+                Some(Found::File(u64::try_from(stat.st_size).unwrap_or(0), written))
+            }
             _ => None,
         }),
         Err(Errno::NOENT | Errno::LOOP) => Ok(None),

@@ -243,7 +243,9 @@ impl Store for Remote {
                 let Some(name) = name.filter(|n| n.is_below(prefix) && after.is_none_or(|after| n > after)) else {
                     continue;
                 };
-                if !visit(Listed { name, bytes: meta.size }) {
+                let at = meta.last_modified;
+                let stored = Some(Time::new(at.timestamp(), at.timestamp_subsec_nanos()));
+                if !visit(Listed { name, bytes: meta.size, stored }) {
                     return Ok(());
                 }
             }

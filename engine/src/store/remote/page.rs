@@ -139,6 +139,14 @@ fn unescape(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// A time as S3 (`2012-12-21T00:00:00.000Z`) or Azure (`Fri, 21 Dec 2012 00:00:00 GMT`) writes it in listings.
+pub(super) fn time(text: &str) -> Option<Time> {
+    stamp(text).or_else(|| {
+        let zoned = jiff::fmt::rfc2822::parse(text).ok()?;
+        Some(Time::new(zoned.timestamp().as_second(), 0))
+    })
+}
+
 /// A time as S3 writes it in listings, `2012-12-21T00:00:00.000Z`.
 fn stamp(text: &str) -> Option<Time> {
     text.parse::<jiff::Timestamp>().ok().map(|t| Time::new(t.as_second(), 0))

@@ -5,7 +5,7 @@
 //! write could end every listing otherwise.
 
 use super::answer::Verb;
-use super::page::{Entry, Page, read};
+use super::page::{Entry, Page, read, time};
 use super::wire::Ask;
 use super::{Cloud, Remote};
 use crate::error::{Error, Kind, Result};
@@ -39,7 +39,7 @@ impl Remote {
         visit: &mut dyn FnMut(Listed) -> bool,
     ) -> Result<()> {
         self.each_oldest(prefix, after, &mut |entry, _| match self.listed_name(&entry, prefix, after) {
-            Some(name) => visit(Listed { name, bytes: entry.bytes }),
+            Some(name) => visit(Listed { name, bytes: entry.bytes, stored: time(&entry.modified) }),
             None => true,
         })
     }

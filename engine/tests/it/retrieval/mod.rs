@@ -1,7 +1,8 @@
 //! Data packs that rest in an archive: asked for once, followed by whoever looks, restored as they arrive, and back to rest at the end.
 
 mod arriving;
+mod early;
 mod killed;
 mod life;
 mod planned;
-mod shelf;
+pub(crate) mod shelf;

@@ -14,18 +14,18 @@ use format_spec::config::Class;
 use std::sync::Arc;
 
 /// A retrieval takes so long by the clock.
-pub(super) const THAW_SECONDS: u32 = 3600;
+pub(crate) const THAW_SECONDS: u32 = 3600;
 
-pub(super) struct Shelf {
-    pub(super) folder: tempfile::TempDir,
-    pub(super) rig: Rig,
-    pub(super) clock: Arc<Clock>,
+pub(crate) struct Shelf {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) rig: Rig,
+    pub(crate) clock: Arc<Clock>,
     /// Two points: the first has `a/one` and `a/two`, the second `b/three` as well, each file of one data pack or more.
-    pub(super) store: Arc<Memory>,
+    pub(crate) store: Arc<Memory>,
 }
 
 impl Shelf {
-    pub(super) fn new(class: StorageClass) -> Shelf {
+    pub(crate) fn new(class: StorageClass) -> Shelf {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::new();
         let source = Rig { env: clock.clone(), ..Rig::new(folder.path(), Arc::new(Memory::new())) };
@@ -79,51 +79,56 @@ impl Shelf {
         copy(&source.open().unwrap(), &self.open(), &options, &Arc::new(Monitor::new())).unwrap();
     }
 
-    pub(super) fn open(&self) -> Arc<Repository> {
+    pub(crate) fn open(&self) -> Arc<Repository> {
         self.rig.open().unwrap()
     }
 
     /// What a path below the source needs.
-    pub(super) fn needs(&self, repository: &Repository, below: &str) -> Needs {
-        let point = repository.find_point("latest").unwrap();
-        let mut inside = self.rig.inside();
-        if !below.is_empty() {
-            inside.extend_from_slice(format!("/{below}").as_bytes());
-        }
-        let mut needs = Needs::default();
-        needs.add(repository, &point, &inside, &|_, _| true, &Monitor::new()).unwrap();
-        needs
+    pub(crate) fn needs(&self, repository: &Repository, below: &str) -> Needs {
+        needs(&self.rig, repository, below)
     }
 
-    pub(super) fn plan(&self, repository: &Repository, below: &str, wish: &Wish) -> Result<Plan> {
+    pub(crate) fn plan(&self, repository: &Repository, below: &str, wish: &Wish) -> Result<Plan> {
         let prices = PriceList::builtin("generic").unwrap();
         plan(repository, &self.needs(repository, below), wish, Some(&prices), &Monitor::new())
     }
 
-    pub(super) fn start(&self, repository: &Repository, below: &str, wish: &Wish) -> Started {
+    pub(crate) fn start(&self, repository: &Repository, below: &str, wish: &Wish) -> Started {
         let plan = self.plan(repository, below, wish).unwrap();
         start(repository, &plan, &Budget::default(), &Monitor::new()).unwrap()
     }
 
-    pub(super) fn statuses(&self, repository: &Repository) -> Vec<Status> {
+    pub(crate) fn statuses(&self, repository: &Repository) -> Vec<Status> {
         retrievals(repository, &Monitor::new()).unwrap()
     }
 
-    pub(super) fn states(&self, repository: &Repository) -> Vec<State> {
+    pub(crate) fn states(&self, repository: &Repository) -> Vec<State> {
         self.statuses(repository).iter().map(|status| status.state).collect()
     }
 
     /// The names of the data packs.
-    pub(super) fn packs(&self) -> Vec<Name> {
+    pub(crate) fn packs(&self) -> Vec<Name> {
         let is_data = |name: &Name| name.as_str().starts_with("data/");
         names_of(&*self.store).into_iter().filter(is_data).collect()
     }
 
-    pub(super) fn read(&self, name: &Name) -> Result<Bytes> {
+    pub(crate) fn read(&self, name: &Name) -> Result<Bytes> {
         self.store.get(name)
     }
 }
 
-pub(super) fn wish(mode: RetrievalMode, days: u32) -> Wish {
+/// What a path below the rig's source needs.
+pub(crate) fn needs(rig: &Rig, repository: &Repository, below: &str) -> Needs {
+    let point = repository.find_point("latest").unwrap();
+    let mut inside = rig.inside();
+    if !below.is_empty() {
+        inside.extend_from_slice(format!("/{below}").as_bytes());
+    }
+    let mut needs = Needs::default();
+    needs.add(repository, &point, &inside, &|_, _| true, &Monitor::new()).unwrap();
+    needs
+}
+
+pub(crate) fn wish(mode: RetrievalMode, days: u32) -> Wish {
     Wish { mode, days, about: "a test".into() }
 }

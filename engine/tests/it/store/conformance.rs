@@ -6,7 +6,7 @@ use engine::Kind;
 use engine::env::Machine;
 use engine::immutability::{Cover, Locked, Locks, Policy, Wish};
 use engine::store::{
-    Asked, Counted, Faulty, Limits, Memory, Mode, Name, Oldest, Placed, Provider, Reach, Resting, Retention,
+    Asked, Counted, Faulty, Limits, Listed, Memory, Mode, Name, Oldest, Placed, Provider, Reach, Resting, Retention,
     RetrievalMode, Retry, StorageClass, Store, Terms, Throttled, Verb,
 };
 use format_spec::config::{Class, RetentionKind};
@@ -344,6 +344,14 @@ fn listings(store: &dyn Store) {
         })
         .unwrap();
     assert_eq!(seen, 5, "the visitor ends the listing");
+    let now = Machine::shared().now().seconds;
+    let mut is_recent = |listed: Listed| {
+        let stored = listed.stored.expect("every store that we know tells when").seconds;
+        assert!((now - 120..=now + 5).contains(&stored), "{}: stored at {stored}, and it is {now}", listed.name);
+        true
+    };
+    store.list("index", None, &mut is_recent).unwrap();
+    store.list_oldest("index", None, &mut is_recent).unwrap();
 }
 
 /// Far more threads than the room has of its own: nothing may block for ever, and a create has one winner.

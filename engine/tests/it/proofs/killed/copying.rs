@@ -2,8 +2,7 @@
 
 use super::super::collect::{collect_all, options};
 use super::super::rig::{Rig, contents, names_of, noise, restore_options};
-use super::CALLS_MAX;
-use super::process::{CACHE, CALL, ENDED, INSIDE, PLACE, REACHED, Said, chosen, dice, listen, say};
+use super::frame::{At, Doomed, Orders, ended, kill, variable};
 use crate::copy::{OTHER, Pair, Which};
 use crate::store::targets;
 use engine::blob::CachePlace;
@@ -11,25 +10,30 @@ use engine::care::CollectOptions;
 use engine::env::Machine;
 use engine::monitor::Monitor;
 use engine::restore::restore;
-use engine::store::{Faulty, Location, Options, Store, open};
+use engine::store::{Location, Options, open};
 use format_spec::log::PointId;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
 #[test]
 fn a_copy_killed_at_a_call_to_a_folder_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let place = Location::Folder(folder.path().to_owned());
-    Side::ALL.into_iter().for_each(|side| kill(side, &place, &Options::default()));
+    kill_each(&place, &Options::default());
 }
 
 #[test]
 fn a_copy_killed_at_a_call_to_seaweedfs_loses_nothing() {
     let Some(target) = targets::s3() else { return };
-    Side::ALL.into_iter().for_each(|side| kill(side, &target.location, &target.options));
+    kill_each(&target.location, &target.options);
+}
+
+fn kill_each(place: &Location, options: &Options) {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::new(folder.path());
+    Side::ALL.into_iter().for_each(|side| kill(&Copying { side, scene: &scene }, place, options));
 }
 
 /// Whose calls are counted.
@@ -41,40 +45,6 @@ enum Side {
 
 impl Side {
     const ALL: [Side; 2] = [Side::Source, Side::Target];
-}
-
-fn kill(side: Side, place: &Location, options: &Options) {
-    let seed = std::env::var("CAIRN_SEED").ok().and_then(|v| v.parse().ok()).unwrap_or(u64::from(std::process::id()));
-    let folder = tempfile::tempdir().unwrap();
-    let scene = Scene::new(folder.path());
-    let at = |name: String| Killed { place: place.below(&name), options, cache: folder.path().join(name) };
-    let whole = at(format!("{side:?}-whole"));
-    whole.fill(&scene);
-    let mut child = whole.spawn(&scene, side, u64::MAX, false);
-    let Said::Ended(calls) = listen(&mut child) else { panic!("there is no such call") };
-    child.wait().unwrap();
-    assert!((5..=CALLS_MAX).contains(&calls), "{side:?}: {calls} calls");
-    let (mut kills, mut missed) = (0, 0);
-    for (k, is_inside) in chosen(calls, seed) {
-        let killed = at(format!("{side:?}-{k}-{is_inside}"));
-        let pair = killed.fill(&scene);
-        let mut child = killed.spawn(&scene, side, k, is_inside);
-        let said = listen(&mut child);
-        if is_inside {
-            std::thread::sleep(Duration::from_micros(dice(seed, k) % 3000));
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        // How threads meet decides on a call more or less.
-        if matches!(said, Said::Ended(_)) {
-            missed += 1;
-        } else {
-            kills += 1;
-        }
-        scene.expect_whole(&pair, &format!("seed {seed}, {side:?} on {place}, call {k}, inside: {is_inside}"));
-    }
-    println!("seed {seed}: copy, {calls} calls of the {side:?}, {kills} kills, {missed} came too late, on {place}");
-    assert!(kills > missed);
 }
 
 /// Both repositories as they are before the copy, in memories that nobody changes.
@@ -134,19 +104,29 @@ impl Scene {
     }
 }
 
-/// Repositories of their own for one kill; cache and spool of the killed process, with which the next one goes on.
-struct Killed<'a> {
-    place: Location,
-    options: &'a Options,
-    cache: PathBuf,
+/// A copy that is killed at a call to one of its stores.
+struct Copying<'a> {
+    side: Side,
+    scene: &'a Scene,
 }
 
-impl Killed<'_> {
-    fn fill(&self, scene: &Scene) -> Pair {
-        let pair = pair(&self.place, self.options, &self.cache, &scene.pair.source.source);
-        for (from, to) in
-            [(&scene.pair.source.store, &pair.source.store), (&scene.pair.target.store, &pair.target.store)]
-        {
+impl Doomed for Copying<'_> {
+    const OTHER_PROCESS: &'static str = "proofs::killed::copying::the_copy_that_is_killed";
+    type Filled = Pair;
+
+    fn name(&self) -> String {
+        format!("Copy{:?}", self.side)
+    }
+
+    fn told(&self) -> Vec<(&'static str, OsString)> {
+        let folder = self.scene.pair.source.source.clone();
+        vec![(SIDE, format!("{:?}", self.side).into()), (FOLDER, folder.into())]
+    }
+
+    fn fill(&self, at: &At<'_>) -> Pair {
+        let from = &self.scene.pair;
+        let pair = pair(&at.place, at.options, &at.cache, &from.source.source);
+        for (from, to) in [(&from.source.store, &pair.source.store), (&from.target.store, &pair.target.store)] {
             for name in names_of(&**from) {
                 to.put_new(&name, from.get(&name).unwrap()).unwrap();
             }
@@ -154,13 +134,8 @@ impl Killed<'_> {
         pair
     }
 
-    fn spawn(&self, scene: &Scene, side: Side, k: u64, is_inside: bool) -> Child {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "proofs::killed::copying::the_copy_that_is_killed", "--ignored", "--nocapture"]);
-        command.env(SIDE, format!("{side:?}")).env(FOLDER, &scene.pair.source.source);
-        command.env(PLACE, self.place.to_string()).env(CACHE, &self.cache);
-        command.env(CALL, k.to_string()).env(INSIDE, is_inside.to_string());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap()
+    fn expect_whole(&self, pair: &Pair, place: &str) {
+        self.scene.expect_whole(pair, place);
     }
 }
 
@@ -190,34 +165,14 @@ fn pair(place: &Location, options: &Options, cache: &Path, folder: &Path) -> Pai
 #[test]
 #[ignore = "the other process of the tests beside it"]
 fn the_copy_that_is_killed() {
-    let variable = |name: &str| std::env::var(name).unwrap();
-    if std::env::var_os(SIDE).is_none() {
-        return;
-    }
+    let Some(orders) = Orders::heard() else { return };
     let side = Side::ALL.into_iter().find(|s| format!("{s:?}") == variable(SIDE)).unwrap();
-    let (k, is_inside) = (variable(CALL).parse::<u64>().unwrap(), variable(INSIDE) == "true");
-    let place = Location::parse(variable(PLACE)).unwrap();
-    let options = match place {
-        Location::Folder(_) => Options::default(),
-        _ => targets::s3().unwrap().options,
-    };
-    let mut pair = pair(&place, &options, Path::new(&variable(CACHE)), Path::new(&variable(FOLDER)));
+    let mut pair = pair(&orders.place, &orders.options, &orders.cache, Path::new(&variable(FOLDER)));
     let counted = if side == Side::Source { &mut pair.source } else { &mut pair.target };
-    let store = Arc::new(Faulty::new(counted.store.clone(), move |call| {
-        if call.number == k {
-            say(REACHED);
-        }
-        if call.number > k || (call.number == k && !is_inside) {
-            // Somebody else ends this.
-            loop {
-                std::thread::park();
-            }
-        }
-        None
-    }));
-    counted.store = store.clone() as Arc<dyn Store>;
+    let store = orders.over(counted.store.clone());
+    counted.store = store.clone();
     assert_eq!(pair.copy(Which::All).unwrap().failed.len(), 0);
-    say(&format!("{ENDED}{}", store.calls()));
+    ended(&store);
 }
 
 const SIDE: &str = "CAIRN_KILLED_SIDE";

@@ -1,4 +1,4 @@
-//! Backup, expiry, erasure, collection and truncation end in the middle, at every call that they make to the store: nothing is lost, nothing half-made
+//! Backup, expiry, erasure, collection, truncation, copy and retrieval end in the middle, at every call that they make to the store: nothing is lost, nothing half-made
 //! is visible, and the next collection and backup find nothing that they could not deal with.
 //!
 //! ```text
@@ -8,13 +8,16 @@
 //!                                                            CAIRN_SEED), each in the night
 //! ```
 //!
-//! A copy has two stores, and is killed at the calls of each.
+//! A copy has two stores, and is killed at the calls of each. What a retrieval asks for must outlive it, so it is killed where a server keeps that: at
+//! MiniStack, and at SeaweedFS and Azurite behind a layer that this process runs.
 //!
 //! Where an operation does something at all, it has at most [`CALLS_MAX`] calls, so that each of them can be tried.
 
 mod copying;
+mod frame;
 mod gone;
 mod process;
+mod retrieving;
 mod scenario;
 
 use scenario::{Operation, Scenario};

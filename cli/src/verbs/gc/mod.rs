@@ -1,11 +1,15 @@
 //! `cairn gc`: give back what no restore point needs, by plan and apply.
 
+mod early;
+
+use super::spending::Spending;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::parse::duration::duration;
 use crate::parse::quantity;
 use crate::say::{Row, human, progress};
 use clap::{Args, Subcommand};
+use early::Priced;
 use engine::care::{
     CollectOptions, CollectPlan, CollectReport, Finding, LockedPack, PackPlan, PlanHash, collect, plan_collection,
 };
@@ -44,12 +48,17 @@ pub(crate) struct Gc {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Show what would be done; changes nothing
-    Plan,
+    Plan {
+        #[command(flatten)]
+        spending: Spending,
+    },
     /// Do what a plan said
     Apply {
         /// The plan's hash, as `plan` printed it
         #[arg(value_name = "HASH")]
         hash: PlanHash,
+        #[command(flatten)]
+        spending: Spending,
     },
 }
 
@@ -69,13 +78,13 @@ impl Gc {
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         };
         match &self.action {
-            Action::Plan => plan(context, &options),
-            Action::Apply { hash } => apply(context, &options, hash),
+            Action::Plan { spending } => plan(context, &options, spending),
+            Action::Apply { hash, spending } => apply(context, &options, hash, spending),
         }
     }
 }
 
-fn plan(context: &Context, options: &CollectOptions) -> Result<Exit> {
+fn plan(context: &Context, options: &CollectOptions, spending: &Spending) -> Result<Exit> {
     let connection = context.connect()?;
     let monitor = context.interrupt.monitor();
     let plan =
@@ -90,6 +99,11 @@ fn plan(context: &Context, options: &CollectOptions) -> Result<Exit> {
         context.out.row(|| Row::new("fence").set("session", *session))?;
     }
     let hash = PlanHash::shown(&plan.hash).to_string();
+    let priced = Priced::of(context, &connection.repo, &plan, options, spending)?;
+    if priced.is_early() {
+        context.out.row(|| priced.row())?;
+    }
+    priced.check(spending)?;
     let exit = tell_damaged(context, &plan.damaged);
     let row = context
         .summary(exit)
@@ -113,8 +127,9 @@ fn plan(context: &Context, options: &CollectOptions) -> Result<Exit> {
         .set("objects_orphaned", plan.orphans)
         .set("bytes_orphaned", plan.bytes_orphaned)
         .set("objects_damaged", plan.damaged.len())
+        .with(priced.row())
         .requests(&connection.counts);
-    context.out.summary(row, || in_words(&plan, &hash))?;
+    context.out.summary(row, || in_words(&plan, &priced, &hash))?;
     Ok(exit)
 }
 
@@ -127,7 +142,7 @@ fn tell_damaged(context: &Context, damaged: &[Finding]) -> Exit {
     if damaged.is_empty() { Exit::Done } else { Exit::Damaged }
 }
 
-fn in_words(plan: &CollectPlan, hash: &str) -> String {
+fn in_words(plan: &CollectPlan, priced: &Priced, hash: &str) -> String {
     let mut lines = Vec::new();
     if !plan.fence.is_empty() {
         lines.push(format!("{} silent sessions are shut out", human::count(plan.fence.len() as u64)));
@@ -169,13 +184,19 @@ fn in_words(plan: &CollectPlan, hash: &str) -> String {
             human::bytes(plan.bytes_orphaned),
         ));
     }
+    lines.extend(priced.in_words());
     lines.push(format!("carry it out with: cairn gc apply {hash}"));
     lines.join("\n")
 }
 
-fn apply(context: &Context, options: &CollectOptions, hash: &PlanHash) -> Result<Exit> {
+fn apply(context: &Context, options: &CollectOptions, hash: &PlanHash, spending: &Spending) -> Result<Exit> {
     let connection = context.connect()?;
     let monitor = context.interrupt.monitor();
+    if spending.is_limited() {
+        // Nobody keeps what a plan was found to cost, and its objects have grown older since.
+        let plan = plan_collection(&connection.repo, options, monitor)?;
+        Priced::of(context, &connection.repo, &plan, options, spending)?.check(spending)?;
+    }
     let report = progress::show(&context.out, "collecting", monitor, || {
         collect(&connection.repo, options, hash.as_bytes(), monitor)
     })?;
