@@ -96,6 +96,20 @@ def table(rows, size):
     return "\n".join(lines)
 
 
+def gates(rows, size):
+    base = next(cost for name, cost, *_ in rows if name.startswith("restic"))
+    _, cost, told, _, packs, read = next(row for row in rows if row[0] == "cairn copy")
+    times, gets = base.cpu / cost.cpu, told["requests_source"]["get"] / (read / GB)
+    puts, alike = len(packs) / (sum(packs) / GB), lambda is_met: "met" if is_met else "**missed**"
+    return "\n".join([
+        "| gate of `cairn copy` | measured | wanted | |", "|---|---|---|---|",
+        f"| bytes per CPU second, beside restic's | {times:.1f} times | >= 10 | {alike(times >= 10)} |",
+        f"| RSS | {cost.rss:.0f} MB | < 400 | {alike(cost.rss < 400)} |",
+        f"| GET a GB read | {gets:.0f} | about 200 | {alike(gets < 250)} |",
+        f"| PUT a GB of data packs | {puts:.1f} | about 4 | {alike(puts < 5)} |",
+    ])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the data")
@@ -129,6 +143,8 @@ PUTs (packs of metadata, segments, log entries, the manifest) belong to one copy
 `--verify=full` decodes and hashes them as well.
 
 {table(rows, size)}
+
+{gates(rows, size)}
 """
     print(text)
     if arguments.write:
