@@ -182,6 +182,8 @@ impl Scene {
 
 impl Doomed for Scene {
     const OTHER_PROCESS: &'static str = "proofs::killed::retrieving::the_retrieval_that_is_killed";
+    /// The log, and each pack.
+    const LAST_CALLS: u64 = 5;
     type Filled = Rig;
 
     fn name(&self) -> String {
