@@ -131,7 +131,7 @@ impl Log {
         }
         let checkpoint = self.decode_checkpoint(slot, &object)?;
         let time = checkpoint.time;
-        let view = LogView::from_checkpoint(checkpoint).map_err(|e| e.on(&name))?;
+        let view = LogView::from_checkpoint(checkpoint, self.raises).map_err(|e| e.on(&name))?;
         let mut known = self.known.lock();
         known.newest = known.newest.max(slot);
         Ok((view, time))

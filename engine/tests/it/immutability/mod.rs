@@ -4,4 +4,5 @@ mod attack;
 mod generations;
 mod past;
 pub(crate) mod place;
+mod raises;
 mod voids;
