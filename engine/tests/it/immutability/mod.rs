@@ -2,6 +2,7 @@
 
 mod attack;
 mod generations;
+mod late;
 mod past;
 pub(crate) mod place;
 mod raises;
