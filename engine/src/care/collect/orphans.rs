@@ -74,7 +74,7 @@ impl Orphans {
                 continue;
             }
             spent.requests += 1;
-            match repository.vault().store.delete(&Name::new(names::of_session(row.kind, row.id))?, None) {
+            match repository.free(&Name::new(names::of_session(row.kind, row.id))?) {
                 Ok(()) => (objects, bytes) = (objects + 1, bytes + length),
                 Err(e) if e.kind() == Kind::Immutable => locked += 1,
                 Err(e) => return Err(e),

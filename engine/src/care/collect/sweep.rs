@@ -77,7 +77,7 @@ pub(super) fn sweep(
                 None => size(repository, &name, spent)?,
             };
             spent.requests += 1;
-            match repository.vault().store.delete(&name, None) {
+            match repository.free(&name) {
                 Ok(()) => {
                     swept.bytes += bytes;
                     gone.push(*row);
