@@ -16,6 +16,11 @@ pub trait Env: Send + Sync {
     fn elapsed(&self) -> f64;
     /// Fills `bytes` with randomness fit for keys.
     fn random(&self, bytes: &mut [u8]) -> Result<()>;
+    /// How many threads are to ask the store for small things beside each other, where `wanted` would be fastest; with 1 the caller asks itself.
+    /// A simulation wants an order that repeats itself.
+    fn threads(&self, wanted: usize) -> usize {
+        wanted
+    }
 }
 
 /// A shared environment.

@@ -3,6 +3,7 @@
 import struct
 import unicodedata
 from dataclasses import replace
+from datetime import date
 
 from .errors import need
 from .fields import CRITICAL, Tag, fixed, number, raw_fields, read_fields, time, utf8
@@ -105,14 +106,31 @@ def parse_change(value, _rule):
     return raw_fields(value)
 
 
-def change(settings, fields):
-    """Takes the fields of a Config entry into the settings: only more days of the same kind of locking count (LOG-19, CONF-7)."""
+def raises(config):
+    """What Config entries may raise (CONF-7): mode, days and generation of field 13, and the most days; None where nothing changes."""
+    if config.immutability is None or config.immutability[1] == 0:
+        return None
+    return (*config.immutability, _days_least(*config.period))
+
+
+def _days_least(unit, count):
+    """Days of the shortest run of a period; none of one without end, which does not stand beside days."""
+    if unit in (1, FOR_EVER):
+        return count
+    months = count * 12 if unit == 3 else count
+    # Leap days come every four years within a century, and once a run of more years than that its length hardly depends on where it begins.
+    first = lambda month: date(2001 + month // 12, month % 12 + 1, 1)
+    return min((first(month + months) - first(month)).days for month in range(48))
+
+
+def change(settings, fields, own):
+    """Takes the fields of a Config entry into the settings: only more days of the locking that the config has (LOG-19, CONF-7). `own`: as `raises`."""
     new = fields.get(IMMUTABILITY)
-    if new is None:
+    if new is None or own is None:
         return
-    old = settings.get(IMMUTABILITY)
-    if old is not None:
-        (mode, days, generation), (new_mode, new_days, new_generation) = _immutability(old, None), _immutability(new, None)
-        if (mode, generation) != (new_mode, new_generation) or new_days <= days:
-            return
-    settings[IMMUTABILITY] = new
+    mode, days, generation, most = own
+    if IMMUTABILITY in settings:
+        days = _immutability(settings[IMMUTABILITY], None)[1]
+    new_mode, new_days, new_generation = _immutability(new, None)
+    if (new_mode, new_generation) == (mode, generation) and days < new_days <= most:
+        settings[IMMUTABILITY] = new

@@ -1,6 +1,6 @@
 """Reads the log to its head (spec/log.md, LOG-23): from the newest checkpoint that can be read, or from slot 1 where there is none."""
 
-from . import checkpoint, names
+from . import checkpoint, config, names
 from .container import CHECKPOINT, LOG
 from .errors import Broken, about, need
 from .history import History
@@ -11,7 +11,8 @@ class Head:
     """`history` is how far it came. Who collects at the same time may delete entries under our hands; then a newer checkpoint covers them."""
 
     def __init__(self, repository, config_hash):
-        self.repository, self.history, self.tried = repository, History(config_hash), set()
+        self.repository, self.raises, self.tried = repository, config.raises(repository.config), set()
+        self.history = History(config_hash, self.raises)
 
     def read(self):
         found, awaited = self._listed(), None

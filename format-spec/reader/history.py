@@ -95,7 +95,9 @@ class History:
     condemned: segments name them (`learn`), and what entries say of them is kept in `claims`.
     """
 
-    def __init__(self, config_hash):
+    def __init__(self, config_hash, raises=None):
+        # What Config entries may raise, as `config.raises` says.
+        self.raises = raises
         self.head_hash, self.slot, self.begun = config_hash, 0, 0
         self.open, self.ordinals, self.numbers = {}, set(), 0
         self.packs, self.segments, self.points = {}, {}, {}
@@ -283,7 +285,7 @@ class History:
         self.locks.append((entry.until, entry.locked))
 
     def _config(self, entry):
-        config.change(self.settings, entry.settings)
+        config.change(self.settings, entry.settings, self.raises)
 
     def _retrieval(self, entry):
         if entry.state == log.ASKED:

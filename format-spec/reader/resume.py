@@ -1,15 +1,16 @@
 """A history that begins with a checkpoint instead of slot 1 (spec/log.md, LOG-21): what the sums say, in `history`'s terms."""
 
+from . import config
 from .checkpoint import RULE
 from .container import POINT, SEGMENT
 from .history import History, Pack, Point, Retrieval, Segment, Session
 from .log_rows import Ref
 
 
-def resume(own):
-    """`own`: the fields of a checkpoint."""
+def resume(own, raises=None):
+    """`own`: the fields of a checkpoint. `raises`: as `History` has it."""
     # Zeros stand for void slots (LOG-25), which are passed over.
-    history = History(next((hash for hash in reversed(own.hashes) if hash != bytes(32)), bytes(32)))
+    history = History(next((hash for hash in reversed(own.hashes) if hash != bytes(32)), bytes(32)), raises)
     history.slot = history.begun = own.slot
     history.numbers = own.next_number - 1
     held = [Point(row.number, row, RULE, row, expired=True) for row in own.held]
@@ -31,7 +32,8 @@ def resume(own):
     for row in own.sessions:
         history.open[row.number] = Session(row.number, row.base, _version(versions, row), row.next_ordinal, row.opened, row.last, row.purpose,
                                            row.job, row.host)
-    history.locks, history.settings = list(own.locks), dict(own.settings)
+    history.locks = list(own.locks)
+    config.change(history.settings, own.settings, raises)
     history.retrievals = {row.slot: Retrieval(row.begun, row.changed, row.mode, row.days, row.objects, row.about) for row in own.retrievals}
     history.strange = [] if own.read_only is None else [own.read_only]
     return history

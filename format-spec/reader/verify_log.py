@@ -1,6 +1,6 @@
 """What is there of the log against its checkpoints: LOG-21 to LOG-24. The reader itself began at the newest one (`head`)."""
 
-from . import names
+from . import config, names
 from .errors import need
 from .history import History
 from .resume import resume
@@ -25,11 +25,11 @@ class LogCheck:
         for slot, own in self.checkpoints.items():
             if slot < newest.slot:
                 self.verdict.judge(names.checkpoint(slot), self._same_hashes, own, _hashes(newest))
-        reached = 0
+        reached, raises = 0, config.raises(self.repository.config)
         for slot in [0] + sorted(self.checkpoints):
             if slot and slot <= reached:
                 continue  # It was compared on the way.
-            history = resume(self.checkpoints[slot]) if slot else History(self.repository.config_hash)
+            history = resume(self.checkpoints[slot], raises) if slot else History(self.repository.config_hash, raises)
             if self._replay(history, told):
                 return history
             reached = history.slot

@@ -126,6 +126,20 @@ impl<S: Deref<Target: Store>> Locked<S> {
             Err(e) => Err(e),
         }
     }
+
+    /// Locks what is there as if it were put now.
+    fn catch_up(&self, name: &Name, now: Time) -> Result<()> {
+        let wanted = self.locks.policy().retain_until(now)?;
+        match self.inner.extend_retention(name, None, &wanted) {
+            Ok(_) => {
+                self.locks.remember(name, wanted.until);
+                Ok(())
+            }
+            // Nothing was put, or it is gone already.
+            Err(e) if e.kind() == Kind::Absent => Ok(()),
+            Err(e) => Err(e),
+        }
+    }
 }
 
 impl<S: Deref<Target: Store> + Send + Sync + std::fmt::Debug> Store for Locked<S> {
@@ -194,9 +208,27 @@ impl<S: Deref<Target: Store> + Send + Sync + std::fmt::Debug> Store for Locked<S
     }
 
     fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
-        let wanted = self.locks.policy().retain_until(self.locks.now(&*self.inner)?)?;
-        let wanted = terms.retention.map_or(wanted, |retention| wanted.or_stronger(&retention));
-        self.put(name, bytes, &wanted, terms.class)
+        let mut begun = self.locks.now(&*self.inner)?;
+        loop {
+            let wanted = self.locks.policy().retain_until(begun)?;
+            let wanted = terms.retention.map_or(wanted, |retention| wanted.or_stronger(&retention));
+            let put = self.put(name, bytes.clone(), &wanted, terms.class);
+            // The machine may have stood still for days since it reckoned the lock. Mostly nothing is asked: the clock is known for minutes.
+            let now = self.locks.now(&*self.inner)?;
+            match put {
+                Err(e) if !matches!(e.kind(), Kind::Exists | Kind::Transient) && now >= wanted.until => {
+                    tracing::info!(%name, error = %e, "the lock had ended before the store was asked for it; it is asked again");
+                    begun = now;
+                }
+                put => {
+                    let is_there = put.as_ref().map_or_else(|e| e.kind() == Kind::Exists, |_| true);
+                    if is_there && self.locks.policy().needed_until(now)? > wanted.until {
+                        self.catch_up(name, now)?;
+                    }
+                    return put;
+                }
+            }
+        }
     }
 
     fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {

@@ -31,5 +31,5 @@ pub use locked::{Locked, Locks};
 pub use needs::{Needs, name_of};
 pub use policy::{Cover, Policy, Wish};
 pub use provider::Provider;
-pub use secure::{Secured, Securing, secure};
+pub use secure::{Secured, Securing, hold, secure};
 pub use verify::{Gap, Verified, verify};

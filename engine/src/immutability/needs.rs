@@ -18,17 +18,19 @@ pub struct Needs<'a> {
     vault: &'a Vault,
     blobs: &'a Blobs,
     view: &'a LogView,
+    /// Where opening begins: the slot of the newest checkpoint that can be read; 0 without one.
+    begin: u32,
     kinds: HashMap<ObjectId, ObjectKind>,
 }
 
 impl<'a> Needs<'a> {
-    /// The needs at a view of the log, up to which the index is known.
+    /// The needs at a view of the log, up to which the index is known; `begin` as [`Log::newest_checkpoint`](crate::log::Log::newest_checkpoint) says.
     ///
     /// # Errors
     /// The index's.
-    pub fn new(vault: &'a Vault, blobs: &'a Blobs, view: &'a LogView) -> Result<Self> {
+    pub fn new(vault: &'a Vault, blobs: &'a Blobs, view: &'a LogView, begin: u32) -> Result<Self> {
         let kinds = blobs.catalog().packs()?.into_iter().map(|p| (p.id, p.kind)).collect();
-        Ok(Needs { vault, blobs, view, kinds })
+        Ok(Needs { vault, blobs, view, begin, kinds })
     }
 
     /// What opening needs, whichever point is read: config, key slots, the newest checkpoint and the entries after it, every segment.
@@ -39,9 +41,9 @@ impl<'a> Needs<'a> {
         let row = |kind, session, ordinal| ObjectRow { kind, id: ObjectId { session, ordinal } };
         let mut rows = BTreeSet::from([row(ObjectKind::Config, 0, 0)]);
         rows.extend(self.key_slots()?);
-        rows.extend((self.view.since.max(1)..=self.view.head).map(|slot| row(ObjectKind::LogEntry, 0, slot)));
-        if self.view.since > 0 {
-            rows.insert(row(ObjectKind::Checkpoint, 0, self.view.since));
+        rows.extend((self.begin.max(1)..=self.view.head).map(|slot| row(ObjectKind::LogEntry, 0, slot)));
+        if self.begin > 0 {
+            rows.insert(row(ObjectKind::Checkpoint, 0, self.begin));
         }
         rows.extend(self.view.segments.iter().map(|s| ObjectRow { kind: ObjectKind::IndexSegment, id: s.id() }));
         Ok(rows)

@@ -2,6 +2,7 @@
 
 use super::period::{day_up, days_after, days_least, end};
 use crate::error::{Error, Kind, Result};
+use crate::log::Raises;
 use crate::store::{Mode, Retention};
 use format_spec::Time;
 use format_spec::config::{Class, Config, IMMUTABILITY, Immutability, LockMode, RetentionKind};
@@ -112,11 +113,9 @@ impl Policy {
     /// `Damaged` when the settings make no sense together.
     pub fn of(config: &Config, settings: &BTreeMap<u16, Vec<u8>>) -> Result<Option<Self>> {
         let Some(first) = config.immutability else { return Ok(None) };
+        // The log keeps only what may be raised.
         let raised = settings.get(&IMMUTABILITY).map(|bytes| Immutability::decode(bytes)).transpose()?;
-        let days = match (first.days, raised.filter(|r| r.mode == first.mode).and_then(|r| r.days)) {
-            (Some(first), Some(raised)) => Some(first.max(raised)),
-            (first, _) => first,
-        };
+        let days = raised.map_or(first.days, |raised| raised.days);
         let wish = Wish {
             class: config.class,
             retention_kind: config.retention.kind,
@@ -127,6 +126,15 @@ impl Policy {
         };
         let wrong = |e: Error| Error::new(Kind::Damaged, "the settings of immutability make no sense").because(e);
         Policy::new(wish).map(Some).map_err(|e| wrong(e).on(format_spec::names::CONFIG))
+    }
+
+    /// What entries of the log may raise on top of this, which is what the config says.
+    ///
+    /// # Errors
+    /// `Input` when the period lies beyond the calendar.
+    pub fn raises(&self) -> Result<Option<Raises>> {
+        let Some(days_max) = self.wish.period.map_or(Ok(None), days_least)? else { return Ok(None) };
+        Ok(matches!(self.wish.cover, Cover::Days(_)).then(|| Raises { first: self.field(), days_max }))
     }
 
     /// The field of the config.

@@ -92,6 +92,30 @@ pub fn secure(
     Ok(done)
 }
 
+/// Locks the few objects that turned up since all was secured, without a word in the log: another entry would be one more of them.
+///
+/// # Errors
+/// As [`secure`].
+pub fn hold(
+    locks: &Locks,
+    store: &dyn Store,
+    rows: impl IntoIterator<Item = ObjectRow>,
+    needed: Retention,
+    wanted: Retention,
+) -> Result<()> {
+    for row in rows {
+        let name = name_of(&row)?;
+        if locks.put_until(&row, &name).is_some_and(|until| until >= needed.until) {
+            continue;
+        }
+        match one(store, &Task { row, name, needed, wanted, is_short: false }) {
+            Err(e) if e.kind() == Kind::Absent && is_summed_up(row.kind) => {}
+            other => _ = other?,
+        }
+    }
+    Ok(())
+}
+
 struct Task {
     row: ObjectRow,
     name: Name,
@@ -105,21 +129,21 @@ struct Task {
 fn run(securing: &Securing<'_>, tasks: &[Task]) -> Result<Vec<(ObjectRow, Time, bool)>> {
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
     let done = Mutex::new(Vec::with_capacity(tasks.len()));
-    std::thread::scope(|scope| {
-        for _ in 0..THREADS.min(tasks.len()) {
-            scope.spawn(|| {
-                while failed.lock().is_none() {
-                    let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-                    match securing.monitor.check().and_then(|()| one(securing.store, task)) {
-                        // Summed up by a checkpoint and deleted since, which it could be only when its lock was over (LOG-22).
-                        Err(e) if e.kind() == Kind::Absent && is_summed_up(task.row.kind) => {}
-                        Ok((until, extended)) => done.lock().push((task.row, until, extended)),
-                        Err(e) => _ = failed.lock().get_or_insert(e),
-                    }
-                }
-            });
+    let work = || {
+        while failed.lock().is_none() {
+            let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+            match securing.monitor.check().and_then(|()| one(securing.store, task)) {
+                // Summed up by a checkpoint and deleted since, which it could be only when its lock was over (LOG-22).
+                Err(e) if e.kind() == Kind::Absent && is_summed_up(task.row.kind) => {}
+                Ok((until, extended)) => done.lock().push((task.row, until, extended)),
+                Err(e) => _ = failed.lock().get_or_insert(e),
+            }
         }
-    });
+    };
+    match securing.env.threads(THREADS.min(tasks.len())) {
+        0 | 1 => work(),
+        threads => std::thread::scope(|scope| (0..threads).for_each(|_| _ = scope.spawn(work))),
+    }
     match failed.into_inner() {
         Some(e) => Err(e),
         None => Ok(done.into_inner()),

@@ -17,8 +17,10 @@ use std::collections::BTreeSet;
 /// What this process learned about the checkpoints of its log.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    /// The newest one that was read or written here.
+    /// The newest one that was read or written here, or by somebody else for us.
     newest: u32,
+    /// The newest one that was read or written here.
+    whole: u32,
     /// Those that could not be read.
     unreadable: BTreeSet<u32>,
 }
@@ -64,7 +66,11 @@ impl Log {
             return Err(Error::new(Kind::Bug, "a checkpoint does not decode to what was written").on(name));
         }
         let written = self.put_checkpoint(&name, &object)?;
-        self.known.lock().newest = slot;
+        let mut known = self.known.lock();
+        known.newest = slot;
+        if written {
+            known.whole = known.whole.max(slot);
+        }
         Ok(written.then_some(slot))
     }
 
@@ -109,6 +115,28 @@ impl Log {
         Ok(Covering::Unreadable)
     }
 
+    /// The slot of the newest checkpoint up to the known head that can be read: where somebody begins who opens the repository now. 0 without one.
+    /// One listing; what was neither read nor written here before is read.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn newest_checkpoint(&self) -> Result<u32> {
+        let head = self.view().head;
+        let listed = patiently(|| self.checkpoints_from(1))?;
+        for at in listed.into_iter().filter(|at| *at <= head && !self.is_unreadable(*at)) {
+            if at == self.known.lock().whole {
+                return Ok(at);
+            }
+            match self.read_checkpoint(at) {
+                Ok(_) => return Ok(at),
+                Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Unsupported) => self.pass_over(at, &e),
+                Err(e) if e.kind() == Kind::Absent => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(0)
+    }
+
     /// The slots of listed checkpoints from `slot` on, the newest first.
     pub(super) fn checkpoints_from(&self, slot: u32) -> Result<Vec<u32>> {
         let mut slots = Vec::new();
@@ -131,9 +159,9 @@ impl Log {
         }
         let checkpoint = self.decode_checkpoint(slot, &object)?;
         let time = checkpoint.time;
-        let view = LogView::from_checkpoint(checkpoint).map_err(|e| e.on(&name))?;
+        let view = LogView::from_checkpoint(checkpoint, self.raises).map_err(|e| e.on(&name))?;
         let mut known = self.known.lock();
-        known.newest = known.newest.max(slot);
+        (known.newest, known.whole) = (known.newest.max(slot), known.whole.max(slot));
         Ok((view, time))
     }
 

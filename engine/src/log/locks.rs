@@ -31,17 +31,23 @@ fn has(ranges: &[ObjectRange], row: &ObjectRow) -> bool {
     })
 }
 
-/// Whether a Config entry may put `new` in the place of `old` ([LOG-19]): days of locking are only ever raised, and nothing else changes.
-pub(super) fn may_replace(tag: u16, old: Option<&[u8]>, new: &[u8]) -> bool {
-    if tag != IMMUTABILITY {
-        return false;
-    }
-    let days = |bytes: &[u8]| Immutability::decode(bytes).ok().map(|i| (i.mode, i.generation_days, i.days));
-    match (old.and_then(days), days(new)) {
-        (_, None) => false,
-        (None, Some(_)) => true,
-        (Some(old), Some(new)) => old.0 == new.0 && old.1 == new.1 && new.2 > old.2,
-    }
+/// What Config entries may raise in a repository that is locked for some days ([CONF-7]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Raises {
+    /// Field 13 of the config itself: its mode and generation stay, and its days are the fewest.
+    pub first: Immutability,
+    /// The days that its period of retention has.
+    pub days_max: u32,
+}
+
+/// Whether a Config entry may put `new` in the place of `old`, or of what the config says ([LOG-19]): days of locking are only ever raised, and
+/// nothing else changes. What may not is not kept either: it would stand in the way of those that may.
+pub(super) fn may_replace(tag: u16, raises: Option<&Raises>, old: Option<&[u8]>, new: &[u8]) -> bool {
+    let (Some(raises), IMMUTABILITY) = (raises, tag) else { return false };
+    let decode = |bytes: &[u8]| Immutability::decode(bytes).ok();
+    let (Some(now), Some(new)) = (old.and_then(decode).or(Some(raises.first)), decode(new)) else { return false };
+    let is_same = (new.mode, new.generation_days) == (raises.first.mode, raises.first.generation_days);
+    is_same && now.days.is_some() && new.days > now.days && new.days.is_some_and(|days| days.get() <= raises.days_max)
 }
 
 #[cfg(test)]
@@ -73,11 +79,25 @@ mod tests {
 
     #[test]
     fn days_of_locking_are_only_raised() {
-        let field = |mode: u8, days: u8| [mode, 0, 0, 0, days, 0, 0, 0, 10, 0, 0, 0];
-        let may = |old: Option<[u8; 12]>, new: [u8; 12]| may_replace(IMMUTABILITY, old.as_ref().map(|o| &o[..]), &new);
-        assert!(may(None, field(2, 30)) && may(Some(field(2, 30)), field(2, 31)));
-        assert!(!may(Some(field(2, 30)), field(2, 29)) && !may(Some(field(2, 30)), field(2, 0)));
-        assert!(!may(Some(field(2, 30)), field(1, 60)) && !may(None, field(9, 30)));
-        assert!(!may_replace(12, None, &[3, 1, 0, 0, 0]) && !may_replace(10, Some(&[3]), &[1]), "nothing else changes");
+        let field = |mode: u8, days: u8, generation: u8| [mode, 0, 0, 0, days, 0, 0, 0, generation, 0, 0, 0];
+        let of = |first: [u8; 12]| Raises { first: Immutability::decode(&first).unwrap(), days_max: 90 };
+        let first = of(field(2, 20, 10));
+        let may = |old: Option<[u8; 12]>, new: [u8; 12]| {
+            may_replace(IMMUTABILITY, Some(&first), old.as_ref().map(|o| &o[..]), &new)
+        };
+        let thirty = Some(field(2, 30, 10));
+        assert!(may(None, field(2, 21, 10)) && may(thirty, field(2, 31, 10)) && may(thirty, field(2, 90, 10)));
+        for old in [None, thirty] {
+            let (fewer, none, more) = (field(2, 20, 10), field(2, 0, 10), field(2, 91, 10));
+            let (mode, unknown, generation) = (field(1, 60, 10), field(9, 60, 10), field(2, 60, 30));
+            for refused in [fewer, none, more, mode, unknown, generation] {
+                assert!(!may(old, refused), "{old:?} {refused:?}");
+            }
+        }
+        let (whole, sixty) = (of(field(2, 0, 10)), field(2, 60, 10));
+        assert!(!may_replace(IMMUTABILITY, Some(&whole), None, &sixty), "the whole period is not a number of days");
+        assert!(!may_replace(IMMUTABILITY, None, None, &sixty), "what is not locked stays so");
+        let other = |tag, old, new: &[u8]| may_replace(tag, Some(&first), old, new);
+        assert!(!other(12, None, &[3, 1, 0, 0, 0]) && !other(10, Some(&[3]), &[1]), "nothing else changes");
     }
 }

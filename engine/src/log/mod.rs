@@ -24,6 +24,7 @@ mod summed;
 mod truncate;
 mod view;
 
+pub use locks::Raises;
 pub use moves::{Condemned, Moved};
 pub use replay::Log;
 pub use state::{CommitRef, Given, LockRef, RetrievalRef, SegmentRef, SessionRef};

@@ -1,6 +1,7 @@
 //! Reading the log to its head.
 
 use super::checkpoint::{Covering, Known};
+use super::locks::Raises;
 use super::view::LogView;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{LOG_FETCH_THREADS, SMALL_OBJECT_BYTES_MAX};
@@ -24,6 +25,8 @@ pub struct Log {
     /// Nothing behind this slot is read: the log is seen as it was.
     pub(super) until: Option<u32>,
     config_hash: [u8; 32],
+    /// What Config entries may raise.
+    pub(super) raises: Option<Raises>,
     view: Mutex<Arc<LogView>>,
     pub(super) known: Mutex<Known>,
 }
@@ -33,7 +36,13 @@ impl Log {
     pub fn new(store: Arc<dyn Store>, repository: RepositoryId, secrets: Secrets, config_hash: [u8; 32]) -> Self {
         let view = Mutex::new(Arc::new(LogView::start(config_hash)));
         let known = Mutex::default();
-        Log { store, repository, secrets, has_voids: false, until: None, config_hash, view, known }
+        Log { store, repository, secrets, has_voids: false, until: None, config_hash, raises: None, view, known }
+    }
+
+    /// The same of a repository whose days of locking may be raised ([CONF-7]).
+    #[must_use]
+    pub fn raising(self, raises: Option<Raises>) -> Self {
+        Log { raises, ..self }.afresh()
     }
 
     /// The same of a repository with immutability: there are void slots ([LOG-25]).
@@ -46,7 +55,12 @@ impl Log {
     #[must_use]
     pub fn until(self, slot: u32) -> Self {
         // What was read further on is read again.
-        Log { until: Some(slot), view: Mutex::new(Arc::new(LogView::start(self.config_hash))), ..self }
+        Log { until: Some(slot), ..self }.afresh()
+    }
+
+    fn afresh(self) -> Self {
+        let view = LogView { raises: self.raises, ..LogView::start(self.config_hash) };
+        Log { view: Mutex::new(Arc::new(view)), ..self }
     }
 
     /// Where it is, without secrets.

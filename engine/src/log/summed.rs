@@ -1,5 +1,6 @@
 //! The view as a checkpoint's rows, and back.
 
+use super::locks::{Raises, may_replace};
 use super::moves::Condemned;
 use super::state::{CommitRef, Given, LockRef, RetrievalRef, SegmentRef, SessionRef, settings};
 use super::view::{LogView, VOID};
@@ -53,7 +54,7 @@ impl LogView {
     }
 
     /// The view that a checkpoint sums up.
-    pub(super) fn from_checkpoint(checkpoint: Checkpoint) -> Result<LogView> {
+    pub(super) fn from_checkpoint(checkpoint: Checkpoint, raises: Option<Raises>) -> Result<LogView> {
         let mut condemned = Condemned::default();
         checkpoint.condemned.iter().for_each(|batch| condemned.add(batch.slot, &batch.packs));
         let sessions = checkpoint.sessions.into_iter().map(|s| {
@@ -64,6 +65,8 @@ impl LogView {
             checkpoint.given_up.into_iter().map(|g| (g.object, Given { slot: g.slot, time: g.time })).collect();
         let locks =
             checkpoint.locks.into_iter().map(|l| LockRef { until: l.until, objects: l.objects.into() }).collect();
+        let mut kept = settings(&checkpoint.settings)?;
+        kept.retain(|tag, value| may_replace(*tag, raises.as_ref(), None, value));
         let slots = (0..=checkpoint.slot).rev();
         let mut voids: Vec<u32> =
             checkpoint.hashes.iter().rev().zip(slots).filter(|(h, _)| **h == VOID).map(|(_, s)| s).collect();
@@ -86,7 +89,8 @@ impl LogView {
             given_up,
             locks: Arc::new(locks),
             retrievals: checkpoint.retrievals.into_iter().map(retrieved).collect(),
-            settings: settings(&checkpoint.settings)?,
+            settings: kept,
+            raises,
             read_only: checkpoint.read_only,
             since: checkpoint.slot,
         })

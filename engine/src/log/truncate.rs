@@ -9,7 +9,7 @@ use super::replay::Log;
 use super::view::LogView;
 use crate::env::Env;
 use crate::error::{Error, Kind, Result};
-use crate::store::Name;
+use crate::store::{Listed, Name, delete_versions};
 use format_spec::container::ObjectKind;
 use format_spec::{Time, names};
 
@@ -22,7 +22,7 @@ pub struct Truncation {
     pub requests_max: u64,
     /// Whether the probe has seen listings contain every completed create.
     pub listings_complete: bool,
-    /// Whether the store keeps versions: then objects are deleted by version.
+    /// Whether the store keeps versions: then objects are deleted with all of theirs, the newest first.
     pub versioned: bool,
 }
 
@@ -74,10 +74,14 @@ impl Log {
                 return Ok(Some(LIMIT));
             }
             let mut slots = Vec::new();
-            self.store.list(folder, None, &mut |listed| {
+            let mut visit = |listed: Listed| {
                 slots.extend(names::parse(listed.name.as_str()).map(|(_, _, slot)| slot).filter(|s| *s < floor));
                 true
-            })?;
+            };
+            match how.versioned {
+                true => self.store.list_oldest(folder, None, &mut visit)?,
+                false => self.store.list(folder, None, &mut visit)?,
+            }
             slots.sort_unstable();
             for slot in slots {
                 if is_locked(view, kind, slot, now) {
@@ -136,15 +140,11 @@ impl Log {
     /// False when the store still keeps the object.
     fn delete(&self, kind: ObjectKind, slot: u32, versioned: bool) -> Result<bool> {
         let name = Name::new(if kind == ObjectKind::LogEntry { names::log(slot) } else { names::checkpoint(slot) })?;
-        let version = match versioned {
-            true => match patiently(|| self.store.head(&name)) {
-                Ok(info) => info.version,
-                Err(e) if e.kind() == Kind::Absent => return Ok(true),
-                Err(e) => return Err(e),
-            },
-            false => None,
+        let delete = || match versioned {
+            true => delete_versions(&*self.store, &name),
+            false => self.store.delete(&name, None),
         };
-        match patiently(|| self.store.delete(&name, version.as_deref())) {
+        match patiently(delete) {
             Ok(()) => Ok(true),
             Err(e) if e.kind() == Kind::Absent => Ok(true),
             Err(e) if e.kind() == Kind::Immutable => Ok(false),

@@ -3,6 +3,7 @@
 //! Promises: an entry is taken in only if it may stand there ([LOG-7], [LOG-11] to [LOG-16]); else the repository is damaged at its slot. Grows
 //! with live points, segments, open sessions and packs that were ever condemned, never with chunks. Refuses to know why somebody appends.
 
+use super::locks::{Raises, may_replace};
 use super::moves::Condemned;
 use super::state::{CommitRef, Given, LockRef, RetrievalRef, SegmentRef, SessionRef};
 use crate::error::{Error, Kind, Result};
@@ -45,6 +46,8 @@ pub struct LogView {
     pub voids: Vec<u32>,
     /// Set when an entry forbids writing to this release.
     pub read_only: Option<u16>,
+    /// What Config entries may raise, by the config.
+    pub(super) raises: Option<Raises>,
     /// The slot of the checkpoint that this view began with; 0 if it began with the first entry.
     pub since: u32,
 }
@@ -169,7 +172,7 @@ impl LogView {
             Change::Key { .. } => {}
             Change::Config { fields } => {
                 for (tag, value) in super::state::settings(fields)? {
-                    if super::locks::may_replace(tag, self.settings.get(&tag).map(Vec::as_slice), &value) {
+                    if may_replace(tag, self.raises.as_ref(), self.settings.get(&tag).map(Vec::as_slice), &value) {
                         self.settings.insert(tag, value);
                     }
                 }

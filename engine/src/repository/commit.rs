@@ -45,14 +45,21 @@ impl Repository {
     ) -> Result<Committed> {
         let point = store_manifest(self.vault(), &**self.env(), monitor, take, manifest)?;
         let id = ObjectId { session, ordinal: point.ordinal };
-        let secured = self.secure(id, manifest.references, monitor)?;
+        let then = self.log().view();
+        let secured = match self.secure(id, manifest.references, monitor) {
+            // What the reference set names has gone since it was made: that is no damage, it only comes too late.
+            Err(e) if e.kind() == Kind::Damaged && self.is_overtaken(known)? => {
+                return Ok(Committed { number: None, secured: None });
+            }
+            other => other?,
+        };
         let mut moved = false;
         let appended = self.log().append(&**self.env(), &mut |view| {
             view.expect_session(session)?;
             if view.live(&manifest.id).is_some() {
                 return Err(Error::new(Kind::Exists, "the repository has this restore point already").on(manifest.id));
             }
-            moved = view.condemned.after(known).next().is_some() || !self.is_secured(secured.as_ref(), view)?;
+            moved = view.condemned.after(known).next().is_some() || !self.is_secured(secured.as_ref(), &then, view)?;
             if moved {
                 let what = "packs were condemned, or locks fell short, while the session was about to commit";
                 return Err(Error::new(Kind::Conflict, what));

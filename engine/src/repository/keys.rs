@@ -181,7 +181,7 @@ impl Repository {
             Err(e) if e.kind() == Kind::Absent => return Ok(()),
             other => other?,
         };
-        store.delete(&name, None)?;
+        self.free(&name)?;
         // Somebody else may have removed the others in the same moment. Whoever looks last sees that nothing is left, and puts its own back.
         if self.slots()?.iter().all(|s| s.damaged.is_some()) {
             crate::blob::put_durable(store, &name, &object)?;

@@ -2,8 +2,8 @@
 
 use super::open::Repository;
 use crate::error::{Error, Kind, Result};
-use crate::immutability::{Locks, Needs, Policy, Secured, Securing, Verified, secure, verify};
-use crate::log::{CommitRef, LogView};
+use crate::immutability::{Locks, Needs, Policy, Secured, Securing, Verified, hold, secure, verify};
+use crate::log::{CommitRef, LogView, SegmentRef};
 use crate::monitor::Monitor;
 use crate::store::Retention;
 use format_spec::config::IMMUTABILITY;
@@ -44,7 +44,7 @@ impl Repository {
         let commit = later(locks.ask_now(&*vault.store)?, MARGIN_SECONDS);
         let needed = Retention::new(policy.wish().mode, policy.needed_until(commit)?);
         let wanted = policy.retain_until(commit)?;
-        let needs = Needs::new(vault, self.blobs(), &view)?;
+        let needs = self.needs(&view)?;
         let mut rows = needs.packs_of(references)?;
         rows.extend(needs.of_opening()?);
         rows.insert(ObjectRow { kind: ObjectKind::RestorePoint, id: manifest });
@@ -53,14 +53,38 @@ impl Repository {
     }
 
     /// Whether what was secured is still locked long enough for a commit now, on top of this view: the machine may have been paused, or
-    /// the days of locking raised.
+    /// the days of locking raised. What turned up since `then`, the view before it was secured, and opening needs, is locked long enough as well:
+    /// whoever put it may have been paused, too.
     ///
     /// # Errors
-    /// The clock's.
-    pub fn is_secured(&self, secured: Option<&Secured>, view: &LogView) -> Result<bool> {
+    /// The clock's; as [`hold`].
+    pub fn is_secured(&self, secured: Option<&Secured>, then: &LogView, view: &LogView) -> Result<bool> {
         let (Some(locks), Some(secured)) = (&self.locks, secured) else { return Ok(true) };
         self.follow_locks(view)?;
-        Ok(locks.policy().needed_until(locks.now(&*self.vault().store)?)? <= secured.until)
+        if locks.policy().needed_until(locks.now(&*self.vault().store)?)? > secured.until {
+            return Ok(false);
+        }
+        let row = |kind, id| ObjectRow { kind, id };
+        let entries =
+            (then.head + 1..=view.head).map(|slot| row(ObjectKind::LogEntry, ObjectId { session: 0, ordinal: slot }));
+        let is_new = |s: &&SegmentRef| !then.segments.contains(s);
+        let segments = view.segments.iter().filter(is_new).map(|s| row(ObjectKind::IndexSegment, s.id()));
+        self.hold(entries.chain(segments), view)?;
+        Ok(true)
+    }
+
+    /// Locks these objects as long as any point needs that is live at this view, where they are not: before an entry puts them in the place of what
+    /// such points need (I8). Who stored them may have stood still since, while another one committed. Nothing is asked otherwise.
+    ///
+    /// # Errors
+    /// The clock's; as [`hold`].
+    pub fn hold(&self, rows: impl IntoIterator<Item = ObjectRow>, view: &LogView) -> Result<()> {
+        let Some(locks) = &self.locks else { return Ok(()) };
+        self.follow_locks(view)?;
+        let (store, policy) = (&*self.vault().store, locks.policy());
+        let now = locks.now(store)?;
+        let needed = Retention::new(policy.wish().mode, policy.needed_until(now)?);
+        hold(locks, store, rows, needed, policy.retain_until(now)?)
     }
 
     /// Reads the locks of everything that these points need back from the store.
@@ -69,8 +93,8 @@ impl Repository {
     /// `Input` when the repository locks nothing; as [`verify`].
     pub fn verify_immutability(&self, points: &[(CommitRef, Time)], monitor: &Monitor) -> Result<Verified> {
         let locks = self.expect_locks()?;
-        let (vault, view) = (self.vault(), self.log().view());
-        verify(locks, &*vault.store, &Needs::new(vault, self.blobs(), &view)?, points, monitor)
+        let view = self.log().view();
+        verify(locks, &*self.vault().store, &self.needs(&view)?, points, monitor)
     }
 
     /// Raises the days of locking: what live points need is locked longer first, then the log says so to all.
@@ -120,7 +144,7 @@ impl Repository {
     }
 
     fn secure_points(&self, locks: &Locks, policy: &Policy, view: &LogView, monitor: &Monitor) -> Result<Secured> {
-        let needs = Needs::new(self.vault(), self.blobs(), view)?;
+        let needs = self.needs(view)?;
         let now = locks.ask_now(&*self.vault().store)?;
         let mut longest: BTreeMap<ObjectRow, Time> = BTreeMap::new();
         let mut newest = None;
@@ -145,6 +169,11 @@ impl Repository {
             })
             .collect::<Result<_>>()?;
         secure(&self.securing(locks, monitor), rows)
+    }
+
+    /// What is needed at this view. A process that has read on for long knows no checkpoint by reading: the store lists them.
+    fn needs<'a>(&'a self, view: &'a LogView) -> Result<Needs<'a>> {
+        Needs::new(self.vault(), self.blobs(), view, self.log().newest_checkpoint()?)
     }
 
     fn securing<'a>(&'a self, locks: &'a Locks, monitor: &'a Monitor) -> Securing<'a> {

@@ -111,8 +111,8 @@ impl Repository {
             (None, None) => store,
         };
         let mut log = Log::new(store.clone(), repository, secrets.clone(), *blake3::hash(object).as_bytes());
-        if locks.is_some() {
-            log = log.with_voids();
+        if let Some(locks) = &locks {
+            log = log.with_voids().raising(locks.policy().raises()?);
         }
         let log = Arc::new(match options.as_of {
             Some(as_of) => as_of.limit(log)?,

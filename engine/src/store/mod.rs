@@ -36,6 +36,7 @@ pub use open::{Limits, Options, open, open_settled};
 pub use placed::Placed;
 pub use probe::{ClassProbed, LockProbed, Probed, probe, probe_class, probe_lock};
 pub use reach::{Asked, Reach, Resting, RetrievalMode};
+pub(crate) use retention::delete_versions;
 pub use retention::{Capabilities, Mode, Retention, Version};
 pub use retry::Retry;
 pub use space::Space;

@@ -143,7 +143,7 @@ pub(super) fn raise(
 
 /// Every version of `name` is deleted by its id, the newest first, so that what is read stays the same until it is gone. What is
 /// locked stays, and the first refusal is returned after everything else is gone.
-pub(super) fn delete_versions(store: &dyn Store, name: &Name) -> Result<()> {
+pub(crate) fn delete_versions(store: &dyn Store, name: &Name) -> Result<()> {
     let mut refused = Ok(());
     for version in store.versions(name)?.iter().rev() {
         match store.delete(name, version.id.as_deref()) {

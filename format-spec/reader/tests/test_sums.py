@@ -3,8 +3,9 @@
 import struct
 import time
 import unittest
+from types import SimpleNamespace
 
-from reader import checkpoint
+from reader import checkpoint, config
 from reader.errors import Broken
 from reader.resume import resume
 from reader.verify_sums import SumCheck
@@ -16,9 +17,9 @@ from .test_history import (A, B, BEGUN, DATA, END, META, MOVE, History, commit, 
 
 LATER = struct.pack("<qI", int(time.time()) + 1_000_000, 0)
 LOCK = 10, e.field(64, LATER) + e.field(65, struct.pack("<B3xIII", DATA, 1, 0, 1))
-def days(count, mode=2):
+def days(count, mode=2, generation=10):
     """Field 13 with so many days of locking."""
-    return e.field(13, struct.pack("<B3xII", mode, count, 10))
+    return e.field(13, struct.pack("<B3xII", mode, count, generation))
 
 
 def changed(*fields):
@@ -26,6 +27,8 @@ def changed(*fields):
 
 
 CONFIG = changed(days(30))
+# Mode, days and generation of the config, and the days that its period has.
+RAISES = 2, 20, 10, 90
 # Two points; sessions that hold A as it was before and after it was rewritten; then A expires. Slots 5 to 13.
 ROWS = (*BEGUN, commit(4, 0, B), opened(A), opened(), rewrite(7, 0, A), opened(A), expire(A), publish(9, (0, META, 2), segment=1), LOCK, CONFIG)
 
@@ -66,7 +69,7 @@ def sums():
 
 class Sums(unittest.TestCase):
     def history(self, *rows):
-        history = History(END)
+        history = History(END, RAISES)
         go_on(history, rows)
         return history
 
@@ -84,8 +87,8 @@ class Sums(unittest.TestCase):
 
     def test_entries_and_their_sum_say_the_same(self):
         self.judge(self.history(*ROWS), self.own())
-        self.judge(resume(self.own()), self.own())
-        begun, told = resume(self.own()), self.history(*ROWS)
+        self.judge(resume(self.own(), RAISES), self.own())
+        begun, told = resume(self.own(), RAISES), self.history(*ROWS)
         for history in (begun, told):
             self.assertEqual([point.number for point in history.needed()], [2, 1, 3])
             self.assertEqual([history.open[number].holds.number for number in (6, 9)], [1, 3])
@@ -105,9 +108,22 @@ class Sums(unittest.TestCase):
 
     def test_only_more_days_of_locking_change_anything(self):
         level = e.field(10, struct.pack("<i", 9), False)
-        for entry, told in [(changed(level, days(31)), days(31)), (changed(level), days(30)), (changed(days(29)), days(30)), (changed(days(60, mode=1)), days(30))]:
+        ignored = [changed(level), changed(days(29)), changed(days(30)), changed(days(60, mode=1)), changed(days(60, generation=30)), changed(days(0)),
+                   changed(days(91))]
+        for entry, told in [(changed(level, days(31)), days(31)), (changed(days(90)), days(90)), *((entry, days(30)) for entry in ignored)]:
             history = self.history(*ROWS, entry)
             self.judge(history, self.own(14, settings=told, hashes=sums()["hashes"] + [bytes([14]) * 32]))
+            # What counts for nothing stands in the way of nothing.
+            go_on(history, (changed(days(90)),))
+            self.assertEqual(history.settings, config.parse_change(days(90), None))
+
+    def test_nothing_changes_where_the_config_has_no_days(self):
+        for own in (None, config.raises(SimpleNamespace(immutability=(2, 0, 10), period=(1, 90))), config.raises(SimpleNamespace(immutability=None))):
+            settings = {}
+            config.change(settings, config.parse_change(days(30), None), own)
+            self.assertEqual(settings, {})
+        of = lambda period: config.raises(SimpleNamespace(immutability=(2, 20, 10), period=period))
+        self.assertEqual([of(period)[3] for period in ((1, 45), (2, 1), (2, 12), (3, 4))], [45, 28, 365, 1461])
 
     def test_kind_that_forbids_writing_is_told(self):
         history = self.history(*ROWS[:-1], (77, b"", 1))

@@ -1,7 +1,7 @@
 //! Repacking and condemning, batch by batch: each `Condemn` is judged against the whole log before its slot.
 //!
-//! Promises: a pack of which more is live by then than was carried over stays, and one that others took is left out (I3). Refuses to give up a pack
-//! whose survivors cannot be read.
+//! Promises: a pack of which more is live by then than was carried over stays, and one that others took is left out (I3); what takes the place of packs
+//! is locked as long as any point needs it that came meanwhile (I8). Refuses to give up a pack whose survivors cannot be read.
 
 use super::apply::{CollectReport, Spent};
 use super::mark::Marks;
@@ -14,7 +14,8 @@ use crate::error::{Error, Kind, Result};
 use crate::limits::{PUBLISH_BLOBS, PUBLISH_BYTES};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use format_spec::log::{Change, CondemnedPack, PublishedPack};
+use format_spec::container::ObjectKind;
+use format_spec::log::{Change, CondemnedPack, ObjectRow, PublishedPack};
 use format_spec::{ObjectId, names};
 use std::collections::BTreeMap;
 
@@ -100,6 +101,9 @@ impl Condemning<'_, '_> {
         let mut taken = Vec::new();
         let mut is_empty = false;
         let session = self.session.number()?;
+        let row = |kind, ordinal| ObjectRow { kind, id: ObjectId { session, ordinal } };
+        let stored: Vec<ObjectRow> = packs.iter().map(|p| row(p.kind, p.object.ordinal)).collect();
+        let stored = [stored, segment.iter().map(|s| row(ObjectKind::IndexSegment, s.ordinal)).collect()].concat();
         let appended = repository.log().append(&**repository.env(), &mut |view| {
             view.expect_session(session)?;
             // New reference sets lie in packs that were published since.
@@ -115,6 +119,7 @@ impl Condemning<'_, '_> {
             if is_empty {
                 return Err(Error::new(Kind::Conflict, "others have condemned all of it"));
             }
+            repository.hold(stored.iter().copied(), view)?;
             Ok(Change::Condemn { session, condemned, packs: packs.clone(), segment, plan })
         });
         if !is_empty {

@@ -15,7 +15,7 @@ use crate::monitor::Monitor;
 use crate::repository::Repository;
 use format_spec::container::ObjectKind;
 use format_spec::index::{PackRow, Segment};
-use format_spec::log::{Change, Vouched};
+use format_spec::log::{Change, ObjectRow, Vouched};
 use format_spec::pack::BlobEntry;
 use format_spec::{ChunkId, ObjectId, names};
 use std::collections::BTreeMap;
@@ -138,6 +138,7 @@ fn append(
     let mut ids: Vec<ObjectId> = replaced.iter().map(SegmentRef::id).collect();
     ids.sort_unstable();
     let number = session.number()?;
+    let row = |ordinal| ObjectRow { kind: ObjectKind::IndexSegment, id: ObjectId { session: number, ordinal } };
     let mut is_late = false;
     let appended = repository.log().append(&**repository.env(), &mut |view| {
         view.expect_session(number)?;
@@ -145,6 +146,7 @@ fn append(
         if is_late {
             return Err(Error::new(Kind::Conflict, "another collection folded these segments"));
         }
+        repository.hold(segments.iter().map(|s| row(s.ordinal)), view)?;
         Ok(Change::Fold { session: number, replaced: ids.clone(), segments: segments.clone() })
     });
     match appended {

@@ -1,4 +1,4 @@
-//! Packs that the store still keeps: nothing is won by condemning them.
+//! What the store still keeps: nothing is won by condemning such packs, or by asking for what is known to be locked.
 
 use crate::error::{Kind, Result};
 use crate::immutability::name_of;
@@ -20,6 +20,12 @@ impl<'a> Held<'a> {
     pub(super) fn new(repository: &'a Repository, view: &'a LogView) -> Result<Self> {
         let now = repository.locks().map(|locks| locks.ask_now(&*repository.vault().store)).transpose()?;
         Ok(Held { repository, view, now })
+    }
+
+    /// Whether the log remembers a lock of an object that has not ended: then the store need not be asked to delete it.
+    pub(super) fn remembered(&self) -> impl Fn(&ObjectRow) -> bool {
+        let beyond = self.now.map(|now| self.view.locked_beyond(now));
+        move |row| beyond.as_ref().is_some_and(|beyond| beyond(row).is_some())
     }
 
     /// Until when a pack is locked; `None` when it is not, or not any more. What the log does not remember, because its session never

@@ -5,6 +5,7 @@
 //! that cannot be read its packs are asked; those that cannot be read either stay, and are told.
 
 use super::apply::Spent;
+use super::held::Held;
 use crate::blob::rebuild_segment;
 use crate::care::findings::Finding;
 use crate::error::{Kind, Result};
@@ -58,12 +59,22 @@ impl Orphans {
         monitor: &Monitor,
     ) -> Result<(u64, u64, u64)> {
         let (mut objects, mut bytes, mut locked) = (0, 0, 0);
+        if self.objects.is_empty() {
+            return Ok((0, 0, 0));
+        }
+        let view = repository.log().view();
+        let held = Held::new(repository, &view)?;
+        let is_held = held.remembered();
         for (row, length) in &self.objects {
             if monitor.check().is_err() || spent.is_over() {
                 break;
             }
+            if is_held(row) {
+                locked += 1;
+                continue;
+            }
             spent.requests += 1;
-            match repository.vault().store.delete(&Name::new(names::of_session(row.kind, row.id))?, None) {
+            match repository.free(&Name::new(names::of_session(row.kind, row.id))?) {
                 Ok(()) => (objects, bytes) = (objects + 1, bytes + length),
                 Err(e) if e.kind() == Kind::Immutable => locked += 1,
                 Err(e) => return Err(e),

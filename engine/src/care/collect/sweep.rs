@@ -1,6 +1,7 @@
 //! Deleting what was given up, after the grace.
 
 use super::apply::Spent;
+use super::held::Held;
 use super::plan::CollectPlan;
 use crate::error::{Error, Kind, Result};
 use crate::log::LogView;
@@ -44,7 +45,8 @@ pub(super) fn due(view: &LogView, now: Time, grace_seconds: i64, plan: &mut Coll
 /// Rows in one `Swept`.
 const ROWS_MAX: usize = 50_000;
 
-/// Deletes these objects and says so in the log. What the store has locked stays, and is asked for again another time.
+/// Deletes these objects and says so in the log. What is locked stays, until another time: what the log remembers is not asked for, of the rest the
+/// store says so.
 pub(super) fn sweep(
     repository: &Repository,
     rows: &[ObjectRow],
@@ -56,11 +58,18 @@ pub(super) fn sweep(
         return Ok(swept);
     }
     let lengths = repository.blobs().catalog().pack_lengths()?;
+    let view = repository.log().view();
+    let held = Held::new(repository, &view)?;
+    let is_held = held.remembered();
     for rows in rows.chunks(ROWS_MAX) {
         let mut gone = Vec::new();
         for row in rows {
             if monitor.check().is_err() || spent.is_over() {
                 break;
+            }
+            if is_held(row) {
+                swept.locked += 1;
+                continue;
             }
             let name = Name::new(names::of_session(row.kind, row.id))?;
             let bytes = match lengths.get(&row.id) {
@@ -68,7 +77,7 @@ pub(super) fn sweep(
                 None => size(repository, &name, spent)?,
             };
             spent.requests += 1;
-            match repository.vault().store.delete(&name, None) {
+            match repository.free(&name) {
                 Ok(()) => {
                     swept.bytes += bytes;
                     gone.push(*row);

@@ -161,14 +161,19 @@ impl<'a> Rewriter<'a> {
         let mut take = || ObjectId { session, ordinal: self.writer.take_ordinal() };
         let object = store_manifest(repository.vault(), &**repository.env(), self.monitor, &mut take, manifest)?;
         let id = ObjectId { session, ordinal: object.ordinal };
-        let secured = repository.secure(id, manifest.references, self.monitor)?;
+        let then = repository.log().view();
+        let secured = match repository.secure(id, manifest.references, self.monitor) {
+            // What the reference set names has gone since it was made.
+            Err(e) if e.kind() == Kind::Damaged && repository.is_overtaken(known)? => return Ok(Outcome::Again),
+            other => other?,
+        };
         let (mut outcome, now) = (Outcome::Done, repository.env().now());
         let appended = repository.log().append(&**repository.env(), &mut |view| {
             view.expect_session(session)?;
             outcome = match view.live(&manifest.id) {
                 Some(live) if live.slot == point.slot && !is_locked(view, &[manifest.id], now) => {
                     let is_moved = view.condemned.after(known).next().is_some();
-                    if is_moved || !repository.is_secured(secured.as_ref(), view)? {
+                    if is_moved || !repository.is_secured(secured.as_ref(), &then, view)? {
                         Outcome::Again
                     } else {
                         Outcome::Done

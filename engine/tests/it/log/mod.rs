@@ -7,6 +7,7 @@ mod readers;
 mod repositories;
 mod sums;
 mod truncation;
+mod versions;
 
 use engine::Result;
 use engine::env::{Seeded, SharedEnv};

@@ -63,6 +63,8 @@ impl State {
             pack.moves = kept;
             // What was condemned is forgotten once `Swept` says that it is gone; of an orphan the log knows nothing.
             let gone = pack.is(DELETED) && (pack.is(SWEPT) || !sweeps || !pack.is(PUBLISHED));
+            // What somebody else has deleted is still taken for good.
+            let gone = gone && !pack.usable();
             if gone && named >> n & 1 == 0 {
                 *pack = Pack::FREE;
             }
@@ -136,7 +138,10 @@ impl State {
     fn number_packs(&mut self) {
         let mut keys = [0_u64; PACKS];
         for (n, (key, pack)) in (0_u64..).zip(keys.iter_mut().zip(&self.packs)) {
-            let life = u64::from(pack.life) << 8 | u64::from(pack.owner & 15) << 4 | u64::from(pack.content);
+            let life = u64::from(pack.lock) << 16
+                | u64::from(pack.life) << 8
+                | u64::from(pack.owner & 15) << 4
+                | u64::from(pack.content);
             *key = if pack.content == 0 { u64::MAX - 8 + n } else { life << 32 | n };
         }
         let names = self.points.iter().map(|p| p.places).chain(self.writers.iter().map(|w| w.places));
@@ -201,8 +206,8 @@ impl State {
 
 impl Writer {
     /// What tells two writers apart without the numbers of packs and sessions.
-    fn standing(&self) -> (Phase, u8, bool, View, usize) {
-        (self.phase, self.run, self.landed, self.view, self.places.iter().count())
+    fn standing(&self) -> (Phase, u8, bool, View, usize, u8) {
+        (self.phase, self.run, self.landed, self.view, self.places.iter().count(), self.secured)
     }
 }
 

@@ -9,7 +9,8 @@ use super::state::*;
 impl Protocol {
     pub(super) fn chore_steps(&self, state: &State, next: &mut Next) {
         for (n, point) in (0_u8..).zip(&state.points) {
-            if point.live() {
+            // A lock is shortened by no rule.
+            if point.live() && point.due == 0 {
                 let mut s = *state;
                 s.points[usize::from(n)].standing = Standing::Expired;
                 self.append(&mut s, By::Chore);
@@ -39,7 +40,8 @@ impl Protocol {
     fn delete(&self, state: &State, next: &mut Next) {
         let mut s = *state;
         for n in 0..self.packs_max {
-            if state.pack(n).exists() && self.may_delete(state, n) {
+            // The store itself refuses what it locks.
+            if state.pack(n).exists() && state.pack(n).lock == 0 && self.may_delete(state, n) {
                 s.pack_mut(n).life |= DELETED;
                 if !allowed(state, n) {
                     self.blame(&mut s, Fault::I4);

@@ -18,7 +18,9 @@ impl Protocol {
             next.push((Step::CollectorLearns(n), self.collector_learns(state, c)));
             return;
         }
-        if self.may_append(state, collector.view) {
+        // What is gone before anybody had to lock it for longer cannot take the place of anything.
+        let is_there = !self.locks || collector.replacement == NONE || state.pack(collector.replacement).exists();
+        if is_there && self.may_append(state, collector.view) {
             next.push((Step::Condemn(n), self.condemn(state, c)));
         }
         if self.is(Mutant::DeleteBeforeCondemn) && collector.replacement == NONE {
@@ -64,6 +66,7 @@ impl Protocol {
                 self.append(&mut s, By::Collector(c));
                 let Some(stored) = s.store_pack(survivors, session, self.packs_max) else { continue };
                 replacement = stored;
+                self.lock(&mut s, stored);
             }
             let view = View { behind: 0, void: false, sure: self.truncation };
             s.collectors[c] = Collector { phase: Phase::Planned, landed: false, session, view, plan, replacement };
@@ -106,6 +109,10 @@ impl Protocol {
         let (view, real) = self.put(&mut s, By::Collector(c), view);
         if real {
             if replacement != NONE {
+                // Points may have come since it was stored, and days have passed: it is held as long as any of them needs it.
+                if s.pack(replacement).lock < PERIOD && !self.is(Mutant::ReplacementNotHeld) {
+                    self.lock(&mut s, replacement);
+                }
                 if s.session_life(session) == Life::Fenced {
                     self.blame(&mut s, Fault::I5);
                 }

@@ -10,6 +10,7 @@ pub(super) const PAIR: Protocol = Protocol {
     collectors: 1,
     reader: false,
     truncation: false,
+    locks: false,
     sweeps: false,
     start: &[1],
     packs_max: 4,
@@ -49,6 +50,10 @@ pub(super) const LOG: Protocol = Protocol {
 pub(super) const READER: Protocol =
     Protocol { name: "1 writer, 1 collector, 1 reader", reader: true, sweeps: true, ..PAIR };
 
+/// Locks that end, on packs alone.
+pub(super) const LOCKS: Protocol =
+    Protocol { name: "1 writer, 1 collector, locks", locks: true, packs_max: 3, plan_max: 1, ..PAIR };
+
 #[test]
 fn one_writer_and_one_collector_lose_nothing() {
     holds(&PAIR, 79_194, 430_869);
@@ -77,6 +82,11 @@ fn a_truncated_log_keeps_its_chain_under_two_late_appenders() {
 #[test]
 fn a_reader_with_an_old_view_finds_what_was_repacked_twice() {
     holds(&READER, 850_810, 5_378_848);
+}
+
+#[test]
+fn what_a_locked_point_needs_survives_who_deletes_whatever_is_not_locked() {
+    holds(&LOCKS, 332_323, 2_207_420);
 }
 
 /// Explores all of it and finds no fault.

@@ -49,6 +49,12 @@ pub(super) enum Mutant {
     CheckpointReadFirstOnly,
     /// A collector condemns with replacements after its session was fenced.
     FencedCollector,
+    /// A commit locks only what its session has stored, and nothing that it uses again (I8).
+    ReusedStaysUnlocked,
+    /// A commit is sure of its locks because it once was.
+    SecuredOnceForAll,
+    /// A collector condemns by the locks that its new packs had when they were stored.
+    ReplacementNotHeld,
 }
 
 /// Each mutant, where it is looked for, and the harm that it does.
@@ -73,6 +79,9 @@ const CAUGHT: &[(Mutant, Protocol, Fault)] = &[
     (NoLookAfterCondemn, TRUNCATION, Fault::Lost),
     (CheckpointReadFirstOnly, LOG, Fault::BrokenChain),
     (FencedCollector, PAIR, Fault::Lost),
+    (ReusedStaysUnlocked, LOCKS, Fault::Lost),
+    (SecuredOnceForAll, LOCKS, Fault::Lost),
+    (ReplacementNotHeld, LOCKS, Fault::Lost),
 ];
 
 #[test]

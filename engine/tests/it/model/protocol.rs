@@ -14,6 +14,8 @@ pub(super) struct Protocol {
     pub(super) reader: bool,
     /// Checkpoints are written and the log before them is truncated; everybody reads it entry by entry.
     pub(super) truncation: bool,
+    /// Packs are locked in the store, days pass, and somebody deletes whatever no lock holds.
+    pub(super) locks: bool,
     /// `Swept` is recorded.
     pub(super) sweeps: bool,
     /// The chunks of the points that exist at the start, each in a pack of its own.
@@ -59,6 +61,10 @@ pub(super) enum Step {
     ReaderOpens(u8, u8),
     ReaderGets,
     ReaderLooksAgain,
+    /// The writer locks what it relies on for long enough.
+    Secure(u8),
+    DayPasses,
+    Attack(u8),
 }
 
 pub(super) type Next = Vec<(Step, State)>;
@@ -69,9 +75,16 @@ impl Protocol {
         let mut state = State {
             packs: [Pack::FREE; PACKS],
             sessions: [Session { life: Life::None, base: NONE }; SESSIONS],
-            points: [Point { standing: Standing::None, places: Places::EMPTY }; POINTS],
-            writers: [Writer { phase: Phase::Done, landed: false, session: NONE, run: 0, view, places: Places::EMPTY };
-                WRITERS],
+            points: [Point { standing: Standing::None, places: Places::EMPTY, due: 0 }; POINTS],
+            writers: [Writer {
+                phase: Phase::Done,
+                landed: false,
+                session: NONE,
+                run: 0,
+                view,
+                places: Places::EMPTY,
+                secured: 0,
+            }; WRITERS],
             collectors: [Collector {
                 phase: Phase::Done,
                 landed: false,
@@ -89,7 +102,9 @@ impl Protocol {
         for (point, &content) in self.start.iter().enumerate() {
             let pack = state.store_pack(content, COMMITTED, self.packs_max).expect("the start fits the model");
             state.pack_mut(pack).life = PUBLISHED;
-            state.points[point] = Point { standing: Standing::Live, places: state.places_in(pack) };
+            self.lock(&mut state, pack);
+            let (places, due) = (state.places_in(pack), self.period());
+            state.points[point] = Point { standing: Standing::Live, places, due };
         }
         state.sessions[usize::from(COMMITTED)].life = Life::Committed;
         state.sessions[usize::from(FENCED)].life = Life::Fenced;
@@ -115,6 +130,7 @@ impl Protocol {
         }
         self.chore_steps(state, next);
         self.reader_steps(state, next);
+        self.lock_steps(state, next);
         let alike = matches!(self.runs, [first, second] if first == second);
         next.retain_mut(|(_, state)| match state.canonical(self.orphans_max, self.log_max, self.sweeps, alike) {
             Some(canonical) => {
@@ -135,14 +151,15 @@ impl Protocol {
             return state.fault;
         }
         let strict = self.mutant.is_none();
-        for point in state.points.iter().filter(|p| p.live()) {
+        // Where there are locks, what was promised is over when they are.
+        for point in state.points.iter().filter(|p| p.live() && (p.due > 0 || !self.locks)) {
             for (chunk, place) in point.places.iter() {
                 if !state.reaches(chunk, place, strict) {
                     return Fault::Lost;
                 }
             }
         }
-        Fault::None
+        if strict { self.locks_of(state) } else { Fault::None }
     }
 
     /// Notes a fault of this step. The broken rules themselves count only where no mutant breaks them on purpose.

@@ -1,6 +1,9 @@
 //! One state of the modelled world: what the store holds, what the log says, and where each process stands. Plain bytes, so that millions fit
 //! in memory and equal states are equal values.
 
+/// Days after a commit that what it needs is locked, and days that a lock reaches further than is needed when it is asked for.
+pub(super) const PERIOD: u8 = 1;
+pub(super) const GENERATION: u8 = 1;
 /// "None" in a byte that names something.
 pub(super) const NONE: u8 = 0xff;
 pub(super) const CHUNKS: u8 = 2;
@@ -63,6 +66,8 @@ pub(super) struct Pack {
     pub(super) life: u8,
     /// By number: where the `Condemn` says that the blob is now.
     pub(super) moves: Places,
+    /// Days until the store's lock on it ends.
+    pub(super) lock: u8,
 }
 
 pub(super) const PUBLISHED: u8 = 1;
@@ -73,7 +78,7 @@ pub(super) const SWEPT: u8 = 8;
 pub(super) const NEWEST: u8 = 16;
 
 impl Pack {
-    pub(super) const FREE: Self = Self { content: 0, owner: NONE, life: 0, moves: Places::EMPTY };
+    pub(super) const FREE: Self = Self { content: 0, owner: NONE, life: 0, moves: Places::EMPTY, lock: 0 };
 
     pub(super) fn is(&self, bits: u8) -> bool {
         self.life & bits == bits
@@ -126,6 +131,8 @@ pub(super) struct Point {
     pub(super) standing: Standing,
     /// The reference set by chunk: places as they were at the commit, never rewritten.
     pub(super) places: Places,
+    /// Days until the period that it is locked for ends.
+    pub(super) due: u8,
 }
 
 impl Point {
@@ -173,6 +180,8 @@ pub(super) struct Writer {
     pub(super) view: View,
     /// By chunk: what the run relies on.
     pub(super) places: Places,
+    /// Days for which it knows all of that to be locked.
+    pub(super) secured: u8,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -219,6 +228,7 @@ pub(super) enum Fault {
     I4,
     I5,
     I6,
+    I8,
     /// A chunk of a live point cannot be reached any more.
     Lost,
     /// One run gave two points.
@@ -263,7 +273,7 @@ impl State {
     /// Stores a pack. `None` when the model has no more.
     pub(super) fn store_pack(&mut self, content: u8, owner: u8, packs_max: u8) -> Option<u8> {
         let free = (0..packs_max).find(|&p| self.pack(p).content == 0)?;
-        *self.pack_mut(free) = Pack { content, owner, life: 0, moves: Places::EMPTY };
+        *self.pack_mut(free) = Pack { content, owner, ..Pack::FREE };
         Some(free)
     }
 

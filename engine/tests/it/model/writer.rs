@@ -39,6 +39,7 @@ impl Protocol {
             }
             Phase::Opened if writer.view.behind == 0 => self.choose(state, w, n, next),
             Phase::Stored if fresh => next.push((Step::Publish(n), self.publish(state, w))),
+            Phase::Ready if self.must_secure(writer) => self.secure(state, w, n, next),
             Phase::Ready if fresh || self.commits_unconditionally() => {
                 next.push((Step::Commit(n), self.commit(state, w)));
             }
@@ -122,6 +123,7 @@ impl Protocol {
                 }
                 if stored != 0 {
                     let Some(pack) = s.store_pack(stored, writer.session, self.packs_max) else { continue };
+                    self.lock(&mut s, pack);
                     for (chunk, place) in s.places_in(pack).iter() {
                         s.writers[w].places.set(chunk, Some(place));
                     }
@@ -182,6 +184,7 @@ impl Protocol {
             }
             let moved = self.translate(s, place).filter(|moved| s.pack(moved.pack).usable());
             s.writers[w].places.set(chunk, moved);
+            s.writers[w].secured = 0;
         }
         self.settle(s, w);
     }
@@ -220,7 +223,8 @@ impl Protocol {
                 }
             }
             let free = s.points.iter_mut().find(|p| p.standing == Standing::None);
-            *free.expect("a point for each run") = Point { standing: Standing::Live, places };
+            let due = self.period();
+            *free.expect("a point for each run") = Point { standing: Standing::Live, places, due };
             s.sessions[usize::from(session)].life = Life::Committed;
         }
         s.writers[w].view = view;
@@ -278,5 +282,13 @@ enum Choice {
 
 fn abandon(writer: &mut Writer) {
     let view = View { behind: 0, void: false, sure: false };
-    *writer = Writer { phase: Phase::Idle, landed: false, session: NONE, run: writer.run, view, places: Places::EMPTY };
+    *writer = Writer {
+        phase: Phase::Idle,
+        landed: false,
+        session: NONE,
+        run: writer.run,
+        view,
+        places: Places::EMPTY,
+        secured: 0,
+    };
 }

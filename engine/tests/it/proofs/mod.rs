@@ -24,6 +24,7 @@ pub(crate) mod rig;
 mod rolling;
 mod stop;
 mod targets;
+mod versions;
 mod writers;
 
 pub(crate) use collect::{expire, options as collect_options};

@@ -2,6 +2,7 @@
 
 use super::dice::Dice;
 use super::gate::Gate;
+use super::locks::Place;
 use super::model::Model;
 use super::roles::Role;
 use super::world::World;
@@ -63,6 +64,10 @@ impl Actor {
             {
                 self.violation(&format!("an operation failed: {}", shown(&e)));
             }
+            if self.shared.world.locking.is_some() && self.dice.chance(400) {
+                // The next one is a matter of another day.
+                self.shared.world.sleep(self.dice.of(&[1, 1, 2, 4]) * 86_400);
+            }
         }
     }
 
@@ -71,7 +76,7 @@ impl Actor {
         if self.repository.is_none() {
             let gate = Gate::new(self.shared.world.clone(), self.number);
             self.gate = Some(gate.clone());
-            self.repository = Some(self.open(gate)?);
+            self.repository = Some(self.open(&gate)?);
         }
         Ok(self.repository.clone().expect("was just opened"))
     }
@@ -83,7 +88,8 @@ impl Actor {
     /// The repository for copies, by this process.
     pub(super) fn copies(&self) -> Result<Arc<Repository>> {
         let gate = self.gate.as_ref().expect("the process lives").of_copies();
-        open(gate, &self.env, CachePlace::Folder(self.shared.folder.join(format!("{}-copies", self.number))))
+        let cache = CachePlace::Folder(self.shared.folder.join(format!("{}-copies", self.number)));
+        gate.open(|store| open(store, &self.env, cache))
     }
 
     /// What becomes of the handle when the process ends.
@@ -93,20 +99,23 @@ impl Actor {
     }
 
     /// A handle with the actor's own cache; now and then the cache is lost.
-    fn open(&mut self, store: Arc<dyn Store>) -> Result<Arc<Repository>> {
+    fn open(&mut self, gate: &Arc<Gate>) -> Result<Arc<Repository>> {
         let folder = self.shared.folder.join(self.number.to_string());
         if self.dice.chance(300) {
             let _ = std::fs::remove_dir_all(&folder);
         }
-        open(store, &self.env, CachePlace::Folder(folder))
+        gate.open(|store| open(store, &self.env, CachePlace::Folder(folder)))
     }
 
     /// Holds what everybody would see now against the model.
     pub(super) fn verify(&self, when: &str) {
-        let env = self.shared.world.env(self.shared.seed, 1000 + self.number as u64, 0);
-        let opened = open(self.shared.world.store.clone(), &env, self.observer_cache());
+        let world = &self.shared.world;
+        let env = world.env(self.shared.seed, 1000 + self.number as u64, 0);
+        let opened = open(world.backups.seen(), &env, self.observer_cache());
         let found = match opened {
-            Ok(repository) => self.shared.model.lock().verify(&repository),
+            Ok(repository) => {
+                self.shared.model.lock().verify(&repository).and_then(|()| self.read_locks(&world.backups, &repository))
+            }
             Err(e) => Err(format!("the repository does not open: {}", shown(&e))),
         };
         if let Err(what) = found {
@@ -116,17 +125,29 @@ impl Actor {
 
     /// Holds what everybody would see of the copies against the model; those that were acknowledged are there.
     pub(super) fn verify_copies(&self, when: &str, acknowledged: &[PointId]) {
-        let env = self.shared.world.env(self.shared.seed, 1000 + self.number as u64, 0);
-        let found = match open(self.shared.world.copies.clone(), &env, CachePlace::Temporary) {
+        let world = &self.shared.world;
+        let env = world.env(self.shared.seed, 1000 + self.number as u64, 0);
+        let found = match open(world.copies.seen(), &env, CachePlace::Temporary) {
             Ok(copies) => match acknowledged.iter().find(|id| copies.log().view().live(id).is_none()) {
                 Some(lost) => Err(format!("the copy of point {lost} was acknowledged and is not there")),
-                None => self.shared.model.lock().verify_copies(&copies),
+                None => self
+                    .shared
+                    .model
+                    .lock()
+                    .verify_copies(&copies)
+                    .and_then(|()| self.read_locks(&world.copies, &copies)),
             },
             Err(e) => Err(format!("the repository of copies does not open: {}", shown(&e))),
         };
         if let Err(what) = found {
             self.violation(&format!("{when}: {what}"));
         }
+    }
+
+    fn read_locks(&self, place: &Place, repository: &Repository) -> std::result::Result<(), String> {
+        let read = place.expect_locked(repository)?;
+        self.shared.world.count(|c| c.locks_read += read);
+        Ok(())
     }
 
     /// Observers of all actors share one cache.

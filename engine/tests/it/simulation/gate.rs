@@ -5,36 +5,53 @@
 //! Entries of the log that [`engine::log::Log`] fetches beside each other on threads of its own are no turns: what the log has shown once
 //! does not change, so their order says nothing.
 
+use super::locks::Place;
 use super::world::{Fate, World};
 use bytes::Bytes;
 use engine::error::{Error, Kind, Result};
-use engine::store::{Info, Listed, Memory, Name, Receipt, Store, Verb};
+use engine::repository::Repository;
+use engine::store::{Capabilities, Info, Listed, Name, Receipt, Retention, Store, Terms, Verb, Version};
+use format_spec::log::ObjectRow;
+use format_spec::{ObjectId, Time, names};
+use parking_lot::Mutex;
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread::ThreadId;
 
 pub(super) struct Gate {
     world: Arc<World>,
-    store: Arc<Memory>,
+    place: Arc<Place>,
     actor: usize,
     thread: ThreadId,
     dead: Arc<AtomicBool>,
+    /// The handle that asks.
+    handle: Mutex<Weak<Repository>>,
 }
 
 impl Gate {
     /// For the calling thread.
     pub(super) fn new(world: Arc<World>, actor: usize) -> Arc<Self> {
-        let (store, thread) = (world.store.clone(), std::thread::current().id());
-        Arc::new(Gate { world, store, actor, thread, dead: Arc::default() })
+        let (place, thread) = (world.backups.clone(), std::thread::current().id());
+        Arc::new(Gate { world, place, actor, thread, dead: Arc::default(), handle: Mutex::default() })
     }
 
     /// The same process before the store of the copies.
     pub(super) fn of_copies(&self) -> Arc<Self> {
         let Gate { world, actor, thread, dead, .. } = self;
-        let (world, store) = (world.clone(), world.copies.clone());
-        Arc::new(Gate { world, store, actor: *actor, thread: *thread, dead: dead.clone() })
+        let (world, place) = (world.clone(), world.copies.clone());
+        Arc::new(Gate { world, place, actor: *actor, thread: *thread, dead: dead.clone(), handle: Mutex::default() })
+    }
+
+    /// Opens what is behind it.
+    pub(super) fn open(
+        self: &Arc<Self>,
+        open: impl FnOnce(Arc<dyn Store>) -> Result<Arc<Repository>>,
+    ) -> Result<Arc<Repository>> {
+        let opened = open(self.place.as_owner(self.clone()))?;
+        *self.handle.lock() = Arc::downgrade(&opened);
+        Ok(opened)
     }
 
     pub(super) fn is_dead(&self) -> bool {
@@ -45,7 +62,8 @@ impl Gate {
         if self.is_dead() {
             return Err(Error::new(Kind::Denied, "this process is dead").on(name));
         }
-        if verb == Verb::Get && name.starts_with("log/") && std::thread::current().id() != self.thread {
+        let reads = matches!(verb, Verb::Get | Verb::List);
+        if reads && name.starts_with("log/") && std::thread::current().id() != self.thread {
             return work();
         }
         let die = || {
@@ -65,6 +83,19 @@ impl Gate {
             }
         }
     }
+
+    /// The store has refused to delete what it locks. Whoever knows of the lock by what it has read of the log must not even ask.
+    fn withheld(&self, name: &Name) {
+        self.world.count(|c| c.withheld += 1);
+        let Some(repository) = self.handle.lock().upgrade() else { return };
+        let row = names::parse(name.as_str())
+            .map(|(kind, session, ordinal)| ObjectRow { kind, id: ObjectId { session, ordinal } });
+        let known = row.and_then(|row| repository.log().view().locked_until(&row));
+        // It may know the time by a clock that is minutes off.
+        if let Some(until) = known.filter(|until| until.seconds > self.world.time().seconds + 300) {
+            self.world.violation(format!("actor {} would delete {name}, and knows its lock: {until:?}", self.actor));
+        }
+    }
 }
 
 impl Store for Gate {
@@ -73,31 +104,78 @@ impl Store for Gate {
     }
 
     fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
-        self.call(Verb::Put, name.as_str(), || self.world.mutant.put(&self.store, name, bytes))
+        self.put_in(name, bytes, &Terms::default())
+    }
+
+    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
+        self.call(Verb::Put, name.as_str(), || {
+            let receipt = self.world.mutant.put(&self.place.memory, name, bytes.clone(), terms)?;
+            self.place.remember(name, receipt.version.as_ref(), &bytes, terms.retention);
+            Ok(receipt)
+        })
     }
 
     fn get(&self, name: &Name) -> Result<Bytes> {
-        self.call(Verb::Get, name.as_str(), || self.store.get(name))
+        self.call(Verb::Get, name.as_str(), || self.place.memory.get(name))
     }
 
     fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        self.call(Verb::Get, name.as_str(), || self.store.get_range(name, range))
+        self.call(Verb::Get, name.as_str(), || self.place.memory.get_range(name, range))
     }
 
     fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        self.call(Verb::Get, name.as_str(), || self.store.get_tail(name, bytes_max))
+        self.call(Verb::Get, name.as_str(), || self.place.memory.get_tail(name, bytes_max))
     }
 
     fn head(&self, name: &Name) -> Result<Info> {
-        self.call(Verb::Head, name.as_str(), || self.store.head(name))
+        self.call(Verb::Head, name.as_str(), || self.place.memory.head(name))
     }
 
     fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.call(Verb::List, prefix, || self.store.list(prefix, after, visit))
+        self.call(Verb::List, prefix, || self.place.memory.list(prefix, after, visit))
+    }
+
+    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        self.call(Verb::List, prefix, || self.place.memory.list_oldest(prefix, after, visit))
     }
 
     fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
-        self.call(Verb::Delete, name.as_str(), || self.store.delete(name, version))
+        self.call(Verb::Delete, name.as_str(), || {
+            let done = self.place.memory.delete(name, version);
+            if done.as_ref().is_err_and(|e| e.kind() == Kind::Immutable) {
+                self.withheld(name);
+            }
+            done
+        })
+    }
+
+    fn now(&self) -> Result<Time> {
+        self.call(Verb::Head, "", || self.place.memory.now())
+    }
+
+    fn capabilities(&self) -> Result<Capabilities> {
+        self.place.memory.capabilities()
+    }
+
+    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
+        self.call(Verb::List, name.as_str(), || self.place.memory.versions(name))
+    }
+
+    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
+        self.call(Verb::Get, name.as_str(), || self.place.memory.get_version(name, version, range))
+    }
+
+    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
+        self.call(Verb::Head, name.as_str(), || self.place.memory.retention(name, version))
+    }
+
+    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
+        self.call(Verb::Lock, name.as_str(), || {
+            let shown = self.world.mutant.extend(&self.place.memory, name, version, wanted)?;
+            self.place.prolong(name, version, shown.until);
+            self.world.count(|c| c.extended += 1);
+            Ok(shown)
+        })
     }
 }
 

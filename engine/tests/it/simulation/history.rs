@@ -1,11 +1,13 @@
 //! One history: a repository with a few points, actors beside each other, and the reckoning.
 
 use super::actor::{Actor, Shared, open};
+use super::attacker::Attacker;
 use super::dice::Dice;
+use super::locks::Locking;
 use super::model::Model;
 use super::mutants::Mutant;
 use super::reckoning::reckon;
-use super::roles::{Checker, Collector, Copier, Expirer, Reader, Role, Truncator, Writer};
+use super::roles::{Checker, Collector, Copier, Expirer, Raiser, Reader, Role, Truncator, Writer};
 use super::source::Tree;
 use super::world::{Counts, Rates, World};
 use crate::proofs::{CHEAP, PASSWORD};
@@ -27,7 +29,8 @@ pub(super) fn run(seed: u64, mutant: Mutant) -> Outcome {
     let folder = folder();
     let mut dice = Dice::new(seed, 0);
     let (rates, skews) = (rates(&mut dice), dice.chance(400));
-    let cast = cast(&mut dice);
+    let mut cast = cast(&mut dice);
+    cast.extend(Locking::of(seed).map(|locking| cast_for(locking, &mut dice)).into_iter().flatten());
     let world = World::new(seed, cast.len(), rates, mutant);
     let shared = Arc::new(Shared {
         world: world.clone(),
@@ -39,7 +42,9 @@ pub(super) fn run(seed: u64, mutant: Mutant) -> Outcome {
     std::thread::scope(|scope| {
         for (number, (role, operations)) in cast.into_iter().enumerate() {
             let hours = if skews { dice.of(&[0, 0, -70, -6, 6, 70]) } else { 0 };
-            let actor = Actor::new(shared.clone(), number, hours * 3600);
+            // By clocks that are far off nothing is locked: they are minutes off where days count.
+            let seconds = if world.locking.is_some() { 3 * hours } else { 3600 * hours };
+            let actor = Actor::new(shared.clone(), number, seconds);
             let world = world.clone();
             scope.spawn(move || {
                 let leaving = Leaving(&world, number);
@@ -78,7 +83,7 @@ fn rates(dice: &mut Dice) -> Rates {
     }
 }
 
-/// Who plays, and for how many operations. Locks that end belong here, too.
+/// Who plays, and for how many operations.
 fn cast(dice: &mut Dice) -> Vec<(Box<dyn Role>, u64)> {
     let tree = || Arc::new(Mutex::new(Tree::new()));
     let (one, two) = (tree(), tree());
@@ -107,10 +112,22 @@ fn cast(dice: &mut Dice) -> Vec<(Box<dyn Role>, u64)> {
     cast
 }
 
+/// Who plays besides where there are locks.
+fn cast_for(locking: Locking, dice: &mut Dice) -> Vec<(Box<dyn Role>, u64)> {
+    let mut cast: Vec<(Box<dyn Role>, u64)> = Vec::new();
+    if locking.may_be_raised() && dice.chance(500) {
+        cast.push((Box::new(Raiser), 1 + dice.below(2)));
+    }
+    if locking.is_attacked {
+        cast.push((Box::new(Attacker), 3 + dice.below(6)));
+    }
+    cast
+}
+
 /// A new repository in the world's store.
 fn create(shared: &Shared) {
     let env = shared.world.env(shared.seed, 2000, 0);
-    let new = NewRepository {
+    let mut new = NewRepository {
         class: Class::Backup,
         password: Some(PASSWORD.to_vec()),
         cost: CHEAP,
@@ -126,11 +143,15 @@ fn create(shared: &Shared) {
         origin: None,
         parity_percent: 0,
     };
-    Repository::create(&*shared.world.store, &new, &env).expect("a new repository");
-    let made = open(shared.world.store.clone(), &env, CachePlace::Temporary).expect("opens");
+    let locking = shared.world.locking;
+    locking.iter().for_each(|locking| locking.apply(&mut new));
+    let backups = shared.world.backups.seen();
+    Repository::create(&*backups, &new, &env).expect("a new repository");
+    let made = open(backups, &env, CachePlace::Temporary).expect("opens");
     let dedup = Some(made.vault().secrets.dedup.clone());
-    let copies = NewRepository { class: Class::Copy, dedup, origin: Some(made.id()), ..new };
-    Repository::create(&*shared.world.copies, &copies, &env).expect("a repository for copies");
+    let mut copies = NewRepository { class: Class::Copy, dedup, origin: Some(made.id()), ..new };
+    locking.iter().for_each(|locking| locking.apply(&mut copies));
+    Repository::create(&*shared.world.copies.seen(), &copies, &env).expect("a repository for copies");
 }
 
 /// Caches are written and synced: in memory where the machine has a place for that.

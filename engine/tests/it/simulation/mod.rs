@@ -16,17 +16,23 @@
 //! faster; readers of old views and checks never speak of damage. In the end a collection leaves no object that the log does not name and no pack
 //! without a live blob, and a full check is clean.
 //!
-//! `CAIRN_SEED=n` replays one history, and prints its calls with `CAIRN_TRACE=1`; `CAIRN_SEEDS=from..to` runs others than the first few.
+//! In a share of the seeds the repositories are immutable ([`locks`]): their stores keep versions and locks that end by the clock, which jumps by days
+//! between operations, so that locks are extended, lapse and are collected beside each other; somebody may raise the days of locking, and
+//! somebody else may hide, overwrite and try to delete what is there ([`attacker`]). Then at each look everything that a live point needs is
+//! locked as long as was promised, by the locks that the store shows; nothing that was locked is gone, whoever asked for it; no plan touches a
+//! point whose lock has not ended; and nobody asks the store to delete what it knows to be locked by what it has read of the log.
 //!
-//! Has a place in [`history`] for what comes later: copies, locks that end.
+//! `CAIRN_SEED=n` replays one history, and prints its calls with `CAIRN_TRACE=1`; `CAIRN_SEEDS=from..to` runs others than the first few.
 
 #![expect(clippy::print_stdout, reason = "what was tried is counted, and a seed is printed so that it can be replayed")]
 
 mod actor;
+mod attacker;
 mod dice;
 mod found;
 mod gate;
 mod history;
+mod locks;
 mod model;
 mod mutants;
 mod reckoning;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use engine::Result;
 use engine::care::CollectPlan;
 use engine::repository::Repository;
-use engine::store::{Memory, Name, Receipt, Store};
+use engine::store::{Memory, Name, Receipt, Retention, Store, Terms};
 use format_spec::container::ObjectKind;
 use format_spec::log::{Change, CondemnedPack, Purpose};
 use format_spec::{ObjectId, names};
@@ -25,11 +25,17 @@ pub(super) enum Mutant {
     DeletesUnpublished,
     /// The collector condemns by its plan of last time (I3).
     CondemnsByOldPlan,
+    /// What is used again is not locked for longer (I8).
+    ForgetsExtensions,
+    /// What is put is not locked (I8).
+    DropsLocks,
+    /// The collector asks for packs that it knows to be locked.
+    DeletesLocked,
 }
 
 impl Mutant {
     /// Puts as a store with this fault does.
-    pub(super) fn put(self, store: &Memory, name: &Name, bytes: Bytes) -> Result<Receipt> {
+    pub(super) fn put(self, store: &Memory, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
         let is_slot = name.is_below("log");
         match self {
             Mutant::OverwritesSlots if is_slot => {
@@ -39,7 +45,22 @@ impl Mutant {
             Mutant::LosesEntries if is_slot && blake3::hash(&bytes).as_bytes()[0].is_multiple_of(16) => {
                 Ok(Receipt { version: None, checksum_enforced: true })
             }
-            _ => store.put_new(name, bytes),
+            Mutant::DropsLocks => store.put_new(name, bytes),
+            _ => store.put_in(name, bytes, terms),
+        }
+    }
+
+    /// Locks for longer as a store, or an engine above it, with this fault does.
+    pub(super) fn extend(
+        self,
+        store: &Memory,
+        name: &Name,
+        version: Option<&str>,
+        wanted: &Retention,
+    ) -> Result<Retention> {
+        match self {
+            Mutant::ForgetsExtensions => Ok(*wanted),
+            _ => store.extend_retention(name, version, wanted),
         }
     }
 
@@ -53,6 +74,10 @@ impl Mutant {
         match self {
             Mutant::DeletesBeforeCondemning => plan.dead.iter().try_for_each(|p| delete(repository, p.kind, p.id)),
             Mutant::DeletesUnpublished => delete_unpublished(repository),
+            Mutant::DeletesLocked => {
+                plan.locked.iter().for_each(|p| _ = delete(repository, p.kind, p.id));
+                Ok(())
+            }
             Mutant::CondemnsByOldPlan => match stale.replace(plan.clone()) {
                 Some(old) => condemn(repository, &old),
                 None => Ok(()),
@@ -132,4 +157,19 @@ fn a_collector_that_deletes_what_an_open_session_stored_is_found() {
 #[test]
 fn a_collector_that_condemns_by_an_old_plan_is_found() {
     expect_found(Mutant::CondemnsByOldPlan);
+}
+
+#[test]
+fn an_engine_that_forgets_to_extend_locks_is_found() {
+    expect_found(Mutant::ForgetsExtensions);
+}
+
+#[test]
+fn a_store_that_drops_locks_is_found() {
+    expect_found(Mutant::DropsLocks);
+}
+
+#[test]
+fn a_collector_that_asks_for_what_it_knows_to_be_locked_is_found() {
+    expect_found(Mutant::DeletesLocked);
 }

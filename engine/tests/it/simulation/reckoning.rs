@@ -7,7 +7,6 @@ use engine::care::{CheckOptions, CollectOptions, Level, check, collect, plan_col
 use engine::error::Error;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
-use engine::store::Store;
 use engine::tree::{Names, names_of};
 use format_spec::container::ObjectKind;
 use format_spec::tree::Node;
@@ -19,11 +18,16 @@ use std::sync::Arc;
 pub(super) fn reckon(shared: &Shared) -> Result<(), String> {
     let told = |e: Error| shown(&e);
     let env = shared.world.env(shared.seed, 3000, 0);
-    let store = shared.world.store.clone();
+    let (store, copies) = (shared.world.backups.seen(), shared.world.copies.seen());
     let repository = open(store.clone(), &env, CachePlace::Temporary).map_err(told)?;
     shared.model.lock().verify(&repository)?;
-    // Wrong clocks were up to some days ahead.
-    shared.world.sleep(30 * 86_400);
+    let world = &shared.world;
+    world.backups.expect_locked(&repository)?;
+    world.copies.expect_locked(&*open(copies.clone(), &env, CachePlace::Temporary).map_err(told)?)?;
+    world.backups.expect_kept()?;
+    world.copies.expect_kept()?;
+    // Wrong clocks were up to some days ahead; and all locks end.
+    world.sleep(if world.locking.is_some() { 100 } else { 30 } * 86_400);
     collect_all(&repository).map_err(told)?;
     // Whoever opens it now sees only what the store has.
     let repository = open(store, &env, CachePlace::Temporary).map_err(told)?;
@@ -33,8 +37,8 @@ pub(super) fn reckon(shared: &Shared) -> Result<(), String> {
     if let Some(finding) = report.errors.first() {
         return Err(format!("the check finds {}: {}", finding.object, finding.what));
     }
-    is_tight(shared, &repository).map_err(told)??;
-    let copies = open(shared.world.copies.clone(), &env, CachePlace::Temporary).map_err(told)?;
+    is_tight(&repository).map_err(told)??;
+    let copies = open(copies, &env, CachePlace::Temporary).map_err(told)?;
     collect_all(&copies).map_err(told)?;
     let report = check(&copies, &full, &Monitor::new()).map_err(told)?;
     if let Some(finding) = report.errors.first() {
@@ -62,7 +66,7 @@ fn collect_all(repository: &Repository) -> engine::Result<()> {
 }
 
 /// Every object is one that the log names, nothing waits, and every pack has a live blob, by the trees themselves.
-fn is_tight(shared: &Shared, repository: &Arc<Repository>) -> engine::Result<Result<(), String>> {
+fn is_tight(repository: &Arc<Repository>) -> engine::Result<Result<(), String>> {
     let view = repository.log().view();
     if !view.sessions.is_empty() || !view.given_up.is_empty() || !view.held.is_empty() {
         let (open, waiting) = (view.sessions.len(), view.given_up.len());
@@ -95,7 +99,7 @@ fn is_tight(shared: &Shared, repository: &Arc<Repository>) -> engine::Result<Res
         Ok(())
     })?;
     let mut wrong = None;
-    shared.world.store.list("", None, &mut |listed| {
+    repository.vault().store.list("", None, &mut |listed| {
         let Some((kind, session, ordinal)) = names::parse(listed.name.as_str()) else { return true };
         let id = ObjectId { session, ordinal };
         let is_named = match kind {

@@ -8,6 +8,7 @@ use engine::backup::{BackupOptions, backup};
 use engine::care::retention::{ApplyOptions, Plan, Request, Scope, apply};
 use engine::care::{CheckOptions, CollectOptions, Level, check, collect, plan_collection};
 use engine::copy::{CopyOptions, Which, copy};
+use engine::error::Kind;
 use engine::log::Truncation;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
@@ -16,6 +17,7 @@ use format_spec::log::PointId;
 use format_spec::point::Workload;
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 /// One operation after the other.
@@ -96,6 +98,7 @@ impl Role for Expirer {
             Request::Paths(paths) => paths.iter().next().map(|path| String::from_utf8_lossy(path).into_owned()),
             _ => None,
         };
+        expect_unlocked(actor, repository, &plan)?;
         actor.shared.model.lock().intend(&plan, lost.as_deref());
         let options = ApplyOptions { hash: plan.hash.to_vec(), threads: 0 };
         let applied = apply(repository, &scope, &options, &monitor)?;
@@ -114,6 +117,40 @@ impl Role for Expirer {
     }
 }
 
+/// A plan leaves points alone that are still locked.
+fn expect_unlocked(actor: &Actor, repository: &Repository, plan: &Plan) -> Result<()> {
+    let Some(policy) = repository.policy() else { return Ok(()) };
+    for row in plan.rows.iter().filter(|row| !row.decision.keep || row.change.is_some()) {
+        let until = policy.needed_until(row.point.manifest.finished)?;
+        // Two clocks are each up to five minutes from the store's.
+        if until.seconds - 600 > actor.shared.world.time().seconds {
+            actor.violation(&format!("point {} is to change, and is locked until {until:?}", row.point.manifest.id));
+        }
+    }
+    Ok(())
+}
+
+/// Raises the days of locking.
+pub(super) struct Raiser;
+
+impl Role for Raiser {
+    fn operate(&mut self, actor: &mut Actor, repository: &Arc<Repository>) -> Result<()> {
+        repository.refresh()?;
+        let days = repository.policy().and_then(|policy| policy.field().days).map_or(0, NonZeroU32::get);
+        let more = days + actor.dice.of(&[1, 2, 5]);
+        match repository.raise_immutable_days(more, &Monitor::new()) {
+            // Another one has raised them further meanwhile, or as far.
+            Err(e) if matches!(e.kind(), Kind::Immutable | Kind::Input) && !actor.is_dead() => return Ok(()),
+            other => other?,
+        };
+        if !actor.is_dead() {
+            actor.shared.world.count(|c| c.raised += 1);
+            actor.verify("after the days of locking were raised");
+        }
+        Ok(())
+    }
+}
+
 /// Sums the log up and deletes what is summed up, as soon as it may.
 pub(super) struct Truncator;
 
@@ -123,7 +160,8 @@ impl Role for Truncator {
         log.refresh()?;
         log.checkpoint(env)?;
         let grace_seconds = actor.dice.of(&[0, 0, 3600]);
-        let how = Truncation { grace_seconds, requests_max: 1000, listings_complete: true, versioned: false };
+        let versioned = actor.shared.world.locking.is_some();
+        let how = Truncation { grace_seconds, requests_max: 1000, listings_complete: true, versioned };
         let done = log.truncate(env, &how)?;
         actor.shared.world.count(|c| c.truncated += done.entries.len() as u64);
         Ok(())

@@ -4,9 +4,10 @@
 //! call. So a history is a function of its seed: the calls, their order and their fates, which [`World::trace`] sums up.
 
 use super::dice::Dice;
+use super::locks::{Locking, Place};
 use super::mutants::Mutant;
 use engine::env::{Env, SharedEnv};
-use engine::store::{Memory, Verb};
+use engine::store::Verb;
 use format_spec::Time;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::sync::Arc;
@@ -57,6 +58,16 @@ pub(super) struct Counts {
     pub(super) rewritten: u64,
     pub(super) truncated: u64,
     pub(super) copied: u64,
+    /// Histories with locks.
+    pub(super) locking: u64,
+    pub(super) extended: u64,
+    /// Deletes that a lock refused.
+    pub(super) withheld: u64,
+    /// Locks read back.
+    pub(super) locks_read: u64,
+    pub(super) raised: u64,
+    /// What somebody did who wanted to destroy.
+    pub(super) attacks: u64,
 }
 
 impl Counts {
@@ -66,11 +77,12 @@ impl Counts {
         }
     }
 
-    fn all_mut(&mut self) -> [&mut u64; 15] {
+    fn all_mut(&mut self) -> [&mut u64; 21] {
         let Counts { histories: a, operations: b, calls: c, crashes: d, refused: e, lost: f, pauses: g, .. } = self;
         let Counts { points: h, expired: i, rewritten: j, condemned: k, deleted: l, fenced: m, .. } = self;
-        let Counts { truncated: n, copied: o, .. } = self;
-        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o]
+        let Counts { truncated: n, copied: o, locking: p, extended: q, withheld: r, .. } = self;
+        let Counts { locks_read: s, raised: t, attacks: u, .. } = self;
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u]
     }
 }
 
@@ -78,26 +90,34 @@ impl std::fmt::Display for Counts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Counts { histories, operations, calls, crashes, refused, lost, pauses, .. } = self;
         let Counts { points, expired, rewritten, condemned, deleted, fenced, truncated, copied, .. } = self;
+        let Counts { locking, extended, withheld, locks_read, raised, attacks, .. } = self;
         write!(
             f,
             "{histories} seeds, {operations} operations, {calls} calls, {crashes} crashes, {lost} lost responses, "
         )?;
         write!(f, "{refused} calls refused, {pauses} pauses; {points} points committed, {expired} expired, ")?;
         write!(f, "{rewritten} rewritten, {condemned} packs condemned, {deleted} objects deleted, ")?;
-        write!(f, "{fenced} sessions fenced, {truncated} log entries truncated, {copied} points copied")
+        write!(f, "{fenced} sessions fenced, {truncated} log entries truncated, {copied} points copied; ")?;
+        write!(
+            f,
+            "{locking} seeds with locks, {extended} extended, {locks_read} read back, {withheld} deletes refused, "
+        )?;
+        write!(f, "days raised {raised} times, {attacks} attacks")
     }
 }
 
 pub(super) struct World {
-    pub(super) store: Arc<Memory>,
+    pub(super) backups: Arc<Place>,
     /// Where the repository for copies is.
-    pub(super) copies: Arc<Memory>,
+    pub(super) copies: Arc<Place>,
+    /// Whether and how both are locked.
+    pub(super) locking: Option<Locking>,
     pub(super) mutant: Mutant,
     rates: Rates,
     turns: Mutex<Turns>,
     wakes: Vec<Condvar>,
     /// Milliseconds since the epoch.
-    clock: AtomicI64,
+    clock: Arc<AtomicI64>,
 }
 
 struct Turns {
@@ -123,23 +143,27 @@ enum State {
 
 impl World {
     pub(super) fn new(seed: u64, actors: usize, rates: Rates, mutant: Mutant) -> Arc<Self> {
+        let (clock, locking) = (Arc::new(AtomicI64::new(START_MS)), Locking::of(seed));
+        let place = || Arc::new(Place::new(locking.is_some(), Arc::new(TrueTime(clock.clone()))));
+        let (backups, copies) = (place(), place());
         let turns = Turns {
             states: vec![State::Starts; actors],
             running: None,
             last: 0,
             dice: Dice::new(seed, 1),
             trace: blake3::Hasher::new(),
-            counts: Counts { histories: 1, ..Counts::default() },
+            counts: Counts { histories: 1, locking: u64::from(locking.is_some()), ..Counts::default() },
             violations: Vec::new(),
         };
         Arc::new(World {
-            store: Arc::new(Memory::new()),
-            copies: Arc::new(Memory::new()),
+            backups,
+            copies,
+            locking,
             mutant,
             rates,
             turns: Mutex::new(turns),
             wakes: (0..actors).map(|_| Condvar::new()).collect(),
-            clock: AtomicI64::new(START_MS),
+            clock,
         })
     }
 
@@ -240,7 +264,7 @@ impl World {
             return None;
         }
         turns.counts.pauses += 1;
-        let hours = turns.dice.of(&[0, 1, 5, 30, 80]);
+        let hours = turns.dice.of(if self.locking.is_some() { &[0, 5, 30, 80, 190] } else { &[0, 1, 5, 30, 80] });
         self.sleep(hours * 3600 + 300);
         Some(20 + turns.dice.below(300))
     }
@@ -321,6 +345,29 @@ impl Env for Clock {
         let mut hasher = blake3::Hasher::new();
         [self.seed, self.actor, draw].iter().for_each(|n| _ = hasher.update(&n.to_le_bytes()));
         hasher.finalize_xof().fill(bytes);
+        Ok(())
+    }
+
+    /// One call at a time, so that a history repeats itself.
+    fn threads(&self, _: usize) -> usize {
+        1
+    }
+}
+
+/// The stores' clock, which is right. They have no dice.
+struct TrueTime(Arc<AtomicI64>);
+
+impl Env for TrueTime {
+    fn now(&self) -> Time {
+        time(self.0.load(Ordering::SeqCst))
+    }
+
+    fn elapsed(&self) -> f64 {
+        0.0
+    }
+
+    fn random(&self, bytes: &mut [u8]) -> engine::Result<()> {
+        bytes.fill(0);
         Ok(())
     }
 }
