@@ -123,13 +123,9 @@ impl Context {
             budgets: CacheBudgets::default(),
             ranges: None,
             as_of: self.as_of(),
-            readers: READERS,
         }
     }
 }
-
-/// Manifests asked for at once: a thousand points of a store that is far away cost some sixty waits.
-const READERS: usize = 16;
 
 fn open(options: &OpenOptions, place: Place, settings: Settings) -> Result<Connection> {
     let given = settings.password.read()?;

@@ -129,14 +129,8 @@ fn create(store: &dyn Store, env: &SharedEnv) -> Result<()> {
 }
 
 fn open(store: &Arc<dyn Store>, env: &SharedEnv, cache: &CachePlace) -> Result<Arc<Repository>> {
-    let options = OpenOptions {
-        env: env.clone(),
-        cache: cache.clone(),
-        budgets: Default::default(),
-        ranges: None,
-        as_of: None,
-        readers: 1,
-    };
+    let options =
+        OpenOptions { env: env.clone(), cache: cache.clone(), budgets: Default::default(), ranges: None, as_of: None };
     Ok(Repository::open(store.clone(), Some(PASSWORD), &options)?)
 }
 

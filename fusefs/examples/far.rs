@@ -89,7 +89,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         budgets: limits::CACHES,
         ranges: None,
         as_of: None,
-        readers: 1,
     };
     let repository = Repository::open(far, Some(password.trim_ascii_end()), &options)?;
     let catalog = Arc::new(RepositoryCatalog::new(repository, limits::prefetch()));

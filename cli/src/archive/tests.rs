@@ -40,7 +40,7 @@ fn refusing(kind: Kind) -> Arc<Repository> {
     Repository::create(&*store, &new, &env).unwrap();
     let open = |store: Arc<dyn Store>| {
         let (cache, budgets) = (CachePlace::Temporary, Default::default());
-        let options = OpenOptions { env: env.clone(), cache, budgets, ranges: None, as_of: None, readers: 1 };
+        let options = OpenOptions { env: env.clone(), cache, budgets, ranges: None, as_of: None };
         Repository::open(store, None, &options).unwrap()
     };
     let options = BackupOptions {

@@ -58,7 +58,6 @@ impl Rig {
             budgets: CacheBudgets::default(),
             ranges: None,
             as_of: None,
-            readers: 1,
         };
         Rig { clock, repository: Repository::open(store, None, &options).unwrap() }
     }

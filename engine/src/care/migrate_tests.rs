@@ -48,14 +48,8 @@ fn keeping(parity_percent: u8, retention: Retention) -> (Arc<Memory>, Arc<Reposi
         origin: None,
     };
     Repository::create(&*store, &new, &env).unwrap();
-    let options = OpenOptions {
-        env,
-        cache: CachePlace::Temporary,
-        budgets: CacheBudgets::default(),
-        ranges: None,
-        as_of: None,
-        readers: 1,
-    };
+    let options =
+        OpenOptions { env, cache: CachePlace::Temporary, budgets: CacheBudgets::default(), ranges: None, as_of: None };
     let repository = Repository::open(store.clone(), None, &options).unwrap();
     (store, repository)
 }

@@ -36,8 +36,6 @@ pub struct OpenOptions {
     pub ranges: Option<(PathBuf, u64)>,
     /// As of an earlier log position; the repository is then only read.
     pub as_of: Option<AsOf>,
-    /// How many manifests are asked for at once where many are needed. 1: one after the other, so that a simulation repeats itself.
-    pub readers: usize,
 }
 
 /// An open repository; shared by threads.
@@ -48,7 +46,6 @@ pub struct Repository {
     log: Arc<Log>,
     blobs: Arc<Blobs>,
     pub(super) points: Mutex<HashMap<u32, Arc<Point>>>,
-    pub(super) readers: usize,
     /// Where objects are locked.
     pub(super) locks: Option<Arc<Locks>>,
 }
@@ -145,7 +142,6 @@ impl Repository {
             log,
             blobs,
             points: Mutex::new(HashMap::new()),
-            readers: options.readers,
             locks,
         });
         opened.refresh()?;

@@ -52,7 +52,7 @@ impl Repository {
             let known = self.points.lock();
             commits.iter().filter(|c| !known.contains_key(&c.slot)).count()
         };
-        let threads = self.readers.min(missing);
+        let threads = self.env().threads(READERS).min(missing);
         if threads < 2 {
             return commits.iter().map(|c| self.load(c)).collect();
         }
@@ -84,3 +84,6 @@ impl Repository {
         Ok(point)
     }
 }
+
+/// Manifests asked for at once: a thousand points of a store that is far away cost some sixty waits.
+const READERS: usize = 16;

@@ -85,8 +85,7 @@ fn backed_up(files: &[(&str, Vec<u8>)]) -> (tempfile::TempDir, Rig) {
 fn open(rig: &Rig, ranges: Option<(PathBuf, u64)>) -> Opened {
     let far = Arc::new(Far { store: rig.store.clone(), reads: AtomicU64::new(0), fails: AtomicBool::new(false) });
     let budgets = CacheBudgets { blocks: 16 << 20, nodes: 1 << 20 };
-    let options =
-        OpenOptions { env: Machine::shared(), cache: CachePlace::Temporary, budgets, ranges, as_of: None, readers: 1 };
+    let options = OpenOptions { env: Machine::shared(), cache: CachePlace::Temporary, budgets, ranges, as_of: None };
     let repository = Repository::open(far.clone(), rig.password.as_deref(), &options).unwrap();
     let prefetcher = Prefetcher::start(repository.blobs(), LIMITS);
     Opened { far, repository, prefetcher, inside: rig.inside() }

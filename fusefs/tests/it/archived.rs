@@ -34,7 +34,6 @@ fn open(store: &Arc<Memory>) -> Arc<Repository> {
         budgets: Default::default(),
         ranges: None,
         as_of: None,
-        readers: 1,
     };
     Repository::open(store.clone(), Some(PASSWORD), &options).unwrap()
 }

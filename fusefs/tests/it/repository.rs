@@ -50,14 +50,7 @@ fn reopen(path: &Path) -> Arc<Repository> {
     Repository::open(
         store_at(path),
         Some(PASSWORD),
-        &OpenOptions {
-            env: Machine::shared(),
-            cache,
-            budgets: Default::default(),
-            ranges: None,
-            as_of: None,
-            readers: 1,
-        },
+        &OpenOptions { env: Machine::shared(), cache, budgets: Default::default(), ranges: None, as_of: None },
     )
     .unwrap()
 }

@@ -37,7 +37,6 @@ fn trouble(
         budgets: Default::default(),
         ranges: None,
         as_of: None,
-        readers: 1,
     };
     let repository = Repository::open(Arc::new(Far(faulty)), Some(PASSWORD), &open).unwrap();
     place.unmount();

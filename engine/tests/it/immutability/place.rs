@@ -100,6 +100,6 @@ pub(crate) fn verified(rig: &Rig) -> Verified {
 /// The repository as it was.
 pub(crate) fn open_as_of(rig: &Rig, as_of: AsOf) -> Result<Arc<Repository>> {
     let (env, cache) = (rig.env.clone(), rig.cache.clone());
-    let options = OpenOptions { env, cache, budgets: Default::default(), ranges: None, as_of: Some(as_of), readers: 1 };
+    let options = OpenOptions { env, cache, budgets: Default::default(), ranges: None, as_of: Some(as_of) };
     Repository::open(rig.store.clone(), rig.password.as_deref(), &options)
 }

@@ -64,7 +64,6 @@ fn the_recovery_sheet_opens_without_any_slot_and_only_its_own_repository() {
         budgets: Default::default(),
         ranges: None,
         as_of: None,
-        readers: 1,
     };
     let repository = Repository::open_with_paper(store, &sheet, &options).unwrap();
     repository.add_slot(PASSWORD, "again", CHEAP).unwrap();

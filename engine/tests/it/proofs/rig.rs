@@ -101,7 +101,6 @@ impl Rig {
             budgets: Default::default(),
             ranges: None,
             as_of: None,
-            readers: 1,
         };
         Repository::open(self.store.clone(), self.password.as_deref(), &options)
     }

@@ -73,7 +73,6 @@ impl Bench {
             budgets: Default::default(),
             ranges: None,
             as_of: None,
-            readers: 1,
         };
         Repository::open(self.store.clone(), Some(PASSWORD), &options).expect("opens")
     }

@@ -162,7 +162,6 @@ impl Actor {
 
 /// Opens the repository of a history.
 pub(super) fn open(store: Arc<dyn Store>, env: &SharedEnv, cache: CachePlace) -> Result<Arc<Repository>> {
-    let options =
-        OpenOptions { env: env.clone(), cache, budgets: Default::default(), ranges: None, as_of: None, readers: 1 };
+    let options = OpenOptions { env: env.clone(), cache, budgets: Default::default(), ranges: None, as_of: None };
     Repository::open(store, Some(PASSWORD), &options)
 }
