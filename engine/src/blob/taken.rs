@@ -97,7 +97,7 @@ impl<'a> TakenPack<'a> {
         Ok(blocks)
     }
 
-    /// The records of a [run](run) of blocks, head and payload, each beside its block.
+    /// The records of a [`run`] of blocks, head and payload, each beside its block.
     ///
     /// # Errors
     /// The store's; `Damaged` when the directory names bytes that the pack does not have.
