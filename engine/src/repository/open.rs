@@ -262,13 +262,32 @@ pub(super) fn read_config(store: &dyn Store) -> Result<(Config, Bytes)> {
 
 /// Reads every key slot; damaged ones are returned as errors beside the good ones.
 pub(super) fn read_slots(store: &dyn Store, repository: RepositoryId) -> Result<Vec<(Name, Result<KeySlot>)>> {
+    for _ in 1..LISTINGS_MAX {
+        let slots = listed_slots(store, repository)?;
+        if !slots.iter().any(is_gone) {
+            return Ok(slots);
+        }
+    }
+    let mut slots = listed_slots(store, repository)?;
+    slots.retain(|slot| !is_gone(slot));
+    Ok(slots)
+}
+
+/// Slots that go while they are read are listed again: a rotation adds one and takes the others away, and the first listing may have none but those.
+const LISTINGS_MAX: u32 = 3;
+
+fn is_gone((_, slot): &(Name, Result<KeySlot>)) -> bool {
+    slot.as_ref().is_err_and(|e| e.kind() == Kind::Absent)
+}
+
+fn listed_slots(store: &dyn Store, repository: RepositoryId) -> Result<Vec<(Name, Result<KeySlot>)>> {
     let mut listed = Vec::new();
     store.list("keys", None, &mut |l| {
         listed.push(l);
         true
     })?;
     listed.retain(|l| names::parse(l.name.as_str()).is_some());
-    let read = |name: Name| -> Result<(Name, Result<KeySlot>)> {
+    let read = |name: Name| {
         let slot = store.get(&name).and_then(|object| {
             let slot = KeySlot::decode(&object, repository).map_err(|e| Error::from(e).on(&name))?;
             if names::key_slot(slot.id) != name.as_str() {
@@ -276,15 +295,9 @@ pub(super) fn read_slots(store: &dyn Store, repository: RepositoryId) -> Result<
             }
             Ok(slot)
         });
-        Ok((name, slot))
+        (name, slot)
     };
-    // One that was listed and is gone was removed meanwhile: another one has taken its place, or never was needed.
-    let is_gone = |slot: &Result<KeySlot>| slot.as_ref().is_err_and(|e| e.kind() == Kind::Absent);
-    listed
-        .into_iter()
-        .map(|l| read(l.name))
-        .filter(|read| !read.as_ref().is_ok_and(|(_, slot)| is_gone(slot)))
-        .collect()
+    Ok(listed.into_iter().map(|l| read(l.name)).collect())
 }
 
 fn unlock(store: &dyn Store, repository: RepositoryId, password: Option<&[u8]>) -> Result<Secrets> {

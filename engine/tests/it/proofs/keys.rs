@@ -45,6 +45,27 @@ fn slots_are_added_and_removed_and_the_last_one_stays() {
     assert_eq!(repository.add_slot(b"", "empty", CHEAP).unwrap_err().kind(), Kind::Input);
 }
 
+/// Between the listing of slots and their reading the only one gives its place to another.
+#[test]
+fn who_opens_while_the_only_slot_is_replaced_finds_the_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = Rig::new(folder.path(), Arc::new(Memory::new()));
+    let repository = rig.open().unwrap();
+    let first = repository.slots().unwrap().remove(0).id;
+    let replaced = std::sync::Once::new();
+    let meanwhile = Faulty::new(rig.store.clone(), move |call| {
+        if call.verb == Verb::Get && call.name.starts_with("keys/") {
+            replaced.call_once(|| {
+                repository.add_slot(PASSWORD, "new", CHEAP).unwrap();
+                repository.remove_slot(&first).unwrap();
+            });
+        }
+        None
+    });
+    let opened = rig.over(Arc::new(meanwhile)).open().unwrap();
+    assert_eq!(opened.slots().unwrap().len(), 1);
+}
+
 #[test]
 fn the_recovery_sheet_opens_without_any_slot_and_only_its_own_repository() {
     let folder = tempfile::tempdir().unwrap();
