@@ -42,6 +42,12 @@ pub(crate) struct Copy {
     /// What is verified of blocks that are carried as they are
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Verify::Tags)]
     verify: Verify,
+    /// Take what the source cannot read from this repository: another copy that shares the dedup key
+    #[arg(long, value_name = "REPO", conflicts_with = "rekey")]
+    heal_from: Option<OsString>,
+    /// Its password, if it is another one
+    #[arg(long, value_name = "FILE", requires = "heal_from")]
+    heal_from_password_file: Option<PathBuf>,
     /// Let points wait for full packs: commit them when the oldest has waited so long; 0 commits at once
     #[arg(long, value_name = "TIME", default_value = "0", value_parser = duration)]
     flush_after: Duration,
@@ -65,6 +71,10 @@ impl Copy {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         let source = context.connect()?;
         let target = context.connect_to_target(&self.to, self.to_password_file.as_deref())?;
+        let heal_from = match &self.heal_from {
+            None => None,
+            Some(repo) => Some(context.connect_to_copy(repo, self.heal_from_password_file.as_deref())?.repo),
+        };
         let prices = self.spending.list()?;
         let options = CopyOptions {
             which: match (self.all, &self.points[..]) {
@@ -79,6 +89,7 @@ impl Copy {
             spool: Some(target.settings.cache_dir.join(SPOOL).join(target.repo.id().to_string())),
             dry_run: self.dry_run,
             budget: self.spending.budget(),
+            heal_from,
             prices: prices.clone(),
             host: engine::source::host_name(),
             threads: source.settings.threads,
@@ -101,6 +112,7 @@ impl Copy {
             .set("points_waiting", done.waiting.len())
             .set("points_failed", done.failed.len())
             .set("blobs_wanted", done.blobs_wanted)
+            .set("blobs_healed", done.blobs_healed)
             .set("blobs_lost", done.blobs_lost)
             .set("blobs_regrouped", done.blobs_regrouped)
             .set("blocks_carried", done.blocks_carried)

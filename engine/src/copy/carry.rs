@@ -4,7 +4,7 @@
 //! on their way. A block of which the target has a part by now is taken apart here.
 
 use super::CopySummary;
-use super::lift::{Lifted, Manner, lift};
+use super::lift::{From, Lifted, Manner, lift};
 use super::wanted::WantedPack;
 use crate::blob::Writer;
 use crate::blob::taken::Read;
@@ -20,6 +20,8 @@ use std::collections::{BTreeMap, VecDeque};
 /// What is carried from where to where.
 pub(super) struct Carrier<'a> {
     pub(super) source: &'a Repository,
+    /// Who is asked for what the source cannot read.
+    pub(super) healer: Option<&'a Repository>,
     pub(super) writer: &'a Writer,
     pub(super) monitor: &'a Monitor,
     pub(super) manner: Manner,
@@ -62,7 +64,7 @@ impl Carrier<'_> {
         if self.threads == 0 {
             for (id, pack) in packs {
                 let mut lifted = Vec::new();
-                let read = lift(self.source, *id, pack, self.manner, &mut |one| {
+                let read = lift((self.source, self.healer), *id, pack, self.manner, &mut |one| {
                     lifted.push(one);
                     Ok(())
                 })?;
@@ -72,11 +74,11 @@ impl Carrier<'_> {
         }
         let threads = self.threads.min(LIFT_THREADS_MAX);
         let (jobs_in, jobs_out) = bounded::<Job<'_>>(threads);
-        let (source, manner) = (self.source, self.manner);
+        let (from, manner) = ((self.source, self.healer), self.manner);
         std::thread::scope(|scope| {
             for _ in 0..threads {
                 let jobs = jobs_out.clone();
-                scope.spawn(move || work(source, manner, &jobs));
+                scope.spawn(move || work(from, manner, &jobs));
             }
             drop(jobs_out);
             self.drain(packs, jobs_in)
@@ -128,6 +130,13 @@ impl Carrier<'_> {
                     self.writer.put_in(pack.kind, lane, blob, bytes)?;
                     self.monitor.done(0, length);
                 }
+                Lifted::Healed(blob, why) => {
+                    self.monitor.warn(
+                        blob.to_string().as_bytes(),
+                        format!("the source cannot read it ({why}), and it was taken from elsewhere"),
+                    );
+                    self.summary.blobs_healed += 1;
+                }
                 Lifted::Lost(blob, why) => {
                     self.monitor
                         .warn(blob.to_string().as_bytes(), format!("it cannot be read, and is not copied: {why}"));
@@ -170,15 +179,15 @@ fn in_memory(pack: &WantedPack) -> u64 {
 }
 
 /// A thread's work: one pack after the other, until there are no more or nobody listens.
-fn work(source: &Repository, manner: Manner, jobs: &Receiver<Job<'_>>) {
+fn work(from: From<'_>, manner: Manner, jobs: &Receiver<Job<'_>>) {
     for (id, pack, to) in jobs {
         let (mut lifted, mut bytes) = (Vec::new(), 0);
         let unheard = || Error::new(Kind::Interrupted, "nobody listens any more");
-        let read = lift(source, id, pack, manner, &mut |one| {
+        let read = lift(from, id, pack, manner, &mut |one| {
             bytes += match &one {
                 Lifted::Block(block, _) => block.encoded.len(),
                 Lifted::Blob(_, blob, _) => blob.len(),
-                Lifted::Lost(..) => 64,
+                Lifted::Healed(..) | Lifted::Lost(..) => 64,
             };
             lifted.push(one);
             if bytes < BATCH_BYTES {

@@ -21,9 +21,14 @@ pub(super) enum Lifted {
     Block(EncodedBlock, u32),
     /// A chunk or node of a block of which not all is wanted, and its number.
     Blob(ChunkId, Vec<u8>, u32),
+    /// A blob that comes next, out of another repository, and why the source could not give it.
+    Healed(ChunkId, String),
     /// A wanted blob that cannot be read anywhere, and why.
     Lost(ChunkId, String),
 }
+
+/// The source, and whoever is asked for what it cannot read.
+pub(super) type From<'a> = (&'a Repository, Option<&'a Repository>);
 
 /// How blocks are taken.
 #[derive(Debug, Clone, Copy)]
@@ -50,13 +55,14 @@ const _: () = assert!(PART_BYTES_MAX <= REQUEST_BYTES_MAX);
 /// # Errors
 /// The store's when it is out of reach, `Archived`, `Denied`; those of `visit`. What is damaged is visited as lost.
 pub(super) fn lift(
-    source: &Repository,
+    (source, healer): From<'_>,
     id: ObjectId,
     pack: &WantedPack,
     manner: Manner,
     visit: &mut Visit<'_>,
 ) -> Result<Read> {
-    let mut lifting = Lifting::new(source, id, pack, manner)?;
+    let taken = TakenPack::new(source.vault(), pack.kind, id, pack.salt)?;
+    let mut lifting = Lifting { source, healer, pack, manner, taken, id };
     match lifting.open() {
         Ok(blocks) => lifting.blocks(&blocks, visit)?,
         Err(e) if is_damage(&e) => lifting.without_directory(&e, visit)?,
@@ -73,18 +79,14 @@ pub(super) fn is_read_whole(pack: &WantedPack) -> bool {
 
 struct Lifting<'a> {
     source: &'a Repository,
+    healer: Option<&'a Repository>,
     pack: &'a WantedPack,
     manner: Manner,
     taken: TakenPack<'a>,
     id: ObjectId,
 }
 
-impl<'a> Lifting<'a> {
-    fn new(source: &'a Repository, id: ObjectId, pack: &'a WantedPack, manner: Manner) -> Result<Self> {
-        let taken = TakenPack::new(source.vault(), pack.kind, id, pack.salt)?;
-        Ok(Lifting { source, pack, manner, taken, id })
-    }
-
+impl Lifting<'_> {
     /// The blocks with wanted blobs, from the pack's own directory.
     fn open(&mut self) -> Result<Vec<TakenBlock>> {
         let pack = self.pack;
@@ -172,10 +174,19 @@ impl<'a> Lifting<'a> {
     }
 
     fn elsewhere(&self, id: ChunkId, number: u32, why: &Error, visit: &mut Visit<'_>) -> Result<()> {
+        let why = || format!("{}: {why}", self.taken.name());
         match self.source.blobs().blob(self.pack.kind, &id) {
-            Ok(bytes) => visit(Lifted::Blob(id, bytes.to_vec(), number)),
-            Err(e) if is_damage(&e) => visit(Lifted::Lost(id, format!("{}: {why}", self.taken.name()))),
-            Err(e) => Err(e),
+            Ok(bytes) => return visit(Lifted::Blob(id, bytes.to_vec(), number)),
+            Err(e) if is_damage(&e) => {}
+            Err(e) => return Err(e),
+        }
+        match self.healer.map(|healer| healer.blobs().blob(self.pack.kind, &id)) {
+            Some(Ok(bytes)) => {
+                visit(Lifted::Healed(id, why()))?;
+                visit(Lifted::Blob(id, bytes.to_vec(), number))
+            }
+            Some(Err(e)) if !is_damage(&e) => Err(e),
+            _ => visit(Lifted::Lost(id, why())),
         }
     }
 

@@ -8,7 +8,7 @@
 //!
 //! Promises: nothing is carried that was not authenticated; a point is visible in the target only when all that it needs is durable there; killed
 //! at any moment, the next copy goes on with what was stored and spooled; any number of copies may run into one target at once; the source is only read.
-//! Refuses to: copy what cannot be read (the point stays out, and is named), read a folder tree, hold a pack in memory that it is filling.
+//! Refuses to: copy what cannot be read, there or where it may be healed from (the point stays out, and is named), read a folder tree, hold a pack in memory that it is filling.
 //! Decision 0010 of the format says why it is built so.
 //!
 //! | beside \ copy | into the target | out of the source |
@@ -60,6 +60,8 @@ pub struct CopyOptions {
     pub dry_run: bool,
     /// What it may take at most; held against the estimate before anything is read.
     pub budget: Budget,
+    /// Where to look for what the source cannot read: a repository of the same dedup key, perhaps another copy.
+    pub heal_from: Option<Arc<Repository>>,
     /// Prices to reckon with.
     pub prices: Option<PriceList>,
     /// The host that runs it, for people.
@@ -92,7 +94,9 @@ pub struct CopySummary {
     pub failed: Vec<Failed>,
     /// Chunks and nodes that the target lacked.
     pub blobs_wanted: u64,
-    /// Blobs of which the source has no readable bytes.
+    /// Blobs that the source cannot read and another repository could.
+    pub blobs_healed: u64,
+    /// Blobs of which nobody who was asked has readable bytes.
     pub blobs_lost: u64,
     /// Blocks carried as they were.
     pub blocks_carried: u64,

@@ -51,3 +51,16 @@ pub fn expect_pair(source: &Repository, target: &Repository, rekey: bool) -> Res
     }
     Ok(())
 }
+
+/// Refuses a repository to heal from that names its blobs by other keys.
+///
+/// # Errors
+/// `Input`, with what to do instead.
+pub(super) fn expect_healer(source: &Repository, healer: &Repository) -> Result<()> {
+    if source.vault().secrets.dedup.expose() == healer.vault().secrets.dedup.expose() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Input, "it does not share the source's dedup key, so its blobs have other ids")
+        .on(healer.location())
+        .advise("heal from a copy of the source, or copy without --heal-from"))
+}

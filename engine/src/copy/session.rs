@@ -37,6 +37,7 @@ pub(super) fn run(
     monitor: &Arc<Monitor>,
 ) -> Result<CopySummary> {
     super::expect_pair(source, target, false)?;
+    options.heal_from.iter().try_for_each(|healer| super::pair::expect_healer(source, healer))?;
     let mut summary = CopySummary::default();
     for left in (0..ATTEMPTS).rev() {
         source.refresh()?;
@@ -161,6 +162,7 @@ impl Copying<'_> {
             if !is_dry {
                 let mut carrier = Carrier {
                     source: self.source,
+                    healer: self.options.heal_from.as_deref(),
                     writer: self.writer,
                     monitor: self.monitor,
                     manner: Manner { verify_full: self.options.verify_full, regroup: self.options.regroup.is_some() },

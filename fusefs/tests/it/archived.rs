@@ -103,6 +103,7 @@ fn resting(place: &Place) -> Arc<Memory> {
         host: "test".into(),
         threads: 2,
         budget: Default::default(),
+        heal_from: None,
         prices: Default::default(),
     };
     copy(&original, &open(&store), &options, &Arc::new(Monitor::new())).unwrap();

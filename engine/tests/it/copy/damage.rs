@@ -1,15 +1,17 @@
 //! A source that is damaged: what cannot be read is told and never copied.
 
 use super::carried::fill;
-use super::{Pair, Which};
-use crate::proofs::rig::{names_of, noise};
+use super::{CopyOptions, Pair, Which};
+use crate::proofs::rig::{Rig, names_of, noise};
 use bytes::Bytes;
+use engine::Kind;
 use engine::backup::{BackupOptions, backup};
 use engine::index::Place;
 use engine::monitor::Monitor;
 use engine::source::folder::FolderSource;
 use engine::store::{Memory, Store};
 use format_spec::ChunkId;
+use format_spec::config::Retention;
 use format_spec::container::ObjectKind;
 use std::sync::Arc;
 
@@ -65,4 +67,26 @@ fn a_blob_that_lies_somewhere_else_as_well_is_taken_from_there() {
     let done = pair.copy(Which::All).unwrap();
     assert_eq!((done.copied.len(), done.failed.len(), done.blobs_lost), (2, 0, 0), "{done:?}");
     pair.expect_same_points();
+}
+
+/// An older copy has what rotted in the source since: the next one, elsewhere, is whole all the same.
+#[test]
+fn what_the_source_cannot_read_is_taken_from_another_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let memory = Arc::new(Memory::new());
+    let older = Pair::over(folder.path(), memory.clone(), Arc::new(Memory::new()));
+    fill(&older);
+    older.source.back_up().unwrap();
+    older.copy(Which::All).unwrap();
+    rot(&memory);
+    let target = super::target_of(&older.source, Arc::new(Memory::new()), Retention::default());
+    let newer = Pair { source: older.source.clone(), target, spool: folder.path().join("spool of the newer") };
+    let healing = |from: &Rig| CopyOptions { heal_from: Some(from.open().unwrap()), ..newer.options(Which::All) };
+    let stranger = Rig::new(&folder.path().join("stranger"), Arc::new(Memory::new()));
+    assert_eq!(newer.copy_with(&healing(&stranger)).unwrap_err().kind(), Kind::Input);
+    let done = newer.copy_with(&healing(&older.target)).unwrap();
+    assert_eq!((done.copied.len(), done.failed.len(), done.blobs_lost), (1, 0, 0), "{done:?}");
+    assert!(done.blobs_healed > 0, "{done:?}");
+    newer.expect_same_points();
+    newer.expect_equal();
 }

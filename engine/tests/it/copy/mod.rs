@@ -57,6 +57,7 @@ impl Pair {
             spool: Some(self.spool.clone()),
             dry_run: false,
             budget: Default::default(),
+            heal_from: None,
             prices: None,
             host: "test".into(),
             threads: 2,

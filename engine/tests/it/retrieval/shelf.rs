@@ -74,6 +74,7 @@ impl Shelf {
             host: "test".into(),
             threads: 2,
             budget: Default::default(),
+            heal_from: None,
             prices: Default::default(),
         };
         copy(&source.open().unwrap(), &self.open(), &options, &Arc::new(Monitor::new())).unwrap();

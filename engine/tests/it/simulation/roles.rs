@@ -285,6 +285,7 @@ impl Role for Copier {
             spool: None,
             dry_run: false,
             budget: Default::default(),
+            heal_from: None,
             prices: None,
             host: format!("copier-{}", actor.number),
             threads: 0,
