@@ -13,9 +13,7 @@ impl Repository {
     /// Every visible point, in the order of their commits: a rewrite does not move a point. One whose manifest is damaged is an error that
     /// names it.
     pub fn points(&self) -> Result<Vec<Arc<Point>>> {
-        let mut points = self.points_and_damage().into_iter().map(|(_, point)| point).collect::<Result<Vec<_>>>()?;
-        points.sort_by_key(|point| point.place());
-        Ok(points)
+        self.points_and_damage().into_iter().map(|(_, point)| point).collect()
     }
 
     /// Every visible point, and the damaged ones as errors beside the good ones.
@@ -70,7 +68,7 @@ impl Repository {
                 });
             }
         });
-        // A thread that died has left the rest to this one.
+        // The threads have left none out.
         loaded.into_iter().zip(commits).map(|(point, c)| point.into_inner().unwrap_or_else(|| self.load(c))).collect()
     }
 

@@ -27,8 +27,8 @@ impl Unpublished {
     }
 
     /// Adds a pack; true when publishing is due.
-    pub(super) fn add(&mut self, pack: FinishedPack, now: f64, is_spooled: bool) -> bool {
-        let bytes_max = if is_spooled { PUBLISH_SPOOLED_BYTES } else { PUBLISH_BYTES };
+    pub(super) fn add(&mut self, pack: FinishedPack, now: f64) -> bool {
+        let bytes_max = if pack.body.is_some() { PUBLISH_SPOOLED_BYTES } else { PUBLISH_BYTES };
         self.bytes += pack.row.bytes;
         self.blobs += u64::from(pack.row.blobs);
         self.bodies.extend(pack.body);

@@ -194,7 +194,7 @@ impl Shared {
             // Memory that was touched once is not asked for again: the first touch costs more than all that is done with it.
             *self.spare.lock() = bytes.is_unique().then(|| bytes.into());
         }
-        let due = self.unpublished.lock().add(pack, self.env.elapsed(), self.spool.is_some());
+        let due = self.unpublished.lock().add(pack, self.env.elapsed());
         if due { self.publish() } else { Ok(()) }
     }
 
