@@ -4,11 +4,12 @@ use crate::cli::{Cli, Verb};
 use crate::exit::{Exit, Failure, Result};
 use crate::globals::Globals;
 use crate::interrupt::Interrupt;
+use crate::parse::Accept;
 use crate::say::{Output, Row};
 use crate::settings::Settings;
 use engine::env::{Machine, SharedEnv};
 use engine::repository::AsOf;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use tracing::level_filters::LevelFilter;
 
@@ -108,6 +109,19 @@ impl Context {
         self.globals.as_of
     }
 
+    /// Whether the command line accepts this.
+    pub(crate) fn accepts(&self, what: Accept) -> bool {
+        self.globals.accept.contains(&what)
+    }
+
+    /// The command of this run with `--accept WHAT`, as a shell would take it: what a refusal advises after a look.
+    pub(crate) fn command_accepting(&self, what: Accept) -> String {
+        let mut words = self.args.iter();
+        let program = words.next().map_or_else(|| "cairn".into(), |word| quoted(word));
+        let rest = words.map(|word| format!(" {}", quoted(word))).collect::<String>();
+        format!("{program} --accept {what}{rest}")
+    }
+
     /// The settings of this run.
     ///
     /// # Errors
@@ -162,6 +176,16 @@ impl Context {
         ))
         .advise("leave --json out"))
     }
+}
+
+/// A word as a POSIX shell takes it.
+fn quoted(word: &OsStr) -> String {
+    let text = word.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.into_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 fn trace(verbose: u8) {

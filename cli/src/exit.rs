@@ -29,6 +29,8 @@ pub(crate) enum Exit {
     Immutable = 11,
     /// The password or key opens nothing.
     WrongPassword = 12,
+    /// The repository or the clock is not what this machine remembers; `--accept` goes on after a look.
+    Unrecognised = 13,
     /// Stopped by Ctrl-C.
     Interrupted = 130,
     /// Stopped by SIGTERM.
@@ -52,6 +54,7 @@ impl Exit {
             Exit::NoRepository,
             Exit::Immutable,
             Exit::WrongPassword,
+            Exit::Unrecognised,
             Exit::Interrupted,
             Exit::Terminated,
         ];
@@ -131,6 +134,7 @@ impl From<Error> for Failure {
             Kind::Input => (Exit::Usage, "input"),
             Kind::WrongPassword => (Exit::WrongPassword, "wrong_password"),
             Kind::NoRepository => (Exit::NoRepository, "no_repository"),
+            Kind::Unrecognised => (Exit::Unrecognised, "unrecognised"),
             Kind::Unsupported => (Exit::Failed, "unsupported"),
             Kind::Conflict => (Exit::Failed, "conflict"),
             Kind::Interrupted => (Exit::Interrupted, "interrupted"),
@@ -160,6 +164,7 @@ Exit codes:
  10  the repository does not exist
  11  locked by retention (immutable)
  12  wrong password
+ 13  the repository or the clock is not what this machine remembers (see --accept)
 130  stopped by Ctrl-C (the same command resumes)";
 
 #[cfg(test)]
@@ -179,6 +184,7 @@ mod tests {
             (Kind::NoRepository, 10),
             (Kind::Immutable, 11),
             (Kind::WrongPassword, 12),
+            (Kind::Unrecognised, 13),
             (Kind::Interrupted, 130),
         ];
         for (kind, code) in cases {

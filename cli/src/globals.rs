@@ -1,6 +1,6 @@
 //! The options that every verb takes, defined once.
 
-use crate::parse::quantity;
+use crate::parse::{Accept, quantity};
 use clap::Args;
 use engine::repository::AsOf;
 use std::ffi::OsString;
@@ -41,6 +41,10 @@ pub(crate) struct Globals {
     /// See the repository as it was after this log entry, or at this time (2026-02-27, 2026-02-27T09:15); nothing is written
     #[arg(long, global = true, value_name = "SEQ|TIME", value_parser = as_of)]
     pub(crate) as_of: Option<AsOf>,
+
+    /// Go on after a look, where cairn refused and printed this option; may be given more than once, never in a file
+    #[arg(long, global = true, value_name = "WHAT", value_enum, action = clap::ArgAction::Append)]
+    pub(crate) accept: Vec<Accept>,
 
     /// Say nothing but errors and what was asked for
     #[arg(short, long, global = true, conflicts_with = "verbose")]

@@ -29,6 +29,8 @@ pub enum Kind {
     Input,
     /// The password or key opens no key slot.
     WrongPassword,
+    /// The repository or the clock contradicts what this machine remembers: a person has to look, and accept it.
+    Unrecognised,
     /// There is no repository at this place.
     NoRepository,
     /// A newer format, an unknown feature, or a store that lacks what is needed.
