@@ -6,6 +6,7 @@ mod archived;
 mod archives;
 mod backup;
 mod check;
+mod ci;
 mod copy;
 mod exit_codes;
 mod expire;

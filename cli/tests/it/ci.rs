@@ -1,0 +1,63 @@
+//! `scripts/test`: its parts, and that a run which takes longer than `.ci/budget` allows fails. Commands are printed and not run.
+
+use crate::support::{Home, Run};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A run in which each command takes `seconds`.
+fn dry_run(budget: &Path, seconds: &str) -> Run {
+    let mut command = Command::new(project().join("scripts/test"));
+    command.env("CAIRN_TEST_BUDGET", budget).env("CAIRN_TEST_DRY_RUN", seconds);
+    Run::of(&mut command)
+}
+
+/// The rows of a budget file: name and minutes.
+fn rows(text: &str) -> Vec<(String, u32)> {
+    let row = |line: &str| {
+        let (name, minutes) = line.rsplit_once(' ').unwrap();
+        (name.trim_end().to_owned(), minutes.parse().unwrap())
+    };
+    text.lines().filter(|line| !line.starts_with('#')).map(row).collect()
+}
+
+#[test]
+fn the_budget_of_continuous_integration_stays_below_an_hour_and_every_part_is_told() {
+    let budget = project().join(".ci/budget");
+    let rows = rows(&std::fs::read_to_string(&budget).unwrap());
+    let (total, parts) = rows.split_last().unwrap();
+    assert_eq!((total.0.as_str(), total.1), ("total", parts.iter().map(|(_, minutes)| minutes).sum()));
+    assert!(total.1 < 60, "{total:?}");
+    let run = dry_run(&budget, "0").expect(0);
+    let told = run.out();
+    let (commands, minutes) = told.split_once("--- minutes\n").unwrap();
+    for (name, of) in &rows {
+        let line = format!("{name:<18}   0.0 of {of} min");
+        assert!(minutes.lines().any(|told| told == line), "{line}: {minutes}");
+    }
+    for room in ["m365", "server and proxies"] {
+        assert!(commands.contains(&format!("--- {room}: ")), "{commands}");
+    }
+}
+
+#[test]
+fn a_run_that_takes_longer_than_its_budget_fails() {
+    let home = Home::new();
+    let budget = |minutes: u32, total: u32| {
+        let parts = ["tools", "build and lint", "engine and mount", "m365", "server and proxies", "soak"];
+        let rows: String = parts.iter().map(|part| format!("{part} {minutes}\n")).collect();
+        home.write("budget", format!("{rows}total {total}\n").as_bytes());
+        home.path("budget")
+    };
+    let late = dry_run(&budget(0, 0), "0.2").expect(1);
+    assert!(late.stderr.contains("took longer than its budget") && late.out().contains("--- minutes"), "{late:?}");
+    dry_run(&budget(1, 6), "0.2").expect(0);
+    let wrong = dry_run(&budget(1, 7), "0").expect(2);
+    assert!(wrong.stderr.contains("add up to 6, its total is 7"), "{wrong:?}");
+    home.write("budget", b"tools 5\ntotal 5\n");
+    let wrong = dry_run(&home.path("budget"), "0").expect(2);
+    assert!(wrong.stderr.contains("no row for the part 'build and lint'"), "{wrong:?}");
+}
