@@ -249,6 +249,7 @@ fn commit(repository: &Arc<Repository>, base: Option<ChunkId>, edits: Edits) -> 
         bytes: [0; 3],
         cursors: Vec::new(),
         first: None,
+        shrunken: None,
     };
     let object = ObjectId { session, ordinal: writer.take_ordinal() };
     let mut salt = [0; 32];

@@ -9,7 +9,7 @@ from .fields import Cursor, Tag, fixed, number, raw, read_fields, time, utf8
 
 COUNTS = "new changed unchanged folders skipped failed vanished changed_while_read".split()
 FULL, INCREMENTAL = 1, 2
-FAILED, VANISHED, CHANGED, SKIPPED = 1, 2, 3, 4
+FAILED, VANISHED, CHANGED, SKIPPED, KEPT = 1, 2, 3, 4, 5
 
 
 def _job(value, rule):
@@ -20,6 +20,10 @@ def _job(value, rule):
 
 def _counts(value, _rule):
     return dict(zip(COUNTS, struct.unpack("<8Q", fixed(64)(value, _rule))))
+
+
+def _shrunken(value, rule):
+    return struct.unpack("<16sQQ", fixed(32)(value, rule))
 
 
 def _root(value, _rule):
@@ -52,6 +56,8 @@ TAGS = [
     Tag(18, "statistics", fixed(24)),
     Tag(19, "cursors", raw, repeat=True),
     Tag(20, "first", number("I")),
+    Tag(25, "kept", number("Q"), critical=True),
+    Tag(26, "shrunken", _shrunken),
 ]
 
 
@@ -59,6 +65,8 @@ def parse(plaintext):
     manifest = read_fields(plaintext, TAGS, "POINT-1")
     need(manifest.kind in (FULL, INCREMENTAL), "POINT-1", f"kind {manifest.kind}")
     need(manifest.workload in (1, 2), "POINT-1", f"workload {manifest.workload}")
+    failed = manifest.counts["failed"]
+    need(manifest.kept is None or 1 <= manifest.kept <= failed, "POINT-10", f"{manifest.kept} kept items of {failed} that failed")
     return manifest
 
 
@@ -67,10 +75,25 @@ def is_complete(manifest):
     return not any(manifest.counts[name] for name in ("failed", "vanished", "changed_while_read"))
 
 
+@dataclass(frozen=True)
+class LedgerLine:
+    """A line of the ledger (POINT-4). `as_of` and `items` are of kept items (POINT-11)."""
+
+    outcome: int
+    reason: str
+    as_of: tuple | None = None
+    items: int = 1
+
+
 def parse_exception(value):
-    """(outcome, reason) of a ledger exception (POINT-4)."""
-    need(len(value) >= 1 and 1 <= value[0] <= 4, "POINT-4", f"outcome {value[:1].hex() or 'absent'}")
-    return value[0], utf8(value[1:], "POINT-4")
+    need(len(value) >= 1 and FAILED <= value[0] <= KEPT, "POINT-4", f"outcome {value[:1].hex() or 'absent'}")
+    if value[0] != KEPT:
+        return LedgerLine(value[0], utf8(value[1:], "POINT-4"))
+    cursor = Cursor(value[1:], "POINT-4", "a kept item")
+    as_of = time(cursor.take(12), "CONT-19")
+    items, = cursor.unpack("Q")
+    need(items > 0, "POINT-11", "a kept item that counts none")
+    return LedgerLine(KEPT, utf8(value[21:], "POINT-4"), as_of, items)
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,8 @@ class PointCheck:
         """TREE-10 and POINT-5, over the folders that have linked names somewhere below."""
         linked = _with_linked_below(reached)
         first, shape, inodes = {}, {}, {}
+        lines = ((pair.key, point.parse_exception(pair.value)) for pair in self.repository.walk(manifest.exceptions, tree.MAP))
+        kept = {key for key, line in lines if line.outcome == point.KEPT}
 
         def wanted(folder):
             return folder.content_id in linked
@@ -101,7 +103,7 @@ class PointCheck:
                     continue
                 group, name = item.fields.link_group, folders.escaped(folders.joined(path))
                 # AMBIGUITY (TREE-10): "names of one inode" are taken as those of equal device and inode number with two names or more.
-                if item.names >= 2:
+                if item.names >= 2 and not _is_kept(path, kept):
                     seen = inodes.setdefault((item.device, item.inode), group)
                     need(seen == group, "TREE-10", f"{name}: another link group than the other names of its inode")
                 if group is not None:
@@ -113,15 +115,18 @@ class PointCheck:
         need(told == first, "POINT-5", lambda: _difference(told, first))
 
     def _ledger(self, manifest):
-        outcomes = Counter()
+        outcomes, kept = Counter(), 0
         for pair in self.repository.walk(manifest.exceptions, tree.MAP):
             need(not pair.key.startswith(b"/"), "POINT-4", f"path {pair.key!r} has a leading /")
-            outcome, _reason = point.parse_exception(pair.value)
-            outcomes[outcome] += 1
+            line = point.parse_exception(pair.value)
+            # A kept item counts as failed, and a kept folder counts what is in it (POINT-11).
+            outcomes[point.FAILED if line.outcome == point.KEPT else line.outcome] += line.items
+            kept += line.items if line.outcome == point.KEPT else 0
         # AMBIGUITY (POINT-4): that all but skipped items have an exception each is read out of "skipped items may be counted only".
         told = manifest.counts
         for outcome, name in ((point.FAILED, "failed"), (point.VANISHED, "vanished"), (point.CHANGED, "changed_while_read")):
             need(outcomes[outcome] == told[name], "POINT-4", f"{told[name]} {name} are counted, {outcomes[outcome]} are in the exceptions")
+        need(kept == (manifest.kept or 0), "POINT-11", f"{manifest.kept or 0} kept items are counted, {kept} are in the exceptions")
         need(outcomes[point.SKIPPED] <= told["skipped"], "POINT-4", "more skipped items in the exceptions than counted")
 
     def _reference_set(self, visible, reached, rule):
@@ -182,6 +187,11 @@ def _agree(kind, sums, item):
 
 def _may_link(item):
     return item.kind != entry.FOLDER and (item.names >= 2 or item.fields.link_group is not None)
+
+
+def _is_kept(path, kept):
+    """Whether a line of the ledger says that the item, or a folder that it is in, is kept (POINT-11)."""
+    return any(folders.joined(path[:depth]) in kept for depth in range(len(path) + 1))
 
 
 def _with_linked_below(reached):

@@ -15,6 +15,7 @@ mod id;
 pub mod index;
 pub mod key_slot;
 pub mod keys;
+pub mod ledger;
 pub mod log;
 pub mod names;
 pub mod pack;

@@ -47,6 +47,9 @@ pub struct LedgerCounts {
     pub vanished: u64,
     /// Stored, but changed meanwhile.
     pub changed_while_read: u64,
+    /// Of those that failed, how many are held as they were at their last good reading. Not among the eight numbers of field 14: it
+    /// has a critical field of its own ([POINT-10]).
+    pub kept: u64,
 }
 
 impl LedgerCounts {
@@ -112,9 +115,35 @@ pub struct Manifest {
     pub cursors: Vec<Vec<u8>>,
     /// Of a point that was rewritten, the number of its `Commit`: its place among the others.
     pub first: Option<u32>,
+    /// Of a point that is suspiciously small, what it was held against.
+    pub shrunken: Option<Shrunken>,
 }
 
-const KNOWN: [(u16, bool); 20] = [
+/// The point that a shrunken one was held against: the newest complete one of its job that had not shrunk itself ([POINT-10]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shrunken {
+    /// Its id.
+    pub than: PointId,
+    /// Bytes of all its files.
+    pub bytes: u64,
+    /// Its items, folders included.
+    pub items: u64,
+}
+
+impl Shrunken {
+    fn encode(self) -> Vec<u8> {
+        [&self.than.0[..], &self.bytes.to_le_bytes(), &self.items.to_le_bytes()].concat()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self> {
+        let mut cursor = Cursor::new(bytes, "POINT-1");
+        let row = Shrunken { than: PointId(cursor.array()?), bytes: cursor.u64()?, items: cursor.u64()? };
+        cursor.end()?;
+        Ok(row)
+    }
+}
+
+const KNOWN: [(u16, bool); 22] = [
     (1 | CRITICAL, false),
     (2 | CRITICAL, false),
     (3, false),
@@ -135,6 +164,8 @@ const KNOWN: [(u16, bool); 20] = [
     (18, false),
     (19, true),
     (20, false),
+    (25 | CRITICAL, false),
+    (26, false),
 ];
 
 impl Manifest {
@@ -162,6 +193,10 @@ impl Manifest {
         fields.put(17 | CRITICAL, &self.references.0).put(18, &numbers(&self.bytes));
         self.cursors.iter().for_each(|c| _ = fields.put(19, c));
         self.first.iter().for_each(|number| _ = fields.put(20, &number.to_le_bytes()));
+        if self.counts.kept > 0 {
+            fields.put(25 | CRITICAL, &self.counts.kept.to_le_bytes());
+        }
+        self.shrunken.iter().for_each(|row| _ = fields.put(26, &row.encode()));
         let cipher = secrets.cipher(&header);
         let mut object = ObjectWriter::new(header, cipher);
         object.push_plain(kind::MANIFEST, fields.as_bytes(), 3);
@@ -180,7 +215,9 @@ impl Manifest {
         }
         let [new, changed, unchanged, folders, skipped, failed, vanished, changed_while_read] =
             numbers(fields.cursor(14 | CRITICAL, "POINT-1")?)?;
-        let counts = LedgerCounts { new, changed, unchanged, folders, skipped, failed, vanished, changed_while_read };
+        let kept = decode_kept(&fields, failed)?;
+        let counts =
+            LedgerCounts { new, changed, unchanged, folders, skipped, failed, vanished, changed_while_read, kept };
         let bytes = fields.get(18).map_or(Ok([0; 3]), |f| numbers(Cursor::new(f.bytes, "POINT-1")))?;
         Ok(Manifest {
             id: PointId(fields.array(1 | CRITICAL, "POINT-1")?),
@@ -211,6 +248,7 @@ impl Manifest {
             bytes,
             cursors: fields.all(19).map(<[u8]>::to_vec).collect(),
             first: fields.get(20).map(|_| fields.array(20, "POINT-1").map(u32::from_le_bytes)).transpose()?,
+            shrunken: fields.get(26).map(|f| Shrunken::decode(f.bytes)).transpose()?,
         })
     }
 }
@@ -222,6 +260,16 @@ fn decode_job(fields: &Fields<'_>) -> Result<String> {
         return Err(FormatError::broken("POINT-1", "job", "a name without : and /", job));
     }
     Ok(job)
+}
+
+/// The number of kept items; there are none where the field is missing ([POINT-10]).
+fn decode_kept(fields: &Fields<'_>, failed: u64) -> Result<u64> {
+    let Some(field) = fields.get(25 | CRITICAL) else { return Ok(0) };
+    let [kept] = numbers(Cursor::new(field.bytes, "POINT-10"))?;
+    if kept == 0 || kept > failed {
+        return Err(FormatError::broken("POINT-10", "kept items", format!("1 to {failed}, which failed"), kept));
+    }
+    Ok(kept)
 }
 
 /// A field of exactly `N` numbers.

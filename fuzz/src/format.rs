@@ -14,6 +14,7 @@ use format_spec::fields::{CRITICAL, Fields};
 use format_spec::index::Segment;
 use format_spec::key_slot::KeySlot;
 use format_spec::keys::{Cipher, Secret, Secrets};
+use format_spec::ledger::Exception;
 use format_spec::log::LogEntry;
 use format_spec::pack::Contents;
 use format_spec::point::{Manifest, PackReferences, reference_key, reference_pack};
@@ -24,7 +25,7 @@ use format_spec::{ObjectId, RepositoryId, names};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Name and function of every target; each has a file in `fuzz_targets` and a folder in `corpus`.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     ("container", container),
     ("config", config),
     ("key_slot", key_slot),
@@ -36,6 +37,7 @@ pub const TARGETS: [Target; 13] = [
     ("tree_node", tree_node),
     ("entry", entry),
     ("reference_value", reference_value),
+    ("ledger_value", ledger_value),
     ("fields", fields),
     ("names", object_names),
 ];
@@ -169,6 +171,13 @@ pub fn entry(bytes: &[u8]) {
         let mut again = Vec::new();
         entry.encode(&mut again);
         assert_eq!(Entry::decode(&again).as_ref(), Ok(&entry));
+    }
+}
+
+/// A value of the ledger's exceptions.
+pub fn ledger_value(bytes: &[u8]) {
+    if let Ok(exception) = Exception::decode(bytes) {
+        assert_eq!(exception.encode(), bytes);
     }
 }
 

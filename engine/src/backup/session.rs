@@ -200,6 +200,7 @@ impl Session<'_> {
             bytes: [summary.bytes_source, stored.bytes_new, stored.bytes_stored],
             cursors: Vec::new(),
             first: None,
+            shrunken: None,
         };
         if let Some(original) = self.options.original.as_deref() {
             take_over(&mut manifest, &original.manifest);

@@ -36,8 +36,10 @@ pub(crate) fn write(vectors: &[Vector], corpus: &Path) -> io::Result<usize> {
 fn seeds_of(vector: &Vector) -> Vec<(&'static str, Vec<u8>)> {
     let mut seeds = Vec::new();
     let Shape::Object(kind, ordinal) = vector.shape else {
-        if vector.shape == Shape::ReferenceValue {
-            return vec![("reference_value", vector.bytes.clone())];
+        match vector.shape {
+            Shape::ReferenceValue => return vec![("reference_value", vector.bytes.clone())],
+            Shape::LedgerValue => return vec![("ledger_value", vector.bytes.clone())],
+            _ => {}
         }
         if vector.bytes.first_chunk() == Some(&[1, 0, 0, 0, 1, 0, 0, 0]) {
             seeds.push(("entry", vector.bytes[8..].to_vec()));

@@ -6,6 +6,8 @@ import shutil
 import tempfile
 import unittest
 
+from reader import point
+from reader.errors import Broken
 from reader.judge import judge
 
 from .test_repository import run
@@ -135,6 +137,24 @@ class Golden(unittest.TestCase):
                 self.assertTrue(rule == row["verdict"] or rule == "CONT-19" or row["verdict"] == "CONT-4", broken)
             judged += 1
         self.assertGreater(judged, 150)
+
+    def test_points_and_lines_of_the_ledger_have_their_verdicts(self):
+        """Kept items among them (POINT-10, POINT-11)."""
+        judged = 0
+        for row in self.told["vectors"]:
+            # The reader does not ask for a reference set: see AMBIGUITY (POINT-1, TREE-2).
+            if row["kind"] not in ("restore_point", "ledger_value") or row.get("secrets", "clear") != "clear" or "no-reference-set" in row["file"]:
+                continue
+            with open(os.path.join(VECTORS, row["file"]), "rb") as file:
+                data = file.read()
+            try:
+                broken = judge(data, lambda line: None) if row["kind"] == "restore_point" else point.parse_exception(data) and None
+            except Broken as error:
+                broken = error
+            with self.subTest(file=row["file"]):
+                self.assertEqual(broken is None, row["verdict"] == "ok", broken)
+            judged += 1
+        self.assertGreater(judged, 25)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ use format_spec::container::{DirectoryEntry, ObjectKind, RecordHead, Suite, kind
 use format_spec::index::{BlockRow, PackRow, PlaceRow, Segment};
 use format_spec::log::PointId;
 use format_spec::pack::{BlobEntry, Contents};
-use format_spec::point::{LedgerCounts, Manifest, PackReferences, PointKind, Workload};
+use format_spec::point::{LedgerCounts, Manifest, PackReferences, PointKind, Shrunken, Workload};
 use format_spec::tree::{
     Child, Content, Entry, Extent, Kind, Node, Pair, Piece, Totals, TreeKind, encode_child, encode_node, encode_pair,
     encode_piece,
@@ -165,6 +165,7 @@ fn manifest() -> impl Strategy<Value = Manifest> {
                     failed: n[5],
                     vanished: n[6],
                     changed_while_read: n[7],
+                    kept: n[5].min(n[0]),
                 },
                 exceptions,
                 base,
@@ -172,6 +173,7 @@ fn manifest() -> impl Strategy<Value = Manifest> {
                 bytes,
                 cursors: rows.2,
                 first: (n[0] % 2 == 0).then(|| u32::try_from(n[1] % 1000).unwrap()),
+                shrunken: (n[1] % 2 == 0).then_some(Shrunken { than: id, bytes: n[2], items: n[3] }),
             }
         },
     )

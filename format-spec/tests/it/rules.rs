@@ -22,11 +22,10 @@ const ELSEWHERE: [(&str, &str); 14] = [
 ];
 
 /// Further rules of whole trees and repositories, held by the engine's rooms.
-const OF_THE_ENGINE: [(&str, &str); 12] = [
+const OF_THE_ENGINE: [(&str, &str); 11] = [
     ("PACK-1", "what a chunk is, its id tells (PACK-7)"),
     ("PACK-2", "needs the config: the engine's pack writer"),
     ("PACK-13", "needs the log: the engine's healing"),
-    ("POINT-4", "values of the ledger are the engine's"),
     ("POINT-5", "needs the whole tree"),
     ("POINT-7", "needs the whole tree"),
     ("READ-5", "a walk over many objects: the independent reader"),

@@ -106,6 +106,7 @@ impl Memory {
             bytes: [0; 3],
             cursors: Vec::new(),
             first: None,
+            shrunken: None,
         };
         change(&mut manifest);
         let point = Arc::new(Point { number, slot: number, session: number, manifest });

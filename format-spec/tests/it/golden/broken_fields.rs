@@ -213,6 +213,12 @@ fn points(suite: Suite) -> Vec<Vector> {
         place.vector("ok a point that was rewritten", &place.row.and(20, &[7, 0, 0, 0])),
         place.with("POINT-1 a reference set of 33 bytes", 17 | C, &[0; 33]),
         place.vector("CONT-19 no reference set", &place.row.without(17 | C)),
+        place.vector("ok a point that keeps an item", &place.row.and(25 | C, &1u64.to_le_bytes())),
+        place.vector("POINT-10 kept items that are none", &place.row.and(25 | C, &0u64.to_le_bytes())),
+        place.vector("POINT-10 more kept items than failed", &place.row.and(25 | C, &2u64.to_le_bytes())),
+        place.vector("POINT-10 a kept count of 9 bytes", &place.row.and(25 | C, &[1, 0, 0, 0, 0, 0, 0, 0, 0])),
+        place.vector("ok a shrunken point", &place.row.and(26, &[9; 32])),
+        place.vector("POINT-1 a shrunken point that says half of it", &place.row.and(26, &[9; 31])),
         place.vector("ok two cursors", &place.row.and(19, b"one").and(19, b"two")),
     ]
 }

@@ -1,6 +1,6 @@
 //! Broken nodes and reference values: TREE and POINT-6.
 
-use super::trees::{children, entry, node, node_vector, value_vector};
+use super::trees::{children, entry, ledger_vector, node, node_vector, value_vector};
 use super::{Vector, fixed};
 use format_spec::ChunkId;
 use format_spec::fields::CRITICAL;
@@ -15,6 +15,7 @@ pub(crate) fn vectors() -> Vec<Vector> {
     out.extend(entries());
     out.extend(fields_of_entries());
     out.extend(reference_values());
+    out.extend(ledger_values());
     out
 }
 
@@ -166,6 +167,21 @@ fn fields_of_entries() -> Vec<Vector> {
         with_field("CONT-19 an unknown critical field of an entry", Kind::Fifo, 9 | CRITICAL, &[]),
         with_field("ok an unknown field of an entry", Kind::Fifo, 9, b"later"),
         node_vector("CONT-19 a symlink without target", symlink),
+    ]
+}
+
+fn ledger_values() -> Vec<Vector> {
+    let value = |case: &str, parts: &[&[u8]]| ledger_vector(case, parts.concat());
+    let time = [&1_700_000_000u64.to_le_bytes()[..], &5u32.to_le_bytes()].concat();
+    let (none, one) = (0u64.to_le_bytes(), 1u64.to_le_bytes());
+    let late = [&one[..], &1_000_000_000u32.to_le_bytes()].concat();
+    vec![
+        value("POINT-4 no outcome", &[]),
+        value("POINT-4 an unknown outcome", &[&[6], b"later"]),
+        value("POINT-4 a reason that is no text", &[&[1, 0xFF]]),
+        value("POINT-4 a kept item without its number of items", &[&[5], &time, &one[..7]]),
+        value("CONT-19 a kept item with too many nanoseconds", &[&[5], &late, &one]),
+        value("POINT-11 a kept item that counts none", &[&[5], &time, &none]),
     ]
 }
 

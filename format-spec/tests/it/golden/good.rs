@@ -273,5 +273,6 @@ pub(crate) fn manifest(root: Entry, links: ChunkId, exceptions: ChunkId, referen
         bytes: [713, 713, 700],
         cursors: Vec::new(),
         first: None,
+        shrunken: None,
     }
 }

@@ -54,6 +54,7 @@ fn row(vector: &Vector) -> Value {
     match vector.shape {
         Shape::Node => set("kind", json!("node")),
         Shape::ReferenceValue => set("kind", json!("reference_value")),
+        Shape::LedgerValue => set("kind", json!("ledger_value")),
         Shape::Object(kind, ordinal) => {
             let expected = vector.expected().expect("an object");
             set("kind", json!(kind_name(kind)));

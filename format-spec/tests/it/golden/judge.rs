@@ -6,6 +6,7 @@ use format_spec::config::Config;
 use format_spec::container::{Object, ObjectKind, kind};
 use format_spec::index::Segment;
 use format_spec::key_slot::KeySlot;
+use format_spec::ledger::Exception;
 use format_spec::log::LogEntry;
 use format_spec::pack::Contents;
 use format_spec::point::{Manifest, PackReferences};
@@ -16,10 +17,10 @@ use format_spec::{FormatError, Result};
 pub(crate) fn judge(vector: &Vector, bytes: &[u8], previous: Option<&[u8]>) -> Result<()> {
     let keys = secrets(vector.suite);
     let Shape::Object(kind, ordinal) = vector.shape else {
-        return if vector.shape == Shape::Node {
-            Node::decode(bytes).map(drop)
-        } else {
-            PackReferences::decode(bytes).map(drop)
+        return match vector.shape {
+            Shape::LedgerValue => Exception::decode(bytes).map(drop),
+            Shape::ReferenceValue => PackReferences::decode(bytes).map(drop),
+            _ => Node::decode(bytes).map(drop),
         };
     };
     let expected = vector.expected().expect("an object");

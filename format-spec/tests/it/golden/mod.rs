@@ -66,6 +66,8 @@ pub(crate) enum Shape {
     Node,
     /// A value of a reference set.
     ReferenceValue,
+    /// A value of the ledger's exceptions.
+    LedgerValue,
 }
 
 impl Vector {

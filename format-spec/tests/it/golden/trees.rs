@@ -3,6 +3,7 @@
 use super::forge::verdict;
 use super::{Shape, Vector, fixed};
 use format_spec::container::Suite;
+use format_spec::ledger::{Exception, Outcome};
 use format_spec::point::PackReferences;
 use format_spec::tree::{
     Child, Content, Entry, Kind, Pair, Piece, Totals, TreeKind, encode_child, encode_node, encode_pair, encode_piece,
@@ -89,6 +90,10 @@ pub(crate) fn value_vector(case: &str, bytes: Vec<u8>) -> Vector {
     verdict(Vector::new("reference_values".into(), Shape::ReferenceValue, Suite::Clear, bytes), case)
 }
 
+pub(crate) fn ledger_vector(case: &str, bytes: Vec<u8>) -> Vector {
+    verdict(Vector::new("ledger_values".into(), Shape::LedgerValue, Suite::Clear, bytes), case)
+}
+
 /// Two children of an inner node.
 pub(crate) fn children(tree: TreeKind) -> [Child; 2] {
     let totals = match tree {
@@ -122,7 +127,22 @@ pub(crate) fn good() -> Vec<Vector> {
     [(0, 1), (3, 2), (10, 70_000)].iter().for_each(|(blob, count)| references.set_count(*blob, *count));
     out.push(value_vector("ok eleven blobs two of them counted", references.encode()));
     out.push(value_vector("ok a pack of no blobs", PackReferences::default().encode()));
+    out.extend(ledger_values());
     out
+}
+
+/// One value of the ledger for each way in which an item may have ended.
+fn ledger_values() -> Vec<Vector> {
+    let kept = Outcome::Kept { as_of: Time::new(1_700_000_000, 5), items: 3 };
+    let outcomes = [
+        ("ok an item that failed", Outcome::Failed),
+        ("ok an item that vanished", Outcome::Vanished),
+        ("ok an item that changed while it was read", Outcome::Changed),
+        ("ok an item that was left out", Outcome::Skipped),
+        ("ok a folder that is kept with two items in it", kept),
+    ];
+    let value = |outcome| Exception { outcome, reason: "permission denied".to_owned() }.encode();
+    outcomes.map(|(case, outcome)| ledger_vector(case, value(outcome))).into()
 }
 
 fn fixed_mark(key: &[u8]) -> [u8; 32] {
