@@ -10,6 +10,7 @@ mod ci;
 mod copy;
 mod exit_codes;
 mod expire;
+mod foreign;
 mod fuzz;
 mod gc;
 mod generated;

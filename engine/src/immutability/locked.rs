@@ -261,6 +261,11 @@ impl<S: Deref<Target: Store> + Send + Sync + std::fmt::Debug> Store for Locked<S
         self.inner.rest_again_of(name, version, class)
     }
 
+    fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
+        let over = |inner| Locked::new(inner, self.locks.clone());
+        Ok(self.inner.fresh()?.map(|inner| Arc::new(over(inner)) as Arc<dyn Store>))
+    }
+
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
         self.inner.refuses_wrong_checksum(name)
     }

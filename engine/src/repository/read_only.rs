@@ -144,6 +144,10 @@ impl Store for ReadOnly {
         Err(self.refuse(name))
     }
 
+    fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
+        Ok(self.inner.fresh()?.map(|inner| Arc::new(ReadOnly::new(inner, self.why)) as Arc<dyn Store>))
+    }
+
     fn space(&self) -> Result<Option<Space>> {
         self.inner.space()
     }

@@ -216,6 +216,11 @@ impl Store for Counted {
         self.inner.rest_again_of(name, version, class)
     }
 
+    fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
+        let over = |inner| Counted { inner, counts: Arc::clone(&self.counts) };
+        Ok(self.inner.fresh()?.map(|inner| Arc::new(over(inner)) as Arc<dyn Store>))
+    }
+
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
         self.counts.request(Verb::Put);
         self.inner.refuses_wrong_checksum(name)

@@ -20,6 +20,7 @@ mod placed;
 pub mod probe;
 mod reach;
 mod remote;
+mod reread;
 mod retention;
 pub mod retry;
 mod space;
@@ -36,6 +37,7 @@ pub use open::{Limits, Options, open, open_settled};
 pub use placed::Placed;
 pub use probe::{ClassProbed, LockProbed, Probed, probe, probe_class, probe_lock};
 pub use reach::{Asked, Reach, Resting, RetrievalMode};
+pub use reread::{Look, SecondLook, reread, spoiled};
 pub(crate) use retention::delete_versions;
 pub use retention::{Capabilities, Mode, Retention, Version};
 pub use retry::Retry;
@@ -47,6 +49,7 @@ use bytes::Bytes;
 use format_spec::Time;
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// An object's name inside the repository: fixed-width lowercase segments of `[0-9a-z_.-]` joined by `/`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -273,6 +276,14 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
         let (_, _) = (version, class);
         Err(reach::no_archive(name))
+    }
+    /// The same place over connections that nobody has used: what a second look at an object goes through, so that a connection which spoils
+    /// bytes is told from damage ([`reread`]). `None` where no connection stands between.
+    ///
+    /// # Errors
+    /// `Input` for settings that make no sense any more.
+    fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
+        Ok(None)
     }
     /// For the probe: puts a few bytes with a checksum that is not theirs. True when the store refused them, and took the
     /// same bytes with their own checksum (which are deleted again). False when it took the wrong ones (then the object is

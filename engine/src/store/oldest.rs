@@ -226,6 +226,10 @@ impl Store for Oldest {
         }
     }
 
+    fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
+        Ok(self.inner.fresh()?.map(|inner| Arc::new(Oldest::new(inner)) as Arc<dyn Store>))
+    }
+
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
         self.inner.refuses_wrong_checksum(name)
     }

@@ -24,6 +24,8 @@ pub struct Options {
     pub read_timeout: Duration,
     /// Requests in flight at once.
     pub requests_max: usize,
+    /// Keep connections open between requests. Without, each request opens its own.
+    pub keep_connections: bool,
     /// Attempts after the first, for one request.
     pub retries_max: u32,
     /// Rates.
@@ -56,6 +58,7 @@ impl Default for Options {
             connect_timeout: Duration::from_secs(15),
             read_timeout: Duration::from_secs(60),
             requests_max: 32,
+            keep_connections: true,
             retries_max: 6,
             limits: Limits::default(),
             checksum_enforced: false,

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use format_spec::container::ObjectKind;
 use format_spec::{Time, names};
 use std::ops::{Deref, Range};
+use std::sync::Arc;
 
 /// Puts data packs into a class. `S` points at the store below.
 #[derive(Debug)]
@@ -131,6 +132,10 @@ impl<S: Deref<Target: Store> + Send + Sync + std::fmt::Debug> Store for Placed<S
 
     fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
         self.inner.rest_again_of(name, version, class)
+    }
+
+    fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
+        Ok(self.inner.fresh()?.map(|inner| Arc::new(Placed::new(inner, self.class)) as Arc<dyn Store>))
     }
 
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {

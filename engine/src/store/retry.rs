@@ -178,6 +178,11 @@ impl Store for Retry {
         self.always(|| self.inner.rest_again_of(name, version, class))
     }
 
+    fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
+        let over = |inner| Retry { inner, retries_max: self.retries_max, pause_first: self.pause_first };
+        Ok(self.inner.fresh()?.map(|inner| Arc::new(over(inner)) as Arc<dyn Store>))
+    }
+
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
         self.always(|| self.inner.refuses_wrong_checksum(name))
     }

@@ -20,14 +20,14 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Throttled {
     inner: Arc<dyn Store>,
-    upload: Option<Gate>,
-    download: Option<Gate>,
+    upload: Option<Arc<Gate>>,
+    download: Option<Arc<Gate>>,
 }
 
 impl Throttled {
     /// Limits `inner`; an unlimited direction costs nothing.
     pub fn new(inner: Arc<dyn Store>, limits: Limits) -> Self {
-        let gate = |rate: Option<u64>| rate.map(Gate::new);
+        let gate = |rate: Option<u64>| rate.map(|rate| Arc::new(Gate::new(rate)));
         Throttled {
             inner,
             upload: gate(limits.upload_bytes_per_second),
@@ -150,6 +150,11 @@ impl Store for Throttled {
         self.inner.rest_again_of(name, version, class)
     }
 
+    fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
+        let over = |inner| Throttled { inner, upload: self.upload.clone(), download: self.download.clone() };
+        Ok(self.inner.fresh()?.map(|inner| Arc::new(over(inner)) as Arc<dyn Store>))
+    }
+
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
         self.inner.refuses_wrong_checksum(name)
     }
@@ -253,7 +258,7 @@ mod tests {
         store.get(&name).unwrap();
         store.get_range(&name, 0..100).unwrap();
         store.get_tail(&name, 10).unwrap();
-        let paid = |gate: &Option<Gate>| gate.as_ref().unwrap().bucket.lock().free_at;
+        let paid = |gate: &Option<Arc<Gate>>| gate.as_ref().unwrap().bucket.lock().free_at;
         assert!(paid(&store.upload) > Duration::ZERO && paid(&store.download) > Duration::ZERO);
         assert_eq!((counts.bytes_up(), counts.bytes_down()), (4000, 4110));
         assert_eq!(counts.requests(Verb::Get), 3);

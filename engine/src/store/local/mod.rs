@@ -2,10 +2,11 @@
 //!
 //! Promises: `put_new` is atomic and durable (see [`stage`]); everything happens relative to the folder that was opened, so a
 //! disk that goes away cannot redirect writes to what lies below its mount point. Files whose names leave the alphabet of
-//! [`Name`] are somebody else's: never listed, never touched. Refuses to follow a name out of the folder, and to map files
+//! [`Name`] are somebody else's: never listed, never touched. What has an object's name and is not a plain file is damage (see [`foreign`]). Refuses to follow a name out of the folder, and to map files
 //! (a file cut short under a mapping kills the process).
 
 mod error;
+mod foreign;
 mod stage;
 mod walk;
 
@@ -34,6 +35,8 @@ pub(super) struct Local {
     durable: Mutex<HashSet<String>>,
     /// Begins the names of our staged files: random, for on a share two machines can have processes of one number.
     writer: String,
+    /// Each read asks the disk, not the memory of the operating system.
+    is_uncached: bool,
 }
 
 impl Local {
@@ -47,27 +50,40 @@ impl Local {
         let mut dice = [0; 16];
         Machine::shared().random(&mut dice)?;
         let writer = format!("{:032x}", u128::from_le_bytes(dice));
-        let local = Local { path: path.to_owned(), root, durable: Mutex::new(HashSet::new()), writer };
+        let local =
+            Local { path: path.to_owned(), root, durable: Mutex::new(HashSet::new()), writer, is_uncached: false };
         stage::sweep(&local.root);
         Ok(local)
     }
 
     fn open_file(&self, name: &Name) -> Result<(File, u64)> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        // Neither waits for the other end of a pipe, nor follows a link, nor takes a terminal.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY;
         let fd = match rustix::fs::openat(&self.root, name.as_str(), flags, Mode::empty()) {
             Ok(fd) => fd,
             Err(Errno::NOENT | Errno::NOTDIR) => return Err(self.absent(name)),
-            Err(e) => return Err(classify(e, "cannot open the object").on(name)),
+            Err(e) => {
+                let foreign = foreign::in_place_of(self, name);
+                return Err(foreign.unwrap_or_else(|| classify(e, "cannot open the object").on(name)));
+            }
         };
         let file = File::from(fd);
         let metadata = file.metadata().map_err(|e| error::classify_io(&e, "cannot look at the object").on(name))?;
-        if metadata.is_file() { Ok((file, metadata.len())) } else { Err(self.absent(name)) }
+        if !metadata.is_file() {
+            return Err(foreign::in_place_of(self, name).unwrap_or_else(|| self.absent(name)));
+        }
+        if self.is_uncached {
+            // A hint; where it is not taken, the same memory is read again.
+            let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
+        }
+        Ok((file, metadata.len()))
     }
 
     /// An object is absent only if the folder itself is still there.
     fn absent(&self, name: &Name) -> Error {
         match rustix::fs::fstat(&self.root) {
-            Ok(stat) if stat.st_nlink > 0 => Error::new(Kind::Absent, "no such object").on(name),
+            Ok(stat) if stat.st_nlink > 0 => foreign::on_the_way(&self.root, stage::parent(name))
+                .unwrap_or_else(|| Error::new(Kind::Absent, "no such object").on(name)),
             _ => Error::new(Kind::Transient, format!("the folder {} is gone", self.path.display()))
                 .on(name)
                 .advise("bring the disk or share back, then run the same command again"),
@@ -125,11 +141,21 @@ impl Store for Local {
                 Ok(())
             }
             Err(Errno::NOENT | Errno::NOTDIR) => match self.absent(name) {
-                gone if gone.kind() == Kind::Transient => Err(gone),
-                _ => Ok(()),
+                gone if gone.kind() == Kind::Absent => Ok(()),
+                other => Err(other),
             },
-            Err(e) => Err(classify(e, "cannot delete the object").on(name)),
+            Err(e) => {
+                let foreign = foreign::in_place_of(self, name);
+                Err(foreign.unwrap_or_else(|| classify(e, "cannot delete the object").on(name)))
+            }
         }
+    }
+
+    fn fresh(&self) -> Result<Option<std::sync::Arc<dyn Store>>> {
+        let failed = |e: std::io::Error| error::classify_io(&e, "cannot open the folder again").on(self.path.display());
+        let root = self.root.try_clone().map_err(failed)?;
+        let (path, writer) = (self.path.clone(), self.writer.clone());
+        Ok(Some(std::sync::Arc::new(Local { path, root, durable: Mutex::default(), writer, is_uncached: true })))
     }
 
     fn space(&self) -> Result<Option<Space>> {

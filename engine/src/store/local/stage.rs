@@ -13,6 +13,7 @@
 
 use super::Local;
 use super::error::{classify, classify_io};
+use super::foreign;
 use crate::error::{Error, Kind, Result};
 use crate::store::{Name, PROBE_PREFIX};
 use rustix::fd::{AsFd, OwnedFd};
@@ -159,7 +160,11 @@ fn ensure_folder(local: &Local, folder: &str) -> Result<()> {
     ensure_folder(local, above)?;
     match rustix::fs::mkdirat(&local.root, folder, Mode::from_raw_mode(0o700)) {
         // Also when it exists: whoever made it may not have come to the sync.
-        Ok(()) | Err(Errno::EXIST) => sync_folder(&local.root, above)?,
+        Ok(()) => sync_folder(&local.root, above)?,
+        Err(Errno::EXIST) => match foreign::on_the_way(&local.root, folder) {
+            None => sync_folder(&local.root, above)?,
+            Some(foreign) => return Err(foreign),
+        },
         Err(e) => return Err(classify(e, &format!("cannot create the folder {folder:?}"))),
     }
     local.durable.lock().insert(folder.to_owned());

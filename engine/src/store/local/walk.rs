@@ -1,9 +1,10 @@
 //! Listing a folder: depth first, a bounded depth, foreign files passed over.
 
 use super::error::classify;
+use super::foreign;
 use crate::error::{Error, Kind, Result};
 use crate::store::{Listed, Name};
-use format_spec::Time;
+use format_spec::{Time, names};
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -56,10 +57,12 @@ fn read_folder(root: &OwnedFd, folder: &str) -> Result<Vec<(Name, FileType)>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let fd = match rustix::fs::openat(root, path, flags, Mode::empty()) {
         Ok(fd) => fd,
-        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Vec::new()),
+        Err(Errno::NOENT | Errno::NOTDIR) => {
+            return foreign::on_the_way(root, folder).map_or(Ok(Vec::new()), Err);
+        }
         Err(e) => return Err(failed(e)),
     };
-    let mut names = Vec::new();
+    let mut found = Vec::new();
     for entry in Dir::read_from(&fd).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let Ok(segment) = entry.file_name().to_str() else { continue };
@@ -68,29 +71,39 @@ fn read_folder(root: &OwnedFd, folder: &str) -> Result<Vec<(Name, FileType)>> {
         }
         let full = if folder.is_empty() { segment.to_owned() } else { format!("{folder}/{segment}") };
         if let Ok(name) = Name::new(full) {
-            names.push((name, entry.file_type()));
+            found.push((name, entry.file_type()));
         }
     }
-    Ok(names)
+    Ok(found)
 }
 
-/// What an entry is; `None` for what is neither file nor folder, or has just been deleted.
+/// What an entry is; `None` for what has just been deleted, or is neither file nor folder and has no object's name. What has one and is not a plain
+/// file is shown as empty: whoever reads it learns what it is.
 fn look(root: &OwnedFd, name: &Name, kind: FileType) -> Result<Option<Found>> {
-    if kind == FileType::Directory {
+    let is_object = names::parse(name.as_str()).is_some();
+    if kind == FileType::Directory && !is_object {
         return Ok(Some(Found::Folder));
     }
-    match rustix::fs::statat(root, name.as_str(), AtFlags::empty()) {
-        Ok(stat) => Ok(match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => Some(Found::Folder),
-            FileType::RegularFile => {
-                let written = Time::new(stat.st_mtime, u32::try_from(stat.st_mtime_nsec).unwrap_or(0));
-                Some(Found::File(u64::try_from(stat.st_size).unwrap_or(0), written))
-            }
-            _ => None,
-        }),
+    match rustix::fs::statat(root, name.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => {
+            let written = Time::new(stat.st_mtime, u32::try_from(stat.st_mtime_nsec).unwrap_or(0));
+            let bytes = u64::try_from(stat.st_size).unwrap_or(0);
+            Ok(match FileType::from_raw_mode(stat.st_mode) {
+                FileType::RegularFile => Some(Found::File(bytes, written)),
+                _ if is_object => Some(Found::File(0, written)),
+                FileType::Directory => Some(Found::Folder),
+                FileType::Symlink => leads_to_folder(root, name).then_some(Found::Folder),
+                _ => None,
+            })
+        }
         Err(Errno::NOENT | Errno::LOOP) => Ok(None),
         Err(e) => Err(classify(e, "cannot look at the object").on(name)),
     }
+}
+
+fn leads_to_folder(root: &OwnedFd, name: &Name) -> bool {
+    rustix::fs::statat(root, name.as_str(), AtFlags::empty())
+        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
 }
 
 /// Names of ours have three segments at most; the rest is room for what is to come.

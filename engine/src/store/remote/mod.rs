@@ -32,6 +32,7 @@ use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, P
 use reqwest::Method;
 use runtime::wait;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use tokio::sync::Semaphore;
 use wire::{Ask, Response, Wire};
@@ -45,6 +46,7 @@ pub(super) struct Remote {
     prefix: String,
     slots: Semaphore,
     checksum_enforced: bool,
+    options: Secretive,
     /// Whether listings tell what was restored.
     tells_restores: AtomicBool,
 }
@@ -53,6 +55,15 @@ pub(super) struct Remote {
 enum Cloud {
     S3(AmazonS3),
     Azure { store: MicrosoftAzure, account: String, address: String },
+}
+
+/// How it was opened: its credentials are not shown.
+struct Secretive(Options);
+
+impl std::fmt::Debug for Secretive {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Options { .. }")
+    }
 }
 
 impl Remote {
@@ -77,6 +88,7 @@ impl Remote {
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             slots: Semaphore::new(options.requests_max.clamp(1, Semaphore::MAX_PERMITS)),
             checksum_enforced: options.checksum_enforced,
+            options: Secretive(options.clone()),
             tells_restores: AtomicBool::new(tells_restores),
         })
     }
@@ -343,6 +355,11 @@ impl Store for Remote {
 
     fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
         self.send_back(name, version, class)
+    }
+
+    fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
+        let options = Options { keep_connections: false, ..self.options.0.clone() };
+        Ok(Some(Arc::new(Remote::open(&self.location, &options)?)))
     }
 
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {

@@ -91,6 +91,9 @@ fn connections(options: &Options) -> Result<ClientOptions> {
         .with_timeout_disabled()
         .with_connect_timeout(options.connect_timeout)
         .with_read_timeout(options.read_timeout);
+    if !options.keep_connections {
+        client = client.with_pool_max_idle_per_host(0).with_http1_only();
+    }
     if let Some(proxy) = &options.proxy {
         client = client.with_proxy_url(proxy_address(proxy)?);
     }

@@ -185,3 +185,93 @@ impl Drop for Device {
 fn run(program: &str, arguments: &[&str], path: &Path) -> bool {
     std::process::Command::new(program).args(arguments).arg(path).status().is_ok_and(|status| status.success())
 }
+
+/// What is made where an object belongs, by its name.
+fn things(path: &Path) -> Vec<(&'static str, Box<dyn Fn()>)> {
+    let at = |make: Box<dyn Fn(&Path)>| {
+        let path = path.to_owned();
+        Box::new(move || make(&path)) as Box<dyn Fn()>
+    };
+    let beside = path.with_file_name("somebody");
+    fs::write(&beside, "plain").unwrap();
+    let pipe = |path: &Path| {
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    };
+    vec![
+        ("a folder", at(Box::new(|path| fs::create_dir(path).unwrap()))),
+        ("a symbolic link", at(Box::new(|path| std::os::unix::fs::symlink("nowhere", path).unwrap()))),
+        ("a symbolic link", at(Box::new(move |path| std::os::unix::fs::symlink(&beside, path).unwrap()))),
+        ("a pipe", at(Box::new(pipe))),
+        ("a socket", at(Box::new(|path| drop(std::os::unix::net::UnixListener::bind(path).unwrap())))),
+    ]
+}
+
+#[test]
+fn what_is_not_a_plain_file_where_an_object_belongs_is_damage_and_keeps_nobody_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = create(folder.path());
+    let names = [
+        "config",
+        "keys/0011223344556677",
+        "log/0000000000000001",
+        "checkpoint/0000000000000001",
+        "data/00000001/00000001",
+        "meta/00000001/00000001",
+        "index/00000001/00000001",
+        "points/00000001/00000001",
+    ];
+    for text in names {
+        let path = folder.path().join(text);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        for (what, make) in things(&path) {
+            make();
+            let name = name(text);
+            let reads: [engine::Result<u64>; 4] = [
+                store.get(&name).map(|bytes| bytes.len() as u64),
+                store.get_range(&name, 0..1).map(|bytes| bytes.len() as u64),
+                store.get_tail(&name, 10).map(|(_, length)| length),
+                store.head(&name).map(|info| info.bytes),
+            ];
+            for read in reads {
+                let error = read.unwrap_err();
+                assert_eq!(error.kind(), Kind::Damaged, "{text}: {what}: {error}");
+                assert!(error.to_string().contains(what) && error.to_string().contains(text), "{error}");
+                assert!(error.advice().unwrap().contains("move"), "{:?}", error.advice());
+            }
+            assert_eq!(
+                store.put_new(&name, Bytes::from_static(b"x")).unwrap_err().kind(),
+                Kind::Exists,
+                "{text}: {what}"
+            );
+            // Listings show it, empty: whoever reads it learns what it is.
+            assert_eq!(list(&*store, "", None).get(text), Some(&0), "{text}: {what}");
+            let removed = fs::remove_dir(&path).or_else(|_| fs::remove_file(&path));
+            removed.unwrap();
+        }
+        assert_eq!(store.get(&name(text)).unwrap_err().kind(), Kind::Absent);
+    }
+}
+
+#[test]
+fn a_folder_of_objects_may_be_a_link_and_one_that_leads_nowhere_is_out_of_reach() {
+    let folder = tempfile::tempdir().unwrap();
+    let (repository, disk) = (folder.path().join("repository"), folder.path().join("disk"));
+    fs::create_dir(&disk).unwrap();
+    let store = create(&repository);
+    std::os::unix::fs::symlink(&disk, repository.join("data")).unwrap();
+    let object = name("data/00000001/00000001");
+    store.put_new(&object, Bytes::from_static(b"x")).unwrap();
+    assert_eq!(store.get(&object).unwrap(), b"x"[..]);
+    assert_eq!(list(&*store, "data", None).len(), 1);
+    fs::rename(&disk, folder.path().join("elsewhere")).unwrap();
+    assert_eq!(store.get(&object).unwrap_err().kind(), Kind::Transient);
+    assert_eq!(store.list("data", None, &mut |_| true).unwrap_err().kind(), Kind::Transient, "it is not empty");
+    // A file where the folder belongs is damage.
+    fs::remove_file(repository.join("data")).unwrap();
+    fs::write(repository.join("data"), "plain").unwrap();
+    assert_eq!(store.get(&object).unwrap_err().kind(), Kind::Damaged);
+    assert_eq!(store.list("data", None, &mut |_| true).unwrap_err().kind(), Kind::Damaged);
+    let again = create(&repository);
+    assert_eq!(again.put_new(&object, Bytes::from_static(b"x")).unwrap_err().kind(), Kind::Damaged);
+}
