@@ -124,6 +124,17 @@ impl Context {
         format!("{program} --accept {what}{rest}")
     }
 
+    /// Another command on the same repository, as a shell would take it: what somebody is told to run next.
+    pub(crate) fn command(&self, words: impl IntoIterator<Item = OsString>) -> String {
+        let program = self.args.first().map_or_else(|| "cairn".into(), |word| quoted(word));
+        let given = self.given().into_iter().map(|(id, _, value)| {
+            let option = id.replace('_', "-");
+            format!(" --{option} {}", quoted(OsStr::new(&value)))
+        });
+        let rest = words.into_iter().map(|word| format!(" {}", quoted(&word)));
+        given.chain(rest).fold(program, |command, word| command + &word)
+    }
+
     /// The settings of this run.
     ///
     /// # Errors

@@ -103,6 +103,19 @@ def _retrieval(value, _rule):
     return SimpleNamespace(slot=slot, begun=begun, changed=changed, mode=mode, days=days, objects=objects, about=about)
 
 
+def _suspects(value, rule):
+    """{(kind, session, ordinal): slot of the entry that says so}"""
+    rows, last = {}, None
+    for kind, zeros, session, ordinal, slot in _rows(value, "B3sIII", "suspect packs"):
+        need(kind in KINDS, "CONT-4", f"unsupported: object kind {kind}")
+        need(kind in (container.DATA, container.META), rule, f"a suspect object of kind {kind}")
+        need(zeros == bytes(3), rule, "zero bytes of a suspect pack are not zero")
+        need(last is None or last < (kind, session, ordinal), rule, "suspect packs do not rise")
+        last = kind, session, ordinal
+        rows[last] = slot
+    return rows
+
+
 TAGS = [
     Tag(1, "slot", number("Q"), critical=True, required=True),
     Tag(2, "hashes", _hashes, critical=True, required=True),
@@ -118,6 +131,7 @@ TAGS = [
     Tag(12, "settings", config.parse_change, critical=True, required=True),
     Tag(13, "read_only", number("H"), critical=True),
     Tag(14, "retrievals", _retrieval, critical=True, repeat=True),
+    Tag(15, "suspects", _suspects),
 ]
 
 
@@ -126,6 +140,7 @@ def parse(plaintexts, slot):
     plain = b"".join(plaintexts)
     need(0 < len(plain) <= PLAIN_MAX, RULE, f"{len(plain)} bytes of fields")
     own = read_fields(plain, TAGS, RULE)
+    own.suspects = own.suspects or {}
     need(own.slot == slot, RULE, f"the checkpoint says that it is of slot {own.slot}")
     count = len(own.hashes)
     need(count == slot or 256 <= count < slot, RULE, f"{count} hashes of {slot} entries")
@@ -143,6 +158,7 @@ def parse(plaintexts, slot):
     need(segments == sorted(segments), RULE, "slots of segments fall")
     slots = segments + [p.slot for p in own.points + own.held] + [s.number for s in own.sessions] + [at for at, _ in own.condemned]
     slots += [at for at, _time in own.given_up.values()] + [r.slot for r in own.retrievals]
+    slots += list(own.suspects.values())
     need(all(1 <= at <= slot for at in slots), RULE, f"a row of a slot beyond {slot}")
     return own
 

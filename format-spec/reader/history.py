@@ -1,4 +1,4 @@
-"""The log up to some slot (spec/log.md, LOG-3 to LOG-20, LOG-26): which sessions are open, which packs, segments and points count."""
+"""The log up to some slot (spec/log.md, LOG-3 to LOG-20, LOG-26, LOG-27): which sessions are open, which packs, segments and points count."""
 
 from dataclasses import dataclass
 
@@ -106,6 +106,8 @@ class History:
         self.locks, self.settings, self.strange, self.claims = [], {}, [], []
         # Retrievals that go on, by the slot that began them.
         self.retrievals = {}
+        # Suspect packs, as (kind, session, ordinal), with the slot that says so.
+        self.suspects = {}
 
     def append(self, slot, entry, object_hash):
         """Judges an entry after all before it and takes it in."""
@@ -115,7 +117,7 @@ class History:
         take = {log.OPEN: self._open, log.PUBLISH: self._publish, log.COMMIT: self._commit, log.EXPIRE: self._expire,
                 log.REWRITE: self._rewrite, log.CONDEMN: self._condemn, log.SWEPT: self._swept, log.FOLD: self._fold,
                 log.FENCE: self._fence, log.LOCK: self._lock, log.CONFIG: self._config,
-                log.RETRIEVAL: self._retrieval}.get(kind)
+                log.RETRIEVAL: self._retrieval, log.SUSPECT: self._suspect}.get(kind)
         if take is not None:
             take(entry)
         elif kind != log.KEY and treatment == 1:
@@ -255,6 +257,7 @@ class History:
                 need(run.first + run.count <= target.ref.blobs, "LOG-13", f"{other} has {target.ref.blobs} blobs")
         for row in entry.condemned:
             self.packs[row.pack].condemned, self.packs[row.pack].condemned_slot = row, entry.slot
+            self.suspects.pop((row.kind, *row.pack), None)
             self._give_up(entry, row.kind, *row.pack)
 
     def _swept(self, entry):
@@ -286,6 +289,15 @@ class History:
 
     def _config(self, entry):
         config.change(self.settings, entry.settings, self.raises)
+
+    def _suspect(self, entry):
+        """LOG-27: what names a pack that is not published, or is condemned, is without effect."""
+        for kind, session, ordinal in entry.packs:
+            pack = self.packs.get((session, ordinal))
+            if entry.state == 2:
+                self.suspects.pop((kind, session, ordinal), None)
+            elif pack is None or pack.condemned is None:
+                self.suspects.setdefault((kind, session, ordinal), entry.slot)
 
     def _retrieval(self, entry):
         if entry.state == log.ASKED:

@@ -1,4 +1,4 @@
-"""Entries of the commit log, each alone (spec/log.md, LOG-2 to LOG-19 and LOG-26). What they mean after one another is `history`'s."""
+"""Entries of the commit log, each alone (spec/log.md, LOG-2 to LOG-19, LOG-26 and LOG-27). What they mean after one another is `history`'s."""
 
 import struct
 
@@ -7,7 +7,7 @@ from .errors import need
 from .fields import Tag, fixed, number, read_fields, time, utf8
 
 OPEN, PUBLISH, COMMIT, EXPIRE, REWRITE, CONDEMN, SWEPT, FOLD, FENCE, LOCK = range(1, 11)
-RETRIEVAL, KEY, CONFIG = 11, 12, 13
+RETRIEVAL, KEY, CONFIG, SUSPECT = 11, 12, 13, 14
 ASKED, CHANGED, ENDED = 1, 2, 3
 
 
@@ -21,6 +21,12 @@ def _key_change(value, rule):
     change = number("B")(value, rule)
     need(change in (1, 2), rule, f"change {change} of a key slot")
     return change
+
+
+def _suspect(value, rule):
+    state = number("B")(value, rule)
+    need(state in (1, 2), rule, f"state {state} of packs")
+    return state
 
 
 def _must(tag, name, decode):
@@ -56,6 +62,9 @@ OWN = {
         Tag(68, "retrieved", lambda value, _rule: log_rows.ranges(value, "LOG-17"), critical=True), Tag(69, "about", utf8),
     ]),
     KEY: ("LOG-18", [_must(64, "change", _key_change), _must(65, "key_slot", number("Q"))]),
+    SUSPECT: ("LOG-27", [
+        _must(64, "state", _suspect), _must(65, "packs", log_rows.suspects), Tag(66, "reason", utf8),
+    ]),
     CONFIG: ("LOG-19", [_must(64, "settings", config.parse_change)]),
 }
 

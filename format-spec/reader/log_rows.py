@@ -119,6 +119,14 @@ def objects(value, rule):
     return _rising(rows, rule, "objects")
 
 
+def suspects(value, rule):
+    """[(kind, session, ordinal)] of packs, at least one (LOG-27)"""
+    rows = objects(value, rule)
+    need(rows, rule, "no packs")
+    need(all(kind in (DATA, META) for kind, _session, _ordinal in rows), rule, "an object that is not a pack")
+    return rows
+
+
 def ranges(value, rule):
     """[(kind, session, first ordinal, count)] (LOG-17)"""
     rows = []

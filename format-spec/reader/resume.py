@@ -1,6 +1,6 @@
 """A history that begins with a checkpoint instead of slot 1 (spec/log.md, LOG-21): what the sums say, in `history`'s terms."""
 
-from . import config
+from . import config, log
 from .checkpoint import RULE
 from .container import POINT, SEGMENT
 from .history import History, Pack, Point, Retrieval, Segment, Session
@@ -35,7 +35,9 @@ def resume(own, raises=None):
     history.locks = list(own.locks)
     config.change(history.settings, own.settings, raises)
     history.retrievals = {row.slot: Retrieval(row.begun, row.changed, row.mode, row.days, row.objects, row.about) for row in own.retrievals}
-    history.strange = [] if own.read_only is None else [own.read_only]
+    history.suspects = dict(own.suspects)
+    # A kind that this reader knows forbids it nothing (LOG-21, 13c).
+    history.strange = [] if own.read_only is None or own.read_only in log.OWN else [own.read_only]
     return history
 
 

@@ -2,6 +2,7 @@
 
 import time
 
+from . import log
 from .checkpoint import RULE
 from .errors import Broken, need
 
@@ -24,8 +25,10 @@ class SumCheck:
         self._locks()
         self._retrievals()
         need(own.settings == history.settings, RULE, "the settings are not those of the Config entries")
-        strange = own.read_only in history.strange if history.strange else own.read_only is None
-        need(strange, RULE, f"entry kind {own.read_only} is told to forbid writing, the log has {history.strange}")
+        need(own.suspects == history.suspects, RULE, f"the suspect packs are {history.suspects}, not {own.suspects}")
+        forbidding = history.strange + ([log.SUSPECT] if history.suspects else [])
+        strange = own.read_only == max(forbidding) if forbidding else own.read_only is None
+        need(strange, RULE, f"entry kind {own.read_only} is told to forbid writing, the log has {forbidding}")
 
     def _segments(self):
         counting = {(segment.session, segment.ref.ordinal): segment for segment in self.history.counting()}

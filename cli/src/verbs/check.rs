@@ -90,6 +90,7 @@ impl Check {
             .set("chunks", report.chunks)
             .set("points", report.points)
             .set("bytes_read", report.bytes_read)
+            .set("spoiled", report.spoiled)
             .set("errors", errors)
             .set("superseded", report.superseded.len())
             .requests(&connection.counts);
@@ -121,6 +122,11 @@ impl Depth {
             Depth::Stored => Level::Stored,
             Depth::Full => Level::Full,
         }
+    }
+
+    /// As it is written on the command line.
+    pub(super) fn word(self) -> &'static str {
+        Depth::of(self.level())
     }
 
     fn of(level: Level) -> &'static str {

@@ -7,16 +7,18 @@ use crate::exit::{Exit, Failure, Result};
 use crate::say::{Row, human, progress};
 use clap::{Args, Subcommand};
 use engine::Kind;
-use engine::care::repair::{Cure, RepairItem, RepairOptions, RepairPlan, apply, plan};
+use engine::care::repair::{Cure, Job, RepairItem, RepairOptions, RepairPlan, apply, plan};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 /// Tell what is damaged and give back what can be given back
 ///
 /// Never deletes or overwrites anything. What is lost is stored anew from the packs' parity, from this machine's disk cache or from a copy
-/// repository; index segments are made again from their packs. The rest comes back with the next backup that reads the source.
+/// repository; index segments are made again from their packs. What is still lost is recorded in the repository: no backup of any machine relies
+/// on it from then on, and the next one stores again what its source still has. A recorded pack that is found right again is withdrawn.
 #[derive(Debug, Args)]
 pub(crate) struct Repair {
     #[command(subcommand)]
@@ -58,7 +60,7 @@ impl Repair {
                 let monitor = context.interrupt.monitor();
                 let work = || plan(&connection.repo, &options, monitor);
                 let plan = progress::show(&context.out, "checking", monitor, work)?;
-                show(context, &connection, &plan)
+                show(context, &connection, look, &plan)
             }
             Action::Apply { hash, look } => carry_out(context, hash, look),
         }
@@ -66,6 +68,21 @@ impl Repair {
 }
 
 impl Look {
+    /// The hash and the options that belong to it, as `apply` takes them: with others the plan would be another one.
+    fn words(&self, hash: &str) -> Vec<OsString> {
+        let mut words = vec![OsString::from(hash)];
+        if self.level != Depth::Full {
+            words.extend(["--level", self.level.word()].map(OsString::from));
+        }
+        if let Some(from) = &self.from {
+            words.extend([OsString::from("--from"), from.clone()]);
+        }
+        if let Some(file) = &self.from_password_file {
+            words.extend([OsString::from("--from-password-file"), file.clone().into_os_string()]);
+        }
+        words
+    }
+
     fn open(&self, context: &Context) -> Result<(Connection, RepairOptions)> {
         let connection = context.connect_to_repair()?;
         let from = match &self.from {
@@ -77,7 +94,7 @@ impl Look {
     }
 }
 
-fn show(context: &Context, connection: &Connection, plan: &RepairPlan) -> Result<Exit> {
+fn show(context: &Context, connection: &Connection, look: &Look, plan: &RepairPlan) -> Result<Exit> {
     for item in &plan.items {
         context.out.answer(|| row(item), || text(item))?;
     }
@@ -86,20 +103,33 @@ fn show(context: &Context, connection: &Connection, plan: &RepairPlan) -> Result
         context.out.answer(row, || format!("{}: damaged, and nobody needs it any more", finding.object))?;
     }
     let exit = if plan.items.is_empty() { Exit::Done } else { Exit::Damaged };
-    let remaining = plan.items.iter().filter(|item| item.remains.is_some()).count();
+    let remaining = plan.remaining();
+    for pack in &plan.withdrawn {
+        let object = format_spec::names::of_session(pack.kind, pack.id);
+        let row = || Row::new("right_again").set("object", object.as_str());
+        context.out.answer(row, || format!("{object}: was found damaged once, and is right"))?;
+    }
     let row = context
         .summary(exit)
         .set("plan", plan.hash.as_str())
         .set("damaged", plan.items.len())
         .set("superseded", plan.superseded.len())
         .set("remaining", remaining)
+        .set("suspects", plan.suspects.len())
+        .set("withdrawn", plan.withdrawn.len())
         .set("heals", plan.heals_something())
+        .set("changes", plan.changes_something())
         .requests(&connection.counts);
-    context.out.summary(row, || match (plan.items.is_empty(), plan.heals_something()) {
+    let apply = || context.command(["repair", "apply"].map(OsString::from).into_iter().chain(look.words(&plan.hash)));
+    context.out.summary(row, || match (plan.items.is_empty(), plan.changes_something()) {
         (true, false) => "nothing is damaged that is needed".to_owned(),
-        (_, true) => format!("plan {}: carry it out with `cairn repair apply {}`", plan.hash, plan.hash),
-        (false, false) => "nothing can be given back from here".to_owned(),
+        (_, true) => format!("plan {}: carry it out with `{}`", plan.hash, apply()),
+        (false, false) if plan.jobs.is_empty() => "nothing can be given back from here".to_owned(),
+        (false, false) => "nothing can be given back from here; a backup that reads the source can:".to_owned(),
     })?;
+    if !plan.changes_something() {
+        tell_jobs(context, &plan.jobs)?;
+    }
     Ok(exit)
 }
 
@@ -125,15 +155,22 @@ fn carry_out(context: &Context, hash: &str, look: &Look) -> Result<Exit> {
         .set("bytes_stored", report.bytes_stored)
         .set("segments", report.segments)
         .set("manifests", report.manifests)
+        .set("packs_suspect", report.packs_suspect)
+        .set("packs_withdrawn", report.packs_withdrawn)
         .set("remaining", report.remaining)
         .requests(&connection.counts);
     context.out.summary(row, || {
+        let recorded = match (report.packs_suspect, report.packs_withdrawn) {
+            (0, 0) => String::new(),
+            (n, 0) => format!("; recorded: {n} damaged packs, on which no backup relies from now on"),
+            (n, right) => format!("; recorded: {n} damaged packs, {right} that are right again"),
+        };
         let rest = match report.remaining {
             0 => String::new(),
             n => format!("; of {n} damaged objects something is still lost"),
         };
         format!(
-            "given back: {} blobs ({}), {} damaged packs given up, {} index segments, {} manifests{rest}",
+            "given back: {} blobs ({}), {} damaged packs given up, {} index segments, {} manifests{recorded}{rest}",
             human::count(report.blobs),
             human::bytes(report.bytes),
             human::count(report.packs_condemned),
@@ -141,7 +178,33 @@ fn carry_out(context: &Context, hash: &str, look: &Look) -> Result<Exit> {
             report.manifests
         )
     })?;
+    tell_jobs(context, &report.jobs)?;
     Ok(exit)
+}
+
+/// The commands that heal what nobody but the source can give back.
+fn tell_jobs(context: &Context, jobs: &[Job]) -> Result<()> {
+    let here = engine::source::host_name();
+    for job in jobs {
+        let paths = job.paths.iter().map(|path| OsString::from_vec(path.clone()));
+        let words = ["backup", "--full", "--job", &job.job].map(OsString::from);
+        let command = match job.is_stream {
+            true => context.command(words.into_iter().chain([OsString::from("--stdin")])),
+            false => context.command(words.into_iter().chain(paths)),
+        };
+        let row = || {
+            Row::new("heal")
+                .set("host", job.host.as_str())
+                .set("job", job.job.as_str())
+                .set("command", command.as_str())
+        };
+        context.out.answer(row, || match (job.is_stream, job.host == here) {
+            (true, _) => format!("heal it on {} by what feeds this job: ... | {command}", job.host),
+            (false, true) => format!("heal it with the options of this job: {command}"),
+            (false, false) => format!("heal it on {} with the options of this job: {command}", job.host),
+        })?;
+    }
+    Ok(())
 }
 
 fn row(item: &RepairItem) -> Row {
@@ -154,6 +217,8 @@ fn row(item: &RepairItem) -> Row {
         .set("healed_by", by(&item.healed_by))
         .set("made_anew", item.made_anew)
         .set("remains", item.remains.clone())
+        .set("follows", item.follows)
+        .set("suspect", item.suspect)
         .set("points", item.points.clone())
         .set("paths", paths)
         .set("paths_total", item.paths_total)
@@ -169,6 +234,9 @@ fn text(item: &RepairItem) -> String {
     );
     if item.made_anew {
         lines.push("  is made anew".to_owned());
+    }
+    if item.suspect {
+        lines.push("  is recorded: no backup relies on it".to_owned());
     }
     lines.extend(item.remains.iter().map(|rest| format!("  remains: {rest}")));
     lines.extend(item.paths.iter().map(|(point, path)| format!("  {}:{path}", point.get(..8).unwrap_or(point))));

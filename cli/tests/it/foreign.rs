@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+type Make = fn(&Path);
+
 /// What somebody may put into a repository without knowing better.
-const THINGS: [(&str, fn(&Path)); 4] = [
+const THINGS: [(&str, Make); 4] = [
     ("a folder", |path| std::fs::create_dir(path).unwrap()),
     ("a symbolic link", |path| std::os::unix::fs::symlink("/nonexistent", path).unwrap()),
     ("a pipe", |path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success())),

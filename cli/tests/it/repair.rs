@@ -128,3 +128,71 @@ fn parity_is_a_whole_number_of_percent_up_to_fifty() {
     let made = home.summary(["init", "--no-encryption", "--parity", "50%", "--repo", &home.text("repo")]);
     assert_eq!(made["parity_percent"], 50);
 }
+
+#[test]
+fn what_nobody_gives_back_is_recorded_and_the_printed_command_heals_it() {
+    let home = home(&[]);
+    flip(&largest(&home, "data"), 40);
+    let (_, plan) = json(&home, &["repair", "plan"], 5);
+    has_keys(&plan, &["plan", "suspects", "withdrawn", "remaining", "changes"]);
+    assert_eq!(
+        (&plan["suspects"], &plan["heals"], &plan["changes"]),
+        (&1.into(), &false.into(), &true.into()),
+        "{plan}"
+    );
+    let hash = plan["plan"].as_str().unwrap();
+    let (rows, done) = json(&home, &["repair", "apply", hash], 5);
+    assert_eq!((&done["packs_suspect"], &done["remaining"]), (&1.into(), &1.into()), "{done}");
+    let heal = of_type(&rows, "heal");
+    has_keys(heal[0], &["host", "job", "command"]);
+    let command = heal[0]["command"].as_str().unwrap();
+    assert!(command.contains("--full") && command.contains(&home.text("src")), "{command}");
+    // As a shell takes it, on a machine whose cache was lost.
+    home.ok(["cache", "drop"]);
+    let status = home
+        .command(["--version"])
+        .get_envs()
+        .fold(std::process::Command::new("sh"), |mut shell, (key, value)| {
+            match value {
+                Some(value) => shell.env(key, value),
+                None => shell.env_remove(key),
+            };
+            shell
+        })
+        .arg("-c")
+        .arg(command)
+        .status();
+    assert!(status.unwrap().success(), "{command}");
+    home.ok(["check", "--read-data"]);
+    restored(&home);
+    let (_, plan) = json(&home, &["repair", "plan"], 0);
+    assert_eq!((&plan["damaged"], &plan["suspects"]), (&0.into(), &0.into()), "{plan}");
+}
+
+#[test]
+fn a_repair_from_a_copy_that_gives_everything_back_says_so() {
+    let home = home(&[]);
+    let copied = std::process::Command::new("cp").arg("-a").arg(home.path("repo")).arg(home.path("copy")).status();
+    assert!(copied.unwrap().success());
+    std::fs::remove_file(largest(&home, "meta")).unwrap();
+    let from = ["--from", &home.text("copy")];
+    let (_, plan) = json(&home, &[&["repair", "plan"], &from[..]].concat(), 5);
+    assert_eq!(plan["remaining"], 0, "{plan}");
+    let hash = plan["plan"].as_str().unwrap();
+    let run = home.run([&["repair", "apply", hash], &from[..]].concat()).expect(0);
+    assert!(!run.out().contains("still lost"), "{}", run.out());
+    home.ok(["check", "--read-data"]);
+    restored(&home);
+}
+
+#[test]
+fn packs_that_are_lost_with_their_index_are_named_and_the_point_is_not_blamed() {
+    let home = home(&[]);
+    for folder in ["data", "meta", "index"] {
+        std::fs::remove_file(largest(&home, folder)).unwrap();
+    }
+    home.ok(["cache", "drop"]);
+    let run = home.run(["check"]).expect(5);
+    assert!(!run.out().contains("POINT-7"), "{}", run.out());
+    assert!(run.out().contains("meta/"), "{}", run.out());
+}

@@ -1,12 +1,13 @@
 //! The end of a session: its reference set, and the commit.
 //!
-//! Promises I2: at the slot of the commit every blob that the point needs lies in a pack that is published and not condemned. What a collector
-//! took meanwhile is stored again, and the set made again, until a commit finds nothing condemned since. And I8: in a repository with
+//! Promises I2: at the slot of the commit every blob that the point needs lies in a pack that is published and neither condemned nor suspect. What a
+//! collector took meanwhile is stored again, and the set made again, until a commit finds nothing condemned since; a base that turns out to need
+//! suspect packs ends the session, and the next one reads the whole source. And I8: in a repository with
 //! immutability all that the point needs is locked long enough first.
 
 use super::LockWork;
 use super::session::Session;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::log::LogView;
 use crate::restore_point::{Emission, PointSink, ReferenceChange, reference_set, roots_of, store_again};
 use crate::tree::Names;
@@ -19,7 +20,11 @@ impl Session<'_> {
     /// relied on it is stored again first.
     pub(super) fn references(&self, roots: &[Names], emission: &Emission, known: &Arc<LogView>) -> Result<ChunkId> {
         let repository = self.repository;
-        if !known.condemned.is_empty() {
+        if self.base.as_deref().map_or(Ok(false), |base| repository.relies_on_suspects(base))? {
+            let what = "packs that the base needs were found damaged while this session ran";
+            return Err(Error::new(Kind::Conflict, what).advise("run the backup again: it reads the whole source"));
+        }
+        if !known.condemned.is_empty() || !known.suspects.is_empty() {
             store_again(roots, emission, repository.blobs(), self.writer, "run the backup again")?;
         }
         let base = self.base.as_deref();

@@ -24,7 +24,8 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 /// Runs a session; one whose base turns out to be damaged is given up, and another one reads the whole source. That heals the new point: its nodes
-/// are all stored again, and so is what lost or shortened data packs held. Data packs that rot inside are found by a check, not here.
+/// are all stored again, and so is what lost or shortened data packs held. Data packs that rot inside are found by a check, not here; once `cairn
+/// repair` has recorded them as suspect, no session builds on a point that needs them, and what they held is stored again.
 pub(super) fn run(
     repository: &Arc<Repository>,
     source: &dyn Source,
@@ -65,6 +66,10 @@ fn one(
     let (base, reason) = choose_base(repository, options)?;
     let Some(base) = base else { return full(repository, source, options, reason, monitor) };
     let id = base.manifest.id;
+    if repository.relies_on_suspects(&base)? {
+        let reason = format!("point {id} relies on packs that were found damaged: all is read");
+        return full(repository, source, options, reason, monitor);
+    }
     let (done, reads_old) = attempt(repository, source, options, Some(base), reason, monitor)?;
     match done {
         Err(e) if e.kind() == Kind::Damaged && reads_old => {

@@ -8,8 +8,8 @@ use super::read::Vault;
 use crate::error::{Error, Kind, Result};
 use crate::index::{PersistentCache, Place};
 use crate::log::{Log, LogView, SegmentRef};
-use crate::store::Name;
-use format_spec::container::{Header, ObjectKind};
+use crate::store::{Name, reread};
+use format_spec::container::{Header, Object, ObjectKind};
 use format_spec::index::{PackRow, Segment};
 use format_spec::{ChunkId, ObjectId, names};
 use parking_lot::{Mutex, RwLock};
@@ -92,6 +92,7 @@ impl Catalog {
     pub fn sync(&self) -> Result<()> {
         let _one = self.syncing.lock();
         self.reading_on(|view| {
+            self.distrust.follow(view);
             let cache = self.cache();
             if !belongs(&cache, view) {
                 return self.renew("it belongs to another history of this repository", view);
@@ -292,7 +293,6 @@ impl Vault {
     pub fn segment(&self, published: &SegmentRef) -> Result<Segment> {
         let id = ObjectId { session: published.session, ordinal: published.object.ordinal };
         let name = Name::new(names::of_session(ObjectKind::IndexSegment, id))?;
-        let bytes = self.store.get(&name).map_err(|e| lost(e, &name))?;
         let expected = Header::new(
             ObjectKind::IndexSegment,
             self.secrets.suite(),
@@ -301,11 +301,16 @@ impl Vault {
             id.ordinal,
             [0; 32],
         );
-        if bytes.len() as u64 != published.object.bytes {
-            let what = format!("the log promises {} bytes, the store has {}", published.object.bytes, bytes.len());
-            return Err(Error::new(Kind::Damaged, what).on(name));
-        }
-        Segment::decode(&bytes, &expected, &self.secrets).map_err(|e| Error::from(e).on(name))
+        reread(&*self.store, |look| {
+            let bytes = look.get(&name).map_err(|e| lost(e, &name))?;
+            let read = || -> format_spec::Result<Segment> {
+                published.object.expect_length(bytes.len() as u64)?;
+                let segment = Segment::decode(&bytes, &expected, &self.secrets)?;
+                published.object.expect_object(&Object::parse(&bytes)?)?;
+                Ok(segment)
+            };
+            read().map_err(|e| Error::from(e).on(&name))
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::index::Place;
 use crate::limits::{DECODED_BYTES_MAX, NODES_BYTES_MAX};
 use crate::pack::open_block;
-use crate::store::{Name, Store};
+use crate::store::{Look, Name, SecondLook, Store, reread};
 use bytes::Bytes;
 use format_spec::container::ObjectKind;
 use format_spec::keys::{IdKeys, Secrets};
@@ -42,9 +42,37 @@ impl Vault {
                 other => return other,
             }
         }
-        let records = self.read_records(&[*place])?;
-        let record = records.first().ok_or_else(|| Error::new(Kind::Bug, "no record for a place"))?;
-        self.open_block(place, record)
+        let name = Name::new(names::of_session(place.pack_kind, place.pack))?;
+        let (record, block) = reread(&*self.store, |look| self.look_at_block(look, &name, place))?;
+        if let Some(ranges) = &self.ranges {
+            ranges.put(place, &record);
+        }
+        Ok(block)
+    }
+
+    fn look_at_block(&self, look: &Look<'_>, name: &Name, place: &Place) -> Result<(Bytes, Vec<u8>)> {
+        let range = u64::from(place.block_offset)..place.record_end();
+        let record = look.get_range(name, range).map_err(|e| lost(e, name))?;
+        let block = self.open_block(place, &record)?;
+        Ok((record, block))
+    }
+
+    /// Opens a block whose record came with others; where it is damaged it is looked at once more, alone and over another connection.
+    ///
+    /// # Errors
+    /// `Damaged` when both looks show the same; the store's.
+    pub fn open_fetched(&self, place: &Place, record: &Bytes) -> Result<Vec<u8>> {
+        match self.open_block(place, record) {
+            Err(e) if e.kind() == Kind::Damaged => {
+                let name = Name::new(names::of_session(place.pack_kind, place.pack))?;
+                if let Some(ranges) = &self.ranges {
+                    ranges.forget(place);
+                }
+                let again = SecondLook::after(record, e);
+                Ok(again.over(&*self.store, |look| self.look_at_block(look, &name, place))?.1)
+            }
+            other => other,
+        }
     }
 
     /// Fetches the records of several blocks of one pack, in rising order, with one request.

@@ -14,7 +14,7 @@ use crate::index::SegmentBuilder;
 use crate::limits::TAIL_BYTES;
 use crate::log::{Log, SegmentRef};
 use crate::pack::{PackTail, heal};
-use crate::store::Name;
+use crate::store::{Look, Name, reread};
 use format_spec::container::{DirectoryEntry, HEADER_BYTES, Header, Object, ObjectKind, kind};
 use format_spec::index::{PackRow, Segment};
 use format_spec::log::{Change, LogEntry, PublishedPack};
@@ -176,7 +176,8 @@ struct Said {
 impl Vault {
     fn said_by_pack(&self, id: ObjectId, kind: ObjectKind, promised: Option<&PublishedPack>) -> Result<Said> {
         let name = Name::new(names::of_session(kind, id))?;
-        match (self.said_by_tail(id, kind, promised, &name), promised) {
+        let by_tail = reread(&*self.store, |look| self.said_by_tail(look, id, kind, promised, &name));
+        match (by_tail, promised) {
             (Err(e), Some(promised)) if e.kind() == Kind::Damaged => self.said_by_parity(id, promised, &name)?.ok_or(e),
             (said, _) => said,
         }
@@ -184,29 +185,26 @@ impl Vault {
 
     fn said_by_tail(
         &self,
+        look: &Look<'_>,
         id: ObjectId,
         kind: ObjectKind,
         promised: Option<&PublishedPack>,
         name: &Name,
     ) -> Result<Said> {
-        let damaged = |what: &str| Error::new(Kind::Damaged, what.to_owned()).on(name);
         let lost = |e: Error| lost(e, name);
-        let (mut tail, bytes) = self.store.get_tail(name, TAIL_BYTES).map_err(lost)?;
-        if promised.is_some_and(|p| p.object.bytes != bytes) {
-            return Err(damaged("its length is not the one that the log promises"));
-        }
+        let (mut tail, bytes) = look.get_tail(name, TAIL_BYTES).map_err(lost)?;
+        let differs = |e: format_spec::FormatError| Error::from(e).on(name);
+        promised.map_or(Ok(()), |p| p.object.expect_length(bytes)).map_err(differs)?;
         let needed = PackTail::bytes_needed(&tail, bytes)?;
         if needed > tail.len() as u64 {
-            tail = self.store.get_tail(name, needed).map_err(lost)?.0;
+            tail = look.get_tail(name, needed).map_err(lost)?.0;
         }
         let parsed = PackTail::parse(&tail, bytes)?;
         let body_hash = parsed.trailer.body_hash;
-        if promised.is_some_and(|p| p.object.body_hash != body_hash) {
-            return Err(damaged("its body hash is not the one that the log promises"));
-        }
-        let header = Header::decode(&self.store.get_range(name, 0..HEADER_BYTES as u64).map_err(lost)?)?;
+        promised.map_or(Ok(()), |p| p.object.expect(bytes, &body_hash)).map_err(differs)?;
+        let header = Header::decode(&look.get_range(name, 0..HEADER_BYTES as u64).map_err(lost)?)?;
         header.expect_identity(&self.expected(id, kind))?;
-        let record = self.store.get_range(name, parsed.contents_entry()?.range()).map_err(lost)?;
+        let record = look.get_range(name, parsed.contents_entry()?.range()).map_err(lost)?;
         let contents = parsed.contents(&header, &self.secrets.cipher(&header), &record).map_err(|e| e.on(name))?;
         Ok(Said { header, bytes, body_hash, entries: parsed.entries, contents })
     }

@@ -6,13 +6,15 @@
 use super::read::Vault;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{COALESCED_GAP_MAX, TAIL_BYTES};
-use crate::pack::PackTail;
-use crate::store::Name;
+use crate::pack::{PackTail, open_block};
+use crate::store::{Look, Name, SecondLook, reread};
 use bytes::Bytes;
-use format_spec::container::{DirectoryEntry, Header, ObjectKind, kind};
+use format_spec::container::{DirectoryEntry, Header, kind};
+use format_spec::index::PackRow;
 use format_spec::keys::Cipher;
-use format_spec::pack::BlobEntry;
-use format_spec::{ObjectId, names};
+use format_spec::log::Vouched;
+use format_spec::names;
+use format_spec::pack::{BlobEntry, Contents};
 use std::ops::Range;
 
 /// A pack under a reader's hands.
@@ -21,6 +23,7 @@ pub struct TakenPack<'a> {
     name: Name,
     header: Header,
     cipher: Cipher,
+    stated: Vouched,
     /// The pack, if it was read at once.
     whole: Option<Bytes>,
     cost: Read,
@@ -47,15 +50,17 @@ pub struct TakenBlock {
 }
 
 impl<'a> TakenPack<'a> {
-    /// Nothing is read yet.
+    /// Nothing is read yet. `row` is what the index states of it.
     ///
     /// # Errors
     /// `Input`: no object has such a name.
-    pub fn new(vault: &'a Vault, kind: ObjectKind, id: ObjectId, salt: [u8; 32]) -> Result<Self> {
-        let header = Header::new(kind, vault.secrets.suite(), vault.repository, id.session, id.ordinal, salt);
+    pub fn new(vault: &'a Vault, row: &PackRow) -> Result<Self> {
+        let id = row.id;
+        let header = Header::new(row.kind, vault.secrets.suite(), vault.repository, id.session, id.ordinal, row.salt);
         let cipher = vault.secrets.cipher(&header);
-        let name = Name::new(names::of_session(kind, id))?;
-        Ok(TakenPack { vault, name, header, cipher, whole: None, cost: Read::default() })
+        let name = Name::new(names::of_session(row.kind, id))?;
+        let stated = Vouched { ordinal: id.ordinal, bytes: row.bytes, body_hash: row.body_hash };
+        Ok(TakenPack { vault, name, header, cipher, stated, whole: None, cost: Read::default() })
     }
 
     /// Its name in the store.
@@ -76,25 +81,38 @@ impl<'a> TakenPack<'a> {
     /// The blocks that have wanted blobs, in order, of which there must be `count`; of a pack that is `read_whole` in one request, else of its end.
     ///
     /// # Errors
-    /// `Damaged`, also when it holds more or fewer wanted blobs than that; the store's.
+    /// `Damaged`, also when it is not the pack that the index states, or holds more or fewer wanted blobs than that; the store's.
     pub fn blocks(&mut self, read_whole: bool, count: u64, is_wanted: &dyn Fn(u32) -> bool) -> Result<Vec<TakenBlock>> {
-        let tail = if read_whole { self.whole()? } else { self.tail()? };
-        let record = self.bytes(tail.contents_entry()?.range())?;
-        let contents = tail.contents(&self.header, &self.cipher, &record)?;
-        let (mut blocks, mut first, mut found) = (Vec::new(), 0u32, 0u64);
-        for (entry, blobs) in tail.entries.iter().filter(|e| e.head.kind == kind::BLOCK).zip(contents.blocks) {
-            let end = first.saturating_add(u32::try_from(blobs.len()).unwrap_or(u32::MAX));
-            let wanted = (first..end).filter(|blob| is_wanted(*blob)).count() as u64;
-            if wanted > 0 {
-                blocks.push(TakenBlock { entry: *entry, blobs, first });
-            }
-            (first, found) = (end, found + wanted);
-        }
+        let (blocks, whole, cost) = reread(&*self.vault.store, |look| {
+            let (tail, whole, mut cost) = if read_whole { self.look_at_whole(look)? } else { self.look_at_tail(look)? };
+            let range = tail.contents_entry()?.range();
+            let record = match &whole {
+                Some(whole) => self.part(whole, range)?,
+                None => cost.came(look.get_range(&self.name, range)?),
+            };
+            let contents = tail.contents(&self.header, &self.cipher, &record).map_err(|e| e.on(&self.name))?;
+            Ok((wanted(&tail, contents, is_wanted), whole, cost))
+        })?;
+        (self.whole, self.cost) = (whole, self.cost.and(cost));
+        let found: u64 = blocks.iter().map(|(_, wanted)| wanted).sum();
         if found != count {
             let what = format!("its contents have {found} of {count} wanted blobs");
             return Err(Error::new(Kind::Damaged, what).on(&self.name));
         }
-        Ok(blocks)
+        Ok(blocks.into_iter().map(|(block, _)| block).collect())
+    }
+
+    /// Opens a block from its record; where it is damaged it is looked at once more, alone and over another connection.
+    ///
+    /// # Errors
+    /// `Damaged` when both looks show the same; the store's.
+    pub fn open(&self, block: &TakenBlock, record: &Bytes) -> Result<Vec<u8>> {
+        let open = |record: &Bytes| open_block(record, &self.cipher).map_err(|e| e.on(&self.name));
+        match open(record) {
+            Err(e) if e.kind() == Kind::Damaged => SecondLook::after(record, e)
+                .over(&*self.vault.store, |look| open(&look.get_range(&self.name, block.entry.range())?)),
+            other => other,
+        }
     }
 
     /// The records of a [`run`] of blocks, head and payload, each beside its block.
@@ -114,42 +132,73 @@ impl<'a> TakenPack<'a> {
         Ok(run.iter().map(|block| (block, record(block))).collect())
     }
 
-    fn whole(&mut self) -> Result<PackTail> {
-        let whole = self.vault.store.get(&self.name)?;
-        self.count(&whole);
-        let tail = PackTail::parse(&whole, whole.len() as u64)?;
-        self.whole = Some(whole);
-        Ok(tail)
+    fn look_at_whole(&self, look: &Look<'_>) -> Result<(PackTail, Option<Bytes>, Read)> {
+        let mut cost = Read::default();
+        let whole = cost.came(look.get(&self.name)?);
+        Ok((self.parsed(&whole, whole.len() as u64)?, Some(whole), cost))
     }
 
-    fn tail(&mut self) -> Result<PackTail> {
-        let (mut tail, length) = self.vault.store.get_tail(&self.name, TAIL_BYTES)?;
-        self.count(&tail);
-        let needed = PackTail::bytes_needed(&tail, length)?;
+    fn look_at_tail(&self, look: &Look<'_>) -> Result<(PackTail, Option<Bytes>, Read)> {
+        let mut cost = Read::default();
+        let (tail, length) = look.get_tail(&self.name, TAIL_BYTES)?;
+        let mut tail = cost.came(tail);
+        let needed = PackTail::bytes_needed(&tail, length).map_err(|e| e.on(&self.name))?;
         if needed > tail.len() as u64 {
-            tail = self.vault.store.get_tail(&self.name, needed)?.0;
-            self.count(&tail);
+            tail = cost.came(look.get_tail(&self.name, needed)?.0);
         }
-        PackTail::parse(&tail, length)
+        Ok((self.parsed(&tail, length)?, None, cost))
+    }
+
+    /// What a tail says, if it is that of the pack which the index states.
+    fn parsed(&self, tail: &[u8], length: u64) -> Result<PackTail> {
+        let parsed = PackTail::parse(tail, length).map_err(|e| e.on(&self.name))?;
+        self.stated.expect(length, &parsed.trailer.body_hash).map_err(|e| Error::from(e).on(&self.name))?;
+        Ok(parsed)
     }
 
     fn bytes(&mut self, range: Range<u64>) -> Result<Bytes> {
-        if let Some(whole) = &self.whole {
-            let at = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-            let inside = at(range.end) <= whole.len() && range.start <= range.end;
-            let outside =
-                || Error::new(Kind::Damaged, "its directory names bytes that it does not have").on(&self.name);
-            return inside.then(|| whole.slice(at(range.start)..at(range.end))).ok_or_else(outside);
+        match &self.whole {
+            Some(whole) => self.part(whole, range),
+            None => {
+                let bytes = self.vault.store.get_range(&self.name, range)?;
+                Ok(self.cost.came(bytes))
+            }
         }
-        let bytes = self.vault.store.get_range(&self.name, range)?;
-        self.count(&bytes);
-        Ok(bytes)
     }
 
-    fn count(&mut self, bytes: &Bytes) {
-        self.cost.requests += 1;
-        self.cost.bytes += bytes.len() as u64;
+    fn part(&self, whole: &Bytes, range: Range<u64>) -> Result<Bytes> {
+        let at = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        let inside = at(range.end) <= whole.len() && range.start <= range.end;
+        let outside = || Error::new(Kind::Damaged, "its directory names bytes that it does not have").on(&self.name);
+        inside.then(|| whole.slice(at(range.start)..at(range.end))).ok_or_else(outside)
     }
+}
+
+impl Read {
+    /// Counts an answer.
+    fn came(&mut self, bytes: Bytes) -> Bytes {
+        self.requests += 1;
+        self.bytes += bytes.len() as u64;
+        bytes
+    }
+
+    fn and(self, more: Read) -> Read {
+        Read { requests: self.requests + more.requests, bytes: self.bytes + more.bytes }
+    }
+}
+
+/// The blocks with wanted blobs, each with how many.
+fn wanted(tail: &PackTail, contents: Contents, is_wanted: &dyn Fn(u32) -> bool) -> Vec<(TakenBlock, u64)> {
+    let (mut blocks, mut first) = (Vec::new(), 0u32);
+    for (entry, blobs) in tail.entries.iter().filter(|e| e.head.kind == kind::BLOCK).zip(contents.blocks) {
+        let end = first.saturating_add(u32::try_from(blobs.len()).unwrap_or(u32::MAX));
+        let wanted = (first..end).filter(|blob| is_wanted(*blob)).count() as u64;
+        if wanted > 0 {
+            blocks.push((TakenBlock { entry: *entry, blobs, first }, wanted));
+        }
+        first = end;
+    }
+    blocks
 }
 
 /// How many of these blocks one request fetches: near each other, and together at most `bytes_max` long, or one.

@@ -20,9 +20,11 @@ use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::Point;
+use crate::store::spoiled;
 use format_spec::ObjectId;
 use format_spec::container::ObjectKind;
-use std::collections::HashSet;
+use format_spec::log::ObjectRow;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -70,6 +72,8 @@ pub struct CheckReport {
     pub points: u64,
     /// Stored bytes read.
     pub bytes_read: u64,
+    /// Reads that were right only the second time, over another connection: what is stored is sound, and something on the way is not.
+    pub spoiled: u64,
     /// What is wrong; empty means clean.
     pub errors: Vec<Finding>,
     /// What is wrong with objects that nobody needs any more: all that is live in them has a sound place elsewhere.
@@ -93,6 +97,10 @@ pub(super) struct Closely {
     pub(super) harm: Harm,
     pub(super) packs: Vec<Published>,
     pub(super) points: Vec<Arc<Point>>,
+    /// Published packs that are damaged, superseded or not.
+    pub(super) damaged: BTreeSet<ObjectRow>,
+    /// Packs that the log calls suspect and that were read whole and found right.
+    pub(super) right: BTreeSet<ObjectRow>,
 }
 
 pub(super) fn check_closely(
@@ -100,6 +108,7 @@ pub(super) fn check_closely(
     options: &CheckOptions,
     monitor: &Monitor,
 ) -> Result<Closely> {
+    let spoiled_before = spoiled();
     repository.refresh()?;
     let findings = Findings::default();
     for slot in repository.slots()? {
@@ -119,7 +128,7 @@ pub(super) fn check_closely(
         }
     }
     let all = published_packs(repository, &findings)?;
-    let mut trees = TreeCheck::new(repository, &findings, monitor);
+    let mut trees = TreeCheck::new(repository, &all, &findings, monitor);
     if options.level >= Level::Tails {
         for point in &points {
             trees.point(point)?;
@@ -149,8 +158,16 @@ pub(super) fn check_closely(
         bytes_read: read(&findings.bytes_read),
         ..CheckReport::default()
     };
+    let unread = std::mem::take(&mut *findings.unread.lock());
+    let is_all_read = options.level == Level::Full && options.share.is_none() && options.point.is_none();
     let mut found = findings.settle(repository)?;
     let damaged: HashSet<ObjectId> = found.iter().filter_map(Found::pack).collect();
+    let kinds: HashMap<ObjectId, ObjectKind> = all.iter().map(|p| (p.id, p.pack.kind)).collect();
+    let row = |id: ObjectId| Some(ObjectRow { kind: *kinds.get(&id)?, id });
+    let rows = found.iter().filter(|found| found.is_damage).filter_map(Found::pack).filter_map(row).collect();
+    let is_right =
+        |pack: &&ObjectRow| kinds.contains_key(&pack.id) && !damaged.contains(&pack.id) && !unread.contains(&pack.id);
+    let right = repository.log().view().suspects.keys().filter(|_| is_all_read).filter(is_right).copied().collect();
     let harm = Harm::assess(repository, &damaged, monitor)?;
     // It may have read much.
     drop_given_up(&mut found, repository)?;
@@ -160,7 +177,13 @@ pub(super) fn check_closely(
     let (superseded, subjects): (Vec<_>, Vec<_>) = found.into_iter().partition(is_superseded);
     report.superseded = superseded.into_iter().map(|found| found.finding).collect();
     report.errors = subjects.iter().map(|found| found.finding.clone()).collect();
-    Ok(Closely { report, subjects, harm, packs: all, points })
+    report.spoiled = spoiled() - spoiled_before;
+    if report.spoiled > 0 {
+        let what =
+            "objects came damaged and, read again over another connection, whole: something on the way changes bytes";
+        monitor.warn(repository.location().as_bytes(), format!("{} {what}", report.spoiled));
+    }
+    Ok(Closely { report, subjects, harm, packs: all, points, damaged: rows, right })
 }
 
 /// The data packs that this check reads whole, if not all of them; and the memory of it.

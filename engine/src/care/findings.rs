@@ -10,6 +10,7 @@ use crate::repository::Repository;
 use format_spec::container::ObjectKind;
 use format_spec::{ChunkId, ObjectId};
 use parking_lot::Mutex;
+use std::collections::HashSet;
 use std::fmt::Display;
 use std::sync::atomic::AtomicU64;
 
@@ -31,6 +32,8 @@ pub(super) struct Findings {
     pub(super) bytes_read: AtomicU64,
     /// Packs that rest in an archive: they are neither damaged nor sound, as far as anybody can see.
     pub(super) archived: AtomicU64,
+    /// Those of them that nothing is known of.
+    pub(super) unread: Mutex<HashSet<ObjectId>>,
     found: Mutex<Vec<Found>>,
 }
 
@@ -39,7 +42,9 @@ pub(super) struct Findings {
 pub(super) struct Found {
     pub(super) about: Subject,
     /// The slot of the point that it takes something away from, where only one is known to suffer.
-    point: Option<u32>,
+    pub(super) point: Option<u32>,
+    /// Whether the store has other bytes than were written, or none: what cannot be read for another reason is not damage.
+    pub(super) is_damage: bool,
     pub(super) finding: Finding,
 }
 
@@ -50,6 +55,8 @@ pub(super) enum Subject {
     Pack(ObjectId),
     /// A blob that no published pack has.
     Blob(ObjectKind, ChunkId),
+    /// What a restore point needs, where the damage is that of packs which hold it: it is whole again when they are healed.
+    Needs,
     /// An index segment that counts.
     Segment(SegmentRef),
     /// The manifest that the commit in this slot names.
@@ -78,7 +85,8 @@ impl Findings {
                 let mut found = self.found.lock();
                 if found.len() < FINDINGS_MAX {
                     let finding = Finding { object: object.to_string(), what: error.to_string() };
-                    found.push(Found { about, point, finding });
+                    let is_damage = matches!(error.kind(), Kind::Damaged | Kind::Absent);
+                    found.push(Found { about, point, is_damage, finding });
                 }
                 Ok(())
             }
@@ -132,7 +140,7 @@ impl Found {
                 Subject::Pack(id) => view.condemned.has(id),
                 Subject::Segment(segment) => !view.segments.iter().any(|s| s.id() == segment.id()),
                 Subject::Manifest(slot) => is_gone(slot),
-                Subject::Blob(..) | Subject::Other => false,
+                Subject::Blob(..) | Subject::Needs | Subject::Other => false,
             }
     }
 }

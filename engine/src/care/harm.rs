@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::index::Place;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::store::Name;
+use crate::store::{Name, reread};
 use bytes::Bytes;
 use format_spec::container::ObjectKind;
 use format_spec::{ChunkId, ObjectId, names};
@@ -159,7 +159,7 @@ fn unreadable(vault: &Vault, places: &[(ChunkId, Place)]) -> Result<Vec<(ChunkId
     let Some((_, first)) = places.first() else { return Ok(Vec::new()) };
     let name = Name::new(names::of_session(first.pack_kind, first.pack))?;
     match vault.store.head(&name) {
-        Err(e) if e.kind() == Kind::Absent => return Ok(places.to_vec()),
+        Err(e) if is_damage(&e) => return Ok(places.to_vec()),
         Err(e) => return Err(e),
         Ok(_) => {}
     }
@@ -198,8 +198,10 @@ impl<'a> Direct<'a> {
         if self.last.as_ref().is_none_or(|(kept, _)| *kept != key) {
             let name = Name::new(names::of_session(place.pack_kind, place.pack))?;
             let range = u64::from(place.block_offset)..place.record_end();
-            let record = self.vault.store.get_range(&name, range);
-            let block = record.and_then(|record| self.vault.open_block(place, &record));
+            let block = reread(&*self.vault.store, |look| {
+                let record = look.get_range(&name, range.clone())?;
+                self.vault.open_block(place, &record)
+            });
             let block = match block {
                 Ok(plain) => Ok(Bytes::from(plain)),
                 Err(e) if is_damage(&e) => Err(()),

@@ -9,7 +9,7 @@ use crate::blob::lost;
 use crate::error::{Error, Kind, Result};
 use crate::limits::STORED_FINDINGS_MAX;
 use crate::monitor::Monitor;
-use crate::store::{Name, Store};
+use crate::store::{Look, Name, Store, reread};
 use crossbeam_channel::bounded;
 use format_spec::config::Config;
 use format_spec::container::{Header, Object, ObjectKind, Suite};
@@ -109,7 +109,11 @@ impl Work<'_> {
 
     /// Whether it has parity.
     fn verify(&self, name: &Name) -> Result<bool> {
-        let bytes = self.store.get(name).map_err(|e| lost(e, name))?;
+        reread(self.store, |look| self.look_at(look, name))
+    }
+
+    fn look_at(&self, look: &Look<'_>, name: &Name) -> Result<bool> {
+        let bytes = look.get(name).map_err(|e| lost(e, name))?;
         self.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         self.monitor.done(0, bytes.len() as u64);
         let object = Object::parse(&bytes)?;

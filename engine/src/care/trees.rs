@@ -2,6 +2,7 @@
 
 use super::findings::{Findings, Subject, is_live};
 use super::marks::Marks;
+use super::packs::Published;
 use crate::error::{Error, Kind, Result};
 use crate::index::Place;
 use crate::log::{Condemned, Moved};
@@ -12,12 +13,14 @@ use crate::tree::{MapCursor, Promise, check_child, check_root, names_of};
 use format_spec::container::ObjectKind;
 use format_spec::point::{PackReferences, reference_pack};
 use format_spec::tree::{Content, Entry, Kind as ItemKind, Node, TreeKind};
-use format_spec::{ChunkId, ObjectId};
-use std::collections::{HashMap, HashSet};
+use format_spec::{ChunkId, ObjectId, names};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Walks points; nodes that were seen in an earlier point are not read again.
 pub(super) struct TreeCheck<'a> {
     repository: &'a Repository,
+    /// Every pack that the log has published, as far as it is known.
+    published: &'a [Published],
     findings: &'a Findings,
     monitor: &'a Monitor,
     sound: Marks,
@@ -25,8 +28,13 @@ pub(super) struct TreeCheck<'a> {
 }
 
 impl<'a> TreeCheck<'a> {
-    pub(super) fn new(repository: &'a Repository, findings: &'a Findings, monitor: &'a Monitor) -> Self {
-        TreeCheck { repository, findings, monitor, sound: Marks::default(), nodes: 0 }
+    pub(super) fn new(
+        repository: &'a Repository,
+        published: &'a [Published],
+        findings: &'a Findings,
+        monitor: &'a Monitor,
+    ) -> Self {
+        TreeCheck { repository, published, findings, monitor, sound: Marks::default(), nodes: 0 }
     }
 
     /// Checks one point: its folders, contents, maps and reference set. What others moved while it was looked at is looked at again; a point that
@@ -63,7 +71,7 @@ impl<'a> TreeCheck<'a> {
             self.tree(point, id, tree, promise)?;
         }
         let references = self.references(point);
-        references.or_else(|e| self.findings.add_of(point.slot, Subject::Other, subject(point), &e))
+        references.or_else(|e| self.findings.add_of(point.slot, Subject::Needs, subject(point), &e))
     }
 
     /// Packs that the reference sets of these points name.
@@ -72,7 +80,7 @@ impl<'a> TreeCheck<'a> {
         for point in points {
             // What cannot be read of a set was found, or is now.
             let named = self.name_packs(point, &mut packs);
-            named.or_else(|e| self.findings.add_of(point.slot, Subject::Other, subject(point), &e))?;
+            named.or_else(|e| self.findings.add_of(point.slot, Subject::Needs, subject(point), &e))?;
         }
         Ok(packs)
     }
@@ -115,7 +123,7 @@ impl<'a> TreeCheck<'a> {
                 }
                 Err(e) => {
                     // A node that has a place is its pack's damage.
-                    let about = if is_placed { Subject::Other } else { Subject::Blob(ObjectKind::MetaPack, id) };
+                    let about = if is_placed { Subject::Needs } else { Subject::Blob(ObjectKind::MetaPack, id) };
                     self.findings.add_of(point.slot, about, format!("node {id} of {}", subject(point)), &e)?;
                 }
             }
@@ -150,6 +158,25 @@ impl<'a> TreeCheck<'a> {
         Ok(())
     }
 
+    /// What a reference set names and no segment maps: packs and their segment are lost together.
+    fn lost_packs(&self, unknown: &BTreeSet<ObjectId>) -> Error {
+        let name = |id: &ObjectId| match self.published.binary_search_by_key(id, |p| p.id) {
+            Ok(at) => self.published.get(at).map_or_else(String::new, |p| names::of_session(p.pack.kind, *id)),
+            // Its entry is summed up, and nothing else tells what kind it is of.
+            Err(_) => format!("data or meta/{:08x}/{:08x}", id.session, id.ordinal),
+        };
+        let named: Vec<String> = unknown.iter().take(PACKS_NAMED_MAX).map(name).collect();
+        let more = unknown.len().saturating_sub(named.len());
+        let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let what = format!(
+            "it needs {} packs that no index segment maps, they or their segment are lost: {}{rest}",
+            unknown.len(),
+            named.join(", ")
+        );
+        Error::new(Kind::Damaged, what)
+            .advise("look at `cairn repair plan`; a copy of the repository (--from) can give them back")
+    }
+
     /// The reference set is exactly what the point's nodes name ([POINT-6], [POINT-7]): what they name is taken away from it, and nothing may be
     /// left. In memory are the set itself, a bit for each blob and the counts above one, and a bit for each node that was seen.
     fn references(&self, point: &Point) -> Result<()> {
@@ -159,6 +186,12 @@ impl<'a> TreeCheck<'a> {
         for pair in MapCursor::open(self.repository.nodes(), Some(manifest.references)) {
             let pair = pair?;
             left.add(reference_pack(&pair.key)?, PackReferences::decode(&pair.value)?, &view.condemned)?;
+        }
+        // Where the index does not know what the set names, counting it would blame the point for packs that are lost.
+        let known: HashSet<ObjectId> = self.repository.blobs().catalog().packs()?.iter().map(|p| p.id).collect();
+        let unknown: BTreeSet<ObjectId> = left.packs.keys().filter(|pack| !known.contains(*pack)).copied().collect();
+        if !unknown.is_empty() {
+            return Err(self.lost_packs(&unknown));
         }
         let mut seen = Marks::default();
         let mut stack: Vec<ChunkId> = Vec::new();
@@ -185,6 +218,9 @@ impl<'a> TreeCheck<'a> {
 
 /// A point is looked at again when others moved something while it was looked at, so many times in all: who collects so often is not waited for.
 const OVERTAKEN_MAX: u32 = 8;
+
+/// Packs that one finding names.
+const PACKS_NAMED_MAX: usize = 20;
 
 fn subject(point: &Point) -> String {
     format!("restore point {}", point.manifest.id)
@@ -223,6 +259,11 @@ impl Left<'_> {
                 set.set_count(place.blob, rest);
                 return Ok(*place);
             }
+        }
+        let places = self.repository.blobs().catalog().places(id)?;
+        if places.iter().all(|p| p.pack_kind != kind) {
+            let what = if kind == ObjectKind::MetaPack { "node" } else { "chunk" };
+            return Err(Error::new(Kind::Damaged, format!("no published pack has {what} {id}, which it needs")));
         }
         let what = format!("POINT-7: more nodes name blob {id} than its reference set says");
         Err(Error::new(Kind::Damaged, what))

@@ -7,6 +7,7 @@ use super::delta::Delta;
 use super::select::base_of;
 use super::session::Copying;
 use crate::error::{Error, Kind, Result};
+use crate::index::Place;
 use crate::restore_point::{CountChange, Point, PointSink, edited_set};
 use format_spec::container::ObjectKind;
 use format_spec::log::{Change, Purpose};
@@ -85,12 +86,16 @@ impl Copying<'_> {
         }
         let target = self.target.blobs().catalog();
         let mut tell = |(kind, id, by): (ObjectKind, ChunkId, i64)| {
-            if by > 0 && target.places(&id)?.iter().all(|p| p.pack_kind != kind) {
+            let is_elsewhere = |p: &Place| p.pack_kind == kind && !target.distrust().is_suspect(p.pack);
+            if by > 0 && !target.places(&id)?.iter().any(is_elsewhere) {
                 if let Some(why) = lost.get(&id) {
                     *unreadable = Some(format!("the source cannot read what it needs: {why}"));
                 }
-                return Err(Error::new(Kind::Conflict, "what the point needs was taken away in the target meanwhile")
-                    .on(format!("blob {id}")));
+                return Err(Error::new(
+                    Kind::Conflict,
+                    "what the point needs was taken away, or found damaged, in the target meanwhile",
+                )
+                .on(format!("blob {id}")));
             }
             if by == 0 { Ok(()) } else { change(kind, &id, by) }
         };

@@ -61,7 +61,7 @@ pub(super) fn lift(
     manner: Manner,
     visit: &mut Visit<'_>,
 ) -> Result<Read> {
-    let taken = TakenPack::new(source.vault(), pack.kind, id, pack.salt)?;
+    let taken = TakenPack::new(source.vault(), &pack.row)?;
     let mut lifting = Lifting { source, healer, pack, manner, taken, id };
     match lifting.open() {
         Ok(blocks) => lifting.blocks(&blocks, visit)?,

@@ -76,6 +76,11 @@ pub(super) fn base_of(source: &Repository, target: &Repository, point: &Point) -
         let copied = there.live(&commit.id).and_then(|c| target.load(c).ok())?;
         // One that was rewritten since on one side is not the same on both.
         let roots = |p: &Point| (p.manifest.root.clone(), p.manifest.links, p.manifest.exceptions);
-        (roots(&copied) == roots(&candidate)).then_some((candidate, copied))
+        if roots(&copied) != roots(&candidate) {
+            return None;
+        }
+        // What lies in the target's suspect packs is carried again: a point that built on this one would not name it anew.
+        let is_suspect = target.relies_on_suspects(&copied).unwrap_or(true);
+        (!is_suspect).then_some((candidate, copied))
     })
 }

@@ -6,16 +6,18 @@ use crate::error::{Error, Kind, Result};
 use crate::repository::Repository;
 use format_spec::ObjectId;
 use format_spec::container::ObjectKind;
+use format_spec::index::PackRow;
 use std::collections::BTreeMap;
 
 /// A pack of the source, and which of its blobs the target lacks.
 #[derive(Debug, Clone)]
 pub(super) struct WantedPack {
     pub(super) kind: ObjectKind,
-    pub(super) salt: [u8; 32],
     /// Stored length.
     pub(super) bytes: u64,
     pub(super) blobs: u32,
+    /// What the source's index states of it.
+    pub(super) row: PackRow,
     /// A bit a blob.
     pub(super) lacking: Vec<u8>,
 }
@@ -45,13 +47,17 @@ impl Wanted {
         if named.is_empty() {
             return Ok(wanted);
         }
+        let rows: BTreeMap<ObjectId, PackRow> =
+            source.blobs().catalog().packs()?.into_iter().map(|p| (p.id, p)).collect();
         source.blobs().catalog().cache().for_each_place(&mut |id, place| {
             let Some(bits) = named.get_mut(&place.pack).filter(|bits| has(bits, place.blob)) else { return Ok(()) };
             clear(bits, place.blob);
             if !writer.knows(id)? {
+                let unknown = || Error::new(Kind::Bug, "the index has a place in a pack without a row").on(place.pack);
+                let row = rows.get(&place.pack).ok_or_else(unknown)?;
                 let pack = wanted.packs.entry(place.pack).or_insert_with(|| WantedPack {
                     kind: place.pack_kind,
-                    salt: place.salt,
+                    row: row.clone(),
                     bytes: place.pack_bytes,
                     blobs: place.pack_blobs,
                     lacking: vec![0; place.pack_blobs.div_ceil(8) as usize],

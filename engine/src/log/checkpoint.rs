@@ -8,7 +8,7 @@ use super::view::LogView;
 use crate::env::Env;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{CHECKPOINT_BYTES_MAX, CHECKPOINT_ENTRIES, TRANSIENT_ATTEMPTS};
-use crate::store::Name;
+use crate::store::{Look, Name, reread};
 use bytes::Bytes;
 use format_spec::checkpoint::Checkpoint;
 use format_spec::{Time, names};
@@ -153,11 +153,14 @@ impl Log {
     /// The view that a checkpoint holds, and when it was written.
     pub(super) fn read_checkpoint(&self, slot: u32) -> Result<(LogView, Time)> {
         let name = Name::new(names::checkpoint(slot))?;
-        let object = patiently(|| self.store.get(&name))?;
-        if object.len() as u64 > CHECKPOINT_BYTES_MAX {
-            return Err(Error::new(Kind::Damaged, "a checkpoint is longer than any can be").on(name));
-        }
-        let checkpoint = self.decode_checkpoint(slot, &object)?;
+        let look = |look: &Look<'_>| {
+            let object = look.get(&name)?;
+            if object.len() as u64 > CHECKPOINT_BYTES_MAX {
+                return Err(Error::new(Kind::Damaged, "a checkpoint is longer than any can be").on(&name));
+            }
+            self.decode_checkpoint(slot, &object)
+        };
+        let checkpoint = patiently(|| reread(&*self.store, look))?;
         let time = checkpoint.time;
         let view = LogView::from_checkpoint(checkpoint, self.raises).map_err(|e| e.on(&name))?;
         let mut known = self.known.lock();

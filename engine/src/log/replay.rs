@@ -5,7 +5,7 @@ use super::locks::Raises;
 use super::view::LogView;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{LOG_FETCH_THREADS, SMALL_OBJECT_BYTES_MAX};
-use crate::store::{Name, Store};
+use crate::store::{Name, SecondLook, Store};
 use bytes::Bytes;
 use format_spec::keys::Secrets;
 use format_spec::log::LogEntry;
@@ -231,8 +231,17 @@ impl Log {
     }
 
     fn apply(&self, view: &mut LogView, slot: u32, object: &[u8]) -> Result<()> {
+        let mut again = None;
         let entry = match self.decode(slot, object) {
-            Err(e) if self.is_void(slot, object) => {
+            Err(e) if e.kind() == Kind::Damaged => self.second_look(slot, object, e).map(|(entry, right)| {
+                again = Some(right);
+                entry
+            }),
+            other => other,
+        };
+        let object = again.as_deref().unwrap_or(object);
+        let entry = match entry {
+            Err(e) if e.kind() != Kind::Transient && self.is_void(slot, object) => {
                 tracing::warn!(slot, error = %e, "a slot of the log holds what nobody with the keys has put there: it is passed over");
                 if view.voids_at_head().is_empty() {
                     self.advance(Arc::new(view.clone()));
@@ -243,6 +252,15 @@ impl Log {
             other => other?,
         };
         view.apply(&entry, *blake3::hash(object).as_bytes()).map_err(|e| e.on(names::log(slot)))
+    }
+
+    /// A second look at an entry that came damaged; what came then.
+    fn second_look(&self, slot: u32, object: &[u8], damage: Error) -> Result<(LogEntry, Bytes)> {
+        let name = Name::new(names::log(slot))?;
+        SecondLook::after(&Bytes::copy_from_slice(object), damage).over(&*self.store, |look| {
+            let object = look.get(&name)?;
+            Ok((self.decode(slot, &object)?, object))
+        })
     }
 
     /// Whether what stands in a slot counts for nothing.

@@ -8,10 +8,10 @@ use crate::error::Result;
 use crate::limits::CHECKPOINT_HASHES;
 use format_spec::Time;
 use format_spec::checkpoint::{
-    Checkpoint, CondemnedRow, GivenUpRow, LockRow, PointRow, RetrievalRow, SegmentRow, SessionRow,
+    Checkpoint, CondemnedRow, GivenUpRow, LockRow, PointRow, RetrievalRow, SegmentRow, SessionRow, SuspectRow,
 };
 use format_spec::fields::FieldsWriter;
-use format_spec::log::CondemnedPack;
+use format_spec::log::{CondemnedPack, KIND_KNOWN_MAX, KIND_SUSPECT};
 use std::sync::Arc;
 
 impl LogView {
@@ -48,7 +48,8 @@ impl LogView {
                 .map(|l| LockRow { until: l.until, objects: l.objects.to_vec() })
                 .collect(),
             settings: self.settings_fields(),
-            read_only: self.read_only,
+            read_only: self.forbids_older(),
+            suspects: self.suspects.iter().map(|(pack, slot)| SuspectRow { pack: *pack, slot: *slot }).collect(),
             retrievals: self.retrievals.iter().map(|(slot, r)| retrieval(*slot, r)).collect(),
         }
     }
@@ -91,9 +92,15 @@ impl LogView {
             retrievals: checkpoint.retrievals.into_iter().map(retrieved).collect(),
             settings: kept,
             raises,
-            read_only: checkpoint.read_only,
+            read_only: checkpoint.read_only.filter(|kind| *kind > KIND_KNOWN_MAX),
+            suspects: checkpoint.suspects.into_iter().map(|row| (row.pack, row.slot)).collect(),
             since: checkpoint.slot,
         })
+    }
+
+    /// The greatest kind of an entry that still has effect and that older releases must not write beside: they read on ([LOG-21], 13c).
+    fn forbids_older(&self) -> Option<u16> {
+        self.read_only.max((!self.suspects.is_empty()).then_some(KIND_SUSPECT))
     }
 
     fn settings_fields(&self) -> Vec<u8> {

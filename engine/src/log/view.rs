@@ -38,6 +38,8 @@ pub struct LogView {
     pub given_up: BTreeMap<ObjectRow, Given>,
     /// What the store keeps until when.
     pub locks: Arc<Vec<LockRef>>,
+    /// Packs that were found damaged, with the slot of the entry that made each suspect ([LOG-27]).
+    pub suspects: BTreeMap<ObjectRow, u32>,
     /// Retrievals that have not ended, by the slot of the entry that began them.
     pub retrievals: BTreeMap<u32, RetrievalRef>,
     /// Fields of the config that were changed, the latest of each tag.
@@ -92,6 +94,11 @@ impl LogView {
     /// Live points, and what open sessions build upon: everything whose reference set keeps blobs alive.
     pub fn needed(&self) -> impl Iterator<Item = &CommitRef> {
         self.commits.iter().chain(&self.held)
+    }
+
+    /// Whether a pack was found damaged by an entry after this slot, and is suspect still.
+    pub fn is_suspected_after(&self, slot: u32) -> bool {
+        self.suspects.values().any(|since| *since > slot)
     }
 
     /// Takes the next entry in. `object_hash` is the hash of its whole object.
@@ -153,6 +160,7 @@ impl LogView {
                 self.segments.extend(segment.map(|object| SegmentRef { slot, session: *session, object }));
                 let rows = condemned.iter().map(|p| (ObjectRow { kind: p.kind, id: p.id }, Given { slot, time }));
                 self.given_up.extend(rows);
+                condemned.iter().for_each(|p| _ = self.suspects.remove(&ObjectRow { kind: p.kind, id: p.id }));
                 self.condemned.add(slot, condemned);
             }
             Change::Swept { objects } => objects.iter().for_each(|object| _ = self.given_up.remove(object)),
@@ -169,6 +177,7 @@ impl LogView {
                 locks.push(LockRef { until: *until, objects: objects.clone().into() });
             }
             Change::Retrieval(step) => self.retrieve(step, slot, time),
+            Change::Suspect { suspect, packs, .. } => self.suspect(*suspect, packs, slot),
             Change::Key { .. } => {}
             Change::Config { fields } => {
                 for (tag, value) in super::state::settings(fields)? {
@@ -268,6 +277,17 @@ impl LogView {
                 }
             }
             RetrievalStep::Ended { retrieval } => _ = self.retrievals.remove(retrieval),
+        }
+    }
+
+    /// What names a condemned pack, or one that is not suspect, is without effect ([LOG-27]).
+    fn suspect(&mut self, suspect: bool, packs: &[ObjectRow], slot: u32) {
+        for pack in packs {
+            if !suspect {
+                self.suspects.remove(pack);
+            } else if !self.condemned.has(pack.id) {
+                self.suspects.entry(*pack).or_insert(slot);
+            }
         }
     }
 

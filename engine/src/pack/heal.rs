@@ -16,8 +16,8 @@ use format_spec::parity::Table;
 /// `Damaged` when the pack has no parity, or too much of it is damaged; `Input` when only the keys are missing.
 pub fn heal(damaged: &[u8], promised: &Vouched, secrets: Option<&Secrets>) -> Result<Vec<u8>> {
     let is_promised = |bytes: &[u8]| {
-        bytes.len() as u64 == promised.bytes
-            && Object::parse(bytes).is_ok_and(|o| o.trailer().body_hash == promised.body_hash)
+        promised.expect_length(bytes.len() as u64).is_ok()
+            && Object::parse(bytes).is_ok_and(|object| promised.expect_object(&object).is_ok())
     };
     if is_promised(damaged) {
         return Ok(damaged.to_vec());

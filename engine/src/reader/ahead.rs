@@ -144,7 +144,7 @@ fn fetch(blobs: &Blobs, run: &BlockRun) -> Result<()> {
     };
     let needed: Vec<Place> = needed.into_iter().copied().collect();
     for (place, record) in needed.iter().zip(blobs.records(&needed)?) {
-        blobs.keep(place, Bytes::from(blobs.vault().open_block(place, &record)?));
+        blobs.keep(place, Bytes::from(blobs.vault().open_fetched(place, &record)?));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The commit of a point whose blobs are published and whose reference set is stored.
 //!
-//! Promises I2: at the slot of the commit nothing was condemned since the log position up to which the reference set is true. And I8: in a
-//! repository with immutability all that the point needs is locked long enough first.
+//! Promises I2: at the slot of the commit nothing was condemned, or found damaged ([LOG-27]), since the log position up to which the reference set
+//! is true. And I8: in a repository with immutability all that the point needs is locked long enough first.
 
 use super::open::Repository;
 use crate::blob::store_manifest;
@@ -15,7 +15,7 @@ use format_spec::point::Manifest;
 /// What became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Committed {
-    /// The point's number; `None` when packs were condemned, or locks fell short, in the meantime: the reference set must be made again.
+    /// The point's number; `None` when packs were condemned or found damaged, or locks fell short, in the meantime: the reference set must be made again.
     pub number: Option<u32>,
     /// What was locked for it.
     pub secured: Option<Secured>,
@@ -59,9 +59,12 @@ impl Repository {
             if view.live(&manifest.id).is_some() {
                 return Err(Error::new(Kind::Exists, "the repository has this restore point already").on(manifest.id));
             }
-            moved = view.condemned.after(known).next().is_some() || !self.is_secured(secured.as_ref(), &then, view)?;
+            moved = view.condemned.after(known).next().is_some()
+                || view.is_suspected_after(known)
+                || !self.is_secured(secured.as_ref(), &then, view)?;
             if moved {
-                let what = "packs were condemned, or locks fell short, while the session was about to commit";
+                let what =
+                    "packs were condemned or found damaged, or locks fell short, while the session was about to commit";
                 return Err(Error::new(Kind::Conflict, what));
             }
             Ok(Change::Commit { session, point, id: manifest.id, references: manifest.references })

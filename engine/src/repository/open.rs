@@ -9,7 +9,7 @@ use crate::immutability::{Locked, Locks, Policy};
 use crate::limits::SMALL_OBJECT_BYTES_MAX;
 use crate::log::Log;
 use crate::restore_point::Point;
-use crate::store::{Name, Placed, StorageClass, Store};
+use crate::store::{Look, Name, Placed, StorageClass, Store, reread};
 use crate::tree::NodeSource;
 use bytes::Bytes;
 use format_spec::config::Config;
@@ -247,7 +247,11 @@ impl NodeSource for Blobs {
 
 pub(super) fn read_config(store: &dyn Store) -> Result<(Config, Bytes)> {
     let name = Name::new(names::CONFIG)?;
-    let object = store.get(&name).map_err(|e| match e.kind() {
+    reread(store, |look| look_at_config(look, store, &name))
+}
+
+fn look_at_config(look: &Look<'_>, store: &dyn Store, name: &Name) -> Result<(Config, Bytes)> {
+    let object = look.get(name).map_err(|e| match e.kind() {
         Kind::Absent => Error::new(Kind::NoRepository, "there is no Cairn repository here")
             .on(store.location())
             .advise("check the URL, or create one with `cairn init --repo URL`"),
@@ -288,7 +292,8 @@ fn listed_slots(store: &dyn Store, repository: RepositoryId) -> Result<Vec<(Name
     })?;
     listed.retain(|l| names::parse(l.name.as_str()).is_some());
     let read = |name: Name| {
-        let slot = store.get(&name).and_then(|object| {
+        let slot = reread(store, |look| {
+            let object = look.get(&name)?;
             let slot = KeySlot::decode(&object, repository).map_err(|e| Error::from(e).on(&name))?;
             if names::key_slot(slot.id) != name.as_str() {
                 return Err(Error::new(Kind::Damaged, "KEY-2: the slot's id is not the one of its name").on(&name));

@@ -3,7 +3,7 @@
 use super::open::Repository;
 use crate::error::Result;
 use crate::log::CommitRef;
-use crate::restore_point::{Point, load_point};
+use crate::restore_point::{Point, load_point, needs_suspects};
 use format_spec::point::Workload;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -42,6 +42,14 @@ impl Repository {
             }
         }
         Ok(newest)
+    }
+
+    /// Whether a point needs what only packs hold that were found damaged ([LOG-27]): nothing may be built on it.
+    ///
+    /// # Errors
+    /// The index's, and those of a store that is out of reach.
+    pub fn relies_on_suspects(&self, point: &Point) -> Result<bool> {
+        needs_suspects((point.manifest.references, point.slot), self.blobs(), &self.log().view())
     }
 
     /// The points of these commits, in their order; those that are not at hand are asked for by several threads.

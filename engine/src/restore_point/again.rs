@@ -1,4 +1,5 @@
-//! What a point under construction relied on, and a collection took away: stored again from the packs that were condemned, until they are swept.
+//! What a point under construction relied on, and a collection took away or somebody found damaged: stored again from the packs that were condemned,
+//! until they are swept, or from a suspect pack, as far as it still gives what it should.
 
 use super::references::given_up;
 use super::sink::Emission;
@@ -9,7 +10,7 @@ use format_spec::ChunkId;
 use format_spec::container::ObjectKind;
 use format_spec::tree::Entry;
 
-/// Stores again what the point of these roots names and only condemned packs have. `again` is what to run when they are swept already.
+/// Stores again what the point of these roots names and only condemned or suspect packs have. `again` is what to run when they have it no more.
 ///
 /// # Errors
 /// `Conflict` for what is gone for good; the store's.
@@ -23,8 +24,9 @@ pub fn store_again(
     let lost = given_up(emission, roots, blobs)?;
     for (is_node, id) in &lost {
         let kind = if *is_node { ObjectKind::MetaPack } else { ObjectKind::DataPack };
-        let bytes = blobs.given_up(kind, id).map_err(|e| {
-            let what = format!("a collection took away what this session relied on: {e}");
+        // What is unknown, or damaged, in the packs that count may still be had from those that were given up.
+        let bytes = blobs.blob(kind, id).or_else(|_| blobs.given_up(kind, id)).map_err(|e| {
+            let what = format!("a collection took away what this session relied on, or it was found damaged: {e}");
             Error::new(Kind::Conflict, what).on(format!("blob {id}")).advise(again)
         })?;
         if *is_node {

@@ -3,7 +3,7 @@
 use crate::blob::Vault;
 use crate::error::{Error, Kind, Result};
 use crate::log::CommitRef;
-use crate::store::Name;
+use crate::store::{Name, reread};
 use format_spec::container::{Header, Object, ObjectKind};
 use format_spec::point::Manifest;
 use format_spec::{ObjectId, names};
@@ -40,11 +40,6 @@ pub fn manifest_name(commit: &CommitRef) -> Result<Name> {
 /// `Damaged` when it is missing, is another object, or does not say what the commit says.
 pub fn load_point(vault: &Vault, commit: &CommitRef) -> Result<Point> {
     let name = manifest_name(commit)?;
-    let bytes = vault.store.get(&name).map_err(|e| crate::blob::lost(e, &name))?;
-    let damaged = |what: &str| Error::new(Kind::Damaged, what.to_owned()).on(&name);
-    if bytes.len() as u64 != commit.object.bytes {
-        return Err(damaged("its length is not the one that the log promises"));
-    }
     let expected = Header::new(
         ObjectKind::RestorePoint,
         vault.secrets.suite(),
@@ -53,10 +48,19 @@ pub fn load_point(vault: &Vault, commit: &CommitRef) -> Result<Point> {
         commit.object.ordinal,
         [0; 32],
     );
-    let manifest = Manifest::decode(&bytes, &expected, &vault.secrets).map_err(|e| Error::from(e).on(&name))?;
-    let body_hash = Object::parse(&bytes).map_err(|e| Error::from(e).on(&name))?.trailer().body_hash;
-    if body_hash != commit.object.body_hash || manifest.id != commit.id || manifest.references != commit.references {
-        return Err(damaged("it is not the restore point that the log names"));
-    }
+    let manifest = reread(&*vault.store, |look| {
+        let bytes = look.get(&name).map_err(|e| crate::blob::lost(e, &name))?;
+        let read = || -> format_spec::Result<Manifest> {
+            commit.object.expect_length(bytes.len() as u64)?;
+            let manifest = Manifest::decode(&bytes, &expected, &vault.secrets)?;
+            commit.object.expect_object(&Object::parse(&bytes)?)?;
+            Ok(manifest)
+        };
+        let manifest = read().map_err(|e| Error::from(e).on(&name))?;
+        if manifest.id != commit.id || manifest.references != commit.references {
+            return Err(Error::new(Kind::Damaged, "LOG-10: it is not the restore point that the log names").on(&name));
+        }
+        Ok(manifest)
+    })?;
     Ok(Point { number: commit.number, slot: commit.slot, session: commit.session, manifest })
 }

@@ -15,5 +15,5 @@ pub use again::{roots_of, store_again};
 pub use carried::{CountChange, edited_set};
 pub use ledger::Ledger;
 pub use load::{Point, load_point, manifest_name};
-pub use references::{ReferenceChange, reference_set};
+pub use references::{ReferenceChange, needs_suspects, reference_set};
 pub use sink::{Emission, PointSink};

@@ -12,6 +12,7 @@ use crate::log::LogView;
 use crate::tree::{Names, NodeSink, edit_map, map_get, names_of};
 use format_spec::container::ObjectKind;
 use format_spec::point::{PackReferences, reference_key};
+use format_spec::tree::Node;
 use format_spec::{ChunkId, ObjectId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -55,7 +56,7 @@ pub fn reference_set(change: ReferenceChange<'_>, sink: &mut dyn NodeSink) -> Re
 }
 
 /// What a point under construction names and no live pack has any more: it was deduplicated against packs that were condemned since, because
-/// nothing else needed it. Each once.
+/// nothing else needed it, or that were found damaged since. Each once.
 ///
 /// # Errors
 /// The index's.
@@ -63,7 +64,8 @@ pub(super) fn given_up(emission: &Emission, roots: &[Names], blobs: &Blobs) -> R
     let mut found = BTreeSet::new();
     let mut look = |names: &Names| {
         for (kind, id) in by_kind(names) {
-            if blobs.catalog().places(id)?.iter().all(|p| p.pack_kind != kind) {
+            let distrust = blobs.catalog().distrust();
+            if blobs.catalog().places(id)?.iter().all(|p| p.pack_kind != kind || distrust.is_suspect(p.pack)) {
                 found.insert((kind == ObjectKind::MetaPack, *id));
             }
         }
@@ -72,6 +74,21 @@ pub(super) fn given_up(emission: &Emission, roots: &[Names], blobs: &Blobs) -> R
     roots.iter().try_for_each(&mut look)?;
     emission.read(&mut |_, names| look(names))?;
     Ok(found)
+}
+
+/// Whether a point needs what only packs hold that the log calls suspect ([LOG-27]): the root of its reference set, and the slot at which that named
+/// live packs. A set that cannot be read counts as such a need.
+///
+/// # Errors
+/// The index's, and those of a store that is out of reach.
+pub fn needs_suspects(base: (ChunkId, u32), blobs: &Blobs, log: &LogView) -> Result<bool> {
+    if log.suspects.is_empty() {
+        return Ok(false);
+    }
+    match Account::over(Some(base), blobs, log).and_then(|account| account.needs_suspects(base.0, log)) {
+        Err(e) if e.kind() == Kind::Damaged => Ok(true),
+        other => other,
+    }
 }
 
 pub(super) struct Account<'a> {
@@ -230,6 +247,35 @@ impl<'a> Account<'a> {
         new.before.set_count(to.blob, new.before.count(to.blob) + before);
         new.now.set_count(to.blob, new.now.count(to.blob) + now);
         Ok(())
+    }
+
+    /// What has a sound place is named there already ([`leave_distrusted`](Self::leave_distrusted)).
+    fn needs_suspects(&self, root: ChunkId, log: &LogView) -> Result<bool> {
+        for pack in log.suspects.keys().map(|row| row.id) {
+            let is_named = match self.touched.get(&pack) {
+                Some(touched) => !touched.now.is_empty(),
+                None => self.stored(pack)?.is_some_and(|row| !row.is_empty()),
+            };
+            if is_named {
+                return Ok(true);
+            }
+        }
+        if log.suspects.keys().all(|row| row.kind != ObjectKind::MetaPack) {
+            return Ok(false);
+        }
+        // The set's own nodes stand in no row of it.
+        let catalog = { self.blobs }.catalog();
+        let mut todo = vec![root];
+        while let Some(id) = todo.pop() {
+            let is_suspect = |p: &Place| p.pack_kind != ObjectKind::MetaPack || catalog.distrust().is_suspect(p.pack);
+            if catalog.places(&id)?.iter().all(is_suspect) {
+                return Ok(true);
+            }
+            if let Node::Inner { children, .. } = &*self.blobs.node(&id)? {
+                todo.extend(children.iter().map(|child| child.id));
+            }
+        }
+        Ok(false)
     }
 
     fn pack(&mut self, place: &Place) -> Result<&mut Touched> {

@@ -18,4 +18,5 @@ mod simulation;
 mod source;
 mod store;
 mod streams;
+mod suspects;
 mod tree;

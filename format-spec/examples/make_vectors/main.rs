@@ -19,7 +19,7 @@ fn main() -> io::Result<()> {
         let path = folder.join(&vector.file);
         std::fs::create_dir_all(path.parent().unwrap_or(&folder))?;
         std::fs::write(&path, &vector.bytes)?;
-        let previous = vector.previous.as_ref().and_then(|file| vectors.iter().find(|v| v.file == *file));
+        let previous = vector.beside().and_then(|file| vectors.iter().find(|v| v.file == *file));
         let found = golden::judge(vector, &vector.bytes, previous.map(|v| &v.bytes[..])).map_err(|e| e.rule()).err();
         if found != vector.verdict {
             println!("{}: the verdict is {found:?} and not {:?}", vector.file, vector.verdict);

@@ -219,8 +219,8 @@ class Rows(Case):
             return (e.field(1, bytes(8)) + e.field(2, bytes(32)) + e.field(3, bytes(16)) + e.field(5, struct.pack("<HH", kind, treatment))
                     + e.field(90, b"?"))
 
-        self.refused("LOG-2", log.parse, entry(14, 0))
-        self.assertEqual(log.parse(entry(14, 1)).kind, (14, 1))
+        self.refused("LOG-2", log.parse, entry(40, 0))
+        self.assertEqual(log.parse(entry(40, 1)).kind, (40, 1))
         self.assertEqual(log.parse(entry(77, 2)).kind, (77, 2))
         self.refused("CONT-19", log.parse, entry(1, 0))
 

@@ -2,6 +2,7 @@
 
 use super::{
     Checkpoint, CondemnedRow, GivenUpRow, HASHES_LEAST, LockRow, PointRow, RetrievalRow, SegmentRow, SessionRow,
+    SuspectRow,
 };
 use crate::bytes::{Cursor, put_time};
 use crate::container::ObjectKind;
@@ -9,7 +10,7 @@ use crate::fields::{CRITICAL, Fields, FieldsWriter, text};
 use crate::log::fields::{mode_byte, mode_of};
 use crate::log::rows::{
     decode_condemned, decode_id, decode_ranges, decode_vouched, encode_condemned, encode_id, encode_ranges,
-    encode_vouched, rising,
+    encode_vouched, expect_pack, rising,
 };
 use crate::log::{ObjectRow, PointId, Purpose};
 use crate::{ChunkId, FormatError, Result};
@@ -17,7 +18,7 @@ use std::collections::HashSet;
 
 const C: u16 = CRITICAL;
 const RULE: &str = "LOG-21";
-const KNOWN: [(u16, bool); 14] = [
+const KNOWN: [(u16, bool); 15] = [
     (1 | C, false),
     (2 | C, false),
     (3, false),
@@ -32,6 +33,7 @@ const KNOWN: [(u16, bool); 14] = [
     (12 | C, false),
     (13 | C, false),
     (14 | C, true),
+    (15, false),
 ];
 
 pub(super) fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
@@ -66,6 +68,9 @@ pub(super) fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
     for retrieval in &checkpoint.retrievals {
         fields.put(14 | C, &encode_retrieval(retrieval));
     }
+    if !checkpoint.suspects.is_empty() {
+        fields.put(15, &encode_suspects(&checkpoint.suspects));
+    }
     fields.finish()
 }
 
@@ -96,6 +101,11 @@ pub(super) fn decode(plain: &[u8], slot: u32) -> Result<Checkpoint> {
         settings: settings.to_vec(),
         read_only: read_only.map(u16::from_le_bytes),
         retrievals: decode_retrievals(fields.all(14 | C), slot)?,
+        suspects: fields
+            .get(15)
+            .map(|_| decode_suspects(fields.cursor(15, RULE)?, slot))
+            .transpose()?
+            .unwrap_or_default(),
     };
     let mut ids = HashSet::new();
     if checkpoint.points.iter().any(|p| !ids.insert(p.id)) {
@@ -267,6 +277,32 @@ fn decode_given_up(mut rows: Cursor<'_>, slot: u32) -> Result<Vec<GivenUpRow>> {
         rising(&objects, &object, RULE)?;
         objects.push(object);
         let row = GivenUpRow { object, slot: rows.u32()?, time: rows.time()? };
+        expect_slot(row.slot, slot)?;
+        out.push(row);
+    }
+    Ok(out)
+}
+
+fn encode_suspects(rows: &[SuspectRow]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(rows.len() * 16);
+    for row in rows {
+        out.extend_from_slice(&[row.pack.kind as u8, 0, 0, 0]);
+        encode_id(row.pack.id, &mut out);
+        out.extend_from_slice(&row.slot.to_le_bytes());
+    }
+    out
+}
+
+fn decode_suspects(mut rows: Cursor<'_>, slot: u32) -> Result<Vec<SuspectRow>> {
+    let (mut out, mut packs) = (Vec::new(), Vec::new());
+    while rows.remaining() > 0 {
+        let kind = ObjectKind::from_byte(rows.u8()?)?;
+        expect_pack(kind, RULE)?;
+        rows.zero(3, "zero bytes of a suspect pack's row")?;
+        let pack = ObjectRow { kind, id: decode_id(&mut rows)? };
+        rising(&packs, &pack, RULE)?;
+        packs.push(pack);
+        let row = SuspectRow { pack, slot: rows.u32()? };
         expect_slot(row.slot, slot)?;
         out.push(row);
     }

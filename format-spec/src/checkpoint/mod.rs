@@ -42,10 +42,12 @@ pub struct Checkpoint {
     pub locks: Vec<LockRow>,
     /// *Fields* of all Config entries.
     pub settings: Vec<u8>,
-    /// The kind of an unknown entry that forbids writing.
+    /// The greatest kind of an entry that forbids writing to who does not know it.
     pub read_only: Option<u16>,
     /// Retrievals that have not ended, rising.
     pub retrievals: Vec<RetrievalRow>,
+    /// Suspect packs, rising.
+    pub suspects: Vec<SuspectRow>,
 }
 
 /// A restore point.
@@ -143,6 +145,15 @@ pub struct RetrievalRow {
     pub objects: Vec<ObjectRange>,
     /// What somebody wanted to read, for people.
     pub about: String,
+}
+
+/// A pack that was found damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SuspectRow {
+    /// Which.
+    pub pack: ObjectRow,
+    /// The slot of the entry that says so.
+    pub slot: u32,
 }
 
 impl Checkpoint {

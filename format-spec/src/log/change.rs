@@ -1,4 +1,4 @@
-//! What an entry of the log changes ([LOG-5] to [LOG-19]).
+//! What an entry of the log changes ([LOG-5] to [LOG-19], [LOG-26], [LOG-27]).
 
 use super::PointId;
 use super::rows::{CondemnedPack, ObjectRange, ObjectRow, PublishedPack, Vouched};
@@ -177,6 +177,15 @@ pub enum Change {
     Config {
         /// *Fields* of spec/config.md, which replace those of the config.
         fields: Vec<u8>,
+    },
+    /// Packs were found damaged, or found right again ([LOG-27]).
+    Suspect {
+        /// True when they are suspect from here on, false when that is withdrawn.
+        suspect: bool,
+        /// Data and metadata packs, rising; at least one.
+        packs: Vec<ObjectRow>,
+        /// Why, for people.
+        reason: String,
     },
     /// An entry of a kind that this release does not know ([LOG-4]).
     Unknown {

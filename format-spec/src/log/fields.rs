@@ -3,7 +3,7 @@
 use super::change::{Change, KeyChange, Purpose, RetrievalMode, RetrievalStep};
 use super::rows::{
     decode_condemned, decode_ids, decode_objects, decode_packs, decode_ranges, decode_vouched, encode_condemned,
-    encode_id, encode_objects, encode_packs, encode_ranges, encode_vouched, rising,
+    encode_id, encode_objects, encode_packs, encode_ranges, encode_vouched, expect_pack, rising,
 };
 use super::{PointId, Vouched};
 use crate::bytes::{Cursor, put_time};
@@ -29,6 +29,7 @@ pub(super) fn number(change: &Change) -> (u16, u16) {
         Change::Retrieval(_) => (11, 1),
         Change::Key { .. } => (12, 1),
         Change::Config { .. } => (13, 0),
+        Change::Suspect { .. } => (14, 1),
         Change::Unknown { kind, readable, writable } => (*kind, if *writable { 2 } else { u16::from(*readable) }),
     }
 }
@@ -48,6 +49,7 @@ pub(super) fn known(number: u16) -> Vec<(u16, bool)> {
         10 | 12 => &[64 | C, 65 | C],
         11 => &[64 | C, 65 | C, 66, 67, 68 | C, 69],
         13 => &[64 | C],
+        14 => &[64 | C, 65 | C, 66],
         _ => return (64..=255).flat_map(|t| [(t, true), (t | C, true)]).collect(),
     };
     tags.iter().map(|t| (*t, false)).collect()
@@ -122,6 +124,10 @@ pub(super) fn encode(change: &Change, fields: &mut FieldsWriter) {
             fields.put(64 | C, &[change]).put(65 | C, &slot.to_le_bytes());
         }
         Change::Config { fields: own } => _ = fields.put(64 | C, own),
+        Change::Suspect { suspect, packs, reason } => {
+            let state = if *suspect { 1 } else { 2 };
+            fields.put(64 | C, &[state]).put(65 | C, &encode_objects(packs)).put(66, reason.as_bytes());
+        }
         Change::Unknown { .. } => {}
     }
 }
@@ -170,7 +176,7 @@ pub(super) fn decode(number: u16, treatment: u16, fields: &Fields<'_>) -> Result
                 plan: fields.get(68).map(|_| fields.array(68, "LOG-13")).transpose()?.unwrap_or_default(),
             }
         }
-        7 => Change::Swept { objects: decode_objects(fields.cursor(64 | C, "LOG-14")?)? },
+        7 => Change::Swept { objects: decode_objects(fields.cursor(64 | C, "LOG-14")?, "LOG-14")? },
         8 => {
             let mut rows = fields.cursor(66 | C, "LOG-15")?;
             let mut segments = Vec::new();
@@ -201,6 +207,7 @@ pub(super) fn decode(number: u16, treatment: u16, fields: &Fields<'_>) -> Result
             crate::config::check_change(own)?;
             Change::Config { fields: own.to_vec() }
         }
+        14 => decode_suspect(fields)?,
         kind => Change::Unknown { kind, readable: treatment >= 1, writable: treatment >= 2 },
     })
 }
@@ -272,6 +279,22 @@ fn decode_retrieval(fields: &Fields<'_>) -> Result<RetrievalStep> {
         3 => Ok(RetrievalStep::Ended { retrieval }),
         other => Err(FormatError::broken(RULE, "state of a retrieval", "1, 2 or 3", other)),
     }
+}
+
+/// [LOG-27]: some packs, and nothing else.
+fn decode_suspect(fields: &Fields<'_>) -> Result<Change> {
+    const RULE: &str = "LOG-27";
+    let suspect = match fields.array(64 | C, RULE)? {
+        [1] => true,
+        [2] => false,
+        [other] => return Err(FormatError::broken(RULE, "state of packs", "1 or 2", other)),
+    };
+    let packs = decode_objects(fields.cursor(65 | C, RULE)?, RULE)?;
+    if packs.is_empty() {
+        return Err(FormatError::broken(RULE, "packs", "at least one", 0));
+    }
+    packs.iter().try_for_each(|pack| expect_pack(pack.kind, RULE))?;
+    Ok(Change::Suspect { suspect, packs, reason: fields.text(66, RULE)? })
 }
 
 fn put_segment(tag: u16, segment: Option<&Vouched>, fields: &mut FieldsWriter) {

@@ -29,6 +29,11 @@ impl std::fmt::Debug for PointId {
     }
 }
 
+/// The greatest entry kind that this release knows ([LOG-4]): one that is not greater forbids it nothing.
+pub const KIND_KNOWN_MAX: u16 = 14;
+/// The kind of `Suspect` ([LOG-27]): a checkpoint that has suspect packs names it, so that older releases only read ([LOG-21]).
+pub const KIND_SUSPECT: u16 = 14;
+
 /// One slot of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEntry {

@@ -1,7 +1,7 @@
 //! The tables inside log entries: vouched objects, packs, survivors of condemned packs, swept and locked objects.
 
 use crate::bytes::Cursor;
-use crate::container::ObjectKind;
+use crate::container::{Object, ObjectKind};
 use crate::{FormatError, ObjectId, Result};
 
 /// An object as a log entry vouches for it.
@@ -13,6 +13,41 @@ pub struct Vouched {
     pub bytes: u64,
     /// BLAKE3 of its body ([CONT-16]).
     pub body_hash: [u8; 32],
+}
+
+impl Vouched {
+    /// Holds what a store has against what an entry says of it ([LOG-8]): the object's length, and the body hash in its trailer. That the
+    /// bytes have this body hash is [CONT-16], which whoever reads the whole object verifies.
+    ///
+    /// # Errors
+    /// [LOG-8] when it is another object, or not all of it.
+    pub fn expect(&self, bytes: u64, body_hash: &[u8; 32]) -> Result<()> {
+        self.expect_length(bytes)?;
+        if *body_hash == self.body_hash {
+            return Ok(());
+        }
+        let hex = |hash: &[u8; 32]| blake3::Hash::from_bytes(*hash).to_hex();
+        Err(FormatError::broken("LOG-8", "body hash of what the log names", hex(&self.body_hash), hex(body_hash)))
+    }
+
+    /// The same of an object that was read whole, whose bytes have the body hash that its trailer states.
+    ///
+    /// # Errors
+    /// [LOG-8].
+    pub fn expect_object(&self, object: &Object<'_>) -> Result<()> {
+        self.expect(object.bytes().len() as u64, &object.trailer().body_hash)
+    }
+
+    /// The first half of [`expect`](Self::expect), for who has read nothing yet.
+    ///
+    /// # Errors
+    /// [LOG-8].
+    pub fn expect_length(&self, bytes: u64) -> Result<()> {
+        if bytes == self.bytes {
+            return Ok(());
+        }
+        Err(FormatError::broken("LOG-8", "bytes of what the log names", self.bytes, bytes))
+    }
 }
 
 /// A pack as a `Publish` names it.
@@ -220,13 +255,13 @@ pub(super) fn encode_objects(objects: &[ObjectRow]) -> Vec<u8> {
     out
 }
 
-pub(super) fn decode_objects(mut rows: Cursor<'_>) -> Result<Vec<ObjectRow>> {
+pub(super) fn decode_objects(mut rows: Cursor<'_>, rule: &'static str) -> Result<Vec<ObjectRow>> {
     let mut out = Vec::new();
     while rows.remaining() > 0 {
         let kind = ObjectKind::from_byte(rows.u8()?)?;
         rows.zero(3, "zero bytes of an object's row")?;
         let row = ObjectRow { kind, id: decode_id(&mut rows)? };
-        rising(&out, &row, "LOG-14")?;
+        rising(&out, &row, rule)?;
         out.push(row);
     }
     Ok(out)
@@ -287,8 +322,13 @@ pub(crate) fn rising<T: Ord>(before: &[T], next: &T, rule: &'static str) -> Resu
 
 fn pack_kind(byte: u8, rule: &'static str) -> Result<ObjectKind> {
     let kind = ObjectKind::from_byte(byte)?;
+    expect_pack(kind, rule).map(|()| kind)
+}
+
+/// Only packs stand in this row.
+pub(crate) fn expect_pack(kind: ObjectKind, rule: &'static str) -> Result<()> {
     if matches!(kind, ObjectKind::DataPack | ObjectKind::MetaPack) {
-        return Ok(kind);
+        return Ok(());
     }
     Err(FormatError::broken(rule, "kind of a published object", "a pack", format!("{kind:?}")))
 }

@@ -5,7 +5,7 @@ use crate::log_round_trips::{mode, vouched};
 use crate::round_trips::{chunk_id, pack_kind, point_id, suite, time};
 use format_spec::ObjectId;
 use format_spec::checkpoint::{
-    Checkpoint, CondemnedRow, GivenUpRow, LockRow, PointRow, RetrievalRow, SegmentRow, SessionRow,
+    Checkpoint, CondemnedRow, GivenUpRow, LockRow, PointRow, RetrievalRow, SegmentRow, SessionRow, SuspectRow,
 };
 use format_spec::container::ObjectKind;
 use format_spec::log::{CondemnedPack, ObjectRange, ObjectRow, Purpose, Run, Survivors};
@@ -85,6 +85,7 @@ fn checkpoint() -> impl Strategy<Value = Checkpoint> {
             };
             rows.into_iter().map(row).collect::<Vec<_>>()
         });
+        let suspect = id.clone();
         let lock = (time(), btree_map((kinds, id), 1..9u32, 0..4)).prop_map(|(until, rows)| {
             let row = |((kind, mut first), count): ((ObjectKind, ObjectId), u32)| {
                 first.ordinal = first.ordinal.min(u32::MAX - count);
@@ -105,12 +106,16 @@ fn checkpoint() -> impl Strategy<Value = Checkpoint> {
             };
             slots.into_iter().zip(rows).map(row).collect::<Vec<_>>()
         });
-        let kept = (vec(lock, 0..3), retrievals);
+        let suspects = btree_map((pack_kind(), suspect), 1..=slot, 0..4).prop_map(|rows| {
+            let row = |((kind, id), slot)| SuspectRow { pack: ObjectRow { kind, id }, slot };
+            rows.into_iter().map(row).collect::<Vec<_>>()
+        });
+        let kept = (vec(lock, 0..3), retrievals, suspects);
         let rest = (time(), vec(any::<[u8; 32]>(), hashes), kept, prop::option::of(any::<u16>()));
         let points = (point_rows(slot, next_number), point_rows(slot, next_number));
         (rest, points, segments, sessions, condemned, given_up).prop_map(
             move |(
-                (time, hashes, (locks, retrievals), read_only),
+                (time, hashes, (locks, retrievals, suspects), read_only),
                 (points, held),
                 segments,
                 sessions,
@@ -131,6 +136,7 @@ fn checkpoint() -> impl Strategy<Value = Checkpoint> {
                 settings: vec![8, 0, 0, 0, 1, 0, 0, 0, 7],
                 read_only,
                 retrievals,
+                suspects,
             },
         )
     })

@@ -64,7 +64,7 @@ fn condemned() -> impl Strategy<Value = Vec<CondemnedPack>> {
     })
 }
 
-/// Entries of retention, collection and care: kinds 4 to 13 but for 11.
+/// Entries of retention, collection and care: kinds 4 to 14 but for 11.
 fn care() -> impl Strategy<Value = Change> {
     let objects = btree_set((object_kind(), object_id()).prop_map(|(kind, id)| ObjectRow { kind, id }), 0..20);
     let range = (object_kind(), any::<u32>(), 0..u32::MAX / 2, 1..u32::MAX / 2)
@@ -87,6 +87,12 @@ fn care() -> impl Strategy<Value = Change> {
         (any::<u32>(), any::<String>()).prop_map(|(session, reason)| Change::Fence { session, reason }),
         (time(), btree_set(range, 0..9))
             .prop_map(|(until, objects)| Change::Lock { until, objects: objects.into_iter().collect() }),
+        (any::<bool>(), btree_set((pack_kind(), object_id()), 1..9), any::<String>()).prop_map(
+            |(suspect, packs, reason)| {
+                let packs = packs.into_iter().map(|(kind, id)| ObjectRow { kind, id }).collect();
+                Change::Suspect { suspect, packs, reason }
+            }
+        ),
         (key, any::<u64>()).prop_map(|(change, slot)| Change::Key { change, slot }),
         (any::<i32>(), ".{0,40}").prop_map(|(level, probed)| {
             let mut fields = FieldsWriter::new();
@@ -129,7 +135,7 @@ fn backup() -> impl Strategy<Value = Change> {
             id,
             references
         }),
-        (14..=u16::MAX, 0..3u8).prop_map(|(kind, t)| Change::Unknown { kind, readable: t > 0, writable: t > 1 }),
+        (15..=u16::MAX, 0..3u8).prop_map(|(kind, t)| Change::Unknown { kind, readable: t > 0, writable: t > 1 }),
     ]
 }
 

@@ -17,7 +17,7 @@ fn committed(file: &str) -> Vec<u8> {
 fn every_vector_has_its_verdict() {
     let (mut good, mut broken, mut wrong) = (0, 0, Vec::new());
     for vector in golden::settled(&folder()) {
-        let previous = vector.previous.as_deref().map(committed);
+        let previous = vector.beside().map(committed);
         let found =
             judge(&vector, &committed(&vector.file), previous.as_deref()).map_err(|e| (e.rule(), e.to_string()));
         let rule = found.as_ref().err().map(|(rule, _)| *rule);
@@ -49,7 +49,8 @@ fn vectors_json_tells_what_stands_beside_it() {
     let rows = |v: &serde_json::Value| v["vectors"].as_array().unwrap().clone();
     assert_eq!(rows(&list).len(), rows(&now).len());
     for (old, new) in rows(&list).iter().zip(rows(&now)) {
-        for key in ["file", "kind", "verdict", "why", "secrets", "name", "session", "ordinal", "password", "previous"] {
+        let told = ["file", "kind", "verdict", "why", "secrets", "name", "session", "ordinal", "password", "previous"];
+        for key in told.into_iter().chain(["vouched_by"]) {
             assert_eq!(old[key], new[key], "{key}");
         }
         let hash = blake3::hash(&committed(old["file"].as_str().unwrap()));

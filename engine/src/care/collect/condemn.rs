@@ -15,6 +15,7 @@ use crate::limits::{PUBLISH_BLOBS, PUBLISH_BYTES};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use format_spec::container::ObjectKind;
+use format_spec::index::PackRow;
 use format_spec::log::{Change, CondemnedPack, ObjectRow, PublishedPack};
 use format_spec::{ObjectId, names};
 use std::collections::BTreeMap;
@@ -46,8 +47,8 @@ impl Condemning<'_, '_> {
         if self.plan.dead.is_empty() && self.plan.sparse.is_empty() {
             return Ok(());
         }
-        let salts: BTreeMap<ObjectId, [u8; 32]> =
-            self.repository.blobs().catalog().packs()?.into_iter().map(|p| (p.id, p.salt)).collect();
+        let rows: BTreeMap<ObjectId, PackRow> =
+            self.repository.blobs().catalog().packs()?.into_iter().map(|p| (p.id, p)).collect();
         let mut sparse = self.plan.sparse.iter().peekable();
         let mut dead = self.plan.dead.chunks(DEAD_MAX);
         loop {
@@ -63,8 +64,12 @@ impl Condemning<'_, '_> {
                     break;
                 }
                 let before = (repacker.requests, repacker.bytes);
-                let salt = salts.get(&pack.id).copied().unwrap_or_default();
-                if let Some(row) = take_over(self.repository, &mut repacker, pack, salt, self.report)? {
+                let taken = match rows.get(&pack.id) {
+                    Some(row) => take_over(self.repository, &mut repacker, pack, row, self.report)?,
+                    // Others have condemned it since the plan.
+                    None => None,
+                };
+                if let Some(row) = taken {
                     batch.condemned.insert(pack.id, (row, pack.bytes));
                 }
                 self.spent.requests += repacker.requests - before.0;
@@ -138,10 +143,10 @@ fn take_over(
     repository: &Repository,
     repacker: &mut Repacker<'_, '_>,
     pack: &PackPlan,
-    salt: [u8; 32],
+    row: &PackRow,
     report: &mut CollectReport,
 ) -> Result<Option<CondemnedPack>> {
-    let damage = match repacker.pack(pack, salt) {
+    let damage = match repacker.pack(pack, row) {
         Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Absent) => e,
         other => return other.map(Some),
     };

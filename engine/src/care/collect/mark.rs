@@ -40,7 +40,26 @@ impl Marks {
                 set.map_err(|e| outdated(repository, commit, e).on(format!("restore point {}", commit.id)))?;
             }
         }
-        Ok(())
+        self.keep_copies(view, repository)
+    }
+
+    /// A blob that is needed in a suspect pack is kept at its other places too: one of them may be all that is left of it ([LOG-27]). One pass over
+    /// the index, and only where packs are suspect.
+    fn keep_copies(&mut self, view: &LogView, repository: &Repository) -> Result<()> {
+        let suspects: BTreeSet<ObjectId> =
+            view.suspects.keys().map(|row| row.id).filter(|pack| self.count(*pack) > 0).collect();
+        if suspects.is_empty() {
+            return Ok(());
+        }
+        let catalog = repository.blobs().catalog();
+        catalog.cache().for_each_place(&mut |id, place| {
+            if suspects.contains(&place.pack) && self.has(place.pack, place.blob) {
+                for other in catalog.places(id)?.iter().filter(|other| other.pack_kind == place.pack_kind) {
+                    self.mark(other.pack, other.blob);
+                }
+            }
+            Ok(())
+        })
     }
 
     /// The bits of a pack, if any of its blobs is live.

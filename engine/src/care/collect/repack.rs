@@ -17,7 +17,7 @@ use crate::repository::Repository;
 use crate::store::Name;
 use bytes::Bytes;
 use format_spec::container::ObjectKind;
-use format_spec::index::Segment;
+use format_spec::index::{PackRow, Segment};
 use format_spec::log::{CondemnedPack, Run, Survivors};
 use format_spec::{ChunkId, ObjectId, names};
 
@@ -64,9 +64,9 @@ impl<'a, 's> Repacker<'a, 's> {
     /// # Errors
     /// `Damaged` when the pack, or one of its survivors, cannot be read. What was carried over before is dead weight in its new pack, and nothing
     /// names it.
-    pub(super) fn pack(&mut self, pack: &PackPlan, salt: [u8; 32]) -> Result<CondemnedPack> {
+    pub(super) fn pack(&mut self, pack: &PackPlan, row: &PackRow) -> Result<CondemnedPack> {
         let (mut runs, repository) = (Vec::new(), self.repository);
-        let read = for_each_survivor(repository, pack, salt, &mut |id, bytes| self.carry(pack, id, bytes, &mut runs))?;
+        let read = for_each_survivor(repository, pack, row, &mut |id, bytes| self.carry(pack, id, bytes, &mut runs))?;
         self.requests += read.requests;
         self.bytes += read.bytes;
         Ok(condemned(pack, runs))

@@ -4,9 +4,9 @@ use super::plan::PackPlan;
 use crate::blob::taken::{Read, TakenBlock, TakenPack, run};
 use crate::error::{Error, Kind, Result};
 use crate::limits::COALESCED_BYTES_MAX;
-use crate::pack::open_block;
 use crate::repository::Repository;
 use format_spec::ChunkId;
+use format_spec::index::PackRow;
 
 /// Hears of a survivor and its bytes.
 pub(super) type Visit<'v> = dyn FnMut(ChunkId, &[u8]) -> Result<()> + 'v;
@@ -18,10 +18,10 @@ pub(super) type Visit<'v> = dyn FnMut(ChunkId, &[u8]) -> Result<()> + 'v;
 pub(super) fn for_each_survivor(
     repository: &Repository,
     pack: &PackPlan,
-    salt: [u8; 32],
+    row: &PackRow,
     visit: &mut Visit<'_>,
 ) -> Result<Read> {
-    let mut taken = TakenPack::new(repository.vault(), pack.kind, pack.id, salt)?;
+    let mut taken = TakenPack::new(repository.vault(), row)?;
     let expected = pack.survivors.iter().map(|b| u64::from(b.count_ones())).sum();
     let blocks = taken.blocks(false, expected, &|blob| pack.is_live(blob))?;
     let mut rest = &blocks[..];
@@ -29,7 +29,7 @@ pub(super) fn for_each_survivor(
     {
         rest = behind;
         for (block, record) in taken.records(row)? {
-            let plain = open_block(&record, taken.cipher()).map_err(|e| e.on(taken.name()))?;
+            let plain = taken.open(block, &record)?;
             survivors(repository, pack, block, &plain, visit).map_err(|e| e.on(taken.name()))?;
         }
     }

@@ -9,20 +9,23 @@ use crate::restore_point::Point;
 use crate::tree::names_of;
 use format_spec::ChunkId;
 use format_spec::container::ObjectKind;
+use format_spec::log::PointId;
 use format_spec::tree::{Content, Node};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Points and paths told of one damaged object; the counts go on.
 pub(super) const TOLD_MAX: usize = 20;
 
-/// Adds to each item the points and paths that need one of its blobs. `lost` says which item a blob belongs to.
+/// Adds to each item the points and paths that need one of its blobs. `lost` says which item a blob belongs to. Returns the ids of all points that
+/// need any of them.
 pub(super) fn find(
     repository: &Repository,
     points: &[std::sync::Arc<Point>],
     lost: &HashMap<ChunkId, usize>,
     items: &mut [RepairItem],
     monitor: &Monitor,
-) -> Result<()> {
+) -> Result<BTreeSet<PointId>> {
+    let mut needing = BTreeSet::new();
     let mut clean = Marks::default();
     for point in points {
         let mut walk = Affected {
@@ -32,6 +35,8 @@ pub(super) fn find(
             monitor,
             clean: &mut clean,
             hits: 0,
+            needing: &mut needing,
+            point: point.manifest.id,
             id: point.manifest.id.to_string(),
         };
         let m = &point.manifest;
@@ -47,7 +52,7 @@ pub(super) fn find(
         // The reference set is a map like the others, but its leaves name packs, which are no paths.
         walk.tree(m.references, b"(the reference set)".to_vec())?;
     }
-    Ok(())
+    Ok(needing)
 }
 
 struct Affected<'a> {
@@ -58,6 +63,8 @@ struct Affected<'a> {
     /// Nodes under which nothing is lost.
     clean: &'a mut Marks,
     hits: u64,
+    needing: &'a mut BTreeSet<PointId>,
+    point: PointId,
     id: String,
 }
 
@@ -117,6 +124,7 @@ impl Affected<'_> {
     fn tell(&mut self, id: &ChunkId, path: &[u8]) {
         let Some(item) = self.lost.get(id).and_then(|at| self.items.get_mut(*at)) else { return };
         self.hits += 1;
+        self.needing.insert(self.point);
         if !item.points.contains(&self.id) && item.points.len() < TOLD_MAX {
             item.points.push(self.id.clone());
         }

@@ -1,9 +1,12 @@
-//! Carrying out a plan: new packs, condemned ones, new segments, rewritten points.
+//! Carrying out a plan: new packs, condemned ones, new segments, rewritten points, and what the log calls suspect from then on.
 
 use super::cure::{Cure, Healer};
 use super::moves::Moves;
-use super::plan::{RepairOptions, RepairPlan, plan, segment_again};
+use super::plan::{Job, RepairOptions, RepairPlan, plan, segment_again};
+use super::suspect::record;
 use crate::blob::{Writer, WriterParts, store_manifest, store_segment};
+use crate::care::findings::Findings;
+use crate::care::trees::TreeCheck;
 use crate::error::{Error, Kind, Result};
 use crate::log::{CommitRef, SegmentRef};
 use crate::monitor::Monitor;
@@ -11,7 +14,7 @@ use crate::repository::Repository;
 use crate::restore_point::{Emission, Point, PointSink, ReferenceChange, reference_set, roots_of};
 use bytes::Bytes;
 use format_spec::container::ObjectKind;
-use format_spec::log::{Change, Purpose};
+use format_spec::log::{Change, PointId, Purpose};
 use format_spec::point::Manifest;
 use format_spec::{ChunkId, ObjectId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,8 +41,14 @@ pub struct RepairReport {
     pub segments: u64,
     /// Restore points that got a manifest again.
     pub manifests: u64,
+    /// Damaged packs that the log calls suspect from now on.
+    pub packs_suspect: u64,
+    /// Packs that were found right, and that it calls so no more.
+    pub packs_withdrawn: u64,
     /// Damaged objects of which something remains lost.
     pub remaining: u64,
+    /// Whose backups store again what remains lost, as far as their sources still have it.
+    pub jobs: Vec<Job>,
 }
 
 /// Carries out the plan with this hash. The repository is checked again first.
@@ -58,22 +67,38 @@ pub fn apply(
             .on(hash)
             .advise("the repository or its damage has changed, or the options are others: look at `cairn repair plan` again"));
     }
-    let mut report = RepairReport {
-        remaining: plan.items.iter().filter(|i| i.remains.is_some()).count() as u64,
-        ..RepairReport::default()
-    };
-    if !plan.heals_something() {
-        return Ok(report);
+    let mut report = RepairReport::default();
+    if plan.heals_something() {
+        let work = Work::open(repository, options, &plan, monitor)?;
+        let session = work.session;
+        work.run(&mut report).map_err(|e| repository.log().cause_of(session, e))?;
+        repository.refresh()?;
     }
-    let work = Work::open(repository, options, &plan, monitor)?;
-    let session = work.session;
-    work.run(&mut report).map_err(|e| repository.log().cause_of(session, e))?;
-    repository.refresh()?;
     if report.segments > 0 {
         // A segment that could be read only in part said less than the new one does.
         repository.blobs().catalog().rebuild()?;
     }
+    (report.packs_suspect, report.packs_withdrawn) = record(repository, &plan)?;
+    report.remaining = remaining(repository, &plan, monitor)?;
+    report.jobs = if report.remaining > 0 { plan.jobs } else { Vec::new() };
     Ok(report)
+}
+
+/// What is lost for good, and the points that still lack something. These are looked at again: what they needed may have come back.
+fn remaining(repository: &Repository, plan: &RepairPlan, monitor: &Monitor) -> Result<u64> {
+    let lost = plan.items.iter().filter(|item| !item.follows && item.remains.is_some()).count() as u64;
+    let slots: BTreeSet<u32> = plan.closely.subjects.iter().filter_map(|found| found.point).collect();
+    let ids: BTreeSet<PointId> =
+        plan.closely.points.iter().filter(|p| slots.contains(&p.slot)).map(|p| p.manifest.id).collect();
+    let findings = Findings::default();
+    let mut trees = TreeCheck::new(repository, &plan.closely.packs, &findings, monitor);
+    for point in repository.points_and_damage().into_iter().filter_map(|(_, point)| point.ok()) {
+        if ids.contains(&point.manifest.id) {
+            trees.point(&point)?;
+        }
+    }
+    drop(trees);
+    Ok(lost + findings.settle(repository)?.len() as u64)
 }
 
 /// One session that makes no point, and ends by fencing itself. Until then nobody gives up what it stored.

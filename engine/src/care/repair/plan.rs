@@ -12,6 +12,8 @@ use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::Point;
 use format_spec::container::ObjectKind;
+use format_spec::log::ObjectRow;
+use format_spec::point::{Manifest, Workload};
 use format_spec::{ChunkId, ObjectId};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -44,6 +46,10 @@ pub struct RepairItem {
     pub made_anew: bool,
     /// What remains to be done about the rest, in words; `None` when nothing does.
     pub remains: Option<String>,
+    /// It is not damaged itself: it is whole again as soon as the packs are that it needs.
+    pub follows: bool,
+    /// The log calls it suspect already: no backup stores less because of it.
+    pub suspect: bool,
     /// Restore points that need something of it; at most 20 are told.
     pub points: Vec<String>,
     /// Point and path of what needs something of it; at most 20 are told.
@@ -64,6 +70,12 @@ pub struct RepairPlan {
     pub(super) blobs: Vec<Bad>,
     /// Blobs that no published pack has, and the copy does.
     pub(super) unplaced: Vec<(ObjectKind, ChunkId)>,
+    /// Damaged packs that the log does not call suspect yet.
+    pub suspects: Vec<ObjectRow>,
+    /// Suspect packs that were read whole and found right.
+    pub withdrawn: Vec<ObjectRow>,
+    /// Whose backups store again what is lost for good here, as far as their sources still have it.
+    pub jobs: Vec<Job>,
     /// Damaged segments that are made anew.
     pub(super) segments: Vec<SegmentRef>,
     /// Damaged packs that can be given up: all that is needed of them has, or gets, a sound place. They rise.
@@ -73,8 +85,37 @@ pub struct RepairPlan {
     pub(super) closely: Closely,
 }
 
+/// A job that has to be backed up again, as its newest point tells it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Job {
+    /// The host that runs it.
+    pub host: String,
+    /// Its name.
+    pub job: String,
+    /// What it backs up.
+    pub paths: Vec<Vec<u8>>,
+    /// It reads a stream: what it is fed with is not known here.
+    pub is_stream: bool,
+}
+
 impl RepairPlan {
     /// Whether `apply` has anything to do.
+    pub fn changes_something(&self) -> bool {
+        self.heals_something() || !self.suspects.is_empty() || !self.withdrawn.is_empty()
+    }
+
+    /// Of how many damaged objects something remains lost when the plan is carried out. What only needs them is whole again with them.
+    pub fn remaining(&self) -> usize {
+        let remains = |item: &&RepairItem| item.remains.is_some();
+        let causes = self.items.iter().filter(|item| !item.follows);
+        let lost = causes.clone().filter(remains).count();
+        match (lost, causes.count()) {
+            (0, 1..) => 0,
+            _ => lost + self.items.iter().filter(|item| item.follows).count(),
+        }
+    }
+
+    /// Whether `apply` gives anything back.
     pub fn heals_something(&self) -> bool {
         let has_blobs = !(self.blobs.is_empty() && self.unplaced.is_empty() && self.moves.is_empty());
         has_blobs || !self.segments.is_empty() || !self.manifests.is_empty()
@@ -98,14 +139,21 @@ pub fn plan(repository: &Arc<Repository>, options: &RepairOptions, monitor: &Mon
         segments: Vec::new(),
         manifests: Vec::new(),
         moves: Vec::new(),
+        suspects: Vec::new(),
+        withdrawn: closely.right.iter().copied().collect(),
+        jobs: Vec::new(),
         digest: [0; 32],
         closely,
     };
+    let view = repository.log().view();
+    let known = |pack: &ObjectRow| view.suspects.contains_key(pack);
     let mut healer = Healer::new(repository, options.from.as_deref(), &plan.closely.packs)?;
     let (mut lost, mut incurable) = (HashMap::new(), HashSet::new());
     for Found { about, finding, .. } in plan.closely.subjects.clone() {
         monitor.check()?;
         let mut item = RepairItem::of(finding);
+        item.follows = matches!(about, Subject::Needs);
+        item.suspect = matches!(about, Subject::Pack(id) if view.suspects.keys().any(|pack| pack.id == id));
         match about {
             Subject::Pack(id) => match plan.closely.harm.packs.get(&id) {
                 // One object may be found damaged in two ways; its blobs are looked for once.
@@ -140,6 +188,7 @@ pub fn plan(repository: &Arc<Repository>, options: &RepairOptions, monitor: &Mon
                 }
             }
             Subject::Manifest(slot) => plan.manifests.extend(item.manifest(repository, options, slot)?),
+            Subject::Needs => item.remains = Some("healed as soon as the packs that it needs are".to_owned()),
             Subject::Other => item.remains = Some(other(&item.object).to_owned()),
         }
         plan.items.push(item);
@@ -147,7 +196,15 @@ pub fn plan(repository: &Arc<Repository>, options: &RepairOptions, monitor: &Mon
     drop(healer);
     let harm = &plan.closely.harm;
     plan.moves = harm.needed.iter().filter(|id| !incurable.contains(*id)).copied().collect();
-    affected::find(repository, &plan.closely.points, &lost, &mut plan.items, monitor)?;
+    // What is condemned needs no word more.
+    plan.suspects = plan.closely.damaged.iter().filter(|pack| !known(pack)).copied().collect();
+    plan.suspects.retain(|pack| plan.moves.binary_search(&pack.id).is_err());
+    let needing = affected::find(repository, &plan.closely.points, &lost, &mut plan.items, monitor)?;
+    if plan.remaining() > 0 {
+        let is_unknown = |item: &RepairItem| !item.follows && item.remains.is_some() && item.blobs == 0;
+        let is_any = plan.items.iter().any(is_unknown);
+        plan.jobs = jobs(plan.closely.points.iter().filter(|p| is_any || needing.contains(&p.manifest.id)));
+    }
     plan.digest = plan.digest(repository);
     let hex = blake3::Hash::from_bytes(plan.digest).to_hex();
     plan.hash = hex.as_str().chars().take(32).collect();
@@ -164,6 +221,8 @@ impl RepairItem {
             healed_by: BTreeMap::new(),
             made_anew: false,
             remains: None,
+            follows: false,
+            suspect: false,
             points: Vec::new(),
             paths: Vec::new(),
             paths_total: 0,
@@ -246,7 +305,8 @@ impl RepairPlan {
         for id in self.blobs.iter().map(|bad| &bad.id).chain(unplaced) {
             hasher.update(&id.0);
         }
-        for pack in &self.moves {
+        let rows = [&self.suspects[..], &self.withdrawn].into_iter();
+        for pack in self.moves.iter().chain(rows.flatten().map(|row| &row.id)) {
             hasher.update(&pack.session.to_le_bytes()).update(&pack.ordinal.to_le_bytes());
         }
         *hasher.finalize().as_bytes()
@@ -257,9 +317,26 @@ impl RepairPlan {
 fn other(object: &str) -> &'static str {
     match object.split(['/', ' ']).next() {
         Some("keys") => "add the password again with `cairn key add`, then remove the damaged slot",
-        Some("chunk" | "node") => "healed as soon as the pack that holds it is",
         _ => "repair has no cure for it; the findings of packs tell whether their repair heals it",
     }
 }
 
-const BACKUP: &str = "the next backup that reads the source stores again what the source still has";
+/// The jobs of these points, each as its newest point tells it.
+fn jobs<'a>(points: impl Iterator<Item = &'a Arc<Point>>) -> Vec<Job> {
+    let mut newest: BTreeMap<(&str, &str), &Point> = BTreeMap::new();
+    for point in points {
+        let m = &point.manifest;
+        let known = newest.entry((&m.host, &m.job)).or_insert(point);
+        if known.place() < point.place() {
+            *known = point;
+        }
+    }
+    let job = |point: &Point| {
+        let Manifest { host, job, paths, workload, .. } = &point.manifest;
+        let is_stream = *workload == Workload::Stream;
+        Job { host: host.clone(), job: job.clone(), paths: paths.clone(), is_stream }
+    };
+    newest.into_values().map(job).collect()
+}
+
+const BACKUP: &str = "once this plan is carried out, the next backup stores again what the source still has";

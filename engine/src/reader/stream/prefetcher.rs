@@ -265,7 +265,7 @@ fn run_decode(blobs: &Blobs, Decode { block, record }: Decode) {
     {
         return;
     }
-    let plain = match blobs.vault().open_block(&block.place, &record) {
+    let plain = match blobs.vault().open_fetched(&block.place, &record) {
         Ok(plain) => Bytes::from(plain),
         Err(e) => return tracing::debug!(error = %e, "a block that was read ahead does not open"),
     };

@@ -6,11 +6,13 @@
 use super::Local;
 use crate::error::{Error, Kind};
 use crate::store::Name;
+use format_spec::names;
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType};
 
-/// The damage, if what stands under this name is not a plain file.
+/// The damage, if what stands under an object's name is not a plain file.
 pub(super) fn in_place_of(local: &Local, name: &Name) -> Option<Error> {
+    names::parse(name.as_str())?;
     let kind = kind_of(&local.root, name.as_str(), AtFlags::SYMLINK_NOFOLLOW)?;
     let what = word(kind)?;
     let path = local.path.join(name.as_str());
@@ -28,6 +30,8 @@ pub(super) fn on_the_way(root: &OwnedFd, folder: &str) -> Option<Error> {
     for part in ends.filter_map(|end| folder.get(..end)).filter(|part| !part.is_empty()) {
         match kind_of(root, part, AtFlags::empty()) {
             Some(FileType::Directory) => {}
+            // An object, below which nothing is looked for by anybody who knows the names.
+            Some(FileType::RegularFile) if names::parse(part).is_some() => return None,
             Some(kind) => {
                 let what = word(kind).unwrap_or("a file");
                 let what = format!("{what} stands where a folder of objects belongs");

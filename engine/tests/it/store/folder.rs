@@ -186,11 +186,13 @@ fn run(program: &str, arguments: &[&str], path: &Path) -> bool {
     std::process::Command::new(program).args(arguments).arg(path).status().is_ok_and(|status| status.success())
 }
 
+type Make = Box<dyn Fn()>;
+
 /// What is made where an object belongs, by its name.
-fn things(path: &Path) -> Vec<(&'static str, Box<dyn Fn()>)> {
+fn things(path: &Path) -> Vec<(&'static str, Make)> {
     let at = |make: Box<dyn Fn(&Path)>| {
         let path = path.to_owned();
-        Box::new(move || make(&path)) as Box<dyn Fn()>
+        Box::new(move || make(&path)) as Make
     };
     let beside = path.with_file_name("somebody");
     fs::write(&beside, "plain").unwrap();

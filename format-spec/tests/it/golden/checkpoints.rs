@@ -3,7 +3,7 @@
 use super::forge::{Forge, Row, broken, rle_frame, verdict};
 use super::{REPOSITORY, Shape, Vector, fixed, header, name, secrets, suite_name};
 use format_spec::checkpoint::{
-    Checkpoint, CondemnedRow, GivenUpRow, LockRow, PointRow, RetrievalRow, SegmentRow, SessionRow,
+    Checkpoint, CondemnedRow, GivenUpRow, LockRow, PointRow, RetrievalRow, SegmentRow, SessionRow, SuspectRow,
 };
 use format_spec::container::{Codec, Object, ObjectKind, PLAIN_BYTES_MAX, Suite, kind};
 use format_spec::fields::{CRITICAL as C, FieldsWriter};
@@ -132,7 +132,14 @@ pub(crate) fn vectors(suite: Suite) -> Vec<Vector> {
         bent("LOG-21 objects of a retrieval beyond the row", 14 | C, &set(36, u32::MAX)),
         bent("LOG-17 a retrieval of a row without objects", 14 | C, &set(52, 0)),
         bent("LOG-21 what is retrieved is no text", 14 | C, &|b| b[56] = 0xFF),
-        one("CONT-19 an unknown critical field", &row.and(15 | C, &[])),
+        bent("LOG-21 suspect packs that do not rise", 15, &|b| b.copy_within(0..16, 16)),
+        bent("LOG-21 a suspect object that is not a pack", 15, &|b| b[16] = 3),
+        bent("CONT-4 a suspect object of an unknown kind", 15, &|b| b[16] = 99),
+        bent("LOG-21 zero bytes of a suspect pack", 15, &|b| b[1] = 1),
+        bent("LOG-21 a pack that is suspect by a later slot", 15, &set(12, 10)),
+        bent("LOG-21 half of a suspect pack", 15, &|b| b.truncate(24)),
+        one("ok no suspect pack", &row.without(15)),
+        one("CONT-19 an unknown critical field", &row.and(99 | C, &[])),
     ]);
     out
 }
@@ -232,6 +239,10 @@ fn whole() -> Checkpoint {
             objects: vec![ObjectRange { kind: ObjectKind::DataPack, first: id(9, 0), count: 2 }],
             about: "01:/home".into(),
         }],
+        suspects: vec![
+            SuspectRow { pack: ObjectRow { kind: ObjectKind::DataPack, id: id(3, 1) }, slot: 7 },
+            SuspectRow { pack: ObjectRow { kind: ObjectKind::MetaPack, id: id(3, 0) }, slot: 7 },
+        ],
     }
 }
 

@@ -1,4 +1,4 @@
-//! Single log entries: good ones of every kind, and broken ones for each rule of LOG-11 to LOG-19 and LOG-26 that a decoder holds alone.
+//! Single log entries: good ones of every kind, and broken ones for each rule of LOG-11 to LOG-19, LOG-26 and LOG-27 that a decoder holds alone.
 
 use super::broken_fields::{Place, log_place};
 use super::{SESSION, Vector, fixed};
@@ -18,6 +18,7 @@ pub(crate) fn vectors(suite: Suite) -> Vec<Vector> {
     out.extend(objects(suite));
     out.extend(retrievals(suite));
     out.extend(settings(suite));
+    out.extend(suspects(suite));
     out
 }
 
@@ -234,6 +235,34 @@ fn retrievals(suite: Suite) -> Vec<Vector> {
         ended.with("LOG-26 a state of two bytes", 65 | C, &[3, 0]),
         ended.with("LOG-26 a retrieval of 8 bytes", 64 | C, &[4, 0, 0, 0, 0, 0, 0, 0]),
         ended.vector("CONT-19 a Retrieval without a state", &ended.row.without(65 | C)),
+    ]
+}
+
+/// LOG-27.
+fn suspects(suite: Suite) -> Vec<Vector> {
+    let row = |kind, id| ObjectRow { kind, id };
+    let packs = vec![row(ObjectKind::DataPack, id(1, 0)), row(ObjectKind::MetaPack, id(1, 1))];
+    let of = |suspect| {
+        let reason = "two reads gave the same wrong bytes".into();
+        place(suite, Change::Suspect { suspect, packs: packs.clone(), reason })
+    };
+    let (found, withdrawn) = (of(true), of(false));
+    vec![
+        found.vector("ok packs that are suspect", &found.row),
+        withdrawn.vector("ok packs that are suspect no more", &withdrawn.row),
+        found.vector("ok a Suspect without a reason", &found.row.without(66)),
+        found.with("LOG-27 an unknown state of packs", 64 | C, &[3]),
+        found.with("LOG-27 a state of two bytes", 64 | C, &[1, 0]),
+        found.with("LOG-27 no suspect packs", 65 | C, &[]),
+        found.vector("LOG-27 falling suspect packs", &found.row.bent(65 | C, |b| b.rotate_left(12))),
+        found.vector("LOG-27 equal suspect packs", &found.row.bent(65 | C, |b| b.copy_within(..12, 12))),
+        found.vector("LOG-27 zero bytes of a suspect pack", &found.row.bent(65 | C, |b| b[1] = 1)),
+        found.vector("LOG-27 half a suspect pack", &found.row.bent(65 | C, |b| b.truncate(18))),
+        found.vector("LOG-27 a suspect object that is not a pack", &found.row.bent(65 | C, |b| b[12] = 3)),
+        found.vector("CONT-4 a suspect object of an unknown kind", &found.row.bent(65 | C, |b| b[12] = 99)),
+        found.with("LOG-27 a reason that is no text", 66, &[0xFF]),
+        found.vector("CONT-19 a Suspect without a state", &found.row.without(64 | C)),
+        found.vector("CONT-19 a Suspect without packs", &found.row.without(65 | C)),
     ]
 }
 

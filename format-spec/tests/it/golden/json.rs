@@ -68,6 +68,9 @@ fn row(vector: &Vector) -> Value {
             if let Some(previous) = &vector.previous {
                 set("previous", json!(previous));
             }
+            if let Some(entry) = &vector.vouched_by {
+                set("vouched_by", json!(entry));
+            }
             if vector.verdict.is_none() {
                 set("records", records(vector));
             }

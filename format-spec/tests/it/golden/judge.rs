@@ -3,18 +3,43 @@
 use super::{REPOSITORY, Shape, Vector, secrets};
 use format_spec::checkpoint::Checkpoint;
 use format_spec::config::Config;
-use format_spec::container::{Object, ObjectKind, kind};
+use format_spec::container::{Header, Object, ObjectKind, kind};
 use format_spec::index::Segment;
 use format_spec::key_slot::KeySlot;
 use format_spec::ledger::Exception;
-use format_spec::log::LogEntry;
+use format_spec::log::{Change, LogEntry, Vouched};
 use format_spec::pack::Contents;
 use format_spec::point::{Manifest, PackReferences};
 use format_spec::tree::Node;
 use format_spec::{FormatError, Result};
 
-/// Reads a vector to its end. `previous` is the content of the file that its log entry follows.
-pub(crate) fn judge(vector: &Vector, bytes: &[u8], previous: Option<&[u8]>) -> Result<()> {
+/// Reads a vector to its end. `beside` is the content of the file that it is held against: what its log entry follows, or the entry that states
+/// its length and body hash.
+pub(crate) fn judge(vector: &Vector, bytes: &[u8], beside: Option<&[u8]>) -> Result<()> {
+    judge_alone(vector, bytes, beside.filter(|_| vector.previous.is_some()))?;
+    match beside.filter(|_| vector.vouched_by.is_some()) {
+        Some(entry) => judge_vouched(vector, bytes, entry),
+        None => Ok(()),
+    }
+}
+
+/// [LOG-8]: it is the object that the entry names.
+fn judge_vouched(vector: &Vector, bytes: &[u8], entry: &[u8]) -> Result<()> {
+    let Shape::Object(kind, ordinal) = vector.shape else { return Ok(()) };
+    let slot = Header::decode(entry)?.ordinal;
+    let named: Vec<Vouched> = match LogEntry::decode(entry, slot, REPOSITORY, &secrets(vector.suite))?.change {
+        Change::Publish { packs, segment, .. } if kind == ObjectKind::IndexSegment => {
+            segment.into_iter().filter(|_| !packs.is_empty()).collect()
+        }
+        Change::Publish { packs, .. } => packs.iter().filter(|p| p.kind == kind).map(|p| p.object).collect(),
+        Change::Commit { point, .. } => vec![point],
+        _ => Vec::new(),
+    };
+    let named = named.iter().find(|object| object.ordinal == ordinal).expect("the entry names it");
+    named.expect(bytes.len() as u64, &Object::parse(bytes)?.trailer().body_hash)
+}
+
+fn judge_alone(vector: &Vector, bytes: &[u8], previous: Option<&[u8]>) -> Result<()> {
     let keys = secrets(vector.suite);
     let Shape::Object(kind, ordinal) = vector.shape else {
         return match vector.shape {
@@ -31,8 +56,7 @@ pub(crate) fn judge(vector: &Vector, bytes: &[u8], previous: Option<&[u8]>) -> R
                 Config::verify(bytes, &keys)?;
             }
             // [CONT-6], [CONT-7]: everything else is compared with these two.
-            expected
-                .expect_identity(&format_spec::container::Header { repository: config.repository, ..expected.clone() })
+            expected.expect_identity(&Header { repository: config.repository, ..expected.clone() })
         }
         ObjectKind::KeySlot => {
             let slot = KeySlot::decode(bytes, REPOSITORY)?;

@@ -15,6 +15,7 @@ mod good;
 mod history;
 mod json;
 mod judge;
+mod swapped;
 mod trees;
 
 #[cfg_attr(test, expect(unused_imports, reason = "the example seeds a corpus from the names"))]
@@ -49,6 +50,8 @@ pub(crate) struct Vector {
     pub(crate) password: &'static str,
     /// The file whose BLAKE3 a log entry must carry, where that is checked.
     pub(crate) previous: Option<String>,
+    /// The file of the log entry that states its length and body hash, where that is checked ([LOG-8]).
+    pub(crate) vouched_by: Option<String>,
     /// The rule that it breaks; `None` for good ones.
     pub(crate) verdict: Option<&'static str>,
     /// What is special about it.
@@ -74,7 +77,13 @@ impl Vector {
     pub(crate) fn new(file: String, shape: Shape, suite: Suite, bytes: Vec<u8>) -> Self {
         let why = String::new();
         let session = SESSION;
-        Vector { file, shape, session, suite, password: PASSWORD, previous: None, verdict: None, why, bytes }
+        let (password, previous, vouched_by, verdict) = (PASSWORD, None, None, None);
+        Vector { file, shape, session, suite, password, previous, vouched_by, verdict, why, bytes }
+    }
+
+    /// The file that it is held against, if any.
+    pub(crate) fn beside(&self) -> Option<&str> {
+        self.previous.as_deref().or(self.vouched_by.as_deref())
     }
 
     /// The header that the object's name demands.
@@ -91,6 +100,7 @@ fn all(settle: &dyn Fn(&Vector) -> Vec<u8>) -> Vec<Vector> {
     for suite in [Suite::Clear, Suite::Aes256Gcm] {
         let repository = good::repository(suite, settle);
         out.push(checkpoints::of_repository(suite, &repository, settle));
+        out.extend(swapped::vectors(suite, &repository, settle));
         out.extend(repository);
         out.extend(checkpoints::vectors(suite));
         out.extend(history::repository(suite, settle));
