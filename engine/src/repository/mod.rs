@@ -6,6 +6,7 @@
 mod as_of;
 mod commit;
 mod create;
+mod found;
 mod keys;
 mod locks;
 mod open;
@@ -18,6 +19,7 @@ mod truncate;
 pub use as_of::AsOf;
 pub use commit::Committed;
 pub use create::NewRepository;
+pub use found::Found;
 pub use keys::{KeyEvent, Replaced, SlotInfo};
 pub use open::{CacheStatus, OpenOptions, Repository};
 pub use paper::PaperKey;

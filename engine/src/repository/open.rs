@@ -1,6 +1,7 @@
 //! Opening: config, key, log, index.
 
 use super::as_of::AsOf;
+use super::found::Found;
 use super::read_only::{ReadOnly, Why};
 use crate::blob::{Blobs, CacheBudgets, CachePlace, Catalog, RangeCache, Vault};
 use crate::env::SharedEnv;
@@ -73,12 +74,7 @@ impl Repository {
     /// # Errors
     /// `NoRepository`, `WrongPassword` (also when one is needed and none was given), `Unsupported` for newer formats, `Damaged`.
     pub fn open(store: Arc<dyn Store>, password: Option<&[u8]>, options: &OpenOptions) -> Result<Arc<Self>> {
-        let (config, object) = read_config(&*store)?;
-        let secrets = match Config::decode(&object)?.1 {
-            Some(secrets) => secrets,
-            None => unlock(&*store, config.repository, password)?,
-        };
-        Repository::with_secrets(store, config, &object, secrets, options)
+        Found::look(store)?.open(password, options)
     }
 
     /// Opens with the secrets themselves.
@@ -305,7 +301,7 @@ fn listed_slots(store: &dyn Store, repository: RepositoryId) -> Result<Vec<(Name
     Ok(listed.into_iter().map(|l| read(l.name)).collect())
 }
 
-fn unlock(store: &dyn Store, repository: RepositoryId, password: Option<&[u8]>) -> Result<Secrets> {
+pub(super) fn unlock(store: &dyn Store, repository: RepositoryId, password: Option<&[u8]>) -> Result<Secrets> {
     let Some(password) = password else {
         return Err(Error::new(Kind::WrongPassword, "the repository is encrypted and no password was given")
             .on(store.location())

@@ -3,7 +3,8 @@
 //! A sheet opens the repository without any password: it holds the master key itself. Each line carries a checksum of its own, so that a
 //! typing error is found where it was made.
 
-use super::open::{OpenOptions, Repository, read_config};
+use super::found::Found;
+use super::open::{OpenOptions, Repository};
 use crate::error::{Error, Kind, Result};
 use crate::store::Store;
 use format_spec::keys::{Secret, Secrets};
@@ -47,17 +48,22 @@ impl Repository {
     /// # Errors
     /// `Input` naming the line that is missing or mistyped; `WrongPassword` when the sheet is of another repository.
     pub fn open_with_paper(store: Arc<dyn Store>, sheet: &str, options: &OpenOptions) -> Result<Arc<Self>> {
-        let bytes = decode_sheet(sheet)?;
-        let part = |at: usize| {
-            <[u8; 32]>::try_from(&bytes[at..at + 32]).map_err(|_| Error::new(Kind::Bug, "64 bytes have two halves"))
-        };
-        let secrets = Secrets { master: Some(Secret::new(part(0)?)), dedup: Secret::new(part(32)?) };
-        let (config, object) = read_config(&*store)?;
-        let location = store.location();
-        format_spec::config::Config::verify(&object, &secrets)
-            .map_err(|_| Error::new(Kind::WrongPassword, "the recovery sheet is of another repository").on(location))?;
-        Repository::with_secrets(store, config, &object, secrets, options)
+        // A sheet that is mistyped is told before anything is asked of the store.
+        secrets(sheet)?;
+        Found::look(store)?.open_with_paper(sheet, options)
     }
+}
+
+/// The secrets that a sheet holds.
+///
+/// # Errors
+/// `Input` naming the line that is missing or mistyped.
+pub(super) fn secrets(sheet: &str) -> Result<Secrets> {
+    let bytes = decode_sheet(sheet)?;
+    let part = |at: usize| {
+        <[u8; 32]>::try_from(&bytes[at..at + 32]).map_err(|_| Error::new(Kind::Bug, "64 bytes have two halves"))
+    };
+    Ok(Secrets { master: Some(Secret::new(part(0)?)), dedup: Secret::new(part(32)?) })
 }
 
 /// Line `number` (from 0) of a sheet.

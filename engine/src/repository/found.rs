@@ -1,0 +1,69 @@
+//! A repository that was found at a place and is not open yet: its config was read, and nothing else.
+//!
+//! Promises: what is opened is what was looked at, as the config is read once. So whoever opens can ask which
+//! repository this is before a password is tried or the log is read.
+
+use super::open::{OpenOptions, Repository, read_config, unlock};
+use super::paper;
+use crate::error::{Error, Kind, Result};
+use crate::store::Store;
+use bytes::Bytes;
+use format_spec::RepositoryId;
+use format_spec::config::Config;
+use format_spec::container::Suite;
+use std::sync::Arc;
+
+/// A repository at a place.
+#[derive(Debug)]
+pub struct Found {
+    store: Arc<dyn Store>,
+    config: Config,
+    object: Bytes,
+}
+
+impl Found {
+    /// Reads the config.
+    ///
+    /// # Errors
+    /// `NoRepository`; `Unsupported` for newer formats; `Damaged`; the store's.
+    pub fn look(store: Arc<dyn Store>) -> Result<Found> {
+        let (config, object) = read_config(&*store)?;
+        Ok(Found { store, config, object })
+    }
+
+    /// The repository's identity, as its config says; it is verified when the repository is opened.
+    pub fn id(&self) -> RepositoryId {
+        self.config.repository
+    }
+
+    /// How its objects are sealed, as its config says.
+    pub fn suite(&self) -> Suite {
+        self.config.suite
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// As [`Repository::open`].
+    pub fn open(&self, password: Option<&[u8]>, options: &OpenOptions) -> Result<Arc<Repository>> {
+        let (config, secrets) = Config::decode(&self.object)?;
+        let secrets = match secrets {
+            Some(secrets) => secrets,
+            None => unlock(&*self.store, config.repository, password)?,
+        };
+        Repository::with_secrets(Arc::clone(&self.store), config, &self.object, secrets, options)
+    }
+
+    /// Opens it with the text of a recovery sheet.
+    ///
+    /// # Errors
+    /// As [`Repository::open_with_paper`].
+    pub fn open_with_paper(&self, sheet: &str, options: &OpenOptions) -> Result<Arc<Repository>> {
+        let secrets = paper::secrets(sheet)?;
+        Config::verify(&self.object, &secrets).map_err(|_| {
+            Error::new(Kind::WrongPassword, "the recovery sheet is of another repository").on(self.store.location())
+        })?;
+        let (config, _) = Config::decode(&self.object)?;
+        Repository::with_secrets(Arc::clone(&self.store), config, &self.object, secrets, options)
+    }
+}
