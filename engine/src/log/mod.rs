@@ -18,6 +18,7 @@ mod append;
 mod checkpoint;
 mod locks;
 mod moves;
+mod remembered;
 mod replay;
 mod state;
 mod summed;
@@ -26,6 +27,7 @@ mod view;
 
 pub use locks::Raises;
 pub use moves::{Condemned, Moved};
+pub use remembered::{Recollection, Witness, hash_in_store};
 pub use replay::Log;
 pub use state::{CommitRef, Given, LockRef, RetrievalRef, SegmentRef, SessionRef};
 pub use truncate::{Truncated, Truncation};

@@ -2,6 +2,7 @@
 
 use super::checkpoint::{Covering, Known};
 use super::locks::Raises;
+use super::remembered::Witness;
 use super::view::LogView;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{LOG_FETCH_THREADS, SMALL_OBJECT_BYTES_MAX};
@@ -12,7 +13,7 @@ use format_spec::log::LogEntry;
 use format_spec::{RepositoryId, names};
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// One repository's log.
 #[derive(Debug)]
@@ -29,14 +30,26 @@ pub struct Log {
     pub(super) raises: Option<Raises>,
     view: Mutex<Arc<LogView>>,
     pub(super) known: Mutex<Known>,
+    /// Who is told of each entry that this process appended.
+    pub(super) witness: OnceLock<Arc<dyn Witness>>,
 }
 
 impl Log {
     /// A log that has read nothing yet.
     pub fn new(store: Arc<dyn Store>, repository: RepositoryId, secrets: Secrets, config_hash: [u8; 32]) -> Self {
         let view = Mutex::new(Arc::new(LogView::start(config_hash)));
-        let known = Mutex::default();
-        Log { store, repository, secrets, has_voids: false, until: None, config_hash, raises: None, view, known }
+        Log {
+            store,
+            repository,
+            secrets,
+            has_voids: false,
+            until: None,
+            config_hash,
+            raises: None,
+            view,
+            known: Mutex::default(),
+            witness: OnceLock::new(),
+        }
     }
 
     /// The same of a repository whose days of locking may be raised ([CONF-7]).
@@ -154,7 +167,10 @@ impl Log {
     pub(super) fn take(&self, before: &LogView, slot: u32, object: &[u8]) -> Result<()> {
         let mut view = before.clone();
         self.apply(&mut view, slot, object)?;
-        self.advance(Arc::new(view));
+        let view = self.advance(Arc::new(view));
+        if let Some(witness) = self.witness.get() {
+            witness.appended(slot, *blake3::hash(object).as_bytes(), view.newest);
+        }
         Ok(())
     }
 

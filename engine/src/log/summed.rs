@@ -75,6 +75,7 @@ impl LogView {
         Ok(LogView {
             voids,
             head: checkpoint.slot,
+            newest: None,
             head_hash: checkpoint.hashes.last().copied().unwrap_or_default(),
             hashes: checkpoint.hashes.into(),
             sessions: sessions.collect(),

@@ -20,6 +20,8 @@ pub struct LogView {
     pub head: u32,
     /// BLAKE3 of the object that the next entry chains to.
     pub head_hash: [u8; 32],
+    /// The time of the newest entry, by its writer's clock; `None` where the view began with a checkpoint and read no entry.
+    pub(super) newest: Option<Time>,
     /// BLAKE3 of the entries up to the head, the newest last: all of them, or those since a checkpoint and some before.
     pub(super) hashes: VecDeque<[u8; 32]>,
     /// Open sessions by number.
@@ -115,6 +117,7 @@ impl LogView {
         self.change(entry)?;
         self.head = entry.slot;
         self.head_hash = object_hash;
+        self.newest = Some(entry.time);
         self.hashes.push_back(object_hash);
         Ok(())
     }

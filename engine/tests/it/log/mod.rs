@@ -4,6 +4,7 @@ mod cost;
 mod damaged;
 mod paused;
 mod readers;
+mod remembered;
 mod repositories;
 mod sums;
 mod truncation;
