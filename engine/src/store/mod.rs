@@ -10,6 +10,7 @@
 
 mod class;
 pub mod count;
+mod explicit;
 pub mod fault;
 mod local;
 mod location;
@@ -29,6 +30,7 @@ pub mod throttle;
 
 pub use class::{Provider, StorageClass, Terms};
 pub use count::{Counted, Counts, Verb};
+pub use explicit::explicit;
 pub use fault::{Fault, Faulty};
 pub use location::Location;
 pub use memory::Memory;

@@ -11,7 +11,7 @@ mod page;
 mod put;
 mod resting;
 mod runtime;
-mod settings;
+pub(super) mod settings;
 mod versions;
 mod wire;
 

@@ -58,6 +58,35 @@ pub(super) fn azure(container: &str, options: &Options) -> Result<(MicrosoftAzur
     Ok((store, client, account, container_url))
 }
 
+/// The endpoint and the region of a bucket, with what holds where neither is named.
+pub(in crate::store) fn s3_place(bucket: &str, options: &Options) -> Result<(String, String)> {
+    let mut builder = AmazonS3Builder::new().with_bucket_name(bucket);
+    for (key, value) in merged("AWS_", options, known::<AmazonS3ConfigKey>)? {
+        use AmazonS3ConfigKey::{DefaultRegion, Endpoint, Region, S3Endpoint};
+        if matches!(key, Endpoint | S3Endpoint | Region | DefaultRegion) {
+            builder = builder.with_config(key, value);
+        }
+    }
+    let said = |key: AmazonS3ConfigKey| builder.get_config_value(&key).filter(|text| !text.is_empty());
+    let region = said(AmazonS3ConfigKey::Region).unwrap_or_else(|| "us-east-1".to_owned());
+    let endpoint = said(AmazonS3ConfigKey::S3Endpoint).or_else(|| said(AmazonS3ConfigKey::Endpoint));
+    let endpoint = endpoint.unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
+    Ok((endpoint, region))
+}
+
+/// The endpoint and the account of a container, with the endpoint that holds where none is named.
+pub(in crate::store) fn azure_place(options: &Options) -> Result<(String, String)> {
+    let mut builder = MicrosoftAzureBuilder::new();
+    for (key, value) in merged("AZURE_", options, known::<AzureConfigKey>)? {
+        if matches!(key, AzureConfigKey::AccountName | AzureConfigKey::Endpoint) {
+            builder = builder.with_config(key, value);
+        }
+    }
+    let account = builder.get_config_value(&AzureConfigKey::AccountName).unwrap_or_default();
+    let endpoint = builder.get_config_value(&AzureConfigKey::Endpoint);
+    Ok((endpoint.unwrap_or_else(|| format!("https://{account}.blob.core.windows.net")), account))
+}
+
 /// An endpoint that is a URL; the client would panic over another one.
 fn address(text: &str) -> Result<&str> {
     let good = url::Url::parse(text).is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.has_host());
