@@ -16,6 +16,7 @@ use super::harm::Harm;
 use super::packs::{PackCheck, Published, published_packs};
 use super::rolling::{self, Memory};
 use super::trees::TreeCheck;
+use super::uncommitted::uncommitted;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
@@ -78,6 +79,8 @@ pub struct CheckReport {
     pub errors: Vec<Finding>,
     /// What is wrong with objects that nobody needs any more: all that is live in them has a sound place elsewhere.
     pub superseded: Vec<Finding>,
+    /// Manifests and index segments that decode and that no entry of the log commits; only of a check of everything.
+    pub uncommitted: Vec<Finding>,
 }
 
 /// Checks a repository.
@@ -85,7 +88,11 @@ pub struct CheckReport {
 /// # Errors
 /// What keeps the check from being done: the store is out of reach, or a stop. Damage is in the report.
 pub fn check(repository: &Arc<Repository>, options: &CheckOptions, monitor: &Monitor) -> Result<CheckReport> {
-    Ok(check_closely(repository, options, monitor)?.report)
+    let mut report = check_closely(repository, options, monitor)?.report;
+    if options.point.is_none() {
+        report.uncommitted = uncommitted(repository, monitor)?;
+    }
+    Ok(report)
 }
 
 /// A check with what repair needs to know beyond the report.

@@ -19,6 +19,7 @@ pub mod retention;
 mod rolling;
 mod stored;
 mod trees;
+mod uncommitted;
 
 pub use check::{CheckOptions, CheckReport, Level, check};
 pub use collect::{

@@ -39,4 +39,5 @@ mod sweep;
 pub use apply::{CollectReport, collect};
 pub use early::{Early, early_deletion};
 pub(super) use mark::Marks as LiveBlobs;
+pub(super) use orphans::is_named;
 pub use plan::{CollectOptions, CollectPlan, LockedPack, PackPlan, plan_collection};

@@ -152,7 +152,8 @@ fn list(
     Ok(found)
 }
 
-fn is_named(view: &LogView, row: &ObjectRow) -> bool {
+/// Whether the log's view names an object: as something that counts, or that was given up.
+pub(in crate::care) fn is_named(view: &LogView, row: &ObjectRow) -> bool {
     if view.given_up.contains_key(row) {
         return true;
     }

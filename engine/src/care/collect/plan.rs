@@ -111,6 +111,12 @@ pub struct CollectPlan {
 }
 
 impl CollectPlan {
+    /// Whether carrying it out takes anything away: packs, objects that were given up, or the turn of a session.
+    pub fn takes_something(&self) -> bool {
+        let condemns = !self.dead.is_empty() || !self.sparse.is_empty();
+        condemns || !self.due.is_empty() || self.orphans > 0 || !self.fence.is_empty()
+    }
+
     /// Nothing to be done.
     pub(super) fn empty(head: u32) -> Self {
         CollectPlan {

@@ -24,6 +24,7 @@ pub(crate) mod rig;
 mod rolling;
 mod stop;
 mod targets;
+mod uncommitted;
 mod versions;
 mod writers;
 
