@@ -133,7 +133,8 @@ class Cairn:
     name = "cairn"
 
     def __init__(self, scratch):
-        self.repo, self.env = scratch / "cairn", {"CAIRN_PASSWORD": "bench", "CAIRN_CACHE_DIR": str(scratch / "cairn-cache")}
+        self.repo, self.env = scratch / "cairn", {"CAIRN_PASSWORD": "bench", "CAIRN_CACHE_DIR": str(scratch / "cairn-cache"),
+                                                    "CAIRN_STATE_DIR": str(scratch / "cairn-state")}
 
     def init(self):
         run([CAIRN, "--repo", self.repo, "init"], self.env)

@@ -50,7 +50,7 @@ for at in range(0, len(m), 4096):
 
 def cairn(scratch, sources, rows):
     source, cache = scratch / "cairn", scratch / "cairn-cache"
-    env = {"CAIRN_PASSWORD": "bench", "CAIRN_CACHE_DIR": str(cache)}
+    env = {"CAIRN_PASSWORD": "bench", "CAIRN_CACHE_DIR": str(cache), "CAIRN_STATE_DIR": str(scratch / "cairn-state")}
     compare.run([CAIRN, "--repo", source, "init"], env)
     compare.run([CAIRN, "--repo", source, "backup", *sources], env)
     bytes_stored = stored(source / "data") + stored(source / "meta")

@@ -39,6 +39,7 @@ pub(crate) enum Verb {
     Umount(verbs::umount::Umount),
     Serve(verbs::serve::Serve),
     Cache(verbs::cache::Cache),
+    Known(verbs::known::Known),
     Index(verbs::index::Index),
     Immutability(verbs::immutability::Immutability),
     Key(verbs::key::Key),
@@ -46,6 +47,43 @@ pub(crate) enum Verb {
     Migrate(verbs::migrate::Migrate),
     Completions(verbs::completions::Completions),
     Man(verbs::man::Man),
+}
+
+impl Verb {
+    /// Whether it changes what a repository holds. A plan and a dry run only read.
+    pub(crate) fn writes(&self) -> bool {
+        match self {
+            Verb::Backup(verb) => verb.writes(),
+            Verb::Restore(verb) => verb.writes(),
+            Verb::Retrieve(verb) => verb.writes(),
+            Verb::Repair(verb) => verb.writes(),
+            Verb::Expire(verb) => verb.writes(),
+            Verb::Tag(verb) => verb.writes(),
+            Verb::Gc(verb) => verb.writes(),
+            Verb::Copy(verb) => verb.writes(),
+            Verb::Mount(verb) => verb.writes(),
+            Verb::Key(verb) => verb.writes(),
+            Verb::Migrate(verb) => verb.writes(),
+            Verb::Init(_) | Verb::Immutability(_) => true,
+            Verb::Points(_)
+            | Verb::Ls(_)
+            | Verb::Cat(_)
+            | Verb::Find(_)
+            | Verb::Diff(_)
+            | Verb::History(_)
+            | Verb::Stats(_)
+            | Verb::Verify(_)
+            | Verb::Check(_)
+            | Verb::Umount(_)
+            | Verb::Serve(_)
+            | Verb::Cache(_)
+            | Verb::Known(_)
+            | Verb::Index(_)
+            | Verb::Schedule(_)
+            | Verb::Completions(_)
+            | Verb::Man(_) => false,
+        }
+    }
 }
 
 /// All definitions, with those that are refused until a later release.

@@ -5,14 +5,16 @@
 
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
+use crate::recognise::Acquaintance;
 use crate::say::Row;
 use crate::settings::password::{self, Password};
 use crate::settings::{Repo, Settings};
 use engine::Kind;
 use engine::blob::{CacheBudgets, CachePlace};
-use engine::repository::{OpenOptions, Repository};
+use engine::repository::{Found, OpenOptions, Repository};
 use engine::store::{self, Counted, Counts, Limits, Location, Name, Store, Verb};
 use format_spec::config::Config;
+use std::cell::OnceCell;
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +25,8 @@ pub(crate) struct Place {
     pub(crate) store: Arc<dyn Store>,
     /// Requests and bytes so far.
     pub(crate) counts: Arc<Counts>,
+    /// How it was opened.
+    options: store::Options,
 }
 
 /// An open repository.
@@ -30,13 +34,15 @@ pub(crate) struct Connection {
     pub(crate) repo: Arc<Repository>,
     pub(crate) counts: Arc<Counts>,
     pub(crate) settings: Settings,
+    /// What this machine knows of it beyond itself.
+    pub(crate) known: Acquaintance,
 }
 
 impl Context {
     /// Opens the repository that the options name.
     ///
     /// # Errors
-    /// As the engine says; `no_password` when one is needed and nobody can be asked.
+    /// As the engine says; `no_password` when one is needed and nobody can be asked; `Unrecognised` where it is not what this machine remembers.
     pub(crate) fn connect(&self) -> Result<Connection> {
         let settings = self.settings()?;
         let place = open_store(&settings, false)?;
@@ -61,7 +67,7 @@ impl Context {
         let far = !matches!(location(&settings)?, Location::Folder(_));
         let ranges = (far && disk_cache > 0).then(|| (settings.cache_dir.join(RANGES), disk_cache));
         let options = OpenOptions { budgets, ranges, ..self.open_options(&settings) };
-        open(&options, place, settings)
+        self.open_with(&options, place, settings)
     }
 
     /// Opens the repository that the options name, with what this machine's disk cache has kept of it.
@@ -75,7 +81,7 @@ impl Context {
         // Without a limit: what is there shall be read, and nothing of it go.
         let ranges = kept.is_dir().then_some((kept, u64::MAX));
         let options = OpenOptions { ranges, ..self.open_options(&settings) };
-        open(&options, place, settings)
+        self.open_with(&options, place, settings)
     }
 
     /// Opens another repository to read from, with a cache of its own that goes away: a plain copy has the same id.
@@ -83,14 +89,10 @@ impl Context {
     /// # Errors
     /// As [`Context::connect`].
     pub(crate) fn connect_to_copy(&self, repo: &OsStr, password_file: Option<&Path>) -> Result<Connection> {
-        let mut settings = self.settings()?;
-        settings.repo = Repo::Given(repo.to_owned());
-        if let Some(file) = password_file {
-            settings.password = Password::File(file.to_owned());
-        }
+        let settings = self.settings_of(repo, password_file)?;
         let place = open_store(&settings, false)?;
         let options = OpenOptions { cache: CachePlace::Temporary, ..self.open_options(&settings) };
-        open(&options, place, settings)
+        self.open_with(&options, place, settings)
     }
 
     /// Opens another repository to write into, beside the one that the options name.
@@ -98,13 +100,19 @@ impl Context {
     /// # Errors
     /// As [`Context::connect`].
     pub(crate) fn connect_to_target(&self, repo: &OsStr, password_file: Option<&Path>) -> Result<Connection> {
+        let settings = self.settings_of(repo, password_file)?;
+        let place = open_store(&settings, false)?;
+        self.open(place, settings)
+    }
+
+    /// The settings of this run, for another repository.
+    fn settings_of(&self, repo: &OsStr, password_file: Option<&Path>) -> Result<Settings> {
         let mut settings = self.settings()?;
         settings.repo = Repo::Given(repo.to_owned());
         if let Some(file) = password_file {
             settings.password = Password::File(file.to_owned());
         }
-        let place = open_store(&settings, false)?;
-        self.open(place, settings)
+        Ok(settings)
     }
 
     /// Opens the repository in a store that is open already.
@@ -112,7 +120,7 @@ impl Context {
     /// # Errors
     /// As [`Context::connect`].
     pub(crate) fn open(&self, place: Place, settings: Settings) -> Result<Connection> {
-        open(&self.open_options(&settings), place, settings)
+        self.open_with(&self.open_options(&settings), place, settings)
     }
 
     /// How repositories are opened in this run.
@@ -125,25 +133,55 @@ impl Context {
             as_of: self.as_of(),
         }
     }
+
+    fn open_with(&self, options: &OpenOptions, place: Place, settings: Settings) -> Result<Connection> {
+        let given = settings.password.read()?;
+        let asked = OnceCell::new();
+        let source = settings.password.clone();
+        self.open_by(place, settings, &|found| match found
+            .open(asked.get().or(given.as_ref()).map(Vec::as_slice), options)
+        {
+            Err(e) if e.kind() == Kind::WrongPassword && given.is_none() && asked.get().is_none() => {
+                if let Password::KeyFile(path) = &source {
+                    return Err(no_key_file(path));
+                }
+                let typed = password::ask("Password of the repository", false)?;
+                Ok(found.open(Some(asked.get_or_init(|| typed)), options)?)
+            }
+            other => Ok(other?),
+        })
+    }
+
+    /// Opens what a store holds in a way of the caller's own, through what this machine remembers of the place.
+    ///
+    /// # Errors
+    /// `Unrecognised` where it is not what this machine remembers; what `open` says.
+    pub(crate) fn open_by(
+        &self,
+        place: Place,
+        settings: Settings,
+        open: &dyn Fn(&Found) -> Result<Arc<Repository>>,
+    ) -> Result<Connection> {
+        let found = Found::look(Arc::clone(&place.store))?;
+        let recognised = self.recognise(&settings, &*place.store, &found)?;
+        let again = |shows: &dyn Fn(&dyn Store) -> Result<bool>| {
+            let place = open_store_with(&settings, place.options.clone())?;
+            if !shows(&*place.store)? {
+                return Ok(None);
+            }
+            let repo = open(&Found::look(Arc::clone(&place.store))?)?;
+            Ok(Some((repo, place.counts)))
+        };
+        let opened = (open(&found)?, Arc::clone(&place.counts));
+        let ((repo, counts), known) = recognised.admit(self, opened, |(repo, _)| repo, again)?;
+        Ok(Connection { repo, counts, settings, known })
+    }
 }
 
-fn open(options: &OpenOptions, place: Place, settings: Settings) -> Result<Connection> {
-    let given = settings.password.read()?;
-    let open = |password: Option<&[u8]>| Repository::open(Arc::clone(&place.store), password, options);
-    let repo = match open(given.as_deref()) {
-        Err(e) if e.kind() == Kind::WrongPassword && given.is_none() => {
-            if let Password::KeyFile(path) = &settings.password {
-                let message = format!("{}: the key file of the default repository is not there", path.display());
-                return Err(Failure::new(Exit::WrongPassword, "wrong_password", message).advise(
-                    "put it back, name a password with --password-file, or use the recovery sheet: cairn key import",
-                ));
-            }
-            let asked = password::ask("Password of the repository", false)?;
-            open(Some(&asked))?
-        }
-        other => other?,
-    };
-    Ok(Connection { repo, counts: place.counts, settings })
+fn no_key_file(path: &Path) -> Failure {
+    let message = format!("{}: the key file of the default repository is not there", path.display());
+    Failure::new(Exit::WrongPassword, "wrong_password", message)
+        .advise("put it back, name a password with --password-file, or use the recovery sheet: cairn key import")
 }
 
 /// Opens the store that the settings name; `create` makes a folder that is not there.
@@ -179,7 +217,7 @@ fn open_store_with(settings: &Settings, mut options: store::Options) -> Result<P
     }
     let counted = Counted::new(store);
     let counts = counted.counts();
-    Ok(Place { store: Arc::new(counted), counts })
+    Ok(Place { store: Arc::new(counted), counts, options })
 }
 
 /// The place that the settings name.

@@ -11,6 +11,7 @@ use engine::env::{Machine, SharedEnv};
 use engine::repository::AsOf;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::level_filters::LevelFilter;
 
 /// What every verb works with.
@@ -23,6 +24,16 @@ pub(crate) struct Context {
     pub(crate) args: std::sync::Arc<[OsString]>,
     globals: std::sync::Arc<Globals>,
     start: f64,
+    /// Whether the verb changes what a repository holds.
+    writes: bool,
+    said: std::sync::Arc<Said>,
+}
+
+/// What this run has learned and said once.
+#[derive(Debug, Default)]
+struct Said {
+    first_use: AtomicBool,
+    trouble: AtomicBool,
 }
 
 /// Runs the verb and tells how it ended.
@@ -35,7 +46,8 @@ pub(crate) fn run(cli: Cli, args: Vec<OsString>) -> Exit {
     };
     let env = Machine::shared();
     let start = env.elapsed();
-    let context = Context { out, interrupt, env, args: args.into(), globals: cli.globals.into(), start };
+    let (writes, said) = (cli.verb.writes(), std::sync::Arc::default());
+    let context = Context { out, interrupt, env, args: args.into(), globals: cli.globals.into(), start, writes, said };
     match act(&context, &cli.verb) {
         Ok(exit) => exit,
         Err(failure) => {
@@ -74,6 +86,7 @@ fn act(context: &Context, verb: &Verb) -> Result<Exit> {
         Verb::Umount(verb) => verb.run(context),
         Verb::Serve(verb) => verb.run(context),
         Verb::Cache(verb) => verb.run(context),
+        Verb::Known(verb) => verb.run(context),
         Verb::Index(verb) => verb.run(context),
         Verb::Immutability(verb) => verb.run(context),
         Verb::Key(verb) => verb.run(context),
@@ -104,9 +117,41 @@ fn only_reads(verb: &Verb) -> bool {
 }
 
 impl Context {
+    /// A run with these words.
+    #[cfg(test)]
+    pub(crate) fn for_tests(args: &[&str]) -> Context {
+        let cli = <Cli as clap::Parser>::try_parse_from(args).expect("a command line of a test");
+        let env = Machine::shared();
+        Context {
+            out: Output::new(&cli.globals),
+            interrupt: Interrupt::listen().expect("signals can be listened to"),
+            start: env.elapsed(),
+            env,
+            args: args.iter().map(OsString::from).collect::<Vec<_>>().into(),
+            writes: cli.verb.writes(),
+            globals: cli.globals.into(),
+            said: std::sync::Arc::default(),
+        }
+    }
+
     /// The earlier position of the log that was asked for.
     pub(crate) fn as_of(&self) -> Option<AsOf> {
         self.globals.as_of
+    }
+
+    /// Whether this command changes what a repository holds.
+    pub(crate) fn writes(&self) -> bool {
+        self.writes
+    }
+
+    /// Takes down that this machine has not used a repository before.
+    pub(crate) fn remember_first_use(&self) {
+        self.said.first_use.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether this is the first time that this is asked: trouble with what is remembered is told once.
+    pub(crate) fn first_trouble(&self) -> bool {
+        !self.said.trouble.swap(true, Ordering::Relaxed)
     }
 
     /// Whether the command line accepts this.
@@ -174,6 +219,7 @@ impl Context {
             .set("status", exit.status())
             .set("exit_code", exit as u8)
             .set("seconds_elapsed", self.seconds_elapsed())
+            .set("first_use", self.said.first_use.load(Ordering::Relaxed))
     }
 
     /// Refuses `--json` for a verb whose stdout is the data itself.

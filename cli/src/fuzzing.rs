@@ -3,6 +3,7 @@
 //! A binary has no interface, and the targets live outside of the workspace; this names exactly the functions that read text
 //! which people wrote, and gives back plain types. Hidden, and free to change.
 
+use crate::known::Record;
 use crate::parse::{Place, job, pattern::Pattern, place, quantity};
 use crate::settings::profile;
 use std::collections::BTreeMap;
@@ -21,6 +22,14 @@ pub fn config(text: &str, path: &Path, profile: Option<&str>) -> Result<Config, 
     let found = profile::parse(text, path, profile).map_err(|failure| failure.message)?;
     let threads = found.threads.map(Into::into);
     Ok((found.repo, found.password_file, threads, found.limit_upload, found.limit_download, found.store))
+}
+
+/// The file of what this machine remembers of a location, read and written again.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn known(text: &str) -> Result<String, String> {
+    Record::parse(text).map(|record| record.text())
 }
 
 /// `POINT[:PATH]` as point and path.

@@ -1,6 +1,6 @@
 //! The recovery sheet as people print it, and the reminder to make one.
 //!
-//! Whether one was made is remembered on this machine, an empty file a repository under `$XDG_STATE_HOME/cairn`: it is a
+//! Whether one was made is remembered on this machine, an empty file a repository in the state folder: it is a
 //! reminder, nothing rests on it.
 
 use crate::settings::xdg;
@@ -59,8 +59,8 @@ pub(crate) fn is_encrypted(repo: &Repository) -> bool {
 }
 
 fn marker(repo: &Repository) -> Option<PathBuf> {
-    let state = xdg::state().ok()?;
-    Some(state.join("cairn").join("recovery-sheets").join(repo.id().to_string()))
+    let state = xdg::state_dir().ok()?;
+    Some(state.join("recovery-sheets").join(repo.id().to_string()))
 }
 
 /// What the reminder says.

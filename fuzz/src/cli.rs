@@ -7,8 +7,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Name and function of every target; each has a file in `fuzz_targets` and a folder in `corpus`.
-pub const TARGETS: [Target; 4] =
-    [("profile", profile), ("point_path", point_path), ("path_pattern", path_pattern), ("quantity", quantity)];
+pub const TARGETS: [Target; 5] = [
+    ("profile", profile),
+    ("point_path", point_path),
+    ("path_pattern", path_pattern),
+    ("quantity", quantity),
+    ("known", known),
+];
 
 /// A config file. With bit 0 of the first byte, its first line is not part of it but the name of the profile to choose.
 pub fn profile(bytes: &[u8]) -> bool {
@@ -24,6 +29,18 @@ pub fn profile(bytes: &[u8]) -> bool {
             assert!(password_file.is_none_or(|path| path.is_absolute()));
             assert!(![upload, download].contains(&Some(0)) && threads != Some(0));
             assert!(store.keys().all(|key| key.starts_with("aws_") || key.starts_with("azure_")));
+            true
+        }
+        Err(why) => refused(&why),
+    }
+}
+
+/// The file of what a machine remembers of a location: what is accepted is written again as it was.
+pub fn known(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    match fuzzing::known(text) {
+        Ok(written) => {
+            assert_eq!(written, text);
             true
         }
         Err(why) => refused(&why),

@@ -55,6 +55,11 @@ impl Password {
         }
     }
 
+    /// Whether somebody gave one for this run: by option, environment or profile.
+    pub(crate) fn is_given(&self) -> bool {
+        matches!(self, Password::File(_) | Password::Environment)
+    }
+
     /// As people would say it.
     pub(crate) fn described(&self) -> String {
         match self {

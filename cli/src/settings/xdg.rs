@@ -18,9 +18,18 @@ pub(crate) fn cache() -> Result<PathBuf> {
     folder("XDG_CACHE_HOME", ".cache")
 }
 
-/// `$XDG_STATE_HOME`, or `~/.local/state`.
-pub(crate) fn state() -> Result<PathBuf> {
-    folder("XDG_STATE_HOME", ".local/state")
+/// Where cairn keeps what it remembers on this machine: `CAIRN_STATE_DIR`, or `cairn` below the user's state.
+pub(crate) fn state_dir() -> Result<PathBuf> {
+    match given_state_dir() {
+        // Absolute, as a mount in the background leaves the working folder.
+        Some(dir) => Ok(std::path::absolute(&dir).unwrap_or(dir)),
+        None => Ok(folder("XDG_STATE_HOME", ".local/state")?.join("cairn")),
+    }
+}
+
+/// `CAIRN_STATE_DIR`, where it is set.
+pub(crate) fn given_state_dir() -> Option<PathBuf> {
+    std::env::var_os("CAIRN_STATE_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from)
 }
 
 /// The specification ignores relative paths.

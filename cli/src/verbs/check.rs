@@ -4,12 +4,14 @@ use crate::connect::{Place, open_store};
 use crate::context::Context;
 use crate::exit::{Exit, Result};
 use crate::parse::quantity;
+use crate::recognise::Rollback;
 use crate::say::{Row, human, progress};
 use crate::settings::Settings;
 use clap::{Args, ValueEnum};
 use engine::care::{CheckOptions, Finding, Level, check, check_stored};
-use engine::store::{Name, Store};
-use format_spec::config::Config;
+use engine::repository::Found;
+use format_spec::container::Suite;
+use std::sync::Arc;
 
 /// Validate the repository: log, index, trees, packs
 ///
@@ -47,7 +49,8 @@ impl Check {
             let settings = context.settings()?;
             if settings.password.read()?.is_none() {
                 let place = open_store(&settings, false)?;
-                if is_sealed(&*place.store)? {
+                if let Some(found) = sealed(&place) {
+                    context.recognise(&settings, &*place.store, &found)?;
                     return without_keys(context, &settings, &place);
                 }
             }
@@ -65,14 +68,17 @@ impl Check {
         let options = CheckOptions { level, share, remember, point, threads: connection.settings.threads };
         let monitor = context.interrupt.monitor();
         let report = progress::show(&context.out, "checking", monitor, || check(repo, &options, monitor))?;
+        let rolled_back = connection.known.rolled_back.as_ref().map(Rollback::finding);
+        told(context, rolled_back.as_slice())?;
         told(context, &report.errors)?;
+        tell_uncommitted(context, &report.uncommitted)?;
         for finding in &report.superseded {
             let row =
                 || Row::new("superseded").set("object", finding.object.as_str()).set("what", finding.what.as_str());
             context.out.row(row)?;
             context.out.warning(finding.object.as_bytes(), &format!("{}; nobody needs it any more", finding.what));
         }
-        let errors = report.errors.len();
+        let errors = report.errors.len() + rolled_back.iter().len();
         let exit = match (errors, report.packs_archived, monitor.warnings_total()) {
             (1.., ..) => Exit::Damaged,
             (0, 1.., _) => Exit::Archived,
@@ -93,6 +99,7 @@ impl Check {
             .set("spoiled", report.spoiled)
             .set("errors", errors)
             .set("superseded", report.superseded.len())
+            .set("uncommitted", report.uncommitted.len())
             .requests(&connection.counts);
         context.out.summary(row, || {
             format!(
@@ -107,7 +114,7 @@ impl Check {
             )
         })?;
         archived(context, report.packs_archived);
-        if errors > 0 {
+        if !report.errors.is_empty() {
             context.out.note("`cairn repair plan` tells what it takes away and what can give it back.");
         }
         Ok(exit)
@@ -195,6 +202,16 @@ fn told(context: &Context, findings: &[Finding]) -> Result<()> {
     Ok(())
 }
 
+/// What the log does not commit: no damage by itself, and all there is to see of entries that are lost.
+fn tell_uncommitted(context: &Context, findings: &[Finding]) -> Result<()> {
+    for finding in findings {
+        let Finding { object, what } = finding;
+        context.out.row(|| Row::new("uncommitted").set("object", object.as_str()).set("what", what.as_str()))?;
+        context.out.note(&format!("cairn: {object}: {what}"));
+    }
+    Ok(())
+}
+
 fn verdict(errors: usize) -> String {
     match errors {
         0 => "no damage".to_owned(),
@@ -202,11 +219,9 @@ fn verdict(errors: usize) -> String {
     }
 }
 
-/// Whether the repository is encrypted, as far as its config can be read.
-fn is_sealed(store: &dyn Store) -> Result<bool> {
-    let object = store.get(&Name::new(format_spec::names::CONFIG)?);
-    let config = object.ok().and_then(|object| Config::decode(&object).ok());
-    Ok(config.is_some_and(|(_, secrets)| secrets.is_none()))
+/// The repository, if it is encrypted, as far as its config can be read.
+fn sealed(place: &Place) -> Option<Found> {
+    Found::look(Arc::clone(&place.store)).ok().filter(|found| found.suite() != Suite::Clear)
 }
 
 /// Where it is remembered which packs were read, below the cache folder.

@@ -68,6 +68,11 @@ enum Verify {
 }
 
 impl Copy {
+    /// Whether this run changes the repository.
+    pub(crate) fn writes(&self) -> bool {
+        !self.dry_run
+    }
+
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         let source = context.connect()?;
         let target = context.connect_to_target(&self.to, self.to_password_file.as_deref())?;

@@ -58,6 +58,11 @@ pub(crate) struct Expire {
 }
 
 impl Expire {
+    /// Whether this run changes the repository.
+    pub(crate) fn writes(&self) -> bool {
+        Step::applies(&self.words)
+    }
+
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         let (points, step) = Step::split(&self.words, "expire")?;
         let rules = self.rules();

@@ -14,6 +14,7 @@ use engine::repository::{NewRepository, Repository};
 use engine::store::{Location, Mode, Name, Probed, StorageClass, probe, probe_class, probe_lock};
 use format_spec::RepositoryId;
 use format_spec::config::{Retention, RetentionKind};
+use format_spec::container::Suite;
 use format_spec::key_slot::Cost;
 use format_spec::period::Period;
 use std::ffi::OsString;
@@ -256,6 +257,10 @@ fn provider(settings: &Settings) -> Result<Provider> {
 /// # Errors
 /// `Exists`, `Unsupported` for a store that lacks something, and the store's.
 pub(crate) fn create(context: &Context, settings: &Settings, wanted: &New<'_>) -> Result<Created> {
+    if !wanted.encrypted && settings.password.is_given() {
+        let what = format!("a password is given ({}), and --no-encryption needs none", settings.password.described());
+        return Err(Failure::usage(what).advise("leave one of the two out"));
+    }
     let place = open_store(settings, true)?;
     refuse_existing(&place)?;
     let (password, key_file) = match wanted.encrypted {
@@ -301,6 +306,7 @@ pub(crate) fn create(context: &Context, settings: &Settings, wanted: &New<'_>) -
         origin: wanted.like.filter(|_| wanted.class == format_spec::config::Class::Copy).map(Repository::id),
     };
     let id = Repository::create(&*place.store, &new, &context.env)?;
+    context.remember_new(settings, id, if new.password.is_some() { Suite::Aes256Gcm } else { Suite::Clear });
     Ok(Created { id, place, probed, key_file })
 }
 

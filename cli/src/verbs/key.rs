@@ -7,7 +7,8 @@ use crate::paper;
 use crate::parse::quantity;
 use crate::say::table::{Side, Table};
 use crate::say::{Row, human};
-use crate::settings::password;
+use crate::settings::Settings;
+use crate::settings::password::{self, Password};
 use clap::{Args, Subcommand};
 use engine::repository::{Replaced, Repository, SlotInfo};
 use format_spec::key_slot::Cost;
@@ -93,6 +94,11 @@ struct New {
 }
 
 impl Key {
+    /// Whether this run changes the repository.
+    pub(crate) fn writes(&self) -> bool {
+        !matches!(self.action, Action::List { .. } | Action::Export { .. })
+    }
+
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         match &self.action {
             Action::List { history } => list(context, &context.connect()?, *history),
@@ -209,8 +215,9 @@ fn reseal(context: &Context, slot: Option<&str>, cost: Cost) -> Result<Exit> {
         None => password::ask("Password of the key slot", false)?,
     };
     let place = open_store(&settings, false)?;
-    let repo = Repository::open(place.store, Some(&password), &context.open_options(&settings))?;
-    let done = repo.reseal_slots(&password, slot, cost)?;
+    let options = context.open_options(&settings);
+    let opened = context.open_by(place, settings, &|found| Ok(found.open(Some(&password), &options)?))?;
+    let done = opened.repo.reseal_slots(&password, slot, cost)?;
     for one in &done {
         context
             .out
@@ -283,7 +290,10 @@ fn import(context: &Context, sheet: &Path, new: &New) -> Result<Exit> {
     let text = std::fs::read_to_string(sheet)
         .map_err(|e| Failure::usage(format!("{}: the recovery sheet cannot be read: {e}", sheet.display())))?;
     let place = open_store(&settings, false)?;
-    let repo = Repository::open_with_paper(place.store, &text, &context.open_options(&settings))?;
+    // The password of these options is not the one that opens it here, and need not be there yet.
+    let settings = Settings { password: Password::Ask, ..settings };
+    let options = context.open_options(&settings);
+    let repo = context.open_by(place, settings, &|found| Ok(found.open_with_paper(&text, &options)?))?.repo;
     let id = new.add(&repo)?;
     // Who used a sheet has one.
     paper::remember(&repo);

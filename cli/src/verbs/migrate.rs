@@ -28,6 +28,11 @@ enum Action {
 }
 
 impl Migrate {
+    /// Whether this run changes the repository.
+    pub(crate) fn writes(&self) -> bool {
+        matches!(self.action, Action::Apply { .. })
+    }
+
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         // Numbers first, without a key: a format that this release cannot read is named before anybody is asked for a password.
         let settings = context.settings()?;

@@ -17,6 +17,7 @@ pub(crate) mod immutability;
 pub(crate) mod index;
 pub(crate) mod init;
 pub(crate) mod key;
+pub(crate) mod known;
 mod look;
 pub(crate) mod ls;
 pub(crate) mod man;

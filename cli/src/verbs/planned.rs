@@ -19,6 +19,11 @@ pub(super) enum Step {
 }
 
 impl Step {
+    /// Whether the last words ask for more than a look.
+    pub(super) fn applies(words: &[String]) -> bool {
+        words.last().is_some_and(|last| last != "plan")
+    }
+
     /// Parts the last words, `plan` or `apply HASH`, from those before.
     ///
     /// # Errors
@@ -45,6 +50,17 @@ fn parse_hash(text: &str) -> Result<PlanHash> {
 /// As the engine says: `conflict` for an outdated hash.
 pub(super) fn run(context: &Context, connection: &Connection, scope: &Scope, step: &Step) -> Result<Exit> {
     let (repo, monitor) = (&connection.repo, context.interrupt.shared());
+    // Tags take nothing away, whatever the time is.
+    let contradiction = match scope.request {
+        Request::Tags { .. } => None,
+        _ => context.contradiction(repo, &connection.known)?,
+    };
+    if *step != Step::Plan
+        && let Some(contradiction) = contradiction
+        && !Plan::make(repo, scope, &monitor)?.is_empty()
+    {
+        context.expect_clock(contradiction, "to let restore points and items go")?;
+    }
     let applied = match step {
         Step::Plan => Applied { plan: Some(Plan::make(repo, scope, &monitor)?), ..Applied::default() },
         Step::Apply(hash) => {
@@ -59,6 +75,11 @@ pub(super) fn run(context: &Context, connection: &Connection, scope: &Scope, ste
             "the plan would let its last restore point go; `apply` refuses, unless you plan with --empty-job {job}"
         );
         context.out.warning(job.as_bytes(), &why);
+    }
+    if *step == Step::Plan
+        && let Some(contradiction) = contradiction.filter(|_| !plan.is_empty())
+    {
+        context.tell_clock(contradiction);
     }
     let exit = exit(plan, &applied, step);
     let leaving = || plan.rows.iter().filter_map(|row| row.change.as_ref()).map(|change| &change.left);

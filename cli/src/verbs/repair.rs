@@ -53,6 +53,11 @@ struct Look {
 }
 
 impl Repair {
+    /// Whether this run changes the repository.
+    pub(crate) fn writes(&self) -> bool {
+        matches!(self.action, Action::Apply { .. })
+    }
+
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         match &self.action {
             Action::Plan(look) => {

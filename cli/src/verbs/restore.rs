@@ -74,6 +74,11 @@ struct Part {
 }
 
 impl Restore {
+    /// Whether this run changes the repository.
+    pub(crate) fn writes(&self) -> bool {
+        self.arriving.retrieve
+    }
+
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         if self.delete && self.places.len() > 1 {
             return Err(Failure::usage("--delete with several places would remove what the others restore")

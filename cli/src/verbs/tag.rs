@@ -23,6 +23,11 @@ pub(crate) struct Tag {
 }
 
 impl Tag {
+    /// Whether this run changes the repository.
+    pub(crate) fn writes(&self) -> bool {
+        Step::applies(&self.words)
+    }
+
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         let (words, step) = Step::split(&self.words, "tag")?;
         let (mut points, mut add, mut remove) = (Vec::new(), BTreeSet::new(), BTreeSet::new());

@@ -48,6 +48,15 @@ fn the_units_are_sound() {
     assert!(verified(&[home.path("cairn-mount@broken.service")]).unwrap_err().contains("maybe"));
 }
 
+/// A service may have no home: what this machine remembers must have a place all the same.
+#[test]
+fn the_units_have_a_state_folder() {
+    for unit in ["systemd/cairn-mount@.service", "systemd/mnt-cairn.mount"] {
+        let text = std::fs::read_to_string(packaged(unit)).unwrap();
+        assert!(text.contains("\nStateDirectory=cairn\n") && text.contains("CAIRN_STATE_DIR=%S/cairn\n"), "{unit}");
+    }
+}
+
 /// A namespace of its own would keep the mount from everybody else.
 #[test]
 fn the_service_stays_in_the_mount_namespace_of_the_host() {

@@ -60,6 +60,16 @@ fn what_holds_here_is_printed_but_no_secret() {
     assert!(text.contains(&format!("Environment=CAIRN_REPO={}\n", home.text("repo"))), "{text}");
     assert!(text.contains(&format!("Environment=CAIRN_PASSWORD_FILE={}\n", home.text("password"))), "{text}");
     assert!(text.contains("EnvironmentFile=-/etc/cairn/backup.env\n"), "{text}");
+    // A service has a state folder of its own, unless one is named.
+    assert!(
+        text.contains("StateDirectory=cairn\n") && text.contains("Environment=CAIRN_STATE_DIR=%S/cairn\n"),
+        "{text}"
+    );
+    let mut named = home.command(["schedule", "print", "--", "check"]);
+    let text = Run::of(named.current_dir(home.path("")).env("CAIRN_STATE_DIR", "mine")).expect(0).out();
+    let mine = format!("CAIRN_STATE_DIR={}", home.text("mine"));
+    assert_eq!(text.matches(&mine).count(), 2, "in the service and in the line of cron: {text}");
+    assert!(!text.contains("%S"), "{text}");
     assert!(!text.contains("very-secret") && !text.contains("hidden"), "{text}");
     // What the command names itself is not said twice.
     let text = home.ok(["schedule", "print", "--only", "service", "--", "check", "--repo", "/other"]).out();
@@ -74,6 +84,7 @@ fn a_command_that_would_be_refused_is_not_printed() {
         (&["backup"], "required"),
         (&["backup", "/a\nUser=root"], "control character"),
         (&["lab", "record"], "comes with a later release"),
+        (&["--accept", "clock", "gc", "plan"], "after a look"),
     ] {
         let args = ["schedule", "print", "--"].into_iter().chain(command.iter().copied());
         let run = home.run(args).expect(2);

@@ -77,6 +77,11 @@ struct Known {
 }
 
 impl Backup {
+    /// Whether this run changes the repository.
+    pub(crate) fn writes(&self) -> bool {
+        !self.dry_run
+    }
+
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         let mut known = Known { job: self.job.clone(), ..Known::default() };
         let ended = self.run_to_end(context, &mut known);

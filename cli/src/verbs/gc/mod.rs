@@ -63,6 +63,11 @@ enum Action {
 }
 
 impl Gc {
+    /// Whether this run changes the repository.
+    pub(crate) fn writes(&self) -> bool {
+        matches!(self.action, Action::Apply { .. })
+    }
+
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         if self.grace.is_zero() && !self.no_readers {
             return Err(Failure::usage("--grace 0 takes packs away under whoever reads them")
@@ -104,6 +109,11 @@ fn plan(context: &Context, options: &CollectOptions, spending: &Spending) -> Res
         context.out.row(|| priced.row())?;
     }
     priced.check(spending)?;
+    if plan.takes_something()
+        && let Some(contradiction) = context.contradiction(&connection.repo, &connection.known)?
+    {
+        context.tell_clock(contradiction);
+    }
     let exit = tell_damaged(context, &plan.damaged);
     let row = context
         .summary(exit)
@@ -192,6 +202,11 @@ fn in_words(plan: &CollectPlan, priced: &Priced, hash: &str) -> String {
 fn apply(context: &Context, options: &CollectOptions, hash: &PlanHash, spending: &Spending) -> Result<Exit> {
     let connection = context.connect()?;
     let monitor = context.interrupt.monitor();
+    if let Some(contradiction) = context.contradiction(&connection.repo, &connection.known)?
+        && plan_collection(&connection.repo, options, monitor)?.takes_something()
+    {
+        context.expect_clock(contradiction, "to delete what was given up long ago")?;
+    }
     if spending.is_limited() {
         // Nobody keeps what a plan was found to cost, and its objects have grown older since.
         let plan = plan_collection(&connection.repo, options, monitor)?;

@@ -189,8 +189,9 @@ const FOR_OTHERS: &[&str] = &[
     "loud",
 ];
 
-/// Options of `cairn mount` that mean nothing between mount(8) and its helper, or stand elsewhere.
-const NOT_HERE: &[&str] = &["repo", "json", "quiet", "verbose", "foreground", "dry-run", "help", "version"];
+/// Options of `cairn mount` that mean nothing between mount(8) and its helper, or stand elsewhere; and what a person
+/// accepts after a look, which no file may say for him.
+const NOT_HERE: &[&str] = &["accept", "repo", "json", "quiet", "verbose", "foreground", "dry-run", "help", "version"];
 
 #[cfg(test)]
 mod tests {
@@ -240,7 +241,7 @@ mod tests {
         assert!(why(&["/r", "/m", "-o", "umask"]).contains("needs a value"));
         assert!(why(&["/r", "/m", "-o", "allow_other=1"]).contains("no value"));
         assert!(why(&["/r", "/m", "-o", "remount,ro"]).contains("again"));
-        for hidden in ["repo=/x", "foreground", "json"] {
+        for hidden in ["repo=/x", "foreground", "json", "accept=rollback"] {
             assert!(why(&["/r", "/m", "-o", hidden]).contains("not known"), "{hidden}");
         }
         assert!(why(&["/r"]).contains("repository") && why(&["/r", "/m", "/n"]).contains("repository"));

@@ -74,6 +74,11 @@ pub(crate) struct Mount {
 }
 
 impl Mount {
+    /// Whether this run changes the repository.
+    pub(crate) fn writes(&self) -> bool {
+        self.archived == Policy::Thaw
+    }
+
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         self.look.check()?;
         self.thaw.check(self.archived == Policy::Thaw, context.as_of().is_some())?;

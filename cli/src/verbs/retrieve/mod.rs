@@ -31,6 +31,15 @@ enum Action {
 }
 
 impl Retrieve {
+    /// Whether this run changes the repository.
+    pub(crate) fn writes(&self) -> bool {
+        match &self.action {
+            Action::Start(start) => start.writes(),
+            Action::Extend(_) => true,
+            Action::Status(_) | Action::List(_) => false,
+        }
+    }
+
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         match &self.action {
             Action::Start(start) => start.run(context),

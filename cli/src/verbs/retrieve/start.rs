@@ -36,6 +36,11 @@ pub(in crate::verbs) struct Order {
 }
 
 impl Start {
+    /// Whether this run changes the repository.
+    pub(super) fn writes(&self) -> bool {
+        !self.dry_run
+    }
+
     pub(super) fn run(&self, context: &Context) -> Result<Exit> {
         let (prices, budget) = (self.spending.list()?, self.spending.budget());
         let connection = context.connect()?;

@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::later;
 use crate::say::Row;
+use crate::settings::xdg;
 use clap::parser::ValueSource;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -132,11 +133,16 @@ impl Print {
             wrong(text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned())
         })?;
         later::refuse(&matches)?;
+        if matches.value_source("accept") == Some(ValueSource::CommandLine) {
+            return Err(wrong("--accept is a person's answer after a look, and cannot be given in advance".to_owned()));
+        }
         if self.command.iter().any(|word| word.chars().any(char::is_control)) {
             return Err(wrong("a control character cannot stand in a unit or in a crontab".to_owned()));
         }
         let said = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
-        let variables = context.given().into_iter().filter(|(id, ..)| !said(id));
+        let variables = context.given().into_iter().filter(|(id, ..)| !said(id)).map(|(_, name, value)| (name, value));
+        let state =
+            xdg::given_state_dir().map(|dir| ("CAIRN_STATE_DIR", text(std::path::absolute(&dir).unwrap_or(dir))));
         let program = std::env::current_exe().map_or_else(|_| "/usr/bin/cairn".into(), text);
         let folder = std::env::current_dir().map_or_else(|_| "/".into(), text);
         Ok(Job {
@@ -144,7 +150,7 @@ impl Print {
             every: self.every.clone(),
             command: std::iter::once(program).chain(self.command.iter().cloned()).collect(),
             folder,
-            variables: variables.map(|(_, name, value)| (name, value)).collect(),
+            variables: variables.chain(state).collect(),
         })
     }
 }

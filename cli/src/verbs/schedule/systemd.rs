@@ -22,7 +22,13 @@ pub(super) fn service(job: &Job) -> String {
     lines.extend(
         job.variables.iter().map(|(name, value)| format!("Environment={}", quoted(&format!("{name}={value}")))),
     );
+    // A state folder that was named holds; else a service has one of its own, as it may have no home.
+    if job.variables.iter().all(|(name, _)| *name != STATE_DIR) {
+        lines.push(format!("Environment={STATE_DIR}=%S/cairn"));
+    }
     lines.extend([
+        "StateDirectory=cairn".to_owned(),
+        "StateDirectoryMode=0700".to_owned(),
         format!("ExecStart={}", command.join(" ")),
         "# Exit code 3 (some items were not stored) leaves the unit failed, so that somebody looks.".to_owned(),
         "Nice=10".to_owned(),
@@ -77,6 +83,8 @@ fn quoted(word: &str) -> String {
     }
     format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))
 }
+
+const STATE_DIR: &str = "CAIRN_STATE_DIR";
 
 fn percent(text: &str) -> String {
     text.replace('%', "%%")

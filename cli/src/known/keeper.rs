@@ -1,0 +1,47 @@
+//! Writes the row of an open repository after each entry that this process appends.
+
+use super::folder::{Folder, Trouble};
+use super::row::Row;
+use engine::log::Witness;
+use format_spec::Time;
+use std::fmt;
+
+/// Keeps one row up to the log.
+pub(crate) struct Keeper {
+    folder: Folder,
+    location: String,
+    row: Row,
+    /// Whether this machine's clock is remembered.
+    believes_clock: bool,
+    /// Who is told what goes wrong.
+    tell: Box<dyn Fn(&Trouble) + Send + Sync>,
+}
+
+impl Keeper {
+    /// A keeper of the row of one repository at a location.
+    pub(crate) fn new(
+        folder: Folder,
+        location: String,
+        row: Row,
+        believes_clock: bool,
+        tell: impl Fn(&Trouble) + Send + Sync + 'static,
+    ) -> Keeper {
+        Keeper { folder, location, row, believes_clock, tell: Box::new(tell) }
+    }
+}
+
+impl Witness for Keeper {
+    fn appended(&self, slot: u32, hash: [u8; 32], time: Option<Time>) {
+        let seconds = time.filter(|_| self.believes_clock).map(|time| time.seconds);
+        let forward = |record: &mut super::Record| record.row_mut(self.row).forward(slot, hash, seconds);
+        if let Err(trouble) = self.folder.update(&self.location, forward) {
+            (self.tell)(&trouble);
+        }
+    }
+}
+
+impl fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keeper").field("location", &self.location).field("row", &self.row).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,37 @@
+//! What this machine remembers of repositories: which lies where, and how far its log went.
+//!
+//! A repository cannot say by itself that it is another one than yesterday, or that its newest entries are gone. Only
+//! somebody who saw it before can. Below the state folder there is one file per location, with one row for each
+//! repository that was accepted there.
+//!
+//! ```text
+//! STATE/known/lock                     held while a file is changed
+//! STATE/known/3f0c...e1                one location: its text, then its rows
+//!
+//! open:    read the rows -> read the config -> same id, no weaker suite? -> read the log -> same history? -> write the row
+//! append:  entry stands in the log -> write the row
+//! ```
+//!
+//! Promises: a position only moves forward, but where a person sets it back; a file is replaced whole (written, synced,
+//! renamed) under a lock. Nothing depends on it but the noticing: whoever loses it loses no data, and is told of a first
+//! use again. Refuses to decide: it compares, and the caller refuses, warns or goes on.
+//!
+//! | operation starting | another process appends | another sets back | the folder is gone or full |
+//! |---|---|---|---|
+//! | `read` | sees the row before or after | sees the row before or after | says so |
+//! | `update` | waits, reads again, the larger position stays | waits, reads again, goes forward from there | says so |
+//! | `forget` | the row comes back as of a first use | - | says so |
+
+mod clock;
+mod folder;
+mod judge;
+mod keeper;
+mod record;
+mod row;
+
+pub(crate) use clock::{Clocks, Contradiction};
+pub(crate) use folder::{Folder, Trouble};
+pub(crate) use judge::{Standing, judge};
+pub(crate) use keeper::Keeper;
+pub(crate) use record::Record;
+pub(crate) use row::Row;

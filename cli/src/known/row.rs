@@ -1,0 +1,142 @@
+//! One repository at one location, as a line of text.
+//!
+//! ```text
+//! repository ID SUITE POSITION HASH SECONDS [clear-text]
+//! ```
+//! ID and HASH are hexadecimal, SUITE is `clear` or `aes-256-gcm`, SECONDS are this machine's clock or `-`.
+//! `clear-text` stands where a person accepted that a password is given for what is not encrypted.
+
+use format_spec::RepositoryId;
+use format_spec::container::Suite;
+
+/// What is remembered of a repository at a location.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// Its identity.
+    pub(crate) id: RepositoryId,
+    /// How its objects were sealed.
+    pub(crate) suite: Suite,
+    /// The newest slot of its log that was seen; 0 before the first.
+    pub(crate) position: u32,
+    /// BLAKE3 of the entry there.
+    pub(crate) hash: [u8; 32],
+    /// This machine's clock when it was seen last, in seconds since the epoch; `None` where that clock was not believed.
+    pub(crate) seconds: Option<i64>,
+    /// Whether a password may be given for it although it is not encrypted.
+    pub(crate) clear_text: bool,
+}
+
+impl Row {
+    /// A repository of which nothing but its identity is known.
+    pub(crate) fn new(id: RepositoryId, suite: Suite) -> Row {
+        Row { id, suite, position: 0, hash: [0; 32], seconds: None, clear_text: false }
+    }
+
+    /// Takes a position in, if it is not older than what is known.
+    pub(crate) fn forward(&mut self, position: u32, hash: [u8; 32], seconds: Option<i64>) {
+        if position >= self.position {
+            (self.position, self.hash) = (position, hash);
+        }
+        self.seconds = seconds.or(self.seconds);
+    }
+
+    pub(super) fn line(&self) -> String {
+        let seconds = self.seconds.map_or_else(|| "-".to_owned(), |seconds| seconds.to_string());
+        let accepted = if self.clear_text { " clear-text" } else { "" };
+        let (id, suite) = (hex(&self.id.0), word(self.suite));
+        format!("repository {id} {suite} {} {} {seconds}{accepted}", self.position, hex(&self.hash))
+    }
+
+    pub(super) fn parse(line: &str) -> Option<Row> {
+        let words: Vec<&str> = line.split(' ').collect();
+        let (words, clear_text) = match &words[..] {
+            [words @ .., "clear-text"] => (words, true),
+            words => (words, false),
+        };
+        let ["repository", id, suite, position, hash, seconds] = words else { return None };
+        Some(Row {
+            id: RepositoryId(unhex(id)?),
+            suite: [Suite::Clear, Suite::Aes256Gcm].into_iter().find(|known| word(*known) == *suite)?,
+            position: number(position)?,
+            hash: unhex(hash)?,
+            seconds: if *seconds == "-" { None } else { Some(number(seconds)?) },
+            clear_text,
+        })
+    }
+}
+
+/// A suite in one word.
+pub(super) fn word(suite: Suite) -> &'static str {
+    match suite {
+        Suite::Clear => "clear",
+        Suite::Aes256Gcm => "aes-256-gcm",
+    }
+}
+
+/// A number that is written as we write it, so that a line has one form.
+fn number<N: std::str::FromStr + ToString>(text: &str) -> Option<N> {
+    text.parse::<N>().ok().filter(|number| number.to_string() == text)
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digit = |b: &u8| b.is_ascii_digit() || (b'a'..=b'f').contains(b);
+    if text.len() != 2 * N || !text.as_bytes().iter().all(|b| digit(b)) {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(position: u32) -> Row {
+        Row { position, hash: [7; 32], seconds: Some(1_764_522_137), ..Row::new(RepositoryId([1; 16]), Suite::Clear) }
+    }
+
+    #[test]
+    fn a_row_comes_back_from_its_line() {
+        for row in [
+            row(42),
+            Row { seconds: None, clear_text: true, ..row(0) },
+            Row { suite: Suite::Aes256Gcm, seconds: Some(-5), ..row(u32::MAX) },
+        ] {
+            assert_eq!(Row::parse(&row.line()), Some(row), "{}", row.line());
+        }
+    }
+
+    #[test]
+    fn a_line_has_one_form() {
+        let good = row(42).line();
+        for bad in [
+            good.replace(" 42 ", " 042 "),
+            good.replace(" 42 ", " +42 "),
+            good.replace("0101", "01ZZ"),
+            good.replace("0707", "07"),
+            good.replace("clear", "rot13"),
+            good.replace(' ', "  "),
+            format!("{good} "),
+            format!("{good} more"),
+            String::new(),
+        ] {
+            assert_eq!(Row::parse(&bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_position_only_moves_forward() {
+        let mut known = row(42);
+        known.forward(41, [1; 32], None);
+        assert_eq!(known, row(42));
+        known.forward(43, [2; 32], Some(9));
+        assert_eq!((known.position, known.hash, known.seconds), (43, [2; 32], Some(9)));
+    }
+}

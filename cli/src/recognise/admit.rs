@@ -1,0 +1,141 @@
+//! The log of a repository that was just opened, held against what is remembered of it.
+//!
+//! Promises: before a log is called older than it was, the remembered slot is asked for by name over another connection,
+//! as a listing may be stale. What is written down only moves forward, but where a person accepts a rollback.
+
+use super::{Acquaintance, Recognised, Rollback};
+use crate::context::Context;
+use crate::exit::{Exit, Failure, Result};
+use crate::known::{Clocks, Keeper, Row};
+use crate::parse::Accept;
+use engine::log::{Recollection, hash_in_store};
+use engine::repository::Repository;
+use engine::store::Store;
+use format_spec::container::Suite;
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+impl Recognised {
+    /// Holds the log of the open repository against what is remembered, and writes down how far it goes. `again` opens
+    /// the repository over another connection: what a stale listing hides is not lost.
+    ///
+    /// # Errors
+    /// `Unrecognised` where the command writes, the log is not the one that is remembered, and nobody accepted that.
+    pub(crate) fn admit<T>(
+        self,
+        context: &Context,
+        opened: T,
+        repo: impl Fn(&T) -> &Arc<Repository>,
+        again: impl FnOnce(&dyn Fn(&dyn Store) -> Result<bool>) -> Result<Option<T>>,
+    ) -> Result<(T, Acquaintance)> {
+        let remembered = self.before.and_then(|row| row.seconds);
+        let mut known = Acquaintance { rolled_back: None, remembered, is_folder: self.is_folder };
+        let Some(before) = self.before.filter(|_| context.as_of().is_none()) else {
+            self.write_down(context, repo(&opened), false)?;
+            return Ok((opened, known));
+        };
+        let recall = |repo: &Repository| repo.log().recall(before.position, &before.hash);
+        if recall(repo(&opened))? == Recollection::Agrees {
+            self.write_down(context, repo(&opened), false)?;
+            return Ok((opened, known));
+        }
+        let shows = |store: &dyn Store| Ok(hash_in_store(store, before.position)? == Some(before.hash));
+        let opened = match again(&shows)? {
+            Some(anew) if recall(repo(&anew))? == Recollection::Agrees => {
+                self.write_down(context, repo(&anew), false)?;
+                return Ok((anew, known));
+            }
+            Some(anew) => anew,
+            None => opened,
+        };
+        let rollback = rollback(repo(&opened), &before, recall(repo(&opened))?);
+        let place = repo(&opened).location();
+        if context.accepts(Accept::Rollback) {
+            self.write_down(context, repo(&opened), true)?;
+            let head = repo(&opened).log().view().head;
+            context
+                .out
+                .note(&format!("cairn: {place}: {}; this machine remembers entry {head} from now on", rollback.what));
+            return Ok((opened, known));
+        }
+        if context.writes() {
+            let what = format!("{place}: {}; nothing was written", rollback.what);
+            let how = format!(
+                "`cairn check` names what no entry commits any more; restore the entries from a copy of the store, or let this command go on from what is there: {}",
+                context.command_accepting(Accept::Rollback)
+            );
+            return Err(Failure::new(Exit::Unrecognised, "rollback", what).advise(how));
+        }
+        context.out.warning(
+            place.as_bytes(),
+            &format!("{}; reading goes on, and every command that writes is refused", rollback.what),
+        );
+        known.rolled_back = Some(rollback);
+        Ok((opened, known))
+    }
+
+    fn write_down(self, context: &Context, repo: &Repository, back: bool) -> Result<()> {
+        let Recognised { memory, before, mut row, is_folder } = self;
+        let Some((folder, place)) = memory else { return Ok(()) };
+        let view = repo.log().view();
+        let clocks = Clocks {
+            now: context.env.now().seconds,
+            newest: repo.log().newest_time()?.map(|time| time.seconds),
+            remembered: row.seconds,
+            store: None,
+            is_folder,
+        };
+        let believes_clock = clocks.is_believed();
+        let seconds = believes_clock.then_some(clocks.now);
+        let (position, hash) = (view.head, view.head_hash);
+        let (suite, clear_text) = (row.suite, row.clear_text);
+        let written = folder.update(&place, |record| {
+            let now = record.row_mut(row);
+            if back {
+                now.position = 0;
+            }
+            (now.suite, now.clear_text) = (suite, clear_text || now.clear_text);
+            now.forward(position, hash, seconds);
+            row = *now;
+        });
+        if let Err(trouble) = written {
+            context.tell_trouble(&trouble);
+            return Ok(());
+        }
+        if before.is_none() {
+            tell_first_use(context, repo);
+        }
+        let teller = context.clone();
+        let keeper = Keeper::new(folder, place, row, believes_clock, move |trouble| teller.tell_trouble(trouble));
+        repo.log().tell(Arc::new(keeper));
+        Ok(())
+    }
+}
+
+fn tell_first_use(context: &Context, repo: &Repository) {
+    context.remember_first_use();
+    if std::io::stderr().is_terminal() {
+        let sealed = match repo.config().suite {
+            Suite::Clear => "not encrypted",
+            Suite::Aes256Gcm => "encrypted",
+        };
+        context.out.note(&format!(
+            "cairn: {}: first use on this machine: repository {}, {sealed}. From now on it is noticed here if it is swapped or loses entries.",
+            repo.location(),
+            repo.id()
+        ));
+    }
+}
+
+fn rollback(repo: &Repository, before: &Row, found: Recollection) -> Rollback {
+    let (slot, head) = (before.position, repo.log().view().head);
+    let what = match found {
+        Recollection::Differs => {
+            format!("the log has another entry {slot} than this machine remembers: it has another history")
+        }
+        _ => format!(
+            "the log ends at entry {head}, and this machine remembers entry {slot}: its newest entries are lost or withheld"
+        ),
+    };
+    Rollback { slot, what }
+}

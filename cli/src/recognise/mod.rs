@@ -1,0 +1,171 @@
+//! Opening through what this machine remembers: refusals, and what is written down.
+//!
+//! ```text
+//! config read -> recognise: another id, a weaker suite, clear text -> password, log -> admit: an older or another log
+//!                    refused: exit 13, nothing more is read                refused: exit 13, nothing is written
+//! ```
+//!
+//! Promises: a refusal says what is remembered, what was found, and the exact command that goes on. An open that is
+//! refused changes no row. What this machine remembers may be unusable: that is one note, and the command goes on.
+
+mod admit;
+mod clock;
+#[cfg(test)]
+mod tests;
+
+use crate::connect::location;
+use crate::context::Context;
+use crate::exit::{Exit, Failure, Result};
+use crate::known::{Folder, Record, Row, Standing, Trouble, judge};
+use crate::parse::Accept;
+use crate::settings::{Settings, xdg};
+use engine::care::Finding;
+use engine::repository::Found;
+use engine::store::{self, Location, Store, explicit};
+use format_spec::RepositoryId;
+use format_spec::container::Suite;
+
+/// A place whose repository was recognised, and is not open yet.
+pub(crate) struct Recognised {
+    /// Where it is written down; `None` where nothing can be, or shall be.
+    memory: Option<(Folder, String)>,
+    /// What was remembered of the repository.
+    before: Option<Row>,
+    /// What will be, but for position and time.
+    row: Row,
+    is_folder: bool,
+}
+
+/// What is known of an open repository beyond itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Acquaintance {
+    /// How the log falls short of what this machine remembers, if it does.
+    pub(crate) rolled_back: Option<Rollback>,
+    /// This machine's clock when it saw the repository before this run.
+    remembered: Option<i64>,
+    is_folder: bool,
+}
+
+/// A log that is not the one that this machine remembers.
+#[derive(Debug, Clone)]
+pub(crate) struct Rollback {
+    /// The remembered slot.
+    pub(crate) slot: u32,
+    /// What was found in its place.
+    pub(crate) what: String,
+}
+
+impl Rollback {
+    /// As a check tells it.
+    pub(crate) fn finding(&self) -> Finding {
+        Finding { object: format_spec::names::log(self.slot), what: self.what.clone() }
+    }
+}
+
+/// Where this machine writes down what it remembers.
+///
+/// # Errors
+/// Where there is no home.
+pub(crate) fn folder() -> Result<Folder, Trouble> {
+    xdg::state_dir().map(|state| Folder::below(&state)).map_err(|failure| Trouble(failure.message))
+}
+
+/// The location of these settings, as it is written down.
+///
+/// # Errors
+/// The engine's, for settings that make no sense and folders that are not there.
+pub(crate) fn place_of(settings: &Settings) -> Result<String> {
+    let options = store::Options { settings: settings.store.clone(), ..store::Options::default() };
+    Ok(explicit(&location(settings)?, &options)?)
+}
+
+impl Context {
+    /// Holds a repository that was found against what this machine remembers of the place, before anything else of it
+    /// is read.
+    ///
+    /// # Errors
+    /// `Unrecognised` for another repository than before, for one that is sealed more weakly, and for one that is not
+    /// encrypted although a password is given.
+    pub(crate) fn recognise(&self, settings: &Settings, store: &dyn Store, found: &Found) -> Result<Recognised> {
+        let (id, suite) = (found.id(), found.suite());
+        let (memory, record) = match self.recollect(settings) {
+            Ok((folder, place, record)) => (Some((folder, place)), record),
+            Err(trouble) => {
+                self.tell_trouble(&trouble);
+                (None, None)
+            }
+        };
+        let place = store.location();
+        let standing = judge(record.as_ref(), id, suite);
+        let before = match standing {
+            Standing::First => None,
+            Standing::Known(row) => Some(row),
+            Standing::Another(known) => {
+                let known = known.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+                let what = format!("{place}: another repository lies here: {id}; this machine knows {known}");
+                self.accept_or_refuse(Accept::OtherRepository, "other_repository", what)?;
+                None
+            }
+            Standing::Weaker(row) => {
+                let what = format!(
+                    "{place}: the repository {id} was encrypted when this machine saw it last, and is not any more"
+                );
+                self.accept_or_refuse(Accept::OtherRepository, "other_repository", what)?;
+                Some(row)
+            }
+        };
+        let mut row = Row { suite, ..before.unwrap_or_else(|| Row::new(id, suite)) };
+        if suite == Suite::Clear && settings.password.is_given() && !row.clear_text {
+            let what = format!(
+                "{place}: a password is given ({}), and the repository {id} is not encrypted",
+                settings.password.described()
+            );
+            self.accept_or_refuse(Accept::ClearText, "clear_text", what)?;
+            row.clear_text = true;
+        }
+        let memory = memory.filter(|_| self.as_of().is_none());
+        Ok(Recognised { memory, before, row, is_folder: matches!(location(settings)?, Location::Folder(_)) })
+    }
+
+    /// Writes down a repository that was just created, in the place of whatever was known there.
+    pub(crate) fn remember_new(&self, settings: &Settings, id: RepositoryId, suite: Suite) {
+        let written = folder().and_then(|folder| {
+            let place = place_of(settings).map_err(|failure| Trouble(failure.message))?;
+            let row = Row { seconds: Some(self.env.now().seconds), ..Row::new(id, suite) };
+            folder.put(&Record { rows: vec![row], ..Record::new(&place) })
+        });
+        if let Err(trouble) = written {
+            self.tell_trouble(&trouble);
+        }
+    }
+
+    fn recollect(&self, settings: &Settings) -> Result<(Folder, String, Option<Record>), Trouble> {
+        let folder = folder()?;
+        let place = place_of(settings).map_err(|failure| Trouble(failure.message))?;
+        let record = folder.read(&place)?;
+        Ok((folder, place, record))
+    }
+
+    /// Goes on where the command line accepts it, and refuses with the command that would.
+    fn accept_or_refuse(&self, accept: Accept, name: &'static str, what: String) -> Result<()> {
+        if self.accepts(accept) {
+            return Ok(());
+        }
+        let how = format!(
+            "find out who changed it; if it is right as it is, this command goes on: {}",
+            self.command_accepting(accept)
+        );
+        Err(Failure::new(Exit::Unrecognised, name, what).advise(how))
+    }
+
+    /// Says once that nothing can be remembered.
+    fn tell_trouble(&self, trouble: &Trouble) {
+        if self.first_trouble() {
+            self.out.note(&format!(
+                "cairn: what this machine remembers of repositories cannot be used: {trouble}\n  \
+                 Going on without it: a repository that was swapped or lost its newest entries is not noticed. \
+                 `cairn known list` shows what is remembered, `cairn known forget URL` begins again."
+            ));
+        }
+    }
+}

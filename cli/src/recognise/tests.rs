@@ -1,0 +1,195 @@
+//! Stores whose listings and answers are stale, and connections that see more.
+
+use super::*;
+use bytes::Bytes;
+use engine::env::Machine;
+use engine::repository::{NewRepository, OpenOptions, Repository};
+use engine::store::{Info, Listed, Memory, Name, Receipt};
+use format_spec::config::{Class, Retention};
+use format_spec::key_slot::Cost;
+use format_spec::log::Change;
+use format_spec::names;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A store that does not show the log from this slot on.
+#[derive(Debug)]
+struct Stale(Arc<Memory>, u32);
+
+impl Stale {
+    fn hides(&self, name: &Name) -> bool {
+        let slot = name.as_str().strip_prefix("log/").and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        slot.is_some_and(|slot| slot >= self.1)
+    }
+
+    fn seen(&self, name: &Name) -> engine::Result<()> {
+        if self.hides(name) { Err(engine::Error::new(engine::Kind::Absent, "not yet").on(name)) } else { Ok(()) }
+    }
+}
+
+impl Store for Stale {
+    fn location(&self) -> String {
+        self.0.location()
+    }
+
+    fn put_new(&self, name: &Name, bytes: Bytes) -> engine::Result<Receipt> {
+        self.0.put_new(name, bytes)
+    }
+
+    fn get(&self, name: &Name) -> engine::Result<Bytes> {
+        self.seen(name).and_then(|()| self.0.get(name))
+    }
+
+    fn get_range(&self, name: &Name, range: Range<u64>) -> engine::Result<Bytes> {
+        self.seen(name).and_then(|()| self.0.get_range(name, range))
+    }
+
+    fn get_tail(&self, name: &Name, bytes_max: u64) -> engine::Result<(Bytes, u64)> {
+        self.seen(name).and_then(|()| self.0.get_tail(name, bytes_max))
+    }
+
+    fn head(&self, name: &Name) -> engine::Result<Info> {
+        self.seen(name).and_then(|()| self.0.head(name))
+    }
+
+    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> engine::Result<()> {
+        self.0.list(prefix, after, &mut |listed| self.hides(&listed.name) || visit(listed))
+    }
+
+    fn delete(&self, name: &Name, version: Option<&str>) -> engine::Result<()> {
+        self.0.delete(name, version)
+    }
+}
+
+/// A repository with five entries, and a machine that has seen them all.
+struct Scene {
+    memory: Arc<Memory>,
+    dir: tempfile::TempDir,
+    row: Row,
+}
+
+impl Scene {
+    fn new() -> Scene {
+        let memory = Arc::new(Memory::new());
+        let new = NewRepository {
+            class: Class::Backup,
+            password: None,
+            cost: Cost::DEFAULT,
+            label: String::new(),
+            probed: String::new(),
+            cutting: None,
+            block_target: None,
+            level: None,
+            parity_percent: 0,
+            retention: Retention::default(),
+            immutability: None,
+            dedup: None,
+            storage_class: String::new(),
+            origin: None,
+        };
+        let id = Repository::create(&*memory, &new, &Machine::shared()).unwrap();
+        let scene = Scene { memory, dir: tempfile::tempdir().unwrap(), row: Row::new(id, Suite::Clear) };
+        let repo = scene.open(scene.memory.clone());
+        let change = Change::Unknown { kind: 99, readable: true, writable: true };
+        (0..5).for_each(|_| _ = repo.log().append(&**repo.env(), &mut |_| Ok(change.clone())).unwrap());
+        let view = repo.log().view();
+        Scene { row: Row { position: view.head, hash: view.head_hash, ..scene.row }, ..scene }
+    }
+
+    fn open(&self, store: Arc<dyn Store>) -> Arc<Repository> {
+        let options = OpenOptions {
+            env: Machine::shared(),
+            cache: engine::blob::CachePlace::Temporary,
+            budgets: Default::default(),
+            ranges: None,
+            as_of: None,
+        };
+        Repository::open(store, None, &options).unwrap()
+    }
+
+    fn stale(&self) -> Arc<dyn Store> {
+        Arc::new(Stale(self.memory.clone(), self.row.position))
+    }
+
+    fn folder(&self) -> Folder {
+        Folder::below(self.dir.path())
+    }
+
+    /// Opens over the first store; another connection is the second one.
+    fn admit(&self, args: &[&str], first: Arc<dyn Store>, second: Arc<dyn Store>) -> Result<(u32, Acquaintance)> {
+        let recognised = Recognised {
+            memory: Some((self.folder(), PLACE.to_owned())),
+            before: Some(self.row),
+            row: self.row,
+            is_folder: false,
+        };
+        let again = |shows: &dyn Fn(&dyn Store) -> Result<bool>| {
+            Ok(if shows(&*second)? { Some(self.open(second.clone())) } else { None })
+        };
+        let context = Context::for_tests(args);
+        let (repo, known) = recognised.admit(&context, self.open(first), |repo| repo, again)?;
+        Ok((repo.log().view().head, known))
+    }
+
+    fn written(&self) -> Option<u32> {
+        self.folder().read(PLACE).unwrap().map(|record| record.rows[0].position)
+    }
+}
+
+const PLACE: &str = "s3://bucket?endpoint=http://a&region=r";
+const BACKUP: &[&str] = &["cairn", "-q", "backup", "/srv"];
+
+#[test]
+fn a_stale_listing_is_no_rollback_where_another_connection_shows_the_entry() {
+    let scene = Scene::new();
+    let (head, known) = scene.admit(BACKUP, scene.stale(), scene.memory.clone()).unwrap();
+    assert_eq!((head, known.rolled_back.is_none(), scene.written()), (5, true, Some(5)));
+}
+
+#[test]
+fn an_entry_that_no_connection_shows_is_lost() {
+    let scene = Scene::new();
+    let failure = scene.admit(BACKUP, scene.stale(), scene.stale()).unwrap_err();
+    assert_eq!((failure.exit, failure.name, scene.written()), (Exit::Unrecognised, "rollback", None));
+    assert!(failure.advice.unwrap().contains("cairn --accept rollback -q backup /srv"));
+    let (head, known) = scene.admit(&["cairn", "-q", "points"], scene.stale(), scene.stale()).unwrap();
+    assert_eq!((head, known.rolled_back.map(|r| r.slot), scene.written()), (4, Some(5), None));
+}
+
+/// The slot is there by name, and the one before it is not: nobody may write into the gap.
+#[test]
+fn an_entry_behind_a_gap_is_no_end_of_the_log() {
+    let scene = Scene::new();
+    scene.memory.delete(&Name::new(names::log(4)).unwrap(), None).unwrap();
+    let shorter: Arc<dyn Store> = Arc::new(Stale(scene.memory.clone(), 4));
+    let again = |shows: &dyn Fn(&dyn Store) -> Result<bool>| {
+        assert!(shows(&*scene.memory)?);
+        Ok(Some(scene.open(shorter.clone())))
+    };
+    let recognised = Recognised { memory: None, before: Some(scene.row), row: scene.row, is_folder: false };
+    let opened = scene.open(shorter.clone());
+    let failure = recognised.admit(&Context::for_tests(BACKUP), opened, |repo| repo, again).unwrap_err();
+    assert_eq!(failure.name, "rollback");
+}
+
+#[test]
+fn what_is_accepted_sets_the_row_back_and_the_next_entry_moves_it_on() {
+    let scene = Scene::new();
+    scene.folder().update(PLACE, |record| _ = record.row_mut(scene.row)).unwrap();
+    let args = ["cairn", "-q", "--accept", "rollback", "backup", "/srv"];
+    scene.admit(&args, scene.stale(), scene.stale()).unwrap();
+    assert_eq!(scene.written(), Some(4));
+    let recognised = Recognised {
+        memory: Some((scene.folder(), PLACE.to_owned())),
+        before: None,
+        row: Row::new(scene.row.id, Suite::Clear),
+        is_folder: true,
+    };
+    let opened = scene.open(scene.memory.clone());
+    let (repo, _) = recognised.admit(&Context::for_tests(BACKUP), opened, |repo| repo, |_| Ok(None)).unwrap();
+    assert_eq!(scene.written(), Some(5));
+    let change = Change::Unknown { kind: 99, readable: true, writable: true };
+    repo.log().append(&**repo.env(), &mut |_| Ok(change.clone())).unwrap();
+    assert_eq!(scene.written(), Some(6));
+    assert!(scene.folder().read(PLACE).unwrap().unwrap().rows[0].seconds.is_some());
+}

@@ -1,0 +1,140 @@
+//! `cairn known`: what this machine remembers of repositories.
+
+use crate::context::Context;
+use crate::exit::{Exit, Failure, Result};
+use crate::known::{Folder, Record, Row as KnownRow, Trouble};
+use crate::recognise;
+use crate::say::table::{Side, Table};
+use crate::say::{Row, human};
+use crate::settings::Repo;
+use clap::{Args, Subcommand};
+use format_spec::Time;
+use format_spec::container::Suite;
+use serde_json::Value;
+use std::ffi::{OsStr, OsString};
+
+/// Show or forget what this machine remembers of repositories
+///
+/// For each place the repositories that were accepted there, and how far their logs went. By that a repository that was swapped, or whose log
+/// lost its newest entries, is noticed. It lies in $XDG_STATE_HOME/cairn/known, or in $CAIRN_STATE_DIR/known.
+#[derive(Debug, Args)]
+pub(crate) struct Known {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List every place, and the repositories that are known there
+    List,
+    /// Forget a place: the next command that uses it takes what it finds there
+    Forget {
+        /// The repository's URL, or the place as `list` shows it
+        #[arg(value_name = "URL")]
+        url: OsString,
+    },
+}
+
+impl Known {
+    pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
+        let folder = recognise::folder().map_err(|trouble| unusable(&trouble))?;
+        match &self.action {
+            Action::List => list(context, &folder),
+            Action::Forget { url } => forget(context, &folder, url),
+        }
+    }
+}
+
+fn list(context: &Context, folder: &Folder) -> Result<Exit> {
+    let left = |heading| (heading, Side::Left);
+    let mut table = Table::new(&[
+        left("REPOSITORY"),
+        left("ENCRYPTION"),
+        ("ENTRY", Side::Right),
+        left("SEEN (UTC)"),
+        left("PLACE"),
+    ]);
+    let (mut exit, mut rows) = (Exit::Done, 0);
+    for record in folder.list().map_err(|trouble| unusable(&trouble))? {
+        match record {
+            Ok(record) => {
+                rows += record.rows.len();
+                record.rows.iter().try_for_each(|row| context.out.row(|| json(&record, row)))?;
+                record.rows.iter().for_each(|row| table.push(line(&record, row)));
+            }
+            Err(trouble) => {
+                context.out.warning(b"", &trouble.to_string());
+                exit = Exit::Warnings;
+            }
+        }
+    }
+    if !context.out.json && rows > 0 {
+        table.lines().iter().try_for_each(|line| context.out.answer(|| Row::new("line"), || line.clone()))?;
+    }
+    let summary = context.summary(exit).set("repositories", rows);
+    context.out.summary(summary, || match rows {
+        0 => "nothing is remembered".to_owned(),
+        rows => format!("{} repositories are remembered", human::count(rows as u64)),
+    })?;
+    Ok(exit)
+}
+
+fn line(record: &Record, row: &KnownRow) -> Vec<String> {
+    vec![
+        row.id.to_string(),
+        encryption(row).to_owned(),
+        row.position.to_string(),
+        row.seconds.map_or_else(|| "-".to_owned(), |seconds| human::time(time(seconds))),
+        record.location.clone(),
+    ]
+}
+
+fn json(record: &Record, row: &KnownRow) -> Row {
+    Row::new("known")
+        .set("place", record.location.as_str())
+        .set("repository", row.id.to_string())
+        .set("encryption", encryption(row))
+        .set("entry", row.position)
+        .set("seen", row.seconds.map_or(Value::Null, |seconds| human::time_exact(time(seconds)).into()))
+        .set("clear_text_accepted", row.clear_text)
+}
+
+fn encryption(row: &KnownRow) -> &'static str {
+    match row.suite {
+        Suite::Clear => "none",
+        Suite::Aes256Gcm => "aes-256-gcm",
+    }
+}
+
+fn time(seconds: i64) -> Time {
+    Time { seconds, nanos: 0 }
+}
+
+fn forget(context: &Context, folder: &Folder, url: &OsStr) -> Result<Exit> {
+    let places = candidates(context, url)?;
+    for place in &places {
+        if folder.forget(place).map_err(|trouble| unusable(&trouble))? {
+            let row = context.summary(Exit::Done).set("place", place.as_str()).set("forgot", true);
+            context.out.summary(row, || format!("forgot {place}"))?;
+            return Ok(Exit::Done);
+        }
+    }
+    let name = human::name(url.as_encoded_bytes());
+    Err(Failure::new(Exit::Failed, "absent", format!("{name}: nothing is remembered of this place"))
+        .advise("`cairn known list` shows the places; write one as it stands there"))
+}
+
+/// What the word may mean: a place as `list` shows it, or a URL under the settings of this run.
+fn candidates(context: &Context, url: &OsStr) -> Result<Vec<String>> {
+    let mut places: Vec<String> = url.to_str().map(str::to_owned).into_iter().collect();
+    let mut settings = context.settings()?;
+    settings.repo = Repo::Given(url.to_owned());
+    // These settings may be those of another kind of store: then only the place as it is listed can be meant.
+    places.extend(recognise::place_of(&settings));
+    Ok(places)
+}
+
+fn unusable(trouble: &Trouble) -> Failure {
+    Failure::new(Exit::Failed, "cannot_use_state", trouble.to_string())
+        .advise("look at the folder; CAIRN_STATE_DIR names another one")
+}

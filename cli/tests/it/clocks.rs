@@ -1,0 +1,187 @@
+//! Clocks that cannot be right: `expire` and `gc` take nothing away by them.
+
+use crate::known::refused;
+use crate::support::{Home, Run};
+use engine::backup::{BackupOptions, backup};
+use engine::blob::{CacheBudgets, CachePlace};
+use engine::env::{Env, Machine, SharedEnv};
+use engine::monitor::Monitor;
+use engine::repository::{OpenOptions, Repository};
+use engine::source::folder::FolderSource;
+use engine::source::rules::Rules;
+use engine::store::{Location, Options, open};
+use format_spec::Time;
+use format_spec::point::Workload;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+
+/// A machine whose clock is off.
+struct Shifted(SharedEnv, i64);
+
+impl Env for Shifted {
+    fn now(&self) -> Time {
+        let now = self.0.now();
+        Time { seconds: now.seconds + self.1, ..now }
+    }
+
+    fn elapsed(&self) -> f64 {
+        self.0.elapsed()
+    }
+
+    fn random(&self, bytes: &mut [u8]) -> engine::Result<()> {
+        self.0.random(bytes)
+    }
+}
+
+/// A restore point of `src` that another machine made, whose clock is off by so many seconds.
+fn backup_at(home: &Home, seconds: i64) {
+    let store = open(&Location::Folder(home.path("repo")), &Options::default()).unwrap();
+    let env: SharedEnv = Arc::new(Shifted(Machine::shared(), seconds));
+    let options = OpenOptions {
+        env: env.clone(),
+        cache: CachePlace::Temporary,
+        budgets: CacheBudgets::default(),
+        ranges: None,
+        as_of: None,
+    };
+    let repo = Repository::open(store, None, &options).unwrap();
+    let source = FolderSource::new(&[home.path("src")], Rules::default()).unwrap();
+    let options = BackupOptions {
+        job: "j".into(),
+        tags: Vec::new(),
+        full: true,
+        dry_run: false,
+        workload: Workload::Folders,
+        threads: 1,
+        original: None,
+    };
+    backup(&repo, &source, &options, &Arc::new(Monitor::new())).unwrap();
+}
+
+/// Three points, of so many seconds from now, and a machine that saw the repository then, too.
+fn home(seconds: i64) -> Home {
+    let home = Home::with_repository();
+    home.write("src/a", b"1");
+    (0..3).for_each(|n| backup_at(&home, seconds - 2 + n));
+    seen(&home, seconds);
+    home
+}
+
+/// Sets the time at which this machine saw the repository last.
+fn seen(home: &Home, seconds: i64) {
+    let then = Machine::shared().now().seconds + seconds;
+    let file = file(home);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (head, _) = text.trim_end().rsplit_once(' ').unwrap();
+    std::fs::write(file, format!("{head} {then}\n")).unwrap();
+}
+
+fn file(home: &Home) -> PathBuf {
+    let found = std::fs::read_dir(home.path("state/cairn/known")).unwrap().map(|item| item.unwrap().path());
+    found.into_iter().find(|path| path.file_name().unwrap().len() == 32).unwrap()
+}
+
+/// What this machine remembers of the time, in seconds from now.
+fn remembered(home: &Home) -> i64 {
+    let text = std::fs::read_to_string(file(home)).unwrap();
+    let seconds: i64 = text.trim_end().rsplit_once(' ').unwrap().1.parse().unwrap();
+    seconds - Machine::shared().now().seconds
+}
+
+fn planned(home: &Home, args: &[&str]) -> (String, Run) {
+    let run = Run::of(home.command(["--json"]).args(args).arg("plan")).expect(0);
+    (run.last()["plan"].as_str().unwrap().to_owned(), run)
+}
+
+#[track_caller]
+fn expire_is_refused(home: &Home, says: &str) {
+    let (hash, run) = planned(home, &["expire", "--keep-last", "1"]);
+    assert!(run.stderr.contains(says) && run.stderr.contains("--accept clock"), "{}", run.stderr);
+    let why = refused(home, &["expire", "--keep-last", "1", "apply", &hash], "clock");
+    assert!(why.contains(says), "{why}");
+    assert_eq!(home.summary(["points"])["points"], 3);
+    home.ok(["--accept", "clock", "expire", "--keep-last", "1", "apply", &hash]);
+    assert_eq!(home.summary(["points"])["points"], 1);
+}
+
+#[track_caller]
+fn expire_goes_on(home: &Home) {
+    let (hash, run) = planned(home, &["expire", "--keep-last", "1"]);
+    assert!(!run.stderr.contains("clock"), "{}", run.stderr);
+    home.ok(["expire", "--keep-last", "1", "apply", &hash]);
+    assert_eq!(home.summary(["points"])["points"], 1);
+}
+
+#[test]
+fn a_clock_that_is_behind_the_newest_entry_lets_nothing_go() {
+    expire_is_refused(&home(2 * HOUR), "is behind the newest entry");
+    expire_goes_on(&home(HOUR / 2));
+}
+
+#[test]
+fn a_clock_that_is_months_ahead_of_all_that_is_known_lets_nothing_go() {
+    expire_is_refused(&home(-61 * DAY), "over 60 days ahead");
+    expire_goes_on(&home(-59 * DAY));
+}
+
+#[test]
+fn either_the_newest_entry_or_what_this_machine_remembers_vouches_for_a_clock() {
+    let idle = home(-61 * DAY);
+    seen(&idle, -DAY);
+    expire_goes_on(&idle);
+    let away = home(-59 * DAY);
+    seen(&away, -400 * DAY);
+    expire_goes_on(&away);
+}
+
+#[test]
+fn a_machine_that_remembers_nothing_has_the_newest_entry_alone() {
+    let old = home(-61 * DAY);
+    std::fs::remove_dir_all(old.path("state")).unwrap();
+    expire_is_refused(&old, "over 60 days ahead");
+    let young = home(-59 * DAY);
+    std::fs::remove_dir_all(young.path("state")).unwrap();
+    expire_goes_on(&young);
+}
+
+#[test]
+fn a_time_that_would_be_refused_is_not_remembered() {
+    let home = home(-61 * DAY);
+    home.ok(["points"]);
+    assert!(remembered(&home) < -60 * DAY, "{}", remembered(&home));
+    seen(&home, -DAY);
+    home.ok(["points"]);
+    assert!(remembered(&home).abs() < HOUR, "{}", remembered(&home));
+}
+
+#[test]
+fn a_plan_that_takes_nothing_is_never_refused() {
+    let home = home(-61 * DAY);
+    let (hash, run) = planned(&home, &["expire", "--keep-last", "9"]);
+    assert!(!run.stderr.contains("clock"), "{}", run.stderr);
+    home.ok(["expire", "--keep-last", "9", "apply", &hash]);
+    let (hash, run) = planned(&home, &["gc"]);
+    assert!(!run.stderr.contains("clock"), "{}", run.stderr);
+    home.ok(["gc", "apply", &hash]);
+    // Nor is what only gives or takes a word.
+    let (hash, _) = planned(&home, &["tag", "latest", "+x"]);
+    home.ok(["tag", "latest", "+x", "apply", &hash]);
+}
+
+#[test]
+fn a_collection_by_a_clock_that_cannot_be_right_deletes_nothing() {
+    let home = home(-61 * DAY);
+    let (hash, _) = planned(&home, &["expire", "--keep-last", "1"]);
+    home.ok(["--accept", "clock", "expire", "--keep-last", "1", "apply", &hash]);
+    // That entry is of today: so that the newest one is old again, another machine appends one.
+    backup_at(&home, 2 * HOUR);
+    let (hash, run) = planned(&home, &["gc", "--grace", "0", "--no-readers"]);
+    assert!(run.stderr.contains("is behind the newest entry"), "{}", run.stderr);
+    let args = ["gc", "--grace", "0", "--no-readers", "apply", &hash];
+    refused(&home, &args, "clock");
+    home.ok([&["--accept", "clock"], &args[..]].concat());
+    home.ok(["check", "--read-data"]);
+}
