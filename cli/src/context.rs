@@ -155,13 +155,11 @@ impl Context {
     }
 
     /// Whether the command line accepts this.
-    #[allow(dead_code, reason = "the refusals that ask it land one by one")]
     pub(crate) fn accepts(&self, what: Accept) -> bool {
         self.globals.accept.contains(&what)
     }
 
     /// The command of this run with `--accept WHAT`, as a shell would take it: what a refusal advises after a look.
-    #[allow(dead_code, reason = "the refusals that ask it land one by one")]
     pub(crate) fn command_accepting(&self, what: Accept) -> String {
         let mut words = self.args.iter();
         let program = words.next().map_or_else(|| "cairn".into(), |word| quoted(word));
@@ -238,7 +236,6 @@ impl Context {
 }
 
 /// A word as a POSIX shell takes it.
-#[allow(dead_code, reason = "the refusals that ask it land one by one")]
 fn quoted(word: &OsStr) -> String {
     let text = word.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);

@@ -84,7 +84,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 
 fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digit = |b: &u8| b.is_ascii_digit() || (b'a'..=b'f').contains(b);
-    if text.len() != 2 * N || !text.as_bytes().iter().all(|b| digit(b)) {
+    if text.len() != 2 * N || !text.as_bytes().iter().all(digit) {
         return None;
     }
     let mut bytes = [0; N];
