@@ -11,6 +11,7 @@ use crate::settings::password::{self, Password};
 use crate::settings::{Repo, Settings};
 use engine::Kind;
 use engine::blob::{CacheBudgets, CachePlace};
+use engine::env::on_host;
 use engine::repository::{Found, OpenOptions, Repository};
 use engine::store::{self, Counted, Counts, Limits, Location, Name, Store, Verb};
 use format_spec::config::Config;
@@ -126,7 +127,7 @@ impl Context {
     /// How repositories are opened in this run.
     pub(crate) fn open_options(&self, settings: &Settings) -> OpenOptions {
         OpenOptions {
-            env: Arc::clone(&self.env),
+            env: on_host(Arc::clone(&self.env), settings.host.clone()),
             cache: CachePlace::Folder(settings.cache_dir.clone()),
             budgets: CacheBudgets::default(),
             ranges: None,

@@ -161,10 +161,26 @@ impl Context {
 
     /// The command of this run with `--accept WHAT`, as a shell would take it: what a refusal advises after a look.
     pub(crate) fn command_accepting(&self, what: Accept) -> String {
-        let mut words = self.args.iter();
-        let program = words.next().map_or_else(|| "cairn".into(), |word| quoted(word));
+        self.command_with(&format!("--accept {what}"), &mut self.args.iter().skip(1))
+    }
+
+    /// The command of this run as that of another host, as a shell would take it.
+    pub(crate) fn command_on_host(&self, host: &str) -> String {
+        let (mut words, mut kept) = (self.args.iter().skip(1), Vec::new());
+        while let Some(word) = words.next() {
+            if word == "--host" {
+                words.next();
+            } else if !word.as_encoded_bytes().starts_with(b"--host=") {
+                kept.push(word);
+            }
+        }
+        self.command_with(&format!("--host {}", quoted(OsStr::new(host))), &mut kept.into_iter())
+    }
+
+    fn command_with(&self, option: &str, words: &mut dyn Iterator<Item = &OsString>) -> String {
+        let program = self.args.first().map_or_else(|| "cairn".into(), |word| quoted(word));
         let rest = words.map(|word| format!(" {}", quoted(word))).collect::<String>();
-        format!("{program} --accept {what}{rest}")
+        format!("{program} {option}{rest}")
     }
 
     /// Another command on the same repository, as a shell would take it: what somebody is told to run next.
@@ -202,6 +218,7 @@ impl Context {
             ("cache_dir", "CAIRN_CACHE_DIR", g.cache_dir.as_ref().map(absolute)),
             ("config", "CAIRN_CONFIG", g.config.as_ref().map(absolute)),
             ("profile", "CAIRN_PROFILE", g.profile.clone()),
+            ("host", "CAIRN_HOST", g.host.clone().filter(|host| !host.is_empty())),
         ];
         given.into_iter().filter_map(|(id, name, value)| Some((id, name, value?))).collect()
     }

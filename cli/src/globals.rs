@@ -1,6 +1,6 @@
 //! The options that every verb takes, defined once.
 
-use crate::parse::{Accept, quantity};
+use crate::parse::{Accept, job, quantity};
 use clap::Args;
 use engine::repository::AsOf;
 use std::ffi::OsString;
@@ -33,6 +33,10 @@ pub(crate) struct Globals {
     /// Use [profile.NAME] of the config file
     #[arg(long, global = true, value_name = "NAME", env = "CAIRN_PROFILE", hide_env_values = true)]
     pub(crate) profile: Option<String>,
+
+    /// The host whose jobs are meant, for a machine that was renamed or one that stands in for another (default: this machine's name)
+    #[arg(long, global = true, value_name = "NAME", env = "CAIRN_HOST", hide_env_values = true, value_parser = job::host)]
+    pub(crate) host: Option<String>,
 
     /// Write one JSON object a line to stdout; the last one has the type "summary"
     #[arg(long, global = true)]

@@ -21,6 +21,15 @@ pub trait Env: Send + Sync {
     fn threads(&self, wanted: usize) -> usize {
         wanted
     }
+    /// The host that jobs belong to which are run here: this machine's name, unless somebody says otherwise.
+    fn host(&self) -> String {
+        host_name()
+    }
+}
+
+/// This machine's name, as restore points record it.
+pub fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// A shared environment.
@@ -51,6 +60,39 @@ impl Env for Machine {
 
     fn random(&self, bytes: &mut [u8]) -> Result<()> {
         getrandom::fill(bytes).map_err(|e| Error::new(Kind::Bug, format!("the system gives no randomness: {e}")))
+    }
+}
+
+/// An environment whose jobs belong to a host of another name.
+struct OnHost {
+    env: SharedEnv,
+    host: String,
+}
+
+/// The same environment, under another host's name.
+pub fn on_host(env: SharedEnv, host: impl Into<String>) -> SharedEnv {
+    Arc::new(OnHost { env, host: host.into() })
+}
+
+impl Env for OnHost {
+    fn now(&self) -> Time {
+        self.env.now()
+    }
+
+    fn elapsed(&self) -> f64 {
+        self.env.elapsed()
+    }
+
+    fn random(&self, bytes: &mut [u8]) -> Result<()> {
+        self.env.random(bytes)
+    }
+
+    fn threads(&self, wanted: usize) -> usize {
+        self.env.threads(wanted)
+    }
+
+    fn host(&self) -> String {
+        self.host.clone()
     }
 }
 

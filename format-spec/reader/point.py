@@ -58,6 +58,7 @@ TAGS = [
     Tag(20, "first", number("I")),
     Tag(25, "kept", number("Q"), critical=True),
     Tag(26, "shrunken", _shrunken),
+    Tag(28, "source", fixed(16)),
 ]
 
 

@@ -7,7 +7,7 @@ use std::fmt;
 pub struct ChunkId(pub [u8; 32]);
 
 /// A repository's random identity ([CONF-2]).
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RepositoryId(pub [u8; 16]);
 
 /// A pack, or any object of a session: the session's number and the object's ordinal in it ([NAME-3]).

@@ -6,7 +6,7 @@ use crate::fields::{CRITICAL, Fields, FieldsWriter, text};
 use crate::keys::Secrets;
 use crate::log::PointId;
 use crate::tree::{Entry, Kind};
-use crate::{ChunkId, FormatError, Result, Time};
+use crate::{ChunkId, FormatError, RepositoryId, Result, Time};
 
 /// Whether a point was made from nothing or from the one before it. It is a complete tree either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -117,6 +117,8 @@ pub struct Manifest {
     pub first: Option<u32>,
     /// Of a point that is suspiciously small, what it was held against.
     pub shrunken: Option<Shrunken>,
+    /// Of a copy, the repository that the point was made in ([POINT-13]).
+    pub source: Option<RepositoryId>,
 }
 
 /// The point that a shrunken one was held against: the newest complete one of its job that had not shrunk itself ([POINT-10]).
@@ -143,7 +145,7 @@ impl Shrunken {
     }
 }
 
-const KNOWN: [(u16, bool); 22] = [
+const KNOWN: [(u16, bool); 23] = [
     (1 | CRITICAL, false),
     (2 | CRITICAL, false),
     (3, false),
@@ -166,9 +168,15 @@ const KNOWN: [(u16, bool); 22] = [
     (20, false),
     (25 | CRITICAL, false),
     (26, false),
+    (28, false),
 ];
 
 impl Manifest {
+    /// Whether the point fills a slot of a keep rule: all its items were stored, and it is not suspiciously small.
+    pub fn fills_a_slot(&self) -> bool {
+        self.counts.complete() && self.shrunken.is_none()
+    }
+
     /// The object `points/<session>/<ordinal>` and its body hash.
     pub fn encode(&self, header: Header, secrets: &Secrets) -> (Vec<u8>, [u8; 32]) {
         let mut fields = FieldsWriter::new();
@@ -197,6 +205,7 @@ impl Manifest {
             fields.put(25 | CRITICAL, &self.counts.kept.to_le_bytes());
         }
         self.shrunken.iter().for_each(|row| _ = fields.put(26, &row.encode()));
+        self.source.iter().for_each(|id| _ = fields.put(28, &id.0));
         let cipher = secrets.cipher(&header);
         let mut object = ObjectWriter::new(header, cipher);
         object.push_plain(kind::MANIFEST, fields.as_bytes(), 3);
@@ -249,6 +258,7 @@ impl Manifest {
             cursors: fields.all(19).map(<[u8]>::to_vec).collect(),
             first: fields.get(20).map(|_| fields.array(20, "POINT-1").map(u32::from_le_bytes)).transpose()?,
             shrunken: fields.get(26).map(|f| Shrunken::decode(f.bytes)).transpose()?,
+            source: fields.get(28).map(|_| fields.array(28, "POINT-1").map(RepositoryId)).transpose()?,
         })
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) password: Password,
     /// Where the local cache lies.
     pub(crate) cache_dir: PathBuf,
+    /// The host whose jobs are meant.
+    pub(crate) host: String,
     /// Threads at work.
     pub(crate) threads: usize,
     /// Bytes a second.
@@ -64,6 +66,12 @@ impl Settings {
                 Some(dir) => std::path::absolute(&dir).unwrap_or(dir),
                 None => xdg::cache()?.join("cairn"),
             },
+            host: globals
+                .host
+                .clone()
+                .filter(|host| !host.is_empty())
+                .or(file.host)
+                .unwrap_or_else(engine::source::host_name),
             threads: globals.threads.or(file.threads).map_or_else(processors, Into::into),
             limit_upload: globals.limit_upload.or(file.limit_upload),
             limit_download: globals.limit_download.or(file.limit_download),

@@ -20,7 +20,7 @@
 
 use super::xdg;
 use crate::exit::{Failure, Result};
-use crate::parse::quantity;
+use crate::parse::{job, quantity};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -33,6 +33,7 @@ pub(crate) struct Profile {
     pub(crate) repo: Option<OsString>,
     pub(crate) password_file: Option<PathBuf>,
     pub(crate) cache_dir: Option<PathBuf>,
+    pub(crate) host: Option<String>,
     pub(crate) threads: Option<NonZeroUsize>,
     pub(crate) limit_upload: Option<u64>,
     pub(crate) limit_download: Option<u64>,
@@ -48,6 +49,7 @@ struct File {
     repo: Option<String>,
     password_file: Option<PathBuf>,
     cache_dir: Option<PathBuf>,
+    host: Option<String>,
     threads: Option<NonZeroUsize>,
     limit_upload: Option<Rate>,
     limit_download: Option<Rate>,
@@ -69,6 +71,7 @@ struct Table {
     repo: Option<String>,
     password_file: Option<PathBuf>,
     cache_dir: Option<PathBuf>,
+    host: Option<String>,
     threads: Option<NonZeroUsize>,
     limit_upload: Option<Rate>,
     limit_download: Option<Rate>,
@@ -146,6 +149,7 @@ pub(crate) fn parse(text: &str, path: &Path, profile: Option<&str>) -> Result<Pr
         repo: file.repo,
         password_file: file.password_file,
         cache_dir: file.cache_dir,
+        host: file.host,
         threads: file.threads,
         limit_upload: file.limit_upload,
         limit_download: file.limit_download,
@@ -176,6 +180,8 @@ fn lay(over: &mut Profile, table: Table, folder: &Path) -> Result<(), String> {
     over.repo = repo.or(over.repo.take());
     over.password_file = table.password_file.map(|p| folder.join(p)).or(over.password_file.take());
     over.cache_dir = table.cache_dir.map(|p| folder.join(p)).or(over.cache_dir.take());
+    let host = table.host.map(|host| job::host(&host)).transpose()?;
+    over.host = host.or(over.host.take());
     over.threads = table.threads.or(over.threads);
     over.limit_upload = up.or(over.limit_upload);
     over.limit_download = down.or(over.limit_download);
@@ -214,6 +220,7 @@ mod tests {
         repo = "store"
         limit-upload = 1000
         ca-file = "ca.pem"
+        host = "web-1"
         proxy = "http://a:1"
         no-proxy = ".local"
         [s3]
@@ -221,6 +228,7 @@ mod tests {
         allow_http = true
         [profile.office]
         repo = "az://box/p"
+        host = "office"
         limit-download = "2MiB/s"
         proxy = "http://b:2"
         s3 = { AWS_ENDPOINT = "http://b" }
@@ -239,7 +247,7 @@ mod tests {
         assert_eq!(found.store["aws_endpoint"], "http://a");
         assert_eq!(found.store["aws_allow_http"], "true");
         assert_eq!(found.ca_file.unwrap(), Path::new("/etc/cairn/ca.pem"));
-        assert_eq!(found.proxy.as_deref(), Some("http://a:1"));
+        assert_eq!((found.proxy.as_deref(), found.host.as_deref()), (Some("http://a:1"), Some("web-1")));
     }
 
     #[test]
@@ -249,6 +257,7 @@ mod tests {
         assert_eq!((found.limit_upload, found.limit_download), (Some(1000), Some(2 << 20)));
         assert_eq!(found.store["aws_endpoint"], "http://b");
         assert_eq!((found.proxy.as_deref(), found.no_proxy.as_deref()), (Some("http://b:2"), Some(".local")));
+        assert_eq!(found.host.as_deref(), Some("office"));
         assert_eq!(found.store["azure_storage_account_name"], "n");
     }
 
@@ -258,6 +267,7 @@ mod tests {
         assert!(why("pasword-file = 'x'", None).contains("pasword-file"));
         assert!(why(TEXT, Some("home")).contains("home"));
         assert!(why("threads = 0", None).contains("threads"));
+        assert!(why("host = \"a\\nb\"", None).contains("host"));
         assert!(why("limit-upload = '10 apples'", None).contains("apples"));
         assert!(why("[profile.a]\npassword = 'secret'", None).contains("password"));
     }

@@ -4,10 +4,12 @@ use crate::connect::SPOOL;
 use crate::context::Context;
 use crate::exit::{Exit, Result};
 use crate::parse::duration::duration;
+use crate::parse::job;
 use crate::say::{human, progress};
 use crate::verbs::spending::{self, Spending};
 use clap::{Args, ValueEnum};
 use engine::copy::{CopyOptions, CopySummary, Which, copy};
+use engine::restore_point::JobName;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,12 +29,15 @@ pub(crate) struct Copy {
     /// Its password, if it is another one
     #[arg(long, value_name = "FILE")]
     to_password_file: Option<PathBuf>,
-    /// The newest point of each job; this is what happens if nothing else is said
+    /// The newest point of each job of each host; this is what happens if nothing else is said
     #[arg(long)]
     latest: bool,
     /// Every point that the target lacks and would not let go at once
     #[arg(long, conflicts_with = "latest")]
     all: bool,
+    /// Only points of one job, of every host that has one of this name; HOST/JOB names one
+    #[arg(long, value_name = "JOB", value_parser = job::name, conflicts_with = "points")]
+    job: Option<JobName>,
     /// Read, cut and encrypt everything anew: for a target that does not share the source's dedup key
     #[arg(long, conflicts_with_all = ["regroup", "verify", "flush_after"])]
     rekey: bool,
@@ -87,6 +92,7 @@ impl Copy {
                 (false, []) => Which::Latest,
                 (false, points) => Which::Named(points.to_vec()),
             },
+            job: self.job.clone(),
             verify_full: self.verify == Verify::Full,
             rekey: self.rekey,
             regroup: self.regroup,

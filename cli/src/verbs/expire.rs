@@ -8,6 +8,7 @@ use crate::parse::{job, period};
 use clap::Args;
 use engine::care::retention::{Request, Rules, Scope};
 use engine::repository::Repository;
+use engine::restore_point::{JobId, JobName};
 use format_spec::config::{Retention, RetentionKind};
 use format_spec::period::Period;
 use std::collections::BTreeSet;
@@ -43,12 +44,12 @@ pub(crate) struct Expire {
     /// Keep all with this tag; may be repeated
     #[arg(long, value_name = "TAG")]
     keep_tag: Vec<String>,
-    /// Look at the restore points of one job only
-    #[arg(long, value_name = "JOB", value_parser = job::job)]
-    job: Option<String>,
-    /// This job may lose its last restore point; may be repeated
-    #[arg(long, value_name = "JOB", value_parser = job::job)]
-    empty_job: Vec<String>,
+    /// Look at the restore points of one job only: at each host's that has one of this name, by itself; HOST/JOB names one
+    #[arg(long, value_name = "JOB", value_parser = job::name)]
+    job: Option<JobName>,
+    /// This job may lose its last restore point: this host's, or HOST/JOB; may be repeated
+    #[arg(long, value_name = "JOB", value_parser = job::name)]
+    empty_job: Vec<JobName>,
     /// Erase what lies at this path from every restore point; may be repeated
     #[arg(long, value_name = "PATH", value_parser = PathParser)]
     path: Vec<InnerPath>,
@@ -74,9 +75,21 @@ impl Expire {
             ([], paths) => Request::Paths(paths.iter().map(|path| path.0.clone()).collect()),
             (points, _) => Request::Points(found(repo, points)?),
         };
-        let may_empty = self.empty_job.iter().cloned().collect();
+        let may_empty = self.may_empty(context, repo)?;
         let scope = Scope { request, job: self.job.clone(), may_empty };
         planned::run(context, &connection, &scope, &step)
+    }
+
+    /// The jobs that may lose their last restore point. One name never means the jobs of two hosts.
+    fn may_empty(&self, context: &Context, repo: &Repository) -> Result<BTreeSet<JobId>> {
+        if self.empty_job.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let points = repo.points_and_damage();
+        let jobs: Vec<JobId> = points.iter().filter_map(|(_, p)| p.as_ref().ok()).map(|p| repo.job_of(p)).collect();
+        let host = context.settings()?.host;
+        let found = self.empty_job.iter().map(|name| name.find(&jobs, &host));
+        Ok(found.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 
     fn rules(&self) -> Rules {

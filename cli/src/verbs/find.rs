@@ -3,10 +3,11 @@
 use super::look;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
+use crate::parse::job;
 use crate::parse::pattern::Pattern;
 use crate::say::human;
 use clap::Args;
-use engine::restore_point::Point;
+use engine::restore_point::{JobName, Point};
 use engine::tree::{Step, Walk};
 use format_spec::tree::Entry;
 use std::collections::HashSet;
@@ -25,9 +26,9 @@ pub(crate) struct Find {
     /// Look into one restore point only
     #[arg(long, value_name = "POINT", conflicts_with = "job")]
     point: Option<String>,
-    /// Look into the restore points of one job only
-    #[arg(long, value_name = "JOB")]
-    job: Option<String>,
+    /// Look into the restore points of one job only: this host's, or HOST/JOB
+    #[arg(long, value_name = "JOB", value_parser = job::name)]
+    job: Option<JobName>,
     /// Show a path in every restore point that has it
     #[arg(long)]
     all: bool,
@@ -47,8 +48,9 @@ impl Find {
             Some(point) => vec![repo.find_point(point)?],
             None => {
                 let mut points = repo.points()?;
-                points.retain(|point| self.job.as_ref().is_none_or(|job| *job == point.manifest.job));
-                points.sort_by_key(|point| (point.manifest.started, point.number));
+                if let Some(job) = &self.job {
+                    points = repo.points_of(job, &points)?;
+                }
                 points.reverse();
                 points
             }
@@ -89,6 +91,7 @@ fn show(context: &Context, point: &Arc<Point>, path: &[u8], entry: &Entry) -> Re
             .set("point", id.as_str())
             .set("point_time", human::time_exact(m.started))
             .set("job", m.job.as_str())
+            .set("host", m.host.as_str())
     };
     let line = || {
         let size = if entry.kind == format_spec::tree::Kind::Folder { entry.totals.bytes } else { entry.size };

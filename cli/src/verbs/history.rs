@@ -3,11 +3,12 @@
 use super::look;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
+use crate::parse::job;
 use crate::parse::place::{InnerPath, PathParser};
 use crate::say::table::{Side, Table};
 use crate::say::{Row, human};
 use clap::Args;
-use engine::restore_point::Point;
+use engine::restore_point::{JobName, Point};
 use engine::tree::EntryRef;
 use format_spec::tree::Kind;
 use std::sync::Arc;
@@ -18,9 +19,9 @@ pub(crate) struct History {
     /// The path, from the root
     #[arg(value_name = "PATH", value_parser = PathParser)]
     path: InnerPath,
-    /// Only in the restore points of one job
-    #[arg(long, value_name = "JOB")]
-    job: Option<String>,
+    /// Only in the restore points of one job: this host's, or HOST/JOB
+    #[arg(long, value_name = "JOB", value_parser = job::name)]
+    job: Option<JobName>,
     /// A line for every restore point, also where nothing changed
     #[arg(long)]
     all: bool,
@@ -39,8 +40,9 @@ impl History {
         let connection = context.connect()?;
         let repo = &connection.repo;
         let mut points = repo.points()?;
-        points.retain(|point| self.job.as_ref().is_none_or(|job| *job == point.manifest.job));
-        points.sort_by_key(|point| (point.manifest.started, point.number));
+        if let Some(job) = &self.job {
+            points = repo.points_of(job, &points)?;
+        }
         let mut versions: Vec<Version> = Vec::new();
         for point in points {
             context.interrupt.monitor().check()?;
@@ -106,6 +108,7 @@ impl History {
             .set("time_last", human::time_exact(version.last.manifest.started))
             .set("points", version.points)
             .set("job", version.last.manifest.job.as_str())
+            .set("host", version.last.manifest.host.as_str())
     }
 }
 

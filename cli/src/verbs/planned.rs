@@ -70,7 +70,8 @@ pub(super) fn run(context: &Context, connection: &Connection, scope: &Scope, ste
     };
     let Some(plan) = &applied.plan else { return Ok(Exit::Done) };
     show(context, scope, plan, *step == Step::Plan)?;
-    for job in &plan.emptied {
+    let emptied: Vec<String> = plan.emptied.iter().map(|job| job.told(&plan.jobs)).collect();
+    for job in &emptied {
         let why = format!(
             "the plan would let its last restore point go; `apply` refuses, unless you plan with --empty-job {job}"
         );
@@ -95,7 +96,7 @@ pub(super) fn run(context: &Context, connection: &Connection, scope: &Scope, ste
         .set("points_locked", forbidden)
         .set("points_left_out", applied.left_out.len())
         .set("points_damaged", plan.damaged.len())
-        .set("jobs_emptied", plan.emptied.clone())
+        .set("jobs_emptied", emptied)
         .set("items_leaving", leaving().map(|left| left.items).sum::<u64>())
         .set("bytes_leaving", leaving().map(|left| left.bytes).sum::<u64>())
         .set("bytes_stored", applied.bytes_stored)
@@ -125,7 +126,7 @@ fn show(context: &Context, scope: &Scope, plan: &Plan, with_table: bool) -> Resu
             _ => reasons(row).join("; "),
         };
         let id = point.id.to_string().chars().take(8).collect();
-        let (job, why) = (human::name(point.job.as_bytes()), human::name(why.as_bytes()));
+        let (job, why) = (human::name(point.job.told(&plan.jobs).as_bytes()), human::name(why.as_bytes()));
         table.push(vec![id, human::time(point.time), job, fate(row).to_owned(), why]);
     }
     table.lines().iter().try_for_each(|line| context.out.answer(|| Row::new("line"), || line.clone()))
@@ -148,7 +149,8 @@ fn line(row: &retention::Row) -> Row {
     let left = row.change.as_ref().map(|change| &change.left);
     Row::new("point")
         .set("id", point.id.to_string())
-        .set("job", point.job.as_str())
+        .set("job", point.job.job.as_str())
+        .set("host", point.job.owner.name())
         .set("time", human::time_exact(point.time))
         .set("keep", row.decision.keep)
         .set("rewrite", row.change.is_some())

@@ -3,25 +3,26 @@
 use crate::context::Context;
 use crate::exit::{Exit, Result};
 use crate::paper;
+use crate::parse::job;
 use crate::say::human;
 use crate::say::row::Row;
 use crate::say::table::{Side, Table};
 use clap::Args;
 use engine::immutability::Verified;
 use engine::repository::Repository;
-use engine::restore_point::Point;
+use engine::restore_point::{JobName, Oddity, Owner, Point, newest_of_each, oddities};
 use engine::retrieval::may_rest;
-use format_spec::Time;
 use format_spec::point::{PointKind, Workload};
-use std::collections::BTreeMap;
+use format_spec::{RepositoryId, Time};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// List restore points, oldest first
 #[derive(Debug, Args)]
 pub(crate) struct Points {
-    /// Only those of one job
-    #[arg(long, value_name = "JOB")]
-    job: Option<String>,
+    /// Only those of one job, of every host that has one of this name; HOST/JOB names one
+    #[arg(long, value_name = "JOB", value_parser = job::name)]
+    job: Option<JobName>,
     /// Only the newest of each job
     #[arg(long)]
     latest: bool,
@@ -47,9 +48,22 @@ impl Points {
                 }
             }
         }
-        points.retain(|point| self.job.as_ref().is_none_or(|job| *job == point.manifest.job));
+        points.retain(|point| self.job.as_ref().is_none_or(|job| job.covers(&repo.job_of(point))));
         if self.latest {
-            points = newest_of_each(points);
+            points = newest_of_each(&points, |point| repo.job_of(point));
+        }
+        let odd = oddities(&points, |point| repo.job_of(point), context.env.now());
+        for (point, oddity) in &odd {
+            let (id, dated) = (point.manifest.id.to_string(), human::time(point.manifest.started));
+            let why = match oddity {
+                Oddity::Future => format!(
+                    "dated in the future ({dated}): no keep rule counts it, and it stays until then or until it is named"
+                ),
+                Oddity::OutOfOrder => {
+                    format!("its date ({dated}) contradicts the order of commits, which `latest` and keep rules follow")
+                }
+            };
+            context.out.warning(id[..8].as_bytes(), &why);
         }
         self.list(context, repo, &points)?;
         let verified = if self.verify_immutability { Some(verify(context, repo, &points)?) } else { None };
@@ -60,6 +74,7 @@ impl Points {
             .summary(exit)
             .set("points", points.len())
             .set("points_damaged", damaged)
+            .set("points_misdated", odd.len())
             .set("recovery_sheet_exported", exported)
             .set("objects_verified", verified.as_ref().map(|v| v.objects))
             .set("points_over", verified.as_ref().map(|v| v.points_over))
@@ -84,7 +99,7 @@ impl Points {
             context.out.note("no restore points yet: make one with `cairn backup`");
             return Ok(());
         }
-        let mut table = Table::new(&[
+        let mut headings = vec![
             ("POINT", Side::Left),
             ("TIME (UTC)", Side::Left),
             ("KIND", Side::Left),
@@ -94,10 +109,35 @@ impl Points {
             ("STATE", Side::Left),
             ("LOCKED UNTIL", Side::Left),
             ("TAGS", Side::Left),
-        ]);
-        points.iter().for_each(|point| table.push(cells(repo, point)));
+        ];
+        let owners: Vec<_> = points.iter().map(|point| repo.job_of(point)).map(|job| (job.owner, job.source)).collect();
+        let several = owners.iter().collect::<BTreeSet<_>>().len() > 1;
+        if several {
+            headings.insert(HOST_AT, ("HOST", Side::Left));
+        }
+        let mut table = Table::new(&headings);
+        let is_copied = owners.iter().map(|(_, source)| source).collect::<BTreeSet<_>>().len() > 1;
+        for (point, (owner, source)) in points.iter().zip(owners) {
+            let mut cells = cells(repo, point);
+            if several {
+                cells.insert(HOST_AT, host(&owner, source.filter(|_| is_copied)));
+            }
+            table.push(cells);
+        }
         table.lines().iter().try_for_each(|line| context.out.answer(|| Row::new("line"), || line.clone()))
     }
+}
+
+/// Where the column of hosts stands: before that of jobs.
+const HOST_AT: usize = 5;
+
+/// The host or organisation, behind the repository that it was copied from where there are several.
+fn host(owner: &Owner, source: Option<RepositoryId>) -> String {
+    let host = human::name(owner.name().as_bytes());
+    source.map_or_else(
+        || host.clone(),
+        |source| format!("{}/{host}", source.to_string().chars().take(8).collect::<String>()),
+    )
 }
 
 fn cells(repo: &Repository, point: &Point) -> Vec<String> {
@@ -135,6 +175,7 @@ pub(super) fn row(repo: &Repository, point: &Point) -> Row {
         .set("kind_reason", m.kind_reason.as_str())
         .set("workload", workload)
         .set(origin.0, origin.1.as_str())
+        .set("source_repository", repo.job_of(point).source.map(|id| id.to_string()))
         .set("paths", paths)
         .set("files_total", m.counts.new + m.counts.changed + m.counts.unchanged)
         .set("bytes_source", m.root.totals.bytes)
@@ -191,17 +232,4 @@ fn kind(kind: PointKind) -> &'static str {
         PointKind::Full => "full",
         PointKind::Incremental => "incremental",
     }
-}
-
-fn newest_of_each(points: Vec<Arc<Point>>) -> Vec<Arc<Point>> {
-    let mut newest: BTreeMap<String, Arc<Point>> = BTreeMap::new();
-    for point in points {
-        let held = newest.get(&point.manifest.job);
-        if held.is_none_or(|held| (held.manifest.started, held.number) <= (point.manifest.started, point.number)) {
-            newest.insert(point.manifest.job.clone(), point);
-        }
-    }
-    let mut points: Vec<_> = newest.into_values().collect();
-    points.sort_by_key(|point| (point.manifest.started, point.number));
-    points
 }

@@ -4,14 +4,15 @@ use super::excludes::{Excludes, read};
 use crate::exit::{Failure, Result};
 use clap::Args;
 use engine::env::SharedEnv;
+use engine::restore_point::made::Named;
 use engine::source::Source;
 use engine::source::folder::FolderSource;
-use engine::source::rules::paths_in_list;
+use engine::source::rules::{Rules, paths_in_list};
 use engine::source::stream::{NAME_DEFAULT, StreamSource};
 use format_spec::point::Workload;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What to back up.
@@ -37,6 +38,8 @@ pub(crate) struct Sources {
 pub(crate) struct Chosen {
     pub(crate) source: Arc<dyn Source>,
     pub(crate) workload: Workload,
+    /// What a job's name is made of, where nobody gives it one.
+    pub(crate) named: Vec<Named>,
 }
 
 impl Sources {
@@ -44,12 +47,13 @@ impl Sources {
     ///
     /// # Errors
     /// Wrong usage for lists and patterns that cannot be read; the engine's for sources that are not there.
-    pub(crate) fn open(&self, env: &SharedEnv) -> Result<Chosen> {
+    pub(crate) fn open(&self, env: &SharedEnv, host: &str) -> Result<Chosen> {
         if self.stdin {
             let pipe = Box::new(std::io::stdin());
             let name = self.stdin_name.as_ref().map_or(NAME_DEFAULT.as_bytes(), |name| name.as_bytes());
-            let source = StreamSource::new(name, pipe, env.now())?;
-            return Ok(Chosen { source: Arc::new(source), workload: Workload::Stream });
+            let source = StreamSource::new(name, pipe, env.now())?.on_host(host);
+            let named = vec![Named::Stream(name.to_vec())];
+            return Ok(Chosen { source: Arc::new(source), workload: Workload::Stream, named });
         }
         let mut roots = self.sources.clone();
         for list in &self.files_from {
@@ -58,7 +62,46 @@ impl Sources {
         if roots.is_empty() {
             return Err(Failure::usage("the lists of --files-from name no source"));
         }
-        let source = FolderSource::new(&roots, self.excludes.rules()?)?;
-        Ok(Chosen { source: Arc::new(source), workload: Workload::Folders })
+        let source = FolderSource::new(&roots, self.excludes.rules()?)?.on_host(host);
+        let named = match &self.files_from[..] {
+            [] => source.about().paths.into_iter().map(Named::Path).collect(),
+            // Its own path alone says what it is: what it names may be another thing each time.
+            _ => [named(&self.sources, Named::Path), named(&self.files_from, Named::List)].concat(),
+        };
+        Ok(Chosen { source: Arc::new(source), workload: Workload::Folders, named })
     }
+
+    /// Refuses a list that no later run can name again: a job's name cannot be made of it.
+    ///
+    /// # Errors
+    /// Wrong usage, with what to do.
+    pub(crate) fn refuse_passing_lists(&self) -> Result<()> {
+        match self.files_from.iter().find(|list| is_passing(list)) {
+            None => Ok(()),
+            Some(list) => Err(Failure::usage(format!(
+                "{}: a list that comes from a pipe, a descriptor or a temporary file has no lasting name to make a job's name of",
+                list.display()
+            ))
+            .advise("name the job with --job")),
+        }
+    }
+}
+
+/// Paths as a source records them: absolute by their text. Those that cannot be reached were told already, or are read by now.
+fn named(paths: &[PathBuf], kind: fn(Vec<u8>) -> Named) -> Vec<Named> {
+    let absolute = |path: &PathBuf| FolderSource::new(std::slice::from_ref(path), Rules::default()).ok();
+    paths.iter().filter_map(absolute).flat_map(|source| source.about().paths).map(kind).collect()
+}
+
+/// Whether a list is gone after this run, or is another one under the same name.
+fn is_passing(list: &Path) -> bool {
+    if list == Path::new("-") || std::fs::metadata(list).is_ok_and(|found| !found.is_file()) {
+        return true;
+    }
+    let real = [std::path::absolute(list).ok(), list.canonicalize().ok()];
+    let temporary = std::env::temp_dir();
+    let temporary = [Some(temporary.clone()), temporary.canonicalize().ok()];
+    let passing = ["/tmp", "/var/tmp", "/dev", "/proc"].map(|folder| Some(PathBuf::from(folder)));
+    let mut passing = temporary.iter().chain(&passing).flatten();
+    passing.any(|folder| real.iter().flatten().any(|path| path.starts_with(folder)))
 }

@@ -87,7 +87,7 @@ impl Stats {
         })?;
         let source: u64 = points.iter().map(|point| point.manifest.root.totals.bytes).sum();
         let (objects, stored) = rooms.values().fold((0, 0), |sum, room| (sum.0 + room.0, sum.1 + room.1));
-        let jobs: std::collections::BTreeSet<_> = points.iter().map(|point| point.manifest.job.as_str()).collect();
+        let jobs: std::collections::BTreeSet<_> = points.iter().map(|point| repo.job_of(point)).collect();
         let mut by_room = serde_json::Map::new();
         for (room, (objects, bytes)) in &rooms {
             by_room.insert(room.clone(), serde_json::json!({ "objects": objects, "bytes": bytes }));

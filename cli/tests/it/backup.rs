@@ -93,7 +93,15 @@ fn what_is_left_out_is_left_out() {
     let exclude_file = home.text("patterns");
     let list = home.text("list");
     let args = ["backup", "--exclude", "*.o", "--exclude-file", &exclude_file, "--exclude-caches"];
-    home.ok(args.into_iter().chain(["--exclude-larger-than", "4k", "--files-from", &list, "--one-file-system"]));
+    home.ok(args.into_iter().chain([
+        "--exclude-larger-than",
+        "4k",
+        "--files-from",
+        &list,
+        "--one-file-system",
+        "--job",
+        "j",
+    ]));
     let listed = home.ok(["ls", "-R", &home.place("latest", "src")]).out();
     let names: Vec<_> = listed.lines().map(|line| line.trim_start_matches(&home.text("src"))).collect();
     let wanted = ["/cache/", "/cache/CACHEDIR.TAG", "/keep", "/sub/", "/sub/.cairnignore", "/sub/other"];

@@ -19,6 +19,7 @@ mod help;
 mod hooks;
 mod immutability;
 mod incidents;
+mod jobs;
 mod keys;
 mod killed;
 mod known;

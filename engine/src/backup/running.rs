@@ -1,4 +1,4 @@
-//! Whether a job runs on another machine, as far as the log can tell.
+//! Whether a job runs on another machine, as far as the log can tell. A job is of a host: only machines that share a host's name share jobs.
 //!
 //! A session tells that it lives only by what it appends: its `Open`, and each `Publish`. So this knows of a session that is open and was heard
 //! of lately, by the clocks of both machines. Promises: a job that died elsewhere counts as running for [`SILENCE_SECONDS_MAX`] at most. Refuses to
@@ -10,14 +10,13 @@ use crate::limits::PUBLISH_SECONDS;
 use crate::repository::Repository;
 use format_spec::Time;
 use format_spec::log::Purpose;
-use std::collections::BTreeSet;
 
-/// A session of another host that seems to run.
+/// A session of another machine that seems to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunningSession {
     /// Its number.
     pub session: u32,
-    /// The host that runs it.
+    /// The host that it runs as.
     pub host: String,
     /// When it was opened, by that host's clock.
     pub opened: Time,
@@ -25,21 +24,21 @@ pub struct RunningSession {
     pub heard: Time,
 }
 
-/// The newest session of a job that seems to run on a host other than `own_host`. Looks at what was read of the log: refresh first.
+/// The newest session of a host's job that seems to run on another machine than this one, which is called `machine`. Sessions under its own
+/// name are its own: of those, whether one runs is known here. Looks at what was read of the log: refresh first.
 ///
 /// # Errors
 /// None so far; the log may have to be read in later releases.
-pub fn running(repository: &Repository, job: &str, own_host: &str) -> Result<Option<RunningSession>> {
+pub fn running(repository: &Repository, job: &str, host: &str, machine: &str) -> Result<Option<RunningSession>> {
+    if host == machine {
+        return Ok(None);
+    }
     let (view, now) = (repository.log().view(), repository.env().now());
-    // Those that committed are not open any more. Of a host, only the newest counts: who starts again has lost the one before.
-    let mut seen = BTreeSet::from([own_host]);
-    let newest = view
-        .sessions
-        .iter()
-        .rev()
-        .filter(|(_, s)| s.purpose == Purpose::Backup && s.job == job && seen.insert(s.host.as_str()));
-    let mut alive = newest.filter(|(_, s)| is_near(now, s.last));
-    Ok(alive.next().map(|(number, s)| RunningSession {
+    // Those that committed are not open any more. Only the newest counts: who starts again has lost the one before.
+    let mut of_job =
+        view.sessions.iter().rev().filter(|(_, s)| s.purpose == Purpose::Backup && s.job == job && s.host == host);
+    let alive = of_job.next().filter(|(_, s)| is_near(now, s.last));
+    Ok(alive.map(|(number, s)| RunningSession {
         session: *number,
         host: s.host.clone(),
         opened: s.opened,

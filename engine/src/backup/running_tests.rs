@@ -72,7 +72,7 @@ impl Rig {
     }
 
     fn found(&self) -> Option<u32> {
-        running(&self.repository, "j", "here").unwrap().map(|found| found.session)
+        running(&self.repository, "j", "there", "here").unwrap().map(|found| found.session)
     }
 }
 
@@ -101,6 +101,13 @@ fn own_sessions_other_jobs_and_those_that_were_begun_again_do_not_count() {
     let _lost = rig.open("j", "there");
     let again = rig.open("j", "there");
     assert_eq!(rig.found(), Some(again));
-    let third = rig.open("j", "third");
-    assert_eq!(rig.found(), Some(third));
+    // A machine of that very name has lost it, or knows of it by its own lock.
+    assert_eq!(running(&rig.repository, "j", "there", "there").unwrap(), None);
+}
+
+#[test]
+fn a_job_of_the_same_name_on_another_host_is_another_job() {
+    let rig = Rig::new();
+    rig.open("j", "third");
+    assert_eq!(rig.found(), None);
 }

@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::limits::{EVENTS_QUEUED_MAX, FILES_QUEUED_MAX};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::restore_point::{Emission, Ledger, Point, PointSink, roots_of};
+use crate::restore_point::{Emission, JobId, Ledger, Owner, Point, PointSink, made, roots_of};
 use crate::source::Source;
 use crate::tree::{MapBuilder, MapCursor, NodeSink};
 use crossbeam_channel::{bounded, unbounded};
@@ -63,7 +63,7 @@ fn one(
     options: &BackupOptions,
     monitor: &Arc<Monitor>,
 ) -> Result<BackupSummary> {
-    let (base, reason) = choose_base(repository, options)?;
+    let (base, reason) = choose_base(repository, source, options)?;
     let Some(base) = base else { return full(repository, source, options, reason, monitor) };
     let id = base.manifest.id;
     if repository.relies_on_suspects(&base)? {
@@ -206,6 +206,7 @@ impl Session<'_> {
             cursors: Vec::new(),
             first: None,
             shrunken: None,
+            source: None,
         };
         if let Some(original) = self.options.original.as_deref() {
             take_over(&mut manifest, &original.manifest);
@@ -317,6 +318,7 @@ fn take_over(manifest: &mut Manifest, original: &Manifest) {
     (manifest.started, manifest.finished) = (original.started, original.finished);
     (manifest.organisation, manifest.cursors) = (original.organisation.clone(), original.cursors.clone());
     (manifest.kind, manifest.kind_reason) = (original.kind, original.kind_reason.clone());
+    manifest.source = original.source;
 }
 
 fn open(repository: &Repository, options: &BackupOptions, source: &dyn Source, base: Option<&Point>) -> Result<u32> {
@@ -335,12 +337,26 @@ fn open(repository: &Repository, options: &BackupOptions, source: &dyn Source, b
     })
 }
 
-/// The newest point of this job, and the reason that the summary gives.
-fn choose_base(repository: &Repository, options: &BackupOptions) -> Result<(Option<Arc<Point>>, String)> {
+/// The newest point of this job, and the reason that the summary gives. A job whose name was made and that has no point yet goes on from those
+/// of its host and sources whose name an earlier release made.
+fn choose_base(
+    repository: &Repository,
+    source: &dyn Source,
+    options: &BackupOptions,
+) -> Result<(Option<Arc<Point>>, String)> {
     if options.full {
         return Ok((None, "asked for".to_owned()));
     }
-    let newest = repository.newest_of_job(&options.job, options.workload)?;
+    let about = source.about();
+    let job = match options.original.as_deref() {
+        Some(original) => JobId::of(&original.manifest, repository.config()),
+        None => JobId::new(Owner::new(&about.host, ""), &options.job, &about.paths),
+    };
+    let mut newest = repository.newest_of_job(&job, options.workload)?;
+    if newest.is_none() && made::is_made(&about.host, &options.job) {
+        let before = JobId::new(job.owner, &made::made_before(&about.host, &about.paths), &about.paths);
+        newest = repository.newest_of_job(&before, options.workload)?;
+    }
     match newest {
         Some(point) => {
             let reason =

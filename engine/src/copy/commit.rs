@@ -53,6 +53,7 @@ impl Copying<'_> {
             let mut manifest = point.manifest.clone();
             manifest.references = references;
             manifest.first = None;
+            manifest.source = Some(source.source_of(point));
             manifest.base = base.as_ref().map(|(base, _)| base.manifest.id);
             let mut ordinal = 0;
             let mut take = || {

@@ -13,28 +13,34 @@ use std::collections::{BTreeMap, HashMap};
 /// Which row of packs a blob belongs into: by when the last of the copied points leaves that needs it.
 pub(super) struct Lanes {
     /// Of each job the newest point's rows, as far as they differ from what the target has, and its lane.
-    newest: HashMap<String, (BTreeMap<ObjectId, PackReferences>, usize)>,
-    own: HashMap<u32, usize>,
+    newest: Vec<(BTreeMap<ObjectId, PackReferences>, usize)>,
+    /// Of each point, by its number: where its job stands among those, and its own lane.
+    own: HashMap<u32, (usize, usize)>,
 }
 
 impl Lanes {
-    pub(super) fn new(target: &Repository, selected: &Selected, deltas: &[Delta]) -> Self {
+    pub(super) fn new(source: &Repository, target: &Repository, selected: &Selected, deltas: &[Delta]) -> Self {
         let now = target.env().now();
         let lane = |started: Time| lane_of(target, started, now);
-        let mut newest: HashMap<String, (BTreeMap<ObjectId, PackReferences>, usize)> = HashMap::new();
+        let (mut lanes, mut jobs) = (Lanes { newest: Vec::new(), own: HashMap::new() }, HashMap::new());
         for (point, delta) in selected.points.iter().zip(deltas) {
-            let (rows, of) = newest.entry(point.manifest.job.clone()).or_default();
-            rows.extend(delta.rows.iter().map(|(pack, row)| (*pack, row.new.clone())));
-            *of = lane(point.manifest.started);
+            let job = *jobs.entry(source.job_of(point)).or_insert(lanes.newest.len());
+            lanes.newest.resize_with(jobs.len(), Default::default);
+            let own = lane(point.manifest.started);
+            if let Some((rows, of)) = lanes.newest.get_mut(job) {
+                rows.extend(delta.rows.iter().map(|(pack, row)| (*pack, row.new.clone())));
+                *of = own;
+            }
+            lanes.own.insert(point.number, (job, own.max(1)));
         }
-        let own = selected.points.iter().map(|p| (p.number, lane(p.manifest.started).max(1))).collect();
-        Lanes { newest, own }
+        lanes
     }
 
     pub(super) fn of(&self, point: &Point, pack: ObjectId, blob: u32) -> usize {
-        match self.newest.get(&point.manifest.job) {
+        let Some((job, own)) = self.own.get(&point.number) else { return 1 };
+        match self.newest.get(*job) {
             Some((rows, lane)) if rows.get(&pack).is_some_and(|row| row.names(blob)) => *lane,
-            _ => self.own.get(&point.number).copied().unwrap_or(1),
+            _ => *own,
         }
     }
 }

@@ -37,6 +37,7 @@ use crate::error::Result;
 use crate::monitor::Monitor;
 use crate::price::{Budget, Estimate, PriceList};
 use crate::repository::Repository;
+use crate::restore_point::JobName;
 use format_spec::log::PointId;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -46,6 +47,8 @@ use std::sync::Arc;
 pub struct CopyOptions {
     /// Which points.
     pub which: Which,
+    /// Only points of these jobs, where none are named: of every host's where the name has none.
+    pub job: Option<JobName>,
     /// Decodes every block and verifies every chunk against its id, also where blocks are carried as they are.
     pub verify_full: bool,
     /// Reads, cuts and packs everything anew: for a target of another dedup key.

@@ -10,6 +10,7 @@ use crate::backup::{BackupOptions, Original, backup};
 use crate::error::{Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
+use format_spec::point::Manifest;
 use std::sync::Arc;
 
 pub(super) fn run(
@@ -21,11 +22,11 @@ pub(super) fn run(
     super::expect_pair(source, target, true)?;
     source.refresh()?;
     target.refresh()?;
-    let Selected { points, present } = select(source, target, &options.which, &[])?;
+    let Selected { points, present } = select(source, target, options, &[])?;
     let mut summary = CopySummary { present, ..CopySummary::default() };
     for point in points {
         let read = source.blobs().fetched_bytes();
-        let manifest = &point.manifest;
+        let manifest = &Manifest { source: Some(source.source_of(&point)), ..point.manifest.clone() };
         let how = BackupOptions {
             job: manifest.job.clone(),
             tags: manifest.tags.clone(),

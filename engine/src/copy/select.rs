@@ -1,11 +1,12 @@
 //! Which points are copied, and what each is built upon.
 
+use super::CopyOptions;
 use crate::care::calendar::before;
 use crate::error::Result;
 use crate::log::CommitRef;
 use crate::repository::Repository;
-use crate::restore_point::Point;
-use std::collections::BTreeMap;
+use crate::restore_point::{JobId, Point, newest_of_each};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Which points to copy.
@@ -33,19 +34,26 @@ pub(super) struct Selected {
 ///
 /// # Errors
 /// `Absent` and `Input` as [`Repository::find_point`].
-pub(super) fn select(source: &Repository, target: &Repository, which: &Which, waiting: &[String]) -> Result<Selected> {
+pub(super) fn select(
+    source: &Repository,
+    target: &Repository,
+    options: &CopyOptions,
+    waiting: &[String],
+) -> Result<Selected> {
+    let CopyOptions { which, job, .. } = options;
     let mut chosen: Vec<Arc<Point>> = match which {
         Which::Named(selectors) => selectors.iter().map(|s| source.find_point(s)).collect::<Result<_>>()?,
         Which::All | Which::Latest => source.points_and_damage().into_iter().filter_map(|(_, p)| p.ok()).collect(),
     };
-    match which {
-        Which::Latest => {
-            let mut newest: BTreeMap<String, Arc<Point>> = BTreeMap::new();
-            for point in chosen {
-                newest.insert(point.manifest.job.clone(), point);
-            }
-            chosen = newest.into_values().collect();
+    if let (Some(job), Which::All | Which::Latest) = (job, which) {
+        let jobs: BTreeSet<JobId> = chosen.iter().map(|p| source.job_of(p)).collect();
+        chosen.retain(|p| job.covers(&source.job_of(p)));
+        if chosen.is_empty() {
+            return Err(job.absent(jobs.iter().collect()));
         }
+    }
+    match which {
+        Which::Latest => chosen = newest_of_each(&chosen, |point| source.job_of(point)),
         Which::All => {
             let from = before(target.env().now(), target.config().retention.period);
             let newest = chosen.iter().map(|p| p.place()).max();
@@ -68,11 +76,12 @@ pub(super) fn select(source: &Repository, target: &Repository, which: &Which, wa
 /// the source, and as it is in the target.
 pub(super) fn base_of(source: &Repository, target: &Repository, point: &Point) -> Option<(Arc<Point>, Arc<Point>)> {
     let (here, there) = (source.log().view(), target.log().view());
+    let job = source.job_of(point);
     let both = || here.commits.iter().filter(|c| c.id != point.manifest.id && there.live(&c.id).is_some());
     let before = both().filter(|c| c.number < point.number).rev();
     let after = both().filter(|c| c.number > point.number);
     before.chain(after).find_map(|commit| {
-        let candidate = source.load(commit).ok().filter(|c| c.manifest.job == point.manifest.job)?;
+        let candidate = source.load(commit).ok().filter(|c| source.job_of(c) == job)?;
         let copied = there.live(&commit.id).and_then(|c| target.load(c).ok())?;
         // One that was rewritten since on one side is not the same on both.
         let roots = |p: &Point| (p.manifest.root.clone(), p.manifest.links, p.manifest.exceptions);

@@ -20,7 +20,7 @@ use crate::error::{Error, Kind, Result};
 use crate::limits::REGROUPED_BLOCK_TARGET;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::restore_point::Point;
+use crate::restore_point::{JobId, Point};
 use format_spec::log::{Change, Purpose};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -77,7 +77,7 @@ fn attempt(
         _ => None,
     };
     let waiting = spool.as_ref().map_or_else(Vec::new, Spool::waiting);
-    let selected = select(source, target, &options.which, &waiting)?;
+    let selected = select(source, target, options, &waiting)?;
     // What an earlier attempt has copied is there by now.
     summary.present = selected.present.saturating_sub(summary.copied.len() as u64);
     let is_idle = selected.points.is_empty();
@@ -151,7 +151,7 @@ impl Copying<'_> {
             session.map_or(Ok(()), |session| self.end(session))?;
             return Err(refused);
         }
-        let lanes = Lanes::new(self.target, &selected, &deltas);
+        let lanes = Lanes::new(self.source, self.target, &selected, &deltas);
         let mut lost = BTreeMap::new();
         let mut since_commit = 0;
         let is_dry = session.is_none();
@@ -214,18 +214,18 @@ impl Copying<'_> {
     /// The differences of each point to the one that will be before it in the target. A point whose set cannot be read stays out.
     fn deltas(&mut self, selected: &mut Selected) -> Result<Vec<Delta>> {
         let view = self.source.log().view();
-        let mut newest: HashMap<String, Arc<Point>> = HashMap::new();
+        let mut newest: HashMap<JobId, Arc<Point>> = HashMap::new();
         let (mut deltas, mut readable) = (Vec::new(), Vec::new());
         for point in std::mem::take(&mut selected.points) {
-            let job = &point.manifest.job;
-            let base = match newest.get(job) {
+            let job = self.source.job_of(&point);
+            let base = match newest.get(&job) {
                 Some(base) => Some(base.clone()),
                 None => base_of(self.source, self.target, &point).map(|(base, _)| base),
             };
             match Delta::between(self.source, &view, base.as_deref(), &point) {
                 Ok(delta) => {
                     deltas.push(delta);
-                    newest.insert(job.clone(), point.clone());
+                    newest.insert(job, point.clone());
                     readable.push(point);
                 }
                 // What moved while it was read is looked for again, what is damaged stays so.

@@ -3,7 +3,8 @@
 use super::open::Repository;
 use crate::error::Result;
 use crate::log::CommitRef;
-use crate::restore_point::{Point, load_point, needs_suspects};
+use crate::restore_point::{JobId, JobName, Point, load_point, needs_suspects};
+use format_spec::RepositoryId;
 use format_spec::point::Workload;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -25,17 +26,47 @@ impl Repository {
         points
     }
 
-    /// The newest point of a job. Numbers fall while it looks, and a point's place is never above its number: so it need not look at all.
-    pub fn newest_of_job(&self, job: &str, workload: Workload) -> Result<Option<Arc<Point>>> {
+    /// Whose job a point is of.
+    pub fn job_of(&self, point: &Point) -> JobId {
+        JobId::of(&point.manifest, self.config())
+    }
+
+    /// The repository that a point was made in, as a copy of it records that ([POINT-13]): a copy of a copy keeps it.
+    pub fn source_of(&self, point: &Point) -> RepositoryId {
+        self.job_of(point).source.unwrap_or(self.id())
+    }
+
+    /// Those of some points that are of the job which a name means to this host.
+    ///
+    /// # Errors
+    /// `Input` where the name means no job of theirs, or several.
+    pub fn points_of(&self, name: &JobName, points: &[Arc<Point>]) -> Result<Vec<Arc<Point>>> {
+        let jobs: Vec<JobId> = points.iter().map(|point| self.job_of(point)).collect();
+        let meant = name.find(&jobs, &self.env().host())?;
+        Ok(points.iter().zip(jobs).filter(|(_, job)| meant.contains(job)).map(|(point, _)| point.clone()).collect())
+    }
+
+    /// The newest point of a job, by the order of commits.
+    pub fn newest_of_job(&self, job: &JobId, workload: Workload) -> Result<Option<Arc<Point>>> {
+        self.newest_where(|point| point.manifest.workload == workload && self.job_of(point) == *job)
+    }
+
+    /// The newest point of which this holds. Numbers fall while it looks, and a point's place is never above its number: so it need not look at all.
+    pub fn newest_where(&self, holds: impl Fn(&Point) -> bool) -> Result<Option<Arc<Point>>> {
         let mut newest: Option<Arc<Point>> = None;
-        for commit in self.log().view().commits.iter().rev() {
+        let view = self.log().view();
+        for (back, commit) in view.commits.iter().rev().enumerate() {
             if newest.as_ref().is_some_and(|newest| newest.place() >= commit.number) {
                 break;
             }
+            // The first is most often it. Where it is not, those before are asked for together.
+            if back % READERS == 1 {
+                let until = view.commits.len() - back;
+                self.load_all(view.commits.get(until.saturating_sub(READERS)..until).unwrap_or_default());
+            }
             // A damaged manifest is no base; `check` reports it.
             if let Ok(point) = self.load(commit)
-                && point.manifest.job == job
-                && point.manifest.workload == workload
+                && holds(&point)
                 && newest.as_ref().is_none_or(|newest| newest.place() < point.place())
             {
                 newest = Some(point);

@@ -1,8 +1,11 @@
-//! Selectors: an id or a unique prefix of one, `latest`, `latest:JOB`, or a time (the newest point at or before it).
+//! Selectors: an id or a unique prefix of one, `latest`, a time, and with a job `latest:JOB` and `TIME:JOB`.
+//!
+//! `latest` is the point that was committed last, whatever its clock said. A time means the newest point of that time or
+//! before. JOB is this host's, or the only other host's of that name; `HOST/JOB` names one ([`JobName`]).
 
 use super::open::Repository;
 use crate::error::{Error, Kind, Result};
-use crate::restore_point::Point;
+use crate::restore_point::{JobName, Point};
 use format_spec::Time;
 use std::sync::Arc;
 
@@ -21,16 +24,12 @@ impl Repository {
             return Err(Error::new(Kind::Absent, "the repository has no restore point yet").on(self.location()));
         }
         if let Some(job) = selector.strip_prefix("latest") {
-            let job = match job.strip_prefix(':') {
-                None if job.is_empty() => None,
+            let of_job = match job.strip_prefix(':') {
+                None if job.is_empty() => good,
                 None => return Err(unknown(selector, &good)),
-                Some(job) => Some(job),
+                Some(job) => self.of_job(selector, job, &good)?,
             };
-            let newest = good
-                .iter()
-                .filter(|p| job.is_none_or(|j| p.manifest.job == j))
-                .max_by_key(|p| (p.manifest.started, p.number));
-            return newest.cloned().ok_or_else(|| unknown(selector, &good));
+            return of_job.last().cloned().ok_or_else(|| unknown(selector, &of_job));
         }
         let prefix = selector.len() >= PREFIX_MIN && selector.bytes().all(|b| b.is_ascii_hexdigit());
         if prefix {
@@ -45,14 +44,33 @@ impl Repository {
                 }
             }
         }
-        let Some(until) = parse_time(selector) else { return Err(unknown(selector, &good)) };
-        let newest = good.iter().filter(|p| p.manifest.started <= until).max_by_key(|p| (p.manifest.started, p.number));
-        newest.cloned().ok_or_else(|| {
+        let Some((until, job)) = moment(selector) else { return Err(unknown(selector, &good)) };
+        let of_job = job.map_or(Ok(good.clone()), |job| self.of_job(selector, job, &good))?;
+        let old = of_job.iter().filter(|p| p.manifest.started <= until);
+        old.max_by_key(|p| (p.manifest.started, p.place())).cloned().ok_or_else(|| {
             Error::new(Kind::Absent, "no restore point is that old")
                 .on(selector)
-                .advise(format!("the oldest is of {}", oldest(&good)))
+                .advise(format!("the oldest is of {}", oldest(&of_job)))
         })
     }
+
+    /// Those of these points whose job a selector names.
+    fn of_job(&self, selector: &str, job: &str, points: &[Arc<Point>]) -> Result<Vec<Arc<Point>>> {
+        let name: JobName = job.parse().map_err(|what: String| Error::new(Kind::Input, what).on(selector))?;
+        if !points.iter().any(|p| name.covers(&self.job_of(p))) {
+            return Err(unknown(selector, points));
+        }
+        self.points_of(&name, points)
+    }
+}
+
+/// A time, and the job behind it. Colons stand in times, too: the longest beginning that is a time is meant as one.
+fn moment(selector: &str) -> Option<(Time, Option<&str>)> {
+    if let Some(time) = parse_time(selector) {
+        return Some((time, None));
+    }
+    let parted = selector.rmatch_indices(':').filter_map(|(at, _)| selector.split_at_checked(at));
+    parted.filter_map(|(time, job)| Some((parse_time(time)?, job.strip_prefix(':')))).next()
 }
 
 /// A time as `2026-11-22T00:37:49Z`.
@@ -103,6 +121,23 @@ mod tests {
         assert_eq!(seconds("2016-12-31"), Some(1_483_228_799));
         assert_eq!(seconds("yesterday"), None);
         assert_eq!(seconds("2026-02-30"), None);
+    }
+
+    #[test]
+    fn a_time_may_be_followed_by_a_job() {
+        let parted = |text: &'static str| moment(text).map(|(time, job)| (utc(time), job));
+        for (text, time, job) in [
+            ("2026-02-27", "2026-02-27T23:59:59Z", None),
+            ("2026-02-27:nightly", "2026-02-27T23:59:59Z", Some("nightly")),
+            ("2026-02-27T09:15:web1/nightly", "2026-02-27T09:15:59Z", Some("web1/nightly")),
+            ("2026-02-27T09:15:07:fe80::1/j", "2026-02-27T09:15:07Z", Some("fe80::1/j")),
+            ("2026-02-27T09:15:07+01:00:j", "2026-02-27T08:15:07Z", Some("j")),
+            // A number that could be seconds is those.
+            ("2026-02-27T09:15:07", "2026-02-27T09:15:07Z", None),
+        ] {
+            assert_eq!(parted(text), Some((time.to_owned(), job)), "{text}");
+        }
+        assert_eq!(parted("nightly:2026-02-27"), None);
     }
 
     #[test]

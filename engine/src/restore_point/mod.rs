@@ -5,15 +5,20 @@
 
 mod again;
 mod carried;
+mod job;
 mod ledger;
 mod load;
+pub mod made;
+mod order;
 mod references;
 mod sink;
 mod spool;
 
 pub use again::{roots_of, store_again};
 pub use carried::{CountChange, edited_set};
+pub use job::{JobId, JobName, Owner, escaped, newest_of_each};
 pub use ledger::Ledger;
 pub use load::{Point, load_point, manifest_name};
+pub use order::{Oddity, contradicts, oddities};
 pub use references::{ReferenceChange, needs_suspects, reference_set};
 pub use sink::{Emission, PointSink};

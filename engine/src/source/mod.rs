@@ -12,6 +12,7 @@ pub mod folder;
 pub mod rules;
 pub mod stream;
 
+pub use crate::env::host_name;
 pub use estimate::{Estimate, Estimation};
 
 use crate::error::Result;
@@ -112,9 +113,4 @@ impl fmt::Debug for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Found").field("entry", &self.entry).finish_non_exhaustive()
     }
-}
-
-/// This machine's name, as restore points record it.
-pub fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -20,6 +20,7 @@ pub struct StreamSource {
     name: Vec<u8>,
     now: Time,
     pipe: Arc<Pipe>,
+    host: String,
 }
 
 /// The reader, until it is opened.
@@ -45,7 +46,13 @@ impl StreamSource {
             return Err(Error::new(Kind::Input, format!("{text:?} cannot be the name of a file"))
                 .advise("use `--stdin-name` with 1 to 255 bytes and no `/`"));
         }
-        Ok(StreamSource { name, now, pipe: Arc::new(Pipe(Mutex::new(Some(reader)))) })
+        Ok(StreamSource { name, now, pipe: Arc::new(Pipe(Mutex::new(Some(reader)))), host: host_name() })
+    }
+
+    /// The same stream, recorded as that of a host of this name.
+    #[must_use]
+    pub fn on_host(self, host: impl Into<String>) -> StreamSource {
+        StreamSource { host: host.into(), ..self }
     }
 
     fn found(&self, name: &[u8], kind: tree::Kind, mode: u32) -> Found {
@@ -78,7 +85,7 @@ impl StreamSource {
 
 impl Source for StreamSource {
     fn about(&self) -> About {
-        About { host: host_name(), paths: vec![self.name.clone()] }
+        About { host: self.host.clone(), paths: vec![self.name.clone()] }
     }
 
     fn walk(&self) -> Result<Box<dyn Walk + '_>> {

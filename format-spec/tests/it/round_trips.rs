@@ -174,6 +174,7 @@ fn manifest() -> impl Strategy<Value = Manifest> {
                 cursors: rows.2,
                 first: (n[0] % 2 == 0).then(|| u32::try_from(n[1] % 1000).unwrap()),
                 shrunken: (n[1] % 2 == 0).then_some(Shrunken { than: id, bytes: n[2], items: n[3] }),
+                source: (n[1] % 2 == 0).then_some(format_spec::RepositoryId([n[2].to_le_bytes()[0]; 16])),
             }
         },
     )

@@ -36,20 +36,7 @@ impl Moment {
 /// A host, organisation or job as a file name: `%XX` for what a path, Samba or a terminal cannot take, so that different
 /// names stay different; a long one ends in a hash of itself.
 pub(super) fn escape(name: &str) -> String {
-    if name.is_empty() {
-        return "%empty".into();
-    }
-    let only_dots = matches!(name, "." | "..");
-    let mut out = String::with_capacity(name.len());
-    for c in name.chars() {
-        if c.is_control() || matches!(c, '/' | '\\' | ':' | '%') || only_dots {
-            let mut bytes = [0; 4];
-            c.encode_utf8(&mut bytes).bytes().for_each(|b| out.push_str(&format!("%{b:02X}")));
-        } else {
-            out.push(c);
-        }
-    }
-    shorten(out, COMPONENT_BYTES_MAX)
+    shorten(engine::restore_point::escaped(name), COMPONENT_BYTES_MAX)
 }
 
 /// The name, or its beginning and a hash of all of it.

@@ -94,6 +94,7 @@ fn resting(place: &Place) -> Arc<Memory> {
     Repository::create(&*store, &new(Class::Copy, StorageClass::Archive.as_str(), Some(&original)), &env).unwrap();
     let options = CopyOptions {
         which: Which::Latest,
+        job: None,
         verify_full: false,
         rekey: false,
         regroup: None,

@@ -107,6 +107,7 @@ impl Memory {
             cursors: Vec::new(),
             first: None,
             shrunken: None,
+            source: None,
         };
         change(&mut manifest);
         let point = Arc::new(Point { number, slot: number, session: number, manifest });

@@ -6,6 +6,7 @@
 //! ```
 
 mod first_use;
+mod naming;
 mod overlap;
 mod room;
 mod told;
@@ -19,6 +20,7 @@ use crate::parse::job;
 use crate::say::progress;
 use clap::Args;
 use engine::backup::{BackupOptions, BackupSummary, backup};
+use engine::restore_point::{JobId, Owner};
 use engine::source::Estimation;
 use format_spec::point::Workload;
 use overlap::{IfRunning, Turn};
@@ -33,7 +35,7 @@ use std::sync::Arc;
 pub(crate) struct Backup {
     #[command(flatten)]
     sources: Sources,
-    /// The job: its restore points build on each other (default: made of host and sources)
+    /// The job: its restore points build on each other. Without it, a name is made of host and sources
     #[arg(long, value_name = "NAME", value_parser = job::job)]
     job: Option<String>,
     /// Read everything, whatever the restore point before says
@@ -47,9 +49,9 @@ pub(crate) struct Backup {
     dry_run: bool,
     /// If another run of this job is under way: end at once with exit 0, or wait for its end
     ///
-    /// Runs on this machine know each other by a lock in the cache folder. Of other machines, the repository's log tells what they have
-    /// published: one that was silent for 15 minutes counts as dead. Two machines that start in the same moment may both run; then
-    /// both make a restore point, and nothing is lost. Without this option, runs overlap.
+    /// A job of this name on another host is another job. Runs on this machine know each other by a lock in the cache folder. Of machines
+    /// that share a name by --host, the repository's log tells what they have published: one that was silent for 15 minutes counts as dead. Two
+    /// that start in the same moment may both run; then both make a restore point, and nothing is lost. Without this option, runs overlap.
     #[arg(long, value_enum, value_name = "WHAT", conflicts_with = "dry_run")]
     if_running: Option<IfRunning>,
     /// Begin only if so much room is left, and stop cleanly when it is no longer: 5G, or 10%
@@ -65,6 +67,9 @@ pub(crate) struct Backup {
 /// A backup that came to its end.
 struct Done {
     job: String,
+    host: String,
+    /// Other hosts that have a job of this name, where this one had none.
+    other_hosts: Vec<String>,
     summary: BackupSummary,
 }
 
@@ -92,14 +97,24 @@ impl Backup {
     fn run_to_end(&self, context: &Context, known: &mut Known) -> Result<Exit> {
         self.refuse_unnamed_job()?;
         // Sources that are not there are told before a repository is made for them; but a hook may yet bring them.
-        let early = if self.hooks.before.is_none() { Some(self.sources.open(&context.env)?) } else { None };
+        let host = context.settings()?.host;
+        if self.job.is_none() {
+            self.sources.refuse_passing_lists()?;
+        }
+        let early = if self.hooks.before.is_none() { Some(self.sources.open(&context.env, &host)?) } else { None };
         let connection = self.connect(context)?;
         known.repo = Some(connection.repo.location());
-        known.job = self.job.clone().or_else(|| early.as_ref().map(|chosen| self.job_of(chosen)));
+        known.job = match &early {
+            Some(chosen) => Some(self.job_of(&connection.repo, chosen)?),
+            None => self.job.clone(),
+        };
         let rooms = self.min_free.map(|least| Rooms::of(context, &connection, least)).transpose()?;
         rooms.as_ref().map_or(Ok(()), Rooms::check)?;
         let turn = match &known.job {
-            Some(job) if !self.dry_run => overlap::take_turn(context, &connection, job, self.if_running)?,
+            Some(job) if !self.dry_run => {
+                let own = JobId::new(Owner::new(&host, ""), job, &[]);
+                overlap::take_turn(context, &connection, &own, self.if_running)?
+            }
             _ => Turn::Ours(None),
         };
         let _running = match turn {
@@ -112,7 +127,7 @@ impl Backup {
         let make = |chosen| self.make(context, &connection, chosen, rooms.as_ref());
         let done = match early {
             Some(chosen) => make(chosen),
-            None => self.sources.open(&context.env).and_then(make),
+            None => self.sources.open(&context.env, &host).and_then(make),
         };
         let done = done.map_err(|failure| told::what_is_left(context, failure));
         let exit = match &done {
@@ -146,16 +161,10 @@ impl Backup {
             .advise("name it with --job"))
     }
 
-    fn job_of(&self, chosen: &Chosen) -> String {
-        self.job.clone().unwrap_or_else(|| {
-            let about = chosen.source.about();
-            job::made(&about.host, &about.paths)
-        })
-    }
-
     fn make(&self, context: &Context, connection: &Connection, chosen: Chosen, rooms: Option<&Rooms>) -> Result<Done> {
-        let job = self.job_of(&chosen);
-        let Chosen { source, workload } = chosen;
+        let job = self.job_of(&connection.repo, &chosen)?;
+        let other_hosts = naming::tell_other_hosts(context, connection, &job, &chosen)?;
+        let Chosen { source, workload, .. } = chosen;
         let options = BackupOptions {
             job: job.clone(),
             tags: self.tag.clone(),
@@ -178,6 +187,6 @@ impl Backup {
         if let Some(estimation) = estimation {
             estimation.stop();
         }
-        Ok(Done { job, summary: made? })
+        Ok(Done { job, host: source.about().host, other_hosts, summary: made? })
     }
 }

@@ -7,7 +7,7 @@
 //!   plain run      -> shared lock                     runs overlap, as ever
 //!   skip, wait     -> exclusive lock, then shared     refused while anybody holds it
 //! ```
-//! Of runs on other machines the log tells what they have published ([`engine::backup::running`]).
+//! Of runs on other machines under the same host's name the log tells what they have published ([`engine::backup::running`]).
 //!
 //! Promises: a run that was killed never keeps the next one away on its machine. Refuses to be relied on: this is a courtesy, nothing is
 //! unsafe when two runs overlap (both make a restore point). Runs with different cache folders do not see each other's locks.
@@ -18,6 +18,8 @@ use crate::exit::{Exit, Failure, Result};
 use crate::say::{Row, human};
 use clap::ValueEnum;
 use engine::backup::running;
+use engine::restore_point::JobId;
+use engine::restore_point::made::fnv;
 use engine::source::host_name;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -55,10 +57,10 @@ pub(super) struct Running {
 pub(super) fn take_turn(
     context: &Context,
     connection: &Connection,
-    job: &str,
+    own: &JobId,
     if_running: Option<IfRunning>,
 ) -> Result<Turn> {
-    let locks = Locks::of(connection, job);
+    let (locks, job) = (Locks::of(connection, own), &*own.job);
     let Some(if_running) = if_running else {
         // Nobody asked: then a lock that cannot be made is no reason to keep a backup away.
         let held = locks.share().inspect_err(|e| tracing::warn!("{}: {e}", locks.folder.display()));
@@ -73,7 +75,7 @@ pub(super) fn take_turn(
                 if told.rounds > 0 {
                     connection.repo.refresh()?;
                 }
-                match elsewhere(connection, job)? {
+                match elsewhere(connection, own)? {
                     None => return Ok(Turn::Ours(Some(held))),
                     // Each look costs requests.
                     Some(other) => (other, ROUNDS_ELSEWHERE),
@@ -92,11 +94,11 @@ pub(super) fn take_turn(
 }
 
 /// The run of another machine, if the log shows one that is alive.
-fn elsewhere(connection: &Connection, job: &str) -> Result<Option<String>> {
-    let other = running(&connection.repo, job, &host_name())?;
+fn elsewhere(connection: &Connection, own: &JobId) -> Result<Option<String>> {
+    let other = running(&connection.repo, &own.job, own.owner.name(), &host_name())?;
     Ok(other.map(|other| {
         let (host, heard) = (human::name(other.host.as_bytes()), human::time(other.heard));
-        format!("another run of the job {job} is under way on {host} (last heard of at {heard})")
+        format!("another run of the job {} is under way as {host} (last heard of at {heard})", own.job)
     }))
 }
 
@@ -134,14 +136,14 @@ struct Locks {
 }
 
 impl Locks {
-    fn of(connection: &Connection, job: &str) -> Locks {
-        Locks::at(&connection.settings.cache_dir, &connection.repo.id().to_string(), job)
+    fn of(connection: &Connection, own: &JobId) -> Locks {
+        Locks::at(&connection.settings.cache_dir, &connection.repo.id().to_string(), &own.to_string())
     }
 
-    /// A job's name may hold what a file's may not, and be longer.
+    /// A job, `HOST/JOB`, may hold what a file's name may not, and be longer.
     fn at(cache: &Path, repository: &str, job: &str) -> Locks {
         let plain: String = job.chars().take(40).map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-        let name = format!("{repository}-{plain}-{:016x}", crate::parse::job::fnv(job));
+        let name = format!("{repository}-{plain}-{:016x}", fnv(job));
         Locks { folder: cache.join("running"), name }
     }
 

@@ -91,6 +91,8 @@ impl Backup {
             .set("point", summary.point.map(|id| id.to_string()))
             .set("point_number", summary.number)
             .set("job", done.job.as_str())
+            .set("host", done.host.as_str())
+            .set("other_hosts", done.other_hosts.clone())
             .set("dry_run", self.dry_run)
             .set("kind", kind(summary.kind))
             .set("kind_reason", summary.kind_reason.as_str())

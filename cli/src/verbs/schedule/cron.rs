@@ -1,7 +1,7 @@
 //! The line of a crontab in `/etc/cron.d`, with the user as its sixth field (crontab(5)).
 
 use super::{Every, Job};
-use crate::parse::job::fnv;
+use engine::restore_point::made::fnv;
 
 /// The line; `None` where cron has no word for the time.
 pub(super) fn line(job: &Job) -> Option<String> {

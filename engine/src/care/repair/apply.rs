@@ -13,6 +13,7 @@ use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::{Emission, Point, PointSink, ReferenceChange, reference_set, roots_of};
 use bytes::Bytes;
+use format_spec::config::Class;
 use format_spec::container::ObjectKind;
 use format_spec::log::{Change, PointId, Purpose};
 use format_spec::point::Manifest;
@@ -238,7 +239,10 @@ impl<'a> Work<'a> {
         loop {
             let known = repository.log().view();
             let references = self.references(commit, &point.manifest)?;
-            let manifest = Manifest { first: Some(first), references, ..point.manifest.clone() };
+            // Also of where the point was made the other one may say more, or less.
+            let source = self.options.from.as_ref().filter(|_| repository.config().class == Class::Copy);
+            let source = source.map(|from| from.source_of(point)).or(point.manifest.source);
+            let manifest = Manifest { first: Some(first), references, source, ..point.manifest.clone() };
             let mut take = || ObjectId { session, ordinal: self.writer.take_ordinal() };
             let object = store_manifest(repository.vault(), &**repository.env(), self.monitor, &mut take, &manifest)?;
             let (mut is_gone, mut has_moved) = (false, false);

@@ -120,8 +120,9 @@ impl Plan {
             .advise("look at the new plan, and apply that"));
         }
         if let [job, ..] = &self.emptied[..] {
+            let job = job.told(&self.jobs);
             return Err(Error::new(Kind::Input, "the plan would let all restore points of a job go")
-                .on(job)
+                .on(&job)
                 .advise(format!("if that is meant, say --empty-job {job} and plan again")));
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use super::cut::Rewritten;
 use super::rules::{Request, Scope};
+use crate::restore_point::{JobId, Owner};
 use format_spec::period::Period;
 
 /// A hash in the making.
@@ -26,9 +27,17 @@ impl Canon {
         self
     }
 
+    /// Takes in which job is meant.
+    pub(super) fn job(&mut self, job: &JobId) {
+        self.put(job.to_string().as_bytes()).put(&[u8::from(matches!(job.owner, Owner::Organisation(_)))]);
+        self.put(job.source.as_ref().map_or(&[], |source| &source.0[..]));
+        self.list(job.paths.iter());
+    }
+
     pub(super) fn scope(&mut self, scope: &Scope) {
-        self.list(scope.job.iter());
-        self.list(scope.may_empty.iter());
+        self.list(scope.job.iter().map(ToString::to_string));
+        self.put(&(scope.may_empty.len() as u64).to_le_bytes());
+        scope.may_empty.iter().for_each(|job| self.job(job));
         match &scope.request {
             Request::Rules { rules, kind } => {
                 self.put(&[1, *kind as u8]).put(&rules.period.map(Period::encode).unwrap_or_default());

@@ -17,12 +17,12 @@ use crate::error::{Error, Result};
 use crate::log::CommitRef;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::restore_point::Point;
+use crate::restore_point::{JobId, Point};
 use crate::tree::{Names, NodeSink};
 use format_spec::ChunkId;
 use format_spec::config::Retention;
 use format_spec::keys::IdKeys;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What will be done.
@@ -31,7 +31,9 @@ pub struct Plan {
     /// Every point that the request is about, by job, then from the oldest to the newest.
     pub rows: Vec<Row>,
     /// Jobs that would lose all their points, though nobody said that they may: applying refuses.
-    pub emptied: Vec<String>,
+    pub emptied: Vec<JobId>,
+    /// All jobs of the repository: among these a job is named.
+    pub jobs: BTreeSet<JobId>,
     /// Points that cannot be judged, as their manifests cannot be read. They stay.
     pub damaged: Vec<(CommitRef, Error)>,
     /// What applying has to quote.
@@ -69,8 +71,9 @@ impl Plan {
                 Err(e) => damaged.push((commit, e)),
             }
         }
-        let facts: Vec<Facts> = points.iter().map(|(_, point)| facts(point, &locks)).collect();
+        let facts: Vec<Facts> = points.iter().map(|(_, point)| facts(repository, point, &locks)).collect();
         let decisions = decide(&facts, scope, now)?;
+        let jobs = facts.iter().map(|point| point.job.clone()).collect();
         let by_id: BTreeMap<_, _> = points.iter().map(|(commit, point)| (point.manifest.id, (commit, point))).collect();
         let mut cut = scope.cut(repository, now, monitor)?;
         let mut measure = Measure { ids: &repository.vault().ids };
@@ -89,7 +92,7 @@ impl Plan {
             }
         }
         live.sort_unstable();
-        let mut plan = Plan { rows, emptied: decisions.emptied, damaged, hash: [0; 32], live };
+        let mut plan = Plan { rows, emptied: decisions.emptied, jobs, damaged, hash: [0; 32], live };
         plan.hash = plan.seal(repository, scope, &cut, &by_id);
         Ok(plan)
     }
@@ -127,7 +130,7 @@ impl Plan {
             decision.reasons.iter().for_each(|reason| _ = canon.put(reason.canonical().as_bytes()));
             canon.change(row.change.as_ref());
         }
-        self.emptied.iter().for_each(|job| _ = canon.put(job.as_bytes()));
+        self.emptied.iter().for_each(|job| canon.job(job));
         canon.finish()
     }
 }
@@ -177,14 +180,14 @@ impl Scope {
 }
 
 /// What is known of a point.
-pub(super) fn facts(point: &Point, locks: &Locks) -> Facts {
+pub(super) fn facts(repository: &Repository, point: &Point, locks: &Locks) -> Facts {
     let m = &point.manifest;
     Facts {
         id: m.id,
-        number: point.number,
-        job: m.job.clone(),
+        place: point.place(),
+        job: repository.job_of(point),
         time: m.started,
-        complete: m.counts.complete(),
+        complete: m.fills_a_slot(),
         tags: m.tags.clone(),
         locked_until: locks.get(&m.id).copied(),
     }

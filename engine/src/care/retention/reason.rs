@@ -25,6 +25,10 @@ pub enum Reason {
     Beginning(Period),
     /// All newer ones are incomplete: what failed in them has its last good state here.
     LastComplete,
+    /// It is the newest, and none is complete.
+    Newest,
+    /// It is dated in the future: no rule counts it until then.
+    Future,
     /// The store keeps it, though no rule does.
     Locked(Time),
     /// It does not have what the request is about.
@@ -117,6 +121,8 @@ impl fmt::Display for Reason {
             Reason::Within(period) => write!(f, "within {period}"),
             Reason::Beginning(period) => write!(f, "the state at the beginning of {period}"),
             Reason::LastComplete => f.write_str("the last complete one"),
+            Reason::Newest => f.write_str("the newest, and none is complete"),
+            Reason::Future => f.write_str("dated in the future, so no rule counts it yet"),
             Reason::Locked(until) => write!(f, "locked until {}", crate::repository::utc(*until)),
             Reason::Untouched => f.write_str("nothing in it is asked for"),
             Reason::Loses { items, folders, bytes } => {

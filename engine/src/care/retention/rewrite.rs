@@ -37,7 +37,7 @@ impl<'a> Rewriter<'a> {
         threads: usize,
         monitor: &'a Arc<Monitor>,
     ) -> Result<Self> {
-        let job = scope.job.clone().unwrap_or_default();
+        let job = scope.job.as_ref().map(ToString::to_string).unwrap_or_default();
         let session = repository.log().append(&**repository.env(), &mut |_| {
             Ok(Change::Open { job: job.clone(), host: String::new(), base: None, purpose: Purpose::Care })
         })?;

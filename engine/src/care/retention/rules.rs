@@ -1,6 +1,7 @@
 //! What may be asked of retention: rules that keep, points or paths by name, and the facts that decisions rest on.
 
 use crate::error::{Error, Kind, Result};
+use crate::restore_point::{JobId, JobName};
 use format_spec::Time;
 use format_spec::config::{Retention, RetentionKind};
 use format_spec::log::PointId;
@@ -60,10 +61,10 @@ pub enum Request {
 pub struct Scope {
     /// What is to leave.
     pub request: Request,
-    /// Only points of this job are looked at.
-    pub job: Option<String>,
+    /// Only points of these jobs are looked at: of every host's where the name has none.
+    pub job: Option<JobName>,
     /// Jobs that may lose all their points.
-    pub may_empty: BTreeSet<String>,
+    pub may_empty: BTreeSet<JobId>,
 }
 
 /// What is known of a restore point.
@@ -71,13 +72,13 @@ pub struct Scope {
 pub struct Facts {
     /// Its id.
     pub id: PointId,
-    /// Its number: orders points of one time.
-    pub number: u32,
+    /// Its place in the order of commits.
+    pub place: u32,
     /// Its job.
-    pub job: String,
+    pub job: JobId,
     /// The time that it shows.
     pub time: Time,
-    /// Whether all its items were stored.
+    /// Whether it fills a slot of a rule: all its items were stored.
     pub complete: bool,
     /// Its words.
     pub tags: Vec<String>,
@@ -128,12 +129,12 @@ impl Scope {
     /// Refuses what can only be a mistake: rules that keep nothing, and words that no point has. A tag with a typing error would else keep
     /// nothing, and all would go.
     pub(super) fn check(&self, points: &[Facts]) -> Result<()> {
-        let jobs: BTreeSet<&str> = points.iter().map(|p| p.job.as_str()).collect();
-        if let Some(job) = self.job.iter().chain(&self.may_empty).find(|job| !jobs.contains(job.as_str())) {
-            let known = jobs.iter().take(JOBS_TOLD).copied().collect::<Vec<_>>().join(", ");
-            return Err(Error::new(Kind::Input, "no restore point is of this job")
-                .on(job)
-                .advise(format!("the repository has: {known}")));
+        let jobs: BTreeSet<&JobId> = points.iter().map(|p| &p.job).collect();
+        if let Some(name) = self.job.iter().find(|name| !jobs.iter().any(|job| name.covers(job))) {
+            return Err(name.absent(jobs));
+        }
+        if let Some(job) = self.may_empty.iter().find(|job| !jobs.contains(job)) {
+            return Err(Error::new(Kind::Input, "no restore point is of this job").on(job));
         }
         match &self.request {
             Request::Rules { rules, .. } => {
@@ -163,7 +164,7 @@ impl Scope {
 
     /// Whether the request looks at this point.
     pub(super) fn sees(&self, point: &Facts) -> bool {
-        self.job.as_ref().is_none_or(|job| *job == point.job)
+        self.job.as_ref().is_none_or(|name| name.covers(&point.job))
     }
 }
 
@@ -199,6 +200,3 @@ impl fmt::Display for Rules {
         self.tags.iter().try_for_each(|tag| write!(f, " tag {tag}"))
     }
 }
-
-/// Names of jobs that a message lists.
-const JOBS_TOLD: usize = 10;

@@ -30,6 +30,7 @@ pub struct FolderSource {
     selection: Selection,
     rules: Rules,
     owners: Arc<Owners>,
+    host: String,
 }
 
 impl FolderSource {
@@ -45,13 +46,19 @@ impl FolderSource {
                 .advise("change to a folder that exists and run the command again")
         })?;
         let selection = Selection::new(roots, &current)?;
-        Ok(FolderSource { selection, rules, owners: Arc::new(Owners::of_this_machine()) })
+        Ok(FolderSource { selection, rules, owners: Arc::new(Owners::of_this_machine()), host: host_name() })
+    }
+
+    /// The same sources, recorded as those of a host of this name.
+    #[must_use]
+    pub fn on_host(self, host: impl Into<String>) -> FolderSource {
+        FolderSource { host: host.into(), ..self }
     }
 }
 
 impl Source for FolderSource {
     fn about(&self) -> About {
-        About { host: host_name(), paths: self.selection.paths() }
+        About { host: self.host.clone(), paths: self.selection.paths() }
     }
 
     fn walk(&self) -> Result<Box<dyn Walk + '_>> {

@@ -50,6 +50,7 @@ impl Pair {
     pub(crate) fn options(&self, which: Which) -> CopyOptions {
         CopyOptions {
             which,
+            job: None,
             verify_full: false,
             rekey: false,
             regroup: None,

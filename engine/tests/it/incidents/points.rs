@@ -16,7 +16,7 @@ use engine::store::{Fault, Faulty, Name, Verb};
 use format_spec::config::RetentionKind;
 use format_spec::container::{Header, ObjectKind};
 use format_spec::log::{Change, Purpose, Vouched};
-use format_spec::point::{Manifest, Workload};
+use format_spec::point::Manifest;
 use format_spec::{ObjectId, names};
 use std::path::Path;
 use std::sync::Arc;
@@ -118,7 +118,7 @@ fn incident_14_restic_4568_a_typing_error_removes_nothing() {
     let rules = |tag: &str, job: Option<&str>| {
         let rules = Rules { tags: [tag.to_owned()].into(), ..Rules::default() };
         let scope = Scope::of(Request::Rules { rules, kind: RetentionKind::Snapshot });
-        Scope { job: job.map(str::to_owned), ..scope }
+        Scope { job: job.map(|job| job.parse().unwrap()), ..scope }
     };
     // No point has this word: the rule would keep nothing. No point is of this job.
     for scope in [rules("mnthly", None), rules("", None), rules("monthly", Some("tset"))] {
@@ -129,7 +129,7 @@ fn incident_14_restic_4568_a_typing_error_removes_nothing() {
     // Every point of a job by name: only with the job's own name beside them.
     let all = Scope::of(Request::Points(ids.iter().copied().collect()));
     let planned = plan(&all).unwrap();
-    assert_eq!(planned.emptied, ["elsewhere", "test"]);
+    assert_eq!(planned.emptied.iter().map(|job| &*job.job).collect::<Vec<_>>(), ["elsewhere", "test"]);
     let options = |hash: &[u8]| ApplyOptions { hash: hash.to_vec(), threads: 1 };
     let refused = apply(&repository, &all, &options(&planned.hash), &Arc::new(Monitor::new())).unwrap_err();
     assert_eq!(refused.kind(), Kind::Input);
@@ -173,7 +173,7 @@ impl Walk for Walked<'_> {
 }
 
 fn newest(repository: &Repository) -> Manifest {
-    repository.newest_of_job("test", Workload::Folders).unwrap().unwrap().manifest.clone()
+    repository.newest_where(|point| point.manifest.job == "test").unwrap().unwrap().manifest.clone()
 }
 
 /// The newest manifest with a cursor, durable, in a session that has not committed.

@@ -169,10 +169,10 @@ fn a_job_is_not_emptied_without_its_name() {
     let id = scene.back_up("2026-01-01T00:00:00Z");
     let scope = Scope::of(Request::Points([id].into()));
     let plan = scene.plan(&scope);
-    assert_eq!(plan.emptied, ["test"]);
+    assert_eq!(plan.emptied.iter().map(|job| job.told(&plan.jobs)).collect::<Vec<_>>(), ["test"]);
     assert_eq!(scene.apply(&scope, plan.hash).unwrap_err().kind(), Kind::Input);
     assert_eq!(scene.live(), [id]);
-    let said = Scope { may_empty: ["test".to_owned()].into(), ..scope };
+    let said = Scope { may_empty: plan.emptied.iter().cloned().collect(), ..scope };
     assert_ne!(scene.plan(&said).hash, plan.hash);
     assert_eq!(scene.apply(&said, scene.plan(&said).hash).unwrap().expired, [id]);
     assert_eq!(scene.live(), []);
@@ -270,7 +270,7 @@ fn words_change_and_nothing_else_does() {
     let after = scene.rig.open().unwrap().points().unwrap()[0].manifest.clone();
     assert_eq!(after.tags, ["b", "c"]);
     // Its number is the highest now, and yet the other one is the newest.
-    let newest = scene.rig.open().unwrap().newest_of_job("test", format_spec::point::Workload::Folders).unwrap();
+    let newest = scene.rig.open().unwrap().newest_where(|point| point.manifest.job == "test").unwrap();
     assert_eq!((scene.live(), newest.unwrap().manifest.id), (vec![id, newer], newer));
     assert_eq!(after.first, Some(1));
     assert_eq!(format_spec::point::Manifest { tags: Vec::new(), first: None, ..after }, before);

@@ -4,12 +4,15 @@
 
 mod apply;
 mod items;
+mod jobs;
+mod model;
 mod paths;
 mod races;
 mod rules;
 mod shown;
 
 use engine::care::retention::{Facts, Request, Rules, Scope};
+use engine::restore_point::{JobId, Owner};
 use format_spec::Time;
 use format_spec::config::RetentionKind;
 use format_spec::log::PointId;
@@ -19,12 +22,17 @@ fn at(text: &str) -> Time {
     Time::new(text.parse::<jiff::Timestamp>().expect(text).as_second(), 0)
 }
 
-/// A complete point without tags and locks.
+/// A complete point without tags and locks, of one host.
 fn point(number: u32, job: &str, time: Time) -> Facts {
     let mut id = [0; 16];
     id[..4].copy_from_slice(&number.to_be_bytes());
-    let (job, tags) = (job.to_owned(), Vec::new());
-    Facts { id: PointId(id), number, job, time, complete: true, tags, locked_until: None }
+    let (job, tags) = (job_of("h", job), Vec::new());
+    Facts { id: PointId(id), place: number, job, time, complete: true, tags, locked_until: None }
+}
+
+/// A host's job.
+fn job_of(host: &str, job: &str) -> JobId {
+    JobId::new(Owner::Host(host.to_owned()), job, &[])
 }
 
 fn by(rules: Rules) -> Scope {

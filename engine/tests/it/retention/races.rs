@@ -17,7 +17,7 @@ fn overtaken_by(job: &str) -> (Scene, engine::Result<engine::care::retention::Ap
     scene.write("file", b"1", TIME);
     scene.back_up(TIME);
     scene.back_up("2026-01-02T00:00:00Z");
-    let scope = Scope { job: Some("test".into()), ..by(Rules { last: Some(1), ..Rules::default() }) };
+    let scope = Scope { job: Some("test".parse().unwrap()), ..by(Rules { last: Some(1), ..Rules::default() }) };
     let plan = scene.plan(&scope);
     let other = crate::proofs::Rig { job: job.to_owned(), ..scene.rig.clone() };
     let first = AtomicBool::new(true);

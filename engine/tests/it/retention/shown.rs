@@ -10,9 +10,9 @@ fn show(points: &[Facts], scope: &Scope, now: &str) -> String {
         let reasons: Vec<String> = row.reasons.iter().map(ToString::to_string).collect();
         let word = if row.keep { "keep  " } else { "expire" };
         let time = engine::repository::utc(row.point.time);
-        format!("{} {time} {word} {}\n", row.point.job, reasons.join("; "))
+        format!("{} {time} {word} {}\n", row.point.job.job, reasons.join("; "))
     };
-    let emptied = decisions.emptied.iter().map(|job| format!("would empty {job}\n"));
+    let emptied = decisions.emptied.iter().map(|job| format!("would empty {}\n", job.job));
     decisions.rows.iter().map(line).chain(emptied).collect()
 }
 
@@ -154,7 +154,7 @@ a 2026-03-01T00:00:00Z expire named
 fn a_job_is_emptied_only_by_its_name() {
     let mut points = history("idle", &["2020-01-01T00:00:00Z", "2020-02-01T00:00:00Z"]);
     points.extend(history("live", &["2020-01-01T00:00:00Z", "2026-11-01T00:00:00Z"]));
-    points.iter_mut().zip(1..).for_each(|(p, number)| *p = Facts { number, ..point(number, &p.job, p.time) });
+    points.iter_mut().zip(1..).for_each(|(p, number)| *p = point(number, &p.job.job, p.time));
     let kept = "\
 idle 2020-01-01T00:00:00Z expire older than 3y
 idle 2020-02-01T00:00:00Z keep   the state at the beginning of 3y
@@ -162,7 +162,7 @@ live 2020-01-01T00:00:00Z keep   the state at the beginning of 3y
 live 2026-11-01T00:00:00Z keep   within 3y
 ";
     assert_eq!(show(&points, &by(period("3y")), "2026-11-22T00:00:00Z"), kept);
-    let both = Scope { may_empty: ["idle".to_owned(), "live".to_owned()].into(), ..by(period("3y")) };
+    let both = Scope { may_empty: [job_of("h", "idle"), job_of("h", "live")].into(), ..by(period("3y")) };
     let ended = kept.replace(
         "idle 2020-02-01T00:00:00Z keep   the state at the beginning of",
         "idle 2020-02-01T00:00:00Z expire older than",
@@ -178,6 +178,6 @@ idle 2020-01-01T00:00:00Z expire named
 idle 2020-02-01T00:00:00Z expire named
 ";
     assert_eq!(show(&points, &idle, "2026-11-22T00:00:00Z"), format!("{named}would empty idle\n"));
-    let said = Scope { may_empty: ["idle".to_owned()].into(), ..idle };
+    let said = Scope { may_empty: [job_of("h", "idle")].into(), ..idle };
     assert_eq!(show(&points, &said, "2026-11-22T00:00:00Z"), named);
 }

@@ -65,6 +65,7 @@ impl Shelf {
         source.back_up().unwrap();
         let options = CopyOptions {
             which: Which::Latest,
+            job: None,
             verify_full: false,
             rekey: false,
             regroup: None,

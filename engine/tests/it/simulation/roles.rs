@@ -87,7 +87,7 @@ impl Role for Expirer {
             _ => Request::Paths([actor.dice.of(&PATHS).as_bytes().to_vec()].into()),
         };
         // A job without points must not be named.
-        let may_empty = repository.points()?.iter().map(|p| p.manifest.job.clone()).collect();
+        let may_empty = repository.points()?.iter().map(|p| repository.job_of(p)).collect();
         let scope = Scope { request, job: None, may_empty };
         let monitor = Arc::new(Monitor::new());
         let plan = Plan::make(repository, &scope, &monitor)?;
@@ -182,6 +182,7 @@ impl Role for Collector {
             dead_share: dice.of(&[0.0, 0.0, 0.3, 2.0]),
             grace_seconds: dice.of(&[0, 0, 3600, 172_800]),
             lease_seconds: dice.of(&[600, 3600, 86_400]),
+            fence: Default::default(),
             requests_max: dice.of(&[None, None, None, Some(6)]),
             bytes_max: None,
             host: format!("collector-{}", actor.number),
@@ -278,6 +279,7 @@ impl Role for Copier {
         }
         let options = CopyOptions {
             which: if actor.dice.chance(500) { Which::All } else { Which::Latest },
+            job: None,
             verify_full: actor.dice.chance(200),
             rekey: false,
             regroup: actor.dice.of(&[None, None, Some(1)]),

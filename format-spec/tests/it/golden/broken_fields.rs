@@ -219,6 +219,8 @@ fn points(suite: Suite) -> Vec<Vector> {
         place.vector("POINT-10 a kept count of 9 bytes", &place.row.and(25 | C, &[1, 0, 0, 0, 0, 0, 0, 0, 0])),
         place.vector("ok a shrunken point", &place.row.and(26, &[9; 32])),
         place.vector("POINT-1 a shrunken point that says half of it", &place.row.and(26, &[9; 31])),
+        place.vector("ok a copied point", &place.row.and(28, &[9; 16])),
+        place.vector("POINT-1 a source of 15 bytes", &place.row.and(28, &[9; 15])),
         place.vector("ok two cursors", &place.row.and(19, b"one").and(19, b"two")),
     ]
 }

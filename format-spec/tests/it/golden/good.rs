@@ -274,5 +274,6 @@ pub(crate) fn manifest(root: Entry, links: ChunkId, exceptions: ChunkId, referen
         cursors: Vec::new(),
         first: None,
         shrunken: None,
+        source: None,
     }
 }
