@@ -93,6 +93,7 @@ fn plan(repository: &Repository) -> Result<()> {
         dead_share: 0.25,
         grace_seconds: 86_400,
         lease_seconds: 86_400,
+        fence: Default::default(),
         requests_max: None,
         bytes_max: None,
         host: "bench".into(),
@@ -250,6 +251,7 @@ fn commit(repository: &Arc<Repository>, base: Option<ChunkId>, edits: Edits) -> 
         cursors: Vec::new(),
         first: None,
         shrunken: None,
+        source: None,
     };
     let object = ObjectId { session, ordinal: writer.take_ordinal() };
     let mut salt = [0; 32];

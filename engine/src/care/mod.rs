@@ -23,7 +23,8 @@ mod uncommitted;
 
 pub use check::{CheckOptions, CheckReport, Level, check};
 pub use collect::{
-    CollectOptions, CollectPlan, CollectReport, Early, LockedPack, PackPlan, collect, early_deletion, plan_collection,
+    CollectOptions, CollectPlan, CollectReport, Early, Holding, LockedPack, PackPlan, collect, early_deletion,
+    plan_collection,
 };
 pub use compare::{CompareReport, Difference, compare};
 pub use findings::Finding;

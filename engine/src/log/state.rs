@@ -18,6 +18,8 @@ pub struct SessionRef {
     pub opened: Time,
     /// Its last sign of life, by its writer's clock.
     pub last: Time,
+    /// The slot of that sign, or one behind it that is known: entries from there on are of a later time.
+    pub heard: u32,
     /// Above every ordinal that it has published.
     pub next_ordinal: u32,
     /// The point that it builds on.

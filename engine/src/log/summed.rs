@@ -60,7 +60,7 @@ impl LogView {
         checkpoint.condemned.iter().for_each(|batch| condemned.add(batch.slot, &batch.packs));
         let sessions = checkpoint.sessions.into_iter().map(|s| {
             let SessionRow { number, next_ordinal, opened, last, purpose, base, job, host } = s;
-            (number, SessionRef { job, host, opened, last, next_ordinal, base, purpose })
+            (number, SessionRef { job, host, opened, last, heard: checkpoint.slot, next_ordinal, base, purpose })
         });
         let given_up =
             checkpoint.given_up.into_iter().map(|g| (g.object, Given { slot: g.slot, time: g.time })).collect();
@@ -78,6 +78,8 @@ impl LogView {
             newest: None,
             head_hash: checkpoint.hashes.last().copied().unwrap_or_default(),
             hashes: checkpoint.hashes.into(),
+            // Who summed it up had read it all.
+            times: [(checkpoint.slot.saturating_add(1), checkpoint.time)].into(),
             sessions: sessions.collect(),
             segments: checkpoint
                 .segments
@@ -127,7 +129,7 @@ fn commit(p: &PointRow) -> CommitRef {
 }
 
 fn session(number: u32, s: &SessionRef) -> SessionRow {
-    let SessionRef { job, host, opened, last, next_ordinal, base, purpose } = s.clone();
+    let SessionRef { job, host, opened, last, heard: _, next_ordinal, base, purpose } = s.clone();
     SessionRow { number, next_ordinal, opened, last, purpose, base, job, host }
 }
 

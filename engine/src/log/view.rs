@@ -24,6 +24,8 @@ pub struct LogView {
     pub(super) newest: Option<Time>,
     /// BLAKE3 of the entries up to the head, the newest last: all of them, or those since a checkpoint and some before.
     pub(super) hashes: VecDeque<[u8; 32]>,
+    /// Slots and times of entries, rising by slot: of those since the checkpoint that this view began with, and before them the checkpoint's own.
+    pub(super) times: VecDeque<(u32, Time)>,
     /// Open sessions by number.
     pub sessions: BTreeMap<u32, SessionRef>,
     /// Segments that count, in the order of their slots.
@@ -119,7 +121,17 @@ impl LogView {
         self.head_hash = object_hash;
         self.newest = Some(entry.time);
         self.hashes.push_back(object_hash);
+        self.times.push_back((entry.slot, entry.time));
         Ok(())
+    }
+
+    /// Since when something of this slot, or before, has been there, by the clocks of those who wrote behind it: the time of the first entry behind
+    /// the slot that is not dated after `now`, or of one before that where its writer's clock was behind. `None` where nothing shows it.
+    ///
+    /// The order of the log is certain and times are not: what a clock of 2038 has written was there when the next machine wrote.
+    pub fn seen_since(&self, slot: u32, now: Time) -> Option<Time> {
+        let behind = self.times.iter().position(|(at, time)| *at > slot && *time <= now)?;
+        self.times.range(..=behind).map(|(_, time)| *time).filter(|time| *time <= now).max()
     }
 
     fn change(&mut self, entry: &LogEntry) -> Result<()> {
@@ -127,14 +139,22 @@ impl LogView {
         match &entry.change {
             Change::Open { job, host, base, purpose } => {
                 let (job, host) = (job.clone(), host.clone());
-                let session =
-                    SessionRef { job, host, opened: time, last: time, next_ordinal: 0, base: *base, purpose: *purpose };
+                let session = SessionRef {
+                    job,
+                    host,
+                    opened: time,
+                    last: time,
+                    heard: slot,
+                    next_ordinal: 0,
+                    base: *base,
+                    purpose: *purpose,
+                };
                 self.sessions.insert(slot, session);
             }
             Change::Publish { session, packs, segment } => {
                 self.expect_open(*session, "a publish")?;
                 let ordinals = packs.iter().map(|p| p.object.ordinal).chain(segment.map(|s| s.ordinal));
-                self.published(*session, ordinals, time);
+                self.published(*session, ordinals, slot, time);
                 self.segments.extend(segment.map(|object| SegmentRef { slot, session: *session, object }));
             }
             Change::Commit { session, point, id, references } => {
@@ -150,7 +170,7 @@ impl LogView {
             Change::Rewrite { session, point, id, references, .. } => {
                 self.expect_open(*session, "a rewrite")?;
                 self.give_point_up(id, slot, time, "LOG-12: a rewrite of a point that is not live")?;
-                self.published(*session, [point.ordinal].into_iter(), time);
+                self.published(*session, [point.ordinal].into_iter(), slot, time);
                 self.add_point(slot, *session, *point, *id, *references);
             }
             Change::Condemn { session, condemned, packs, segment, .. } => {
@@ -159,7 +179,7 @@ impl LogView {
                     return Err(broken("LOG-13: a pack is condemned twice"));
                 }
                 let ordinals = packs.iter().map(|p| p.object.ordinal).chain(segment.map(|s| s.ordinal));
-                self.published(*session, ordinals, time);
+                self.published(*session, ordinals, slot, time);
                 self.segments.extend(segment.map(|object| SegmentRef { slot, session: *session, object }));
                 let rows = condemned.iter().map(|p| (ObjectRow { kind: p.kind, id: p.id }, Given { slot, time }));
                 self.given_up.extend(rows);
@@ -233,11 +253,11 @@ impl LogView {
         Err(broken(&format!("LOG-7: {what} of a session that is not open")))
     }
 
-    fn published(&mut self, session: u32, ordinals: impl Iterator<Item = u32>, time: Time) {
+    fn published(&mut self, session: u32, ordinals: impl Iterator<Item = u32>, slot: u32, time: Time) {
         if let Some(known) = self.sessions.get_mut(&session) {
             let next = ordinals.map(|o| o.saturating_add(1)).max().unwrap_or(0);
             known.next_ordinal = known.next_ordinal.max(next);
-            known.last = time;
+            (known.last, known.heard) = (time, slot);
         }
     }
 
@@ -305,7 +325,7 @@ impl LogView {
         let rows =
             replaced.iter().map(|id| (ObjectRow { kind: ObjectKind::IndexSegment, id: *id }, Given { slot, time }));
         self.given_up.extend(rows);
-        self.published(session, new.iter().map(|s| s.ordinal), time);
+        self.published(session, new.iter().map(|s| s.ordinal), slot, time);
         // Whoever knows everything up to there knows what the new ones map.
         let newest = old.into_iter().max().unwrap_or(slot);
         self.segments.extend(new.iter().map(|object| SegmentRef { slot: newest, session, object: *object }));

@@ -11,7 +11,8 @@ use crate::say::{Row, human, progress};
 use clap::{Args, Subcommand};
 use early::Priced;
 use engine::care::{
-    CollectOptions, CollectPlan, CollectReport, Finding, LockedPack, PackPlan, PlanHash, collect, plan_collection,
+    CollectOptions, CollectPlan, CollectReport, Finding, Holding, LockedPack, PackPlan, PlanHash, collect,
+    plan_collection,
 };
 use engine::retrieval::{Tidied, may_rest, tidy};
 use format_spec::{ObjectId, names};
@@ -37,6 +38,9 @@ pub(crate) struct Gc {
     /// Shut out sessions that gave no sign of life for so long
     #[arg(long, global = true, value_name = "TIME", default_value = "24h", value_parser = duration)]
     lease: Duration,
+    /// Shut out this session at once, by its number as `plan` names it; may be repeated
+    #[arg(long, global = true, value_name = "N")]
+    fence: Vec<u32>,
     /// Stop cleanly after about so many requests
     #[arg(long, global = true, value_name = "N")]
     limit_requests: Option<u64>,
@@ -78,6 +82,7 @@ impl Gc {
             dead_share: self.repack_above,
             grace_seconds: seconds(self.grace),
             lease_seconds: seconds(self.lease),
+            fence: self.fence.iter().copied().collect(),
             requests_max: self.limit_requests,
             bytes_max: self.limit_bytes,
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
@@ -103,6 +108,7 @@ fn plan(context: &Context, options: &CollectOptions, spending: &Spending) -> Res
     for session in &plan.fence {
         context.out.row(|| Row::new("fence").set("session", *session))?;
     }
+    plan.holding.iter().try_for_each(|session| context.out.row(|| holding_row(session)))?;
     let hash = PlanHash::shown(&plan.hash).to_string();
     let priced = Priced::of(context, &connection.repo, &plan, options, spending)?;
     if priced.is_early() {
@@ -125,6 +131,7 @@ fn plan(context: &Context, options: &CollectOptions, spending: &Spending) -> Res
         .set("locked_until", plan.locked.iter().map(|p| p.until).min().map(human::time_exact))
         .set("packs_kept", plan.kept)
         .set("sessions_silent", plan.fence.len())
+        .set("sessions_holding", plan.holding.len())
         .set("bytes_condemned", plan.bytes_condemned())
         .set("bytes_repacked", plan.bytes_repacked())
         .set("bytes_saved", plan.bytes_condemned().saturating_sub(plan.bytes_repacked()))
@@ -139,7 +146,7 @@ fn plan(context: &Context, options: &CollectOptions, spending: &Spending) -> Res
         .set("objects_damaged", plan.damaged.len())
         .with(priced.row())
         .requests(&connection.counts);
-    context.out.summary(row, || in_words(&plan, &priced, &hash))?;
+    context.out.summary(row, || in_words(&plan, &priced, options, &hash))?;
     Ok(exit)
 }
 
@@ -152,7 +159,7 @@ fn tell_damaged(context: &Context, damaged: &[Finding]) -> Exit {
     if damaged.is_empty() { Exit::Done } else { Exit::Damaged }
 }
 
-fn in_words(plan: &CollectPlan, priced: &Priced, hash: &str) -> String {
+fn in_words(plan: &CollectPlan, priced: &Priced, options: &CollectOptions, hash: &str) -> String {
     let mut lines = Vec::new();
     if !plan.fence.is_empty() {
         lines.push(format!("{} silent sessions are shut out", human::count(plan.fence.len() as u64)));
@@ -187,6 +194,7 @@ fn in_words(plan: &CollectPlan, priced: &Priced, hash: &str) -> String {
         human::count(plan.waiting),
         plan.next_due.map(|t| format!(" (the first until {})", human::time(t))).unwrap_or_default(),
     ));
+    lines.extend(plan.holding.iter().map(|session| holding_in_words(session, options)));
     if plan.orphans > 0 {
         lines.push(format!(
             "{} objects that ended sessions left behind are deleted: {}",
@@ -195,7 +203,8 @@ fn in_words(plan: &CollectPlan, priced: &Priced, hash: &str) -> String {
         ));
     }
     lines.extend(priced.in_words());
-    lines.push(format!("carry it out with: cairn gc apply {hash}"));
+    let named: String = options.fence.iter().map(|session| format!(" --fence {session}")).collect();
+    lines.push(format!("carry it out with: cairn gc apply {hash}{named}"));
     lines.join("\n")
 }
 
@@ -262,10 +271,55 @@ fn done_in_words(report: &CollectReport) -> String {
             human::time(when)
         ));
     }
+    if report.waiting > 0 && report.sweep_after.is_none() {
+        let waiting = human::count(report.waiting);
+        text.push_str(&format!("\n{waiting} objects wait for sessions that are open: `cairn gc plan` names them"));
+    }
     if report.is_partial {
         text.push_str("\na limit ended the work before it was done: plan and apply again to go on");
     }
     text
+}
+
+/// An open session that keeps space from coming back: what, and how it ends.
+fn holding_in_words(held: &Holding, options: &CollectOptions) -> String {
+    let mut what = Vec::new();
+    if held.objects > 0 {
+        what.push(format!("{} objects that were given up", human::count(held.objects)));
+    }
+    if held.packs > 0 {
+        what.push(format!("{} packs of its own ({})", human::count(held.packs), human::bytes(held.bytes)));
+    }
+    if held.holds_base {
+        what.push("an expired restore point that it builds upon".to_owned());
+    }
+    let heard = match (held.is_ahead, held.heard) {
+        (false, Some(heard)) => format!("last heard of at {}", human::time(heard)),
+        (true, Some(heard)) => format!("its clock is ahead of this one; silent since {} or before", human::time(heard)),
+        (_, None) => "its clock is ahead of this one; it counts as silent from the next entry of the log on".to_owned(),
+    };
+    let name = format!("{}/{}", human::name(held.host.as_bytes()), human::name(held.job.as_bytes()));
+    format!(
+        "session {} ({name}, {heard}) holds back {}; it is shut out when it has been silent for {}, or at once by --fence {}",
+        held.session,
+        what.join(", "),
+        human::seconds(Duration::from_secs(options.lease_seconds.try_into().unwrap_or(0)).as_secs_f64()),
+        held.session,
+    )
+}
+
+fn holding_row(held: &Holding) -> Row {
+    Row::new("holding")
+        .set("session", held.session)
+        .set("host", held.host.as_str())
+        .set("job", held.job.as_str())
+        .set("opened", human::time_exact(held.opened))
+        .set("heard", held.heard.map(human::time_exact))
+        .set("clock_ahead", held.is_ahead)
+        .set("objects", held.objects)
+        .set("packs", held.packs)
+        .set("bytes", held.bytes)
+        .set("holds_base", held.holds_base)
 }
 
 fn pack_row(what: &str, pack: &PackPlan) -> Row {

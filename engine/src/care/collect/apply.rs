@@ -3,7 +3,7 @@
 use super::condemn::Condemning;
 use super::fold::fold;
 use super::orphans::Orphans;
-use super::plan::{CollectOptions, CollectPlan, draw};
+use super::plan::{CollectOptions, CollectPlan, draw, heard, is_over};
 use super::session::CareSession;
 use super::sweep::{Swept, sweep};
 use crate::care::findings::Finding;
@@ -100,6 +100,11 @@ pub fn collect(
     // First what costs least and gives most; what this run condemns is due at once only without a grace.
     let mut swept = sweep(repository, &plan.due, &mut spent, monitor)?;
     let mut session = CareSession::new(repository, &options.host);
+    let (view, now) = (repository.log().view(), repository.env().now());
+    if view.sessions.values().any(|s| heard(&view, s, now).is_none()) {
+        // Nothing was written since a session whose clock is ahead: from this entry on it counts as silent.
+        session.number()?;
+    }
     let condemning = Condemning {
         repository,
         session: &mut session,
@@ -164,11 +169,12 @@ fn fence(
 ) -> Result<()> {
     for session in sessions {
         let now = repository.env().now();
-        let reason = format!("no sign of life for more than {} s, seen by {}", options.lease_seconds, options.host);
+        let reason = match options.fence.contains(session) {
+            true => format!("named on {}", options.host),
+            false => format!("no sign of life for more than {} s, seen by {}", options.lease_seconds, options.host),
+        };
         let appended = repository.log().append(&**repository.env(), &mut |view| {
-            let still =
-                view.sessions.get(session).is_some_and(|s| now.seconds - s.last.seconds > options.lease_seconds);
-            if still {
+            if is_over(view, *session, now, options) {
                 return Ok(Change::Fence { session: *session, reason: reason.clone() });
             }
             Err(Error::new(Kind::Conflict, "a session that seemed silent is alive, or has ended")

@@ -20,6 +20,9 @@
 //! damaged is left alone and told: a segment, a pack that cannot be read; the rest is collected all the same. Only a reference set that
 //! cannot be read ends it, because then nothing is known to be dead.
 //!
+//! A session is silent by its own clock; where that is ahead of the collector's, by the first entry that somebody else wrote behind its last sign. The
+//! plan names each open session that holds space back; `fence` ends one at once.
+//!
 //! Refuses to delete what a listing shows and the log does not know, unless its session has ended; and to trust the local cache for that.
 
 mod apply;
@@ -40,4 +43,4 @@ pub use apply::{CollectReport, collect};
 pub use early::{Early, early_deletion};
 pub(super) use mark::Marks as LiveBlobs;
 pub(super) use orphans::is_named;
-pub use plan::{CollectOptions, CollectPlan, LockedPack, PackPlan, plan_collection};
+pub use plan::{CollectOptions, CollectPlan, Holding, LockedPack, PackPlan, plan_collection};

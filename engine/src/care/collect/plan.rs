@@ -5,15 +5,15 @@ use super::held::Held;
 use super::mark::Marks;
 use super::orphans::Orphans;
 use crate::care::findings::Finding;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::index::Place;
-use crate::log::LogView;
+use crate::log::{LogView, SessionRef};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use format_spec::container::ObjectKind;
 use format_spec::log::ObjectRow;
 use format_spec::{ObjectId, Time};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How to collect.
 #[derive(Debug, Clone)]
@@ -24,6 +24,8 @@ pub struct CollectOptions {
     pub grace_seconds: i64,
     /// A session without a sign of life for so many seconds is fenced.
     pub lease_seconds: i64,
+    /// Sessions that are fenced at once.
+    pub fence: BTreeSet<u32>,
     /// Requests after which the work stops at the next safe place.
     pub requests_max: Option<u64>,
     /// Bytes read and written after which it does.
@@ -71,6 +73,31 @@ pub struct LockedPack {
     pub until: Time,
 }
 
+/// An open session that keeps space from coming back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// Its number.
+    pub session: u32,
+    /// The host that runs it.
+    pub host: String,
+    /// Its job.
+    pub job: String,
+    /// When it was opened, by its writer's clock.
+    pub opened: Time,
+    /// Its last sign of life: by its writer's clock, or where that is ahead of this one, by whoever wrote next into the log.
+    pub heard: Option<Time>,
+    /// Whether its writer's clock is ahead of this one.
+    pub is_ahead: bool,
+    /// Objects whose grace is over and that wait for its end.
+    pub objects: u64,
+    /// Packs of its own that no restore point needs so far, wholly or in part.
+    pub packs: u64,
+    /// Their stored bytes.
+    pub bytes: u64,
+    /// Whether it builds upon a restore point that was expired.
+    pub holds_base: bool,
+}
+
 /// What a collection would do.
 #[derive(Debug, Clone)]
 pub struct CollectPlan {
@@ -78,6 +105,8 @@ pub struct CollectPlan {
     pub head: u32,
     /// Silent sessions to be fenced.
     pub fence: Vec<u32>,
+    /// Open sessions that stay, and hold space back.
+    pub holding: Vec<Holding>,
     /// Packs without a live blob.
     pub dead: Vec<PackPlan>,
     /// Packs whose survivors are to be packed anew.
@@ -94,7 +123,7 @@ pub struct CollectPlan {
     pub due: Vec<ObjectRow>,
     /// Objects that were given up and wait.
     pub waiting: u64,
-    /// When the first of those is due.
+    /// When the first is due of those that wait for the end of their grace alone: never a time that is over.
     pub next_due: Option<Time>,
     /// Objects that ended sessions left behind and no entry of the log names. They are looked for anew when the plan is carried out.
     pub orphans: u64,
@@ -122,6 +151,7 @@ impl CollectPlan {
         CollectPlan {
             head,
             fence: Vec::new(),
+            holding: Vec::new(),
             dead: Vec::new(),
             sparse: Vec::new(),
             locked: Vec::new(),
@@ -185,7 +215,14 @@ pub(super) fn draw(
 ) -> Result<(CollectPlan, Marks)> {
     let view = repository.log().view();
     let now = repository.env().now();
-    let fence: Vec<u32> = silent(&view, now, options.lease_seconds);
+    if let Some(unknown) = options.fence.iter().find(|session| !view.sessions.contains_key(session)) {
+        let open: Vec<String> = view.sessions.keys().map(ToString::to_string).collect();
+        return Err(Error::new(Kind::Input, "no session of this number is open")
+            .on(format!("session {unknown}"))
+            .advise(if open.is_empty() { "none is".to_owned() } else { format!("open are: {}", open.join(", ")) }));
+    }
+    let fence: Vec<u32> = silent(&view, now, options);
+    let mut own: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
     let mut marks = Marks::default();
     let held = |id| view.sessions.iter().any(|(number, s)| s.base == Some(id) && !fence.contains(number));
     let needed = view.commits.iter().chain(view.held.iter().filter(|c| held(c.id)));
@@ -199,6 +236,10 @@ pub(super) fn draw(
         if is_open || live >= pack.blobs {
             plan.kept += 1;
             plan.bytes_kept += pack.bytes;
+            if live < pack.blobs {
+                let sums = own.entry(pack.id.session).or_default();
+                *sums = (sums.0 + 1, sums.1 + pack.bytes);
+            }
             continue;
         }
         let survivors = marks.bits(pack.id).unwrap_or_default().to_vec();
@@ -225,17 +266,51 @@ pub(super) fn draw(
             None => plan.keep(&pack),
         }
     }
-    super::sweep::due(&view, now, options.grace_seconds, &mut plan);
+    let waiting = super::sweep::due(&view, now, options.grace_seconds, &mut plan);
+    plan.holding = holding(&view, now, &plan.fence, &own, &waiting);
     let packs_new = plan.bytes_repacked().div_ceil(u64::from(repository.config().pack_bytes_max));
     plan.requests = [plan.sparse.len() as u64 * 2, packs_new + u64::from(packs_new > 0) + 2];
     plan.hash = hash(repository, &plan, options);
     Ok((plan, marks))
 }
 
-/// Sessions whose last sign of life is older than the lease.
-fn silent(view: &LogView, now: Time, lease_seconds: i64) -> Vec<u32> {
-    let late = |last: Time| now.seconds.saturating_sub(last.seconds) > lease_seconds;
-    view.sessions.iter().filter(|(_, s)| late(s.last)).map(|(number, _)| *number).collect()
+/// Sessions whose last sign of life is older than the lease, and those that were named.
+fn silent(view: &LogView, now: Time, options: &CollectOptions) -> Vec<u32> {
+    view.sessions.keys().copied().filter(|number| is_over(view, *number, now, options)).collect()
+}
+
+/// Whether a session is open and to be fenced.
+pub(super) fn is_over(view: &LogView, session: u32, now: Time, options: &CollectOptions) -> bool {
+    let late = |heard: Time| now.seconds.saturating_sub(heard.seconds) > options.lease_seconds;
+    let is_late = |s: &SessionRef| heard(view, s, now).is_some_and(late);
+    view.sessions.get(&session).is_some_and(|s| options.fence.contains(&session) || is_late(s))
+}
+
+/// The last sign of life of a session. A clock that is ahead of this one says nothing: then the session is as silent as the log shows, from the next
+/// entry on.
+pub(super) fn heard(view: &LogView, session: &SessionRef, now: Time) -> Option<Time> {
+    if session.last > now { view.seen_since(session.heard, now) } else { Some(session.last) }
+}
+
+/// The open sessions that stay and keep space from coming back: their own packs by session, and the slots where what waits for them was given up.
+fn holding(view: &LogView, now: Time, fence: &[u32], own: &BTreeMap<u32, (u64, u64)>, waiting: &[u32]) -> Vec<Holding> {
+    let stays = view.sessions.iter().filter(|(number, _)| !fence.contains(number));
+    let row = |(number, s): (&u32, &SessionRef)| {
+        let (packs, bytes) = own.get(number).copied().unwrap_or_default();
+        Holding {
+            session: *number,
+            host: s.host.clone(),
+            job: s.job.clone(),
+            opened: s.opened,
+            heard: heard(view, s, now),
+            is_ahead: s.last > now,
+            objects: waiting.iter().filter(|slot| *slot > number).count() as u64,
+            packs,
+            bytes,
+            holds_base: view.held.iter().any(|held| Some(held.id) == s.base),
+        }
+    };
+    stays.map(row).filter(|row| row.objects > 0 || row.packs > 0 || row.holds_base).collect()
 }
 
 /// Plaintext of these packs, live and in all: one pass over the index, only when there is a question.

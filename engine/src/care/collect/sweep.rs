@@ -28,18 +28,28 @@ impl Swept {
 }
 
 /// Writes into the plan what may be deleted now, and when the next is due. Nothing goes that a session could still need which was open when it
-/// was given up: it may have to store it again.
-pub(super) fn due(view: &LogView, now: Time, grace_seconds: i64, plan: &mut CollectPlan) {
+/// was given up: it may have to store it again. The slots where that was given up whose grace is over.
+pub(super) fn due(view: &LogView, now: Time, grace_seconds: i64, plan: &mut CollectPlan) -> Vec<u32> {
+    let mut held = Vec::new();
     let oldest_open = view.sessions.keys().copied().filter(|s| !plan.fence.contains(s)).min().unwrap_or(u32::MAX);
     for (row, given) in &view.given_up {
-        let when = Time { seconds: given.time.seconds.saturating_add(grace_seconds), nanos: given.time.nanos };
-        if when <= now && oldest_open > given.slot {
+        // A clock that is ahead of this one does not make the grace longer than the log shows.
+        let seen = if given.time > now { view.seen_since(given.slot, now) } else { None };
+        let Time { seconds, nanos } = seen.unwrap_or(given.time);
+        let when = Time { seconds: seconds.saturating_add(grace_seconds), nanos };
+        let is_held = oldest_open <= given.slot;
+        if when <= now && !is_held {
             plan.due.push(*row);
-        } else {
-            plan.waiting += 1;
+            continue;
+        }
+        plan.waiting += 1;
+        if when <= now {
+            held.push(given.slot);
+        } else if !is_held {
             plan.next_due = Some(plan.next_due.map_or(when, |next| next.min(when)));
         }
     }
+    held
 }
 
 /// Rows in one `Swept`.

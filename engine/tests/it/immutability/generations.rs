@@ -134,6 +134,7 @@ fn a_collection_passes_over_what_is_locked_and_says_until_when() {
         dead_share: 0.25,
         grace_seconds: 0,
         lease_seconds: 86_400,
+        fence: Default::default(),
         requests_max: None,
         bytes_max: None,
         host: "test".into(),

@@ -134,6 +134,9 @@ pub(crate) fn shown(view: &LogView) -> String {
     let LogView { head, head_hash, sessions, segments, commits, held, next_number, given_up, settings, .. } = view;
     let mut held = held.clone();
     held.sort_by_key(|h| h.number);
+    // Of a session that a checkpoint sums up, the slot of its last sign is not known exactly.
+    let mut sessions = sessions.clone();
+    sessions.values_mut().for_each(|s| s.heard = 0);
     let rest = (&view.condemned, &view.locks, &view.retrievals, view.read_only);
     format!(
         "{head} {head_hash:?} {sessions:#?} {segments:?} {commits:?} {held:?} {next_number} {given_up:?} {settings:?} {rest:?}"

@@ -15,6 +15,7 @@ pub(crate) fn options() -> CollectOptions {
         dead_share: 0.01,
         grace_seconds: 0,
         lease_seconds: 86_400,
+        fence: Default::default(),
         requests_max: None,
         bytes_max: None,
         host: "test".into(),

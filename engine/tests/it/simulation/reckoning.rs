@@ -54,6 +54,7 @@ fn collect_all(repository: &Repository) -> engine::Result<()> {
         dead_share: 0.0,
         grace_seconds: 0,
         lease_seconds: 3600,
+        fence: Default::default(),
         requests_max: None,
         bytes_max: None,
         host: "the end".into(),
