@@ -51,7 +51,8 @@ fn a_name_alone_means_this_hosts_job_else_the_only_other_ones() {
     let found = home.rows(["--host", "web2", "find", "--job", "nightly", "a"]);
     assert_eq!(of_type(&found, "match")[0]["host"], "web2");
     // One word never lets the last points of two hosts go.
-    let all = ["--host", "db1", "expire", "latest:web1/nightly", "latest:web2/nightly", "--empty-job", "nightly", "plan"];
+    let all =
+        ["--host", "db1", "expire", "latest:web1/nightly", "latest:web2/nightly", "--empty-job", "nightly", "plan"];
     home.run(all).expect(2);
     let named = ["expire", "latest:web1/nightly", "--empty-job", "web1/nightly", "plan"];
     assert_eq!(home.summary(named)["jobs_emptied"], serde_json::json!([]));
@@ -103,9 +104,7 @@ fn a_job_goes_on_under_its_old_made_name_unless_several_sets_of_sources_share_it
     let (one, two) = (home.text("data-old"), home.text("data/old"));
     let old = before("h", &one);
     assert_eq!(old, before("h", &two));
-    let backup = |more: &[&str], path: &str| {
-        home.summary(["--host", "h", "backup"].iter().chain(more).chain(&[path]))
-    };
+    let backup = |more: &[&str], path: &str| home.summary(["--host", "h", "backup"].iter().chain(more).chain(&[path]));
     backup(&["--job", &old], &one);
     assert_eq!(backup(&[], &one)["job"], old.as_str());
     // Another set of sources under that name: both go on under new names, each from its own newest point.
