@@ -63,7 +63,7 @@ impl Points {
                     format!("its date ({dated}) contradicts the order of commits, which `latest` and keep rules follow")
                 }
             };
-            context.out.warning(id[..8].as_bytes(), &why);
+            context.out.warning(&id.as_bytes()[..8], &why);
         }
         self.list(context, repo, &points)?;
         let verified = if self.verify_immutability { Some(verify(context, repo, &points)?) } else { None };

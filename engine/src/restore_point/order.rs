@@ -76,13 +76,13 @@ mod tests {
 
     #[test]
     fn the_fewest_are_named_that_make_the_rest_agree() {
-        assert_eq!(wrong(&[0, 1000, 2000, 3000]), []);
+        assert!(wrong(&[0, 1000, 2000, 3000]).is_empty());
         // A clock that was ahead once, and one that was behind once.
         assert_eq!(wrong(&[0, 9_000_000, 2000, 3000]), [2]);
         assert_eq!(wrong(&[1000, 2000, 0, 3000, 4000]), [3]);
         assert_eq!(wrong(&[1000, 2000, 3000, 0]), [4]);
         // Runs that overlap end together and commit in either order.
-        assert_eq!(wrong(&[1000, 950]), []);
-        assert_eq!(wrong(&[]), []);
+        assert!(wrong(&[1000, 950]).is_empty());
+        assert!(wrong(&[]).is_empty());
     }
 }

@@ -57,7 +57,7 @@ fn tell_time(context: &Context, newest: &Point) {
             human::time(*finished),
             &id.to_string()[..8],
         );
-        context.out.warning(id.to_string()[..8].as_bytes(), &why);
+        context.out.warning(&id.to_string().as_bytes()[..8], &why);
     }
 }
 
