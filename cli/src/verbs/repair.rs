@@ -125,16 +125,13 @@ fn show(context: &Context, connection: &Connection, look: &Look, plan: &RepairPl
         .set("heals", plan.heals_something())
         .set("changes", plan.changes_something())
         .requests(&connection.counts);
+    let heal = if plan.changes_something() { String::new() } else { heal_by(context, &plan.jobs)? };
     let apply = || context.command(["repair", "apply"].map(OsString::from).into_iter().chain(look.words(&plan.hash)));
     context.out.summary(row, || match (plan.items.is_empty(), plan.changes_something()) {
         (true, false) => "nothing is damaged that is needed".to_owned(),
         (_, true) => format!("plan {}: carry it out with `{}`", plan.hash, apply()),
-        (false, false) if plan.jobs.is_empty() => "nothing can be given back from here".to_owned(),
-        (false, false) => "nothing can be given back from here; a backup that reads the source can:".to_owned(),
+        (false, false) => format!("nothing can be given back from here{heal}"),
     })?;
-    if !plan.changes_something() {
-        tell_jobs(context, &plan.jobs)?;
-    }
     Ok(exit)
 }
 
@@ -148,6 +145,7 @@ fn carry_out(context: &Context, hash: &str, look: &Look) -> Result<Exit> {
         _ => e.into(),
     })?;
     let exit = if report.remaining > 0 { Exit::Damaged } else { Exit::Done };
+    let heal = heal_by(context, &report.jobs)?;
     let row = context
         .summary(exit)
         .set("plan", hash)
@@ -167,15 +165,16 @@ fn carry_out(context: &Context, hash: &str, look: &Look) -> Result<Exit> {
     context.out.summary(row, || {
         let recorded = match (report.packs_suspect, report.packs_withdrawn) {
             (0, 0) => String::new(),
-            (n, 0) => format!("; recorded: {n} damaged packs, on which no backup relies from now on"),
-            (n, right) => format!("; recorded: {n} damaged packs, {right} that are right again"),
+            (n, 0) => format!("; packs recorded as damaged, on which no backup relies from now on: {n}"),
+            (0, right) => format!("; packs that are right again: {right}"),
+            (n, right) => format!("; packs recorded as damaged: {n}, right again: {right}"),
         };
         let rest = match report.remaining {
             0 => String::new(),
-            n => format!("; of {n} damaged objects something is still lost"),
+            n => format!("; damaged objects of which something is still lost: {n}"),
         };
         format!(
-            "given back: {} blobs ({}), {} damaged packs given up, {} index segments, {} manifests{recorded}{rest}",
+            "given back: {} blobs ({}), {} damaged packs given up, {} index segments, {} manifests{recorded}{rest}{heal}",
             human::count(report.blobs),
             human::bytes(report.bytes),
             human::count(report.packs_condemned),
@@ -183,13 +182,13 @@ fn carry_out(context: &Context, hash: &str, look: &Look) -> Result<Exit> {
             report.manifests
         )
     })?;
-    tell_jobs(context, &report.jobs)?;
     Ok(exit)
 }
 
-/// The commands that heal what nobody but the source can give back.
-fn tell_jobs(context: &Context, jobs: &[Job]) -> Result<()> {
+/// How to heal what nobody but the source can give back: rows for programs, and a line of text for each.
+fn heal_by(context: &Context, jobs: &[Job]) -> Result<String> {
     let here = engine::source::host_name();
+    let mut lines = String::new();
     for job in jobs {
         let paths = job.paths.iter().map(|path| OsString::from_vec(path.clone()));
         let words = ["backup", "--full", "--job", &job.job].map(OsString::from);
@@ -197,19 +196,17 @@ fn tell_jobs(context: &Context, jobs: &[Job]) -> Result<()> {
             true => context.command(words.into_iter().chain([OsString::from("--stdin")])),
             false => context.command(words.into_iter().chain(paths)),
         };
-        let row = || {
-            Row::new("heal")
-                .set("host", job.host.as_str())
-                .set("job", job.job.as_str())
-                .set("command", command.as_str())
-        };
-        context.out.answer(row, || match (job.is_stream, job.host == here) {
-            (true, _) => format!("heal it on {} by what feeds this job: ... | {command}", job.host),
-            (false, true) => format!("heal it with the options of this job: {command}"),
-            (false, false) => format!("heal it on {} with the options of this job: {command}", job.host),
+        context.out.row(|| {
+            let row = Row::new("heal").set("host", job.host.as_str()).set("job", job.job.as_str());
+            row.set("command", command.as_str())
         })?;
+        lines += &match (job.is_stream, job.host == here) {
+            (true, _) => format!("\nheal it on {} by what feeds this job: ... | {command}", job.host),
+            (false, true) => format!("\nheal it with the options of this job: {command}"),
+            (false, false) => format!("\nheal it on {} with the options of this job: {command}", job.host),
+        };
     }
-    Ok(())
+    Ok(lines)
 }
 
 fn row(item: &RepairItem) -> Row {
