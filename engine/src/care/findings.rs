@@ -84,7 +84,10 @@ impl Findings {
             Kind::Damaged | Kind::Absent | Kind::Unsupported | Kind::Archived => {
                 let mut found = self.found.lock();
                 if found.len() < FINDINGS_MAX {
-                    let finding = Finding { object: object.to_string(), what: error.to_string() };
+                    let (object, what) = (object.to_string(), error.to_string());
+                    // An error names its object, and so does the finding.
+                    let what = what.strip_prefix(&format!("{object}: ")).map_or(what.clone(), str::to_owned);
+                    let finding = Finding { object, what };
                     let is_damage = matches!(error.kind(), Kind::Damaged | Kind::Absent);
                     found.push(Found { about, point, is_damage, finding });
                 }

@@ -138,6 +138,20 @@ mod tests {
     }
 
     #[test]
+    fn a_remote_place_opens_anew_for_a_second_look() {
+        let pairs = [("aws_access_key_id", "key"), ("aws_secret_access_key", "secret"), ("aws_region", "eu-central-1")];
+        let settings = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let options = Options { environment: false, settings, ..Options::default() };
+        let limits = Limits { download_bytes_per_second: Some(1 << 30), ..Limits::default() };
+        let location = Location::S3 { bucket: "bucket".into(), prefix: "prefix".into() };
+        let store = open(&location, &Options { limits, ..options }).unwrap();
+        let fresh = store.fresh().unwrap().expect("connections stand between");
+        assert_eq!(fresh.location(), store.location());
+        // It shows nothing of what it was opened with.
+        assert!(!format!("{fresh:?}").contains("\"secret\""), "{fresh:?}");
+    }
+
+    #[test]
     fn a_place_out_of_reach_is_no_place_without_locks() {
         let down = Faulty::new(Arc::new(Memory::new()), |_| Some(Fault::Before(Kind::Transient)));
         assert_eq!(settle(Arc::new(down)).unwrap_err().kind(), Kind::Transient);

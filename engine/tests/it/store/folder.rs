@@ -196,17 +196,24 @@ fn things(path: &Path) -> Vec<(&'static str, Make)> {
     };
     let beside = path.with_file_name("somebody");
     fs::write(&beside, "plain").unwrap();
-    let pipe = |path: &Path| {
-        let mode = rustix::fs::Mode::from_raw_mode(0o600);
-        rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let node = |path: &Path, kind: rustix::fs::FileType, device: u64| {
+        rustix::fs::mknodat(rustix::fs::CWD, path, kind, rustix::fs::Mode::from_raw_mode(0o600), device)
     };
-    vec![
+    let pipe = move |path: &Path| node(path, rustix::fs::FileType::Fifo, 0).unwrap();
+    let null = rustix::fs::makedev(1, 3);
+    let device = move |path: &Path| node(path, rustix::fs::FileType::CharacterDevice, null).unwrap();
+    let mut things = vec![
         ("a folder", at(Box::new(|path| fs::create_dir(path).unwrap()))),
         ("a symbolic link", at(Box::new(|path| std::os::unix::fs::symlink("nowhere", path).unwrap()))),
         ("a symbolic link", at(Box::new(move |path| std::os::unix::fs::symlink(&beside, path).unwrap()))),
         ("a pipe", at(Box::new(pipe))),
         ("a socket", at(Box::new(|path| drop(std::os::unix::net::UnixListener::bind(path).unwrap())))),
-    ]
+    ];
+    // Who is not root makes no devices.
+    if rustix::process::geteuid().is_root() {
+        things.push(("a device", at(Box::new(device))));
+    }
+    things
 }
 
 #[test]

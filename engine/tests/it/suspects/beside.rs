@@ -120,6 +120,29 @@ fn a_session_that_relied_on_a_pack_that_becomes_suspect_does_not_commit_upon_it(
 }
 
 #[test]
+fn an_immutable_repository_records_damage_and_heals_as_others_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rig, _, _) = crate::immutability::place::in_memory(folder.path(), Some(20));
+    rig.write("large", &crate::proofs::noise(7, 900_000));
+    rig.back_up().unwrap();
+    let packs = names_of(&*rig.store).into_iter().filter(|n| n.as_str().starts_with("data/"));
+    let pack = packs.max_by_key(|n| rig.store.head(n).unwrap().bytes).unwrap();
+    // What is locked cannot be replaced: it rots where it lies, and each read shows it in the same way.
+    let rotten = Faulty::new(rig.store.clone(), move |call| {
+        (call.verb == Verb::Get && call.name == pack.as_str()).then_some(Fault::Corrupt(7))
+    });
+    let rig = rig.over(Arc::new(rotten));
+    let (_, report) = repair(&rig);
+    assert_eq!((report.packs_suspect, report.packs_condemned), (1, 0), "{report:?}");
+    assert_eq!(rig.back_up().unwrap().counts.failed, 0);
+    let target = tempfile::tempdir().unwrap();
+    let (done, warnings) = rig.restore("latest", target.path());
+    assert_eq!((done.unwrap().damaged, warnings), (0, Vec::new()));
+    assert_eq!(contents(target.path()), contents(&rig.source));
+    assert_eq!(crate::immutability::place::verified(&rig).gaps, []);
+}
+
+#[test]
 fn a_collection_keeps_the_sound_copy_of_what_an_old_point_needs() {
     let folder = tempfile::tempdir().unwrap();
     let (rig, store) = scene(folder.path());
