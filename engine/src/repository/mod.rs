@@ -16,6 +16,7 @@ mod read_only;
 pub(crate) mod select;
 mod truncate;
 
+pub use crate::env::utc;
 pub use as_of::AsOf;
 pub use commit::Committed;
 pub use create::NewRepository;
@@ -23,4 +24,3 @@ pub use found::Found;
 pub use keys::{KeyEvent, Replaced, SlotInfo};
 pub use open::{CacheStatus, OpenOptions, Repository};
 pub use paper::PaperKey;
-pub use select::utc;
