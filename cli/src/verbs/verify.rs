@@ -68,14 +68,14 @@ impl Verify {
             .set("differences", differences)
             .requests(&connection.counts);
         context.out.summary(row, || {
-            let (items, bytes) = (human::count(report.items), human::bytes(report.bytes));
+            let (items, bytes) = (human::counted(report.items, "item", "items"), human::bytes(report.bytes));
             let aged_out = match report.aged_out {
                 0 => String::new(),
-                n => format!("; {} more are older than the repository keeps items", human::count(n)),
+                n => format!("; {} older than the repository keeps items", human::counted(n, "more is", "more are")),
             };
             match differences {
-                0 => format!("equal: {items} items, {bytes}{aged_out}"),
-                n => format!("{} differences in {items} items, {bytes}{aged_out}", human::count(n as u64)),
+                0 => format!("equal: {items}, {bytes}{aged_out}"),
+                n => format!("{} in {items}, {bytes}{aged_out}", human::counted(n as u64, "difference", "differences")),
             }
         })?;
         Ok(exit)
