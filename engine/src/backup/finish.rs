@@ -9,6 +9,7 @@ use super::LockWork;
 use super::session::Session;
 use crate::error::{Error, Kind, Result};
 use crate::log::LogView;
+use crate::repository::NameOf;
 use crate::restore_point::{Emission, PointSink, ReferenceChange, reference_set, roots_of, store_again};
 use crate::tree::Names;
 use format_spec::point::Manifest;
@@ -47,9 +48,9 @@ impl Session<'_> {
     }
 
     /// Commits, and returns the point's number; `None` when packs were condemned after `known`: then the reference set must be made again.
-    pub(super) fn commit(&self, session: u32, manifest: &Manifest, known: u32) -> Result<Option<u32>> {
+    pub(super) fn commit(&self, session: u32, manifest: &Manifest, known: u32, name: NameOf) -> Result<Option<u32>> {
         let mut take = || ObjectId { session, ordinal: self.writer.take_ordinal() };
-        let done = self.repository.commit_point(session, manifest, known, &mut take, self.monitor)?;
+        let done = self.repository.commit_point(session, manifest, known, name, &mut take, self.monitor)?;
         if let Some(secured) = &done.secured {
             let LockWork { asked, extended } = self.locks.get();
             self.locks.set(LockWork { asked: asked + secured.asked, extended: extended + secured.extended });

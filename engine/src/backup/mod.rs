@@ -30,7 +30,7 @@ use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::source::Source;
 use format_spec::log::PointId;
-use format_spec::point::{LedgerCounts, Manifest, PointKind, Workload};
+use format_spec::point::{Alone, LedgerCounts, Manifest, PointKind, Workload};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -59,6 +59,8 @@ pub struct BackupOptions {
 pub struct Original {
     /// Its id, times, host, tags, kind and cursors are taken over.
     pub manifest: Manifest,
+    /// What its name needs in the target; `None` where the original does not say it.
+    pub alone: Option<Alone>,
     /// Where packs are filled; in memory if nowhere.
     pub spool: Option<PathBuf>,
 }

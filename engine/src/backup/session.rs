@@ -10,7 +10,7 @@ use crate::chunk::Cutter;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{EVENTS_QUEUED_MAX, FILES_QUEUED_MAX};
 use crate::monitor::Monitor;
-use crate::repository::Repository;
+use crate::repository::{Before, NameOf, Repository};
 use crate::restore_point::{Emission, JobId, Ledger, Owner, Point, PointSink, made, roots_of};
 use crate::source::Source;
 use crate::tree::{MapBuilder, MapCursor, NodeSink};
@@ -108,6 +108,7 @@ fn attempt(
     reason: String,
     monitor: &Arc<Monitor>,
 ) -> Result<(Result<BackupSummary>, bool)> {
+    let before = repository.before();
     let started = repository.env().now();
     let session = if options.dry_run { None } else { Some(open(repository, options, source, base.as_deref())?) };
     let writer = Writer::start(WriterParts {
@@ -129,6 +130,7 @@ fn attempt(
         base,
         reason,
         started,
+        before,
         writer: &writer,
         reads_old: &reads_old,
         locks: Cell::default(),
@@ -156,6 +158,7 @@ pub(super) struct Session<'a> {
     pub(super) base: Option<Arc<Point>>,
     reason: String,
     started: Time,
+    before: Before,
     pub(super) writer: &'a Writer,
     pub(super) reads_old: &'a Cell<bool>,
     /// Locks that were asked for and extended.
@@ -206,6 +209,7 @@ impl Session<'_> {
             cursors: Vec::new(),
             first: None,
             shrunken: None,
+            naming: None,
             source: None,
         };
         if let Some(original) = self.options.original.as_deref() {
@@ -224,7 +228,11 @@ impl Session<'_> {
             let stored = self.writer.stored();
             manifest.bytes = [summary.bytes_source, stored.bytes_new, stored.bytes_stored];
             self.monitor.check()?;
-            if let Some(number) = self.commit(session, &manifest, known.head)? {
+            let name = match self.options.original.as_deref() {
+                None => NameOf::Made(self.before),
+                Some(original) => NameOf::Copied(original.alone, self.before),
+            };
+            if let Some(number) = self.commit(session, &manifest, known.head, name)? {
                 break number;
             }
         };

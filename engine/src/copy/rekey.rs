@@ -3,6 +3,7 @@
 //! The point keeps its id, its times, its words and its ledger; what did not change since the point before is known by its attributes, as in any
 //! backup. A point of which something cannot be read stays out, and is named.
 
+use super::commit::named;
 use super::point_source::PointSource;
 use super::select::{Selected, select};
 use super::{CopyOptions, CopySummary, Failed};
@@ -34,7 +35,11 @@ pub(super) fn run(
             dry_run: options.dry_run,
             workload: manifest.workload,
             threads: options.threads,
-            original: Some(Arc::new(Original { manifest: manifest.clone(), spool: options.spool.clone() })),
+            original: Some(Arc::new(Original {
+                manifest: manifest.clone(),
+                alone: named(source, target, manifest),
+                spool: options.spool.clone(),
+            })),
         };
         let id = manifest.id.to_string();
         let done = match backup(target, &PointSource { repository: source, point: &point }, &how, monitor) {

@@ -10,6 +10,7 @@ mod index;
 mod log;
 mod matrix;
 mod model;
+mod naming;
 mod proofs;
 mod retention;
 mod retrieval;
