@@ -23,7 +23,7 @@ impl Copying<'_> {
         for point in std::mem::take(&mut self.waiting) {
             self.monitor.check()?;
             match self.commit_one(&point, lost)? {
-                Outcome::Copied => self.summary.copied.push(point.manifest.id),
+                Outcome::Copied => super::note(self.summary, &point),
                 Outcome::Present => self.summary.present += 1,
                 Outcome::Unreadable(reason) => self.fail(&point, reason),
             }

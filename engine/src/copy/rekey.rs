@@ -45,7 +45,6 @@ pub(super) fn run(
         let done = match backup(target, &PointSource { repository: source, point: &point }, &how, monitor) {
             Ok(done) => done,
             Err(e) if e.kind() == Kind::Damaged && e.object() == Some(&id) => {
-                monitor.warn(id.as_bytes(), e.to_string());
                 summary.failed.push(Failed { point: manifest.id, reason: e.to_string() });
                 continue;
             }
@@ -54,9 +53,19 @@ pub(super) fn run(
                 summary.present += 1;
                 continue;
             }
-            Err(e) => return Err(e),
+            Err(e) => {
+                source.refresh()?;
+                if source.log().view().live(&manifest.id).is_some() {
+                    return Err(e);
+                }
+                summary.expired.push(manifest.id);
+                continue;
+            }
         };
-        if options.dry_run { &mut summary.waiting } else { &mut summary.copied }.push(manifest.id);
+        match options.dry_run {
+            true => summary.waiting.push(manifest.id),
+            false => super::note(&mut summary, &point),
+        }
         summary.blobs_wanted += done.chunks_new;
         summary.blobs_regrouped += done.chunks_new;
         summary.bytes_read += source.blobs().fetched_bytes() - read;
