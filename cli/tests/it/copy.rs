@@ -156,9 +156,9 @@ fn a_copy_is_priced_before_and_refused_where_it_would_be_too_much() {
 fn a_copy_of_an_incomplete_point_says_so() {
     let home = home();
     let copies = home.text("copies");
-    let list = home.path("list");
-    std::fs::write(&list, format!("{}\n{}\n", home.text("src"), home.text("nothing"))).unwrap();
-    home.run(["backup", "--job", "partly", "--files-from", list.to_str().unwrap()]).expect(3);
+    home.write("partly/.cairnignore", b"[never closed\n");
+    home.write("partly/a", b"1");
+    home.run(["backup", "--job", "partly", &home.text("partly")]).expect(3);
     let run = home.run(["copy", "--to", &copies, "--all"]).expect(3);
     assert!(
         run.stderr.contains("copied, and as incomplete as its original: 1 item could not be stored"),

@@ -5,6 +5,7 @@ use crate::proofs::rig::{Rig, noise};
 use crate::proofs::{collect_options, expire};
 use engine::care::{CollectReport, collect, plan_collection};
 use engine::monitor::Monitor;
+use engine::repository::NameOf;
 use engine::store::{Counted, Faulty, Oldest, Verb};
 use format_spec::ObjectId;
 use format_spec::log::{Change, PointId, Purpose};
