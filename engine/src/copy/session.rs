@@ -93,7 +93,7 @@ fn attempt(
             let gone = asked.iter().filter(|id| !is_done(id) && here.live(id).is_none()).copied();
             let gone: Vec<PointId> = gone.collect();
             summary.expired.extend(gone);
-            let rest = asked.iter().filter(|id| !summary.expired.contains(id)).map(ToString::to_string);
+            let rest = asked.iter().filter(|id| here.live(id).is_some()).map(ToString::to_string);
             let again = CopyOptions { which: Which::Named(rest.collect()), ..options.clone() };
             select(source, target, &again, &[])?
         }
