@@ -13,6 +13,9 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
 
 /// What every verb works with.
 #[derive(Clone)]
@@ -263,8 +266,12 @@ fn quoted(word: &OsStr) -> String {
 }
 
 fn trace(verbose: u8) {
+    if verbose == 0 {
+        let plain = tracing_subscriber::fmt().with_max_level(LevelFilter::ERROR).with_writer(std::io::stderr);
+        let _ = plain.with_ansi(false).event_format(Plain).try_init();
+        return;
+    }
     let level = match verbose {
-        0 => LevelFilter::ERROR,
         1 => LevelFilter::INFO,
         2 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
@@ -273,4 +280,24 @@ fn trace(verbose: u8) {
         tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(verbose > 1);
     // A second subscriber can only come from a test that runs in this process.
     let _ = subscriber.try_init();
+}
+
+/// What the engine notices beside its work, as everything else is said to people: a line without the time of day and without a level.
+struct Plain;
+
+impl<S, N> FormatEvent<S, N> for Plain
+where
+    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'w> FormatFields<'w> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &tracing::Event<'_>,
+    ) -> std::fmt::Result {
+        writer.write_str("cairn: warning: ")?;
+        context.field_format().format_fields(writer.by_ref(), event)?;
+        writer.write_char('\n')
+    }
 }

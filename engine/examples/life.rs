@@ -251,6 +251,7 @@ fn commit(repository: &Arc<Repository>, base: Option<ChunkId>, edits: Edits) -> 
         cursors: Vec::new(),
         first: None,
         shrunken: None,
+        naming: None,
         source: None,
     };
     let object = ObjectId { session, ordinal: writer.take_ordinal() };

@@ -26,6 +26,14 @@ def _shrunken(value, rule):
     return struct.unpack("<16sQQ", fixed(32)(value, rule))
 
 
+def _naming(value, _rule):
+    """How far the second of its start tells the point from others, and the latest second that is a name (POINT-12)."""
+    need(len(value) == 9, "POINT-12", f"a naming of {len(value)} bytes")
+    alone, latest = struct.unpack("<Bq", value)
+    need(1 <= alone <= 3, "POINT-12", f"a second that suffices in the unknown way {alone}")
+    return alone, latest
+
+
 def _root(value, _rule):
     cursor = Cursor(value, "TREE-5", "root folder entry")
     root = entry.parse(cursor, root=True)
@@ -58,6 +66,7 @@ TAGS = [
     Tag(20, "first", number("I")),
     Tag(25, "kept", number("Q"), critical=True),
     Tag(26, "shrunken", _shrunken),
+    Tag(27, "naming", _naming),
     Tag(28, "source", fixed(16)),
 ]
 

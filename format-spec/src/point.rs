@@ -72,6 +72,45 @@ impl LedgerCounts {
     }
 }
 
+/// How far the second of a point's start tells it from other points ([POINT-12]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Alone {
+    /// From all points of the repository, those that are to come and those that are gone included.
+    InRepository = 1,
+    /// From all points of its host (or organisation) and job.
+    InJob = 2,
+    /// From none for sure: its name needs more.
+    Nowhere = 3,
+}
+
+/// What a point's name needs, as it was settled at its commit ([POINT-12]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Naming {
+    /// How far its second suffices.
+    pub alone: Alone,
+    /// No point of its host and job up to and including it is called by a later second alone; seconds since 1970.
+    pub latest: i64,
+}
+
+impl Naming {
+    fn encode(self) -> Vec<u8> {
+        [&[self.alone as u8][..], &self.latest.to_le_bytes()].concat()
+    }
+
+    fn decode(mut cursor: Cursor<'_>) -> Result<Self> {
+        let alone = match cursor.array::<1>()?[0] {
+            1 => Alone::InRepository,
+            2 => Alone::InJob,
+            3 => Alone::Nowhere,
+            other => return Err(FormatError::broken("POINT-12", "how far the second suffices", "1 to 3", other)),
+        };
+        let latest = i64::from_le_bytes(cursor.array()?);
+        cursor.end()?;
+        Ok(Naming { alone, latest })
+    }
+}
+
 /// The manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
@@ -117,6 +156,8 @@ pub struct Manifest {
     pub first: Option<u32>,
     /// Of a point that is suspiciously small, what it was held against.
     pub shrunken: Option<Shrunken>,
+    /// What its name needs; points of older programs do not say it.
+    pub naming: Option<Naming>,
     /// Of a copy, the repository that the point was made in ([POINT-13]).
     pub source: Option<RepositoryId>,
 }
@@ -145,7 +186,7 @@ impl Shrunken {
     }
 }
 
-const KNOWN: [(u16, bool); 23] = [
+const KNOWN: [(u16, bool); 24] = [
     (1 | CRITICAL, false),
     (2 | CRITICAL, false),
     (3, false),
@@ -168,10 +209,16 @@ const KNOWN: [(u16, bool); 23] = [
     (20, false),
     (25 | CRITICAL, false),
     (26, false),
+    (27, false),
     (28, false),
 ];
 
 impl Manifest {
+    /// Whom it belongs to: its organisation, or its host where there is none.
+    pub fn owner(&self) -> &str {
+        if self.organisation.is_empty() { &self.host } else { &self.organisation }
+    }
+
     /// Whether the point fills a slot of a keep rule: all its items were stored, and it has not shrunk ([POINT-10]).
     pub fn fills_a_slot(&self) -> bool {
         self.counts.complete() && self.shrunken.is_none()
@@ -205,6 +252,7 @@ impl Manifest {
             fields.put(25 | CRITICAL, &self.counts.kept.to_le_bytes());
         }
         self.shrunken.iter().for_each(|row| _ = fields.put(26, &row.encode()));
+        self.naming.iter().for_each(|naming| _ = fields.put(27, &naming.encode()));
         self.source.iter().for_each(|id| _ = fields.put(28, &id.0));
         let cipher = secrets.cipher(&header);
         let mut object = ObjectWriter::new(header, cipher);
@@ -258,6 +306,7 @@ impl Manifest {
             cursors: fields.all(19).map(<[u8]>::to_vec).collect(),
             first: fields.get(20).map(|_| fields.array(20, "POINT-1").map(u32::from_le_bytes)).transpose()?,
             shrunken: fields.get(26).map(|f| Shrunken::decode(f.bytes)).transpose()?,
+            naming: fields.get(27).map(|f| Naming::decode(Cursor::new(f.bytes, "POINT-12"))).transpose()?,
             source: fields.get(28).map(|_| fields.array(28, "POINT-1").map(RepositoryId)).transpose()?,
         })
     }

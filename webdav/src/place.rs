@@ -84,8 +84,17 @@ impl Place {
 /// The place at a path of names as clients wrote them.
 ///
 /// # Errors
-/// `NoSuchName`, and as the view.
+/// `Gone` when the path was a restore point's, or led to one, and is not there any more; `NoSuchName`; and as the view.
 pub(crate) fn find(view: &View, path: &[Vec<u8>]) -> Result<Place, Failure> {
+    let mut way = Vec::with_capacity(path.len());
+    find_on(view, path, &mut way).map_err(|e| {
+        let way: Vec<&[u8]> = way.iter().map(Vec::as_slice).collect();
+        if matches!(e, Failure::NoSuchName) && view.was_given(&way) { Failure::Gone } else { e }
+    })
+}
+
+/// The place at a path, and the raw names up to it or to the first that is not there.
+fn find_on(view: &View, path: &[Vec<u8>], way: &mut Vec<Vec<u8>>) -> Result<Place, Failure> {
     let attributes = view.attributes(Reach::Store, Inode::ROOT)?;
     let mut place = Place { attributes, shape: Shape::Folder, version: None, linked: false, moves: false };
     for name in path {
@@ -96,6 +105,7 @@ pub(crate) fn find(view: &View, path: &[Vec<u8>]) -> Result<Place, Failure> {
         if name == b"." || name == b".." {
             return Err(Failure::NoSuchName);
         }
+        way.push(name.clone());
         let attributes = view.lookup(Reach::Store, place.inode(), &name)?;
         place = child(view, &place, &name, attributes)?.ok_or(Failure::NoSuchName)?;
     }

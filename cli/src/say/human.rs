@@ -38,6 +38,16 @@ pub(crate) fn count(count: u64) -> String {
     text
 }
 
+/// A count and what is counted: `1 item`, `1,234 items`.
+pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), agree(number, one, many))
+}
+
+/// The word that goes with a number.
+pub(crate) fn agree<'w>(number: u64, one: &'w str, many: &'w str) -> &'w str {
+    if number == 1 { one } else { many }
+}
+
 /// Seconds as `0.42 s`, `12.3 s`, `4 m 05 s`, `3 h 07 m`.
 pub(crate) fn seconds(seconds: f64) -> String {
     if seconds < 10.0 {

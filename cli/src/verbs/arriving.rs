@@ -143,9 +143,9 @@ fn looked(context: &Context, progress: &Progress) -> Result<()> {
             .set("bytes", needed.bytes)
     })?;
     context.out.note(&format!(
-        "{} of {} packs are here ({} of {})",
+        "{} of {} here ({} of {})",
         human::count(here.packs),
-        human::count(needed.packs),
+        human::counted(needed.packs, "pack is", "packs are"),
         human::bytes(here.bytes),
         human::bytes(needed.bytes)
     ));

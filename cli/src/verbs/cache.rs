@@ -85,12 +85,12 @@ pub(super) fn row(row: Row, status: &CacheStatus) -> Row {
 
 pub(super) fn text(status: &CacheStatus) -> String {
     format!(
-        "{}\n  reaches log entry {} of {}\n  {} ids in {} segments, {}",
+        "{}\n  reaches log entry {} of {}\n  {} in {}, {}",
         status.folder.display(),
         status.position,
         status.head,
-        human::count(status.entries),
-        status.segments,
+        human::counted(status.entries, "id", "ids"),
+        human::counted(status.segments as u64, "segment", "segments"),
         human::bytes(status.bytes)
     )
 }

@@ -1,15 +1,19 @@
 //! `cairn cat`: a file's bytes, or a folder as tar or zip, to stdout.
 
 use super::look;
-use crate::archive::{Content, write_tar, write_zip};
+use crate::archive::{Begun, Content, Format};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::parse::Place;
 use crate::parse::place::PlaceParser;
 use crate::say::human;
-use clap::{Args, ValueEnum};
+use clap::Args;
+use engine::repository::Repository;
 use format_spec::tree::Kind;
+use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::sync::Arc;
 
 /// Write files of a restore point to stdout, or a folder as tar or zip
 #[derive(Debug, Args)]
@@ -22,57 +26,62 @@ pub(crate) struct Cat {
     format: Option<Format>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// With owners, links, devices and extended attributes
-    Tar,
-    /// With modes, times and symbolic links
-    Zip,
-}
-
 impl Cat {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
-        context.refuse_json("cat")?;
         if self.format.is_some() && io::stdout().is_terminal() {
             return Err(
                 Failure::usage("an archive is not written to a terminal").advise("redirect it: ... > folder.tar")
             );
         }
-        if self.format.is_some() && self.places.len() > 1 {
-            return Err(Failure::usage("an archive holds one folder").advise("run the command once for each folder"));
+        match self.format {
+            Some(format) => self.archive(context, format)?,
+            None => self.files(context)?,
         }
-        let connection = context.connect()?;
-        let mut out = BufWriter::with_capacity(BUFFER_BYTES, io::stdout().lock());
-        for place in &self.places {
-            self.write(context, &connection.repo, place, &mut out).map_err(|failure| brought_back(failure, place))?;
-        }
-        out.flush().map_err(|e| Failure::writing("stdout", &e))?;
-        drop(out);
         let monitor = context.interrupt.monitor();
         monitor.take_warnings().iter().for_each(|w| context.out.warning(&w.subject, &w.reason));
         Ok(if monitor.warnings_total() > 0 { Exit::Warnings } else { Exit::Done })
     }
 
-    fn write(
-        &self,
-        context: &Context,
-        repo: &std::sync::Arc<engine::repository::Repository>,
-        place: &Place,
-        out: &mut dyn Write,
-    ) -> Result<()> {
-        let (_, entry) = look::find(repo, place)?;
-        let path = human::name(&place.path);
-        let monitor = context.interrupt.monitor();
-        match (entry.kind, self.format) {
-            (Kind::Folder, Some(Format::Tar)) => Ok(write_tar(repo, &entry, out, monitor)?),
-            (Kind::Folder, Some(Format::Zip)) => Ok(write_zip(repo, &entry, out, monitor)?),
-            (Kind::Folder, None) => {
-                Err(Failure::usage(format!("/{path}: is a folder")).advise("say --as tar or --as zip, or `cairn ls`"))
-            }
-            (_, Some(_)) => Err(Failure::usage(format!("/{path}: is no folder")).advise("leave --as out")),
-            (Kind::File, None) => copy(context, &mut Content::open(repo, &entry)?, out),
-            (kind, None) => Err(Failure::usage(format!("/{path}: is a {}, it has no bytes", look::kind_word(kind)))),
+    /// Whatever fails from here on, wrong usage included, leaves behind what no unpacker takes for an archive.
+    fn archive(&self, context: &Context, format: Format) -> Result<()> {
+        let writing = |e: io::Error| Failure::writing("stdout", &e);
+        // Without the buffer of the standard library, which decides by itself where it parts what it writes.
+        let mut out = File::from(io::stdout().as_fd().try_clone_to_owned().map_err(writing)?);
+        let archive = Begun::new(format, &mut out).map_err(writing)?;
+        context.refuse_json("cat")?;
+        let [place] = &self.places[..] else {
+            return Err(Failure::usage("an archive holds one folder").advise("run the command once for each folder"));
+        };
+        let connection = context.connect()?;
+        let (_, entry) = look::find(&connection.repo, place)?;
+        if entry.kind != Kind::Folder {
+            let what = format!("/{}: is not a folder", human::name(&place.path));
+            return Err(Failure::usage(what).advise("leave --as out"));
         }
+        let written = archive.write(&connection.repo, &entry, context.interrupt.monitor());
+        written.map_err(|e| brought_back(e.into(), place))
+    }
+
+    fn files(&self, context: &Context) -> Result<()> {
+        context.refuse_json("cat")?;
+        let connection = context.connect()?;
+        let mut out = BufWriter::with_capacity(BUFFER_BYTES, io::stdout().lock());
+        for place in &self.places {
+            file(context, &connection.repo, place, &mut out).map_err(|failure| brought_back(failure, place))?;
+        }
+        out.flush().map_err(|e| Failure::writing("stdout", &e))
+    }
+}
+
+fn file(context: &Context, repo: &Arc<Repository>, place: &Place, out: &mut dyn Write) -> Result<()> {
+    let (_, entry) = look::find(repo, place)?;
+    let path = human::name(&place.path);
+    match entry.kind {
+        Kind::File => copy(&mut Content::open(repo, &entry, context.interrupt.monitor())?, out),
+        Kind::Folder => {
+            Err(Failure::usage(format!("/{path}: is a folder")).advise("say --as tar or --as zip, or `cairn ls`"))
+        }
+        kind => Err(Failure::usage(format!("/{path}: is a {}, it has no bytes", look::kind_word(kind)))),
     }
 }
 
@@ -85,10 +94,9 @@ fn brought_back(failure: Failure, place: &Place) -> Failure {
     failure.advise(command)
 }
 
-fn copy(context: &Context, content: &mut Content, out: &mut dyn Write) -> Result<()> {
+fn copy(content: &mut Content<'_>, out: &mut dyn Write) -> Result<()> {
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
-        context.interrupt.monitor().check()?;
         let read = io::Read::read(content, &mut buffer).map_err(|e| match e.downcast::<engine::Error>() {
             Ok(e) => Failure::from(e),
             Err(e) => Failure::from(engine::Error::from(e)),

@@ -103,12 +103,12 @@ impl Check {
             .requests(&connection.counts);
         context.out.summary(row, || {
             format!(
-                "{}: {} restore points, {} packs ({} read whole), {} chunks, {} read, level {}",
+                "{}: {}, {} ({} read whole), {}, {} read, level {}",
                 verdict(errors),
-                human::count(report.points),
-                human::count(report.packs),
+                human::counted(report.points, "restore point", "restore points"),
+                human::counted(report.packs, "pack", "packs"),
                 human::count(report.packs_read),
-                human::count(report.chunks),
+                human::counted(report.chunks, "chunk", "chunks"),
                 human::bytes(report.bytes_read),
                 Depth::of(level)
             )
@@ -150,8 +150,8 @@ impl Depth {
 fn archived(context: &Context, packs: u64) {
     if packs > 0 {
         context.out.note(&format!(
-            "{} packs rest in an archive class and were not looked into: bring them back with `cairn retrieve start POINT`, or check with --level list",
-            human::count(packs)
+            "{} in an archive class, not looked into: `cairn retrieve start POINT` brings back what a point needs, and --level list checks without it",
+            human::counted(packs, "pack rests", "packs rest")
         ));
     }
 }
@@ -183,10 +183,10 @@ fn without_keys(context: &Context, settings: &Settings, place: &Place) -> Result
         .requests(&place.counts);
     context.out.summary(row, || {
         format!(
-            "{}: {} objects, {} packs ({} with parity), {} read, level stored without keys",
+            "{}: {}, {} ({} with parity), {} read, level stored without keys",
             verdict(errors),
-            human::count(report.objects),
-            human::count(report.packs),
+            human::counted(report.objects, "object", "objects"),
+            human::counted(report.packs, "pack", "packs"),
             human::count(report.packs_with_parity),
             human::bytes(report.bytes_read)
         )
@@ -215,7 +215,7 @@ fn tell_uncommitted(context: &Context, findings: &[Finding]) -> Result<()> {
 fn verdict(errors: usize) -> String {
     match errors {
         0 => "no damage".to_owned(),
-        n => format!("{} FINDINGS", human::count(n as u64)),
+        n => human::counted(n as u64, "FINDING", "FINDINGS"),
     }
 }
 

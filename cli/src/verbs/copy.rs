@@ -113,7 +113,20 @@ impl Copy {
             let why = format!("not copied: {}; `cairn check --read-data` on the source says more", failed.reason);
             context.out.warning(failed.point.to_string().as_bytes(), &why);
         }
-        let exit = if done.failed.is_empty() { Exit::Done } else { Exit::Damaged };
+        for point in &done.expired {
+            context.out.warning(point.to_string().as_bytes(), "expired in the source meanwhile, not copied");
+        }
+        for point in &done.incomplete {
+            let items = human::counted(point.items, "item", "items");
+            let why = format!("copied, and as incomplete as its original: {items} could not be stored as they were");
+            context.out.warning(point.point.to_string().as_bytes(), &why);
+        }
+        let is_clean = done.expired.is_empty() && done.incomplete.is_empty() && monitor.warnings_total() == 0;
+        let exit = match (done.failed.is_empty(), is_clean) {
+            (false, _) => Exit::Damaged,
+            (true, false) => Exit::Warnings,
+            (true, true) => Exit::Done,
+        };
         let row = context
             .summary(exit)
             .set("dry_run", self.dry_run)
@@ -122,6 +135,8 @@ impl Copy {
             .set("points_present", done.present)
             .set("points_waiting", done.waiting.len())
             .set("points_failed", done.failed.len())
+            .set("points_expired", done.expired.len())
+            .set("points_incomplete", done.incomplete.len())
             .set("blobs_wanted", done.blobs_wanted)
             .set("blobs_healed", done.blobs_healed)
             .set("blobs_lost", done.blobs_lost)
@@ -142,25 +157,25 @@ impl Copy {
 
     fn text(&self, done: &CopySummary) -> String {
         if self.dry_run {
-            let (points, bytes) = (done.waiting.len(), human::bytes(done.bytes_wanted));
+            let points = human::counted(done.waiting.len() as u64, "restore point", "restore points");
+            let bytes = human::bytes(done.bytes_wanted);
             let takes = done.estimate.as_ref().map_or_else(String::new, |e| format!(": {}", spending::in_words(e)));
-            return format!(
-                "{points} restore points would be copied, from packs of {bytes} together{takes}; nothing was done"
-            );
+            return format!("{points} would be copied, from packs of {bytes} together{takes}; nothing was done");
         }
         let mut text = format!(
-            "copied {} restore points: {} read from {} packs, {} written in {}",
-            done.copied.len(),
+            "copied {}: {} read from {}, {} written in {}",
+            human::counted(done.copied.len() as u64, "restore point", "restore points"),
             human::bytes(done.bytes_read),
-            done.packs_read,
+            human::counted(done.packs_read, "pack", "packs"),
             human::bytes(done.bytes_written),
             done.packs_written,
         );
         if done.present > 0 {
-            text += &format!("; {} were there", done.present);
+            text += &format!("; {} {} there", done.present, human::agree(done.present, "was", "were"));
         }
         if !done.waiting.is_empty() {
-            text += &format!("; {} wait for full packs, and are not in the target yet", done.waiting.len());
+            let (number, verb) = (done.waiting.len(), human::agree(done.waiting.len() as u64, "waits", "wait"));
+            text += &format!("; {number} {verb} for full packs, not in the target yet");
         }
         text
     }

@@ -79,7 +79,10 @@ impl Find {
             let row = context.summary(Exit::Done).set("matches", matches).set("points_searched", points.len());
             context.out.summary(row, String::new)?;
         } else if matches == 0 {
-            context.out.note(&format!("nothing found in {} restore points", points.len()));
+            context.out.note(&format!(
+                "nothing found in {}",
+                human::counted(points.len() as u64, "restore point", "restore points")
+            ));
         }
         Ok(Exit::Done)
     }

@@ -39,8 +39,9 @@ impl Immutability {
             .requests(&connection.counts);
         context.out.summary(row, || {
             format!(
-                "everything is locked for {days} days after its last use; {} locks were extended",
-                human::count(secured.extended)
+                "everything is locked for {} after its last use; {} extended",
+                human::counted(days.into(), "day", "days"),
+                human::counted(secured.extended, "lock was", "locks were")
             )
         })?;
         Ok(Exit::Done)

@@ -3,6 +3,7 @@
 use crate::cli;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
+use crate::say::human;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -21,7 +22,9 @@ impl Man {
             .and_then(|()| std::fs::read_dir(&self.folder).map(Iterator::count));
         let pages = written.map_err(|e| Failure::writing(&self.folder.display().to_string(), &e))?;
         let row = context.summary(Exit::Done).set("folder", self.folder.display().to_string()).set("pages", pages);
-        context.out.summary(row, || format!("{pages} pages in {}", self.folder.display()))?;
+        context.out.summary(row, || {
+            format!("{} in {}", human::counted(pages as u64, "page", "pages"), self.folder.display())
+        })?;
         Ok(Exit::Done)
     }
 }

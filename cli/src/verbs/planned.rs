@@ -82,6 +82,11 @@ pub(super) fn run(context: &Context, connection: &Connection, scope: &Scope, ste
     {
         context.tell_clock(contradiction);
     }
+    for path in &plan.unmatched {
+        let path = [b"/", &path[..]].concat();
+        let why = "no restore point has this path; it is taken as it is written, and `*` and `?` stand for themselves";
+        context.out.warning(&path, why);
+    }
     let exit = exit(plan, &applied, step);
     let leaving = || plan.rows.iter().filter_map(|row| row.change.as_ref()).map(|change| &change.left);
     let forbidden = plan.rows.iter().filter(|row| row.decision.forbidden).count();
@@ -97,6 +102,7 @@ pub(super) fn run(context: &Context, connection: &Connection, scope: &Scope, ste
         .set("points_left_out", applied.left_out.len())
         .set("points_damaged", plan.damaged.len())
         .set("jobs_emptied", emptied)
+        .set("paths_unmatched", plan.unmatched.iter().map(|path| human::name(path)).collect::<Vec<_>>())
         .set("items_leaving", leaving().map(|left| left.items).sum::<u64>())
         .set("bytes_leaving", leaving().map(|left| left.bytes).sum::<u64>())
         .set("bytes_stored", applied.bytes_stored)
@@ -157,6 +163,7 @@ fn line(row: &retention::Row) -> Row {
         .set("reasons", reasons(row))
         .set("locked_until", point.locked_until.map_or(Value::Null, |until| human::time_exact(until).into()))
         .set("items_leaving", left.map_or(0, |left| left.items))
+        .set("other_names", row.change.as_ref().map_or(0, |change| change.others.names))
         .set("bytes_leaving", left.map_or(0, |left| left.bytes))
         .set("tags", row.change.as_ref().map_or(&point.tags, |change| &change.tags).clone())
 }
@@ -166,10 +173,11 @@ fn exit(plan: &Plan, applied: &Applied, step: &Step) -> Exit {
     let forbidden = plan.rows.iter().any(|row| row.decision.forbidden);
     match step {
         Step::Plan if !plan.damaged.is_empty() => Exit::Damaged,
+        Step::Plan if !plan.unmatched.is_empty() => Exit::Warnings,
         Step::Plan => Exit::Done,
         Step::Apply(_) if forbidden && plan.is_empty() => Exit::Immutable,
         Step::Apply(_) if !plan.damaged.is_empty() => Exit::Damaged,
-        Step::Apply(_) if forbidden || !applied.left_out.is_empty() => Exit::Warnings,
+        Step::Apply(_) if forbidden || !applied.left_out.is_empty() || !plan.unmatched.is_empty() => Exit::Warnings,
         Step::Apply(_) => Exit::Done,
     }
 }
@@ -181,13 +189,13 @@ fn text(plan: &Plan, applied: &Applied, step: &Step) -> String {
     let locked = if locked > 0 { format!(", {locked} held by locks") } else { String::new() };
     match step {
         Step::Plan => format!(
-            "{expires} of {} restore points would go, {rewrites} be rewritten{locked}; plan {}",
-            plan.rows.len(),
+            "{expires} of {} would go, {rewrites} be rewritten{locked}; plan {}",
+            human::counted(plan.rows.len() as u64, "restore point", "restore points"),
             plan.hash_text()
         ),
         Step::Apply(_) => format!(
-            "{} restore points are gone, {} rewritten{locked}; `cairn gc` gives their space back",
-            applied.expired.len(),
+            "{} gone, {} rewritten{locked}; `cairn gc` gives their space back",
+            human::counted(applied.expired.len() as u64, "restore point is", "restore points are"),
             applied.rewritten.len()
         ),
     }

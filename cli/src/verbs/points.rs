@@ -226,12 +226,13 @@ fn verify(context: &Context, repo: &Repository, points: &[Arc<Point>]) -> Result
 }
 
 fn in_words(verified: &Verified) -> String {
-    let (objects, gaps) = (human::count(verified.objects), human::count(verified.gaps.len() as u64));
+    let objects = human::counted(verified.objects, "object was", "objects were");
+    let gaps = human::counted(verified.gaps.len() as u64, "is", "are");
     let over = match verified.points_over {
         0 => String::new(),
-        n => format!("; {} points are older than their lock", human::count(n)),
+        n => format!("; {} older than their lock", human::counted(n, "point is", "points are")),
     };
-    format!("{objects} objects were looked at: {gaps} are not locked as they should be{over}")
+    format!("{objects} looked at: {gaps} not locked as agreed{over}")
 }
 
 fn kind(kind: PointKind) -> &'static str {

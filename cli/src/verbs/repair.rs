@@ -174,12 +174,12 @@ fn carry_out(context: &Context, hash: &str, look: &Look) -> Result<Exit> {
             n => format!("; damaged objects of which something is still lost: {n}"),
         };
         format!(
-            "given back: {} blobs ({}), {} damaged packs given up, {} index segments, {} manifests{recorded}{rest}{heal}",
-            human::count(report.blobs),
+            "given back: {} ({}), {} given up, {}, {}{recorded}{rest}{heal}",
+            human::counted(report.blobs, "blob", "blobs"),
             human::bytes(report.bytes),
-            human::count(report.packs_condemned),
-            report.segments,
-            report.manifests
+            human::counted(report.packs_condemned, "damaged pack", "damaged packs"),
+            human::counted(report.segments, "index segment", "index segments"),
+            human::counted(report.manifests, "manifest", "manifests"),
         )
     })?;
     Ok(exit)
@@ -229,10 +229,16 @@ fn row(item: &RepairItem) -> Row {
 fn text(item: &RepairItem) -> String {
     let mut lines = vec![format!("{}: {}", item.object, item.what)];
     if item.blobs > 0 {
-        lines.push(format!("  takes away {} blobs ({})", human::count(item.blobs), human::bytes(item.bytes)));
+        lines.push(format!(
+            "  takes away {} ({})",
+            human::counted(item.blobs, "blob", "blobs"),
+            human::bytes(item.bytes)
+        ));
     }
     lines.extend(
-        item.healed_by.iter().map(|(cure, blobs)| format!("  {}: {} blobs", phrase(*cure), human::count(*blobs))),
+        item.healed_by
+            .iter()
+            .map(|(cure, blobs)| format!("  {}: {}", phrase(*cure), human::counted(*blobs, "blob", "blobs"))),
     );
     if item.made_anew {
         lines.push("  is made anew".to_owned());
@@ -244,7 +250,7 @@ fn text(item: &RepairItem) -> String {
     lines.extend(item.paths.iter().map(|(point, path)| format!("  {}:{path}", point.get(..8).unwrap_or(point))));
     let more = item.paths_total.saturating_sub(item.paths.len() as u64);
     if more > 0 {
-        lines.push(format!("  and {} more paths", human::count(more)));
+        lines.push(format!("  and {} more", human::counted(more, "path", "paths")));
     }
     lines.join("\n")
 }

@@ -164,12 +164,12 @@ impl Restore {
         context.out.summary(row, || {
             let verb = if self.dry_run { "would restore" } else { "restored" };
             format!(
-                "{verb} {} files ({}), {} folders, {} others; {} were there already; {} removed; in {}",
-                human::count(sum.files),
+                "{verb} {} ({}), {}, {}; {} there already; {} removed; in {}",
+                human::counted(sum.files, "file", "files"),
                 human::bytes(sum.bytes),
-                human::count(sum.folders),
-                human::count(sum.others),
-                human::count(sum.files_unchanged),
+                human::counted(sum.folders, "folder", "folders"),
+                human::counted(sum.others, "other", "others"),
+                human::counted(sum.files_unchanged, "was", "were"),
                 human::count(sum.deleted),
                 human::seconds(context.seconds_elapsed())
             )

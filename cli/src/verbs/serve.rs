@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::parse::quantity;
-use crate::say::Row;
+use crate::say::{Row, human};
 use crate::settings::password;
 use clap::{Args, Subcommand};
 use engine::monitor::Monitor;
@@ -76,7 +76,10 @@ impl Webdav {
             .set("url", url.as_str())
             .set("requests_served", served.requests)
             .set("bytes_served", served.bytes);
-        let words = || format!("served {} requests, {} bytes", served.requests, served.bytes);
+        let words = || {
+            let requests = human::counted(served.requests, "request", "requests");
+            format!("served {requests}, {}", human::counted(served.bytes, "byte", "bytes"))
+        };
         context.out.summary(row, words)?;
         Ok(Exit::Done)
     }

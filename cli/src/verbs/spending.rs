@@ -65,7 +65,7 @@ pub(super) fn row_of(estimate: &Estimate) -> Row {
 
 /// An estimate, for people.
 pub(super) fn in_words(estimate: &Estimate) -> String {
-    let mut text = format!("{} requests", human::count(estimate.requests.total()));
+    let mut text = human::counted(estimate.requests.total(), "request", "requests");
     if let Some((least, most)) = estimate.seconds {
         text.push_str(&match least == most {
             true => format!(", about {}", hours(most)),

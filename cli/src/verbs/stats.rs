@@ -107,9 +107,13 @@ impl Stats {
         context.out.summary(row, || {
             let mut lines = vec![
                 format!("repository: {} at {}", repo.id(), repo.location()),
-                format!("restore points: {} of {} jobs", human::count(points.len() as u64), jobs.len()),
+                format!(
+                    "restore points: {} of {}",
+                    human::count(points.len() as u64),
+                    human::counted(jobs.len() as u64, "job", "jobs")
+                ),
                 format!("source, all points together: {}", human::bytes(source)),
-                format!("stored: {} in {} objects", human::bytes(stored), human::count(objects)),
+                format!("stored: {} in {}", human::bytes(stored), human::counted(objects, "object", "objects")),
             ];
             let line = |(room, (objects, bytes)): (&String, &(u64, u64))| {
                 format!("  {room}: {} in {}", human::bytes(*bytes), human::count(*objects))

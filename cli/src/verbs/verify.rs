@@ -72,21 +72,24 @@ impl Verify {
             .set("differences", differences)
             .requests(&connection.counts);
         context.out.summary(row, || {
-            let (items, bytes) = (human::count(report.items), human::bytes(report.bytes));
+            let (items, bytes) = (human::counted(report.items, "item", "items"), human::bytes(report.bytes));
             let aged_out = match report.aged_out {
                 0 => String::new(),
-                n => format!("; {} more are older than the repository keeps items", human::count(n)),
+                n => format!("; {} older than the repository keeps items", human::counted(n, "more is", "more are")),
             };
             let kept = match report.kept {
                 0 => String::new(),
                 n => format!(
-                    "; {} items could not be read when the point was made and are kept as they were",
-                    human::count(n)
+                    "; {} not be read when the point was made, and is kept as it was",
+                    human::counted(n, "item could", "items could")
                 ),
             };
             match differences {
-                0 => format!("equal: {items} items, {bytes}{aged_out}{kept}"),
-                n => format!("{} differences in {items} items, {bytes}{aged_out}{kept}", human::count(n as u64)),
+                0 => format!("equal: {items}, {bytes}{aged_out}{kept}"),
+                n => {
+                    let differences = human::counted(n as u64, "difference", "differences");
+                    format!("{differences} in {items}, {bytes}{aged_out}{kept}")
+                }
             }
         })?;
         Ok(exit)

@@ -150,3 +150,21 @@ fn a_copy_is_priced_before_and_refused_where_it_would_be_too_much() {
     assert!(done["cost_actual"].as_f64() > Some(0.0) && done["requests_made"].as_u64() > Some(3), "{done}");
     assert_eq!(done["points_copied"], 1);
 }
+
+/// A point is copied as it is, and whoever copies an incomplete one is told.
+#[test]
+fn a_copy_of_an_incomplete_point_says_so() {
+    let home = home();
+    let copies = home.text("copies");
+    home.write("partly/.cairnignore", b"[never closed\n");
+    home.write("partly/a", b"1");
+    home.run(["backup", "--job", "partly", &home.text("partly")]).expect(3);
+    let run = home.run(["copy", "--to", &copies, "--all"]).expect(3);
+    assert!(
+        run.stderr.contains("copied, and as incomplete as its original: 1 item could not be stored"),
+        "{}",
+        run.stderr
+    );
+    let (_, again) = json(&home, &["copy", "--to", &copies, "--all"], 0);
+    assert_eq!((&again["points_copied"], &again["points_incomplete"]), (&0.into(), &0.into()));
+}

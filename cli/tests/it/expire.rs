@@ -174,7 +174,8 @@ fn a_path_is_erased_from_every_point() {
         assert_eq!(home.ok(["ls", &home.place(&point, "src")]).out(), names);
     }
     home.ok(["check", "--read-data"]);
-    assert_eq!(home.summary(["expire", "--path", &path, "plan"])["points_rewritten"], 0);
+    let again = Run::of(home.command(["expire", "--path", &path, "plan"]).arg("--json")).expect(3).last();
+    assert_eq!((&again["points_rewritten"], again["paths_unmatched"].as_array().map(Vec::len)), (&0.into(), Some(1)));
 }
 
 #[test]
@@ -219,4 +220,40 @@ fn a_live_mount_shows_an_expired_point_as_stale() {
     });
     home.run(["umount", &mnt]);
     seen.unwrap();
+}
+
+#[test]
+fn an_erasure_names_the_other_names_that_keep_the_bytes() {
+    let home = Home::with_repository();
+    home.write("src/a", b"PERSONAL");
+    for other in ["src/b", "src/c"] {
+        std::fs::hard_link(home.path("src/a"), home.path(other)).unwrap();
+    }
+    home.backup();
+    let (a, b) = (home.text("src/a"), home.text("src/b"));
+    let said = home.ok(["expire", "--path", &a, "plan"]).out();
+    assert!(said.contains(&format!("2 other names of the same files keep their bytes: {b} and others")), "{said}");
+    let said = home.ok(["expire", "--path", &a, "--path", &home.text("src/c"), "plan"]).out();
+    assert!(said.contains(&format!("1 other name of the same file keeps its bytes: {b}")), "{said}");
+    let (plan, _) = plan_and_apply(&home, &["--path", &a, "--path", &b, "--path", &home.text("src/c")]);
+    assert_eq!(of_type(&plan, "point")[0]["other_names"], 0);
+}
+
+#[test]
+fn a_path_that_no_point_has_is_said_and_is_no_success() {
+    let home = Home::with_repository();
+    home.write("src/a", b"one");
+    home.backup();
+    for path in ["src/aa", "src/*", "elsewhere/a"].map(|path| home.text(path)) {
+        let run = home.run(["expire", "--path", &path, "plan"]).expect(3);
+        assert!(run.stderr.contains(&format!("{path}: no restore point has this path")), "{}", run.stderr);
+        // One that is there is planned all the same, and applied.
+        let both = ["expire", "--path", &path, "--path", &home.text("src/a")];
+        let plan = Run::of(home.command(both).args(["plan", "--json"])).expect(3).last();
+        assert_eq!((&plan["paths_unmatched"][0], &plan["points_rewritten"]), (&path[1..].into(), &1.into()));
+    }
+    let both = ["expire", "--path", &home.text("src/aa"), "--path", &home.text("src/a")];
+    let plan = Run::of(home.command(both).args(["plan", "--json"])).expect(3).last()["plan"].clone();
+    home.run([&both[..], &["apply", plan.as_str().unwrap()]].concat()).expect(3);
+    home.run(["ls", &home.place("latest", "src/a")]).expect(1);
 }

@@ -148,3 +148,21 @@ fn the_cache_can_be_shown_dropped_and_made_again() {
     let moved = home.summary(["--cache-dir", &elsewhere, "cache", "status"]);
     assert!(moved["folder"].as_str().unwrap().starts_with(&elsewhere), "{moved}");
 }
+
+/// What the engine notices beside work that goes well is said as a warning, not as a line of a log.
+#[test]
+fn a_command_that_goes_well_prints_no_lines_of_a_log() {
+    let (home, _) = Home::with_point();
+    for segment in std::fs::read_dir(home.path("repo/index")).unwrap() {
+        let path = segment.unwrap().path();
+        match path.is_dir() {
+            true => std::fs::remove_dir_all(path).unwrap(),
+            false => std::fs::remove_file(path).unwrap(),
+        }
+    }
+    home.ok(["cache", "drop"]);
+    let run = home.ok(["cat", &home.place("latest", "src/a.txt")]);
+    assert!(run.stderr.contains("cairn: warning: "), "{}", run.stderr);
+    assert!(!run.stderr.contains("ERROR") && !run.stderr.contains("WARN"), "{}", run.stderr);
+    assert!(run.stderr.lines().all(|line| line.starts_with("cairn: ")), "{}", run.stderr);
+}

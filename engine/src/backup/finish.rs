@@ -9,6 +9,7 @@ use super::LockWork;
 use super::session::Session;
 use crate::error::{Error, Kind, Result};
 use crate::log::LogView;
+use crate::repository::NameOf;
 use crate::restore_point::{Emission, Point, PointSink, ReferenceChange, reference_set, roots_of, store_again};
 use crate::tree::Names;
 use format_spec::point::Manifest;
@@ -57,6 +58,7 @@ impl Session<'_> {
         manifest: &Manifest,
         known: u32,
         kept_from: Option<&Point>,
+        name: NameOf,
     ) -> Result<Option<u32>> {
         let mut take = || ObjectId { session, ordinal: self.writer.take_ordinal() };
         let expect = |view: &LogView| {
@@ -67,7 +69,7 @@ impl Session<'_> {
             let what = "the restore point that unreadable items are kept from was rewritten, or let go, meanwhile";
             Err(Error::new(Kind::Conflict, what).on(point.manifest.id))
         };
-        let done = self.repository.commit_point(session, manifest, known, &expect, &mut take, self.monitor)?;
+        let done = self.repository.commit_point(session, manifest, known, &expect, name, &mut take, self.monitor)?;
         if let Some(secured) = &done.secured {
             let LockWork { asked, extended } = self.locks.get();
             self.locks.set(LockWork { asked: asked + secured.asked, extended: extended + secured.extended });

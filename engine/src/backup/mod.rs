@@ -32,7 +32,7 @@ use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::source::Source;
 use format_spec::log::PointId;
-use format_spec::point::{LedgerCounts, Manifest, PointKind, Shrunken, Workload};
+use format_spec::point::{Alone, LedgerCounts, Manifest, PointKind, Shrunken, Workload};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -68,6 +68,8 @@ pub const SHRINK_MAX_DEFAULT: f64 = 0.5;
 pub struct Original {
     /// Its id, times, host, tags, kind and cursors are taken over.
     pub manifest: Manifest,
+    /// What its name needs in the target; `None` where the original does not say it.
+    pub alone: Option<Alone>,
     /// Where packs are filled; in memory if nowhere.
     pub spool: Option<PathBuf>,
 }

@@ -12,7 +12,7 @@ use crate::chunk::Cutter;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{EVENTS_QUEUED_MAX, FILES_QUEUED_MAX};
 use crate::monitor::Monitor;
-use crate::repository::Repository;
+use crate::repository::{Before, NameOf, Repository};
 use crate::restore_point::{Emission, JobId, Ledger, Owner, Point, PointSink, made, roots_of};
 use crate::source::Source;
 use crate::tree::{MapBuilder, NodeSink};
@@ -134,6 +134,7 @@ fn attempt(
     reason: String,
     monitor: &Arc<Monitor>,
 ) -> Result<(Result<BackupSummary>, bool)> {
+    let before = repository.before();
     let started = repository.env().now();
     let Last { base, newest } = last;
     // What is kept must not be collected before it is named anew. A copy keeps nothing: its original says what is in it.
@@ -160,6 +161,7 @@ fn attempt(
         newest,
         reason,
         started,
+        before,
         writer: &writer,
         reads_old: &reads_old,
         locks: Cell::default(),
@@ -189,6 +191,7 @@ pub(super) struct Session<'a> {
     newest: Option<Arc<Point>>,
     reason: String,
     started: Time,
+    before: Before,
     pub(super) writer: &'a Writer,
     pub(super) reads_old: &'a Cell<bool>,
     /// Locks that were asked for and extended.
@@ -241,6 +244,7 @@ impl Session<'_> {
             cursors: Vec::new(),
             first: None,
             shrunken: summary.shrunken,
+            naming: None,
             source: None,
         };
         if let Some(original) = self.options.original.as_deref() {
@@ -260,7 +264,11 @@ impl Session<'_> {
             manifest.bytes = [summary.bytes_source, stored.bytes_new, stored.bytes_stored];
             self.monitor.check()?;
             let kept_from = self.newest.as_deref().filter(|_| manifest.counts.kept > 0);
-            if let Some(number) = self.commit(session, &manifest, known.head, kept_from)? {
+            let name = match self.options.original.as_deref() {
+                None => NameOf::Made(self.before),
+                Some(original) => NameOf::Copied(original.alone, self.before),
+            };
+            if let Some(number) = self.commit(session, &manifest, known.head, kept_from, name)? {
                 break number;
             }
         };

@@ -280,9 +280,10 @@ impl Catalog {
     fn rebuilt(&self, published: &SegmentRef, damage: &Error) -> Result<Segment> {
         let rebuilt = super::rebuilt::rebuild_segment(&self.vault, &self.log, published)?;
         let packs = rebuilt.segment.packs.len() + rebuilt.lacks.len();
-        tracing::error!("{damage}; its {packs} packs were asked instead: run `cairn repair plan`");
+        let asked = if packs == 1 { "its pack was".to_owned() } else { format!("its {packs} packs were") };
+        tracing::error!("{damage}; {asked} asked instead: `cairn repair plan` says how it is made again");
         for lack in rebuilt.lacks {
-            tracing::error!(pack = %lack.id, "what this pack holds is unknown: {}", lack.why);
+            tracing::error!("pack {}: what it holds is unknown: {}", lack.id, lack.why);
         }
         Ok(rebuilt.segment)
     }

@@ -137,11 +137,8 @@ impl Carrier<'_> {
                     );
                     self.summary.blobs_healed += 1;
                 }
-                Lifted::Lost(blob, why) => {
-                    self.monitor
-                        .warn(blob.to_string().as_bytes(), format!("it cannot be read, and is not copied: {why}"));
-                    self.lost.insert(blob, why);
-                }
+                // Told with the points that need it, if they are still there when they are to be committed.
+                Lifted::Lost(blob, why) => _ = self.lost.insert(blob, why),
             }
         }
         if let Some(read) = batch.read {

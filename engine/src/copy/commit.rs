@@ -8,9 +8,11 @@ use super::select::base_of;
 use super::session::Copying;
 use crate::error::{Error, Kind, Result};
 use crate::index::Place;
+use crate::repository::{NameOf, Repository};
 use crate::restore_point::{CountChange, Point, PointSink, edited_set};
 use format_spec::container::ObjectKind;
 use format_spec::log::{Change, Purpose};
+use format_spec::point::{Alone, Manifest};
 use format_spec::{ChunkId, ObjectId};
 use std::collections::BTreeMap;
 
@@ -21,7 +23,7 @@ impl Copying<'_> {
         for point in std::mem::take(&mut self.waiting) {
             self.monitor.check()?;
             match self.commit_one(&point, lost)? {
-                Outcome::Copied => self.summary.copied.push(point.manifest.id),
+                Outcome::Copied => super::note(self.summary, &point),
                 Outcome::Present => self.summary.present += 1,
                 Outcome::Unreadable(reason) => self.fail(&point, reason),
             }
@@ -33,7 +35,7 @@ impl Copying<'_> {
         let (source, target) = (self.source, self.target);
         loop {
             target.refresh()?;
-            let known = target.log().view();
+            let (known, before) = (target.log().view(), target.before());
             let base = base_of(source, target, point);
             let delta = Delta::between(source, &source.log().view(), base.as_ref().map(|(base, _)| &**base), point)?;
             let mut sink = PointSink::unaccounted(self.writer, &target.vault().ids);
@@ -55,12 +57,13 @@ impl Copying<'_> {
             manifest.first = None;
             manifest.source = Some(source.source_of(point));
             manifest.base = base.as_ref().map(|(base, _)| base.manifest.id);
+            let name = NameOf::Copied(named(source, target, &manifest), before);
             let mut ordinal = 0;
             let mut take = || {
                 ordinal += 1;
                 ObjectId { session, ordinal: ordinal - 1 }
             };
-            match target.commit_point(session, &manifest, known.head, &|_| Ok(()), &mut take, self.monitor) {
+            match target.commit_point(session, &manifest, known.head, &|_| Ok(()), name, &mut take, self.monitor) {
                 Ok(done) if done.number.is_some() => return Ok(Outcome::Copied),
                 // Made again from what is known now.
                 Ok(_) => self.end(session)?,
@@ -128,6 +131,13 @@ impl Copying<'_> {
         }
         Ok(())
     }
+}
+
+/// What a copy's name needs in the target: as in the source where all of the target's points come from there, else more than a second
+/// ([POINT-12]).
+pub(super) fn named(source: &Repository, target: &Repository, original: &Manifest) -> Option<Alone> {
+    let alone = original.naming?.alone;
+    Some(if target.config().origin == Some(source.id()) { alone } else { Alone::Nowhere })
 }
 
 /// What became of one point.

@@ -37,7 +37,7 @@ use crate::error::Result;
 use crate::monitor::Monitor;
 use crate::price::{Budget, Estimate, PriceList};
 use crate::repository::Repository;
-use crate::restore_point::JobName;
+use crate::restore_point::{JobName, Point};
 use format_spec::log::PointId;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -82,6 +82,15 @@ pub struct Failed {
     pub reason: String,
 }
 
+/// A point that is in the target as it is in the source: without some of its items.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incomplete {
+    /// Which.
+    pub point: PointId,
+    /// How many items could not be stored as they were when it was made.
+    pub items: u64,
+}
+
 /// What became of it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct CopySummary {
@@ -95,6 +104,10 @@ pub struct CopySummary {
     pub waiting: Vec<PointId>,
     /// Points that could not be copied.
     pub failed: Vec<Failed>,
+    /// Points that expired in the source before they were copied.
+    pub expired: Vec<PointId>,
+    /// Those of the copied ones that are incomplete.
+    pub incomplete: Vec<Incomplete>,
     /// Chunks and nodes that the target lacked.
     pub blobs_wanted: u64,
     /// Blobs that the source cannot read and another repository could.
@@ -129,8 +142,26 @@ pub fn copy(
     options: &CopyOptions,
     monitor: &Arc<Monitor>,
 ) -> Result<CopySummary> {
-    if options.rekey {
-        return rekey::run(source, target, options, monitor);
+    let mut done = match options.rekey {
+        true => rekey::run(source, target, options, monitor),
+        false => session::run(source, target, options, monitor),
+    }?;
+    // What could not be read of a point that has expired meanwhile is no damage.
+    if !done.failed.is_empty() {
+        source.refresh()?;
+        let view = source.log().view();
+        let gone = done.failed.extract_if(.., |failed| view.live(&failed.point).is_none());
+        done.expired.extend(gone.map(|failed| failed.point));
     }
-    session::run(source, target, options, monitor)
+    Ok(done)
+}
+
+/// Notes a point that the target has now.
+fn note(summary: &mut CopySummary, point: &Point) {
+    summary.copied.push(point.manifest.id);
+    let counts = point.manifest.counts;
+    if !counts.complete() {
+        let items = counts.failed.saturating_add(counts.vanished).saturating_add(counts.changed_while_read);
+        summary.incomplete.push(Incomplete { point: point.manifest.id, items });
+    }
 }

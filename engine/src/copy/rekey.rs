@@ -3,6 +3,7 @@
 //! The point keeps its id, its times, its words and its ledger; what did not change since the point before is known by its attributes, as in any
 //! backup. A point of which something cannot be read stays out, and is named.
 
+use super::commit::named;
 use super::point_source::PointSource;
 use super::select::{Selected, select};
 use super::{CopyOptions, CopySummary, Failed};
@@ -34,7 +35,11 @@ pub(super) fn run(
             dry_run: options.dry_run,
             workload: manifest.workload,
             threads: options.threads,
-            original: Some(Arc::new(Original { manifest: manifest.clone(), spool: options.spool.clone() })),
+            original: Some(Arc::new(Original {
+                manifest: manifest.clone(),
+                alone: named(source, target, manifest),
+                spool: options.spool.clone(),
+            })),
             drop_unreadable: false,
             shrink_max: None,
         };
@@ -42,7 +47,6 @@ pub(super) fn run(
         let done = match backup(target, &PointSource { repository: source, point: &point }, &how, monitor) {
             Ok(done) => done,
             Err(e) if e.kind() == Kind::Damaged && e.object() == Some(&id) => {
-                monitor.warn(id.as_bytes(), e.to_string());
                 summary.failed.push(Failed { point: manifest.id, reason: e.to_string() });
                 continue;
             }
@@ -51,9 +55,19 @@ pub(super) fn run(
                 summary.present += 1;
                 continue;
             }
-            Err(e) => return Err(e),
+            Err(e) => {
+                source.refresh()?;
+                if source.log().view().live(&manifest.id).is_some() {
+                    return Err(e);
+                }
+                summary.expired.push(manifest.id);
+                continue;
+            }
         };
-        if options.dry_run { &mut summary.waiting } else { &mut summary.copied }.push(manifest.id);
+        match options.dry_run {
+            true => summary.waiting.push(manifest.id),
+            false => super::note(&mut summary, &point),
+        }
         summary.blobs_wanted += done.chunks_new;
         summary.blobs_regrouped += done.chunks_new;
         summary.bytes_read += source.blobs().fetched_bytes() - read;

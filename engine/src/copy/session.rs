@@ -12,7 +12,7 @@ use super::delta::Delta;
 use super::estimate::estimate;
 use super::lanes::Lanes;
 use super::lift::Manner;
-use super::select::{Selected, base_of, select};
+use super::select::{Selected, Which, base_of, select};
 use super::wanted::Wanted;
 use super::{CopyOptions, CopySummary, Failed};
 use crate::blob::{Spool, Writer, WriterParts};
@@ -21,7 +21,7 @@ use crate::limits::REGROUPED_BLOCK_TARGET;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::{JobId, Point};
-use format_spec::log::{Change, Purpose};
+use format_spec::log::{Change, PointId, Purpose};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -39,11 +39,13 @@ pub(super) fn run(
     super::expect_pair(source, target, false)?;
     options.heal_from.iter().try_for_each(|healer| super::pair::expect_healer(source, healer))?;
     let mut summary = CopySummary::default();
+    // What the first attempt chose; later ones go on with it.
+    let mut asked: Vec<PointId> = Vec::new();
     for left in (0..ATTEMPTS).rev() {
         source.refresh()?;
         target.refresh()?;
         let (before, here) = (source.log().view().head, target.log().view().head);
-        let done = attempt(source, target, options, monitor, &mut summary);
+        let done = attempt(source, target, options, monitor, &mut summary, &mut asked);
         let Err(e) = done else { return Ok(summary) };
         // What was published is known to the next attempt, and what is spooled as well.
         let is_moved = match e.kind() {
@@ -60,7 +62,7 @@ pub(super) fn run(
             let what = "what it relied on moved each time that it was tried: collections or expiries go on beside it";
             return Err(Error::new(Kind::Conflict, what).advise("run the copy again").because(e));
         }
-        monitor.warn(b"copy", format!("it begins again, for what it relied on has moved: {e}"));
+        tracing::info!("the copy begins again, for what it relied on has moved: {e}");
     }
     Ok(summary)
 }
@@ -71,15 +73,31 @@ fn attempt(
     options: &CopyOptions,
     monitor: &Arc<Monitor>,
     summary: &mut CopySummary,
+    asked: &mut Vec<PointId>,
 ) -> Result<()> {
     let spool = match &options.spool {
         Some(folder) if !options.dry_run => Some(Spool::open(folder)?),
         _ => None,
     };
     let waiting = spool.as_ref().map_or_else(Vec::new, Spool::waiting);
-    let selected = select(source, target, options, &waiting)?;
-    // What an earlier attempt has copied is there by now.
-    summary.present = selected.present.saturating_sub(summary.copied.len() as u64);
+    let selected = match asked.is_empty() {
+        true => {
+            let first = select(source, target, options, &waiting)?;
+            asked.extend(first.points.iter().map(|point| point.manifest.id));
+            summary.present = first.present;
+            first
+        }
+        false => {
+            let here = source.log().view();
+            let is_done = |id: &PointId| summary.copied.contains(id) || summary.expired.contains(id);
+            let gone = asked.iter().filter(|id| !is_done(id) && here.live(id).is_none()).copied();
+            let gone: Vec<PointId> = gone.collect();
+            summary.expired.extend(gone);
+            let rest = asked.iter().filter(|id| here.live(id).is_some()).map(ToString::to_string);
+            let again = CopyOptions { which: Which::Named(rest.collect()), ..options.clone() };
+            select(source, target, &again, &[])?
+        }
+    };
     let is_idle = selected.points.is_empty();
     let session = match options.dry_run || is_idle {
         true => None,
@@ -244,7 +262,6 @@ impl Copying<'_> {
     }
 
     pub(super) fn fail(&mut self, point: &Point, reason: String) {
-        self.monitor.warn(point.manifest.id.to_string().as_bytes(), reason.clone());
         self.failed.push(Failed { point: point.manifest.id, reason });
     }
 

@@ -25,7 +25,8 @@ impl LogView {
         Checkpoint {
             slot: self.head,
             hashes: hashes.collect(),
-            time: now,
+            // Not before what it sums up, so that this is remembered ([POINT-12]).
+            time: now.max(self.latest),
             next_number: self.next_number,
             points: self.commits.iter().map(point).collect(),
             held,
@@ -98,6 +99,7 @@ impl LogView {
             read_only: checkpoint.read_only.filter(|kind| *kind > KIND_KNOWN_MAX),
             suspects: checkpoint.suspects.into_iter().map(|row| (row.pack, row.slot)).collect(),
             since: checkpoint.slot,
+            latest: checkpoint.time,
         })
     }
 

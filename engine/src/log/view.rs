@@ -56,6 +56,8 @@ pub struct LogView {
     pub(super) raises: Option<Raises>,
     /// The slot of the checkpoint that this view began with; 0 if it began with the first entry.
     pub since: u32,
+    /// The latest time of any entry, by its writer's clock.
+    pub latest: Time,
 }
 
 impl LogView {
@@ -117,6 +119,7 @@ impl LogView {
             return Err(broken("LOG-3: the entry does not chain to the one before it"));
         }
         self.change(entry)?;
+        self.latest = self.latest.max(entry.time);
         self.head = entry.slot;
         self.head_hash = object_hash;
         self.newest = Some(entry.time);

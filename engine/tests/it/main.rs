@@ -11,6 +11,7 @@ mod kept;
 mod log;
 mod matrix;
 mod model;
+mod naming;
 mod proofs;
 mod retention;
 mod retrieval;

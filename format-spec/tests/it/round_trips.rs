@@ -6,7 +6,7 @@ use format_spec::container::{DirectoryEntry, ObjectKind, RecordHead, Suite, kind
 use format_spec::index::{BlockRow, PackRow, PlaceRow, Segment};
 use format_spec::log::PointId;
 use format_spec::pack::{BlobEntry, Contents};
-use format_spec::point::{LedgerCounts, Manifest, PackReferences, PointKind, Shrunken, Workload};
+use format_spec::point::{Alone, LedgerCounts, Manifest, Naming, PackReferences, PointKind, Shrunken, Workload};
 use format_spec::tree::{
     Child, Content, Entry, Extent, Kind, Node, Pair, Piece, Totals, TreeKind, encode_child, encode_node, encode_pair,
     encode_piece,
@@ -174,6 +174,12 @@ fn manifest() -> impl Strategy<Value = Manifest> {
                 cursors: rows.2,
                 first: (n[0] % 2 == 0).then(|| u32::try_from(n[1] % 1000).unwrap()),
                 shrunken: (n[1] % 2 == 0).then_some(Shrunken { than: id, bytes: n[2], items: n[3] }),
+                naming: match n[2] % 4 {
+                    0 => None,
+                    1 => Some(Naming { alone: Alone::InRepository, latest: i64::MIN }),
+                    2 => Some(Naming { alone: Alone::InJob, latest: 1_700_000_000 }),
+                    _ => Some(Naming { alone: Alone::Nowhere, latest: i64::MAX }),
+                },
                 source: (n[1] % 2 == 0).then_some(format_spec::RepositoryId([n[2].to_le_bytes()[0]; 16])),
             }
         },

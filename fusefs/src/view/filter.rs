@@ -1,6 +1,5 @@
 //! Filters: which points a mount shows. Rules of one key are alternatives, except for times; all keys must agree.
 
-use super::template::org;
 use format_spec::Time;
 use format_spec::point::Manifest;
 use globset::{GlobBuilder, GlobMatcher};
@@ -67,7 +66,7 @@ impl Filter {
         });
         in_time
             && any(|key| if let Key::Job(glob) = key { Some(glob) } else { None }, &[&point.job])
-            && any(|key| if let Key::Host(glob) = key { Some(glob) } else { None }, &[&point.host, org(point)])
+            && any(|key| if let Key::Host(glob) = key { Some(glob) } else { None }, &[&point.host, point.owner()])
             && any(|key| if let Key::Tag(glob) = key { Some(glob) } else { None }, &tags)
     }
 }

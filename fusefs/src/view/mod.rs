@@ -256,6 +256,13 @@ impl View {
         if self.shown.maps_names() { self.local.map(reach, entry, attributes) } else { Ok(attributes) }
     }
 
+    /// Whether a path from the root, of raw names, was a restore point or led to one in the life of this view. What is asked for by such a path and
+    /// is not there has gone; it is not the name of something that never was.
+    pub fn was_given(&self, path: &[&[u8]]) -> bool {
+        let path: Option<Vec<&str>> = path.iter().map(|name| std::str::from_utf8(name).ok()).collect();
+        path.is_some_and(|path| self.space().was_given(&path))
+    }
+
     /// The points as they are shown now.
     fn space(&self) -> Arc<Namespace> {
         Arc::clone(&self.namespace.read())

@@ -57,13 +57,6 @@ pub(super) fn escape_first(name: &str) -> String {
     format!("%{first:02X}{}", &name[1..])
 }
 
-/// The first of a name, the name and 8 digits of the id, and the name and all of it, that is free.
-pub(super) fn unique(name: &str, id: &str, is_free: impl Fn(&str) -> bool) -> String {
-    let short = id.get(..8).unwrap_or(id);
-    let names = [name.to_owned(), format!("{name}-{short}")];
-    names.into_iter().find(|n| is_free(n)).unwrap_or_else(|| format!("{name}-{id}"))
-}
-
 /// The bytes in hexadecimal.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()

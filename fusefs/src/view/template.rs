@@ -5,7 +5,7 @@
 
 use super::names::{Moment, escape, hex, shorten};
 use crate::limits::{COMPONENT_BYTES_MAX, NAME_BYTES_MAX, TEMPLATE_DEPTH_MAX};
-use format_spec::point::Manifest;
+use format_spec::point::{Alone, Manifest};
 
 /// A checked template: one or more names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +79,21 @@ impl Template {
         self.names.iter().flatten().any(|piece| *piece == Piece::Field(Field::Tag))
     }
 
+    /// Whether the names could become another point's, and so need more of the point's id. `None` where the point does not say it.
+    pub(super) fn needs_more(&self, of: &Manifest) -> Option<bool> {
+        let has = |field| self.names.iter().flatten().any(|piece| *piece == Piece::Field(field));
+        if has(Field::Id) || has(Field::Id8) {
+            return Some(false);
+        }
+        let naming = of.naming?;
+        if !has(Field::Time) {
+            return Some(true);
+        }
+        let has_owner = has(Field::Org) || has(Field::Host) && of.organisation.is_empty();
+        let suffices = if has_owner && has(Field::Job) { Alone::InJob } else { Alone::InRepository };
+        Some(naming.alone > suffices)
+    }
+
     /// The names that lead to a point, the point's own last: once, or once a tag.
     pub(super) fn paths(&self, of: &Manifest) -> Vec<Vec<String>> {
         let moment = Moment::of(of.started);
@@ -93,16 +108,16 @@ impl Template {
     }
 }
 
-/// Whom a point belongs to in the tree: its organisation, or its host.
-pub(super) fn org(of: &Manifest) -> &str {
-    if of.organisation.is_empty() { &of.host } else { &of.organisation }
+/// Whether a point's second tells it from all others of its job; `None` where the point does not say it.
+pub(super) fn is_alone_in_job(of: &Manifest) -> Option<bool> {
+    of.naming.map(|naming| naming.alone <= Alone::InJob)
 }
 
 fn render(name: &[Piece], of: &Manifest, moment: &Moment, tag: &str) -> String {
     let id = || hex(&of.id.0);
     let part = |piece: &Piece| match piece {
         Piece::Text(text) => text.clone(),
-        Piece::Field(Field::Org) => escape(org(of)),
+        Piece::Field(Field::Org) => escape(of.owner()),
         Piece::Field(Field::Host) => escape(&of.host),
         Piece::Field(Field::Job) => escape(&of.job),
         Piece::Field(Field::Time) => moment.name.clone(),

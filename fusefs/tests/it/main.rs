@@ -12,6 +12,7 @@ mod layout;
 mod life;
 mod live;
 mod memory;
+mod names;
 mod namespace;
 mod place;
 mod report;

@@ -107,6 +107,7 @@ impl Memory {
             cursors: Vec::new(),
             first: None,
             shrunken: None,
+            naming: None,
             source: None,
         };
         change(&mut manifest);

@@ -22,6 +22,7 @@ pub(crate) struct Place {
     pub(crate) source: PathBuf,
     pub(crate) catalog: Arc<Memory>,
     pub(crate) point: Arc<Point>,
+    pub(crate) view: Arc<View>,
     pub(crate) address: SocketAddr,
     stop: Arc<AtomicBool>,
     running: Option<JoinHandle<Served>>,
@@ -46,11 +47,11 @@ impl Place {
         let shown = Shown::default();
         let view = Arc::new(View::open(Arc::clone(&catalog) as Arc<_>, shown, Default::default()).unwrap());
         let listen = "127.0.0.1:0".parse().unwrap();
-        let server = Server::bind(view, Options { listen, login, open_to_all: false }).unwrap();
+        let server = Server::bind(Arc::clone(&view), Options { listen, login, open_to_all: false }).unwrap();
         let (address, stop) = (server.address(), Arc::new(AtomicBool::new(false)));
         let stopped = Arc::clone(&stop);
         let running = std::thread::spawn(move || server.run(|| stopped.load(Ordering::Relaxed)).unwrap());
-        Place { source, catalog, point, address, stop, running: Some(running), _folder: folder }
+        Place { source, catalog, point, view, address, stop, running: Some(running), _folder: folder }
     }
 
     /// The URL of a file of the source, through `latest`.

@@ -1,6 +1,6 @@
 //! Damage, archives, a store out of reach, expired points: each its own status, and nothing ends short unnoticed.
 
-use crate::served::{Place, some_files};
+use crate::served::{POINT, Place, START, some_files};
 use engine::Kind;
 use format_spec::tree::Content;
 use std::fs;
@@ -115,4 +115,21 @@ fn a_stuck_store_is_504_in_time() {
     let (status, took) = stuck.join().unwrap();
     assert_eq!(status, 504);
     assert!(took >= Duration::from_secs(29) && took < Duration::from_secs(50), "{took:?}");
+}
+
+/// SEMANTICS, WebDAV: "expired 410 (also a name that a point had and that is gone)".
+#[test]
+fn a_name_of_an_expired_point_is_gone_and_not_another_point() {
+    let place = Place::of(some_files);
+    let other = place.catalog.back_up(&place.source, "host", "job", START);
+    place.view.refresh().unwrap();
+    place.catalog.expire(&place.point);
+    place.view.refresh().unwrap();
+    let at = |point: &str, below: &str| place.get(&place.within(&format!("by-job/host/job/{point}"), below)).status;
+    let longer = format!("{POINT}-{}", &other.manifest.id.to_string()[..8]);
+    assert_eq!((at(POINT, "large.bin"), at(&longer, "large.bin")), (410, 200));
+    assert_eq!((at(&longer, "nothing"), at("2026-11-22T00-37-50Z", "large.bin")), (404, 404));
+    place.catalog.expire(&other);
+    place.view.refresh().unwrap();
+    assert_eq!(at("latest", "large.bin"), 410, "the folder of a job without points");
 }

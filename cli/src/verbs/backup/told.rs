@@ -77,7 +77,7 @@ impl Backup {
         variables.push(("CAIRN_POINT", known.point.unwrap_or_default()));
         let failure = ended.as_ref().err();
         variables.push(("CAIRN_ERROR", failure.map_or("warnings", |f| f.name).to_owned()));
-        let counted = || format!("{} warnings", context.interrupt.monitor().warnings_total());
+        let counted = || human::counted(context.interrupt.monitor().warnings_total(), "warning", "warnings");
         variables.push(("CAIRN_MESSAGE", failure.map_or_else(counted, |f| f.message.clone())));
         variables.push(("CAIRN_ADVICE", failure.and_then(|f| f.advice.clone()).unwrap_or_default()));
         match self.hooks.run_on_failure(&variables) {
@@ -143,10 +143,11 @@ fn lines(context: &Context, connection: &Connection, done: &Done) -> String {
     let (new, changed, unchanged) = (count(c.new), count(c.changed), count(c.unchanged));
     let (folders, skipped) = (count(c.folders), count(c.skipped));
     let (source, fresh) = (human::bytes(summary.bytes_source), human::bytes(summary.bytes_new));
-    let (stored, packs) = (human::bytes(summary.bytes_stored), count(summary.packs_written));
+    let stored = human::bytes(summary.bytes_stored);
+    let packs = human::counted(summary.packs_written, "pack", "packs");
     let mut lines = vec![
         format!("files: {new} new, {changed} changed, {unchanged} unchanged; folders: {folders}; left out: {skipped}"),
-        format!("source: {source}; new: {fresh}; stored: {stored} in {packs} packs"),
+        format!("source: {source}; new: {fresh}; stored: {stored} in {packs}"),
     ];
     if !c.complete() {
         let (failed, vanished, moving) = (count(c.failed), count(c.vanished), count(c.changed_while_read));

@@ -68,8 +68,8 @@ impl Priced {
                 (None, prices) => format!("{prices} has no price for this"),
             };
             format!(
-                "{} objects ({}) go before the days are over that their storage class charges at least: {days} left; {price}",
-                human::count(objects),
+                "{} ({}) before the days are over that the storage class charges at least: {days} left; {price}",
+                human::counted(objects, "object goes", "objects go"),
                 human::bytes(bytes),
             )
         })

@@ -162,13 +162,20 @@ fn tell_damaged(context: &Context, damaged: &[Finding]) -> Exit {
 fn in_words(plan: &CollectPlan, priced: &Priced, options: &CollectOptions, hash: &str) -> String {
     let mut lines = Vec::new();
     if !plan.fence.is_empty() {
-        lines.push(format!("{} silent sessions are shut out", human::count(plan.fence.len() as u64)));
+        lines.push(format!(
+            "{} shut out",
+            human::counted(plan.fence.len() as u64, "silent session is", "silent sessions are")
+        ));
     }
     let bytes = |packs: &[PackPlan]| human::bytes(packs.iter().map(|p| p.bytes).sum());
-    lines.push(format!("{} packs are dead: {}", human::count(plan.dead.len() as u64), bytes(&plan.dead)));
     lines.push(format!(
-        "{} packs are sparse: {}, of which {} are packed anew ({} GET, {} PUT)",
-        human::count(plan.sparse.len() as u64),
+        "{} dead: {}",
+        human::counted(plan.dead.len() as u64, "pack is", "packs are"),
+        bytes(&plan.dead)
+    ));
+    lines.push(format!(
+        "{} sparse: {}, of which {} are packed again ({} GET, {} PUT)",
+        human::counted(plan.sparse.len() as u64, "pack is", "packs are"),
         bytes(&plan.sparse),
         human::bytes(plan.bytes_repacked()),
         plan.requests[0],
@@ -176,29 +183,33 @@ fn in_words(plan: &CollectPlan, priced: &Priced, options: &CollectOptions, hash:
     ));
     if let Some(first) = plan.locked.iter().map(|p| p.until).min() {
         lines.push(format!(
-            "{} packs would be given up, but are locked: {}, the first until {}",
-            human::count(plan.locked.len() as u64),
+            "{} locked and would be given up: {}, the first until {}",
+            human::counted(plan.locked.len() as u64, "pack is", "packs are"),
             human::bytes(plan.locked.iter().map(|p| p.bytes).sum()),
             human::time(first),
         ));
     }
     lines.push(format!(
-        "{} packs stay: {}, {} of their plaintext are dead",
-        human::count(plan.kept),
+        "{}: {}, {} of their plaintext are dead",
+        human::counted(plan.kept, "pack stays", "packs stay"),
         human::bytes(plan.bytes_kept),
         human::bytes(plan.plain_dead_kept),
     ));
     lines.push(format!(
-        "{} objects given up earlier are deleted, {} wait{}",
-        human::count(plan.due.len() as u64),
-        human::count(plan.waiting),
+        "{} deleted, {}{}",
+        human::counted(plan.due.len() as u64, "object given up earlier is", "objects given up earlier are"),
+        human::counted(plan.waiting, "waits", "wait"),
         plan.next_due.map(|t| format!(" (the first until {})", human::time(t))).unwrap_or_default(),
     ));
     lines.extend(plan.holding.iter().map(|session| holding_in_words(session, options)));
     if plan.orphans > 0 {
         lines.push(format!(
-            "{} objects that ended sessions left behind are deleted: {}",
-            human::count(plan.orphans),
+            "{} deleted: {}",
+            human::counted(
+                plan.orphans,
+                "object that an ended session left behind is",
+                "objects that ended sessions left behind are"
+            ),
             human::bytes(plan.bytes_orphaned),
         ));
     }
@@ -252,24 +263,24 @@ fn apply(context: &Context, options: &CollectOptions, hash: &PlanHash, spending:
 
 fn done_in_words(report: &CollectReport) -> String {
     let mut text = format!(
-        "condemned {} packs ({}), packed {} anew into {} ({})\ndeleted {} objects: {} are free",
-        human::count(report.packs_condemned),
+        "condemned {} ({}), packed {} again into {} ({})\ndeleted {}: {} are free",
+        human::counted(report.packs_condemned, "pack", "packs"),
         human::bytes(report.bytes_condemned),
         human::count(report.packs_repacked),
         human::count(report.packs_written),
         human::bytes(report.bytes_written),
-        human::count(report.objects_deleted),
+        human::counted(report.objects_deleted, "object", "objects"),
         human::bytes(report.bytes_freed),
     );
     if report.objects_locked > 0 {
-        text.push_str(&format!("\n{} objects are locked by the store and stay", human::count(report.objects_locked)));
+        text.push_str(&format!(
+            "\n{} locked by the store and not deleted",
+            human::counted(report.objects_locked, "object is", "objects are")
+        ));
     }
     if let Some(when) = report.sweep_after {
-        let waiting = human::count(report.waiting);
-        text.push_str(&format!(
-            "\n{waiting} objects wait for the end of their grace, the first until {}",
-            human::time(when)
-        ));
+        let waiting = human::counted(report.waiting, "object waits", "objects wait");
+        text.push_str(&format!("\n{waiting} for the end of their grace, the first until {}", human::time(when)));
     }
     if report.waiting > 0 && report.sweep_after.is_none() {
         let waiting = human::count(report.waiting);

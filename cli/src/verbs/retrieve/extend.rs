@@ -45,9 +45,9 @@ impl Extend {
         context.out.summary(row, || {
             let which = retrievals.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
             format!(
-                "retrieval {which}: readable for {} from now ({} packs asked)",
+                "retrieval {which}: readable for {} from now ({} asked for)",
                 days(self.days),
-                human::count(packs_asked)
+                human::counted(packs_asked, "pack", "packs")
             )
         })?;
         Ok(Exit::Done)

@@ -82,21 +82,24 @@ impl Start {
 /// When stdout cannot be written.
 pub(in crate::verbs) fn tell(context: &Context, plan: &Plan) -> Result<()> {
     context.out.row(|| row_of(plan))?;
-    let tally = |tally: Tally| format!("{} ({})", human::count(tally.packs), human::bytes(tally.bytes));
+    let tally = |tally: Tally, one, many| {
+        let (number, word) = (human::count(tally.packs), human::agree(tally.packs, one, many));
+        format!("{number}{word} ({})", human::bytes(tally.bytes))
+    };
     context.out.note(&format!(
-        "{} files need {} packs: {} can be read, {} are being retrieved, {} rest",
-        human::count(plan.files),
-        tally(plan.needed()),
-        tally(plan.readable()),
-        tally(plan.retrieving()),
-        tally(plan.archived()),
+        "{} {}: {} can be read, {} being retrieved, {} at rest",
+        human::counted(plan.files, "file needs", "files need"),
+        tally(plan.needed(), " pack", " packs"),
+        tally(plan.readable(), "", ""),
+        tally(plan.retrieving(), "", ""),
+        tally(plan.archived(), "", ""),
     ));
     if !plan.asks.is_empty() {
         context.out.note(&format!(
-            "to be asked for in mode {}, for {}: {} packs; {}",
+            "to be asked for in mode {}, for {}: {}; {}",
             plan.wish.mode,
             days(plan.wish.days),
-            tally(plan.asked()),
+            tally(plan.asked(), " pack", " packs"),
             spending::in_words(&plan.estimate),
         ));
     }
@@ -135,10 +138,10 @@ fn in_words(plan: &Plan, started: &Started, dry_run: bool) -> String {
         (None, _) if plan.archived().packs == 0 => "nothing of it rests in an archive: all can be read now".to_owned(),
         (None, _) => "nothing was asked for".to_owned(),
         (Some(number), _) => format!(
-            "retrieval {number}{}: {} packs were asked for, {} are on their way; `cairn retrieve list` tells how far it is",
+            "retrieval {number}{}: {} asked for, {} on the way; `cairn retrieve list` says how far it is",
             if started.resumed { " goes on" } else { "" },
-            human::count(started.packs_asked),
-            human::count(started.packs_underway + started.packs_asked),
+            human::counted(started.packs_asked, "pack was", "packs were"),
+            human::counted(started.packs_underway + started.packs_asked, "is", "are"),
         ),
     }
 }

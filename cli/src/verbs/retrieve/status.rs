@@ -57,10 +57,12 @@ impl Status {
             .set("classes", serde_json::Map::from_iter(classes))
             .requests(&connection.counts);
         context.out.summary(row, || {
-            let part = |tally: Tally| format!("{} of {}", human::count(tally.packs), human::count(all.packs));
+            let part = |tally: Tally| {
+                format!("{} of {}", human::count(tally.packs), human::counted(all.packs, "pack", "packs"))
+            };
             let end = until.map_or(String::new(), |until| format!(", until {}", human::time(until)));
             format!(
-                "{state}: {} packs can be read ({} of {}){end}; {} are being retrieved, {} rest",
+                "{state}: {} can be read ({} of {}){end}; {} being retrieved, {} at rest",
                 part(readable),
                 human::bytes(readable.bytes),
                 human::bytes(all.bytes),

@@ -43,6 +43,17 @@ pub struct Rewritten {
     pub tags: Vec<String>,
     /// What it loses.
     pub left: Leaving,
+    /// Names that stay, of files of which a name is erased.
+    pub others: OtherNames,
+}
+
+/// Names that keep the bytes of files of which other names are erased.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OtherNames {
+    /// How many.
+    pub names: u64,
+    /// The first of them, in the order of the tree.
+    pub first: Vec<u8>,
 }
 
 impl Rewritten {
@@ -80,6 +91,7 @@ impl Cut<'_> {
             counts: without(old.counts, &left, held),
             tags: old.tags.clone(),
             left,
+            others: OtherNames::default(),
         };
         match self {
             Cut::Nothing => Ok(None),
@@ -117,6 +129,7 @@ impl Cut<'_> {
                 let stays = |path: &[u8]| Ok(!erasure.erases(path));
                 new.links = settle_links(nodes, old, &new.left.groups, stays, search, sink)?;
                 erase_exceptions(nodes, old, erasure, held, &mut new, sink)?;
+                new.others = other_names(nodes, &old.root, &new.left.groups, erasure)?;
                 Ok(Some(new))
             }
         }
@@ -193,6 +206,32 @@ fn first_names(
         Ok(if wanted.is_empty() { Flow::Stop } else { Flow::Continue })
     })?;
     Ok(names)
+}
+
+/// Of files that lose a name, those names that are not erased.
+fn other_names(
+    nodes: &dyn NodeSource,
+    root: &Entry,
+    groups: &BTreeSet<[u8; 16]>,
+    erasure: &Erasure<'_>,
+) -> Result<OtherNames> {
+    let mut others = OtherNames::default();
+    if groups.is_empty() {
+        return Ok(others);
+    }
+    walk(nodes, root, &mut |seen| {
+        if erasure.erases(seen.path) {
+            return Ok(Flow::Skip);
+        }
+        if seen.entry.link_group.is_some_and(|group| groups.contains(&group)) {
+            if others.names == 0 {
+                others.first = seen.path.to_vec();
+            }
+            others.names += 1;
+        }
+        Ok(Flow::Continue)
+    })?;
+    Ok(others)
 }
 
 /// Takes erased paths out of the ledger's exceptions: they are names that somebody wants gone.

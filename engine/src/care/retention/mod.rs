@@ -29,7 +29,7 @@ mod rewrite;
 mod rules;
 
 pub use apply::{Applied, ApplyOptions, apply};
-pub use cut::Rewritten;
+pub use cut::{OtherNames, Rewritten};
 pub use decide::{Decision, Decisions, decide};
 pub use items::{Lighter, OldItems, items_from};
 pub use leaving::Leaving;

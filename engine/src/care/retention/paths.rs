@@ -19,6 +19,8 @@ pub struct Erasure<'a> {
     /// None below another.
     paths: BTreeSet<Vec<u8>>,
     counted: HashMap<ChunkId, Leaving>,
+    /// Those of the paths that some point had.
+    found: BTreeSet<Vec<u8>>,
 }
 
 /// Folders to be written: the deepest first, each with its path and what changes in it.
@@ -36,12 +38,17 @@ impl<'a> Erasure<'a> {
         }
         let outer = |path: &&Vec<u8>| !paths.iter().any(|p| is_below(path, p));
         let paths = paths.iter().filter(outer).cloned().collect();
-        Ok(Erasure { source, monitor, paths, counted: HashMap::new() })
+        Ok(Erasure { source, monitor, paths, counted: HashMap::new(), found: BTreeSet::new() })
     }
 
     /// Whether a path is erased, itself or with a folder above it.
     pub fn erases(&self, path: &[u8]) -> bool {
         self.paths.iter().any(|p| p == path || is_below(path, p))
+    }
+
+    /// The paths that no point had so far.
+    pub fn unmatched(&self) -> impl Iterator<Item = &Vec<u8>> {
+        self.paths.difference(&self.found)
     }
 
     /// The root folder of a point without the paths, and what left; `None` when it has none of them.
@@ -53,6 +60,7 @@ impl<'a> Erasure<'a> {
         for path in self.paths.clone() {
             let Some(found) = self.find(root, &path)? else { continue };
             self.count(&found, &mut left)?;
+            self.found.insert(path.clone());
             note(&mut edits, &path, None);
         }
         while let Some(((_, path), changes)) = edits.pop_first() {

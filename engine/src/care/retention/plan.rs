@@ -36,6 +36,8 @@ pub struct Plan {
     pub jobs: BTreeSet<JobId>,
     /// Points that cannot be judged, as their manifests cannot be read. They stay.
     pub damaged: Vec<(CommitRef, Error)>,
+    /// Paths to be erased that no point has.
+    pub unmatched: Vec<Vec<u8>>,
     /// What applying has to quote.
     pub hash: [u8; 32],
     /// The live points' slots as the plan saw them, rising.
@@ -92,7 +94,11 @@ impl Plan {
             }
         }
         live.sort_unstable();
-        let mut plan = Plan { rows, emptied: decisions.emptied, jobs, damaged, hash: [0; 32], live };
+        let unmatched = match &cut {
+            Cut::Paths(erasure) => erasure.unmatched().cloned().collect(),
+            _ => Vec::new(),
+        };
+        let mut plan = Plan { rows, emptied: decisions.emptied, jobs, damaged, unmatched, hash: [0; 32], live };
         plan.hash = plan.seal(repository, scope, &cut, &by_id);
         Ok(plan)
     }
@@ -144,6 +150,10 @@ impl Decision {
         let left = &change.left;
         if !left.is_nothing() {
             self.reasons.push(Reason::Loses { items: left.items, folders: left.folders, bytes: left.bytes });
+        }
+        if change.others.names > 0 {
+            let first = format!("/{}", String::from_utf8_lossy(&change.others.first));
+            self.reasons.push(Reason::OtherNames { names: change.others.names, first });
         }
         match self.point.locked_until.filter(|until| *until > now) {
             None => Some(change),

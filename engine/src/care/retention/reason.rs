@@ -42,6 +42,13 @@ pub enum Reason {
         /// Sizes of the files.
         bytes: u64,
     },
+    /// Files of which it loses a name stay under others.
+    OtherNames {
+        /// How many names.
+        names: u64,
+        /// One of them.
+        first: String,
+    },
     /// It has fallen out of the period, and no rule keeps it.
     Outside(Period),
     /// No rule keeps it.
@@ -129,6 +136,12 @@ impl fmt::Display for Reason {
                 let parts = [(*items, "item"), (*folders, "folder")];
                 let parts = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| some(*n, word));
                 write!(f, "loses {}, {}", parts.collect::<Vec<_>>().join(" and "), some(*bytes, "byte"))
+            }
+            Reason::OtherNames { names: 1, first } => {
+                write!(f, "1 other name of the same file keeps its bytes: {first}")
+            }
+            Reason::OtherNames { names, first } => {
+                write!(f, "{names} other names of the same files keep their bytes: {first} and others")
             }
             Reason::Outside(period) => write!(f, "older than {period}"),
             Reason::NoRule => f.write_str("no rule keeps it"),

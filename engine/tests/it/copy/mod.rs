@@ -118,7 +118,7 @@ pub(crate) fn target_locked(
         immutability,
         dedup: Some(like.vault().secrets.dedup.clone()),
         storage_class: String::new(),
-        origin: None,
+        origin: Some(like.id()),
     };
     Repository::create(&*store, &new, &source.env).unwrap();
     Rig { store, password: Some(OTHER.to_vec()), cache: CachePlace::Temporary, ..source.clone() }

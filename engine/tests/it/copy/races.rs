@@ -5,6 +5,8 @@ use super::{Pair, Which};
 use crate::proofs::collect::{collect_all as collect_with, expire, options};
 use crate::proofs::rig::{Rig, noise};
 use engine::care::CollectReport;
+use engine::copy::copy;
+use engine::monitor::Monitor;
 use engine::store::{Fault, Faulty, Memory, Store};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -77,8 +79,14 @@ fn a_source_that_is_pruned_while_it_is_copied_gives_whole_points_or_none() {
             target: pair.target.clone(),
             spool: pair.spool.clone(),
         };
-        let done = over.copy(Which::All).unwrap();
+        let monitor = Arc::new(Monitor::new());
+        let (source, target) = (over.source.open().unwrap(), over.target.open().unwrap());
+        let done = copy(&source, &target, &over.options(Which::All), &monitor).unwrap();
         assert!(!done.copied.is_empty(), "at call {at}: {done:?}");
+        assert_eq!(monitor.take_warnings(), [], "at call {at}: what expired is no damage");
+        let live = source.log().view();
+        assert!(done.expired.iter().all(|id| live.live(id).is_none() && !done.copied.contains(id)), "{done:?}");
+        assert!((1..=2).contains(&(done.copied.len() + done.expired.len())), "at call {at}: {done:?}");
         assert_eq!(done.failed.len(), 0, "at call {at}: {done:?}");
         pair.expect_equal();
     }

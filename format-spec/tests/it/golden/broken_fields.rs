@@ -218,6 +218,13 @@ fn points(suite: Suite) -> Vec<Vector> {
         place.vector("POINT-10 more kept items than failed", &place.row.and(25 | C, &2u64.to_le_bytes())),
         place.vector("POINT-10 a kept count of 9 bytes", &place.row.and(25 | C, &[1, 0, 0, 0, 0, 0, 0, 0, 0])),
         place.vector("ok a shrunken point", &place.row.and(26, &[9; 32])),
+        place.vector("ok a point that is alone in its second", &place.row.and(27, &[1, 0, 0, 0, 0, 0, 0, 0, 0])),
+        place.vector("POINT-12 a naming of 8 bytes", &place.row.and(27, &[1, 0, 0, 0, 0, 0, 0, 0])),
+        place.vector("POINT-12 a naming of 10 bytes", &place.row.and(27, &[1, 0, 0, 0, 0, 0, 0, 0, 0, 0])),
+        place.vector(
+            "POINT-12 a second that suffices in an unknown way",
+            &place.row.and(27, &[4, 0, 0, 0, 0, 0, 0, 0, 0]),
+        ),
         place.vector("POINT-1 a shrunken point that says half of it", &place.row.and(26, &[9; 31])),
         place.vector("ok a copied point", &place.row.and(28, &[9; 16])),
         place.vector("POINT-1 a source of 15 bytes", &place.row.and(28, &[9; 15])),

@@ -274,6 +274,7 @@ pub(crate) fn manifest(root: Entry, links: ChunkId, exceptions: ChunkId, referen
         cursors: Vec::new(),
         first: None,
         shrunken: None,
+        naming: None,
         source: None,
     }
 }

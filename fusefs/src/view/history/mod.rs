@@ -15,7 +15,7 @@ mod listing;
 mod past;
 
 use super::inode::Inode;
-use super::names::{Moment, hex, unique};
+use super::names::{Moment, hex};
 use super::namespace::Namespace;
 use super::nodes::Reach;
 use super::{Attributes, Failure, View};
@@ -176,20 +176,19 @@ impl View {
 
     /// The versions of a path that are no folders, by name. A name that is also one of a file below gets a suffix.
     fn versions(&self, reach: Reach, folder: &Spot, past: &Past) -> Result<BTreeMap<String, Spot>, Failure> {
-        let mut versions = BTreeMap::new();
+        let (mut versions, space) = (BTreeMap::new(), self.space());
         for run in past.runs.iter().filter(|run| matches!(run.state, State::Other(_))) {
-            let (name, id) = (Moment::of(run.first.manifest.started).name, hex(&run.first.manifest.id.0));
-            let names = [name.clone(), format!("{name}-{}", id.get(..8).unwrap_or_default())];
-            let mut taken = Vec::new();
-            if past.was_a_folder() {
-                for name in names {
-                    if self.past(reach, &folder.child(name.as_bytes()))?.is_anything() {
-                        taken.push(name);
-                    }
+            let (second, id) = (Moment::of(run.first.manifest.started).name, hex(&run.first.manifest.id.0));
+            let placed = space.point(run.first.number).ok_or(Failure::Gone)?;
+            let longer = [format!("{second}-{}", id.get(..8).unwrap_or_default()), format!("{second}-{id}")];
+            let mut name = placed.name.clone();
+            for longer in longer {
+                let is_taken = past.was_a_folder() && self.past(reach, &folder.child(name.as_bytes()))?.is_anything();
+                if is_taken {
+                    name = longer;
                 }
             }
-            let is_free = |name: &str| !versions.contains_key(name) && !taken.iter().any(|t| t == name);
-            versions.insert(unique(&name, &id, is_free), folder.version(&run.first));
+            versions.insert(name, folder.version(&run.first));
         }
         Ok(versions)
     }

@@ -10,15 +10,18 @@
 //! ```
 //!
 //! Everything but the first template is a relative symlink, so that `find`, `du` and `tar` see each file once, and bind mounts
-//! and exports still resolve. Two points of one name: the later one gets the suffix `-<id8>`, so that no new point renames an old one.
+//! and exports still resolve. A name that does not suffice for a point is followed by `-<id8>`; a name that was given to a point
+//! is never given to another one ([`Given`]).
 
 mod changes;
+mod given;
 mod plan;
 
 pub use changes::Changes;
+pub(crate) use given::Given;
 
 use super::inode::Inode;
-use super::layout::Layout;
+use super::layout::{HISTORY, Layout};
 use engine::restore_point::Point;
 use format_spec::Time;
 use std::collections::HashMap;
@@ -30,6 +33,7 @@ pub(crate) struct Namespace {
     nodes: HashMap<Inode, Arc<Leading>>,
     points: HashMap<u32, Placed>,
     jobs: HashMap<Inode, Arc<PastJob>>,
+    given: Given,
     /// Which of its kind in the life of a view.
     pub(crate) generation: u64,
     /// The entry that is the mount's root: number of its point, preorder index.
@@ -78,6 +82,8 @@ pub(crate) struct Placed {
     pub(crate) parent: Inode,
     /// From the root, without a leading `/`.
     pub(crate) path: String,
+    /// What it is called among the points of its job.
+    pub(crate) name: String,
 }
 
 /// A job in `/history`.
@@ -91,7 +97,8 @@ pub(crate) struct PastJob {
 impl Namespace {
     /// Lays out `points`, oldest first; names that `old` has already keep their serials.
     pub(crate) fn new(points: &[Arc<Point>], layout: &Layout, old: Option<&Namespace>) -> Self {
-        plan::Plan::new(points, layout).finish(points, old)
+        let given = old.map(|old| old.given.clone()).unwrap_or_default();
+        plan::Plan::new(points, layout, given).finish(points, old)
     }
 
     /// One point, or a folder of it, as the root; without it, nothing.
@@ -103,11 +110,13 @@ impl Namespace {
         old: Option<&Namespace>,
     ) -> Self {
         let number = point.as_ref().map(|p| p.number);
-        let placed = |point: Arc<Point>| (point.number, Placed { point, parent: Inode::ROOT, path: String::new() });
+        let (path, name) = (String::new(), String::new());
+        let placed = |point: Arc<Point>| (point.number, Placed { point, parent: Inode::ROOT, path, name });
         Namespace {
             nodes: HashMap::new(),
             points: point.map(placed).into_iter().collect(),
             jobs: HashMap::new(),
+            given: Given::default(),
             generation: old.map_or(0, |old| old.generation + 1),
             alone: number.map(|number| (number, index)),
             entries,
@@ -133,6 +142,16 @@ impl Namespace {
     /// The number of an entry of a point, which may be the root.
     pub(crate) fn inode(&self, point: u32, index: u64) -> Inode {
         if self.alone == Some((point, index)) { Inode::ROOT } else { Inode::inside(point, index) }
+    }
+
+    /// Whether a path, from the root, was a point or led to one in the life of this view; of `/history` also what a version was called.
+    pub(crate) fn was_given(&self, path: &[&str]) -> bool {
+        let Some((name, folders)) = path.split_last() else { return false };
+        let in_job = match folders {
+            [HISTORY, owner, job, ..] => self.given.has(&[HISTORY, owner, job].join("/"), name),
+            _ => false,
+        };
+        in_job || self.given.has(&folders.join("/"), name)
     }
 
     /// Whether it shows exactly these points.

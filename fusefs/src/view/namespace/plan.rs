@@ -1,11 +1,11 @@
 //! From points and a layout to folders and links: first all names, then, in the order of paths, their inodes.
 
-use super::{Leading, Names, Namespace, PastJob, Placed, What};
+use super::{Given, Leading, Names, Namespace, PastJob, Placed, What};
 use crate::limits::HISTORY_POINTS_MAX;
 use crate::view::inode::{Inode, Named};
 use crate::view::layout::{HISTORY, Layout};
-use crate::view::names::{escape, escape_first, hex, unique};
-use crate::view::template::org;
+use crate::view::names::{Moment, escape, escape_first};
+use crate::view::template::{Template, is_alone_in_job};
 use engine::restore_point::Point;
 use format_spec::Time;
 use std::collections::{BTreeMap, HashMap};
@@ -19,6 +19,9 @@ pub(super) struct Plan {
     root: Folder,
     /// Where each point lies.
     paths: HashMap<u32, Vec<String>>,
+    /// What each point is called among those of its job.
+    names: HashMap<u32, String>,
+    given: Given,
 }
 
 #[derive(Default)]
@@ -36,8 +39,8 @@ enum Child {
 }
 
 impl Plan {
-    pub(super) fn new(points: &[Arc<Point>], layout: &Layout) -> Self {
-        let mut plan = Plan::default();
+    pub(super) fn new(points: &[Arc<Point>], layout: &Layout, given: Given) -> Self {
+        let mut plan = Plan { given, ..Plan::default() };
         for folder in layout
             .templates
             .real()
@@ -57,46 +60,58 @@ impl Plan {
     }
 
     fn real(&mut self, points: &[Arc<Point>], layout: &Layout) {
-        let mut newest: BTreeMap<Vec<String>, (String, Time)> = BTreeMap::new();
-        for point in points {
-            let Some(mut path) = layout.templates.real().and_then(|template| template.paths(&point.manifest).pop())
-            else {
-                continue;
-            };
+        let mut newest: BTreeMap<Vec<String>, (u32, String, Time)> = BTreeMap::new();
+        let Some(template) = layout.templates.real() else { return };
+        for point in in_turn(points) {
+            let Some(mut path) = template.paths(&point.manifest).pop() else { continue };
             reserve(path.first_mut(), HISTORY);
             reserve(path.last_mut(), LATEST);
             let Some(name) = path.pop() else { continue };
-            let folder = self.root.folder(&path);
-            let name = folder.free(&name, point);
-            folder.names.insert(name.clone(), Child::Point(Arc::clone(point)));
-            newest.insert(path.clone(), (name.clone(), point.manifest.started));
+            let name = self.name(template, &path, &name, point);
+            self.root.folder(&path).names.insert(name.clone(), Child::Point(Arc::clone(point)));
+            let committed = point.place();
+            if newest.get(&path).is_none_or(|(place, ..)| *place < committed) {
+                newest.insert(path.clone(), (committed, name.clone(), point.manifest.started));
+            }
             path.push(name);
             self.paths.insert(point.number, path);
         }
-        for (folder, (name, time)) in newest {
+        for (folder, (_, name, time)) in newest {
             self.root.folder(&folder).names.insert(LATEST.to_owned(), Child::Link(name, time));
         }
     }
 
     fn links(&mut self, points: &[Arc<Point>], layout: &Layout) {
         for template in layout.templates.links() {
-            for point in points {
+            for point in in_turn(points) {
                 let Some(target) = self.paths.get(&point.number).map(|path| path.join("/")) else { continue };
                 for mut path in template.paths(&point.manifest) {
                     let Some(name) = path.pop() else { continue };
-                    let folder = self.root.folder(&path);
                     let link = Child::Link(format!("{}{target}", "../".repeat(path.len())), point.manifest.started);
-                    folder.names.insert(folder.free(&name, point), link);
+                    let name = self.name(template, &path, &name, point);
+                    self.root.folder(&path).names.insert(name, link);
                 }
             }
         }
     }
 
+    /// The name of a point in a folder.
+    fn name(&mut self, template: &Template, folder: &[String], name: &str, point: &Point) -> String {
+        self.given.name(&folder.join("/"), name, template.needs_more(&point.manifest), &point.manifest)
+    }
+
     fn history(&mut self, points: &[Arc<Point>]) {
         self.root.folder(&[HISTORY.to_owned()]);
+        for point in in_turn(points) {
+            let manifest = &point.manifest;
+            let folder = [HISTORY, &escape(manifest.owner()), &escape(&manifest.job)].join("/");
+            let second = Moment::of(manifest.started).name;
+            let name = self.given.name(&folder, &second, is_alone_in_job(manifest).map(|alone| !alone), manifest);
+            self.names.insert(point.number, name);
+        }
         for point in points.iter().rev() {
             let manifest = &point.manifest;
-            let folder = self.root.folder(&[HISTORY.to_owned(), escape(org(manifest))]);
+            let folder = self.root.folder(&[HISTORY.to_owned(), escape(manifest.owner())]);
             let job = folder.names.entry(escape(&manifest.job)).or_insert_with(|| Child::Past(Vec::new()));
             if let Child::Past(newest) = job
                 && newest.len() < HISTORY_POINTS_MAX
@@ -114,12 +129,13 @@ impl Plan {
             nodes: HashMap::new(),
             points: HashMap::new(),
             jobs: HashMap::new(),
+            given: self.given,
             generation: old.map_or(0, |old| old.generation + 1),
             alone: None,
             entries: 0,
             bytes: sum(|p| p.manifest.root.totals.bytes),
         };
-        let (mut named, mut paths) = (Named::default(), self.paths);
+        let (mut named, mut paths, mut called) = (Named::default(), self.paths, self.names);
         let mut open = vec![(Inode::ROOT, Inode::ROOT, String::new(), self.root)];
         while let Some((inode, parent, path, folder)) = open.pop() {
             let mut names = Vec::new();
@@ -134,7 +150,8 @@ impl Plan {
                     Child::Point(point) => {
                         let number = Inode::inside(point.number, 0);
                         let path = paths.remove(&point.number).unwrap_or_default().join("/");
-                        space.points.insert(point.number, Placed { point, parent: inode, path });
+                        let name = called.remove(&point.number).unwrap_or_default();
+                        space.points.insert(point.number, Placed { point, parent: inode, path, name });
                         number
                     }
                     Child::Link(target, time) => {
@@ -180,10 +197,6 @@ impl Folder {
         here
     }
 
-    fn free(&self, name: &str, point: &Point) -> String {
-        unique(name, &hex(&point.manifest.id.0), |name| !self.names.contains_key(name))
-    }
-
     /// A folder is as new as the newest point below it.
     fn touch(&mut self) -> Time {
         let times = self.names.values_mut().map(|child| match child {
@@ -195,6 +208,12 @@ impl Folder {
         self.time = times.max().unwrap_or_default();
         self.time
     }
+}
+
+/// Those that say what their names need, then those of older programs, which make do with what is free.
+fn in_turn(points: &[Arc<Point>]) -> impl Iterator<Item = &Arc<Point>> {
+    let of = |says| points.iter().filter(move |point| point.manifest.naming.is_some() == says);
+    of(true).chain(of(false))
 }
 
 /// Escapes a name that would take a folder's own.

@@ -1,0 +1,117 @@
+//! Names of points: none is ever given to another point.
+
+use crate::memory::Memory;
+use crate::place::START;
+use engine::restore_point::Point;
+use format_spec::point::{Alone, Naming};
+use fusefs::view::{Failure, Inode, Layout, Reach, Shown, Template, Templates, View};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+const SECOND: &str = "2026-11-22T00-37-49Z";
+
+/// A source of one file, and points of it in memory.
+struct Points {
+    folder: tempfile::TempDir,
+    catalog: Arc<Memory>,
+}
+
+impl Points {
+    fn new() -> Self {
+        Points { folder: tempfile::tempdir().unwrap(), catalog: Arc::new(Memory::default()) }
+    }
+
+    /// A point of this second whose file holds `text`.
+    fn back_up(&self, job: &str, text: &str, alone: Option<Alone>) -> Arc<Point> {
+        std::fs::write(self.file(), text).unwrap();
+        let naming = alone.map(|alone| Naming { alone, latest: START });
+        self.catalog.back_up_with(self.folder.path(), "host", job, START, |m| m.naming = naming)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("file")
+    }
+
+    fn view(&self, templates: &[&str]) -> View {
+        let mut layout = Layout::default();
+        if !templates.is_empty() {
+            let all = templates.iter().map(|text| Template::parse(text).unwrap()).collect();
+            layout.templates = Templates::new(all).unwrap();
+        }
+        View::open(Arc::clone(&self.catalog) as Arc<_>, Shown::default(), layout).unwrap()
+    }
+}
+
+fn find(view: &View, path: &str) -> Result<Inode, Failure> {
+    let names = path.split('/').filter(|name| !name.is_empty());
+    names.into_iter().try_fold(Inode::ROOT, |at, name| Ok(view.lookup(Reach::Store, at, name.as_bytes())?.inode))
+}
+
+fn listed(view: &View, path: &str) -> Vec<String> {
+    let names = view.list(Reach::Store, find(view, path).unwrap(), 0).unwrap();
+    let mut names: Vec<String> = names.into_iter().map(|l| String::from_utf8(l.name).unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// SEMANTICS: Namespace. "A name that was given to a point is never given to another one, whatever expires".
+#[test]
+fn a_name_is_never_given_to_another_point() {
+    for alone in [[None; 2], [Some(Alone::InJob), Some(Alone::Nowhere)]] {
+        let points = Points::new();
+        let first = points.back_up("job", "alice", alone[0]);
+        points.back_up("job", "bob", alone[1]);
+        let view = points.view(&[]);
+        let (job, longer) = ("by-job/host/job", format!("{SECOND}-02020202"));
+        assert_eq!(listed(&view, job), [SECOND, &longer, "latest"]);
+        let by_time = format!("by-time/2026/11/22/{SECOND}--host--job");
+        let below = points.file().to_str().unwrap().to_owned();
+        let versions = format!("history/host/job{below}");
+        assert_eq!(listed(&view, &versions), [SECOND, &longer]);
+        let before = [job, &by_time, &versions].map(|path| find(&view, path).map(|_| ()).is_ok());
+        assert_eq!(before, [true; 3]);
+        let kept = find(&view, &format!("{job}/{longer}")).unwrap();
+        points.catalog.expire(&first);
+        view.refresh().unwrap();
+        assert_eq!(listed(&view, job), [&longer, "latest"]);
+        assert_eq!(listed(&view, &versions), [longer.clone()]);
+        assert_eq!(find(&view, &format!("{job}/{longer}")).unwrap(), kept, "and its number stays");
+        for path in [format!("{job}/{SECOND}"), by_time, format!("{versions}/{SECOND}")] {
+            assert!(matches!(find(&view, &path), Err(Failure::NoSuchName)), "{path}");
+            let names: Vec<&[u8]> = path.split('/').map(str::as_bytes).collect();
+            assert!(view.was_given(&names), "{path}");
+        }
+        assert!(!view.was_given(&[b"by-job", b"host", b"job", b"2026-11-22T00-37-50Z"]));
+        assert!(!view.was_given(&[b"by-job", b"host", b"other"]));
+    }
+}
+
+/// SEMANTICS: Namespace. "from its commit on and in every mount".
+#[test]
+fn a_name_that_a_point_records_is_the_same_in_every_mount() {
+    let points = Points::new();
+    let first = points.back_up("job", "alice", Some(Alone::InJob));
+    points.back_up("job", "bob", Some(Alone::Nowhere));
+    points.back_up("other", "carol", Some(Alone::InRepository));
+    let longer = format!("{SECOND}-02020202");
+    assert_eq!(listed(&points.view(&[]), "by-job/host/job"), [SECOND, &longer, "latest"]);
+    points.catalog.expire(&first);
+    assert_eq!(listed(&points.view(&[]), "by-job/host/job"), [&longer, "latest"]);
+    assert_eq!(listed(&points.view(&[]), "by-job/host/other"), [SECOND, "latest"]);
+    // Where the name says less than second, host and job, less can suffice.
+    let name = |text: &str| listed(&points.view(&[text]), "").into_iter().filter(|n| n != "latest").collect::<Vec<_>>();
+    assert_eq!(name("p-{time}"), ["history", &format!("p-{SECOND}"), &format!("p-{longer}")]);
+    assert_eq!(name("d-{day}"), ["d-22-02020202", "d-22-03030303", "history"]);
+    assert_eq!(name("i-{id8}"), ["history", "i-02020202", "i-03030303"]);
+}
+
+/// SEMANTICS: Namespace. Points that record what their name needs come first, whenever they were committed.
+#[test]
+fn a_point_of_an_older_program_makes_do_with_what_is_free() {
+    let points = Points::new();
+    points.back_up("job", "old", None);
+    points.back_up("job", "new", Some(Alone::InJob));
+    let view = points.view(&[]);
+    assert_eq!(listed(&view, "by-job/host/job"), [SECOND, &format!("{SECOND}-01010101"), "latest"]);
+    assert_eq!(view.target(Reach::Store, find(&view, "by-job/host/job/latest").unwrap()).unwrap(), SECOND.as_bytes());
+}
