@@ -77,7 +77,7 @@ fn attempt(
         _ => None,
     };
     let waiting = spool.as_ref().map_or_else(Vec::new, Spool::waiting);
-    let selected = select(source, target, options, &waiting)?;
+    let selected = select(source, target, options, &waiting, monitor)?;
     // What an earlier attempt has copied is there by now.
     summary.present = selected.present.saturating_sub(summary.copied.len() as u64);
     let is_idle = selected.points.is_empty();

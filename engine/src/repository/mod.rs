@@ -14,6 +14,7 @@ pub(crate) mod paper;
 mod points;
 mod read_only;
 pub(crate) mod select;
+mod stopped;
 mod truncate;
 
 pub use as_of::AsOf;
@@ -21,6 +22,8 @@ pub use commit::Committed;
 pub use create::NewRepository;
 pub use found::Found;
 pub use keys::{KeyEvent, Replaced, SlotInfo};
+pub(crate) use open::has_remains;
 pub use open::{CacheStatus, OpenOptions, Repository};
 pub use paper::PaperKey;
-pub use select::utc;
+pub use select::{lost_point, utc};
+pub use stopped::Stop;
