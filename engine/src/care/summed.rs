@@ -13,12 +13,10 @@ pub(super) fn summed_up(repository: &Repository, entries: bool, monitor: &Monito
     let mut found = Vec::new();
     repository.log().for_each_summed_up(entries, &mut |name, error| {
         monitor.check()?;
-        match error.kind() {
-            Kind::Damaged | Kind::Unsupported => {
-                found.push(Finding { object: name.to_owned(), what: error.to_string() })
-            }
-            _ => return Err(error),
+        if !matches!(error.kind(), Kind::Damaged | Kind::Unsupported) {
+            return Err(error);
         }
+        found.push(Finding { object: name.to_owned(), what: error.to_string() });
         Ok(())
     })?;
     found.sort();

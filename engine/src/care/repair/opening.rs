@@ -50,7 +50,7 @@ pub struct OpeningPlan {
 #[derive(Debug)]
 enum Cure {
     Nothing,
-    SetAside(Log, End),
+    SetAside(Box<Log>, End),
     PutBack(PutBack),
 }
 
@@ -107,7 +107,7 @@ impl OpeningPlan {
             plan.candidates = again::candidates(before, monitor)?;
             plan.points = plan.candidates.iter().map(|candidate| candidate.point.manifest.id).collect();
             plan.set_aside = end.slots.iter().map(|slot| slot.slot).collect();
-            plan.cure = Cure::SetAside(log, end);
+            plan.cure = Cure::SetAside(Box::new(log), end);
         } else {
             plan.put_entry_back(&**store, &end, from)?;
         }
