@@ -145,6 +145,7 @@ fn line_of_lost(commit: &CommitRef) -> Row {
     Row::new("point")
         .set("id", commit.id.to_string())
         .set("job", Value::Null)
+        .set("host", Value::Null)
         .set("time", Value::Null)
         .set("keep", false)
         .set("rewrite", false)
