@@ -4,6 +4,7 @@
 //! terminal is there; the default repository is opened with its key file.
 
 use crate::context::Context;
+use crate::damaged;
 use crate::exit::{Exit, Failure, Result};
 use crate::recognise::Acquaintance;
 use crate::say::Row;
@@ -175,6 +176,7 @@ impl Context {
         };
         let opened = (open(&found)?, Arc::clone(&place.counts));
         let ((repo, counts), known) = recognised.admit(self, opened, |(repo, _)| repo, again)?;
+        damaged::keep_config(&settings, &repo);
         Ok(Connection { repo, counts, settings, known })
     }
 }
@@ -183,6 +185,21 @@ fn no_key_file(path: &Path) -> Failure {
     let message = format!("{}: the key file of the default repository is not there", path.display());
     Failure::new(Exit::WrongPassword, "wrong_password", message)
         .advise("put it back, name a password with --password-file, or use the recovery sheet: cairn key import")
+}
+
+/// Opens something with the password that the settings name, or that a person gives.
+pub(crate) fn with_password<T>(settings: &Settings, open: impl Fn(Option<&[u8]>) -> engine::Result<T>) -> Result<T> {
+    let given = settings.password.read()?;
+    match open(given.as_deref()) {
+        Err(e) if e.kind() == Kind::WrongPassword && given.is_none() => {
+            if let Password::KeyFile(path) = &settings.password {
+                return Err(no_key_file(path));
+            }
+            let asked = password::ask("Password of the repository", false)?;
+            Ok(open(Some(&asked))?)
+        }
+        other => Ok(other?),
+    }
 }
 
 /// Opens the store that the settings name; `create` makes a folder that is not there.

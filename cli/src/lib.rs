@@ -8,6 +8,7 @@ mod archive;
 mod cli;
 mod connect;
 mod context;
+mod damaged;
 mod exit;
 #[doc(hidden)]
 pub mod fuzzing;

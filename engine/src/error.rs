@@ -76,6 +76,13 @@ impl Error {
         self
     }
 
+    /// Says what to try next in the place of what a deeper room said, which does not help here.
+    #[must_use]
+    pub fn advise_instead(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+
     /// Keeps the cause.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {

@@ -61,6 +61,8 @@ pub const COALESCED_BYTES_MAX: u64 = 4 * 1024 * 1024;
 pub const TAIL_BYTES: u64 = 256 * 1024;
 /// Log entries fetched at once when catching up.
 pub const LOG_FETCH_THREADS: usize = 8;
+/// Slots at the log's end that are set aside together: a power cut damages a few, and each of them is looked at.
+pub const SET_ASIDE_MAX: u32 = 256;
 /// The log is summed up when it has grown by so many entries: an open reads at most about as many, and a checkpoint costs less than they do.
 pub const CHECKPOINT_ENTRIES: u32 = 128;
 /// Hashes of entries that a checkpoint lists, 32 bytes each: how far back a local cache or a paused writer may have stopped and still be

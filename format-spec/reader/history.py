@@ -108,6 +108,8 @@ class History:
         self.retrievals = {}
         # Suspect packs, as (kind, session, ordinal), with the slot that says so.
         self.suspects = {}
+        # Slots that were passed over.
+        self.voids = set()
 
     def append(self, slot, entry, object_hash):
         """Judges an entry after all before it and takes it in."""
@@ -117,7 +119,7 @@ class History:
         take = {log.OPEN: self._open, log.PUBLISH: self._publish, log.COMMIT: self._commit, log.EXPIRE: self._expire,
                 log.REWRITE: self._rewrite, log.CONDEMN: self._condemn, log.SWEPT: self._swept, log.FOLD: self._fold,
                 log.FENCE: self._fence, log.LOCK: self._lock, log.CONFIG: self._config,
-                log.RETRIEVAL: self._retrieval, log.SUSPECT: self._suspect}.get(kind)
+                log.RETRIEVAL: self._retrieval, log.SUSPECT: self._suspect, log.SET_ASIDE: self._set_aside}.get(kind)
         if take is not None:
             take(entry)
         elif kind != log.KEY and treatment == 1:
@@ -125,8 +127,9 @@ class History:
         self.slot, self.head_hash = slot, object_hash
 
     def pass_over(self, slot):
-        """LOG-25: a void slot is taken, and without effect."""
+        """LOG-25, LOG-28: a void slot is taken, and without effect."""
         self.slot = slot
+        self.voids.add(slot)
 
     def learn(self, at, ref):
         """Takes from a segment what it says of a pack whose entry a checkpoint sums up; what is known already stays."""
@@ -298,6 +301,12 @@ class History:
                 self.suspects.pop((kind, session, ordinal), None)
             elif pack is None or pack.condemned is None:
                 self.suspects.setdefault((kind, session, ordinal), entry.slot)
+
+    def _set_aside(self, entry):
+        for slot in range(entry.first, entry.slot):
+            need(slot in self.voids, "LOG-28", f"slot {slot} is set aside, and was read")
+        self.numbers += entry.slot - entry.first
+        self.open.clear()
 
     def _retrieval(self, entry):
         if entry.state == log.ASKED:

@@ -1,4 +1,4 @@
-"""Entries of the commit log, each alone (spec/log.md, LOG-2 to LOG-19, LOG-26 and LOG-27). What they mean after one another is `history`'s."""
+"""Entries of the commit log, each alone (spec/log.md, LOG-2 to LOG-19, and LOG-26 to LOG-28). What they mean after one another is `history`'s."""
 
 import struct
 
@@ -8,6 +8,7 @@ from .fields import Tag, fixed, number, read_fields, time, utf8
 
 OPEN, PUBLISH, COMMIT, EXPIRE, REWRITE, CONDEMN, SWEPT, FOLD, FENCE, LOCK = range(1, 11)
 RETRIEVAL, KEY, CONFIG, SUSPECT = 11, 12, 13, 14
+SET_ASIDE = 15
 ASKED, CHANGED, ENDED = 1, 2, 3
 
 
@@ -66,6 +67,7 @@ OWN = {
         _must(64, "state", _suspect), _must(65, "packs", log_rows.suspects), Tag(66, "reason", utf8),
     ]),
     CONFIG: ("LOG-19", [_must(64, "settings", config.parse_change)]),
+    SET_ASIDE: ("LOG-28", [_must(64, "first", number("I"))]),
 }
 
 
@@ -83,6 +85,8 @@ def parse(plaintext):
              + ("absent" if entry.segment is None else "present"))
     if kind == RETRIEVAL:
         _check_retrieval(entry, rule)
+    if kind == SET_ASIDE:
+        need(0 < entry.first < entry.slot, rule, f"slot {entry.first} is set aside by slot {entry.slot}")
     return entry
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from . import checkpoint, container, names, pack, parity, tree
 from .container import CHECKPOINT, DATA, LOG, META
 from .errors import Broken, about, need
-from .verify_log import LogCheck
+from .verify_log import LogCheck, aside
 from .verify_points import PointCheck
 from .verify_segments import SegmentCheck
 
@@ -42,6 +42,10 @@ class Verify:
         found = self.repository.store.names()
         for name in found:
             self.verdict.judge(name, self._object, name)
+        # LOG-28: whatever stands in a slot that is set aside, it is without effect.
+        void = {names.log(slot) for slot in aside(self.entries)}
+        self.verdict.warnings += [f"{broken}; LOG-28: it is set aside" for broken in self.verdict.broken if broken.object in void]
+        self.verdict.broken = [broken for broken in self.verdict.broken if broken.object not in void]
         # Where entries that the reader did not need are there, they tell more than the checkpoint that stood for them.
         self.repository.history = LogCheck(self.repository, self.verdict, self.entries, self.checkpoints).run()
         self.verdict.judge("names", self._ordinals, found)

@@ -1,6 +1,6 @@
 """What is there of the log against its checkpoints: LOG-21 to LOG-24. The reader itself began at the newest one (`head`)."""
 
-from . import config, names
+from . import config, log, names
 from .errors import need
 from .history import History
 from .resume import resume
@@ -14,6 +14,8 @@ class LogCheck:
         self.repository, self.verdict, self.entries, self.checkpoints = repository, verdict, entries, checkpoints
         # Entries up to the newest checkpoint that are proven to be those which it sums up.
         self.proven = {}
+        # LOG-28.
+        self.aside = aside(entries)
 
     def run(self):
         """The history that begins earliest, of all that lead to the head without a gap."""
@@ -46,7 +48,7 @@ class LogCheck:
             if hash is None:
                 return
             held = after
-            void = self.repository.config.immutability is not None and hash == bytes(32) and self.entries.get(slot) is None
+            void = hash == bytes(32) and (slot in self.aside or self.repository.config.immutability is not None and self.entries.get(slot) is None)
             need(void or after in (None, hash), "LOG-21", f"the hash of slot {slot} is not the one that the entry after it holds")
             after = None
             if void:
@@ -67,6 +69,8 @@ class LogCheck:
             need(newest.get(slot, hash) == hash, "LOG-21", f"the hash of slot {slot} is not the one of the newest checkpoint")
 
     def _is_void(self, slot, begun):
+        if slot in self.aside:
+            return True
         if slot <= begun and _hashes(self.checkpoints[begun]).get(slot) != bytes(32):
             return False
         return slot in self.entries and self.entries[slot] is None
@@ -75,7 +79,7 @@ class LogCheck:
         """Goes on to the head and compares each checkpoint on the way; False where an entry is absent or does not hold."""
         while history.slot < told.slot:
             slot = history.slot + 1
-            found = (self.proven if slot <= told.begun else self.entries).get(slot)
+            found = None if slot in self.aside else (self.proven if slot <= told.begun else self.entries).get(slot)
             if found is None and self._is_void(slot, told.begun):
                 history.pass_over(slot)
                 continue
@@ -92,3 +96,9 @@ class LogCheck:
 def _hashes(own):
     """{slot: hash} as a checkpoint lists them."""
     return dict(enumerate(own.hashes, own.slot + 1 - len(own.hashes)))
+
+
+def aside(entries):
+    """Slots that SetAside entries name (LOG-28); `entries` as `LogCheck` has them."""
+    told = [found[0] for found in entries.values() if found is not None and found[0].kind[0] == log.SET_ASIDE]
+    return {slot for entry in told for slot in range(entry.first, entry.slot)}

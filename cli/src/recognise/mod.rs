@@ -46,6 +46,13 @@ pub(crate) struct Acquaintance {
     is_folder: bool,
 }
 
+impl Acquaintance {
+    /// Of a repository that is only looked at as far as it can be read: its log is held against nothing.
+    pub(crate) fn none() -> Self {
+        Acquaintance { rolled_back: None, remembered: None, is_folder: false }
+    }
+}
+
 /// A log that is not the one that this machine remembers.
 #[derive(Debug, Clone)]
 pub(crate) struct Rollback {
@@ -133,6 +140,21 @@ impl Context {
             let place = place_of(settings).map_err(|failure| Trouble(failure.message))?;
             let row = Row { seconds: Some(self.env.now().seconds), ..Row::new(id, suite) };
             folder.put(&Record { rows: vec![row], ..Record::new(&place) })
+        });
+        if let Err(trouble) = written {
+            self.tell_trouble(&trouble);
+        }
+    }
+
+    /// Forgets how far the log went if that was in a slot from `first` on: a repair that a person asked for has set those aside.
+    pub(crate) fn forget_set_aside(&self, settings: &Settings, id: RepositoryId, first: u32) {
+        let written = folder().and_then(|folder| {
+            let place = place_of(settings).map_err(|failure| Trouble(failure.message))?;
+            folder.update(&place, |record| {
+                for row in record.rows.iter_mut().filter(|row| row.id == id && row.position >= first) {
+                    row.position = 0;
+                }
+            })
         });
         if let Err(trouble) = written {
             self.tell_trouble(&trouble);

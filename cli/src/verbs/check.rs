@@ -2,7 +2,7 @@
 
 use crate::connect::{Place, open_store};
 use crate::context::Context;
-use crate::exit::{Exit, Result};
+use crate::exit::{Exit, Failure, Result};
 use crate::parse::quantity;
 use crate::recognise::Rollback;
 use crate::say::{Row, human, progress};
@@ -51,11 +51,24 @@ impl Check {
                 let place = open_store(&settings, false)?;
                 if let Some(found) = sealed(&place) {
                     context.recognise(&settings, &*place.store, &found)?;
-                    return without_keys(context, &settings, &place);
+                    context.out.note(NO_PASSWORD);
+                    return without_keys(context, &settings, &place, Vec::new());
                 }
             }
         }
-        let connection = context.connect()?;
+        // A check goes on where other commands stop: what it goes on without is a finding.
+        let as_far = match context.connect_as_far(Vec::new()) {
+            Err(failure) if failure.exit == Exit::Damaged => return as_stored(context, failure),
+            other => other?,
+        };
+        let (missing, advice) = (as_far.findings(), as_far.advice());
+        let Some(connection) = as_far.connection else {
+            let (settings, place) = place_of(context)?;
+            context.out.note("Without the config nothing can be decoded: every stored byte is verified, but not which objects must be there.");
+            let exit = without_keys(context, &settings, &place, missing);
+            advice.iter().for_each(|advice| context.out.note(advice));
+            return exit;
+        };
         let repo = &connection.repo;
         let point = self.point.as_ref().map(|point| repo.find_point(point)).transpose()?;
         let level = match (self.read_data, self.level) {
@@ -67,7 +80,8 @@ impl Check {
         let remember = Some(connection.settings.cache_dir.join(CHECKED));
         let options = CheckOptions { level, share, remember, point, threads: connection.settings.threads };
         let monitor = context.interrupt.monitor();
-        let report = progress::show(&context.out, "checking", monitor, || check(repo, &options, monitor))?;
+        let mut report = progress::show(&context.out, "checking", monitor, || check(repo, &options, monitor))?;
+        report.errors.splice(0..0, missing);
         let rolled_back = connection.known.rolled_back.as_ref().map(Rollback::finding);
         told(context, rolled_back.as_slice())?;
         told(context, &report.errors)?;
@@ -114,7 +128,8 @@ impl Check {
             )
         })?;
         archived(context, report.packs_archived);
-        if !report.errors.is_empty() {
+        advice.iter().for_each(|advice| context.out.note(advice));
+        if !report.errors.is_empty() && advice.is_empty() {
             context.out.note("`cairn repair plan` tells what it takes away and what can give it back.");
         }
         Ok(exit)
@@ -156,12 +171,32 @@ fn archived(context: &Context, packs: u64) {
     }
 }
 
-/// Stored bytes alone, on a machine that was given no password.
-fn without_keys(context: &Context, settings: &Settings, place: &Place) -> Result<Exit> {
+const NO_PASSWORD: &str = "No password was given: every stored byte is verified, but not which objects must be there.";
+
+fn place_of(context: &Context) -> Result<(Settings, Place)> {
+    let settings = context.settings()?;
+    let place = open_store(&settings, false)?;
+    Ok((settings, place))
+}
+
+/// Stored bytes alone, as no key slot opens: those that are damaged are named.
+fn as_stored(context: &Context, failure: Failure) -> Result<Exit> {
+    let (settings, place) = place_of(context)?;
+    context.out.note("No key slot opens: every stored byte is verified, but not which objects must be there.");
+    let (object, what) = failure.message.split_once(": ").unwrap_or(("keys", &failure.message));
+    let finding = Finding { object: object.to_owned(), what: what.to_owned() };
+    let exit = without_keys(context, &settings, &place, vec![finding])?;
+    failure.advice.iter().for_each(|advice| context.out.note(advice));
+    Ok(exit)
+}
+
+/// Stored bytes alone, without keys; `missing` was found on the way here.
+fn without_keys(context: &Context, settings: &Settings, place: &Place, missing: Vec<Finding>) -> Result<Exit> {
     let monitor = context.interrupt.monitor();
-    context.out.note("No password was given: every stored byte is verified, but not which objects must be there.");
     let work = || check_stored(&*place.store, settings.threads, monitor);
-    let report = progress::show(&context.out, "checking", monitor, work)?;
+    let mut report = progress::show(&context.out, "checking", monitor, work)?;
+    report.errors.retain(|error| !missing.iter().any(|m| m.object == error.object));
+    report.errors.splice(0..0, missing);
     told(context, &report.errors)?;
     let errors = report.errors.len();
     let exit = match (errors, report.packs_archived) {

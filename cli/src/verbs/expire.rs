@@ -73,7 +73,8 @@ impl Expire {
         let request = match (points, &self.path[..]) {
             ([], []) => by_rules(rules, repo.config().retention)?,
             ([], paths) => Request::Paths(paths.iter().map(|path| path.0.clone()).collect()),
-            (points, _) => Request::Points(found(repo, points)?),
+            // Also one whose manifest is damaged: the log knows its id.
+            (points, _) => Request::Points(points.iter().map(|s| repo.find_id(s)).collect::<Result<_, _>>()?),
         };
         let may_empty = self.may_empty(context, repo)?;
         let scope = Scope { request, job: self.job.clone(), may_empty };

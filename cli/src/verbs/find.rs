@@ -45,15 +45,15 @@ impl Find {
         let patterns = patterns.map_err(Failure::usage)?;
         let connection = context.connect()?;
         let repo = &connection.repo;
-        let points = match &self.point {
-            Some(point) => vec![repo.find_point(point)?],
+        let (points, exit) = match &self.point {
+            Some(point) => (vec![repo.find_point(point)?], Exit::Done),
             None => {
-                let mut points = repo.points()?;
+                let (mut points, exit) = look::points(context, repo)?;
                 if let Some(job) = &self.job {
                     points = repo.points_of(job, &points)?;
                 }
                 points.reverse();
-                points
+                (points, exit)
             }
         };
         let (mut seen, mut trees) = (HashSet::new(), HashSet::new());
@@ -76,7 +76,7 @@ impl Find {
             }
         }
         if context.out.json {
-            let row = context.summary(Exit::Done).set("matches", matches).set("points_searched", points.len());
+            let row = context.summary(exit).set("matches", matches).set("points_searched", points.len());
             context.out.summary(row, String::new)?;
         } else if matches == 0 {
             context.out.note(&format!(
@@ -84,7 +84,7 @@ impl Find {
                 human::counted(points.len() as u64, "restore point", "restore points")
             ));
         }
-        Ok(Exit::Done)
+        Ok(exit)
     }
 }
 

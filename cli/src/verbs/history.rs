@@ -39,7 +39,7 @@ impl History {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         let connection = context.connect()?;
         let repo = &connection.repo;
-        let mut points = repo.points()?;
+        let (mut points, exit) = look::points(context, repo)?;
         if let Some(job) = &self.job {
             points = repo.points_of(job, &points)?;
         }
@@ -59,15 +59,15 @@ impl History {
             let message = format!("/{}: in none of the restore points", human::name(&self.path.0));
             return Err(Failure::new(Exit::Failed, "absent", message).advise("look for it: cairn find NAME"));
         }
-        self.tell(context, &versions)?;
-        Ok(Exit::Done)
+        self.tell(context, &versions, exit)?;
+        Ok(exit)
     }
 
-    fn tell(&self, context: &Context, versions: &[Version]) -> Result<()> {
+    fn tell(&self, context: &Context, versions: &[Version], exit: Exit) -> Result<()> {
         let present = versions.iter().filter(|version| version.entry.is_some()).count();
         if context.out.json {
             versions.iter().try_for_each(|version| context.out.row(|| self.row(version)))?;
-            return context.out.summary(context.summary(Exit::Done).set("versions", present), String::new);
+            return context.out.summary(context.summary(exit).set("versions", present), String::new);
         }
         let left = |heading| (heading, Side::Left);
         let mut table = Table::new(&[

@@ -1,9 +1,10 @@
 //! What the looking verbs share: finding a place, and describing an entry to scripts and to people.
 
+use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::parse::Place;
 use crate::say::{Row, human};
-use engine::repository::Repository;
+use engine::repository::{Repository, lost_point};
 use engine::restore_point::Point;
 use engine::tree::{EntryRef, lookup};
 use format_spec::Time;
@@ -26,6 +27,26 @@ pub(super) fn find(repo: &Repository, place: &Place) -> Result<(Arc<Point>, Entr
             Err(Failure::new(Exit::Failed, "absent", message).advise(advice))
         }
     }
+}
+
+/// The restore points that can be shown, and how the command ends: one whose manifest is damaged is told, and does not hide the others.
+///
+/// # Errors
+/// The engine's, but for damage.
+pub(super) fn points(context: &Context, repo: &Repository) -> Result<(Vec<Arc<Point>>, Exit)> {
+    let (mut points, mut exit) = (Vec::new(), Exit::Done);
+    for (commit, point) in repo.points_and_damage() {
+        match point {
+            Ok(point) => points.push(point),
+            Err(e) if e.kind() == engine::Kind::Damaged => {
+                exit = Exit::Damaged;
+                context.out.warning(commit.id.to_string().as_bytes(), &format!("this restore point is left out: {e}"));
+                context.out.note(&lost_point(&commit));
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok((points, exit))
 }
 
 /// The entry at a path, if the point has it.

@@ -24,6 +24,7 @@ pub(crate) mod man;
 pub(crate) mod migrate;
 pub(crate) mod mount;
 mod moved;
+mod opening;
 mod planned;
 pub(crate) mod points;
 pub(crate) mod repair;

@@ -7,6 +7,7 @@ use crate::say::table::{Side, Table};
 use crate::say::{Row, human};
 use engine::care::PlanHash;
 use engine::care::retention::{self, Applied, ApplyOptions, Plan, Request, Scope, apply};
+use engine::log::CommitRef;
 use serde_json::Value;
 
 /// What to do with a plan.
@@ -96,7 +97,7 @@ pub(super) fn run(context: &Context, connection: &Connection, scope: &Scope, ste
         .set("plan", plan.hash_text())
         .set("applied", *step != Step::Plan)
         .set("points_kept", count(true))
-        .set("points_expired", count(false))
+        .set("points_expired", count(false) + plan.given_up.len())
         .set("points_rewritten", plan.rows.iter().filter(|row| row.change.is_some()).count() - applied.left_out.len())
         .set("points_locked", forbidden)
         .set("points_left_out", applied.left_out.len())
@@ -117,9 +118,10 @@ fn show(context: &Context, scope: &Scope, plan: &Plan, with_table: bool) -> Resu
         context.out.warning(commit.id.to_string().as_bytes(), &format!("cannot be judged, and stays: {e}"));
     }
     if context.out.json {
+        plan.given_up.iter().try_for_each(|commit| context.out.row(|| line_of_lost(commit)))?;
         return plan.rows.iter().try_for_each(|row| context.out.row(|| line(row)));
     }
-    if !with_table || plan.rows.is_empty() {
+    if !with_table || (plan.rows.is_empty() && plan.given_up.is_empty()) {
         return Ok(());
     }
     let left = |heading| (heading, Side::Left);
@@ -135,7 +137,29 @@ fn show(context: &Context, scope: &Scope, plan: &Plan, with_table: bool) -> Resu
         let (job, why) = (human::name(point.job.told(&plan.jobs).as_bytes()), human::name(why.as_bytes()));
         table.push(vec![id, human::time(point.time), job, fate(row).to_owned(), why]);
     }
+    for commit in &plan.given_up {
+        let id = commit.id.to_string().chars().take(8).collect();
+        table.push(vec![id, String::new(), String::new(), "expire".to_owned(), LOST.to_owned()]);
+    }
     table.lines().iter().try_for_each(|line| context.out.answer(|| Row::new("line"), || line.clone()))
+}
+
+/// Why a point leaves of which nothing else can be said.
+const LOST: &str = "named; its manifest cannot be read";
+
+fn line_of_lost(commit: &CommitRef) -> Row {
+    Row::new("point")
+        .set("id", commit.id.to_string())
+        .set("job", Value::Null)
+        .set("host", Value::Null)
+        .set("time", Value::Null)
+        .set("keep", false)
+        .set("rewrite", false)
+        .set("reasons", vec![LOST])
+        .set("locked_until", Value::Null)
+        .set("items_leaving", 0)
+        .set("bytes_leaving", 0)
+        .set("tags", Vec::<String>::new())
 }
 
 fn fate(row: &retention::Row) -> &'static str {
@@ -184,13 +208,13 @@ fn exit(plan: &Plan, applied: &Applied, step: &Step) -> Exit {
 
 fn text(plan: &Plan, applied: &Applied, step: &Step) -> String {
     let rewrites = plan.rows.iter().filter(|row| row.change.is_some()).count();
-    let expires = plan.rows.iter().filter(|row| !row.decision.keep).count();
+    let expires = plan.rows.iter().filter(|row| !row.decision.keep).count() + plan.given_up.len();
     let locked = plan.rows.iter().filter(|row| row.decision.forbidden).count();
     let locked = if locked > 0 { format!(", {locked} held by locks") } else { String::new() };
     match step {
         Step::Plan => format!(
             "{expires} of {} would go, {rewrites} be rewritten{locked}; plan {}",
-            human::counted(plan.rows.len() as u64, "restore point", "restore points"),
+            human::counted((plan.rows.len() + plan.given_up.len()) as u64, "restore point", "restore points"),
             plan.hash_text()
         ),
         Step::Apply(_) => format!(

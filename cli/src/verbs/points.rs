@@ -9,7 +9,7 @@ use crate::say::row::Row;
 use crate::say::table::{Side, Table};
 use clap::Args;
 use engine::immutability::Verified;
-use engine::repository::Repository;
+use engine::repository::{Repository, lost_point};
 use engine::restore_point::{JobName, Oddity, Owner, Point, newest_of_each, oddities};
 use engine::retrieval::may_rest;
 use format_spec::point::{PointKind, Workload};
@@ -42,9 +42,11 @@ impl Points {
                 Ok(point) => points.push(point),
                 Err(e) => {
                     damaged += 1;
+                    let (id, slot) = (commit.id.to_string(), commit.slot);
                     context
                         .out
-                        .warning(b"", &format!("the restore point of log entry {} cannot be shown: {e}", commit.slot));
+                        .warning(id.as_bytes(), &format!("the restore point of log entry {slot} cannot be shown: {e}"));
+                    context.out.note(&lost_point(&commit));
                 }
             }
         }

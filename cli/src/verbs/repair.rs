@@ -1,6 +1,7 @@
 //! `cairn repair`: what is damaged, what it takes away, and what gives it back.
 
 use super::check::Depth;
+use super::opening;
 use crate::connect::Connection;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
@@ -16,9 +17,10 @@ use std::path::PathBuf;
 
 /// Tell what is damaged and give back what can be given back
 ///
-/// Never deletes or overwrites anything. What is lost is stored anew from the packs' parity, from this machine's disk cache or from a copy
+/// Deletes and overwrites nothing that can be read. What is lost is stored anew from the packs' parity, from this machine's disk cache or from a copy
 /// repository; index segments are made again from their packs. What is still lost is recorded in the repository: no backup of any machine relies
 /// on it from then on, and the next one stores again what its source still has. A recorded pack that is found right again is withdrawn.
+/// Damaged newest entries of the log are set aside; a damaged config or older entry is put back from a copy whose bytes the log proves.
 #[derive(Debug, Args)]
 pub(crate) struct Repair {
     #[command(subcommand)]
@@ -40,16 +42,16 @@ enum Action {
 }
 
 #[derive(Debug, Args)]
-struct Look {
+pub(super) struct Look {
     /// How deep to look for damage
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = Depth::Full)]
     level: Depth,
-    /// Take what is lost from this repository: a copy that shares the dedup key
+    /// Take what is lost from this repository: a copy that shares the dedup key; or, for a damaged config, from a copy of that file
     #[arg(long, value_name = "REPO")]
-    from: Option<OsString>,
+    pub(super) from: Option<OsString>,
     /// The copy's password, if it is another one
     #[arg(long, value_name = "FILE", requires = "from")]
-    from_password_file: Option<PathBuf>,
+    pub(super) from_password_file: Option<PathBuf>,
 }
 
 impl Repair {
@@ -61,7 +63,13 @@ impl Repair {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         match &self.action {
             Action::Plan(look) => {
-                let (connection, options) = look.open(context)?;
+                let (connection, options) = match look.open(context) {
+                    Err(failure) if failure.exit == Exit::Damaged => {
+                        return opening::plan(context, look)?
+                            .map_or(Err(failure), |plan| opening::show(context, &plan));
+                    }
+                    other => other?,
+                };
                 let monitor = context.interrupt.monitor();
                 let work = || plan(&connection.repo, &options, monitor);
                 let plan = progress::show(&context.out, "checking", monitor, work)?;
@@ -136,7 +144,13 @@ fn show(context: &Context, connection: &Connection, look: &Look, plan: &RepairPl
 }
 
 fn carry_out(context: &Context, hash: &str, look: &Look) -> Result<Exit> {
-    let (connection, options) = look.open(context)?;
+    let (connection, options) = match look.open(context) {
+        Err(failure) if failure.exit == Exit::Damaged => {
+            let plan = opening::plan(context, look)?;
+            return plan.map_or(Err(failure), |plan| opening::carry_out(context, &plan, hash));
+        }
+        other => other?,
+    };
     let monitor = context.interrupt.shared();
     let done =
         progress::show(&context.out, "repairing", &monitor, || apply(&connection.repo, &options, hash, &monitor));
@@ -209,7 +223,7 @@ fn heal_by(context: &Context, jobs: &[Job]) -> Result<String> {
     Ok(lines)
 }
 
-fn row(item: &RepairItem) -> Row {
+pub(super) fn row(item: &RepairItem) -> Row {
     let paths: Vec<Value> = item.paths.iter().map(|(point, path)| json!({ "point": point, "path": path })).collect();
     Row::new("damage")
         .set("object", item.object.as_str())
@@ -226,7 +240,7 @@ fn row(item: &RepairItem) -> Row {
         .set("paths_total", item.paths_total)
 }
 
-fn text(item: &RepairItem) -> String {
+pub(super) fn text(item: &RepairItem) -> String {
     let mut lines = vec![format!("{}: {}", item.object, item.what)];
     if item.blobs > 0 {
         lines.push(format!(

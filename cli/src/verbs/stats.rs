@@ -76,7 +76,7 @@ impl Stats {
     fn of_repository(&self, context: &Context) -> Result<Exit> {
         let connection = context.connect()?;
         let repo = &connection.repo;
-        let points = repo.points()?;
+        let (points, exit) = look::points(context, repo)?;
         let mut rooms: BTreeMap<String, (u64, u64)> = BTreeMap::new();
         repo.vault().store.list("", None, &mut |listed| {
             let name = listed.name.as_str();
@@ -93,7 +93,7 @@ impl Stats {
             by_room.insert(room.clone(), serde_json::json!({ "objects": objects, "bytes": bytes }));
         }
         let row: Row = context
-            .summary(Exit::Done)
+            .summary(exit)
             .set("repository", repo.id().to_string())
             .set("location", repo.location())
             .set("points", points.len())
@@ -121,6 +121,6 @@ impl Stats {
             lines.extend(rooms.iter().map(line));
             lines.join("\n")
         })?;
-        Ok(Exit::Done)
+        Ok(exit)
     }
 }

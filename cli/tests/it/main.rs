@@ -9,6 +9,7 @@ mod check;
 mod ci;
 mod clocks;
 mod copy;
+mod damage_table;
 mod exit_codes;
 mod expire;
 mod foreign;

@@ -15,6 +15,7 @@ use super::findings::{Finding, Findings, Found, Subject, drop_given_up, is_live}
 use super::harm::Harm;
 use super::packs::{PackCheck, Published, published_packs};
 use super::rolling::{self, Memory};
+use super::summed::summed_up;
 use super::trees::TreeCheck;
 use super::uncommitted::uncommitted;
 use crate::error::{Error, Kind, Result};
@@ -183,6 +184,9 @@ pub(super) fn check_closely(
     let is_superseded = |found: &Found| found.pack().is_some_and(|id| harm.is_superseded(id));
     let (superseded, subjects): (Vec<_>, Vec<_>) = found.into_iter().partition(is_superseded);
     report.superseded = superseded.into_iter().map(|found| found.finding).collect();
+    if options.point.is_none() && options.level >= Level::Tails {
+        report.superseded.append(&mut summed_up(repository, options.level >= Level::Stored, monitor)?);
+    }
     report.errors = subjects.iter().map(|found| found.finding.clone()).collect();
     report.spoiled = spoiled() - spoiled_before;
     if report.spoiled > 0 {

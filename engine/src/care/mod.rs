@@ -18,6 +18,7 @@ pub mod repair;
 pub mod retention;
 mod rolling;
 mod stored;
+mod summed;
 mod trees;
 mod uncommitted;
 

@@ -9,6 +9,7 @@ use crate::blob::lost;
 use crate::error::{Error, Kind, Result};
 use crate::limits::STORED_FINDINGS_MAX;
 use crate::monitor::Monitor;
+use crate::repository::has_remains;
 use crate::store::{Look, Name, Store, reread};
 use crossbeam_channel::bounded;
 use format_spec::config::Config;
@@ -140,6 +141,8 @@ impl Work<'_> {
 fn read_config(store: &dyn Store) -> Result<Option<Config>> {
     match store.get(&Name::new(names::CONFIG)?) {
         Ok(object) => Ok(Config::decode(&object).ok().map(|(config, _)| config)),
+        // Whoever opens it is told so: there is nothing here that could be read for it.
+        Err(e) if e.kind() == Kind::Absent && has_remains(store)? => Ok(None),
         Err(e) if e.kind() == Kind::Absent => {
             Err(Error::new(Kind::NoRepository, "there is no repository").on(store.location()))
         }

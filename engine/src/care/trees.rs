@@ -59,6 +59,13 @@ impl<'a> TreeCheck<'a> {
         Ok(())
     }
 
+    /// Whether everything that a point needs is there, also of one that no entry commits.
+    pub(super) fn is_sound(&mut self, point: &Point) -> Result<bool> {
+        self.findings.forget(point.slot);
+        self.look(point)?;
+        Ok(!self.findings.has_of(point.slot))
+    }
+
     fn look(&mut self, point: &Point) -> Result<()> {
         let manifest = &point.manifest;
         let mut roots = Vec::new();

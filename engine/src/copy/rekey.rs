@@ -23,7 +23,7 @@ pub(super) fn run(
     super::expect_pair(source, target, true)?;
     source.refresh()?;
     target.refresh()?;
-    let Selected { points, present } = select(source, target, options, &[])?;
+    let Selected { points, present } = select(source, target, options, &[], monitor)?;
     let mut summary = CopySummary { present, ..CopySummary::default() };
     for point in points {
         let read = source.blobs().fetched_bytes();

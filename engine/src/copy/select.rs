@@ -2,9 +2,10 @@
 
 use super::CopyOptions;
 use crate::care::calendar::before;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::log::CommitRef;
-use crate::repository::Repository;
+use crate::monitor::Monitor;
+use crate::repository::{Repository, lost_point};
 use crate::restore_point::{JobId, Point, newest_of_each};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -29,8 +30,8 @@ pub(super) struct Selected {
     pub(super) present: u64,
 }
 
-/// Chooses, and adds those that an earlier copy let wait, as far as the source still has them; damaged manifests are passed over where nobody
-/// asked for them by name.
+/// Chooses, and adds those that an earlier copy let wait, as far as the source still has them; damaged manifests are passed over with a warning where
+/// nobody asked for them by name.
 ///
 /// # Errors
 /// `Absent` and `Input` as [`Repository::find_point`].
@@ -39,11 +40,12 @@ pub(super) fn select(
     target: &Repository,
     options: &CopyOptions,
     waiting: &[String],
+    monitor: &Monitor,
 ) -> Result<Selected> {
     let CopyOptions { which, job, .. } = options;
     let mut chosen: Vec<Arc<Point>> = match which {
         Which::Named(selectors) => selectors.iter().map(|s| source.find_point(s)).collect::<Result<_>>()?,
-        Which::All | Which::Latest => source.points_and_damage().into_iter().filter_map(|(_, p)| p.ok()).collect(),
+        Which::All | Which::Latest => sound(source, monitor)?,
     };
     if let (Some(job), Which::All | Which::Latest) = (job, which) {
         let jobs: BTreeSet<JobId> = chosen.iter().map(|p| source.job_of(p)).collect();
@@ -70,6 +72,22 @@ pub(super) fn select(
     let all = chosen.len();
     chosen.retain(|p| view.live(&p.manifest.id).is_none());
     Ok(Selected { present: (all - chosen.len()) as u64, points: chosen })
+}
+
+/// The points that can be copied. One whose manifest is damaged does not hold the others up.
+fn sound(source: &Repository, monitor: &Monitor) -> Result<Vec<Arc<Point>>> {
+    let mut points = Vec::new();
+    for (commit, point) in source.points_and_damage() {
+        match point {
+            Ok(point) => points.push(point),
+            Err(e) if e.kind() == Kind::Damaged => {
+                let why = format!("this restore point cannot be copied: {e}; {}", lost_point(&commit));
+                monitor.warn(commit.id.to_string().as_bytes(), why);
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(points)
 }
 
 /// The point of the same job that both have, the nearest that was committed before this one in the source, else the nearest after it: as it is in

@@ -82,7 +82,7 @@ fn attempt(
     let waiting = spool.as_ref().map_or_else(Vec::new, Spool::waiting);
     let selected = match asked.is_empty() {
         true => {
-            let first = select(source, target, options, &waiting)?;
+            let first = select(source, target, options, &waiting, monitor)?;
             asked.extend(first.points.iter().map(|point| point.manifest.id));
             summary.present = first.present;
             first
@@ -95,7 +95,7 @@ fn attempt(
             summary.expired.extend(gone);
             let rest = asked.iter().filter(|id| here.live(id).is_some()).map(ToString::to_string);
             let again = CopyOptions { which: Which::Named(rest.collect()), ..options.clone() };
-            select(source, target, &again, &[])?
+            select(source, target, &again, &[], monitor)?
         }
     };
     let is_idle = selected.points.is_empty();

@@ -15,6 +15,7 @@
 //! | `truncate` | - | deletes again: no error | - | deletes what is left |
 
 mod append;
+mod aside;
 mod checkpoint;
 mod locks;
 mod moves;
@@ -25,6 +26,7 @@ mod summed;
 mod truncate;
 mod view;
 
+pub use aside::{End, EndSlot};
 pub use locks::Raises;
 pub use moves::{Condemned, Moved};
 pub use remembered::{Recollection, Witness, hash_in_store};

@@ -32,6 +32,8 @@ pub struct Log {
     pub(super) known: Mutex<Known>,
     /// Who is told of each entry that this process appended.
     pub(super) witness: OnceLock<Arc<dyn Witness>>,
+    /// Slots that a SetAside put out of effect ([LOG-28]), as far as this process met one.
+    pub(super) aside: Mutex<BTreeSet<u32>>,
 }
 
 impl Log {
@@ -49,7 +51,15 @@ impl Log {
             view,
             known: Mutex::default(),
             witness: OnceLock::new(),
+            aside: Mutex::default(),
         }
+    }
+
+    /// The same log over another connection: nothing of it is read yet, and nothing ends it early.
+    #[must_use]
+    pub fn over(&self, store: Arc<dyn Store>) -> Self {
+        let log = Log::new(store, self.repository, self.secrets.clone(), self.config_hash);
+        Log { has_voids: self.has_voids, ..log }.raising(self.raises)
     }
 
     /// The same of a repository whose days of locking may be raised ([CONF-7]).
@@ -72,8 +82,13 @@ impl Log {
     }
 
     fn afresh(self) -> Self {
-        let view = LogView { raises: self.raises, ..LogView::start(self.config_hash) };
+        let view = self.start();
         Log { view: Mutex::new(Arc::new(view)), ..self }
+    }
+
+    /// The view before the first entry.
+    pub(super) fn start(&self) -> LogView {
+        LogView { raises: self.raises, ..LogView::start(self.config_hash) }
     }
 
     /// Where it is, without secrets.
@@ -99,10 +114,15 @@ impl Log {
         loop {
             match self.read_on(&mut view) {
                 Ok(()) => return Ok(self.advance(view)),
-                // Each turn ends further on than it began: a checkpoint that covers the next slot is newer than the view.
+                // Each turn ends further on than it began, as a checkpoint that covers the next slot is newer than the view; or more slots
+                // are known to be set aside.
                 Err(e) if e.kind() == Kind::Damaged => match self.newest_covering(view.head + 1)? {
                     Covering::By(newer) => view = Arc::new(*newer),
-                    Covering::None | Covering::Unreadable => return Err(e),
+                    Covering::None | Covering::Unreadable => match self.learn_aside(view.head + 1)? {
+                        Some(first) if first <= view.head => view = Arc::new(self.before(first)?),
+                        Some(_) => {}
+                        None => return Err(self.stopped(view.head + 1, e)),
+                    },
                 },
                 Err(e) => return Err(e),
             }
@@ -118,7 +138,7 @@ impl Log {
             let run = listed.iter().zip(view.head + 1..).take_while(|(a, b)| **a == *b).count();
             for slots in listed.get(..run).unwrap_or_default().chunks(LOG_FETCH_THREADS) {
                 for (slot, object) in slots.iter().zip(self.fetch(slots)?) {
-                    match object {
+                    match object? {
                         Some(object) => self.apply(Arc::make_mut(view), *slot, &object)?,
                         None => return self.expect_end(*slot, &listed),
                     }
@@ -129,6 +149,10 @@ impl Log {
                     return Ok(());
                 }
                 let slot = view.head + 1;
+                if self.is_aside(slot) {
+                    Arc::make_mut(view).pass_over(slot);
+                    continue;
+                }
                 match self.get(slot) {
                     Ok(object) => self.apply(Arc::make_mut(view), slot, &object)?,
                     Err(e) if e.kind() == Kind::Absent && slot <= last => return self.expect_end(slot, &listed),
@@ -247,6 +271,10 @@ impl Log {
     }
 
     fn apply(&self, view: &mut LogView, slot: u32, object: &[u8]) -> Result<()> {
+        if self.is_aside(slot) {
+            view.pass_over(slot);
+            return Ok(());
+        }
         let mut again = None;
         let entry = match self.decode(slot, object) {
             Err(e) if e.kind() == Kind::Damaged => self.second_look(slot, object, e).map(|(entry, right)| {
@@ -299,19 +327,25 @@ impl Log {
         Ok(slots)
     }
 
-    /// The objects of these slots; `None` for one that is gone since it was listed.
-    fn fetch(&self, slots: &[u32]) -> Result<Vec<Option<Bytes>>> {
-        let get = |slot: u32| match self.get(slot) {
-            Err(e) if e.kind() == Kind::Absent => Ok(None),
-            other => other.map(Some),
+    /// The objects of these slots, each alone: one that cannot be had does not stand for those before it. `None` for one that is gone since it
+    /// was listed; what is set aside is not asked for.
+    fn fetch(&self, slots: &[u32]) -> Result<Vec<Result<Option<Bytes>>>> {
+        let get = |slot: u32| {
+            if self.is_aside(slot) {
+                return Ok(Some(Bytes::new()));
+            }
+            match self.get(slot) {
+                Err(e) if e.kind() == Kind::Absent => Ok(None),
+                other => other.map(Some),
+            }
         };
         if let [slot] = slots {
-            return Ok(vec![get(*slot)?]);
+            return Ok(vec![get(*slot)]);
         }
         std::thread::scope(|scope| {
             let workers: Vec<_> = slots.iter().map(|slot| scope.spawn(move || get(*slot))).collect();
             let lost = |_| Error::new(Kind::Bug, "a thread that reads the log died");
-            workers.into_iter().map(|w| w.join().map_err(lost)?).collect()
+            workers.into_iter().map(|w| w.join().map_err(lost)).collect()
         })
     }
 }
@@ -321,7 +355,5 @@ const FOLLOWERS_MAX: usize = 32;
 
 fn missing(slot: u32, last: u32) -> Error {
     let what = format!("the entry is missing, though {} was there", names::log(last));
-    Error::new(Kind::Damaged, what)
-        .on(names::log(slot))
-        .advise("restore this object, or a checkpoint of this slot or a later one, from a copy of the repository")
+    Error::new(Kind::Damaged, what).on(names::log(slot))
 }

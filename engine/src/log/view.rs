@@ -212,6 +212,7 @@ impl LogView {
                     }
                 }
             }
+            Change::SetAside { first } => self.set_aside(*first, slot)?,
             Change::Unknown { kind, readable: false, .. } => {
                 let what = format!("the log has an entry of kind {kind} that this release does not understand");
                 return Err(Error::new(Kind::Unsupported, what).advise("use a newer release of cairn"));
@@ -315,6 +316,19 @@ impl LogView {
                 self.suspects.entry(*pack).or_insert(slot);
             }
         }
+    }
+
+    /// The slots before this one are void, and whoever took one of them for an entry does not go on ([LOG-28]). Each of them may have given a
+    /// point its number.
+    fn set_aside(&mut self, first: u32, slot: u32) -> Result<()> {
+        let voids = self.voids_at_head();
+        if voids.first().is_none_or(|void| *void > first) {
+            return Err(broken("LOG-28: an entry that can be read is set aside"));
+        }
+        self.next_number = self.next_number.saturating_add(slot - first);
+        self.sessions.clear();
+        self.held.clear();
+        Ok(())
     }
 
     fn fold(&mut self, session: u32, replaced: &[ObjectId], new: &[Vouched], slot: u32, time: Time) -> Result<()> {

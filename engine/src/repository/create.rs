@@ -1,6 +1,6 @@
 //! Creating a repository: a key slot, then the config, put if absent.
 
-use super::open::Repository;
+use super::open::{Repository, has_remains};
 use crate::env::SharedEnv;
 use crate::error::{Error, Kind, Result};
 use crate::immutability::{Locked, Locks, Policy};
@@ -70,6 +70,11 @@ impl Repository {
             Ok(_) => return Err(exists(store)),
             Err(e) if e.kind() == Kind::Absent => {}
             Err(e) => return Err(e),
+        }
+        if has_remains(store)? {
+            return Err(Error::new(Kind::Exists, "there is a repository whose config is missing")
+                .on(store.location())
+                .advise("`cairn repair plan` gives the config back; for a new repository, choose another place"));
         }
         let fresh = |bytes: &mut [u8]| env.random(bytes);
         let (mut id, mut master, mut dedup, mut salt) = ([0; 16], [0; 32], [0; 32], [0; 32]);

@@ -3,7 +3,7 @@
 //! Promises: what is opened is what was looked at, as the config is read once. So whoever opens can ask which
 //! repository this is before a password is tried or the log is read.
 
-use super::open::{OpenOptions, Repository, read_config, unlock};
+use super::open::{OpenOptions, Repository, decode_config, read_config, unlock};
 use super::paper;
 use crate::error::{Error, Kind, Result};
 use crate::store::Store;
@@ -28,6 +28,16 @@ impl Found {
     /// `NoRepository`; `Unsupported` for newer formats; `Damaged`; the store's.
     pub fn look(store: Arc<dyn Store>) -> Result<Found> {
         let (config, object) = read_config(&*store)?;
+        Ok(Found { store, config, object })
+    }
+
+    /// The same by a copy of the config, in the place of the store's own, which cannot be read. It is believed as far as keys and log confirm it
+    /// ([`Repository::expect_own_config`]).
+    ///
+    /// # Errors
+    /// `Damaged` where the copy is.
+    pub fn by_copy(store: Arc<dyn Store>, copy: &Bytes) -> Result<Found> {
+        let (config, object) = decode_config(copy.clone())?;
         Ok(Found { store, config, object })
     }
 

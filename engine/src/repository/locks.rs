@@ -149,7 +149,13 @@ impl Repository {
         let mut longest: BTreeMap<ObjectRow, Time> = BTreeMap::new();
         let mut newest = None;
         for commit in &view.commits {
-            let finished = later(self.load(commit)?.manifest.finished, CLOCKS_SECONDS);
+            let finished = match self.load(commit) {
+                Ok(point) => point.manifest.finished,
+                // When it was finished is unknown: not after now, for certain.
+                Err(e) if e.kind() == Kind::Damaged => self.env().now().max(now),
+                Err(e) => return Err(e),
+            };
+            let finished = later(finished, CLOCKS_SECONDS);
             if policy.needed_until(finished)? > now {
                 newest = newest.max(Some(finished));
                 for row in needs.of_point(commit)? {

@@ -15,6 +15,7 @@ pub(crate) mod paper;
 mod points;
 mod read_only;
 pub(crate) mod select;
+mod stopped;
 mod truncate;
 
 pub use crate::env::utc;
@@ -24,5 +25,8 @@ pub use create::NewRepository;
 pub use found::Found;
 pub use keys::{KeyEvent, Replaced, SlotInfo};
 pub use naming::{Before, NameOf};
+pub(crate) use open::has_remains;
 pub use open::{CacheStatus, OpenOptions, Repository};
 pub use paper::PaperKey;
+pub use select::lost_point;
+pub use stopped::Stop;

@@ -42,6 +42,7 @@ pub struct OpenOptions {
 /// An open repository; shared by threads.
 pub struct Repository {
     config: Config,
+    config_object: Bytes,
     env: SharedEnv,
     vault: Arc<Vault>,
     log: Arc<Log>,
@@ -133,6 +134,7 @@ impl Repository {
         let blobs = Arc::new(Blobs::new(vault.clone(), catalog, options.budgets));
         let opened = Arc::new(Repository {
             config,
+            config_object: object.clone(),
             env: options.env.clone(),
             vault,
             log,
@@ -157,6 +159,11 @@ impl Repository {
     /// The repository's identity.
     pub fn id(&self) -> RepositoryId {
         self.config.repository
+    }
+
+    /// The bytes of its config, which never change: a copy of them gives a damaged one back.
+    pub fn config_object(&self) -> &Bytes {
+        &self.config_object
     }
 
     /// Its parameters.
@@ -244,21 +251,48 @@ impl NodeSource for Blobs {
 pub(super) fn read_config(store: &dyn Store) -> Result<(Config, Bytes)> {
     let name = Name::new(names::CONFIG)?;
     reread(store, |look| look_at_config(look, store, &name))
+        .map_err(|e| if e.kind() == Kind::Damaged { e.advise_instead(NO_CONFIG) } else { e })
 }
 
 fn look_at_config(look: &Look<'_>, store: &dyn Store, name: &Name) -> Result<(Config, Bytes)> {
-    let object = look.get(name).map_err(|e| match e.kind() {
-        Kind::Absent => Error::new(Kind::NoRepository, "there is no Cairn repository here")
-            .on(store.location())
-            .advise("check the URL, or create one with `cairn init --repo URL`"),
-        _ => e,
-    })?;
+    let object = match look.get(name) {
+        Err(e) if e.kind() == Kind::Absent && has_remains(store)? => {
+            let what = "the config is missing, though there are other objects of a repository";
+            return Err(Error::new(Kind::Damaged, what).on(names::CONFIG).advise(NO_CONFIG));
+        }
+        Err(e) if e.kind() == Kind::Absent => {
+            return Err(Error::new(Kind::NoRepository, "there is no Cairn repository here")
+                .on(store.location())
+                .advise("check the URL, or create one with `cairn init --repo URL`"));
+        }
+        other => other?,
+    };
+    decode_config(object)
+}
+
+pub(super) fn decode_config(object: Bytes) -> Result<(Config, Bytes)> {
     if object.len() as u64 > SMALL_OBJECT_BYTES_MAX {
         return Err(Error::new(Kind::Damaged, "it is longer than any config").on(names::CONFIG));
     }
     let (config, _) = Config::decode(&object).map_err(|e| Error::from(e).on(names::CONFIG))?;
     Ok((config, object))
 }
+
+/// Whether a place without a config was a repository: nothing but one has key slots or a log.
+pub(crate) fn has_remains(store: &dyn Store) -> Result<bool> {
+    let mut found = false;
+    for folder in ["keys", "log", "checkpoint"] {
+        if !found {
+            store.list(folder, None, &mut |listed| {
+                found |= names::parse(listed.name.as_str()).is_some();
+                !found
+            })?;
+        }
+    }
+    Ok(found)
+}
+
+const NO_CONFIG: &str = "`cairn repair plan` gives it back from what a machine that used the repository has kept of it, or from a copy of the repository: --from COPY";
 
 /// Reads every key slot; damaged ones are returned as errors beside the good ones.
 pub(super) fn read_slots(store: &dyn Store, repository: RepositoryId) -> Result<Vec<(Name, Result<KeySlot>)>> {
@@ -321,7 +355,14 @@ pub(super) fn unlock(store: &dyn Store, repository: RepositoryId, password: Opti
         }
     }
     match damaged {
-        Some(e) => Err(e.advise("another key slot, or the recovery sheet, opens the repository")),
+        Some(e) if matches!(e.kind(), Kind::Damaged | Kind::Unsupported) => {
+            let what = "the password opens none of the key slots that can be read, and this one cannot";
+            let object = e.object().unwrap_or("keys").to_owned();
+            Err(Error::new(e.kind(), what).on(object).because(e).advise(
+                "use the password of another key slot, or `cairn key import --paper FILE` with the recovery sheet, which adds a slot; then `cairn key remove` this one",
+            ))
+        }
+        Some(e) => Err(e),
         None if count == 0 => Err(Error::new(Kind::Damaged, "the repository is encrypted and has no key slot")
             .on("keys")
             .advise("restore the key slot, or open it with the recovery sheet: `cairn key import`")),

@@ -6,8 +6,10 @@
 use super::open::Repository;
 use crate::env::utc;
 use crate::error::{Error, Kind, Result};
+use crate::log::CommitRef;
 use crate::restore_point::{JobName, Point};
 use format_spec::Time;
+use format_spec::log::PointId;
 use std::sync::Arc;
 
 /// Fewer hex digits than this are refused as a prefix: they would begin to match by accident.
@@ -19,6 +21,9 @@ impl Repository {
     /// # Errors
     /// `Absent` when nothing matches, `Input` when several do; both say what exists.
     pub fn find_point(&self, selector: &str) -> Result<Arc<Point>> {
+        if let Some((_, e)) = self.damaged_point(selector)? {
+            return Err(e);
+        }
         let good: Vec<Arc<Point>> = self.points_and_damage().into_iter().filter_map(|(_, p)| p.ok()).collect();
         if good.is_empty() {
             self.points()?;
@@ -32,8 +37,7 @@ impl Repository {
             };
             return of_job.last().cloned().ok_or_else(|| unknown(selector, &of_job));
         }
-        let prefix = selector.len() >= PREFIX_MIN && selector.bytes().all(|b| b.is_ascii_hexdigit());
-        if prefix {
+        if is_prefix(selector) {
             let lower = selector.to_ascii_lowercase();
             let matching: Vec<_> = good.iter().filter(|p| p.manifest.id.to_string().starts_with(&lower)).collect();
             match matching[..] {
@@ -72,6 +76,45 @@ fn moment(selector: &str) -> Option<(Time, Option<&str>)> {
     }
     let parted = selector.rmatch_indices(':').filter_map(|(at, _)| selector.split_at_checked(at));
     parted.filter_map(|(time, job)| Some((parse_time(time)?, job.strip_prefix(':')))).next()
+}
+
+impl Repository {
+    /// The id of the point that a selector means, also of one that has no readable manifest: the log knows the id.
+    ///
+    /// # Errors
+    /// As [`find_point`](Self::find_point).
+    pub fn find_id(&self, selector: &str) -> Result<PointId> {
+        match self.damaged_point(selector)? {
+            Some((commit, e)) if matches!(e.kind(), Kind::Damaged | Kind::Absent) => Ok(commit.id),
+            Some((_, e)) => Err(e),
+            None => Ok(self.find_point(selector)?.manifest.id),
+        }
+    }
+
+    /// The one point whose id begins so, if its manifest cannot be read, with what there is to do about it.
+    fn damaged_point(&self, selector: &str) -> Result<Option<(CommitRef, Error)>> {
+        if !is_prefix(selector) {
+            return Ok(None);
+        }
+        let lower = selector.to_ascii_lowercase();
+        let view = self.log().view();
+        let mut matching = view.commits.iter().filter(|c| c.id.to_string().starts_with(&lower));
+        let (Some(commit), None) = (matching.next(), matching.next()) else { return Ok(None) };
+        let lost = |e: Error| if e.kind() == Kind::Damaged { e.advise_instead(lost_point(commit)) } else { e };
+        Ok(self.load(commit).err().map(|e| (*commit, lost(e))))
+    }
+}
+
+/// What there is to do about a point whose manifest cannot be read.
+pub fn lost_point(commit: &CommitRef) -> String {
+    let id = commit.id;
+    format!(
+        "`cairn repair plan --from COPY` gives it back from a copy that has it; `cairn expire {id} plan` offers to let it go"
+    )
+}
+
+fn is_prefix(selector: &str) -> bool {
+    selector.len() >= PREFIX_MIN && selector.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// The last moment that a selector means: of a day its end, of a minute its last second. Times are UTC unless they end in an offset.

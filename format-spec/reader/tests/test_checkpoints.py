@@ -6,6 +6,8 @@ import struct
 import tempfile
 import unittest
 
+from blake3 import blake3
+
 from . import encoder as e
 from .sample import PASSWORD
 from .summed import Summed
@@ -180,6 +182,30 @@ class Checkpoints(unittest.TestCase):
         self.assertEqual(code, 0, err)
         self.assertIn("warning: log/0000000000000003: LOG-24: void", err)
         self.assertIn("points verified: 1\n", out)
+
+    def test_slot_that_is_set_aside_has_no_effect(self):
+        def entry(slot, before, kind, treatment, own):
+            common = e.field(1, struct.pack("<Q", slot)) + e.field(2, before) + e.field(3, b"a" * 16)
+            return e.build(5, [(32, common + e.field(5, struct.pack("<HH", kind, treatment)) + own)], 1, 0, slot)
+
+        for what in ("junk", "an entry that can be read", "nothing"):
+            with self.subTest(what=what):
+                sample = self.made(())
+                head = max(name for name in sample.objects if name.startswith("log/"))
+                last, before = int(head[4:], 16), blake3(sample.objects[head]).digest()
+                void, own = log(last + 1, last + 2)
+                if what == "junk":
+                    sample._put(void, b"junk")
+                elif what != "nothing":
+                    sample._put(void, entry(last + 1, before, 1, 0, e.field(64, b"job", False)))
+                sample._put(own, entry(last + 2, before, 15, 0, e.field(64, struct.pack("<I", last + 1))))
+                code, out, err = self.read("verify")
+                self.assertEqual(code, 0, err)
+                self.assertEqual("LOG-28: it is set aside" in err, what == "junk", err)
+                self.assertIn("points verified: 1\n", out)
+                # One that does not follow the last entry before is damage.
+                sample._put(own, entry(last + 2, bytes(32), 15, 0, e.field(64, struct.pack("<I", last + 1))))
+                self.assertEqual(self.read("verify")[0], 1)
 
     def test_condemn_of_a_pack_that_no_segment_of_the_checkpoint_maps_is_refused(self):
         more = dict(condemned=lambda rows: rows + struct.pack("<IIB3xI", 1, 7, 1, 0))

@@ -187,6 +187,11 @@ pub enum Change {
         /// Why, for people.
         reason: String,
     },
+    /// Entries at the log's end that nobody can read any more are without effect ([LOG-28]).
+    SetAside {
+        /// The first of them; the last is the slot before this entry.
+        first: u32,
+    },
     /// An entry of a kind that this release does not know ([LOG-4]).
     Unknown {
         /// Its kind.

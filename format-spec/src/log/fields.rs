@@ -30,6 +30,7 @@ pub(super) fn number(change: &Change) -> (u16, u16) {
         Change::Key { .. } => (12, 1),
         Change::Config { .. } => (13, 0),
         Change::Suspect { .. } => (14, 1),
+        Change::SetAside { .. } => (15, 0),
         Change::Unknown { kind, readable, writable } => (*kind, if *writable { 2 } else { u16::from(*readable) }),
     }
 }
@@ -48,7 +49,7 @@ pub(super) fn known(number: u16) -> Vec<(u16, bool)> {
         9 => &[64 | C, 65],
         10 | 12 => &[64 | C, 65 | C],
         11 => &[64 | C, 65 | C, 66, 67, 68 | C, 69],
-        13 => &[64 | C],
+        13 | 15 => &[64 | C],
         14 => &[64 | C, 65 | C, 66],
         _ => return (64..=255).flat_map(|t| [(t, true), (t | C, true)]).collect(),
     };
@@ -128,6 +129,7 @@ pub(super) fn encode(change: &Change, fields: &mut FieldsWriter) {
             let state = if *suspect { 1 } else { 2 };
             fields.put(64 | C, &[state]).put(65 | C, &encode_objects(packs)).put(66, reason.as_bytes());
         }
+        Change::SetAside { first } => _ = fields.put(64 | C, &first.to_le_bytes()),
         Change::Unknown { .. } => {}
     }
 }
@@ -208,6 +210,7 @@ pub(super) fn decode(number: u16, treatment: u16, fields: &Fields<'_>) -> Result
             Change::Config { fields: own.to_vec() }
         }
         14 => decode_suspect(fields)?,
+        15 => Change::SetAside { first: u32::from_le_bytes(fields.array(64 | C, "LOG-28")?) },
         kind => Change::Unknown { kind, readable: treatment >= 1, writable: treatment >= 2 },
     })
 }

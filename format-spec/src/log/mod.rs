@@ -103,6 +103,16 @@ impl LogEntry {
             return Err(FormatError::broken("LOG-3", "slot", slot, stated));
         }
         let change = fields::decode(number, treatment, &own)?;
+        if let Change::SetAside { first } = change
+            && !(1..slot).contains(&first)
+        {
+            return Err(FormatError::broken(
+                "LOG-28",
+                "first slot that is set aside",
+                format!("1 to {}", slot - 1),
+                first,
+            ));
+        }
         let time = own.time(4)?.unwrap_or_default();
         let (previous, attempt) = (own.array(2 | CRITICAL, "LOG-2")?, own.array(3 | CRITICAL, "LOG-2")?);
         Ok(LogEntry { slot, previous, attempt, time, change })

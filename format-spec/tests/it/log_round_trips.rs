@@ -94,6 +94,7 @@ fn care() -> impl Strategy<Value = Change> {
             }
         ),
         (key, any::<u64>()).prop_map(|(change, slot)| Change::Key { change, slot }),
+        any::<u32>().prop_map(|first| Change::SetAside { first }),
         (any::<i32>(), ".{0,40}").prop_map(|(level, probed)| {
             let mut fields = FieldsWriter::new();
             fields.put(8, probed.as_bytes()).put(10, &level.to_le_bytes());
@@ -135,7 +136,7 @@ fn backup() -> impl Strategy<Value = Change> {
             id,
             references
         }),
-        (15..=u16::MAX, 0..3u8).prop_map(|(kind, t)| Change::Unknown { kind, readable: t > 0, writable: t > 1 }),
+        (16..=u16::MAX, 0..3u8).prop_map(|(kind, t)| Change::Unknown { kind, readable: t > 0, writable: t > 1 }),
     ]
 }
 
@@ -153,6 +154,11 @@ proptest! {
         time in time(),
         suite in suite(),
     ) {
+        // [LOG-28] What is set aside lies before the entry.
+        let (slot, change) = match change {
+            Change::SetAside { first } => (slot.max(2), Change::SetAside { first: first % (slot.max(2) - 1) + 1 }),
+            change => (slot, change),
+        };
         let entry = LogEntry { slot, previous, attempt, time, change };
         let object = entry.encode(REPOSITORY, &secrets(suite), [7; 32]);
         let decoded = LogEntry::decode(&object, slot, REPOSITORY, &secrets(suite));

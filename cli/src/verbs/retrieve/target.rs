@@ -64,7 +64,16 @@ impl Target {
             names.push(format!("{}:/{}", &id[..8], human::name(&place.path)));
         }
         if self.places.is_empty() {
-            let mut points = repo.points()?;
+            let mut points = Vec::new();
+            for (commit, point) in repo.points_and_damage() {
+                match point {
+                    Ok(point) => points.push(point),
+                    Err(e) if e.kind() == engine::Kind::Damaged => {
+                        monitor.warn(commit.id.to_string().as_bytes(), format!("this restore point is left out: {e}"));
+                    }
+                    Err(e) => return Err(e.into()),
+                }
+            }
             points.sort_by_key(|point| (point.manifest.started, point.number));
             for point in points.iter().rev() {
                 let first = |path: &[u8], kind: Kind| kind == Kind::Folder || seen.lock().insert(path.to_vec());

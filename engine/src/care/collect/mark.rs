@@ -155,6 +155,12 @@ fn outdated(repository: &Repository, commit: &CommitRef, error: Error) -> Error 
                 .because(error)
                 .advise("run the command again")
         }
+        Ok(_) if error.kind() == Kind::Damaged => {
+            let id = commit.id;
+            error.advise_instead(format!(
+                "`cairn repair plan` tells what gives it back; `cairn expire {id} plan` offers to let the restore point go"
+            ))
+        }
         _ => error,
     }
 }

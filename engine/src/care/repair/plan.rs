@@ -9,7 +9,7 @@ use crate::care::harm::{Bad, blobs_of, is_damage};
 use crate::error::{Error, Kind, Result};
 use crate::log::{CommitRef, SegmentRef};
 use crate::monitor::Monitor;
-use crate::repository::Repository;
+use crate::repository::{Repository, lost_point};
 use crate::restore_point::Point;
 use format_spec::container::ObjectKind;
 use format_spec::log::ObjectRow;
@@ -212,7 +212,7 @@ pub fn plan(repository: &Arc<Repository>, options: &RepairOptions, monitor: &Mon
 }
 
 impl RepairItem {
-    fn of(finding: Finding) -> Self {
+    pub(super) fn of(finding: Finding) -> Self {
         RepairItem {
             object: finding.object,
             what: finding.what,
@@ -272,8 +272,7 @@ impl RepairItem {
         let found = there.filter_map(|(_, point)| point.ok()).find(|p| p.manifest.id == commit.id);
         self.made_anew = found.is_some();
         if found.is_none() {
-            let what = "the restore point is lost, unless a copy has it: give one with --from";
-            self.remains = Some(what.to_owned());
+            self.remains = Some(format!("the restore point is lost, unless a copy has it: {}", lost_point(&commit)));
         }
         Ok(found.map(|point| (commit, point)))
     }

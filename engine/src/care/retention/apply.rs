@@ -84,9 +84,7 @@ pub fn apply(
 
 /// Appends the expiry, if any point leaves. `None` when the live points are not those of the plan any more.
 fn expire(repository: &Repository, scope: &Scope, plan: &Plan) -> Result<Option<Vec<PointId>>> {
-    let mut points: Vec<PointId> =
-        plan.rows.iter().filter(|row| !row.decision.keep).map(|row| row.decision.point.id).collect();
-    points.sort_unstable();
+    let points = plan.leaving();
     if points.is_empty() {
         return Ok(Some(points));
     }

@@ -13,15 +13,16 @@ use super::paths::Erasure;
 use super::reason::Reason;
 use super::rules::{Facts, Locks, Request, Rules, Scope};
 use crate::care::PlanHash;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::log::CommitRef;
 use crate::monitor::Monitor;
-use crate::repository::Repository;
+use crate::repository::{Repository, utc};
 use crate::restore_point::{JobId, Point};
 use crate::tree::{Names, NodeSink};
 use format_spec::ChunkId;
 use format_spec::config::Retention;
 use format_spec::keys::IdKeys;
+use format_spec::log::PointId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -38,6 +39,8 @@ pub struct Plan {
     pub damaged: Vec<(CommitRef, Error)>,
     /// Paths to be erased that no point has.
     pub unmatched: Vec<Vec<u8>>,
+    /// Points that were named by their ids and whose manifests cannot be read: they leave, whatever their jobs are.
+    pub given_up: Vec<CommitRef>,
     /// What applying has to quote.
     pub hash: [u8; 32],
     /// The live points' slots as the plan saw them, rising.
@@ -73,8 +76,9 @@ impl Plan {
                 Err(e) => damaged.push((commit, e)),
             }
         }
+        let (given_up, rest) = scope.give_up(&mut damaged, &locks, now);
         let facts: Vec<Facts> = points.iter().map(|(_, point)| facts(repository, point, &locks)).collect();
-        let decisions = decide(&facts, scope, now)?;
+        let decisions = decide(&facts, &rest, now)?;
         let jobs = facts.iter().map(|point| point.job.clone()).collect();
         let by_id: BTreeMap<_, _> = points.iter().map(|(commit, point)| (point.manifest.id, (commit, point))).collect();
         let mut cut = scope.cut(repository, now, monitor)?;
@@ -98,7 +102,8 @@ impl Plan {
             Cut::Paths(erasure) => erasure.unmatched().cloned().collect(),
             _ => Vec::new(),
         };
-        let mut plan = Plan { rows, emptied: decisions.emptied, jobs, damaged, unmatched, hash: [0; 32], live };
+        let mut plan =
+            Plan { rows, emptied: decisions.emptied, jobs, damaged, given_up, unmatched, hash: [0; 32], live };
         plan.hash = plan.seal(repository, scope, &cut, &by_id);
         Ok(plan)
     }
@@ -110,7 +115,15 @@ impl Plan {
 
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.rows.iter().all(|row| row.decision.keep && row.change.is_none())
+        self.given_up.is_empty() && self.rows.iter().all(|row| row.decision.keep && row.change.is_none())
+    }
+
+    /// The points that leave, rising.
+    pub(super) fn leaving(&self) -> Vec<PointId> {
+        let judged = self.rows.iter().filter(|row| !row.decision.keep).map(|row| row.decision.point.id);
+        let mut points: Vec<PointId> = judged.chain(self.given_up.iter().map(|commit| commit.id)).collect();
+        points.sort_unstable();
+        points
     }
 
     fn seal(
@@ -118,7 +131,7 @@ impl Plan {
         repository: &Repository,
         scope: &Scope,
         cut: &Cut<'_>,
-        commits: &BTreeMap<format_spec::log::PointId, (&CommitRef, &Arc<Point>)>,
+        commits: &BTreeMap<PointId, (&CommitRef, &Arc<Point>)>,
     ) -> [u8; 32] {
         let mut canon = Canon::new();
         canon.put(&repository.id().0);
@@ -137,6 +150,9 @@ impl Plan {
             canon.change(row.change.as_ref());
         }
         self.emptied.iter().for_each(|job| canon.job(job));
+        for commit in &self.given_up {
+            canon.put(&commit.id.0).put(&commit.slot.to_le_bytes()).put(b"its manifest is damaged");
+        }
         canon.finish()
     }
 }
@@ -167,6 +183,37 @@ impl Decision {
 }
 
 impl Scope {
+    /// Takes those out of `damaged` that the request names and no lock holds: nothing can be judged about them but that they were named. And the
+    /// request without them.
+    fn give_up(
+        &self,
+        damaged: &mut Vec<(CommitRef, Error)>,
+        locks: &Locks,
+        now: format_spec::Time,
+    ) -> (Vec<CommitRef>, Scope) {
+        let Request::Points(ids) = &self.request else { return (Vec::new(), self.clone()) };
+        let mut rest = ids.clone();
+        let mut given_up = Vec::new();
+        damaged.retain_mut(|(commit, error)| {
+            if !rest.contains(&commit.id) || !matches!(error.kind(), Kind::Damaged | Kind::Absent) {
+                return true;
+            }
+            rest.remove(&commit.id);
+            match locks.get(&commit.id).filter(|until| **until > now) {
+                Some(until) => {
+                    let what = format!("its manifest cannot be read, and it is locked until {}", utc(*until));
+                    *error = Error::new(Kind::Immutable, what);
+                    true
+                }
+                None => {
+                    given_up.push(*commit);
+                    false
+                }
+            }
+        });
+        (given_up, Scope { request: Request::Points(rest), ..self.clone() })
+    }
+
     /// What the points that stay lose.
     pub(super) fn cut<'a>(
         &self,

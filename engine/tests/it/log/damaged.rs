@@ -64,7 +64,7 @@ fn a_gap_that_no_checkpoint_covers_is_damage() {
     place.store.delete(&Name::new(names::log(17)).unwrap(), None).unwrap();
     let error = place.log().refresh().unwrap_err();
     assert_eq!((error.kind(), error.object()), (Kind::Damaged, Some(&*names::log(17))));
-    assert!(error.advice().is_some_and(|a| a.contains("checkpoint")));
+    assert!(error.advice().is_some_and(|a| a.contains("--from COPY")));
     // One that covers it makes it whole.
     writer.checkpoint(&*place.env).unwrap();
     assert_eq!(place.fresh().head, 30);

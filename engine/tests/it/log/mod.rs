@@ -1,5 +1,6 @@
 //! The log on its own: what checkpoints keep, what truncation may take, and that nothing is acknowledged that does not count.
 
+mod aside;
 mod cost;
 mod damaged;
 mod paused;

@@ -266,13 +266,14 @@ fn suspects(suite: Suite) -> Vec<Vector> {
     ]
 }
 
-/// LOG-18 and LOG-19.
+/// LOG-18, LOG-19 and LOG-28.
 fn settings(suite: Suite) -> Vec<Vector> {
     let key = |change| place(suite, Change::Key { change, slot: 0x7766_5544_3322_1100 });
     let (added, removed) = (key(KeyChange::Added), key(KeyChange::Removed));
     let mut own = FieldsWriter::new();
     own.put(10, &7i32.to_le_bytes());
     let config = place(suite, Change::Config { fields: own.finish() });
+    let set_aside = place(suite, Change::SetAside { first: 7 });
     let mut unknown = FieldsWriter::new();
     unknown.put(99 | C, &[]);
     vec![
@@ -285,6 +286,11 @@ fn settings(suite: Suite) -> Vec<Vector> {
         config.vector("CONT-19 half a field of a Config entry", &config.row.bent(64 | C, |b| _ = b.pop())),
         config.with("CONT-19 an unknown critical field of a Config entry", 64 | C, unknown.as_bytes()),
         config.vector("CONT-19 a Config entry without fields", &config.row.without(64 | C)),
+        set_aside.vector("ok a SetAside of two slots", &set_aside.row),
+        set_aside.with("LOG-28 a SetAside of slot 0", 64 | C, &[0; 4]),
+        set_aside.with("LOG-28 a SetAside of itself", 64 | C, &[9, 0, 0, 0]),
+        set_aside.with("LOG-28 a first slot of 8 bytes", 64 | C, &[7, 0, 0, 0, 0, 0, 0, 0]),
+        set_aside.vector("CONT-19 a SetAside without a first slot", &set_aside.row.without(64 | C)),
     ]
 }
 

@@ -1,0 +1,124 @@
+//! `cairn repair` where the repository cannot be opened, or its log not be read to the end.
+
+use super::repair::{Look, row, text};
+use crate::connect::open_store;
+use crate::context::Context;
+use crate::damaged::{AsFar, config_copies};
+use crate::exit::{Exit, Failure, Result};
+use crate::say::human;
+use engine::Kind;
+use engine::care::repair::OpeningPlan;
+
+/// The plan; `None` when the repository can be opened after all, so that something else is wrong.
+pub(super) fn plan(context: &Context, look: &Look) -> Result<Option<OpeningPlan>> {
+    let copies = look.from.as_ref().map(|from| config_copies(context, from)).transpose()?.unwrap_or_default();
+    let as_far = context.connect_as_far(copies)?;
+    if as_far.config.is_none() && as_far.stop.is_none() {
+        return Ok(None);
+    }
+    of(context, look, &as_far).map(Some)
+}
+
+fn of(context: &Context, look: &Look, as_far: &AsFar) -> Result<OpeningPlan> {
+    let settings = context.settings()?;
+    let store = open_store(&settings, false)?.store;
+    if let Some((error, copy)) = &as_far.config {
+        return Ok(OpeningPlan::of_config(&*store, error, copy.as_ref())?);
+    }
+    let (Some(connection), Some(stop)) = (&as_far.connection, &as_far.stop) else {
+        return Err(Failure::new(Exit::Failed, "bug", "neither the config nor the log is damaged"));
+    };
+    let from = match &look.from {
+        None => None,
+        Some(repo) => Some(context.connect_to_copy(repo, look.from_password_file.as_deref())?.repo),
+    };
+    let monitor = context.interrupt.monitor();
+    Ok(OpeningPlan::of_log(&store, &connection.repo, stop, from.as_deref(), monitor)?)
+}
+
+/// Shows it.
+pub(super) fn show(context: &Context, plan: &OpeningPlan) -> Result<Exit> {
+    for item in &plan.items {
+        context.out.answer(|| row(item), || text(item))?;
+    }
+    let jobs: Vec<&str> = plan.sessions.iter().map(|(_, job)| &**job).collect();
+    let points: Vec<String> = plan.points.iter().map(ToString::to_string).collect();
+    let summary = context
+        .summary(Exit::Damaged)
+        .set("plan", plan.hash.as_str())
+        .set("damaged", plan.items.len())
+        .set("superseded", 0)
+        .set("remaining", plan.items.iter().filter(|item| item.remains.is_some()).count())
+        .set("heals", plan.heals_something())
+        .set("set_aside", plan.set_aside.clone())
+        .set("sessions_ended", jobs.clone())
+        .set("points_committed_again", points.clone());
+    context.out.summary(summary, || {
+        let mut lines = Vec::new();
+        if !plan.set_aside.is_empty() {
+            let slots = slots(&plan.set_aside);
+            lines.push(format!(
+                "set aside: {slots} at the log's end, which nobody can read; what only that told is lost"
+            ));
+        }
+        lines.extend(points.iter().map(|id| format!("committed again: restore point {id}, which is whole")));
+        lines.extend(jobs.iter().map(|job| format!("ended: a session of {}", human::name(job.as_bytes()))));
+        lines.push(match plan.heals_something() {
+            true => format!("plan {}: carry it out with `cairn repair apply {}`", plan.hash, plan.hash),
+            false => "nothing can be given back from here".to_owned(),
+        });
+        lines.join("\n")
+    })?;
+    Ok(Exit::Damaged)
+}
+
+/// Carries it out, over a connection of its own; what is damaged besides is told by the next plan.
+pub(super) fn carry_out(context: &Context, plan: &OpeningPlan, hash: &str) -> Result<Exit> {
+    let settings = context.settings()?;
+    let again = open_store(&settings, false)?.store;
+    let done = plan.apply(&again, &*context.env, hash).map_err(|e| match e.kind() {
+        Kind::Conflict => Failure { name: "plan_changed", ..Failure::from(e) },
+        _ => e.into(),
+    })?;
+    if let (Some(first), Some(id)) = (plan.set_aside.first(), plan.repository) {
+        context.forget_set_aside(&settings, id, *first);
+    }
+    let remaining = plan.items.iter().filter(|item| item.remains.is_some()).count();
+    let exit = if remaining > 0 { Exit::Damaged } else { Exit::Done };
+    let points = match plan.points.is_empty() {
+        true => Vec::new(),
+        false => plan.commit_again(&context.connect()?.repo, context.interrupt.monitor())?,
+    };
+    let ids: Vec<String> = points.iter().map(ToString::to_string).collect();
+    let summary = context
+        .summary(exit)
+        .set("plan", hash)
+        .set("set_aside", plan.set_aside.clone())
+        .set("set_aside_by", done.set_aside_by)
+        .set("put_back", done.put_back.clone())
+        .set("kept", done.kept.clone())
+        .set("points_committed_again", ids.clone())
+        .set("remaining", remaining);
+    context.out.summary(summary, || {
+        let mut lines = Vec::new();
+        if let Some(slot) = done.set_aside_by {
+            let slots = slots(&plan.set_aside);
+            lines.push(format!("set aside by log entry {slot}: {slots}; nothing in there counts any more"));
+        }
+        lines.extend(done.put_back.iter().map(|object| format!("{object} is put back")));
+        lines.extend(done.kept.iter().map(|name| format!("what was damaged is kept as {name}; nobody reads it")));
+        lines.extend(ids.iter().map(|id| format!("restore point {id} is committed again")));
+        lines.push("`cairn check` tells whether anything else is damaged".to_owned());
+        lines.join("\n")
+    })?;
+    Ok(exit)
+}
+
+/// Slots in a row, in words.
+fn slots(slots: &[u32]) -> String {
+    match slots {
+        [] => "nothing".to_owned(),
+        [one] => format!("log entry {one}"),
+        [first, .., last] => format!("log entries {first} to {last}"),
+    }
+}

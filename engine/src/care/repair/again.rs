@@ -1,0 +1,99 @@
+//! Restore points whose commit was lost: their manifests lie in the store, whole, and so does all that they need.
+//!
+//! Promises: a point is committed again only if every node of it decodes, its reference set is exact, and every chunk has a place in a published
+//! pack. What is committed is the same point, by its id, under a new manifest of a session of repair. Refuses to look at manifests of sessions
+//! that had ended before: those were given up, or never meant.
+
+use crate::care::findings::Findings;
+use crate::care::packs::published_packs;
+use crate::care::trees::TreeCheck;
+use crate::error::{Kind, Result};
+use crate::monitor::Monitor;
+use crate::repository::Repository;
+use crate::restore_point::Point;
+use crate::store::Name;
+use format_spec::container::{Header, ObjectKind};
+use format_spec::log::{Change, PointId, Purpose};
+use format_spec::point::Manifest;
+use format_spec::{ObjectId, names};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A point that can be committed again.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    pub(super) point: Point,
+}
+
+/// The points whose manifests sessions left behind that are open as of this repository: what the entry that is lost may have committed.
+pub(super) fn candidates(before: &Arc<Repository>, monitor: &Monitor) -> Result<Vec<Candidate>> {
+    let view = before.log().view();
+    let mut listed = Vec::new();
+    before.vault().store.list(names::folder(ObjectKind::RestorePoint), None, &mut |l| {
+        listed.extend(names::parse(l.name.as_str()).map(|(_, session, ordinal)| ObjectId { session, ordinal }));
+        true
+    })?;
+    listed.retain(|id| view.sessions.contains_key(&id.session));
+    listed.sort_unstable();
+    let mut found: BTreeMap<PointId, Point> = BTreeMap::new();
+    for id in listed {
+        monitor.check()?;
+        // A manifest that was stored twice says the second time what was true then.
+        if let Some(manifest) = read(before, id)?.filter(|m| view.live(&m.id).is_none()) {
+            let point = Point { number: view.next_number, slot: 0, session: id.session, manifest };
+            found.insert(point.manifest.id, point);
+        }
+    }
+    let findings = Findings::default();
+    let published = published_packs(before, &findings)?;
+    let mut trees = TreeCheck::new(before, &published, &findings, monitor);
+    let mut whole = Vec::new();
+    for point in found.into_values() {
+        if trees.is_sound(&point)? {
+            whole.push(Candidate { point });
+        }
+    }
+    Ok(whole)
+}
+
+/// The manifest in this object, if it is one.
+fn read(repository: &Repository, id: ObjectId) -> Result<Option<Manifest>> {
+    let vault = repository.vault();
+    let name = Name::new(names::of_session(ObjectKind::RestorePoint, id))?;
+    let bytes = match vault.store.get(&name) {
+        Err(e) if matches!(e.kind(), Kind::Absent | Kind::Damaged) => return Ok(None),
+        other => other?,
+    };
+    let suite = vault.secrets.suite();
+    let expected = Header::new(ObjectKind::RestorePoint, suite, vault.repository, id.session, id.ordinal, [0; 32]);
+    Ok(Manifest::decode(&bytes, &expected, &vault.secrets).ok())
+}
+
+/// Commits the point; false when it is live already, or what it needs was moved in the meantime.
+pub(super) fn commit(repository: &Arc<Repository>, candidate: &Candidate, monitor: &Monitor) -> Result<bool> {
+    let manifest = &candidate.point.manifest;
+    repository.refresh()?;
+    let known = repository.log().view();
+    if known.live(&manifest.id).is_some() {
+        return Ok(false);
+    }
+    let session = repository.log().append(&**repository.env(), &mut |_| {
+        let (job, host) = (manifest.job.clone(), manifest.host.clone());
+        Ok(Change::Open { job, host, base: None, purpose: Purpose::Care })
+    })?;
+    let mut ordinal = 0;
+    let mut take = || {
+        ordinal += 1;
+        ObjectId { session, ordinal: ordinal - 1 }
+    };
+    // Numbers that it was rewritten from are not its own any more.
+    let manifest = Manifest { first: None, ..manifest.clone() };
+    let done = repository.commit_point(session, &manifest, known.head, &mut take, monitor);
+    if !matches!(&done, Ok(committed) if committed.number.is_some()) {
+        repository.log().append(&**repository.env(), &mut |view| {
+            view.expect_session(session)?;
+            Ok(Change::Fence { session, reason: "the restore point could not be committed again".to_owned() })
+        })?;
+    }
+    Ok(done?.number.is_some())
+}
