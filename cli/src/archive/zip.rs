@@ -170,7 +170,9 @@ impl Write for Gate<'_> {
             }
             Pass::End => {
                 self.send()?;
-                self.out.as_mut().map(|out| out.hold(bytes));
+                if let Some(out) = self.out.as_mut() {
+                    out.hold(bytes);
+                }
             }
             Pass::Nothing => {}
         }

@@ -90,7 +90,7 @@ pub(super) fn text(status: &CacheStatus) -> String {
         status.position,
         status.head,
         human::counted(status.entries, "id", "ids"),
-        human::counted(status.segments as u64, "segment", "segments"),
+        human::counted(status.segments, "segment", "segments"),
         human::bytes(status.bytes)
     )
 }

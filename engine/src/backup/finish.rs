@@ -9,7 +9,7 @@ use super::LockWork;
 use super::session::Session;
 use crate::error::{Error, Kind, Result};
 use crate::log::LogView;
-use crate::repository::NameOf;
+use crate::repository::{Grounds, NameOf};
 use crate::restore_point::{Emission, Point, PointSink, ReferenceChange, reference_set, roots_of, store_again};
 use crate::tree::Names;
 use format_spec::point::Manifest;
@@ -69,7 +69,13 @@ impl Session<'_> {
             let what = "the restore point that unreadable items are kept from was rewritten, or let go, meanwhile";
             Err(Error::new(Kind::Conflict, what).on(point.manifest.id))
         };
-        let done = self.repository.commit_point(session, manifest, known, &expect, name, &mut take, self.monitor)?;
+        let done = self.repository.commit_point(
+            session,
+            manifest,
+            Grounds { known, expect: &expect, name },
+            &mut take,
+            self.monitor,
+        )?;
         if let Some(secured) = &done.secured {
             let LockWork { asked, extended } = self.locks.get();
             self.locks.set(LockWork { asked: asked + secured.asked, extended: extended + secured.extended });

@@ -30,6 +30,9 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+/// The path of each link group's first name.
+pub(super) type LinkNames = BTreeMap<[u8; 16], Vec<u8>>;
+
 /// The base's ledger, and when the items were read of which it says nothing.
 #[derive(Default)]
 pub(super) struct LastGood {
@@ -87,7 +90,7 @@ pub(super) struct Keeper<'a> {
     pub(super) monitor: &'a Monitor,
     pub(super) last: LastGood,
     /// Link group to the path of its first name in preorder ([POINT-5]).
-    pub(super) links: Mutex<BTreeMap<[u8; 16], Vec<u8>>>,
+    pub(super) links: Mutex<LinkNames>,
     /// In a session that accounts for every node itself, because it builds on no base.
     pub(super) again: Option<Again<'a>>,
     /// Items modified before this second have left the period: they are not stored ([CONF-6]).
@@ -119,7 +122,7 @@ impl Keeper<'_> {
             _ => Keepable::No,
         };
         let entry = match kept {
-            Keepable::AsItIs => before.entry.as_ref().map(|entry| Entry::clone(entry)),
+            Keepable::AsItIs => before.entry.as_deref().cloned(),
             Keepable::As(entry) => Some(*entry),
             Keepable::No => None,
         };

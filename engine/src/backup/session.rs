@@ -3,7 +3,7 @@
 use super::assemble::assemble;
 use super::compare::Compare;
 use super::file::{FileJob, Reading};
-use super::keep::{Again, Keeper, LastGood};
+use super::keep::{Again, Keeper, LastGood, LinkNames};
 use super::shrink::shrunken;
 use super::{BackupOptions, BackupSummary, LockWork};
 use crate::blob::{Spool, Writer, WriterParts};
@@ -23,7 +23,6 @@ use format_spec::point::{Manifest, PointKind, Workload};
 use format_spec::tree::Entry;
 use format_spec::{ChunkId, Time};
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Runs a session; one whose base turns out to be damaged is given up, and another one reads the whole source. That heals the new point: its nodes
@@ -283,12 +282,7 @@ impl Session<'_> {
     }
 
     /// Walks, reads and builds; returns the root folder and the names of linked inodes.
-    fn read(
-        &self,
-        source: &dyn Source,
-        emission: &Emission,
-        ledger: &Ledger,
-    ) -> Result<(Entry, BTreeMap<[u8; 16], Vec<u8>>)> {
+    fn read(&self, source: &dyn Source, emission: &Emission, ledger: &Ledger) -> Result<(Entry, LinkNames)> {
         let repository = self.repository;
         let (ids, blobs) = (&repository.vault().ids, repository.blobs());
         let cutter = Cutter::new(repository.vault().secrets.gear_table(), repository.config().cutting);
@@ -437,7 +431,7 @@ fn check_job(job: &str) -> Result<()> {
     Ok(())
 }
 
-fn write_links(links: &BTreeMap<[u8; 16], Vec<u8>>, sink: &mut dyn NodeSink) -> Result<Option<ChunkId>> {
+fn write_links(links: &LinkNames, sink: &mut dyn NodeSink) -> Result<Option<ChunkId>> {
     let mut map = MapBuilder::new();
     for (group, path) in links {
         // Values are bounded ([TREE-5]): of a longer path the group stays out, and its names are restored as files of their own.

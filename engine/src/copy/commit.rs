@@ -8,7 +8,7 @@ use super::select::base_of;
 use super::session::Copying;
 use crate::error::{Error, Kind, Result};
 use crate::index::Place;
-use crate::repository::{NameOf, Repository};
+use crate::repository::{Grounds, NameOf, Repository};
 use crate::restore_point::{CountChange, Point, PointSink, edited_set};
 use format_spec::container::ObjectKind;
 use format_spec::log::{Change, Purpose};
@@ -63,7 +63,7 @@ impl Copying<'_> {
                 ordinal += 1;
                 ObjectId { session, ordinal: ordinal - 1 }
             };
-            match target.commit_point(session, &manifest, known.head, &|_| Ok(()), name, &mut take, self.monitor) {
+            match target.commit_point(session, &manifest, Grounds::new(known.head, name), &mut take, self.monitor) {
                 Ok(done) if done.number.is_some() => return Ok(Outcome::Copied),
                 // Made again from what is known now.
                 Ok(_) => self.end(session)?,

@@ -24,6 +24,24 @@ pub struct Committed {
     pub secured: Option<Secured>,
 }
 
+/// On what a point is committed.
+#[derive(Clone, Copy)]
+pub struct Grounds<'a> {
+    /// The log's position when the reference set was made: no pack may be condemned or suspected since.
+    pub known: u32,
+    /// Asked about the log as it is at the commit's slot.
+    pub expect: &'a dyn Fn(&LogView) -> Result<()>,
+    /// Where the point's name comes from.
+    pub name: NameOf,
+}
+
+impl Grounds<'_> {
+    /// Grounds that expect nothing more of the log.
+    pub fn new(known: u32, name: NameOf) -> Self {
+        Grounds { known, expect: &|_| Ok(()), name }
+    }
+}
+
 impl Repository {
     /// Reads on; whether packs were condemned after this slot.
     ///
@@ -34,34 +52,31 @@ impl Repository {
         Ok(self.log().view().condemned.after(slot).next().is_some())
     }
 
-    /// Settles what the point's name needs, stores the manifest, locks what the point needs, and commits. `known` is the
-    /// log's position when the reference set was made; `expect` is asked about the log as it is at the commit's slot.
+    /// Settles what the point's name needs, stores the manifest, locks what the point needs, and commits.
     ///
     /// # Errors
-    /// Those of `expect`; `Exists` when a live point has the id; `Conflict` when the session has ended; the store's and the log's.
+    /// Those of the grounds; `Exists` when a live point has the id; `Conflict` when the session has ended; the store's and the log's.
     pub fn commit_point(
         &self,
         session: u32,
         manifest: &Manifest,
-        known: u32,
-        expect: &dyn Fn(&LogView) -> Result<()>,
-        name: NameOf,
+        grounds: Grounds<'_>,
         take: &mut dyn FnMut() -> ObjectId,
         monitor: &Monitor,
     ) -> Result<Committed> {
         let mut manifest = manifest.clone();
         for _ in 0..NAMING_ATTEMPTS_MAX {
             let view = self.log().view();
-            manifest.naming = self.naming(&view, session, &manifest, name)?;
+            manifest.naming = self.naming(&view, session, &manifest, grounds.name)?;
             let number = manifest.naming.map(|_| view.next_number);
-            if let Some(done) = self.commit_named(session, &manifest, known, number, take, monitor)? {
+            if let Some(done) = self.commit_named(session, &manifest, grounds, number, take, monitor)? {
                 return Ok(done);
             }
             self.refresh()?;
         }
         // Others commit faster than this one can say what its name needs; so it says nothing, as points of older programs do.
         manifest.naming = None;
-        let done = self.commit_named(session, &manifest, known, None, take, monitor)?;
+        let done = self.commit_named(session, &manifest, grounds, None, take, monitor)?;
         done.ok_or_else(|| Error::new(Kind::Bug, "a commit without a number to keep was overtaken"))
     }
 
@@ -70,7 +85,7 @@ impl Repository {
         &self,
         session: u32,
         manifest: &Manifest,
-        known: u32,
+        Grounds { known, expect, .. }: Grounds<'_>,
         number: Option<u32>,
         take: &mut dyn FnMut() -> ObjectId,
         monitor: &Monitor,

@@ -20,7 +20,7 @@ mod truncate;
 
 pub use crate::env::utc;
 pub use as_of::AsOf;
-pub use commit::Committed;
+pub use commit::{Committed, Grounds};
 pub use create::NewRepository;
 pub use found::Found;
 pub use keys::{KeyEvent, Replaced, SlotInfo};

@@ -25,15 +25,14 @@ pub fn kept_as_of(nodes: &dyn NodeSource, manifest: &Manifest, path: &[u8]) -> R
     Ok(None)
 }
 
+/// Is given a path, the number of items that its line speaks of, and when they were last read.
+pub type EachKept<'a> = dyn FnMut(&[u8], u64, Time) -> Result<()> + 'a;
+
 /// The paths of a point's kept items, each with the number of items that its line speaks of, and when they were last read.
 ///
 /// # Errors
 /// The source's and the visitor's.
-pub fn each_kept(
-    nodes: &dyn NodeSource,
-    manifest: &Manifest,
-    visit: &mut dyn FnMut(&[u8], u64, Time) -> Result<()>,
-) -> Result<()> {
+pub fn each_kept(nodes: &dyn NodeSource, manifest: &Manifest, visit: &mut EachKept<'_>) -> Result<()> {
     let exceptions = manifest.exceptions.filter(|_| manifest.counts.kept > 0);
     for pair in MapCursor::open(nodes, exceptions) {
         let pair = pair?;

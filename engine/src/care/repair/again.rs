@@ -9,7 +9,7 @@ use crate::care::packs::published_packs;
 use crate::care::trees::TreeCheck;
 use crate::error::{Kind, Result};
 use crate::monitor::Monitor;
-use crate::repository::Repository;
+use crate::repository::{Grounds, NameOf, Repository};
 use crate::restore_point::Point;
 use crate::store::Name;
 use format_spec::container::{Header, ObjectKind};
@@ -77,6 +77,7 @@ pub(super) fn commit(repository: &Arc<Repository>, candidate: &Candidate, monito
     if known.live(&manifest.id).is_some() {
         return Ok(false);
     }
+    let before = repository.before();
     let session = repository.log().append(&**repository.env(), &mut |_| {
         let (job, host) = (manifest.job.clone(), manifest.host.clone());
         Ok(Change::Open { job, host, base: None, purpose: Purpose::Care })
@@ -88,7 +89,10 @@ pub(super) fn commit(repository: &Arc<Repository>, candidate: &Candidate, monito
     };
     // Numbers that it was rewritten from are not its own any more.
     let manifest = Manifest { first: None, ..manifest.clone() };
-    let done = repository.commit_point(session, &manifest, known.head, &mut take, monitor);
+    // It had its name before.
+    let name = NameOf::Copied(manifest.naming.map(|naming| naming.alone), before);
+    let grounds = Grounds::new(known.head, name);
+    let done = repository.commit_point(session, &manifest, grounds, &mut take, monitor);
     if !matches!(&done, Ok(committed) if committed.number.is_some()) {
         repository.log().append(&**repository.env(), &mut |view| {
             view.expect_session(session)?;

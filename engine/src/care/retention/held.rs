@@ -22,17 +22,16 @@ pub(super) struct Held {
     emptied: u64,
 }
 
+/// Says of an old entry how many entries leave at and below it, and whether it stays itself.
+pub(super) type Leaves<'a> = dyn FnMut(&[u8], &Entry) -> Result<(u64, bool)> + 'a;
+
 impl Held {
     /// Looks at each line of a kept item. `leaves` says of the old tree's entry at a path how many entries leave at and below it, and whether it
     /// stays itself: the new tree cannot be read yet.
     ///
     /// # Errors
     /// The source's and those of `leaves`; `Damaged` when the point's trees are.
-    pub(super) fn settle(
-        nodes: &dyn NodeSource,
-        old: &Manifest,
-        leaves: &mut dyn FnMut(&[u8], &Entry) -> Result<(u64, bool)>,
-    ) -> Result<Held> {
+    pub(super) fn settle(nodes: &dyn NodeSource, old: &Manifest, leaves: &mut Leaves<'_>) -> Result<Held> {
         let mut held = Held::default();
         if old.counts.kept == 0 {
             return Ok(held);

@@ -5,7 +5,7 @@ use crate::proofs::rig::{Rig, noise};
 use crate::proofs::{collect_options, expire};
 use engine::care::{CollectReport, collect, plan_collection};
 use engine::monitor::Monitor;
-use engine::repository::NameOf;
+use engine::repository::{Grounds, NameOf};
 use engine::store::{Counted, Faulty, Oldest, Verb};
 use format_spec::ObjectId;
 use format_spec::log::{Change, PointId, Purpose};
@@ -89,16 +89,7 @@ fn a_commit_whose_packs_were_condemned_before_it_looked_at_locks_speaks_of_no_da
         ordinal += 1;
         ObjectId { session, ordinal }
     };
-    let done = repository
-        .commit_point(
-            session,
-            &manifest,
-            known,
-            &|_| Ok(()),
-            NameOf::Made(repository.before()),
-            &mut take,
-            &Monitor::new(),
-        )
-        .unwrap();
+    let grounds = Grounds::new(known, NameOf::Made(repository.before()));
+    let done = repository.commit_point(session, &manifest, grounds, &mut take, &Monitor::new()).unwrap();
     assert_eq!(done.number, None);
 }
