@@ -40,7 +40,7 @@ pub fn folder(kind: ObjectKind) -> &'static str {
     }
 }
 
-/// What a name says about its object ([NAME-1] to [NAME-3]); `None` for foreign names ([NAME-4]).
+/// What a name says about its object ([NAME-1] to [NAME-3]); `None` for foreign names ([NAME-4], [NAME-5]).
 pub fn parse(name: &str) -> Option<(ObjectKind, u32, u32)> {
     if name == CONFIG {
         return Some((ObjectKind::Config, 0, 0));
