@@ -16,6 +16,7 @@ mod foreign;
 mod fuzz;
 mod gc;
 mod generated;
+mod golden;
 mod help;
 mod hooks;
 mod immutability;

@@ -9,14 +9,14 @@ fn project() -> PathBuf {
 }
 
 /// The Python that `scripts/tools` has set up. Without it there is nothing to test here, unless the caller insists.
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     let python = project().join(".tools/py/bin/python");
     let insists = std::env::var("CAIRN_TEST_SERVERS").as_deref() == Ok("required");
     assert!(python.exists() || !insists, "run scripts/tools first");
     python.exists().then_some(python)
 }
 
-fn read(python: &Path, repo: &Path, password: Option<&Path>, args: &[&str]) -> Run {
+pub(crate) fn read(python: &Path, repo: &Path, password: Option<&Path>, args: &[&str]) -> Run {
     let mut command = Command::new(python);
     command.arg(project().join("format-spec/reader")).arg("--repo").arg(repo);
     if let Some(file) = password {
