@@ -1,6 +1,8 @@
 //! What the simulation has found, each as the shortest story that shows it: seeds tell other histories when actors change.
 
+use super::source::{Tree, TreeSource};
 use crate::proofs::{Rig, collect_options, expire};
+use engine::backup::backup;
 use engine::care::{collect, plan_collection};
 use engine::error::Kind;
 use engine::log::Truncation;
@@ -86,6 +88,16 @@ fn a_collection_whose_point_is_collected_under_it_speaks_of_no_damage() {
     let repository = rig.over(Arc::new(store)).open().unwrap();
     let overtaken = plan_collection(&repository, &collect_options(), &Monitor::new()).unwrap_err();
     assert_eq!(overtaken.kind(), Kind::Conflict, "{overtaken}");
+}
+
+/// The root folder is empty, so the point needs no blob, and its reference set has the one row of an empty set.
+#[test]
+fn a_check_of_a_point_that_needs_nothing_misses_no_pack() {
+    let home = tempfile::tempdir().unwrap();
+    let rig = Rig::new(home.path(), Arc::new(Memory::new()));
+    let source = TreeSource { host: String::new(), tree: Arc::new(Tree::new()), device: 1 };
+    backup(&rig.open().unwrap(), &source, &rig.options(), &Arc::new(Monitor::new())).unwrap();
+    assert_eq!(rig.check().unwrap().errors, Vec::new());
 }
 
 /// A key slot that is out of reach for now is not damaged.
