@@ -1,4 +1,5 @@
-//! `scripts/test`: its parts, and that a run which takes longer than `.ci/budget` allows fails. Commands are printed and not run.
+//! `scripts/test`: its parts, and that a run which takes longer than `.ci/budget` allows fails.
+//! Commands are printed and not run.
 
 use crate::support::{Home, Run};
 use std::path::{Path, PathBuf};

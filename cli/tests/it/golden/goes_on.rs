@@ -1,4 +1,5 @@
-//! This program goes on where a release stopped: backups, expiry, collection, copies and repair in the release's own repositories.
+//! This program goes on where a release stopped: backups, expiry, collection, copies and repair in
+//! the release's own repositories.
 
 use super::release::{Golden, Point, is_sealed};
 use crate::support::{noise, of_type, tree};
@@ -13,7 +14,8 @@ fn back_up(golden: &Golden, point: &Point) -> (String, Value) {
     let source = golden.home.text("source");
     if !Path::new(&source).exists() {
         golden.run(["restore", &point.id, &source]);
-        // Comparing would wait for somebody to write into a pipe; and what is older than its period is not stored again.
+        // Comparing would wait for somebody to write into a pipe; and what is older than its period
+        // is not stored again.
         for name in ["data/fifo", "data/null", "data/loop", "data/socket", "mail/of-june-1975"] {
             let _ = std::fs::remove_file(golden.home.path(&format!("source/srv/{name}")));
         }
@@ -122,7 +124,8 @@ fn a_golden_repository_of_copies_goes_on_beside_its_source() {
     expect_newest(&golden, "repo", true, &id, &source);
 }
 
-/// A session that the release left open when it was killed is fenced, and what only it had stored goes.
+/// A session that the release left open when it was killed is fenced, and what only it had stored
+/// goes.
 #[test]
 fn a_session_that_the_release_left_open_ends_with_the_first_collection() {
     let golden = Golden::open("lived");
