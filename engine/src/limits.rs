@@ -29,6 +29,11 @@ pub const PUBLISH_BYTES: u64 = 192_000_000;
 /// The same of packs that were filled in files: four of them in one segment and one entry. Until then the files stay, so that nothing is read from
 /// the source again.
 pub const PUBLISH_SPOOLED_BYTES: u64 = 900_000_000;
+/// The first publish of a session comes earlier: a session that ends before it has left nothing that the next one knows. 32 MB are uploaded
+/// again in less than a minute over a line of 5 Mbit/s.
+pub const PUBLISH_FIRST_BYTES: u64 = 32_000_000;
+/// And at the latest after so many seconds, counted from the first new chunk: a resumed session may first read for long what is known.
+pub const PUBLISH_FIRST_SECONDS: f64 = 30.0;
 /// Or this many blobs: bounds the set of pending ids.
 pub const PUBLISH_BLOBS: u64 = 1_000_000;
 /// Or after this many seconds: the heartbeat that others see.

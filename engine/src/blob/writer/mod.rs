@@ -225,7 +225,9 @@ impl Shared {
         if shard.lock().contains(&id) || self.catalog.is_stored(&id)? || !shard.lock().insert(id) {
             return Ok(false);
         }
-        self.counts.blobs_new.fetch_add(1, Ordering::Relaxed);
+        if self.counts.blobs_new.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.unpublished.lock().begin(self.env.elapsed());
+        }
         if kind == ObjectKind::DataPack {
             self.counts.chunks_new.fetch_add(1, Ordering::Relaxed);
             self.counts.bytes_new.fetch_add(bytes.len() as u64, Ordering::Relaxed);

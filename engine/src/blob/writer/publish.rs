@@ -4,7 +4,9 @@ use super::Shared;
 use crate::blob::store_segment;
 use crate::error::Result;
 use crate::index::SegmentBuilder;
-use crate::limits::{PUBLISH_BLOBS, PUBLISH_BYTES, PUBLISH_SECONDS, PUBLISH_SPOOLED_BYTES};
+use crate::limits::{
+    PUBLISH_BLOBS, PUBLISH_BYTES, PUBLISH_FIRST_BYTES, PUBLISH_FIRST_SECONDS, PUBLISH_SECONDS, PUBLISH_SPOOLED_BYTES,
+};
 use crate::pack::{Body, FinishedPack, PackedBlock};
 use format_spec::ObjectId;
 use format_spec::index::PackRow;
@@ -19,11 +21,32 @@ pub(super) struct Unpublished {
     bytes: u64,
     blobs: u64,
     since: f64,
+    /// When the session's first new blob came, as long as nothing was published: the first publish is an early one.
+    first_since: Option<f64>,
+    is_first: bool,
 }
 
 impl Unpublished {
     pub(super) fn new(now: f64) -> Self {
-        Unpublished { bodies: Vec::new(), packs: Vec::new(), bytes: 0, blobs: 0, since: now }
+        let (bodies, packs) = (Vec::new(), Vec::new());
+        Unpublished { bodies, packs, bytes: 0, blobs: 0, since: now, first_since: None, is_first: true }
+    }
+
+    /// What waits after a publish: nothing.
+    fn later(now: f64) -> Self {
+        Unpublished { is_first: false, ..Unpublished::new(now) }
+    }
+
+    /// Notes that there is something new to be stored.
+    pub(super) fn begin(&mut self, now: f64) {
+        self.first_since.get_or_insert(now);
+    }
+
+    /// Whether the first publish is due. Packs of the spool lie in files until they are published: nothing of them is read again.
+    fn is_first_due(&self, now: f64) -> bool {
+        let waited = self.first_since.is_some_and(|since| now - since >= PUBLISH_FIRST_SECONDS);
+        let early = self.is_first && self.bodies.is_empty() && !self.packs.is_empty();
+        early && (self.bytes >= PUBLISH_FIRST_BYTES || waited)
     }
 
     /// Adds a pack; true when publishing is due.
@@ -33,7 +56,8 @@ impl Unpublished {
         self.blobs += u64::from(pack.row.blobs);
         self.bodies.extend(pack.body);
         self.packs.push((pack.row, pack.published, pack.blocks));
-        self.bytes >= bytes_max || self.blobs >= PUBLISH_BLOBS || now - self.since >= PUBLISH_SECONDS
+        let full = self.bytes >= bytes_max || self.blobs >= PUBLISH_BLOBS;
+        full || now - self.since >= PUBLISH_SECONDS || self.is_first_due(now)
     }
 }
 
@@ -41,7 +65,10 @@ impl Shared {
     /// A sign of life when one is due: what is stored is published, or an entry without packs. Whoever is silent for long is fenced.
     pub(super) fn beat(&self) -> Result<()> {
         let Some(session) = self.session else { return Ok(()) };
-        if self.env.elapsed() - self.unpublished.lock().since < PUBLISH_SECONDS {
+        let now = self.env.elapsed();
+        let is_due =
+            |unpublished: &Unpublished| now - unpublished.since >= PUBLISH_SECONDS || unpublished.is_first_due(now);
+        if !is_due(&self.unpublished.lock()) {
             return Ok(());
         }
         // Who is publishing gives the sign itself.
@@ -70,10 +97,13 @@ impl Shared {
     pub(super) fn publish(&self) -> Result<()> {
         let Some(session) = self.session else { return Ok(()) };
         let _one = self.publishing.lock();
-        let mut taken = std::mem::replace(&mut *self.unpublished.lock(), Unpublished::new(self.env.elapsed()));
-        if taken.packs.is_empty() {
-            return Ok(());
-        }
+        let mut taken = {
+            let mut unpublished = self.unpublished.lock();
+            if unpublished.packs.is_empty() {
+                return Ok(());
+            }
+            std::mem::replace(&mut *unpublished, Unpublished::later(self.env.elapsed()))
+        };
         taken.packs.sort_by_key(|(row, ..)| row.id);
         let mut builder = SegmentBuilder::new();
         for (row, _, blocks) in &taken.packs {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "what was tried is counted, what could not be tried is said")]
 
+mod broken_line;
 mod cache;
 pub(crate) mod collect;
 mod crash;
