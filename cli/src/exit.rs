@@ -83,6 +83,8 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// What to try next.
     pub(crate) advice: Option<String>,
+    /// Numbers for scripts that stand beside the error in JSON.
+    pub(crate) status: Vec<(&'static str, i32)>,
 }
 
 /// The command line's result.
@@ -91,7 +93,7 @@ pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 impl Failure {
     /// A failure of its own, with no engine error behind it.
     pub(crate) fn new(exit: Exit, name: &'static str, message: impl Into<String>) -> Self {
-        Failure { exit, name, message: message.into(), advice: None }
+        Failure { exit, name, message: message.into(), advice: None, status: Vec::new() }
     }
 
     /// The command line makes no sense.
@@ -140,7 +142,8 @@ impl From<Error> for Failure {
             Kind::Interrupted => (Exit::Interrupted, "interrupted"),
             Kind::Bug => (Exit::Failed, "bug"),
         };
-        Failure { exit, name, message: e.to_string(), advice: e.advice().map(str::to_owned) }
+        let advice = e.advice().map(str::to_owned);
+        Failure { exit, name, message: e.to_string(), advice, status: Vec::new() }
     }
 }
 

@@ -340,6 +340,8 @@ fn many_writers(folder: &Path, env: &SharedEnv) -> Result<()> {
                     workload: Workload::Folders,
                     threads: 1,
                     original: None,
+                    drop_unreadable: false,
+                    shrink_max: None,
                 };
                 let source = FolderSource::new(std::slice::from_ref(&source), Rules::default())?;
                 backup(&repository, &source, &options, &Arc::new(Monitor::new()))?;

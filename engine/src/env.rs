@@ -32,6 +32,11 @@ pub fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
+/// A time as messages show it: `2026-11-22T00:37:49Z`.
+pub fn utc(time: Time) -> String {
+    jiff::Timestamp::new(time.seconds, 0).map_or_else(|_| format!("{}s", time.seconds), |t| t.to_string())
+}
+
 /// A shared environment.
 pub type SharedEnv = Arc<dyn Env>;
 

@@ -74,7 +74,7 @@ def _points(options):
     for visible in _open(options).points():
         manifest = visible.manifest
         print(visible.number, manifest.id.hex(), _moment(*manifest.started), folders.escaped(manifest.job.encode()),
-              "full" if manifest.kind == point.FULL else "incremental", "complete" if point.is_complete(manifest) else "incomplete", sep="\t")
+              "full" if manifest.kind == point.FULL else "incremental", "complete" if point.is_complete(manifest) else "incomplete" if manifest.kept is None else f"incomplete, {manifest.kept} kept", sep="\t")
 
 
 def _ls(options):

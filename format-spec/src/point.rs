@@ -172,7 +172,7 @@ const KNOWN: [(u16, bool); 23] = [
 ];
 
 impl Manifest {
-    /// Whether the point fills a slot of a keep rule: all its items were stored, and it is not suspiciously small.
+    /// Whether the point fills a slot of a keep rule: all its items were stored, and it has not shrunk ([POINT-10]).
     pub fn fills_a_slot(&self) -> bool {
         self.counts.complete() && self.shrunken.is_none()
     }

@@ -51,6 +51,8 @@ fn refusing(kind: Kind) -> Arc<Repository> {
         workload: Workload::Folders,
         threads: 1,
         original: None,
+        drop_unreadable: false,
+        shrink_max: None,
     };
     let source = FolderSource::new(&[folder.path().to_owned()], Rules::default()).unwrap();
     backup(&open(store.clone()), &source, &options, &Arc::new(Monitor::new())).unwrap();

@@ -114,6 +114,7 @@ impl Output {
     /// The last lines of `--json` when something failed.
     pub(crate) fn failed_rows(&self, failure: &Failure, seconds_elapsed: f64) {
         let code = failure.exit as u8;
+        let status = |row: Row| failure.status.iter().fold(row, |row, (key, value)| row.set(key, *value));
         let error = Row::new("error")
             .set("error", failure.name)
             .set("message", failure.message.as_str())
@@ -125,7 +126,7 @@ impl Output {
             .set("exit_code", code)
             .set("seconds_elapsed", seconds_elapsed);
         // The failure was told on stderr; a closed stdout changes nothing.
-        let _ = self.aside(|| write_line(&error.line()).and_then(|()| write_line(&summary.line())));
+        let _ = self.aside(|| write_line(&status(error).line()).and_then(|()| write_line(&status(summary).line())));
     }
 
     /// Runs `f` while no bar is drawn.

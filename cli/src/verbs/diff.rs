@@ -7,6 +7,8 @@ use crate::parse::Place;
 use crate::parse::place::PlaceParser;
 use crate::say::{Row, human};
 use clap::Args;
+use engine::repository::Repository;
+use engine::restore_point::{Point, each_kept};
 use engine::tree::{Change, Flow, diff};
 use format_spec::tree::{Entry, Kind};
 
@@ -40,7 +42,8 @@ impl Diff {
         let connection = context.connect()?;
         let repo = &connection.repo;
         let (_, old) = look::find(repo, &self.old)?;
-        let (_, new) = look::find(repo, &self.new)?;
+        let (newer, new) = look::find(repo, &self.new)?;
+        let kept = self.kept_items(repo, &newer)?;
         let mut counts = Counts::default();
         let mut failure: Option<Failure> = None;
         diff(repo.nodes(), Some(&old), Some(&new), &mut |path, change| {
@@ -63,7 +66,8 @@ impl Diff {
             .set("metadata", counts.metadata)
             .set("kind", counts.kind)
             .set("bytes_added", counts.bytes_added)
-            .set("bytes_removed", counts.bytes_removed);
+            .set("bytes_removed", counts.bytes_removed)
+            .set("items_kept", kept);
         context.out.summary(row, || {
             format!(
                 "{} added ({}), {} removed ({}), {} modified, {} with other attributes, {} of another kind",
@@ -76,7 +80,31 @@ impl Diff {
                 human::count(counts.kind)
             )
         })?;
+        if kept > 0 {
+            let items = human::count(kept);
+            context.out.note(&format!(
+                "{items} items of the newer point could not be read and are kept as they were: what changed in them does not show"
+            ));
+        }
         Ok(Exit::Done)
+    }
+
+    /// How many items at and below the newer path are kept as they were.
+    fn kept_items(&self, repo: &Repository, point: &Point) -> Result<u64> {
+        let inside = &self.new.path;
+        let (mut items, mut all) = (0, false);
+        each_kept(repo.nodes(), &point.manifest, &mut |path, n, _| {
+            if inside.is_empty() || path == &inside[..] || is_below(path, inside) {
+                items += n;
+            }
+            if is_below(inside, path) {
+                all = true;
+            }
+            Ok(())
+        })?;
+        // A line further up speaks of everything here.
+        let entry = if all { look::entry(repo, point, inside)? } else { None };
+        Ok(entry.map_or(items, |entry| 1 + if entry.kind == Kind::Folder { entry.totals.descendants } else { 0 }))
     }
 
     fn show(&self, context: &Context, path: &[u8], change: &Change<'_>, word: &str) -> Result<()> {
@@ -108,6 +136,11 @@ impl Diff {
         };
         context.out.answer(row, || format!("{sign} /{}{}", human::name(&path), if folder { "/" } else { "" }))
     }
+}
+
+/// Whether a path lies below a folder.
+fn is_below(path: &[u8], folder: &[u8]) -> bool {
+    folder.is_empty() && !path.is_empty() || path.strip_prefix(folder).is_some_and(|rest| rest.first() == Some(&b'/'))
 }
 
 fn sign(word: &str) -> char {

@@ -7,8 +7,9 @@ use crate::parse::job;
 use crate::parse::pattern::Pattern;
 use crate::say::human;
 use clap::Args;
-use engine::restore_point::{JobName, Point};
+use engine::restore_point::{JobName, Point, kept_as_of};
 use engine::tree::{Step, Walk};
+use format_spec::Time;
 use format_spec::tree::Entry;
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -69,7 +70,8 @@ impl Find {
                 let hit = !visit.path.is_empty() && patterns.iter().any(|pattern| pattern.matches(visit.path));
                 if hit && (self.all || seen.insert(visit.path.to_vec())) {
                     matches += 1;
-                    show(context, point, visit.path, visit.entry)?;
+                    let kept = kept_as_of(repo.nodes(), &point.manifest, visit.path)?;
+                    show(context, point, visit.path, visit.entry, kept)?;
                 }
             }
         }
@@ -83,11 +85,11 @@ impl Find {
     }
 }
 
-fn show(context: &Context, point: &Arc<Point>, path: &[u8], entry: &Entry) -> Result<()> {
+fn show(context: &Context, point: &Arc<Point>, path: &[u8], entry: &Entry, kept: Option<Time>) -> Result<()> {
     let m = &point.manifest;
     let id = m.id.to_string();
     let row = || {
-        look::row("match", path, entry)
+        look::kept(look::row("match", path, entry), kept)
             .set("point", id.as_str())
             .set("point_time", human::time_exact(m.started))
             .set("job", m.job.as_str())
@@ -95,7 +97,8 @@ fn show(context: &Context, point: &Arc<Point>, path: &[u8], entry: &Entry) -> Re
     };
     let line = || {
         let size = if entry.kind == format_spec::tree::Kind::Folder { entry.totals.bytes } else { entry.size };
-        format!("{}:/{}  {}  {}", &id[..8], human::name(path), human::bytes(size), human::time(entry.mtime))
+        let kept = kept.map_or_else(String::new, |time| format!("  (kept, as of {})", human::time(time)));
+        format!("{}:/{}  {}  {}{kept}", &id[..8], human::name(path), human::bytes(size), human::time(entry.mtime))
     };
     context.out.answer(row, line)
 }

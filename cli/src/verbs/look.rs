@@ -7,6 +7,7 @@ use crate::say::{Row, human};
 use engine::repository::{Repository, lost_point};
 use engine::restore_point::Point;
 use engine::tree::{EntryRef, lookup};
+use format_spec::Time;
 use format_spec::tree::{Entry, Kind};
 use std::sync::Arc;
 
@@ -78,6 +79,14 @@ pub(super) fn row(kind: &str, path: &[u8], entry: &Entry) -> Row {
     }
 }
 
+/// A row with the time of the last good reading of an item that is kept as it was.
+pub(super) fn kept(row: Row, as_of: Option<Time>) -> Row {
+    match as_of {
+        Some(time) => row.set("kept_as_of", human::time_exact(time)),
+        None => row,
+    }
+}
+
 /// As `--json` names kinds.
 pub(super) fn kind_word(kind: Kind) -> &'static str {
     match kind {
@@ -134,7 +143,6 @@ pub(super) fn attributes_differ(old: &Entry, new: &Entry) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use format_spec::Time;
     use format_spec::tree::{Content, Totals};
 
     fn with_mode(kind: Kind, mode: u32) -> Entry {

@@ -7,7 +7,9 @@ use crate::parse::Place;
 use crate::parse::place::PlaceParser;
 use crate::say::human;
 use clap::Args;
+use engine::restore_point::kept_as_of;
 use engine::tree::{FolderCursor, Step, Walk};
+use format_spec::Time;
 use format_spec::tree::{Entry, Kind};
 
 /// List what a restore point holds
@@ -16,7 +18,7 @@ pub(crate) struct Ls {
     /// A restore point and a path in it: an id or a unique prefix of one, latest, latest:JOB, or a time (the newest at or before)
     #[arg(value_name = "POINT[:PATH]", value_parser = PlaceParser)]
     place: Place,
-    /// Show modes, owners, sizes and times
+    /// Show modes, owners, sizes and times, and since when an item is kept that could not be read any more
     #[arg(short, long)]
     long: bool,
     /// Show everything below, with full paths
@@ -28,12 +30,13 @@ impl Ls {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         let connection = context.connect()?;
         let repo = &connection.repo;
-        let (_, entry) = look::find(repo, &self.place)?;
+        let (point, entry) = look::find(repo, &self.place)?;
+        let kept = |path: &[u8]| kept_as_of(repo.nodes(), &point.manifest, path);
         let mut shown = 0u64;
         let base = &self.place.path;
         if entry.kind != Kind::Folder {
             shown = 1;
-            self.show(context, base, &entry)?;
+            self.show(context, base, &entry, kept(base)?)?;
         } else if self.recursive {
             let mut walk = Walk::start(repo.nodes(), &entry);
             while let Some(step) = walk.step()? {
@@ -43,14 +46,16 @@ impl Ls {
                 }
                 context.interrupt.monitor().check()?;
                 shown += 1;
-                self.show(context, &below(base, seen.path), seen.entry)?;
+                let path = below(base, seen.path);
+                self.show(context, &path, seen.entry, kept(&path)?)?;
             }
         } else {
             for found in FolderCursor::open(repo.nodes(), &entry)? {
                 let found = found?;
                 context.interrupt.monitor().check()?;
                 shown += 1;
-                self.show(context, &below(base, &found.entry.name), &found.entry)?;
+                let path = below(base, &found.entry.name);
+                self.show(context, &path, &found.entry, kept(&path)?)?;
             }
         }
         if context.out.json {
@@ -59,11 +64,12 @@ impl Ls {
         Ok(Exit::Done)
     }
 
-    fn show(&self, context: &Context, path: &[u8], entry: &Entry) -> Result<()> {
-        context.out.answer(|| look::row("entry", path, entry), || self.line(path, entry))
+    fn show(&self, context: &Context, path: &[u8], entry: &Entry, kept: Option<Time>) -> Result<()> {
+        let row = || look::kept(look::row("entry", path, entry), kept);
+        context.out.answer(row, || self.line(path, entry, kept))
     }
 
-    fn line(&self, path: &[u8], entry: &Entry) -> String {
+    fn line(&self, path: &[u8], entry: &Entry, kept: Option<Time>) -> String {
         let name = match self.recursive {
             true => format!("/{}", human::name(path)),
             false => human::name(path.rsplit(|b| *b == b'/').next().unwrap_or(path)),
@@ -81,12 +87,13 @@ impl Ls {
             _ => String::new(),
         };
         format!(
-            "{} {:>3} {:<8} {:<8} {size:>8} {} {name}{target}",
+            "{} {:>3} {:<8} {:<8} {size:>8} {} {name}{target}{}",
             look::mode_text(entry),
             entry.nlink,
             look::owner(&entry.user, entry.uid),
             look::owner(&entry.group, entry.gid),
-            human::time(entry.mtime)
+            human::time(entry.mtime),
+            kept.map_or_else(String::new, |time| format!(" (kept, as of {})", human::time(time)))
         )
     }
 }

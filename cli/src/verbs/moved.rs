@@ -1,7 +1,7 @@
 //! A source as if it lay somewhere else: what is in `from` is yielded under `to`, for comparing a restored tree with its point.
 
 use engine::Result;
-use engine::source::{About, Source, Step, Walk};
+use engine::source::{About, Failure, Source, Step, Walk};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -62,14 +62,22 @@ impl Walk for MovedWalk<'_> {
                         return Some(Step::Item(found));
                     }
                 }
-                Step::Failed(mut failure) => {
-                    if let Some(path) = moved(&failure.path, self.from, self.to) {
-                        failure.path = path;
-                    }
-                    return Some(Step::Failed(failure));
+                Step::Missing(failure) => return Some(Step::Missing(self.moved(failure))),
+                Step::Unlisted { failure, in_part } => {
+                    return Some(Step::Unlisted { failure: self.moved(failure), in_part });
                 }
+                Step::Failed(failure) => return Some(Step::Failed(self.moved(failure))),
             }
         }
+    }
+}
+
+impl MovedWalk<'_> {
+    fn moved(&self, mut failure: Failure) -> Failure {
+        if let Some(path) = moved(&failure.path, self.from, self.to) {
+            failure.path = path;
+        }
+        failure
     }
 }
 

@@ -144,7 +144,12 @@ fn host(owner: &Owner, source: Option<RepositoryId>) -> String {
 
 fn cells(repo: &Repository, point: &Point) -> Vec<String> {
     let m = &point.manifest;
-    let state = if m.counts.complete() { "complete" } else { "incomplete" };
+    let state = match &m.shrunken {
+        _ if m.counts.kept > 0 => format!("incomplete, {} kept", human::count(m.counts.kept)),
+        _ if !m.counts.complete() => "incomplete".to_owned(),
+        Some(_) => "shrunken".to_owned(),
+        None => "complete".to_owned(),
+    };
     vec![
         m.id.to_string().chars().take(8).collect(),
         human::time(m.started),
@@ -152,7 +157,7 @@ fn cells(repo: &Repository, point: &Point) -> Vec<String> {
         human::bytes(m.root.totals.bytes),
         human::count(m.counts.new + m.counts.changed + m.counts.unchanged),
         human::name(m.job.as_bytes()),
-        state.to_owned(),
+        state,
         locked_until(repo, point).map(human::time).unwrap_or_default(),
         human::name(m.tags.join(",").as_bytes()),
     ]
@@ -183,6 +188,8 @@ pub(super) fn row(repo: &Repository, point: &Point) -> Row {
         .set("bytes_source", m.root.totals.bytes)
         .set("bytes_stored", m.bytes[2])
         .set("complete", m.counts.complete())
+        .set("items_kept", m.counts.kept)
+        .set("shrunken", m.shrunken.is_some())
         .set("tags", m.tags.clone())
         .set("locked_until", locked_until(repo, point).map(human::time_exact))
         // Where its data is put; `cairn retrieve status POINT` asks the store how much of it can be read now.

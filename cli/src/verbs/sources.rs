@@ -1,11 +1,13 @@
-//! What `backup` reads: sources, or a pipe.
+//! What `backup` reads: sources, a pipe, or what a command writes.
 
 use super::excludes::{Excludes, read};
 use crate::exit::{Failure, Result};
 use clap::Args;
 use engine::env::SharedEnv;
+use engine::monitor::Monitor;
 use engine::restore_point::made::Named;
 use engine::source::Source;
+use engine::source::command::CommandSource;
 use engine::source::folder::FolderSource;
 use engine::source::rules::{Rules, paths_in_list};
 use engine::source::stream::{NAME_DEFAULT, StreamSource};
@@ -29,8 +31,14 @@ pub(crate) struct Sources {
     /// Back up standard input as one file
     #[arg(long, conflicts_with_all = ["sources", "files_from", "Excludes"])]
     stdin: bool,
-    /// What the file of --stdin is called (default: stdin)
-    #[arg(long, value_name = "NAME", requires = "stdin", conflicts_with_all = ["sources", "files_from"])]
+    /// Run the command that SOURCE... is, and back up what it writes as one file
+    ///
+    /// Write it at the end of the line: `cairn backup --stdin-from-command -- pg_dump -Fc shop`. No shell is involved. When the command fails,
+    /// no restore point is made, and the backup ends with exit 1 (command_failed). It ends with the backup: SIGTERM, after 10 seconds SIGKILL.
+    #[arg(long, conflicts_with_all = ["stdin", "files_from", "Excludes"])]
+    stdin_from_command: bool,
+    /// What the file of --stdin or --stdin-from-command is called (default: stdin)
+    #[arg(long, value_name = "NAME", conflicts_with = "files_from")]
     stdin_name: Option<OsString>,
 }
 
@@ -40,6 +48,8 @@ pub(crate) struct Chosen {
     pub(crate) workload: Workload,
     /// What a job's name is made of, where nobody gives it one.
     pub(crate) named: Vec<Named>,
+    /// The source, where it is a command.
+    pub(crate) command: Option<Arc<CommandSource>>,
 }
 
 impl Sources {
@@ -47,13 +57,21 @@ impl Sources {
     ///
     /// # Errors
     /// Wrong usage for lists and patterns that cannot be read; the engine's for sources that are not there.
-    pub(crate) fn open(&self, env: &SharedEnv, host: &str) -> Result<Chosen> {
+    pub(crate) fn open(&self, env: &SharedEnv, host: &str, monitor: &Arc<Monitor>) -> Result<Chosen> {
+        let name = self.stdin_name.as_ref().map_or(NAME_DEFAULT.as_bytes(), |name| name.as_bytes());
+        let (workload, named_so) = (Workload::Stream, vec![Named::Stream(name.to_vec())]);
         if self.stdin {
             let pipe = Box::new(std::io::stdin());
-            let name = self.stdin_name.as_ref().map_or(NAME_DEFAULT.as_bytes(), |name| name.as_bytes());
             let source = StreamSource::new(name, pipe, env.now())?.on_host(host);
-            let named = vec![Named::Stream(name.to_vec())];
-            return Ok(Chosen { source: Arc::new(source), workload: Workload::Stream, named });
+            return Ok(Chosen { source: Arc::new(source), workload, named: named_so, command: None });
+        }
+        if self.stdin_from_command {
+            let words = self.sources.iter().map(|word| word.clone().into_os_string()).collect();
+            let source = Arc::new(CommandSource::new(name, host, words, Arc::clone(monitor), env.now())?);
+            return Ok(Chosen { source: source.clone(), workload, named: named_so, command: Some(source) });
+        }
+        if self.stdin_name.is_some() {
+            return Err(Failure::usage("--stdin-name names the file of --stdin or --stdin-from-command"));
         }
         let mut roots = self.sources.clone();
         for list in &self.files_from {
@@ -68,7 +86,7 @@ impl Sources {
             // Its own path alone says what it is: what it names may be another thing each time.
             _ => [named(&self.sources, Named::Path), named(&self.files_from, Named::List)].concat(),
         };
-        Ok(Chosen { source: Arc::new(source), workload: Workload::Folders, named })
+        Ok(Chosen { source: Arc::new(source), workload: Workload::Folders, named, command: None })
     }
 
     /// Refuses a list that no later run can name again: a job's name cannot be made of it.

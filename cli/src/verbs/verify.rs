@@ -55,7 +55,10 @@ impl Verify {
         let differences = report.differences.len();
         for difference in &report.differences {
             let path = [b"/", &difference.path[..]].concat();
-            let row = || Row::new("difference").bytes("path", &path).set("what", difference.what.as_str());
+            let row = || {
+                let row = Row::new("difference").bytes("path", &path).set("what", difference.what.as_str());
+                look::kept(row, difference.kept_as_of)
+            };
             context.out.answer(row, || format!("{}: {}", human::name(&path), difference.what))?;
         }
         let exit = if differences > 0 { Exit::Warnings } else { Exit::Done };
@@ -65,6 +68,7 @@ impl Verify {
             .set("items", report.items)
             .set("bytes", report.bytes)
             .set("items_aged_out", report.aged_out)
+            .set("items_kept", report.kept)
             .set("differences", differences)
             .requests(&connection.counts);
         context.out.summary(row, || {
@@ -73,9 +77,16 @@ impl Verify {
                 0 => String::new(),
                 n => format!("; {} more are older than the repository keeps items", human::count(n)),
             };
+            let kept = match report.kept {
+                0 => String::new(),
+                n => format!(
+                    "; {} items could not be read when the point was made and are kept as they were",
+                    human::count(n)
+                ),
+            };
             match differences {
-                0 => format!("equal: {items} items, {bytes}{aged_out}"),
-                n => format!("{} differences in {items} items, {bytes}{aged_out}", human::count(n as u64)),
+                0 => format!("equal: {items} items, {bytes}{aged_out}{kept}"),
+                n => format!("{} differences in {items} items, {bytes}{aged_out}{kept}", human::count(n as u64)),
             }
         })?;
         Ok(exit)

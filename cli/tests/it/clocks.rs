@@ -57,6 +57,8 @@ fn backup_at(home: &Home, seconds: i64) {
         workload: Workload::Folders,
         threads: 1,
         original: None,
+        drop_unreadable: false,
+        shrink_max: None,
     };
     backup(&repo, &source, &options, &Arc::new(Monitor::new())).unwrap();
 }

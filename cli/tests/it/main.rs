@@ -21,6 +21,7 @@ mod hooks;
 mod immutability;
 mod incidents;
 mod jobs;
+mod kept;
 mod keys;
 mod killed;
 mod known;

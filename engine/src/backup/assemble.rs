@@ -1,13 +1,19 @@
 //! Building the trees from events: folders whose entries are all the same are taken over by their id, others are built anew.
 
-use super::event::Event;
+use super::event::{Event, Read};
+use super::keep::Keeper;
 use crate::error::{Error, Kind, Result};
 use crate::tree::{EntryRef, FolderBuilder, FolderCursor, NodeSink, NodeSource};
 use crossbeam_channel::Receiver;
 use format_spec::tree::Entry;
 
 /// Consumes events until the root folder ends, and returns it with content and sums.
-pub(super) fn assemble(events: &Receiver<Event>, nodes: &dyn NodeSource, sink: &mut dyn NodeSink) -> Result<Entry> {
+pub(super) fn assemble(
+    events: &Receiver<Event>,
+    nodes: &dyn NodeSource,
+    keeper: &Keeper<'_>,
+    sink: &mut dyn NodeSink,
+) -> Result<Entry> {
     let mut frames: Vec<Frame<'_>> = Vec::new();
     loop {
         let early = |_| Error::new(Kind::Interrupted, "the walk ended early");
@@ -16,10 +22,19 @@ pub(super) fn assemble(events: &Receiver<Event>, nodes: &dyn NodeSource, sink: &
             Event::Same(n) => top(&mut frames)?.same(n, sink)?,
             Event::Gone(n) => top(&mut frames)?.gone(n, sink)?,
             Event::Put(entry) => top(&mut frames)?.put(&entry, sink)?,
-            Event::File { name, slot } => {
-                if let Some(mut entry) = slot.wait()? {
-                    entry.name = name;
-                    top(&mut frames)?.put(&entry, sink)?;
+            Event::File { name, slot, before } => {
+                let entry = match slot.wait()? {
+                    Read::Stored(entry) => {
+                        keeper.ledger.stored(before.replaces);
+                        Some(*entry)
+                    }
+                    Read::Lost { failure, group, instead } => {
+                        group.iter().for_each(|group| keeper.unlink(group));
+                        keeper.lost(&before, &failure, instead.map(|entry| *entry))?
+                    }
+                };
+                if let Some(entry) = entry {
+                    top(&mut frames)?.put(&Entry { name, ..entry }, sink)?;
                 }
             }
             Event::Leave => {

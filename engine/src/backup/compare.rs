@@ -5,15 +5,14 @@
 
 use super::event::{Event, Slot};
 use super::file::FileJob;
+use super::keep::{Before, Keepable, Keeper};
 use crate::error::{Error, Kind, Result};
-use crate::monitor::Monitor;
-use crate::restore_point::Ledger;
 use crate::source::{Failure, Found, Outcome, Step, Walk};
 use crate::tree::{EntryRef, FolderCursor, NodeSource};
 use crossbeam_channel::Sender;
 use format_spec::Time;
 use format_spec::tree::{Content, Entry, Kind as ItemKind};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Change times within this many nanoseconds before the base's start count as "not older": the kernel's clock for file times
@@ -27,33 +26,34 @@ pub(super) struct Compare<'a> {
     pub(super) nodes: &'a dyn NodeSource,
     pub(super) events: Sender<Event>,
     pub(super) files: Sender<FileJob>,
-    pub(super) ledger: &'a Ledger,
-    pub(super) monitor: &'a Monitor,
-    /// When the base's session started; change times must be older.
-    pub(super) trusted_before: Option<Time>,
-    /// Items modified before this second have left the period: they are not stored ([CONF-6]).
-    stored_from: Option<i64>,
-    pub(super) links: Links,
-    /// Paths that the base's ledger has an exception for: what is stored of them is not what they are.
-    distrusted: HashSet<Vec<u8>>,
-    frames: Vec<Frame<'a>>,
-}
-
-/// The names of inodes that have several.
-#[derive(Default)]
-pub(super) struct Links {
-    /// Link group to the path of its first name in preorder.
-    pub(super) first: BTreeMap<[u8; 16], Vec<u8>>,
-    /// Groups whose content is being read, so that further names share it.
+    pub(super) keeper: &'a Keeper<'a>,
+    /// Link groups whose content is being read, so that further names share it.
     reading: HashMap<[u8; 16], Arc<Slot>>,
+    frames: Vec<Frame<'a>>,
 }
 
 /// An entered folder and where the base's folder stands.
 struct Frame<'a> {
+    path: Vec<u8>,
     base: Option<FolderCursor<'a>>,
     ahead: Option<EntryRef>,
     same: u64,
     gone: u64,
+    /// When what the base has in it was read: the base's own start, unless the base holds it as kept. Change times must be older.
+    as_of: Time,
+    unseen: Unseen,
+}
+
+/// What becomes of what the base has in a folder and the walk does not show.
+enum Unseen {
+    /// It has left the source.
+    Gone,
+    /// The folder was listed in part: each stays on its own.
+    Kept(Failure),
+    /// The folder was not listed at all: it stays as a whole, so many items so far.
+    KeptWhole(Failure, u64),
+    /// The folder itself is kept: its items are counted with it.
+    Held,
 }
 
 impl<'a> Compare<'a> {
@@ -61,47 +61,152 @@ impl<'a> Compare<'a> {
         nodes: &'a dyn NodeSource,
         events: Sender<Event>,
         files: Sender<FileJob>,
-        ledger: &'a Ledger,
-        monitor: &'a Monitor,
-        trusted_before: Option<Time>,
-        distrusted: HashSet<Vec<u8>>,
+        keeper: &'a Keeper<'a>,
     ) -> Self {
-        Compare {
-            nodes,
-            events,
-            files,
-            ledger,
-            monitor,
-            trusted_before,
-            stored_from: None,
-            links: Links::default(),
-            distrusted,
-            frames: Vec::new(),
-        }
+        Compare { nodes, events, files, keeper, reading: HashMap::new(), frames: Vec::new() }
     }
 
-    /// Leaves items out that were modified before this second.
-    pub(super) fn stored_from(mut self, from: Option<i64>) -> Self {
-        self.stored_from = from;
-        self
-    }
-
-    /// Runs the whole walk; `base` is the base's root folder.
-    pub(super) fn run(mut self, walk: &mut dyn Walk, base: Option<&Entry>) -> Result<Links> {
+    /// Runs the whole walk; `base` is the root folder of the base, or of the point that things are kept from.
+    pub(super) fn run(mut self, walk: &mut dyn Walk, base: Option<&Entry>) -> Result<()> {
         while let Some(step) = walk.next() {
-            self.monitor.check()?;
+            self.keeper.monitor.check()?;
             match step {
                 Step::Enter(found) => self.enter(found, base)?,
                 Step::Item(found) => self.item(found)?,
                 Step::Leave => self.leave()?,
-                Step::Failed(failure) => self.ledger.record(&failure, self.monitor),
+                Step::Missing(failure) => self.missing(failure)?,
+                Step::Unlisted { failure, in_part } => self.unlisted(failure, in_part)?,
+                Step::Failed(failure) => self.record(&failure),
             }
         }
-        if self.frames.is_empty() {
-            Ok(self.links)
-        } else {
-            Err(Error::new(Kind::Bug, "the walk ended inside a folder"))
+        if self.frames.is_empty() { Ok(()) } else { Err(Error::new(Kind::Bug, "the walk ended inside a folder")) }
+    }
+
+    /// Whether the session accounts for everything itself: the base is looked at, but nothing of it is built upon.
+    fn is_full(&self) -> bool {
+        self.keeper.again.is_some()
+    }
+
+    fn record(&self, failure: &Failure) {
+        self.keeper.ledger.record(failure, self.keeper.monitor);
+    }
+
+    /// An item that could not even be looked at stays as the base has it, with everything below it.
+    fn missing(&mut self, failure: Failure) -> Result<()> {
+        let name = failure.path.rsplit(|b| *b == b'/').next().unwrap_or_default().to_vec();
+        let before = self.base_entry(&name)?;
+        let Some(before) = before else {
+            self.record(&failure);
+            return Ok(());
+        };
+        self.frame()?.ahead = Some(before);
+        if !self.keeper.keeps(&failure) {
+            self.skip();
+            self.record(&failure);
+            return Ok(());
         }
+        self.keep_ahead(failure)
+    }
+
+    /// The base's entry at hand stays, and has a line of its own in the ledger.
+    fn keep_ahead(&mut self, failure: Failure) -> Result<()> {
+        let as_of = self.keeper.last.kept_at(&failure.path).unwrap_or(self.frame()?.as_of);
+        match self.take_over(as_of)? {
+            0 => self.record(&failure),
+            items => self.keeper.told(failure, as_of, items),
+        }
+        Ok(())
+    }
+
+    fn unlisted(&mut self, failure: Failure, in_part: bool) -> Result<()> {
+        if !self.keeper.keeps(&failure) {
+            self.record(&failure);
+            return Ok(());
+        }
+        if in_part {
+            self.record(&failure);
+        }
+        self.frame()?.unseen = if in_part { Unseen::Kept(failure) } else { Unseen::KeptWhole(failure, 0) };
+        Ok(())
+    }
+
+    /// The base's entry at hand is not in the walk: it is gone, unless the folder could not be listed.
+    fn unseen(&mut self) -> Result<()> {
+        let frame = self.frame()?;
+        let Some(ahead) = &frame.ahead else { return Ok(()) };
+        let (path, as_of) = (below(&frame.path, &ahead.name), frame.as_of);
+        match &frame.unseen {
+            Unseen::Gone => self.skip(),
+            Unseen::Kept(of_folder) => {
+                let failure = Failure { path, ..of_folder.clone() };
+                self.keep_ahead(failure)?;
+            }
+            Unseen::KeptWhole(..) => {
+                let taken = self.take_over(as_of)?;
+                if let Unseen::KeptWhole(_, items) = &mut self.frame()?.unseen {
+                    *items += taken;
+                }
+            }
+            Unseen::Held => return Err(Error::new(Kind::Bug, "the walk is in a folder that it could not enter")),
+        }
+        Ok(())
+    }
+
+    /// Takes the base's entry at hand over as it is, with everything below it; returns how many items that are.
+    fn take_over(&mut self, as_of: Time) -> Result<u64> {
+        let depth = self.frames.len();
+        let mut items = self.take_one(as_of)?;
+        while self.frames.len() > depth {
+            self.keeper.monitor.check()?;
+            if self.advance()?.is_some() {
+                items += self.take_one(as_of)?;
+            } else {
+                self.end_folder()?;
+            }
+        }
+        Ok(items)
+    }
+
+    /// Takes one entry over; a folder that must be looked into is entered.
+    fn take_one(&mut self, as_of: Time) -> Result<u64> {
+        let frame = self.frame()?;
+        let Some(entry) = frame.ahead.take() else { return Ok(0) };
+        let path = below(&frame.path, &entry.name);
+        if entry.kind == ItemKind::Folder {
+            if self.keeper.must_look_into(&entry) {
+                let base = FolderCursor::open(self.nodes, &entry)?;
+                let bare = Entry { content: Content::None, totals: Default::default(), ..Entry::clone(&entry) };
+                self.open_folder(path, bare, Some((base, &entry)), as_of, Unseen::Held)?;
+                return Ok(1);
+            }
+            self.same(&entry)?;
+            return Ok(1 + entry.totals.descendants);
+        }
+        match self.keeper.keepable(&path, &entry, as_of)? {
+            Keepable::AsItIs => self.same(&entry)?,
+            Keepable::As(other) => {
+                self.gone();
+                self.flush()?;
+                self.send(Event::Put(other))?;
+            }
+            Keepable::No => {
+                self.gone();
+                return Ok(0);
+            }
+        }
+        Ok(1)
+    }
+
+    /// The base's entry that was at hand is in the new folder as it is.
+    fn same(&mut self, entry: &Entry) -> Result<()> {
+        if self.is_full() {
+            return self.send(Event::Put(Box::new(entry.clone())));
+        }
+        if self.frame()?.gone > 0 {
+            self.flush()?;
+        }
+        self.frame()?.same += 1;
+        Ok(())
     }
 
     fn enter(&mut self, found: Found, root: Option<&Entry>) -> Result<()> {
@@ -119,90 +224,119 @@ impl<'a> Compare<'a> {
                 }
             }
         }
-        self.flush()?;
+        let as_of = self.keeper.last.kept_at(&path).or(self.frames.last().map(|f| f.as_of));
+        let as_of = as_of.unwrap_or_else(|| self.keeper.last.read());
         let cursor = base.as_ref().map(|b| FolderCursor::open(self.nodes, b)).transpose()?;
-        self.ledger.count(|c| c.folders += 1);
-        self.frames.push(Frame { base: cursor, ahead: None, same: 0, gone: 0 });
+        self.keeper.ledger.count(|c| c.folders += 1);
         entry.content = Content::None;
         entry.totals = Default::default();
-        self.send(Event::Enter { entry: Box::new(entry), base: base.map(|b| Box::new(Entry::clone(&b))) })
+        self.open_folder(path, entry, cursor.zip(base.as_deref()), as_of, Unseen::Gone)
+    }
+
+    /// A folder begins, seen or taken over; `base` is what the base has of it.
+    fn open_folder(
+        &mut self,
+        path: Vec<u8>,
+        entry: Entry,
+        base: Option<(FolderCursor<'a>, &Entry)>,
+        as_of: Time,
+        unseen: Unseen,
+    ) -> Result<()> {
+        self.flush()?;
+        let (cursor, base) = base.unzip();
+        self.frames.push(Frame { path, base: cursor, ahead: None, same: 0, gone: 0, as_of, unseen });
+        let base = base.filter(|_| !self.is_full()).map(|b| Box::new(b.clone()));
+        self.send(Event::Enter { entry: Box::new(entry), base })
     }
 
     fn leave(&mut self) -> Result<()> {
         while self.advance()?.is_some() {
-            self.skip();
+            self.unseen()?;
         }
+        self.end_folder()
+    }
+
+    /// The folder that was opened last ends; what is known of it only now is told.
+    fn end_folder(&mut self) -> Result<()> {
         self.flush()?;
-        self.frames.pop();
+        let frame = self.frames.pop();
+        if let Some(Frame { unseen: Unseen::KeptWhole(failure, items), as_of, .. }) = frame {
+            match items {
+                0 => self.record(&failure),
+                items => self.keeper.told(failure, as_of, items),
+            }
+        }
         self.send(Event::Leave)
     }
 
     fn item(&mut self, found: Found) -> Result<()> {
-        if self.stored_from.is_some_and(|from| found.entry.mtime.seconds < from) {
+        if self.keeper.is_aged_out(&found.entry) {
             let reason = "older than the repository keeps items".to_owned();
-            let failure = Failure { path: found.path, outcome: Outcome::Skipped, reason };
-            self.ledger.record(&failure, self.monitor);
+            self.record(&Failure { path: found.path, outcome: Outcome::Skipped, reason });
             return Ok(());
         }
         let before = self.base_entry(&found.entry.name)?;
         if let Some(group) = found.entry.link_group {
-            self.links.first.entry(group).or_insert_with(|| found.path.clone());
+            self.keeper.links_to(group, &found.path);
         }
         match before {
             Some(before) if self.unchanged(&before, &found.entry, &found.path) => {
-                self.ledger.count(|c| c.unchanged += 1);
-                self.monitor.done(1, before.size);
-                let frame = self.frame()?;
-                if frame.gone > 0 {
-                    self.flush()?;
-                }
-                self.frame()?.same += 1;
-                Ok(())
+                self.keeper.ledger.count(|c| c.unchanged += 1);
+                self.keeper.monitor.done(1, before.size);
+                self.same(&before)
             }
             before => {
-                let replaces = before.is_some();
-                if replaces {
+                if before.is_some() {
                     self.skip();
                 }
                 self.flush()?;
-                self.changed(found, replaces)
+                self.changed(found, before)
             }
         }
     }
 
     /// A new or changed item: files go to the readers, everything else is complete after `fill`.
-    fn changed(&mut self, found: Found, replaces: bool) -> Result<()> {
-        let stored = |ledger: &Ledger| ledger.count(|c| *if replaces { &mut c.changed } else { &mut c.new } += 1);
-        if found.entry.kind != ItemKind::File {
-            let Found { mut entry, path, opens } = found;
-            self.monitor.done(1, 0);
-            if let Err(e) = self.fill(&mut entry, &path, &*opens) {
-                // A symlink without its target is none: it is gone, or became something else, since the walk saw it.
-                if entry.kind == ItemKind::Symlink {
-                    self.ledger.record(&Failure::of(path, &e), self.monitor);
-                    return Ok(());
-                }
-                self.failed(&path, e.to_string());
-            }
-            stored(self.ledger);
-            return self.send(Event::Put(Box::new(entry)));
+    fn changed(&mut self, found: Found, before: Option<EntryRef>) -> Result<()> {
+        let as_of = self.keeper.last.kept_at(&found.path).unwrap_or(self.frame()?.as_of);
+        let replaces = before.is_some() && !self.is_full();
+        let kind = found.entry.kind;
+        let entry = before.filter(|b| b.kind == kind);
+        let before = Before { path: found.path.clone(), entry, as_of, replaces };
+        if kind != ItemKind::File {
+            return self.changed_at_once(found, &before);
         }
         let name = found.entry.name.clone();
+        let before = Box::new(before);
         if let Some(group) = found.entry.link_group
-            && let Some(slot) = self.links.reading.get(&group)
+            && let Some(slot) = self.reading.get(&group)
         {
-            stored(self.ledger);
-            self.monitor.done(1, found.entry.size);
+            self.keeper.monitor.done(1, found.entry.size);
             let slot = slot.clone();
-            return self.send(Event::File { name, slot });
+            return self.send(Event::File { name, slot, before });
         }
         let slot = Arc::new(Slot::default());
         if let Some(group) = found.entry.link_group {
-            self.links.reading.insert(group, slot.clone());
+            self.reading.insert(group, slot.clone());
         }
-        let job = FileJob::new(found, replaces, slot.clone());
+        let job = FileJob::new(found, slot.clone());
         self.files.send(job).map_err(|_| ended())?;
-        self.send(Event::File { name, slot })
+        self.send(Event::File { name, slot, before })
+    }
+
+    /// A new or changed item without content of its own.
+    fn changed_at_once(&mut self, found: Found, before: &Before) -> Result<()> {
+        let Found { mut entry, path, opens } = found;
+        self.keeper.monitor.done(1, 0);
+        if let Err(e) = self.fill(&mut entry, &path, &*opens) {
+            // A symlink without its target is none: what the base has of it stays, unless it is gone since the walk saw it.
+            if entry.kind == ItemKind::Symlink {
+                let kept = self.keeper.lost(before, &Failure::of(path, &e), None)?;
+                return kept.map_or(Ok(()), |kept| self.send(Event::Put(Box::new(kept))));
+            }
+            self.failed(&path, e.to_string());
+        }
+        self.keeper.ledger.stored(before.replaces);
+        self.send(Event::Put(Box::new(entry)))
     }
 
     /// Loads what `stat` does not tell; problems with single attributes are told.
@@ -213,14 +347,16 @@ impl<'a> Compare<'a> {
 
     fn failed(&self, path: &[u8], reason: String) {
         let failure = Failure { path: path.to_vec(), outcome: Outcome::Failed, reason };
-        self.ledger.record(&failure, self.monitor);
+        self.record(&failure);
     }
 
     fn unchanged(&self, before: &Entry, now: &Entry, path: &[u8]) -> bool {
-        let older = self.trusted_before.is_some_and(|start| older_than(now.ctime, start));
-        older
-            && !self.distrusted.contains(path)
+        let read = self.frames.last().map_or(self.keeper.last.read(), |f| f.as_of);
+        !self.is_full()
+            && older_than(now.ctime, read)
+            && !self.keeper.last.excepts(path)
             && before.kind == now.kind
+            && before.link_group == now.link_group
             && (before.size == now.size || now.kind != ItemKind::File)
             && before.mtime == now.mtime
             && before.ctime == now.ctime
@@ -232,7 +368,7 @@ impl<'a> Compare<'a> {
     fn base_entry(&mut self, name: &[u8]) -> Result<Option<EntryRef>> {
         loop {
             match self.advance()? {
-                Some(ahead) if ahead.name.as_slice() < name => self.skip(),
+                Some(ahead) if ahead.name.as_slice() < name => self.unseen()?,
                 Some(ahead) if ahead.name == name => {
                     let found = self.frame()?.ahead.take();
                     return Ok(found);
@@ -252,27 +388,40 @@ impl<'a> Compare<'a> {
     }
 
     fn advance(&mut self) -> Result<Option<&EntryRef>> {
+        let keeper = self.keeper;
         let frame = self.frame()?;
         if frame.ahead.is_none()
             && let Some(cursor) = &mut frame.base
         {
-            frame.ahead = cursor.next().transpose()?.map(|found| found.entry);
+            frame.ahead = match cursor.next().transpose() {
+                // Nothing is built upon it: what cannot be read of it is only not kept.
+                Err(e) if keeper.again.is_some() && e.kind() == Kind::Damaged => {
+                    keeper.monitor.warn(&frame.path, format!("the restore point before is damaged here: {e}"));
+                    frame.base = None;
+                    None
+                }
+                other => other?.map(|found| found.entry),
+            };
         }
-        Ok(frame.ahead.as_ref())
+        Ok(self.frames.last().and_then(|frame| frame.ahead.as_ref()))
     }
 
     /// The base's entry at hand is not in the new folder.
     fn skip(&mut self) {
         if let Some(frame) = self.frames.last_mut() {
             frame.ahead = None;
-            if frame.same > 0 {
-                // Order matters: what was the same is told before what is gone.
-                let same = std::mem::take(&mut frame.same);
-                let _ = self.events.send(Event::Same(same));
-            }
-            if let Some(frame) = self.frames.last_mut() {
-                frame.gone += 1;
-            }
+        }
+        self.gone();
+    }
+
+    /// The base's entry that was at hand is not in the new folder.
+    fn gone(&mut self) {
+        let Some(frame) = self.frames.last_mut() else { return };
+        // Order matters: what was the same is told before what is gone.
+        let same = std::mem::take(&mut frame.same);
+        frame.gone += 1;
+        if same > 0 {
+            let _ = self.events.send(Event::Same(same));
         }
     }
 
@@ -280,6 +429,9 @@ impl<'a> Compare<'a> {
     fn flush(&mut self) -> Result<()> {
         let Some(frame) = self.frames.last_mut() else { return Ok(()) };
         let (same, gone) = (std::mem::take(&mut frame.same), std::mem::take(&mut frame.gone));
+        if self.keeper.again.is_some() {
+            return Ok(());
+        }
         if gone > 0 {
             self.send(Event::Gone(gone))?;
         }
@@ -296,6 +448,11 @@ impl<'a> Compare<'a> {
     fn send(&self, event: Event) -> Result<()> {
         self.events.send(event).map_err(|_| ended())
     }
+}
+
+/// The path of a name in a folder.
+fn below(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    if folder.is_empty() { name.to_vec() } else { [folder, b"/", name].concat() }
 }
 
 fn ended() -> Error {

@@ -1,7 +1,7 @@
 //! Reading one file: fill, open, cut, hash, put; and look again whether it changed meanwhile.
 
 use super::READ_BUFFER_BYTES;
-use super::event::Slot;
+use super::event::{Read, Slot};
 use crate::blob::Writer;
 use crate::chunk::Cutter;
 use crate::error::{Error, Kind, Result};
@@ -16,15 +16,13 @@ use std::sync::Arc;
 /// A file that waits for a reader.
 pub(super) struct FileJob {
     found: Option<Found>,
-    /// Whether the base has an item of this name.
-    replaces: bool,
     slot: Arc<Slot>,
     done: bool,
 }
 
 impl FileJob {
-    pub(super) fn new(found: Found, replaces: bool, slot: Arc<Slot>) -> Self {
-        FileJob { found: Some(found), replaces, slot, done: false }
+    pub(super) fn new(found: Found, slot: Arc<Slot>) -> Self {
+        FileJob { found: Some(found), slot, done: false }
     }
 }
 
@@ -54,42 +52,41 @@ impl Reading<'_> {
         let mut buffer = vec![0; READ_BUFFER_BYTES];
         while let Ok(mut job) = jobs.recv() {
             if let Some(found) = job.found.take() {
-                let read = self.read(found, &mut buffer);
-                if matches!(read, Ok(Some(_))) {
-                    self.ledger.count(|c| *if job.replaces { &mut c.changed } else { &mut c.new } += 1);
-                }
-                job.slot.set(read);
+                job.slot.set(self.read(found, &mut buffer));
                 job.done = true;
             }
         }
     }
 
-    /// Stores one file; `None` when it could not be read (the ledger says why). Errors end the session.
-    fn read(&self, found: Found, buffer: &mut [u8]) -> Result<Option<Box<Entry>>> {
+    /// Stores one file, or says why it could not be read. Errors end the session.
+    fn read(&self, found: Found, buffer: &mut [u8]) -> Result<Read> {
         let Found { mut entry, path, opens } = found;
+        let group = entry.link_group;
+        let lost = |failure| {
+            self.monitor.done(1, 0);
+            Ok(Read::Lost { failure, group, instead: None })
+        };
         let report = |outcome, reason: String| {
             self.ledger.record(&Failure { path: path.clone(), outcome, reason }, self.monitor);
         };
         let opened = opens.fill(&mut entry).and_then(|problems| Ok((problems, opens.open(&entry)?)));
         let (problems, mut reader) = match opened {
             Ok(opened) => opened,
-            Err(e) => {
-                self.monitor.done(1, 0);
-                let failure = Failure::of(path.clone(), &e);
-                self.ledger.record(&failure, self.monitor);
-                return Ok(None);
-            }
+            Err(e) => return lost(Failure::of(path, &e)),
         };
         problems.into_iter().for_each(|reason| report(Outcome::Failed, reason));
         let stored = match self.content(&mut entry, &mut *reader, buffer)? {
             Ok(stored) => stored,
-            Err(e) => {
-                self.monitor.done(1, 0);
-                report(Outcome::Failed, e.to_string());
-                return Ok(None);
-            }
+            Err(e) => return lost(Failure { path, outcome: Outcome::Failed, reason: e.to_string() }),
         };
         settle_size(&mut entry, stored);
+        if stored == 0
+            && let Some(reason) = reader.empty_is_a_failure()
+        {
+            self.monitor.done(1, 0);
+            let failure = Failure { path, outcome: Outcome::Failed, reason };
+            return Ok(Read::Lost { failure, group, instead: Some(Box::new(entry)) });
+        }
         match reader.changed() {
             Ok(None) => {}
             Ok(Some(reason)) => report(Outcome::Changed, reason),
@@ -102,7 +99,7 @@ impl Reading<'_> {
             );
         }
         self.monitor.done(1, 0);
-        Ok(Some(Box::new(entry)))
+        Ok(Read::Stored(Box::new(entry)))
     }
 
     /// Reads, cuts and puts the content; returns the number of bytes stored. The inner error is the source's, the outer one ours.

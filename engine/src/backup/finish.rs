@@ -9,7 +9,7 @@ use super::LockWork;
 use super::session::Session;
 use crate::error::{Error, Kind, Result};
 use crate::log::LogView;
-use crate::restore_point::{Emission, PointSink, ReferenceChange, reference_set, roots_of, store_again};
+use crate::restore_point::{Emission, Point, PointSink, ReferenceChange, reference_set, roots_of, store_again};
 use crate::tree::Names;
 use format_spec::point::Manifest;
 use format_spec::{ChunkId, ObjectId};
@@ -47,9 +47,27 @@ impl Session<'_> {
     }
 
     /// Commits, and returns the point's number; `None` when packs were condemned after `known`: then the reference set must be made again.
-    pub(super) fn commit(&self, session: u32, manifest: &Manifest, known: u32) -> Result<Option<u32>> {
+    ///
+    /// # Errors
+    /// `Conflict` when the point that unreadable items were kept from is not, at the commit's slot, what it was when they were: what was erased
+    /// meanwhile must not come back.
+    pub(super) fn commit(
+        &self,
+        session: u32,
+        manifest: &Manifest,
+        known: u32,
+        kept_from: Option<&Point>,
+    ) -> Result<Option<u32>> {
         let mut take = || ObjectId { session, ordinal: self.writer.take_ordinal() };
-        let done = self.repository.commit_point(session, manifest, known, &mut take, self.monitor)?;
+        let expect = |view: &LogView| {
+            let Some(point) = kept_from else { return Ok(()) };
+            if view.live(&point.manifest.id).is_some_and(|live| live.slot == point.slot) {
+                return Ok(());
+            }
+            let what = "the restore point that unreadable items are kept from was rewritten, or let go, meanwhile";
+            Err(Error::new(Kind::Conflict, what).on(point.manifest.id))
+        };
+        let done = self.repository.commit_point(session, manifest, known, &expect, &mut take, self.monitor)?;
         if let Some(secured) = &done.secured {
             let LockWork { asked, extended } = self.locks.get();
             self.locks.set(LockWork { asked: asked + secured.asked, extended: extended + secured.extended });

@@ -1,7 +1,7 @@
 //! Backup: a source becomes a restore point.
 //!
 //! Promises: the point is a complete tree; what did not change since the base is neither opened nor encoded again; every item ends
-//! stored, unchanged, skipped or failed, one line of the ledger each; nothing is visible before everything is durable,
+//! stored, unchanged, skipped, failed or kept as it was, one line of the ledger each; nothing is visible before everything is durable,
 //! checked and published; a stopped session keeps what it published. Refuses to end for one bad item.
 //!
 //! ```text
@@ -19,8 +19,10 @@ mod compare;
 mod event;
 mod file;
 mod finish;
+mod keep;
 mod running;
 mod session;
+mod shrink;
 
 pub use running::{RunningSession, SILENCE_SECONDS_MAX, running};
 
@@ -30,7 +32,7 @@ use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::source::Source;
 use format_spec::log::PointId;
-use format_spec::point::{LedgerCounts, Manifest, PointKind, Workload};
+use format_spec::point::{LedgerCounts, Manifest, PointKind, Shrunken, Workload};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -52,7 +54,14 @@ pub struct BackupOptions {
     pub threads: usize,
     /// The point that this one is a copy of.
     pub original: Option<Arc<Original>>,
+    /// What cannot be read leaves the point, rather than to be kept as the point before has it.
+    pub drop_unreadable: bool,
+    /// The share of bytes or items that a point may lose against the last whole one of its job without a warning; `None` asks nothing.
+    pub shrink_max: Option<f64>,
 }
+
+/// More than half of bytes or items gone is rarely meant.
+pub const SHRINK_MAX_DEFAULT: f64 = 0.5;
 
 /// A point of another repository that is copied by reading it: what it was made of stays.
 #[derive(Debug)]
@@ -76,6 +85,8 @@ pub struct BackupSummary {
     pub kind_reason: String,
     /// How items ended.
     pub counts: LedgerCounts,
+    /// What the point was held against, where it is much smaller.
+    pub shrunken: Option<Shrunken>,
     /// Bytes of all files in the point.
     pub bytes_source: u64,
     /// Plaintext bytes of new chunks.

@@ -1,8 +1,10 @@
 //! One session: open, walk, store, publish, commit.
 
 use super::assemble::assemble;
-use super::compare::{Compare, Links};
+use super::compare::Compare;
 use super::file::{FileJob, Reading};
+use super::keep::{Again, Keeper, LastGood};
+use super::shrink::shrunken;
 use super::{BackupOptions, BackupSummary, LockWork};
 use crate::blob::{Spool, Writer, WriterParts};
 use crate::care::retention::items_from;
@@ -13,14 +15,15 @@ use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::{Emission, JobId, Ledger, Owner, Point, PointSink, made, roots_of};
 use crate::source::Source;
-use crate::tree::{MapBuilder, MapCursor, NodeSink};
+use crate::tree::{MapBuilder, NodeSink};
 use crossbeam_channel::{bounded, unbounded};
 use format_spec::config::Class;
 use format_spec::log::{Change, PointId, Purpose};
-use format_spec::point::{Manifest, PointKind};
+use format_spec::point::{Manifest, PointKind, Workload};
 use format_spec::tree::Entry;
 use format_spec::{ChunkId, Time};
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Runs a session; one whose base turns out to be damaged is given up, and another one reads the whole source. That heals the new point: its nodes
@@ -42,7 +45,7 @@ pub(super) fn run(
     for _ in 1..SESSION_ATTEMPTS_MAX {
         match one(repository, source, options, monitor) {
             // Fenced after a long silence, or what it relied on is gone: what it published is there, and the next one stores the rest.
-            Err(e) if e.kind() == Kind::Conflict => {
+            Err(e) if e.kind() == Kind::Conflict && options.workload != Workload::Stream => {
                 monitor.warn(
                     options.job.as_bytes(),
                     format!("the session cannot go on: {e}; another one takes its place"),
@@ -63,15 +66,28 @@ fn one(
     options: &BackupOptions,
     monitor: &Arc<Monitor>,
 ) -> Result<BackupSummary> {
-    let (base, reason) = choose_base(repository, source, options)?;
-    let Some(base) = base else { return full(repository, source, options, reason, monitor) };
+    let newest = newest(repository, source, options)?;
+    let (base, reason) = match newest {
+        Some(newest) if options.full => return full(repository, source, options, Some(newest), "asked for", monitor),
+        Some(newest) => {
+            let Manifest { id, started, .. } = &newest.manifest;
+            let reason = format!("builds on point {id} of {}", crate::repository::utc(*started));
+            (newest, reason)
+        }
+        None if options.full => return full(repository, source, options, None, "asked for", monitor),
+        None => return full(repository, source, options, None, "the first point of this job", monitor),
+    };
     let id = base.manifest.id;
     if repository.relies_on_suspects(&base)? {
         let reason = format!("point {id} relies on packs that were found damaged: all is read");
-        return full(repository, source, options, reason, monitor);
+        return full(repository, source, options, Some(base), &reason, monitor);
     }
-    let (done, reads_old) = attempt(repository, source, options, Some(base), reason, monitor)?;
+    let last = Last { base: Some(base.clone()), newest: Some(base.clone()) };
+    let (done, reads_old) = attempt(repository, source, options, last, reason, monitor)?;
     match done {
+        Err(e) if e.kind() == Kind::Damaged && reads_old && options.workload == Workload::Stream => {
+            Err(e.advise("the stream cannot be read twice: make it again, and back it up with `--full`"))
+        }
         Err(e) if e.kind() == Kind::Damaged && reads_old => {
             monitor.warn(
                 e.object().unwrap_or("the base").as_bytes(),
@@ -81,22 +97,32 @@ fn one(
             // Where one pack of nodes is damaged, others may be, and a session without a base reads no old node: it would trust them. They
             // are few, so all nodes are stored again.
             repository.blobs().catalog().distrust_nodes()?;
-            full(repository, source, options, format!("point {id} is damaged"), monitor)
+            full(repository, source, options, Some(base), &format!("point {id} is damaged"), monitor)
         }
         other => other,
     }
 }
 
-/// A session without a base. It relies on the index alone, so the store is first asked whether the packs are there.
+/// A session without a base. It relies on the index alone, so the store is first asked whether the packs are there. What it cannot read is
+/// kept from the newest point all the same.
 fn full(
     repository: &Arc<Repository>,
     source: &dyn Source,
     options: &BackupOptions,
-    reason: String,
+    newest: Option<Arc<Point>>,
+    reason: &str,
     monitor: &Arc<Monitor>,
 ) -> Result<BackupSummary> {
     repository.blobs().catalog().compare_with_store()?;
-    attempt(repository, source, options, None, reason, monitor)?.0
+    attempt(repository, source, options, Last { base: None, newest }, reason.to_owned(), monitor)?.0
+}
+
+/// The newest point of the job, as far as a session needs it.
+struct Last {
+    /// What is built upon.
+    base: Option<Arc<Point>>,
+    /// What is kept from.
+    newest: Option<Arc<Point>>,
 }
 
 /// One session, and whether it ended while it read what earlier ones had stored: what it stored itself is not the base's damage.
@@ -104,12 +130,16 @@ fn attempt(
     repository: &Arc<Repository>,
     source: &dyn Source,
     options: &BackupOptions,
-    base: Option<Arc<Point>>,
+    last: Last,
     reason: String,
     monitor: &Arc<Monitor>,
 ) -> Result<(Result<BackupSummary>, bool)> {
     let started = repository.env().now();
-    let session = if options.dry_run { None } else { Some(open(repository, options, source, base.as_deref())?) };
+    let Last { base, newest } = last;
+    // What is kept must not be collected before it is named anew. A copy keeps nothing: its original says what is in it.
+    let newest = newest.filter(|_| !options.drop_unreadable && options.original.is_none());
+    let needed = base.as_deref().or(newest.as_deref());
+    let session = if options.dry_run { None } else { Some(open(repository, options, source, needed)?) };
     let writer = Writer::start(WriterParts {
         vault: repository.vault().clone(),
         catalog: repository.blobs().catalog().clone(),
@@ -127,6 +157,7 @@ fn attempt(
         options,
         monitor,
         base,
+        newest,
         reason,
         started,
         writer: &writer,
@@ -154,6 +185,8 @@ pub(super) struct Session<'a> {
     options: &'a BackupOptions,
     pub(super) monitor: &'a Arc<Monitor>,
     pub(super) base: Option<Arc<Point>>,
+    /// The point that unreadable items are kept from; `None` where nothing is kept.
+    newest: Option<Arc<Point>>,
     reason: String,
     started: Time,
     pub(super) writer: &'a Writer,
@@ -173,11 +206,13 @@ impl Session<'_> {
         if let Some(original) = self.options.original.as_deref() {
             expect_as_whole(ledger.counts().failed, &original.manifest)?;
         }
+        source.finish()?;
         let mut sink = PointSink::new(self.writer, ids, &emission);
         let links = write_links(&links, &mut sink)?;
         let exceptions = ledger.write(&mut sink)?;
         self.writer.flush()?;
         let mut summary = self.summary(&root, &ledger);
+        summary.shrunken = shrunken(self.repository, source, self.options, &root, self.monitor)?;
         let Some(session) = session else { return Ok(summary) };
         let roots = roots_of(&root, links, exceptions);
         let mut id = [0; 16];
@@ -205,7 +240,7 @@ impl Session<'_> {
             bytes: [summary.bytes_source, stored.bytes_new, stored.bytes_stored],
             cursors: Vec::new(),
             first: None,
-            shrunken: None,
+            shrunken: summary.shrunken,
             source: None,
         };
         if let Some(original) = self.options.original.as_deref() {
@@ -224,7 +259,8 @@ impl Session<'_> {
             let stored = self.writer.stored();
             manifest.bytes = [summary.bytes_source, stored.bytes_new, stored.bytes_stored];
             self.monitor.check()?;
-            if let Some(number) = self.commit(session, &manifest, known.head)? {
+            let kept_from = self.newest.as_deref().filter(|_| manifest.counts.kept > 0);
+            if let Some(number) = self.commit(session, &manifest, known.head, kept_from)? {
                 break number;
             }
         };
@@ -239,28 +275,39 @@ impl Session<'_> {
     }
 
     /// Walks, reads and builds; returns the root folder and the names of linked inodes.
-    fn read(&self, source: &dyn Source, emission: &Emission, ledger: &Ledger) -> Result<(Entry, Links)> {
+    fn read(
+        &self,
+        source: &dyn Source,
+        emission: &Emission,
+        ledger: &Ledger,
+    ) -> Result<(Entry, BTreeMap<[u8; 16], Vec<u8>>)> {
         let repository = self.repository;
         let (ids, blobs) = (&repository.vault().ids, repository.blobs());
         let cutter = Cutter::new(repository.vault().secrets.gear_table(), repository.config().cutting);
         let is_inline = self.options.threads == 0;
         let (events_in, events_out) = if is_inline { unbounded() } else { bounded(EVENTS_QUEUED_MAX) };
         let (files_in, files_out) = if is_inline { unbounded() } else { bounded::<FileJob>(FILES_QUEUED_MAX) };
-        let base = self.base.as_ref().map(|p| &p.manifest);
+        let base = self.base.as_ref().or(self.newest.as_ref()).map(|p| &p.manifest);
         let reading = Reading { writer: self.writer, ids, cutter: &cutter, emission, ledger, monitor: self.monitor };
-        let exceptions = MapCursor::open(&**blobs, base.and_then(|b| b.exceptions));
-        let distrusted = exceptions.map(|pair| pair.map(|p| p.key.clone())).collect::<Result<_>>()?;
-        let stored_from = items_from(repository.config().retention, self.started);
+        let keeper = Keeper {
+            ledger,
+            monitor: self.monitor,
+            last: self.last_good(base)?,
+            links: Default::default(),
+            again: self.base.is_none().then(|| Again { blobs, writer: self.writer, ids, emission }),
+            stored_from: items_from(repository.config().retention, self.started),
+            has_links: base.is_some_and(|b| b.links.is_some()),
+            drops: self.newest.is_none(),
+        };
         let mut walk = source.walk()?;
-        let compare =
-            Compare::new(&**blobs, events_in, files_in, ledger, self.monitor, base.map(|b| b.started), distrusted)
-                .stored_from(stored_from);
+        let compare = Compare::new(&**blobs, events_in, files_in, &keeper);
         if is_inline {
-            let links = compare.run(&mut *walk, base.map(|b| &b.root))?;
+            compare.run(&mut *walk, base.map(|b| &b.root))?;
             reading.run(&files_out);
-            let root = assemble(&events_out, &**blobs, &mut PointSink::new(self.writer, ids, emission))?;
-            return Ok((root, links));
+            let root = assemble(&events_out, &**blobs, &keeper, &mut PointSink::new(self.writer, ids, emission))?;
+            return Ok((root, keeper.links.into_inner()));
         }
+        let keeper = &keeper;
         std::thread::scope(|scope| {
             for _ in 0..self.options.threads {
                 let (reading, files) = (&reading, files_out.clone());
@@ -269,16 +316,24 @@ impl Session<'_> {
             drop(files_out);
             let walker = scope.spawn(move || compare.run(&mut *walk, base.map(|b| &b.root)));
             let mut sink = PointSink::new(self.writer, ids, emission);
-            let root = assemble(&events_out, &**blobs, &mut sink);
+            let root = assemble(&events_out, &**blobs, keeper, &mut sink);
             drop(events_out);
-            let links = walker.join().map_err(|_| Error::new(Kind::Bug, "the walking thread died"))?;
-            match (root, links) {
-                (Ok(root), Ok(links)) => Ok((root, links)),
+            let walked = walker.join().map_err(|_| Error::new(Kind::Bug, "the walking thread died"))?;
+            match (root, walked) {
+                (Ok(root), Ok(())) => Ok((root, std::mem::take(&mut *keeper.links.lock()))),
                 // The assembler's end is the walk's end: the cause is the other one's error.
                 (Err(a), Err(b)) => Err(if a.kind() == Kind::Interrupted { b } else { a }),
                 (Err(e), Ok(_)) | (Ok(_), Err(e)) => Err(e),
             }
         })
+    }
+
+    /// The ledger of the point before. Where nothing is built upon it, one that is damaged only means that nothing is kept.
+    fn last_good(&self, base: Option<&Manifest>) -> Result<LastGood> {
+        match LastGood::load(&**self.repository.blobs(), base) {
+            Err(e) if self.base.is_none() && e.kind() == Kind::Damaged => Ok(LastGood::default()),
+            other => other,
+        }
     }
 
     fn summary(&self, root: &Entry, ledger: &Ledger) -> BackupSummary {
@@ -289,6 +344,7 @@ impl Session<'_> {
             kind: if self.base.is_some() { PointKind::Incremental } else { PointKind::Full },
             kind_reason: self.reason.clone(),
             counts: ledger.counts(),
+            shrunken: None,
             bytes_source: root.totals.bytes,
             bytes_new: stored.bytes_new,
             bytes_stored: stored.bytes_stored,
@@ -319,6 +375,8 @@ fn take_over(manifest: &mut Manifest, original: &Manifest) {
     (manifest.organisation, manifest.cursors) = (original.organisation.clone(), original.cursors.clone());
     (manifest.kind, manifest.kind_reason) = (original.kind, original.kind_reason.clone());
     manifest.source = original.source;
+    // How an item ended is told of the original's source, which nobody reads here.
+    (manifest.counts, manifest.shrunken) = (original.counts, original.shrunken);
 }
 
 fn open(repository: &Repository, options: &BackupOptions, source: &dyn Source, base: Option<&Point>) -> Result<u32> {
@@ -337,34 +395,27 @@ fn open(repository: &Repository, options: &BackupOptions, source: &dyn Source, b
     })
 }
 
-/// The newest point of this job, and the reason that the summary gives. A job whose name was made and that has no point yet goes on from those
-/// of its host and sources whose name an earlier release made.
-fn choose_base(
-    repository: &Repository,
-    source: &dyn Source,
-    options: &BackupOptions,
-) -> Result<(Option<Arc<Point>>, String)> {
-    if options.full {
-        return Ok((None, "asked for".to_owned()));
-    }
+/// The job of a session. One whose name was made and that has no point yet goes on from those of its host and sources whose name an earlier
+/// release made: the job that these are of comes second.
+pub(super) fn jobs(repository: &Repository, source: &dyn Source, options: &BackupOptions) -> Vec<JobId> {
     let about = source.about();
     let job = match options.original.as_deref() {
         Some(original) => JobId::of(&original.manifest, repository.config()),
         None => JobId::new(Owner::new(&about.host, ""), &options.job, &about.paths),
     };
-    let mut newest = repository.newest_of_job(&job, options.workload)?;
-    if newest.is_none() && made::is_made(&about.host, &options.job) {
-        let before = JobId::new(job.owner, &made::made_before(&about.host, &about.paths), &about.paths);
-        newest = repository.newest_of_job(&before, options.workload)?;
-    }
-    match newest {
-        Some(point) => {
-            let reason =
-                format!("builds on point {} of {}", point.manifest.id, crate::repository::utc(point.manifest.started));
-            Ok((Some(point), reason))
+    let before = made::is_made(&about.host, &options.job)
+        .then(|| JobId::new(job.owner.clone(), &made::made_before(&about.host, &about.paths), &about.paths));
+    std::iter::once(job).chain(before).collect()
+}
+
+/// The newest point of the job.
+fn newest(repository: &Repository, source: &dyn Source, options: &BackupOptions) -> Result<Option<Arc<Point>>> {
+    for job in jobs(repository, source, options) {
+        if let Some(newest) = repository.newest_of_job(&job, options.workload)? {
+            return Ok(Some(newest));
         }
-        None => Ok((None, "the first point of this job".to_owned())),
     }
+    Ok(None)
 }
 
 /// Sessions that a backup opens at most, one after the other, when each is fenced or loses what it relied on.
@@ -378,9 +429,9 @@ fn check_job(job: &str) -> Result<()> {
     Ok(())
 }
 
-fn write_links(links: &Links, sink: &mut dyn NodeSink) -> Result<Option<ChunkId>> {
+fn write_links(links: &BTreeMap<[u8; 16], Vec<u8>>, sink: &mut dyn NodeSink) -> Result<Option<ChunkId>> {
     let mut map = MapBuilder::new();
-    for (group, path) in &links.first {
+    for (group, path) in links {
         // Values are bounded ([TREE-5]): of a longer path the group stays out, and its names are restored as files of their own.
         if path.len() < LINK_PATH_BYTES_MAX {
             map.push(group, path, sink)?;

@@ -1,13 +1,15 @@
 //! Comparing a restore point with a live tree, without writing to either.
 
 use super::retention::items_from;
+use crate::env::utc;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use crate::reader::ContentReader;
 use crate::repository::Repository;
-use crate::restore_point::Point;
+use crate::restore_point::{Point, each_kept, kept_as_of};
 use crate::source::{Opens, Source, Step as SourceStep};
 use crate::tree::{EntryRef, Step, Walk, lookup};
+use format_spec::Time;
 use format_spec::tree::{Entry, Kind as ItemKind};
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -19,6 +21,8 @@ pub struct Difference {
     pub path: Vec<u8>,
     /// What differs.
     pub what: String,
+    /// When the stored item was last read, where the point holds it as it was then.
+    pub kept_as_of: Option<Time>,
 }
 
 /// What was compared.
@@ -30,6 +34,8 @@ pub struct CompareReport {
     pub bytes: u64,
     /// Live items that the point lacks because items leave by their age, and these are older than the period.
     pub aged_out: u64,
+    /// Items at and below `inside` that the point holds as they were, because they could not be read.
+    pub kept: u64,
     /// What differs; empty means equal.
     pub differences: Vec<Difference>,
 }
@@ -51,7 +57,12 @@ pub fn compare(
         return Err(Error::new(Kind::Absent, "the restore point has no such path").on(String::from_utf8_lossy(inside)));
     }
     let from = items_from(repository.config().retention, repository.env().now());
-    let mut compared = Comparing { repository, report: CompareReport::default(), monitor, from };
+    let mut report = CompareReport::default();
+    each_kept(repository.nodes(), &point.manifest, &mut |path, items, _| {
+        report.kept += if is_inside(path, inside) || is_inside(inside, path) { items } else { 0 };
+        Ok(())
+    })?;
+    let mut compared = Comparing { repository, point, report, monitor, from };
     let mut stored = Stored { walk: Walk::start(repository.nodes(), &point.manifest.root), inside };
     let mut walk = live.walk()?;
     let mut folders: Vec<Vec<u8>> = Vec::new();
@@ -122,7 +133,9 @@ fn next_live(
         match walk.next()? {
             SourceStep::Leave => _ = folders.pop(),
             SourceStep::Failed(f) if f.outcome == crate::source::Outcome::Skipped => {}
-            SourceStep::Failed(f) => compared.differs(f.path, format!("the live item cannot be read: {}", f.reason)),
+            SourceStep::Failed(f) | SourceStep::Missing(f) | SourceStep::Unlisted { failure: f, .. } => {
+                compared.differs(f.path, format!("the live item cannot be read: {}", f.reason));
+            }
             SourceStep::Enter(found) => {
                 folders.push(found.path.clone());
                 if is_inside(&found.path, inside) {
@@ -139,6 +152,7 @@ fn next_live(
 
 struct Comparing<'a> {
     repository: &'a Arc<Repository>,
+    point: &'a Point,
     report: CompareReport,
     monitor: &'a Monitor,
     /// The second before which items are not kept, if they leave by their age.
@@ -152,7 +166,13 @@ impl Comparing<'_> {
     }
 
     fn differs(&mut self, path: Vec<u8>, what: impl Into<String>) {
-        self.report.differences.push(Difference { path, what: what.into() });
+        // A ledger that cannot be read has ended the comparison before.
+        let kept_as_of = kept_as_of(self.repository.nodes(), &self.point.manifest, &path).unwrap_or_default();
+        let what = match kept_as_of {
+            Some(time) => format!("{} (kept, as of {})", what.into(), utc(time)),
+            None => what.into(),
+        };
+        self.report.differences.push(Difference { path, what, kept_as_of });
     }
 
     fn item(&mut self, path: &[u8], stored: &Entry, mut live: Entry, opens: &dyn Opens) -> Result<()> {

@@ -60,7 +60,7 @@ impl Copying<'_> {
                 ordinal += 1;
                 ObjectId { session, ordinal: ordinal - 1 }
             };
-            match target.commit_point(session, &manifest, known.head, &mut take, self.monitor) {
+            match target.commit_point(session, &manifest, known.head, &|_| Ok(()), &mut take, self.monitor) {
                 Ok(done) if done.number.is_some() => return Ok(Outcome::Copied),
                 // Made again from what is known now.
                 Ok(_) => self.end(session)?,

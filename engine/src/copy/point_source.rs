@@ -7,6 +7,7 @@ use crate::repository::Repository;
 use crate::restore_point::Point;
 use crate::source::{About, Failure, Found, ItemReader, Opens, Outcome, Source, Step, Walk};
 use crate::tree::{self, MapCursor};
+use format_spec::ledger::Exception;
 use format_spec::tree::{Content, Entry, Extent, Kind};
 use std::io;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ impl Source for PointSource<'_> {
     fn walk(&self) -> Result<Box<dyn Walk + '_>> {
         let nodes = self.repository.nodes();
         let exceptions = MapCursor::open(nodes, self.point.manifest.exceptions)
-            .map(|pair| pair.map(|pair| exception(&pair.key, &pair.value)))
+            .map(|pair| pair.and_then(|pair| exception(&pair.key, &pair.value)))
             .collect::<Result<Vec<_>>>()?;
         let walk = tree::Walk::start(nodes, &self.point.manifest.root);
         Ok(Box::new(PointWalk {
@@ -95,14 +96,9 @@ fn as_listed(entry: &Entry) -> Entry {
     }
 }
 
-fn exception(path: &[u8], value: &[u8]) -> Failure {
-    let outcome = match value.first() {
-        Some(2) => Outcome::Vanished,
-        Some(3) => Outcome::Changed,
-        _ => Outcome::Failed,
-    };
-    let reason = String::from_utf8_lossy(value.get(1..).unwrap_or_default()).into_owned();
-    Failure { path: path.to_vec(), outcome, reason }
+fn exception(path: &[u8], value: &[u8]) -> Result<Failure> {
+    let Exception { outcome, reason } = Exception::decode(value)?;
+    Ok(Failure { path: path.to_vec(), outcome, reason })
 }
 
 /// One item as it was stored.

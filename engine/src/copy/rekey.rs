@@ -35,6 +35,8 @@ pub(super) fn run(
             workload: manifest.workload,
             threads: options.threads,
             original: Some(Arc::new(Original { manifest: manifest.clone(), spool: options.spool.clone() })),
+            drop_unreadable: false,
+            shrink_max: None,
         };
         let id = manifest.id.to_string();
         let done = match backup(target, &PointSource { repository: source, point: &point }, &how, monitor) {

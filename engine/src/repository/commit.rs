@@ -7,6 +7,7 @@ use super::open::Repository;
 use crate::blob::store_manifest;
 use crate::error::{Error, Kind, Result};
 use crate::immutability::Secured;
+use crate::log::LogView;
 use crate::monitor::Monitor;
 use format_spec::ObjectId;
 use format_spec::log::Change;
@@ -31,15 +32,17 @@ impl Repository {
         Ok(self.log().view().condemned.after(slot).next().is_some())
     }
 
-    /// Stores the manifest, locks what the point needs, and commits. `known` is the log's position when the reference set was made.
+    /// Stores the manifest, locks what the point needs, and commits. `known` is the log's position when the reference set was made; `expect` is
+    /// asked about the log as it is at the commit's slot.
     ///
     /// # Errors
-    /// `Exists` when a live point has the id; `Conflict` when the session has ended; the store's and the log's.
+    /// Those of `expect`; `Exists` when a live point has the id; `Conflict` when the session has ended; the store's and the log's.
     pub fn commit_point(
         &self,
         session: u32,
         manifest: &Manifest,
         known: u32,
+        expect: &dyn Fn(&LogView) -> Result<()>,
         take: &mut dyn FnMut() -> ObjectId,
         monitor: &Monitor,
     ) -> Result<Committed> {
@@ -59,6 +62,7 @@ impl Repository {
             if view.live(&manifest.id).is_some() {
                 return Err(Error::new(Kind::Exists, "the repository has this restore point already").on(manifest.id));
             }
+            expect(view)?;
             moved = view.condemned.after(known).next().is_some()
                 || view.is_suspected_after(known)
                 || !self.is_secured(secured.as_ref(), &then, view)?;

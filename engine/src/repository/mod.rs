@@ -17,6 +17,7 @@ pub(crate) mod select;
 mod stopped;
 mod truncate;
 
+pub use crate::env::utc;
 pub use as_of::AsOf;
 pub use commit::Committed;
 pub use create::NewRepository;
@@ -25,5 +26,5 @@ pub use keys::{KeyEvent, Replaced, SlotInfo};
 pub(crate) use open::has_remains;
 pub use open::{CacheStatus, OpenOptions, Repository};
 pub use paper::PaperKey;
-pub use select::{lost_point, utc};
+pub use select::lost_point;
 pub use stopped::Stop;

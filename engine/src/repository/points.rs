@@ -51,6 +51,12 @@ impl Repository {
         self.newest_where(|point| point.manifest.workload == workload && self.job_of(point) == *job)
     }
 
+    /// The newest point of a job that is complete and has not shrunk.
+    pub fn newest_whole_of_job(&self, job: &JobId, workload: Workload) -> Result<Option<Arc<Point>>> {
+        let is_whole = |point: &Point| point.manifest.workload == workload && point.manifest.fills_a_slot();
+        self.newest_where(|point| is_whole(point) && self.job_of(point) == *job)
+    }
+
     /// The newest point of which this holds. Numbers fall while it looks, and a point's place is never above its number: so it need not look at all.
     pub fn newest_where(&self, holds: impl Fn(&Point) -> bool) -> Result<Option<Arc<Point>>> {
         let mut newest: Option<Arc<Point>> = None;

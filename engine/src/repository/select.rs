@@ -4,6 +4,7 @@
 //! before. JOB is this host's, or the only other host's of that name; `HOST/JOB` names one ([`JobName`]).
 
 use super::open::Repository;
+use crate::env::utc;
 use crate::error::{Error, Kind, Result};
 use crate::log::CommitRef;
 use crate::restore_point::{JobName, Point};
@@ -114,11 +115,6 @@ pub fn lost_point(commit: &CommitRef) -> String {
 
 fn is_prefix(selector: &str) -> bool {
     selector.len() >= PREFIX_MIN && selector.bytes().all(|b| b.is_ascii_hexdigit())
-}
-
-/// A time as `2026-11-22T00:37:49Z`.
-pub fn utc(time: Time) -> String {
-    jiff::Timestamp::new(time.seconds, 0).map_or_else(|_| format!("{}s", time.seconds), |t| t.to_string())
 }
 
 /// The last moment that a selector means: of a day its end, of a minute its last second. Times are UTC unless they end in an offset.

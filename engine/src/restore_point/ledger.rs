@@ -1,11 +1,13 @@
 //! The completeness ledger while a point is made: how every item ended, and the exceptions one by one.
 
+use crate::env::utc;
 use crate::error::Result;
 use crate::limits::EXCEPTIONS_MAX;
 use crate::monitor::Monitor;
 use crate::source::{Failure, Outcome};
 use crate::tree::{MapBuilder, NodeSink};
 use format_spec::ChunkId;
+use format_spec::ledger::Exception;
 use format_spec::point::LedgerCounts;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -31,28 +33,52 @@ impl Ledger {
         change(&mut self.inner.lock().counts);
     }
 
+    /// Counts an item that was stored.
+    pub fn stored(&self, replaces: bool) {
+        self.count(|c| *if replaces { &mut c.changed } else { &mut c.new } += 1);
+    }
+
     /// Records that an item did not end as it should; all but skipped ones are warnings too.
     pub fn record(&self, failure: &Failure, monitor: &Monitor) {
-        let mut inner = self.inner.lock();
         if failure.outcome == Outcome::Skipped {
-            inner.counts.skipped += 1;
+            self.inner.lock().counts.skipped += 1;
             return;
         }
+        self.carry(failure);
+        monitor.warn(&failure.path, format!("{}: {}", words(failure.outcome), failure.reason));
+    }
+
+    /// Records what was said before, of an item that is taken over with all that was wrong with it.
+    pub fn carry(&self, failure: &Failure) {
+        let mut inner = self.inner.lock();
         let path = failure.path[..failure.path.len().min(PATH_BYTES_MAX)].to_vec();
-        // An item ends once: what else went wrong with it is a warning, not another line.
-        if !inner.exceptions.contains_key(&path) {
-            let counts = &mut inner.counts;
-            *match failure.outcome {
-                Outcome::Failed => &mut counts.failed,
-                Outcome::Vanished => &mut counts.vanished,
-                Outcome::Changed | Outcome::Skipped => &mut counts.changed_while_read,
-            } += 1;
-            if inner.exceptions.len() < EXCEPTIONS_MAX {
-                inner.exceptions.insert(path, (failure.outcome, failure.reason.clone()));
+        let is_kept = matches!(failure.outcome, Outcome::Kept { .. });
+        // An item ends once: what else went wrong with it is a warning, not another line. That it is kept says more than that it failed.
+        match inner.exceptions.get(&path) {
+            Some((Outcome::Failed, _)) if is_kept => inner.counts.failed -= 1,
+            Some(_) => return,
+            None => {}
+        }
+        let counts = &mut inner.counts;
+        match failure.outcome {
+            Outcome::Failed => counts.failed += 1,
+            Outcome::Vanished => counts.vanished += 1,
+            Outcome::Changed => counts.changed_while_read += 1,
+            Outcome::Skipped => counts.skipped += 1,
+            Outcome::Kept { items, .. } => {
+                counts.failed += items;
+                counts.kept += items;
             }
         }
-        drop(inner);
-        monitor.warn(&failure.path, format!("{}: {}", word(failure.outcome), failure.reason));
+        // What is kept is always named: else nobody would know since when ([POINT-11]).
+        if inner.exceptions.len() < EXCEPTIONS_MAX || is_kept {
+            inner.exceptions.insert(path, (failure.outcome, failure.reason.clone()));
+        }
+    }
+
+    /// Whether a further item can be named.
+    pub fn can_name(&self, path: &[u8]) -> bool {
+        path.len() <= PATH_BYTES_MAX && self.inner.lock().exceptions.len() < EXCEPTIONS_MAX
     }
 
     /// The counts so far.
@@ -65,26 +91,21 @@ impl Ledger {
         let inner = self.inner.lock();
         let mut map = MapBuilder::new();
         for (path, (outcome, reason)) in &inner.exceptions {
-            map.push(path, &[&[byte(*outcome)], reason.as_bytes()].concat(), sink)?;
+            let line = Exception { outcome: *outcome, reason: reason.clone() };
+            map.push(path, &line.encode(), sink)?;
         }
         map.finish(sink)
     }
 }
 
-fn byte(outcome: Outcome) -> u8 {
+/// The outcome in words, as warnings begin.
+fn words(outcome: Outcome) -> String {
     match outcome {
-        Outcome::Failed => 1,
-        Outcome::Vanished => 2,
-        Outcome::Changed => 3,
-        Outcome::Skipped => 4,
-    }
-}
-
-fn word(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Failed => "not stored",
-        Outcome::Vanished => "vanished",
-        Outcome::Changed => "changed while it was read",
-        Outcome::Skipped => "skipped",
+        Outcome::Failed => "not stored".to_owned(),
+        Outcome::Vanished => "vanished".to_owned(),
+        Outcome::Changed => "changed while it was read".to_owned(),
+        Outcome::Skipped => "skipped".to_owned(),
+        Outcome::Kept { as_of, items: 1 } => format!("kept, as of {}", utc(as_of)),
+        Outcome::Kept { as_of, items } => format!("kept with {items} items, as of {}", utc(as_of)),
     }
 }

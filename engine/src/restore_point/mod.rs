@@ -6,6 +6,7 @@
 mod again;
 mod carried;
 mod job;
+mod kept;
 mod ledger;
 mod load;
 pub mod made;
@@ -17,6 +18,7 @@ mod spool;
 pub use again::{roots_of, store_again};
 pub use carried::{CountChange, edited_set};
 pub use job::{JobId, JobName, Owner, escaped, newest_of_each};
+pub use kept::{each_kept, kept_as_of};
 pub use ledger::Ledger;
 pub use load::{Point, load_point, manifest_name};
 pub use order::{Oddity, contradicts, oddities};

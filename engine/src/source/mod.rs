@@ -1,11 +1,12 @@
 //! Sources: whatever yields items in canonical order.
 //!
 //! Promises: folders are walked depth first, the entries of a folder in byte order of their names; an item is described
-//! before anything of it is opened; what cannot be read is reported as a [`Step::Failed`] and never ends the walk.
+//! before anything of it is opened; what cannot be read is reported as a [`Failure`] and never ends the walk.
 //! Refuses to: compare with earlier points (that is [`crate::backup`]'s concern) and to follow symlinks.
 //!
-//! `folder` reads file systems, `stream` one pipe. Other sources implement [`Source`] in their own crates.
+//! `folder` reads file systems, `stream` one pipe, `command` what a command writes. Other sources implement [`Source`] in their own crates.
 
+pub mod command;
 mod estimate;
 mod failure;
 pub mod folder;
@@ -14,6 +15,8 @@ pub mod stream;
 
 pub use crate::env::host_name;
 pub use estimate::{Estimate, Estimation};
+pub use failure::outcome_of;
+pub use format_spec::ledger::Outcome;
 
 use crate::error::Result;
 use format_spec::tree::{Entry, Extent};
@@ -26,6 +29,13 @@ pub trait Source: Send + Sync {
     fn about(&self) -> About;
     /// Starts a walk from the root. Walks are independent of each other.
     fn walk(&self) -> Result<Box<dyn Walk + '_>>;
+    /// Asked when everything was read, before the restore point is committed.
+    ///
+    /// # Errors
+    /// Why what was read must not become a restore point.
+    fn finish(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// What a restore point records about its source.
@@ -37,9 +47,9 @@ pub struct About {
     pub paths: Vec<Vec<u8>>,
 }
 
-/// A walk in canonical order: `Enter(root) (Item | Failed | Enter .. Leave)* Leave`, then `None`.
+/// A walk in canonical order: `Enter(root) (Item | Missing | Failed | Enter Unlisted? .. Leave)* Leave`, then `None`.
 pub trait Walk: Send {
-    /// The next step. The walk goes on after any `Failed`.
+    /// The next step. The walk goes on after any failure.
     fn next(&mut self) -> Option<Step>;
 }
 
@@ -51,7 +61,18 @@ pub enum Step {
     Item(Found),
     /// The folder that was entered last ends.
     Leave,
-    /// Something could not be read or was left out; it becomes a warning and a line of the ledger.
+    /// The item of this path, whose place in the order is here, could not even be looked at. An item that is still there but cannot be read
+    /// is kept as an earlier restore point has it, with everything below it.
+    Missing(Failure),
+    /// The folder that was entered last cannot be listed: what an earlier restore point has in it is kept. With `in_part` some of its
+    /// items follow, and what is kept are those that do not.
+    Unlisted {
+        /// The folder and why.
+        failure: Failure,
+        /// Whether some of its names are known.
+        in_part: bool,
+    },
+    /// Something else could not be read or was left out; it becomes a warning and a line of the ledger.
     Failed(Failure),
 }
 
@@ -83,6 +104,10 @@ pub trait ItemReader: Send {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize>;
     /// Looks at the file again: `Some(reason)` when it changed while it was read.
     fn changed(&mut self) -> std::io::Result<Option<String>>;
+    /// Why an end without a single byte is a failure, where it is one: a pipe whose writer has failed looks like an empty one.
+    fn empty_is_a_failure(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Why an item is not in the restore point as it should be.
@@ -94,19 +119,6 @@ pub struct Failure {
     pub outcome: Outcome,
     /// Why, in one line.
     pub reason: String,
-}
-
-/// What became of an item that was not stored as it should be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    /// It could not be read.
-    Failed,
-    /// It vanished between being seen and being read.
-    Vanished,
-    /// It was stored, but changed while it was read.
-    Changed,
-    /// A rule left it out on purpose (only counted, no warning).
-    Skipped,
 }
 
 impl fmt::Debug for Found {

@@ -135,6 +135,10 @@ impl ItemReader for StreamReader {
     fn changed(&mut self) -> io::Result<Option<String>> {
         Ok(None)
     }
+
+    fn empty_is_a_failure(&self) -> Option<String> {
+        Some("the stream ended without a byte".to_owned())
+    }
 }
 
 impl std::fmt::Debug for StreamSource {

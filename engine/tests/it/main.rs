@@ -7,6 +7,7 @@ mod fuzz;
 mod immutability;
 mod incidents;
 mod index;
+mod kept;
 mod log;
 mod matrix;
 mod model;

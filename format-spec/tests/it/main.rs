@@ -9,6 +9,7 @@ mod targets;
 
 mod checkpoint_trips;
 mod flips;
+mod kept_items;
 mod log_round_trips;
 mod replay;
 mod round_trips;

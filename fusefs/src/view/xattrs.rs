@@ -7,6 +7,7 @@ use super::nodes::{Reach, Reached};
 use super::trouble::content_id;
 use super::{Failure, Inode, View, acl};
 use crate::limits::REST_ENTRIES;
+use engine::restore_point::kept_as_of;
 use engine::retrieval::Rest;
 use engine::tree::{self, EntryRef, Step, Walk};
 use format_spec::Time;
@@ -89,6 +90,7 @@ impl View {
             }
             b"tier" => self.rest(reach, inside)?.and_then(|rest| tier(&rest)),
             b"path" => Some(self.path(reach, inside)?),
+            b"kept" => self.kept(reach, inside)?.map(String::into_bytes),
             name => known_at_once(inside, name),
         })
     }
@@ -109,6 +111,18 @@ impl View {
             Err(e) if e.kind() == engine::Kind::Damaged => Ok(None),
             other => other.map_err(|e| self.failure(&inside.point, e)),
         }
+    }
+
+    /// When it was last read, if the point holds it as it was then.
+    fn kept(&self, reach: Reach, inside: &Inside) -> Result<Option<String>, Failure> {
+        let manifest = &inside.point.manifest;
+        if manifest.counts.kept == 0 {
+            return Ok(None);
+        }
+        let path = self.path(reach, inside)?;
+        let path = path.strip_prefix(b"/").unwrap_or(&path);
+        let as_of = self.ask(reach, &inside.point, |nodes| kept_as_of(nodes, manifest, path))?;
+        Ok(as_of.and_then(stamp))
     }
 
     /// Where it is in its restore point, from the point's root: what `cairn` takes behind `POINT:`.

@@ -86,6 +86,8 @@ fn resting(place: &Place) -> Arc<Memory> {
         workload: Workload::Folders,
         threads: 2,
         original: None,
+        drop_unreadable: false,
+        shrink_max: None,
     };
     let source = FolderSource::new(std::slice::from_ref(&place.source), Rules::default()).unwrap();
     let original = open(&online);

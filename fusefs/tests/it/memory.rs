@@ -349,7 +349,9 @@ impl Backup<'_> {
                         None => return entry,
                     }
                 }
-                Step::Failed(failure) => panic!("{failure:?}"),
+                Step::Failed(failure) | Step::Missing(failure) | Step::Unlisted { failure, .. } => {
+                    panic!("{failure:?}")
+                }
             }
         }
         panic!("the walk ended before its root")

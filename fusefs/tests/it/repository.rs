@@ -73,6 +73,8 @@ pub(crate) fn backed_up() -> Option<(Place, PathBuf)> {
         workload: Workload::Folders,
         threads: 2,
         original: None,
+        drop_unreadable: false,
+        shrink_max: None,
     };
     let source = FolderSource::new(std::slice::from_ref(&place.source), Rules::default()).unwrap();
     let monitor = Arc::new(Monitor::new());

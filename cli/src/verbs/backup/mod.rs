@@ -16,7 +16,7 @@ use crate::connect::Connection;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::hooks::{Hooks, When};
-use crate::parse::job;
+use crate::parse::{Accept, job, quantity};
 use crate::say::progress;
 use clap::Args;
 use engine::backup::{BackupOptions, BackupSummary, backup};
@@ -44,6 +44,18 @@ pub(crate) struct Backup {
     /// Give the restore point a word; may be repeated
     #[arg(long, value_name = "TAG")]
     tag: Vec<String>,
+    /// Let what cannot be read leave the restore point, for this run
+    ///
+    /// Without it, what was there before and cannot be read now is kept as the restore point before has it, and named with the time of its last
+    /// good reading. Either way the restore point is incomplete.
+    #[arg(long)]
+    drop_unreadable: bool,
+    /// Warn when the restore point lost more than this share of bytes or items against the last whole one of its job
+    ///
+    /// Such a point ends with exit 3, is marked as shrunken, and takes the place of no whole one when old points expire. `--accept shrink`
+    /// says that it is meant.
+    #[arg(long, value_name = "N%", value_parser = quantity::share, default_value = "50%")]
+    shrink_max: f64,
     /// Read and count, but store nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -101,7 +113,9 @@ impl Backup {
         if self.job.is_none() {
             self.sources.refuse_passing_lists()?;
         }
-        let early = if self.hooks.before.is_none() { Some(self.sources.open(&context.env, &host)?) } else { None };
+        let stop = context.interrupt.shared();
+        let open = || self.sources.open(&context.env, &host, &stop);
+        let early = if self.hooks.before.is_none() { Some(open()?) } else { None };
         let connection = self.connect(context)?;
         known.repo = Some(connection.repo.location());
         known.job = match &early {
@@ -127,7 +141,7 @@ impl Backup {
         let make = |chosen| self.make(context, &connection, chosen, rooms.as_ref());
         let done = match early {
             Some(chosen) => make(chosen),
-            None => self.sources.open(&context.env, &host).and_then(make),
+            None => open().and_then(make),
         };
         let done = done.map_err(|failure| told::what_is_left(context, failure));
         let exit = match &done {
@@ -164,7 +178,7 @@ impl Backup {
     fn make(&self, context: &Context, connection: &Connection, chosen: Chosen, rooms: Option<&Rooms>) -> Result<Done> {
         let job = self.job_of(&connection.repo, &chosen)?;
         let other_hosts = naming::tell_other_hosts(context, connection, &job, &chosen)?;
-        let Chosen { source, workload, .. } = chosen;
+        let Chosen { source, workload, command, .. } = chosen;
         let options = BackupOptions {
             job: job.clone(),
             tags: self.tag.clone(),
@@ -173,6 +187,8 @@ impl Backup {
             workload,
             threads: connection.settings.threads,
             original: None,
+            drop_unreadable: self.drop_unreadable,
+            shrink_max: Some(self.shrink_max).filter(|_| !context.accepts(Accept::Shrink)),
         };
         let monitor = context.interrupt.shared();
         // Counted beside the backup, so that a bar can say how much is left. A pipe cannot be walked twice.
@@ -187,6 +203,11 @@ impl Backup {
         if let Some(estimation) = estimation {
             estimation.stop();
         }
+        // Whatever else ended the backup has ended the command, too: then its status says nothing.
+        let made = made.map_err(|failure| match command.and_then(|command| command.failure()) {
+            Some(end) if failure.name == "input" => told::command_failed(failure, end),
+            _ => failure,
+        });
         Ok(Done { job, host: source.about().host, other_hosts, summary: made? })
     }
 }

@@ -5,16 +5,31 @@ use crate::connect::{self, Connection};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::paper;
+use crate::parse::Accept;
 use crate::say::{Row, human};
 use crate::settings::Repo;
 use crate::verbs::init;
+use engine::source::command::CommandEnd;
 use format_spec::point::PointKind;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Done, or done with warnings.
 pub(super) fn exit(context: &Context, done: &Done) -> Exit {
-    let clean = context.interrupt.monitor().warnings_total() == 0 && done.summary.counts.complete();
+    let summary = &done.summary;
+    let whole = summary.counts.complete() && summary.shrunken.is_none();
+    let clean = whole && context.interrupt.monitor().warnings_total() == 0;
     if clean { Exit::Done } else { Exit::Warnings }
+}
+
+/// A command that did not end well, with its status for scripts.
+pub(super) fn command_failed(failure: Failure, end: CommandEnd) -> Failure {
+    let status = match end {
+        CommandEnd::NotStarted => Vec::new(),
+        CommandEnd::Code(code) => vec![("command_exit_code", code)],
+        CommandEnd::Signal(signal) => vec![("command_signal", signal)],
+    };
+    let Failure { message, advice, .. } = failure;
+    Failure { advice, status, ..Failure::new(Exit::Failed, "command_failed", message) }
 }
 
 /// A hook's failure that policy made a warning.
@@ -102,6 +117,8 @@ impl Backup {
             .set("files_changed", counts.changed)
             .set("files_unchanged", counts.unchanged)
             .set("files_failed", counts.failed)
+            .set("items_kept", counts.kept)
+            .set("shrunken", summary.shrunken.is_some())
             .set("files_vanished", counts.vanished)
             .set("files_changed_while_read", counts.changed_while_read)
             .set("items_skipped", counts.skipped)
@@ -120,6 +137,7 @@ impl Backup {
 }
 
 fn lines(context: &Context, connection: &Connection, done: &Done) -> String {
+    let accepting = context.command_accepting(Accept::Shrink);
     let (summary, c) = (&done.summary, &done.summary.counts);
     let count = human::count;
     let (new, changed, unchanged) = (count(c.new), count(c.changed), count(c.unchanged));
@@ -132,7 +150,17 @@ fn lines(context: &Context, connection: &Connection, done: &Done) -> String {
     ];
     if !c.complete() {
         let (failed, vanished, moving) = (count(c.failed), count(c.vanished), count(c.changed_while_read));
-        lines.push(format!("INCOMPLETE: {failed} could not be read, {vanished} vanished, {moving} changed while read"));
+        let kept = match c.kept {
+            0 => String::new(),
+            kept => format!(" ({} kept as they were)", count(kept)),
+        };
+        lines.push(format!(
+            "INCOMPLETE: {failed} could not be read{kept}, {vanished} vanished, {moving} changed while read"
+        ));
+    }
+    if let Some(then) = &summary.shrunken {
+        let (bytes, items, id) = (human::bytes(then.bytes), count(then.items), then.than.to_string());
+        lines.push(format!("SHRUNKEN: point {} has {bytes} in {items} items; if that is meant: {accepting}", &id[..8]));
     }
     let took = human::seconds(context.seconds_elapsed());
     let Some(point) = summary.point.map(|id| id.to_string()) else {

@@ -88,7 +88,7 @@ pub(super) fn commit(repository: &Arc<Repository>, candidate: &Candidate, monito
     };
     // Numbers that it was rewritten from are not its own any more.
     let manifest = Manifest { first: None, ..manifest.clone() };
-    let done = repository.commit_point(session, &manifest, known.head, &mut take, monitor);
+    let done = repository.commit_point(session, &manifest, known.head, &|_| Ok(()), &mut take, monitor);
     if !matches!(&done, Ok(committed) if committed.number.is_some()) {
         repository.log().append(&**repository.env(), &mut |view| {
             view.expect_session(session)?;

@@ -3,15 +3,17 @@
 //! Promises: id, times, job, sources and cursors stay; the link map names the first of the names that are left (POINT-5); a path that is
 //! erased leaves the ledger's exceptions too; the ledger's counts go on adding up to the items that the point has.
 
+use super::held::Held;
 use super::items::OldItems;
 use super::leaving::Leaving;
-use super::paths::Erasure;
-use crate::error::{Error, Kind, Result};
+use super::paths::{Erasure, entries};
+use crate::error::{Error, Result};
 use crate::restore_point::Point;
 use crate::tree::{Flow, MapCursor, NodeSink, NodeSource, edit_map, lookup, map_get, walk};
 use format_spec::ChunkId;
+use format_spec::ledger::{Exception, Outcome};
 use format_spec::point::{LedgerCounts, Manifest};
-use format_spec::tree::Entry;
+use format_spec::tree::{Entry, Kind as ItemKind};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What points lose, or get.
@@ -71,11 +73,11 @@ impl Cut<'_> {
         old: &Manifest,
         sink: &mut dyn NodeSink,
     ) -> Result<Option<Rewritten>> {
-        let same = |root: Entry, left: Leaving| Rewritten {
+        let same = |root: Entry, left: Leaving, held: &Held| Rewritten {
             root,
             links: old.links,
             exceptions: old.exceptions,
-            counts: without(old.counts, &left),
+            counts: without(old.counts, &left, held),
             tags: old.tags.clone(),
             left,
         };
@@ -84,12 +86,20 @@ impl Cut<'_> {
             Cut::Tags { add, remove } => {
                 let tags = tagged(&old.tags, add, remove);
                 let changed = tags != old.tags;
-                Ok(changed.then(|| Rewritten { tags, ..same(old.root.clone(), Leaving::default()) }))
+                Ok(changed.then(|| Rewritten { tags, ..same(old.root.clone(), Leaving::default(), &Held::default()) }))
             }
             Cut::Items { old: items, before } => {
                 let Some(lighter) = items.leave(&old.root, sink)? else { return Ok(None) };
                 let root = Entry { content: lighter.content, totals: lighter.totals, ..old.root.clone() };
-                let mut new = same(root, lighter.left);
+                let mut leaves = |_: &[u8], entry: &Entry| match entry.kind {
+                    ItemKind::Folder => Ok((items.leave(entry, sink)?.map_or(0, |lighter| lighter.left.items), true)),
+                    _ => Ok((u64::from(entry.mtime.seconds < *before), entry.mtime.seconds >= *before)),
+                };
+                let held = Held::settle(nodes, old, &mut leaves)?;
+                let mut new = same(root, lighter.left, &held);
+                if !held.edits.is_empty() {
+                    new.exceptions = edit_map(nodes, old.exceptions, held.edits, sink)?;
+                }
                 // Names of one inode have one modification time: where the first has left, all have.
                 let stays = |path: &[u8]| Ok(at(nodes, &old.root, path)?.is_some_and(|e| e.mtime.seconds >= *before));
                 new.links = settle_links(nodes, old, &new.left.groups, stays, |_| Ok(BTreeMap::new()), sink)?;
@@ -97,11 +107,16 @@ impl Cut<'_> {
             }
             Cut::Paths(erasure) => {
                 let Some((root, left)) = erasure.erase(&old.root, sink)? else { return Ok(None) };
-                let mut new = same(root, left);
+                let mut leaves = |path: &[u8], entry: &Entry| match erasure.erases(path) {
+                    true => Ok((entries(entry), false)),
+                    false => Ok((erasure.entries_below(&old.root, path)?, true)),
+                };
+                let held = Held::settle(nodes, old, &mut leaves)?;
+                let mut new = same(root, left, &held);
                 let search = |lost: BTreeSet<[u8; 16]>| first_names(nodes, &old.root, lost, erasure);
                 let stays = |path: &[u8]| Ok(!erasure.erases(path));
                 new.links = settle_links(nodes, old, &new.left.groups, stays, search, sink)?;
-                erase_exceptions(nodes, old, erasure, &mut new, sink)?;
+                erase_exceptions(nodes, old, erasure, held, &mut new, sink)?;
                 Ok(Some(new))
             }
         }
@@ -116,18 +131,21 @@ fn tagged(old: &[String], add: &BTreeSet<String>, remove: &BTreeSet<String>) -> 
 }
 
 /// The ledger does not tell how each item ended, only their numbers: what leaves is taken from those that were taken over, then from those
-/// that were stored.
-fn without(mut counts: LedgerCounts, left: &Leaving) -> LedgerCounts {
-    let mut items = left.items;
+/// that were stored. What was kept has lines that tell; of its files and folders together.
+fn without(mut counts: LedgerCounts, left: &Leaving, held: &Held) -> LedgerCounts {
+    held.count(&mut counts);
+    let mut items = left.items.saturating_sub(held.left);
+    let folders = left.folders.saturating_sub(held.left.saturating_sub(left.items));
     for count in [&mut counts.unchanged, &mut counts.changed, &mut counts.new] {
         let taken = items.min(*count);
         (*count, items) = (*count - taken, items - taken);
     }
-    counts.folders = counts.folders.saturating_sub(left.folders);
+    counts.folders = counts.folders.saturating_sub(folders);
     counts
 }
 
-fn at(nodes: &dyn NodeSource, root: &Entry, path: &[u8]) -> Result<Option<Entry>> {
+/// The entry at a path of a point.
+pub(super) fn at(nodes: &dyn NodeSource, root: &Entry, path: &[u8]) -> Result<Option<Entry>> {
     let placed = lookup(nodes, root, path.split(|b| *b == b'/').filter(|name| !name.is_empty()))?;
     Ok(placed.map(|placed| Entry::clone(&placed.entry)))
 }
@@ -182,25 +200,27 @@ fn erase_exceptions(
     nodes: &dyn NodeSource,
     old: &Manifest,
     erasure: &Erasure<'_>,
+    held: Held,
     new: &mut Rewritten,
     sink: &mut dyn NodeSink,
 ) -> Result<()> {
-    let mut edits: Vec<(Vec<u8>, Option<Vec<u8>>)> = Vec::new();
+    let mut edits = held.edits;
     for pair in MapCursor::open(nodes, old.exceptions) {
         let pair = pair?;
         if !erasure.erases(&pair.key) {
             continue;
         }
         let counts = &mut new.counts;
-        let count = match pair.value.first() {
-            Some(1) => &mut counts.failed,
-            Some(2) => &mut counts.vanished,
-            Some(3) => &mut counts.changed_while_read,
-            Some(4) => &mut counts.skipped,
-            _ => return Err(Error::new(Kind::Damaged, "POINT-4: an exception of the ledger says nothing").on(old.id)),
+        let count = match Exception::decode(&pair.value).map_err(|e| Error::from(e).on(old.id))?.outcome {
+            Outcome::Failed => &mut counts.failed,
+            Outcome::Vanished => &mut counts.vanished,
+            Outcome::Changed => &mut counts.changed_while_read,
+            Outcome::Skipped => &mut counts.skipped,
+            // Counted with the items.
+            Outcome::Kept { .. } => continue,
         };
         *count = count.saturating_sub(1);
-        edits.push((pair.key.clone(), None));
+        edits.insert(pair.key.clone(), None);
     }
     if !edits.is_empty() {
         new.exceptions = edit_map(nodes, old.exceptions, edits, sink)?;

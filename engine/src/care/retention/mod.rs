@@ -18,6 +18,7 @@ mod apply;
 mod cut;
 mod decide;
 mod hash;
+mod held;
 mod items;
 mod leaving;
 mod locks;

@@ -68,6 +68,18 @@ impl<'a> Erasure<'a> {
         Ok(None)
     }
 
+    /// How many entries of a point it takes that lie below a folder.
+    ///
+    /// # Errors
+    /// The source's.
+    pub(super) fn entries_below(&self, root: &Entry, folder: &[u8]) -> Result<u64> {
+        let is_in = |path: &&Vec<u8>| folder.is_empty() || is_below(path, folder);
+        self.paths
+            .iter()
+            .filter(is_in)
+            .try_fold(0, |sum, path| Ok(sum + self.find(root, path)?.map_or(0, |entry| entries(&entry))))
+    }
+
     fn find(&self, root: &Entry, path: &[u8]) -> Result<Option<EntryRef>> {
         let names = path.split(|b| *b == b'/').filter(|name| !name.is_empty());
         Ok(lookup(self.source, root, names)?.map(|placed| placed.entry))
@@ -98,6 +110,11 @@ fn note(edits: &mut Edits, path: &[u8], change: Option<Entry>) {
     let (folder, name) = cut.map_or((&path[..0], path), |at| (&path[..at], &path[at + 1..]));
     let depth = if folder.is_empty() { 0 } else { 1 + folder.iter().filter(|b| **b == b'/').count() };
     edits.entry((Reverse(depth), folder.to_vec())).or_default().insert(name.to_vec(), change);
+}
+
+/// An entry and everything below it.
+pub(super) fn entries(entry: &Entry) -> u64 {
+    1 + if entry.kind == ItemKind::Folder { entry.totals.descendants } else { 0 }
 }
 
 /// Whether a path lies below another one.

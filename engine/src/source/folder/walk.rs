@@ -11,7 +11,7 @@ use super::owners::Owners;
 use super::selection::{Part, Range, Selection};
 use crate::error::{Error, Result};
 use crate::source::rules::{CACHE_SIGNATURE, IGNORE_BYTES_MAX, IgnoreFiles, Rules};
-use crate::source::{Failure, Found, Opens, Outcome, Step, Walk};
+use crate::source::{Failure, Found, Opens, Outcome, Step, Walk, outcome_of};
 use format_spec::tree::Kind;
 use rustix::fs::{AtFlags, OFlags};
 use std::collections::VecDeque;
@@ -90,7 +90,7 @@ impl<'a> FolderWalk<'a> {
             Some(folder) => folder,
             None => match stat_now() {
                 Ok(now) => stat.insert(now).kind == Kind::Folder,
-                Err(e) => return Some(failed(path, &e)),
+                Err(e) => return Some(missing(path, &e)),
             },
         };
         let cache = matches!(frame.children, Children::Listed { cache: true, .. });
@@ -101,7 +101,7 @@ impl<'a> FolderWalk<'a> {
         }
         let stat = match stat.map_or_else(stat_now, Ok) {
             Ok(stat) => stat,
-            Err(e) => return Some(failed(path, &e)),
+            Err(e) => return Some(missing(path, &e)),
         };
         if stat.kind == Kind::Folder {
             let device = frame.device;
@@ -130,7 +130,7 @@ impl<'a> FolderWalk<'a> {
                 Some(reason) => closed(self, &now, skipped(path.clone(), reason)),
                 None => self.enter_listed(folder, &now, owned_name(name), &fd, device.unwrap_or(now.device)),
             },
-            Err(e) if Outcome::of(&e) == Outcome::Vanished => failed(path, &e),
+            Err(e) if outcome_of(&e) == Outcome::Vanished => missing(path, &e),
             Err(e) => closed(self, stat, not_listed(path.clone(), &e)),
         }
     }
@@ -144,7 +144,7 @@ impl<'a> FolderWalk<'a> {
                 name.push(0);
                 let stat = match frame.folder.stat(c_name(&name), follow) {
                     Ok(stat) => stat,
-                    Err(e) => return Some(failed(path, &e)),
+                    Err(e) => return Some(missing(path, &e)),
                 };
                 if stat.kind == Kind::Folder && follow {
                     return Some(self.visit_followed(name, path));
@@ -162,7 +162,7 @@ impl<'a> FolderWalk<'a> {
                     Ok((folder, stat)) => {
                         Some(self.enter(folder, &stat, owned_name(name), Children::Chosen(below), stat.device))
                     }
-                    Err(e) => Some(failed(path, &e)),
+                    Err(e) => Some(missing(path, &e)),
                 }
             }
         }
@@ -173,7 +173,7 @@ impl<'a> FolderWalk<'a> {
         let Some(frame) = self.frames.last() else { return Step::Leave };
         let (folder, stat) = match Folder::reach(&frame.folder, c_name(&name), true) {
             Ok(reached) => reached,
-            Err(e) => return failed(path, &e),
+            Err(e) => return missing(path, &e),
         };
         match folder.open_file(c".", OFlags::RDONLY | OFlags::DIRECTORY) {
             Ok(fd) => self.enter_listed(folder, &stat, owned_name(name), &fd, stat.device),
@@ -190,7 +190,8 @@ impl<'a> FolderWalk<'a> {
         let path = if self.frames.is_empty() { Vec::new() } else { joined(&self.path, &name) };
         if let Err(e) = listed {
             let reason = format!("the folder was listed in part only: {e}");
-            self.pending.push_back(Step::Failed(Failure { path: path.clone(), outcome: Outcome::Failed, reason }));
+            let failure = Failure { path: path.clone(), outcome: Outcome::Failed, reason };
+            self.pending.push_back(Step::Unlisted { failure, in_part: true });
         }
         if self.rules.ignore_files && names.has(IGNORE_FILE.to_bytes()) {
             let read = read_small(&folder, IGNORE_FILE, IGNORE_BYTES_READ);
@@ -285,12 +286,13 @@ fn skipped(path: Vec<u8>, reason: String) -> Step {
     Step::Failed(Failure { path, outcome: Outcome::Skipped, reason })
 }
 
-fn failed(path: Vec<u8>, e: &io::Error) -> Step {
-    Step::Failed(Failure::of(path, e))
+fn missing(path: Vec<u8>, e: &io::Error) -> Step {
+    Step::Missing(Failure::of(path, e))
 }
 
 fn not_listed(path: Vec<u8>, e: &io::Error) -> Step {
-    Step::Failed(Failure { path, outcome: Outcome::Failed, reason: format!("the folder cannot be listed: {e}") })
+    let failure = Failure { path, outcome: Outcome::Failed, reason: format!("the folder cannot be listed: {e}") };
+    Step::Unlisted { failure, in_part: false }
 }
 
 /// One read of a listing; larger ones save system calls in large folders, and 64 KiB holds some two thousand names.

@@ -21,6 +21,7 @@ use engine::monitor::Monitor;
 use engine::repository::{NewRepository, Repository};
 use engine::store::{Memory, Store};
 use format_spec::config::{Class, Immutability, Retention};
+pub(crate) use rekeyed::strange;
 use std::path::Path;
 use std::sync::Arc;
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// The same source, and a target that shares nothing with it.
-fn strange(pair: &Pair, folder: &Path) -> Pair {
+pub(crate) fn strange(pair: &Pair, folder: &Path) -> Pair {
     let stranger = Rig::new(&folder.join("stranger"), Arc::new(Memory::new()));
     let target = Rig {
         source: pair.source.source.clone(),

@@ -88,6 +88,6 @@ fn a_commit_whose_packs_were_condemned_before_it_looked_at_locks_speaks_of_no_da
         ordinal += 1;
         ObjectId { session, ordinal }
     };
-    let done = repository.commit_point(session, &manifest, known, &mut take, &Monitor::new()).unwrap();
+    let done = repository.commit_point(session, &manifest, known, &|_| Ok(()), &mut take, &Monitor::new()).unwrap();
     assert_eq!(done.number, None);
 }

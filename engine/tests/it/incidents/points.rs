@@ -165,7 +165,7 @@ impl Walk for Walked<'_> {
     fn next(&mut self) -> Option<Step> {
         match self.walk.next() {
             Some(Step::Item(found)) if self.is_bad && found.path.ends_with(b"/d1/bad") => {
-                Some(Step::Failed(Failure { path: found.path, outcome: Outcome::Failed, reason: "is bad".into() }))
+                Some(Step::Missing(Failure { path: found.path, outcome: Outcome::Failed, reason: "is bad".into() }))
             }
             other => other,
         }

@@ -129,6 +129,8 @@ impl Rig {
             workload: Workload::Folders,
             threads: 2,
             original: None,
+            drop_unreadable: false,
+            shrink_max: None,
         }
     }
 

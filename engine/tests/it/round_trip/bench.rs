@@ -91,6 +91,8 @@ impl Bench {
             workload: Workload::Folders,
             threads: 2,
             original: None,
+            drop_unreadable: false,
+            shrink_max: None,
         };
         backup(&self.open(), &source, &options, monitor)
     }

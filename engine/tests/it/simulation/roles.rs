@@ -53,6 +53,8 @@ impl Role for Writer {
             workload: Workload::Folders,
             threads: 0,
             original: None,
+            drop_unreadable: false,
+            shrink_max: None,
         };
         let summary = backup(repository, &source, &options, &Arc::new(Monitor::new()))?;
         if !actor.is_dead() {

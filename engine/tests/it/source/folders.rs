@@ -35,7 +35,7 @@ fn a_walk_begins_at_the_root_and_passes_the_folders_above_the_source() {
             }
             Step::Item(found) => assert_eq!(found.path, top.join("a/b/f").as_os_str().as_bytes()[1..]),
             Step::Leave => depth -= 1,
-            Step::Failed(failure) => panic!("{failure:?}"),
+            Step::Failed(failure) | Step::Missing(failure) | Step::Unlisted { failure, .. } => panic!("{failure:?}"),
         }
     }
     assert_eq!(depth, 0);
@@ -117,7 +117,7 @@ fn what_vanishes_between_listing_and_asking_is_a_failure_and_the_walk_goes_on() 
                 fs::remove_file(top.join("2")).unwrap();
                 fs::remove_dir(top.join("3")).unwrap();
             }
-            Step::Failed(failure) => rest.push((failure.path.last().copied(), failure.outcome)),
+            Step::Missing(failure) => rest.push((failure.path.last().copied(), failure.outcome)),
             Step::Item(found) => rest.push((found.entry.name.last().copied(), Outcome::Changed)),
             _ => {}
         }

@@ -60,7 +60,9 @@ impl Seen {
                     assert!(names.pop().is_some(), "a folder was left that was never entered");
                     ("-", None)
                 }
-                Step::Failed(failure) => ("!", Some(failure.path.clone())),
+                Step::Failed(failure) | Step::Missing(failure) | Step::Unlisted { failure, .. } => {
+                    ("!", Some(failure.path.clone()))
+                }
             };
             match path {
                 Some(path) => {
@@ -73,7 +75,10 @@ impl Seen {
                     }
                     match (step, path) {
                         (Step::Enter(found) | Step::Item(found), Some(path)) => seen.found.push((path, found)),
-                        (Step::Failed(failure), Some(path)) => seen.failures.push(Failure { path, ..failure }),
+                        (
+                            Step::Failed(failure) | Step::Missing(failure) | Step::Unlisted { failure, .. },
+                            Some(path),
+                        ) => seen.failures.push(Failure { path, ..failure }),
                         _ => {}
                     }
                 }

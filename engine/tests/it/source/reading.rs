@@ -2,7 +2,7 @@
 
 use super::{Seen, content, folder, is_root};
 use engine::source::rules::Rules;
-use engine::source::{Failure, Outcome};
+use engine::source::{Failure, Outcome, outcome_of};
 use format_spec::tree::Extent;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::fs::{self, OpenOptions};
@@ -137,7 +137,7 @@ fn a_file_that_vanished_or_was_replaced_is_not_read_and_does_not_block() {
     }
     let mut entry = seen.get("gone").entry.clone();
     let e = seen.get("gone").opens.fill(&mut entry).unwrap_err();
-    assert_eq!(Outcome::of(&e), Outcome::Vanished);
+    assert_eq!(outcome_of(&e), Outcome::Vanished);
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_file_without_permission_fails_when_opened() {
     fs::set_permissions(top.join("a"), fs::Permissions::from_mode(0o000)).unwrap();
     let seen = Seen::of(&top, Rules::default());
     let Err(e) = seen.get("a").opens.open(&seen.get("a").entry) else { panic!("it was opened") };
-    assert_eq!(Outcome::of(&e), Outcome::Failed);
+    assert_eq!(outcome_of(&e), Outcome::Failed);
     assert!(seen.failures.is_empty());
 }
 
