@@ -65,7 +65,11 @@ impl<'w> Steady<'w> {
     /// Sends all that is held, and of `data`, a part of a member's data, all but the last byte.
     pub(super) fn send(&mut self, data: &[u8]) -> io::Result<()> {
         let Some((last, before)) = data.split_last() else { return Ok(()) };
-        if let Some((first, middle)) = before.split_first() {
+        if self.begun > 0 {
+            // What was sent already may go beyond what is held.
+            self.held.extend_from_slice(before);
+            self.leave()?;
+        } else if let Some((first, middle)) = before.split_first() {
             self.held.push(*first);
             self.leave()?;
             self.out.write_all(middle)?;
@@ -82,7 +86,9 @@ impl<'w> Steady<'w> {
 
     /// Sends what is held as one write; all of it or, where that can be done, nothing.
     fn leave(&mut self) -> io::Result<()> {
-        let held = self.held.get(std::mem::take(&mut self.begun)..).unwrap_or_default();
+        let begun = self.begun.min(self.held.len());
+        self.begun -= begun;
+        let held = self.held.get(begun..).unwrap_or_default();
         let mut sent = 0;
         while let Some(rest) = held.get(sent..).filter(|rest| !rest.is_empty()) {
             let failed = match self.out.write(rest) {
@@ -145,6 +151,20 @@ mod tests {
         assert_eq!(steady.held, b"a--header1");
         steady.finish().unwrap();
         assert_eq!(out, b"headerdata--header1");
+    }
+
+    #[test]
+    fn what_was_sent_first_is_sent_once_however_it_comes_again() {
+        for first in [&b""[..], b"h", b"he", b"header"] {
+            for held in [0, 1, 2, 7] {
+                let mut out = Vec::new();
+                let mut steady = Steady::begin(&mut out, first).unwrap();
+                steady.hold(&b"headerdata"[..held]);
+                steady.send(&b"headerdata"[held..]).unwrap();
+                steady.finish().unwrap();
+                assert_eq!(out, b"headerdata", "{first:?} {held}");
+            }
+        }
     }
 
     #[test]
