@@ -147,6 +147,10 @@ impl Cell {
 }
 
 fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    if !from.is_dir() {
+        return;
+    }
     for (name, bytes) in tree(from) {
         let to = to.join(name);
         if bytes == b"folder" {
@@ -190,11 +194,14 @@ fn run(template: &Home, row: &Row) -> Row {
             "check" => cell.run(&["check", "--read-data"]),
             "gc" => cell.run(&["gc", "plan"]),
             _ => {
-                let harmed = cell.home.path("harmed");
-                copy(&cell.home.path("repo"), &harmed);
+                // What this machine remembers of the log is set back with the repository.
+                let parts = [("repo", "harmed"), ("state", "remembered")];
+                parts.iter().for_each(|(part, kept)| copy(&cell.home.path(part), &cell.home.path(kept)));
                 let run = cell.run(&["backup", "--job", "j", &src]);
-                std::fs::remove_dir_all(cell.home.path("repo")).unwrap();
-                std::fs::rename(harmed, cell.home.path("repo")).unwrap();
+                for (part, kept) in parts {
+                    let _ = std::fs::remove_dir_all(cell.home.path(part));
+                    std::fs::rename(cell.home.path(kept), cell.home.path(part)).unwrap();
+                }
                 run
             }
         };
