@@ -6,6 +6,7 @@ use crate::blob::{Rebuilt, rebuild_segment};
 use crate::care::check::{CheckOptions, Closely, Level, check_closely};
 use crate::care::findings::{Finding, Found, Subject};
 use crate::care::harm::{Bad, blobs_of, is_damage};
+use crate::care::plan_hash::PlanHash;
 use crate::error::{Error, Kind, Result};
 use crate::log::{CommitRef, SegmentRef};
 use crate::monitor::Monitor;
@@ -27,6 +28,19 @@ pub struct RepairOptions {
     pub from: Option<Arc<Repository>>,
     /// Threads that read and decode.
     pub threads: usize,
+}
+
+impl RepairOptions {
+    /// What a plan rests on.
+    fn canonical(&self) -> Vec<u8> {
+        let from = self.from.as_ref().map_or(Vec::new(), |from| from.id().0.to_vec());
+        [format!("{:?} ", self.level).into_bytes(), from].concat()
+    }
+
+    /// Whether the plan of this hash was made with these options.
+    pub(super) fn made(&self, hash: &str) -> bool {
+        hash.parse::<PlanHash>().is_ok_and(|hash| PlanHash::is_of_options(&self.canonical(), hash.as_bytes()))
+    }
 }
 
 /// One damaged object.
@@ -206,8 +220,9 @@ pub fn plan(repository: &Arc<Repository>, options: &RepairOptions, monitor: &Mon
         plan.jobs = jobs(plan.closely.points.iter().filter(|p| is_any || needing.contains(&p.manifest.id)));
     }
     plan.digest = plan.digest(repository);
-    let hex = blake3::Hash::from_bytes(plan.digest).to_hex();
-    plan.hash = hex.as_str().chars().take(32).collect();
+    // The options stand apart: who applies with others is told so.
+    let sealed = PlanHash::seal(&options.canonical(), &plan.digest);
+    plan.hash = blake3::Hash::from_bytes(sealed).to_hex().as_str().chars().take(32).collect();
     Ok(plan)
 }
 
