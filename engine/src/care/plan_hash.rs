@@ -1,7 +1,7 @@
 //! A plan's hash as people quote it: its beginning, in hexadecimal digits.
 //!
 //! ```text
-//! options (4 bytes) | options and content (28 bytes)
+//! options (2 bytes) | options and content (30 bytes)
 //! ```
 //!
 //! The options stand apart, so that a plan that is applied with others is told from a repository that has moved on.
@@ -9,7 +9,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The beginning of a plan's hash, at least 12 bytes of it: nobody can make another plan of the same options that begins so.
+/// The beginning of a plan's hash, at least 8 bytes of it: no other plan begins so by accident.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanHash(Vec<u8>);
 
@@ -67,9 +67,9 @@ fn of_options(options: &[u8]) -> [u8; OPTIONS_BYTES] {
 }
 
 /// How much of a hash is of the options alone.
-const OPTIONS_BYTES: usize = 4;
+const OPTIONS_BYTES: usize = 2;
 /// How much of a hash is shown, and must be quoted.
-const QUOTED_BYTES: usize = 12;
+const QUOTED_BYTES: usize = 8;
 
 impl fmt::Display for PlanHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,7 +83,7 @@ impl FromStr for PlanHash {
     /// Reads what `Display` writes, or more of the hash, in digits of either case.
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong =
-            || format!("{text:?} is no hash of a plan: it has at least 24 hexadecimal digits, as `plan` prints it");
+            || format!("{text:?} is no hash of a plan: it has at least 16 hexadecimal digits, as `plan` prints it");
         let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|d| u8::try_from(d).ok());
         let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return Err(wrong()) };
         let bytes: Option<Vec<u8>> = pairs.iter().map(|[a, b]| Some(digit(a)? << 4 | digit(b)?)).collect();
@@ -99,14 +99,14 @@ mod tests {
     fn a_hash_is_quoted_by_its_beginning_in_digits_of_either_case() {
         let hash: [u8; 32] = std::array::from_fn(|n| u8::try_from(n * 7).unwrap());
         let shown = PlanHash::shown(&hash);
-        assert_eq!(shown.to_string(), "00070e151c232a31383f464d");
-        for text in ["00070e151c232a31383f464d", "00070E151C232A31383F464D", "00070e151c232a31383f464d54"] {
+        assert_eq!(shown.to_string(), "00070e151c232a31");
+        for text in ["00070e151c232a31", "00070E151C232A31", "00070e151c232a31383f"] {
             let quoted: PlanHash = text.parse().unwrap();
             assert_eq!(PlanHash::quotes(&hash, quoted.as_bytes()), Quotes::This, "{text}");
         }
-        let other: PlanHash = "00070e151c232a31383f464e".parse().unwrap();
+        let other: PlanHash = "00070e151c232a32".parse().unwrap();
         assert_eq!(PlanHash::quotes(&hash, other.as_bytes()), Quotes::OtherContent);
-        assert_eq!(PlanHash::quotes(&hash, &hash[..11]), Quotes::OtherContent, "too little of it");
+        assert_eq!(PlanHash::quotes(&hash, &hash[..7]), Quotes::OtherContent, "too little of it");
     }
 
     #[test]
@@ -123,14 +123,14 @@ mod tests {
         for text in [
             "",
             "00",
-            "00070e151c232a31",
-            "00070e151c232a31383f464",
-            "00070e151c232a31383f464g",
-            "+0070e151c232a31383f464d",
-            "00070e151c232a31383f46é",
+            "00070e151c232a",
+            "00070e151c232a313",
+            "00070e151c232a3g",
+            "+0070e151c232a31",
+            "00070e151c232aé",
             &"00".repeat(33),
         ] {
-            assert!(text.parse::<PlanHash>().unwrap_err().contains("24 hexadecimal digits"), "{text}");
+            assert!(text.parse::<PlanHash>().unwrap_err().contains("16 hexadecimal digits"), "{text}");
         }
     }
 }
