@@ -1,7 +1,7 @@
 //! Clocks that cannot be right: `expire` and `gc` take nothing away by them.
 
 use crate::known::refused;
-use crate::support::{Home, Run};
+use crate::support::{Home, Run, of_type};
 use engine::backup::{BackupOptions, backup};
 use engine::blob::{CacheBudgets, CachePlace};
 use engine::env::{Env, Machine, SharedEnv};
@@ -133,7 +133,7 @@ fn expiring_goes_on(home: &Home, which: &[&str], stay: u64) {
 
 /// The id of the oldest restore point: one that is dated in the future goes only where it is named.
 fn oldest(home: &Home) -> String {
-    home.rows(["points"])[0]["id"].as_str().unwrap().to_owned()
+    of_type(&home.rows(["points"]), "point")[0]["id"].as_str().unwrap().to_owned()
 }
 
 #[test]

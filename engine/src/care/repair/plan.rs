@@ -15,7 +15,7 @@ use crate::restore_point::Point;
 use format_spec::container::ObjectKind;
 use format_spec::log::ObjectRow;
 use format_spec::point::{Manifest, Workload};
-use format_spec::{ChunkId, ObjectId};
+use format_spec::{ChunkId, ObjectId, names};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -215,7 +215,10 @@ pub fn plan(repository: &Arc<Repository>, options: &RepairOptions, monitor: &Mon
     plan.suspects.retain(|pack| plan.moves.binary_search(&pack.id).is_err());
     let needing = affected::find(repository, &plan.closely.points, &lost, &mut plan.items, monitor)?;
     if plan.remaining() > 0 {
-        let is_unknown = |item: &RepairItem| !item.follows && item.remains.is_some() && item.blobs == 0;
+        // A backup makes new points; it gives no lost one back.
+        let is_point = |item: &RepairItem| matches!(names::parse(&item.object), Some((ObjectKind::RestorePoint, ..)));
+        let is_unknown =
+            |item: &RepairItem| !item.follows && item.remains.is_some() && item.blobs == 0 && !is_point(item);
         let is_any = plan.items.iter().any(is_unknown);
         plan.jobs = jobs(plan.closely.points.iter().filter(|p| is_any || needing.contains(&p.manifest.id)));
     }
@@ -287,7 +290,7 @@ impl RepairItem {
         let found = there.filter_map(|(_, point)| point.ok()).find(|p| p.manifest.id == commit.id);
         self.made_anew = found.is_some();
         if found.is_none() {
-            self.remains = Some(format!("the restore point is lost, unless a copy has it: {}", lost_point(&commit)));
+            self.remains = Some(format!("the restore point is lost, unless a copy has it; {}", lost_point(&commit)));
         }
         Ok(found.map(|point| (commit, point)))
     }
