@@ -45,7 +45,7 @@ fn a_plan_has_no_side_effects_and_an_outdated_one_is_refused() {
     assert_eq!(points.iter().map(|p| p["keep"].as_bool().unwrap()).collect::<Vec<_>>(), [false, true]);
     assert_eq!(points[1]["reasons"], serde_json::json!(["the last"]));
     let hash = rows.last().unwrap()["plan"].as_str().unwrap();
-    assert_eq!((hash.len(), &rows.last().unwrap()["points_expired"]), (24, &1.into()));
+    assert_eq!((hash.len(), &rows.last().unwrap()["points_expired"]), (16, &1.into()));
     let third = home.backup();
     let stale = Run::of(&mut home.command(["expire", "--keep-last", "1", "apply", hash, "--json"])).expect(1);
     assert_eq!(stale.last()["error"], "conflict");

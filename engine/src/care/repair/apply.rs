@@ -63,7 +63,7 @@ pub fn apply(
     monitor: &Arc<Monitor>,
 ) -> Result<RepairReport> {
     let plan = plan(repository, options, monitor)?;
-    if plan.hash != hash && !options.made(hash) {
+    if plan.hash != hash && options.differ(hash) {
         let what = "the plan was made with another --level, or with another --from";
         return Err(Error::new(Kind::Input, what).on(hash).advise("give `apply` the options that `plan` had"));
     }

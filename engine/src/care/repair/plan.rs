@@ -37,9 +37,9 @@ impl RepairOptions {
         [format!("{:?} ", self.level).into_bytes(), from].concat()
     }
 
-    /// Whether the plan of this hash was made with these options.
-    pub(super) fn made(&self, hash: &str) -> bool {
-        hash.parse::<PlanHash>().is_ok_and(|hash| PlanHash::is_of_options(&self.canonical(), hash.as_bytes()))
+    /// Whether this is the hash of a plan that was made with other options.
+    pub(super) fn differ(&self, hash: &str) -> bool {
+        hash.parse::<PlanHash>().is_ok_and(|hash| !PlanHash::is_of_options(&self.canonical(), hash.as_bytes()))
     }
 }
 
