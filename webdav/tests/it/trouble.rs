@@ -14,7 +14,7 @@ fn with_fault(nth: usize, kind: Kind) -> Place {
     place
 }
 
-/// SEMANTICS, WebDAV: "Damaged 500, archived 409, out of reach 504 [...], expired 410, denied 403".
+/// SEMANTICS, WebDAV: "Damaged 500, archived 409, out of reach 504 [...], expired 410 [...], denied 403".
 #[test]
 fn each_kind_of_trouble_has_its_own_status() {
     for (kind, status, word) in [
