@@ -197,6 +197,16 @@ impl Context {
         given.chain(rest).fold(program, |command, word| command + &word)
     }
 
+    /// The command of this run with `apply HASH` in the place of `plan`, as a shell would take it: a plan holds for its own options.
+    pub(crate) fn command_applying(&self, hash: &str) -> String {
+        let plan = self.args.iter().rposition(|word| word == "plan");
+        let words = self.args.iter().enumerate().map(|(at, word)| match plan {
+            Some(plan) if plan == at => format!("apply {hash}"),
+            _ => quoted(word),
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
     /// The settings of this run.
     ///
     /// # Errors

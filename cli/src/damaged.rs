@@ -91,7 +91,12 @@ type Opened = (Arc<Repository>, Option<Stop>);
 impl AsFar {
     /// Each object that was gone on without, with what is wrong with it.
     pub(crate) fn findings(&self) -> Vec<engine::care::Finding> {
-        let finding = |object: String, what: &engine::Error| engine::care::Finding { object, what: what.to_string() };
+        // An error names its object, and so does the finding.
+        let finding = |object: String, e: &engine::Error| {
+            let text = e.to_string();
+            let what = text.strip_prefix(&format!("{object}: ")).unwrap_or(&text).to_owned();
+            engine::care::Finding { object, what }
+        };
         let config = self.config.iter().map(|(e, _)| finding(names::CONFIG.to_owned(), e));
         let stop = self.stop.iter().map(|stop| finding(names::log(stop.slot), &stop.error));
         config.chain(stop).collect()

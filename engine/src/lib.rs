@@ -36,6 +36,8 @@ pub mod immutability;
 
 pub mod repository;
 
+pub mod coverage;
+
 pub mod retrieval;
 
 pub mod care;

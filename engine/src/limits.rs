@@ -47,6 +47,13 @@ pub const FILES_QUEUED_MAX: usize = 64;
 pub const NAMES_IN_MEMORY_MAX: usize = 1 << 20;
 /// Exceptions of a ledger that are kept one by one; beyond it they are only counted.
 pub const EXCEPTIONS_MAX: usize = 1_000_000;
+/// Rows of a ledger for what rules left out, the folders with many such items among them: some 10 MB. What goes beyond is only counted, and
+/// `restore --delete` then trusts no listing of the point.
+pub const LEFT_OUT_ROWS_MAX: usize = 100_000;
+/// Left out items of one folder that are named one by one; of more, the folder is.
+pub const LEFT_OUT_IN_FOLDER_MAX: usize = 64;
+/// Rules that a point lists, in bytes: manifests are read whole. Of more, it says that there were more.
+pub const RULES_BYTES_MAX: usize = 256 * 1024;
 
 /// Decoded blocks kept for readers.
 pub const DECODED_BYTES_MAX: u64 = 24 * 1024 * 1024;

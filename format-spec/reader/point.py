@@ -22,6 +22,22 @@ def _counts(value, _rule):
     return dict(zip(COUNTS, struct.unpack("<8Q", fixed(64)(value, _rule))))
 
 
+def _rule_in_force(value, _rule):
+    """POINT-8: (kind, what it says)."""
+    cursor = Cursor(value, "POINT-8", "rule in force")
+    kind, = cursor.unpack("B")
+    said = None
+    if kind == 1:
+        said = cursor.take(cursor.left())
+        need(said, "POINT-8", "an empty pattern")
+    elif kind == 4:
+        said, = cursor.unpack("Q")
+    elif kind > 6 or kind == 0:
+        said = cursor.take(cursor.left())
+    cursor.end()
+    return kind, said
+
+
 def _shrunken(value, rule):
     return struct.unpack("<16sQQ", fixed(32)(value, rule))
 
@@ -64,6 +80,9 @@ TAGS = [
     Tag(18, "statistics", fixed(24)),
     Tag(19, "cursors", raw, repeat=True),
     Tag(20, "first", number("I")),
+    Tag(21, "rules", _rule_in_force, repeat=True),
+    Tag(23, "cut", time),
+    Tag(24, "unnamed", number("Q")),
     Tag(25, "kept", number("Q"), critical=True),
     Tag(26, "shrunken", _shrunken),
     Tag(27, "naming", _naming),

@@ -16,6 +16,7 @@ pub mod index;
 pub mod key_slot;
 pub mod keys;
 pub mod ledger;
+pub mod left_out;
 pub mod log;
 pub mod names;
 pub mod pack;

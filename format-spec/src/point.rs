@@ -4,6 +4,7 @@ use crate::bytes::{Cursor, put_time};
 use crate::container::{Header, Object, ObjectWriter, kind};
 use crate::fields::{CRITICAL, Fields, FieldsWriter, text};
 use crate::keys::Secrets;
+use crate::left_out::Rule;
 use crate::log::PointId;
 use crate::tree::{Entry, Kind};
 use crate::{ChunkId, FormatError, RepositoryId, Result, Time};
@@ -154,6 +155,12 @@ pub struct Manifest {
     pub cursors: Vec<Vec<u8>>,
     /// Of a point that was rewritten, the number of its `Commit`: its place among the others.
     pub first: Option<u32>,
+    /// The rules by which items were left out ([POINT-8]).
+    pub rules: Vec<Rule>,
+    /// Items modified before this time were left out, or taken by the retention.
+    pub cut: Option<Time>,
+    /// How many left out items no exception names, neither themselves nor by a folder above them; `None` in points of releases that named none.
+    pub unnamed: Option<u64>,
     /// Of a point that is suspiciously small, what it was held against.
     pub shrunken: Option<Shrunken>,
     /// What its name needs; points of older programs do not say it.
@@ -161,6 +168,9 @@ pub struct Manifest {
     /// Of a copy, the repository that the point was made in ([POINT-13]).
     pub source: Option<RepositoryId>,
 }
+
+/// A number of unnamed items that nobody knows.
+pub const UNNAMED_UNKNOWN: u64 = u64::MAX;
 
 /// The point that a shrunken one was held against: the newest complete one of its job that had not shrunk itself ([POINT-10]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,7 +196,7 @@ impl Shrunken {
     }
 }
 
-const KNOWN: [(u16, bool); 24] = [
+const KNOWN: &[(u16, bool)] = &[
     (1 | CRITICAL, false),
     (2 | CRITICAL, false),
     (3, false),
@@ -207,6 +217,9 @@ const KNOWN: [(u16, bool); 24] = [
     (18, false),
     (19, true),
     (20, false),
+    (21, true),
+    (23, false),
+    (24, false),
     (25 | CRITICAL, false),
     (26, false),
     (27, false),
@@ -248,6 +261,9 @@ impl Manifest {
         fields.put(17 | CRITICAL, &self.references.0).put(18, &numbers(&self.bytes));
         self.cursors.iter().for_each(|c| _ = fields.put(19, c));
         self.first.iter().for_each(|number| _ = fields.put(20, &number.to_le_bytes()));
+        self.rules.iter().for_each(|rule| _ = fields.put(21, &rule.encode()));
+        self.cut.iter().for_each(|cut| _ = fields.put(23, &time(*cut)));
+        self.unnamed.iter().for_each(|number| _ = fields.put(24, &number.to_le_bytes()));
         if self.counts.kept > 0 {
             fields.put(25 | CRITICAL, &self.counts.kept.to_le_bytes());
         }
@@ -264,7 +280,7 @@ impl Manifest {
     pub fn decode(bytes: &[u8], expected: &Header, secrets: &Secrets) -> Result<Self> {
         let (object, cipher) = Object::parse_as(bytes, expected, |h| secrets.cipher(h))?;
         let plain = object.open_only(kind::MANIFEST, &cipher)?;
-        let fields = Fields::parse(&plain, &KNOWN)?;
+        let fields = Fields::parse(&plain, KNOWN)?;
         let optional = |tag| fields.get(tag).map(|_| fields.array::<32>(tag, "POINT-1").map(ChunkId)).transpose();
         let root = Entry::decode(fields.need(12 | CRITICAL)?)?;
         if root.kind != Kind::Folder || !root.name.is_empty() {
@@ -305,10 +321,23 @@ impl Manifest {
             bytes,
             cursors: fields.all(19).map(<[u8]>::to_vec).collect(),
             first: fields.get(20).map(|_| fields.array(20, "POINT-1").map(u32::from_le_bytes)).transpose()?,
+            rules: fields.all(21).map(Rule::decode).collect::<Result<_>>()?,
+            cut: fields.time(23)?,
+            unnamed: fields.get(24).map(|_| fields.array(24, "POINT-1").map(u64::from_le_bytes)).transpose()?,
             shrunken: fields.get(26).map(|f| Shrunken::decode(f.bytes)).transpose()?,
             naming: fields.get(27).map(|f| Naming::decode(Cursor::new(f.bytes, "POINT-12"))).transpose()?,
             source: fields.get(28).map(|_| fields.array(28, "POINT-1").map(RepositoryId)).transpose()?,
         })
+    }
+
+    /// How many left out items no exception names ([POINT-9]). A release that did not write the number named none, and did not say whether a point
+    /// that it rewrote had lost items.
+    pub fn left_out_unnamed(&self) -> u64 {
+        match (self.unnamed, self.first) {
+            (Some(number), _) => number,
+            (None, Some(_)) => UNNAMED_UNKNOWN,
+            (None, None) => self.counts.skipped,
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! hold is warned of, never dropped silently. A stream that ends early, however it ends, is refused by whoever unpacks it:
 //! what has been sent ends inside of something from the first moment on ([`steady`]).
 
+mod gate;
 mod pax;
 mod steady;
 mod tar;

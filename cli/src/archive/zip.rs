@@ -3,6 +3,7 @@
 //! Its table of contents comes last, and it comes only when everything before it was sent: whatever ends the work early, a panic
 //! included, ends the archive without one. What zip cannot carry is counted and said at the end, once for each kind.
 
+use super::gate::{Gate, Pass};
 use super::steady::Steady;
 use super::{Archive, Content};
 use crate::say::human;
@@ -11,7 +12,7 @@ use format_spec::Time;
 use format_spec::tree::{Entry, Kind};
 use std::cell::Cell;
 use std::collections::HashSet;
-use std::io::{self, Write};
+use std::io;
 use std::rc::Rc;
 use zip::write::{ExtendedFileOptions, FileOptions, StreamWriter};
 use zip::{CompressionMethod, DateTime, ZipWriter};
@@ -42,7 +43,7 @@ struct Lost {
 impl<'w> Zip<'w> {
     pub(super) fn new(out: Steady<'w>) -> Self {
         let pass = Rc::new(Cell::new(Pass::Data));
-        let gate = Gate { out: Some(out), pass: Rc::clone(&pass), data: Vec::new() };
+        let gate = Gate::new(out, Rc::clone(&pass));
         let writer = Some(ZipWriter::new_stream(gate));
         Zip { writer, pass, names: HashSet::new(), groups: HashSet::new(), lost: Lost::default() }
     }
@@ -89,7 +90,12 @@ impl Archive for Zip<'_> {
         self.count(entry);
         let writer = self.writer.as_mut().expect("it is there until it is finished");
         match (entry.kind, content) {
-            (Kind::Folder, _) => writer.add_directory(name, options(entry)?)?,
+            (Kind::Folder, _) => {
+                self.pass.set(Pass::Folder);
+                let added = writer.add_directory(name, options(entry)?);
+                self.pass.set(Pass::Data);
+                added?;
+            }
             (Kind::Symlink, _) => writer.add_symlink(name, target, options(entry)?)?,
             (_, content) => {
                 writer.start_file(name, options(entry)?)?;
@@ -126,61 +132,6 @@ impl Drop for Zip<'_> {
         if self.writer.is_some() {
             self.pass.set(Pass::Nothing);
         }
-    }
-}
-
-/// What goes through a gate.
-#[derive(Clone, Copy, PartialEq)]
-enum Pass {
-    /// Headers and data.
-    Data,
-    /// The table of contents: all at once, at the end.
-    End,
-    /// Nothing: the archive ended early.
-    Nothing,
-}
-
-/// What the writer writes to.
-struct Gate<'w> {
-    out: Option<Steady<'w>>,
-    pass: Rc<Cell<Pass>>,
-    data: Vec<u8>,
-}
-
-impl Gate<'_> {
-    fn send(&mut self) -> io::Result<()> {
-        let data = std::mem::take(&mut self.data);
-        self.out.as_mut().map_or(Ok(()), |out| out.send(&data))
-    }
-
-    fn finish(mut self) -> io::Result<()> {
-        self.send()?;
-        self.out.take().map_or(Ok(()), Steady::finish)
-    }
-}
-
-impl Write for Gate<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.pass.get() {
-            Pass::Data => {
-                self.data.extend_from_slice(bytes);
-                if self.data.len() >= BUFFER_BYTES {
-                    self.send()?;
-                }
-            }
-            Pass::End => {
-                self.send()?;
-                if let Some(out) = self.out.as_mut() {
-                    out.hold(bytes);
-                }
-            }
-            Pass::Nothing => {}
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -225,4 +176,3 @@ const SECONDS_1601_TO_1970: i64 = 11_644_473_600;
 const UNIX_TIME: u16 = 0x5455;
 const NTFS: u16 = 0x000a;
 const UNIX_OWNER: u16 = 0x7875;
-const BUFFER_BYTES: usize = 1 << 16;

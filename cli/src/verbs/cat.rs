@@ -9,7 +9,7 @@ use crate::parse::place::PlaceParser;
 use crate::say::human;
 use clap::Args;
 use engine::repository::Repository;
-use format_spec::tree::Kind;
+use format_spec::tree::{Entry, Kind};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::os::fd::AsFd;
@@ -53,13 +53,14 @@ impl Cat {
             return Err(Failure::usage("an archive holds one folder").advise("run the command once for each folder"));
         };
         let connection = context.connect()?;
-        let (_, entry) = look::find(&connection.repo, place)?;
+        let (point, entry) = look::find(&connection.repo, place)?;
         if entry.kind != Kind::Folder {
             let what = format!("/{}: is not a folder", human::name(&place.path));
             return Err(Failure::usage(what).advise("leave --as out"));
         }
         let written = archive.write(&connection.repo, &entry, context.interrupt.monitor());
-        written.map_err(|e| brought_back(e.into(), place))
+        let written = look::or_gone(&connection.repo, &[&point], written.map_err(Failure::from));
+        written.map_err(|failure| brought_back(failure, place))
     }
 
     fn files(&self, context: &Context) -> Result<()> {
@@ -74,10 +75,14 @@ impl Cat {
 }
 
 fn file(context: &Context, repo: &Arc<Repository>, place: &Place, out: &mut dyn Write) -> Result<()> {
-    let (_, entry) = look::find(repo, place)?;
+    let (point, entry) = look::find(repo, place)?;
+    look::or_gone(repo, &[&point], file_of(context, repo, place, &entry, out))
+}
+
+fn file_of(context: &Context, repo: &Arc<Repository>, place: &Place, entry: &Entry, out: &mut dyn Write) -> Result<()> {
     let path = human::name(&place.path);
     match entry.kind {
-        Kind::File => copy(&mut Content::open(repo, &entry, context.interrupt.monitor())?, out),
+        Kind::File => copy(&mut Content::open(repo, entry, context.interrupt.monitor())?, out),
         Kind::Folder => {
             Err(Failure::usage(format!("/{path}: is a folder")).advise("say --as tar or --as zip, or `cairn ls`"))
         }

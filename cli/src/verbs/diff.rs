@@ -41,12 +41,12 @@ impl Diff {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         let connection = context.connect()?;
         let repo = &connection.repo;
-        let (_, old) = look::find(repo, &self.old)?;
-        let (newer, new) = look::find(repo, &self.new)?;
-        let kept = self.kept_items(repo, &newer)?;
+        let (of_old, old) = look::find(repo, &self.old)?;
+        let (of_new, new) = look::find(repo, &self.new)?;
+        let kept = self.kept_items(repo, &of_new)?;
         let mut counts = Counts::default();
         let mut failure: Option<Failure> = None;
-        diff(repo.nodes(), Some(&old), Some(&new), &mut |path, change| {
+        let compared = diff(repo.nodes(), Some(&old), Some(&new), &mut |path, change| {
             context.interrupt.monitor().check()?;
             match told(path, &change, &mut counts).map_or(Ok(()), |word| self.show(context, path, &change, word)) {
                 Ok(()) => Ok(Flow::Continue),
@@ -56,7 +56,8 @@ impl Diff {
                     Ok(Flow::Stop)
                 }
             }
-        })?;
+        });
+        look::or_gone(repo, &[&of_old, &of_new], compared.map_err(Failure::from))?;
         failure.map_or(Ok(()), Err)?;
         let row = context
             .summary(Exit::Done)

@@ -7,6 +7,7 @@ use crate::parse::job;
 use crate::parse::pattern::Pattern;
 use crate::say::human;
 use clap::Args;
+use engine::repository::Repository;
 use engine::restore_point::{JobName, Point, kept_as_of};
 use engine::tree::{Step, Walk};
 use format_spec::Time;
@@ -63,16 +64,21 @@ impl Find {
             if !trees.insert(tree_of(&point.manifest.root)) && !self.all {
                 continue;
             }
-            let mut walk = Walk::start(repo.nodes(), &point.manifest.root);
-            while let Some(step) = walk.step()? {
-                let Step::Enter(visit) = step else { continue };
-                context.interrupt.monitor().check()?;
-                let hit = !visit.path.is_empty() && patterns.iter().any(|pattern| pattern.matches(visit.path));
-                if hit && (self.all || seen.insert(visit.path.to_vec())) {
+            let mut hit = |path: &[u8], entry: &Entry| {
+                let matched = !path.is_empty() && patterns.iter().any(|pattern| pattern.matches(path));
+                if matched && (self.all || seen.insert(path.to_vec())) {
                     matches += 1;
-                    let kept = kept_as_of(repo.nodes(), &point.manifest, visit.path)?;
-                    show(context, point, visit.path, visit.entry, kept)?;
+                    let kept = kept_as_of(repo.nodes(), &point.manifest, path)?;
+                    return show(context, point, path, entry, kept);
                 }
+                Ok(())
+            };
+            match look::or_gone(repo, &[point], search(context, repo, point, &mut hit)) {
+                // What was asked about all points is answered by those that are there.
+                Err(_) if self.point.is_none() && repo.gone(point).is_some() => {
+                    context.out.note(&format!("restore point {} has expired meanwhile", point.manifest.id));
+                }
+                other => other?,
             }
         }
         if context.out.json {
@@ -86,6 +92,22 @@ impl Find {
         }
         Ok(exit)
     }
+}
+
+/// Visits every item of a point.
+fn search(
+    context: &Context,
+    repo: &Repository,
+    point: &Point,
+    visit: &mut dyn FnMut(&[u8], &Entry) -> Result<()>,
+) -> Result<()> {
+    let mut walk = Walk::start(repo.nodes(), &point.manifest.root);
+    while let Some(step) = walk.step()? {
+        let Step::Enter(seen) = step else { continue };
+        context.interrupt.monitor().check()?;
+        visit(seen.path, seen.entry)?;
+    }
+    Ok(())
 }
 
 fn show(context: &Context, point: &Arc<Point>, path: &[u8], entry: &Entry, kept: Option<Time>) -> Result<()> {

@@ -46,7 +46,12 @@ impl History {
         let mut versions: Vec<Version> = Vec::new();
         for point in points {
             context.interrupt.monitor().check()?;
-            let entry = look::entry(repo, &point, &self.path.0)?;
+            let entry = match look::entry(repo, &point, &self.path.0) {
+                Ok(entry) => entry,
+                // A point that has left meanwhile has no version any more.
+                Err(_) if repo.gone(&point).is_some() => continue,
+                Err(failure) => return Err(failure),
+            };
             match versions.last_mut() {
                 Some(last) if !self.all && same(last.entry.as_ref(), entry.as_ref()) => {
                     last.points += 1;

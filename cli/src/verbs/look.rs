@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// The engine's for the point; `absent` for a path that is not in it.
 pub(super) fn find(repo: &Repository, place: &Place) -> Result<(Arc<Point>, EntryRef)> {
     let point = repo.find_point(&place.point)?;
-    match entry(repo, &point, &place.path)? {
+    match or_gone(repo, &[&point], entry(repo, &point, &place.path))? {
         Some(entry) => Ok((point, entry)),
         None => {
             let (path, id) = (human::name(&place.path), point.manifest.id.to_string());
@@ -47,6 +47,18 @@ pub(super) fn points(context: &Context, repo: &Repository) -> Result<(Vec<Arc<Po
         }
     }
     Ok((points, exit))
+}
+
+/// What a failure means that came while these points were read: a point that has left since is not damage.
+///
+/// # Errors
+/// The failure's, or that a point has gone meanwhile.
+pub(super) fn or_gone<T>(repo: &Repository, points: &[&Point], result: Result<T>) -> Result<T> {
+    result.map_err(|failure| {
+        let is_missing = failure.exit == Exit::Damaged || failure.name == "absent";
+        let gone = || points.iter().find_map(|point| repo.gone(point));
+        if is_missing { gone().map_or(failure, Failure::from) } else { failure }
+    })
 }
 
 /// The entry at a path, if the point has it.

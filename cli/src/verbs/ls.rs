@@ -7,7 +7,8 @@ use crate::parse::Place;
 use crate::parse::place::PlaceParser;
 use crate::say::human;
 use clap::Args;
-use engine::restore_point::kept_as_of;
+use engine::repository::Repository;
+use engine::restore_point::{Point, kept_as_of};
 use engine::tree::{FolderCursor, Step, Walk};
 use format_spec::Time;
 use format_spec::tree::{Entry, Kind};
@@ -31,14 +32,23 @@ impl Ls {
         let connection = context.connect()?;
         let repo = &connection.repo;
         let (point, entry) = look::find(repo, &self.place)?;
+        let shown = look::or_gone(repo, &[&point], self.list(context, repo, &point, &entry))?;
+        if context.out.json {
+            context.out.summary(context.summary(Exit::Done).set("entries", shown), String::new)?;
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Shows what is there; how many entries that are.
+    fn list(&self, context: &Context, repo: &Repository, point: &Point, entry: &Entry) -> Result<u64> {
         let kept = |path: &[u8]| kept_as_of(repo.nodes(), &point.manifest, path);
         let mut shown = 0u64;
         let base = &self.place.path;
         if entry.kind != Kind::Folder {
             shown = 1;
-            self.show(context, base, &entry, kept(base)?)?;
+            self.show(context, base, entry, kept(base)?)?;
         } else if self.recursive {
-            let mut walk = Walk::start(repo.nodes(), &entry);
+            let mut walk = Walk::start(repo.nodes(), entry);
             while let Some(step) = walk.step()? {
                 let Step::Enter(seen) = step else { continue };
                 if seen.path.is_empty() {
@@ -50,7 +60,7 @@ impl Ls {
                 self.show(context, &path, seen.entry, kept(&path)?)?;
             }
         } else {
-            for found in FolderCursor::open(repo.nodes(), &entry)? {
+            for found in FolderCursor::open(repo.nodes(), entry)? {
                 let found = found?;
                 context.interrupt.monitor().check()?;
                 shown += 1;
@@ -58,10 +68,7 @@ impl Ls {
                 self.show(context, &path, &found.entry, kept(&path)?)?;
             }
         }
-        if context.out.json {
-            context.out.summary(context.summary(Exit::Done).set("entries", shown), String::new)?;
-        }
-        Ok(Exit::Done)
+        Ok(shown)
     }
 
     fn show(&self, context: &Context, path: &[u8], entry: &Entry, kept: Option<Time>) -> Result<()> {

@@ -14,6 +14,7 @@ pub(crate) mod find;
 pub(crate) mod gc;
 pub(crate) mod history;
 pub(crate) mod immutability;
+mod incomplete;
 pub(crate) mod index;
 pub(crate) mod init;
 pub(crate) mod key;

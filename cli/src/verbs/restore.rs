@@ -1,26 +1,28 @@
 //! `cairn restore`: a restore point, or parts of it, become files again.
 
 use super::arriving::{Arriving, refuse_archived};
-use super::look;
 use super::selection::Selection;
+use super::{incomplete, look};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use crate::parse::Place;
 use crate::parse::place::PlaceParser;
-use crate::say::{human, progress};
+use crate::parse::{Accept, Place};
+use crate::say::{Row, human, progress};
 use clap::{Args, ValueEnum};
 use engine::repository::Repository;
-use engine::restore::{Overwrite, Part as EnginePart, RestoreOptions, RestoreSummary, restore};
+use engine::restore::{Overwrite, Part as EnginePart, RestoreOptions, RestoreSummary, Tell, Told, restore};
 use engine::restore_point::Point;
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Restore a restore point, or parts of it, into a folder
 ///
 /// `restore POINT TARGET` lays full paths under TARGET; `restore POINT:/srv/a TARGET` lays what is in /srv/a directly into
 /// TARGET; several places are laid under TARGET with their full paths. The same command resumes a run that was stopped. What
-/// cannot be restored is a warning, and the command ends with exit 3. Owners are restored by root only.
+/// cannot be restored is a warning, and the command ends with exit 3; so does the restore of a restore point that is not complete. Owners are
+/// restored by root only.
 #[derive(Debug, Args)]
 pub(crate) struct Restore {
     /// What to restore
@@ -33,6 +35,10 @@ pub(crate) struct Restore {
     #[arg(long, value_enum, value_name = "POLICY", default_value_t = Policy::IfChanged)]
     overwrite: Policy,
     /// Remove from TARGET what the restore point does not have
+    ///
+    /// Only what the restore point covers: nothing beside the sources that were backed up, and nothing that a rule left out, that could not be
+    /// read, that was erased or aged out. What it cannot prove is left there, listed, and the command ends with exit 3. Into / it needs
+    /// --accept whole-target.
     #[arg(long, conflicts_with_all = ["include", "exclude"])]
     delete: bool,
     /// Restore only what matches, with everything below: a name (*.conf), part of a path, or a path from the root
@@ -41,10 +47,10 @@ pub(crate) struct Restore {
     /// Leave out what matches, with everything below
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<OsString>,
-    /// Only say what would be done
+    /// Only say what would be done, path by path
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Read everything back after writing, and compare
+    /// Read everything back after writing, and compare; files that are there already as well
     #[arg(long)]
     verify: bool,
     /// Make holes of runs of zeros, also where the source had none
@@ -85,6 +91,7 @@ impl Restore {
                 .advise("run the command once for each place"));
         }
         self.arriving.check()?;
+        self.refuse_whole_target(context)?;
         let connection = context.connect()?;
         let repo = &connection.repo;
         let parts = self.parts(repo)?;
@@ -92,7 +99,10 @@ impl Restore {
         let label = if self.dry_run { "comparing" } else { "restoring" };
         let mut sum = RestoreSummary::default();
         let mut whole = Vec::new();
+        let mut is_incomplete = false;
         for Part { point, inside, places } in &parts {
+            let wanted = if places.is_empty() { std::slice::from_ref(inside) } else { &places[..] };
+            is_incomplete |= incomplete::tell(context, repo, point, wanted)?;
             let selection = Selection::new(&self.include, &self.exclude, places)?;
             let select = selection.resolve(repo, point, inside, &monitor)?;
             let options = RestoreOptions {
@@ -108,6 +118,7 @@ impl Restore {
                 select,
                 owners: rustix::process::geteuid().is_root(),
                 threads: connection.settings.threads,
+                tell: self.dry_run.then(|| self.teller(context)),
             };
             whole.push(EnginePart { point: point.clone(), inside: inside.clone(), options });
         }
@@ -131,8 +142,10 @@ impl Restore {
         let warnings = monitor.warnings_total();
         let exit = match &arrived {
             Some(arrived) if !arrived.progress.is_complete() && sum.damaged == 0 => Exit::Archived,
-            _ => exit(&sum, warnings),
+            _ => exit(&sum, warnings + u64::from(is_incomplete)),
         };
+        let is_verified =
+            self.verify && !self.dry_run && [sum.damaged, sum.archived, sum.denied, sum.differing] == [0; 4];
         let row = context
             .summary(exit)
             .set("points", parts.iter().map(|part| part.point.manifest.id.to_string()).collect::<Vec<_>>())
@@ -144,11 +157,13 @@ impl Restore {
             .set("others", sum.others)
             .set("bytes", sum.bytes)
             .set("deleted", sum.deleted)
+            .set("left", sum.left)
+            .set("complete", !is_incomplete)
             .set("damaged", sum.damaged)
             .set("archived", sum.archived)
             .set("denied", sum.denied)
             .set("bytes_downloaded", sum.bytes_downloaded)
-            .set("verified", self.verify && !self.dry_run)
+            .set("verified", is_verified)
             .requests(&connection.counts)
             .set("warnings", warnings);
         let row = match &arrived {
@@ -163,8 +178,12 @@ impl Restore {
         };
         context.out.summary(row, || {
             let verb = if self.dry_run { "would restore" } else { "restored" };
+            let left = match sum.left {
+                0 => String::new(),
+                n => format!(", {} left there that it does not cover", human::count(n)),
+            };
             format!(
-                "{verb} {} ({}), {}, {}; {} there already; {} removed; in {}",
+                "{verb} {} ({}), {}, {}; {} there already; {} removed{left}; in {}",
                 human::counted(sum.files, "file", "files"),
                 human::bytes(sum.bytes),
                 human::counted(sum.folders, "folder", "folders"),
@@ -175,6 +194,39 @@ impl Restore {
             )
         })?;
         Ok(exit)
+    }
+
+    /// A slip of the target must not cost a whole machine.
+    fn refuse_whole_target(&self, context: &Context) -> Result<()> {
+        let is_root = std::fs::canonicalize(&self.target).is_ok_and(|target| target == Path::new("/"));
+        if !self.delete || self.dry_run || !is_root || context.accepts(Accept::WholeTarget) {
+            return Ok(());
+        }
+        let what = "--delete into / may remove from the whole machine what the restore point does not have";
+        Err(Failure::usage(what).advise(format!(
+            "look at it first with --dry-run; if it is meant: {}",
+            context.command_accepting(Accept::WholeTarget)
+        )))
+    }
+
+    /// Prints what a dry run would do, path by path.
+    fn teller(&self, context: &Context) -> Tell {
+        let (out, target) = (context.out.clone(), self.target.clone());
+        Arc::new(move |path: &[u8], told: &Told<'_>| {
+            let path = target.join(OsStr::from_bytes(path)).into_os_string().into_encoded_bytes();
+            let (action, why) = match told {
+                Told::Restored => ("restore", None),
+                Told::Removed => ("remove", None),
+                Told::Left(why) => ("leave", Some(why.to_string())),
+            };
+            let line = || match &why {
+                Some(why) => format!("would {action} {}: {why}", human::name(&path)),
+                None => format!("would {action} {}", human::name(&path)),
+            };
+            let row = || Row::new("item").bytes("path", &path).set("action", action).set("why", why.clone());
+            // A reader of stdout that went away is met again at the summary.
+            let _ = out.answer(row, line);
+        })
     }
 
     fn parts(&self, repo: &Repository) -> Result<Vec<Part>> {
@@ -212,6 +264,8 @@ fn add(sum: &mut RestoreSummary, done: &RestoreSummary) {
     sum.others += done.others;
     sum.bytes += done.bytes;
     sum.deleted += done.deleted;
+    sum.left += done.left;
+    sum.differing += done.differing;
     sum.damaged += done.damaged;
     sum.archived += done.archived;
     sum.denied += done.denied;

@@ -1,6 +1,7 @@
 //! `cairn verify`: hold a restore point against a live tree, writing to neither.
 
 use super::excludes::Excludes;
+use super::incomplete;
 use super::look;
 use super::moved::Moved;
 use crate::context::Context;
@@ -9,7 +10,7 @@ use crate::parse::Place;
 use crate::parse::place::PlaceParser;
 use crate::say::{Row, human, progress};
 use clap::Args;
-use engine::care::compare;
+use engine::care::{Difference, compare};
 use engine::source::Source;
 use engine::source::folder::FolderSource;
 use format_spec::point::{Manifest, Workload};
@@ -20,7 +21,8 @@ use std::path::{Path, PathBuf};
 /// Compare a restore point with a live tree, byte for byte
 ///
 /// Without SOURCE, each item is compared with the one at its own path. With it, what is in PATH is compared with what is in
-/// SOURCE, as `restore POINT[:PATH] SOURCE` would have laid it. Differences end with exit 3.
+/// SOURCE, as `restore POINT[:PATH] SOURCE` would have laid it. Differences end with exit 3, and so does a restore point that is not complete. What
+/// rules left out of the restore point is not a difference.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
     /// The restore point, or a path in it
@@ -38,6 +40,7 @@ impl Verify {
         let connection = context.connect()?;
         let repo = &connection.repo;
         let (point, _) = look::find(repo, &self.place)?;
+        let is_incomplete = incomplete::tell(context, repo, &point, std::slice::from_ref(&self.place.path))?;
         let live = self.live(&point.manifest)?;
         let inside = &self.place.path;
         let monitor = context.interrupt.monitor();
@@ -52,6 +55,9 @@ impl Verify {
             };
             report.differences.retain(|difference| !above(&difference.path));
         }
+        for Difference { path, what, .. } in &report.unproven {
+            context.out.warning(&[b"/", &path[..]].concat(), what);
+        }
         let differences = report.differences.len();
         for difference in &report.differences {
             let path = [b"/", &difference.path[..]].concat();
@@ -61,7 +67,8 @@ impl Verify {
             };
             context.out.answer(row, || format!("{}: {}", human::name(&path), difference.what))?;
         }
-        let exit = if differences > 0 { Exit::Warnings } else { Exit::Done };
+        let is_doubtful = differences > 0 || is_incomplete || !report.unproven.is_empty();
+        let exit = if is_doubtful { Exit::Warnings } else { Exit::Done };
         let row = context
             .summary(exit)
             .set("point", point.manifest.id.to_string())
@@ -69,6 +76,9 @@ impl Verify {
             .set("bytes", report.bytes)
             .set("items_aged_out", report.aged_out)
             .set("items_kept", report.kept)
+            .set("items_not_covered", report.not_covered)
+            .set("items_unproven", report.unproven.len())
+            .set("complete", !is_incomplete)
             .set("differences", differences)
             .requests(&connection.counts);
         context.out.summary(row, || {
@@ -84,11 +94,15 @@ impl Verify {
                     human::counted(n, "item could", "items could")
                 ),
             };
+            let left_out = match report.not_covered {
+                0 => String::new(),
+                n => format!("; {} more are not part of what the restore point covers", human::count(n)),
+            };
             match differences {
-                0 => format!("equal: {items}, {bytes}{aged_out}{kept}"),
+                0 => format!("equal: {items}, {bytes}{aged_out}{kept}{left_out}"),
                 n => {
                     let differences = human::counted(n as u64, "difference", "differences");
-                    format!("{differences} in {items}, {bytes}{aged_out}{kept}")
+                    format!("{differences} in {items}, {bytes}{aged_out}{kept}{left_out}")
                 }
             }
         })?;

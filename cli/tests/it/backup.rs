@@ -126,7 +126,7 @@ fn the_default_job_is_made_of_host_and_sources() {
     home.write("src/a:b/c", b"1");
     let summary = home.summary(["backup", &home.text("src/a:b")]);
     let job = summary["job"].as_str().unwrap();
-    assert!(job.ends_with("-src-a-b") && !job.contains(['/', ':']), "{job}");
+    assert!(job.ends_with(",src,a%3Ab") && !job.contains(['/', ':']), "{job}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn the_plan_counts_what_ended_sessions_left_behind() {
     has_keys(&plan, &["objects_orphaned", "bytes_orphaned", "objects_damaged"]);
     assert_eq!((&plan["objects_orphaned"], &plan["bytes_orphaned"]), (&1.into(), &11.into()));
     let text = home.ok(["gc", "plan"].iter().chain(&FRESH)).out();
-    assert!(text.contains("1 objects that ended sessions left behind are deleted: 11 B"), "{text}");
+    assert!(text.contains("1 object that an ended session left behind is deleted: 11 B"), "{text}");
     let done = home.summary(["gc", "apply", plan["plan"].as_str().unwrap()].iter().chain(&FRESH));
     assert_eq!((&done["objects_deleted"], &done["bytes_freed"]), (&1.into(), &11.into()));
     assert!(!left.exists());

@@ -79,7 +79,7 @@ fn the_hook_of_failures_runs_for_every_end_but_0_and_is_told_what_failed() {
     assert!(told().starts_with("on-failure|failed|10|j|no_repository|"), "{}", told());
     home.run(["backup", "--job", "j", "--hook-failure", "warn", "--after", "exit 7", "--on-failure", &hook, &src])
         .expect(3);
-    assert!(told().starts_with("on-failure|warnings|3|j|warnings|1 warnings"), "{}", told());
+    assert!(told().starts_with("on-failure|warnings|3|j|warnings|1 warning"), "{}", told());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `restore`: everything, parts of it, over what is there.
 
-use crate::support::{Home, has_keys, tree};
+use crate::support::{Home, Run, has_keys, tree};
 
 #[test]
 fn a_restored_tree_equals_its_source() {
@@ -72,4 +72,91 @@ fn what_is_there_is_kept_replaced_or_removed_as_asked() {
     assert!(home.path("out/extra/x").exists());
     home.ok(["restore", "--delete", &place, &out]);
     assert_eq!(tree(&home.path("out")), tree(&home.path("src")));
+}
+
+#[test]
+fn delete_leaves_what_lies_beside_the_sources() {
+    let (home, id) = Home::with_point();
+    let below = |name: &str| format!("out{}", home.text(name));
+    for name in ["src/stray", "beside/x"] {
+        home.write(&below(name), b"live");
+    }
+    home.write("out/usr/ls", b"bin");
+    let args = ["restore", "--delete", &id, &home.text("out")];
+    let rows = home.rows(args.iter().chain(&["--dry-run"]));
+    let removed: Vec<_> = rows.iter().filter(|row| row["action"] == "remove").collect();
+    assert_eq!(removed.len(), 1, "{removed:?}");
+    assert_eq!(removed[0]["path"], home.text(&below("src/stray")));
+    let summary = home.summary(args);
+    assert_eq!((&summary["deleted"], &rows.last().unwrap()["deleted"]), (&1.into(), &1.into()));
+    assert!(home.path("out/usr/ls").exists() && home.path(&below("beside/x")).exists());
+    assert!(!home.path(&below("src/stray")).exists());
+}
+
+#[test]
+fn a_dry_run_counts_and_lists_what_a_run_does() {
+    let (home, id) = Home::with_point();
+    std::fs::hard_link(home.path("src/a.txt"), home.path("src/twin")).unwrap();
+    std::os::unix::fs::symlink("a.txt", home.path("src/link")).unwrap();
+    home.backup();
+    let place = home.place("latest", "src");
+    home.ok(["restore", &home.place(&id, "src"), &home.text("out")]);
+    home.write("out/sub/b.conf", b"another");
+    home.write("out/sub/stray/deep", b"stray");
+    std::fs::remove_file(home.path("out/sub/c.bin")).unwrap();
+    home.write("out/sub/c.bin/is/a/folder", b"in the way");
+    let out = home.text("out");
+    let args = ["restore", "--delete", &place, &out];
+    let rows = home.rows(args.iter().chain(&["--dry-run"]));
+    let done = home.summary(args);
+    let plan = rows.last().unwrap();
+    for key in ["files", "files_unchanged", "folders", "others", "bytes", "deleted", "left", "exit_code"] {
+        assert_eq!(plan[key], done[key], "{key}: {plan} {done}");
+    }
+    let paths = |action: &str| -> Vec<String> {
+        let rows = rows.iter().filter(|row| row["action"] == action);
+        let mut paths: Vec<_> = rows.map(|row| row["path"].as_str().unwrap().replace(&out, "")).collect();
+        paths.sort();
+        paths
+    };
+    assert_eq!(paths("restore"), ["/link", "/sub/b.conf", "/sub/c.bin", "/twin"]);
+    assert_eq!(
+        paths("remove"),
+        ["/sub/c.bin", "/sub/c.bin/is", "/sub/c.bin/is/a", "/sub/c.bin/is/a/folder", "/sub/stray", "/sub/stray/deep"]
+    );
+    assert_eq!(tree(&home.path("out")), tree(&home.path("src")));
+}
+
+#[test]
+fn delete_into_the_root_needs_an_answer() {
+    let (home, id) = Home::with_point();
+    for target in ["/", "//", "/./", "/tmp/.."] {
+        let refused = home.run(["restore", "--delete", &id, target]).expect(2);
+        assert!(refused.stderr.contains("--accept whole-target"), "{}", refused.stderr);
+        assert!(refused.stderr.contains(&format!("restore --delete {id} {target}")), "{}", refused.stderr);
+    }
+    home.ok(["restore", "--delete", "--dry-run", &id, "/"]);
+}
+
+#[test]
+fn a_kept_file_with_other_bytes_is_never_called_verified() {
+    let (home, _) = Home::with_point();
+    let (place, out) = (home.place("latest", "src"), home.text("out"));
+    home.ok(["restore", &place, &out]);
+    let path = home.path("out/sub/b.conf");
+    let then = std::fs::metadata(&path).unwrap().modified().unwrap();
+    let corrupt = || {
+        std::fs::write(&path, b"sEcond\n").unwrap();
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(then).unwrap();
+    };
+    corrupt();
+    let kept = Run::of(home.command(["restore", "--verify", "--overwrite", "never", &place, &out]).arg("--json"));
+    let kept = kept.expect(3);
+    assert!(kept.stderr.contains("b.conf") || kept.out().contains("b.conf"), "{}", kept.stderr);
+    assert_eq!(kept.last()["verified"], false);
+    let mended = home.summary(["restore", "--verify", &place, &out]);
+    assert_eq!((&mended["files"], &mended["verified"]), (&1.into(), &true.into()), "{mended}");
+    assert_eq!(std::fs::read(&path).unwrap(), b"second\n");
+    let again = home.summary(["restore", "--verify", &place, &out]);
+    assert_eq!((&again["files"], &again["verified"]), (&0.into(), &true.into()));
 }

@@ -70,6 +70,8 @@ pub struct Original {
     pub manifest: Manifest,
     /// What its name needs in the target; `None` where the original does not say it.
     pub alone: Option<Alone>,
+    /// How many of its exceptions name what was left out.
+    pub left_out: u64,
     /// Where packs are filled; in memory if nowhere.
     pub spool: Option<PathBuf>,
 }

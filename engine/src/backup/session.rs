@@ -5,7 +5,7 @@ use super::compare::Compare;
 use super::file::{FileJob, Reading};
 use super::keep::{Again, Keeper, LastGood, LinkNames};
 use super::shrink::shrunken;
-use super::{BackupOptions, BackupSummary, LockWork};
+use super::{BackupOptions, BackupSummary, LockWork, Original};
 use crate::blob::{Spool, Writer, WriterParts};
 use crate::care::retention::items_from;
 use crate::chunk::Cutter;
@@ -242,12 +242,15 @@ impl Session<'_> {
             bytes: [summary.bytes_source, stored.bytes_new, stored.bytes_stored],
             cursors: Vec::new(),
             first: None,
+            rules: about.rules,
+            cut: self.stored_from().map(|seconds| Time::new(seconds, 0)),
+            unnamed: Some(ledger.unnamed()),
             shrunken: summary.shrunken,
             naming: None,
             source: None,
         };
         if let Some(original) = self.options.original.as_deref() {
-            take_over(&mut manifest, &original.manifest);
+            take_over(&mut manifest, original);
         }
         summary.number = loop {
             let known = self.repository.log().view();
@@ -297,7 +300,7 @@ impl Session<'_> {
             last: self.last_good(base)?,
             links: Default::default(),
             again: self.base.is_none().then(|| Again { blobs, writer: self.writer, ids, emission }),
-            stored_from: items_from(repository.config().retention, self.started),
+            stored_from: self.stored_from(),
             has_links: base.is_some_and(|b| b.links.is_some()),
             drops: self.newest.is_none(),
         };
@@ -338,6 +341,11 @@ impl Session<'_> {
         }
     }
 
+    /// The second before which items have left the period.
+    fn stored_from(&self) -> Option<i64> {
+        items_from(self.repository.config().retention, self.started)
+    }
+
     fn summary(&self, root: &Entry, ledger: &Ledger) -> BackupSummary {
         let stored = self.writer.stored();
         BackupSummary {
@@ -370,8 +378,15 @@ fn expect_as_whole(failed: u64, original: &Manifest) -> Result<()> {
         .advise("`cairn check --level full` names what is damaged and `cairn repair plan` what can heal it"))
 }
 
-/// A copy is the point that it is a copy of.
-fn take_over(manifest: &mut Manifest, original: &Manifest) {
+/// A copy is the point that it is a copy of. Its ledger names again what the original's names; what the original counted without a name stays
+/// counted so.
+fn take_over(manifest: &mut Manifest, original: &Original) {
+    let named_again = original.left_out;
+    let original = &original.manifest;
+    let left_out_here = manifest.counts.skipped.saturating_sub(named_again);
+    manifest.counts.skipped = original.counts.skipped.saturating_add(left_out_here);
+    manifest.unnamed = Some(original.left_out_unnamed().saturating_add(manifest.unnamed.unwrap_or(0)));
+    manifest.cut = manifest.cut.max(original.cut);
     manifest.id = original.id;
     (manifest.started, manifest.finished) = (original.started, original.finished);
     (manifest.organisation, manifest.cursors) = (original.organisation.clone(), original.cursors.clone());

@@ -87,9 +87,15 @@ pub struct CheckReport {
 /// Checks a repository.
 ///
 /// # Errors
-/// What keeps the check from being done: the store is out of reach, or a stop. Damage is in the report.
+/// What keeps the check from being done: the store is out of reach, a stop, or that the one point to be checked has expired meanwhile. Damage
+/// is in the report.
 pub fn check(repository: &Arc<Repository>, options: &CheckOptions, monitor: &Monitor) -> Result<CheckReport> {
-    let mut report = check_closely(repository, options, monitor)?.report;
+    let done = check_closely(repository, options, monitor);
+    // A point that has gone is neither clean nor damaged.
+    if let Some(gone) = options.point.as_ref().and_then(|point| repository.gone(point)) {
+        return Err(gone);
+    }
+    let mut report = done?.report;
     if options.point.is_none() {
         report.uncommitted = uncommitted(repository, monitor)?;
     }

@@ -1,6 +1,7 @@
 //! Comparing a restore point with a live tree, without writing to either.
 
 use super::retention::items_from;
+use crate::coverage::{self, Coverage, Why};
 use crate::env::utc;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
@@ -36,16 +37,30 @@ pub struct CompareReport {
     pub aged_out: u64,
     /// Items at and below `inside` that the point holds as they were, because they could not be read.
     pub kept: u64,
+    /// Other live items that the point lacks and does not cover: rules left them out, they could not be read, they were erased.
+    pub not_covered: u64,
+    /// Those among them of which the point cannot prove that it lacks them on purpose, or why.
+    pub unproven: Vec<Difference>,
     /// What differs; empty means equal.
     pub differences: Vec<Difference>,
 }
 
 /// Compares what a point has below `inside` with a live source that yields the same paths. Items that the source leaves out by its rules
-/// are not differences, nor those that are too old for the repository.
+/// are not differences, nor those that the point lacks and does not cover ([`crate::coverage`]).
 ///
 /// # Errors
-/// `Absent` when the point has no such path; the store's errors.
+/// `Absent` when the point has no such path, or has expired meanwhile; the store's errors.
 pub fn compare(
+    repository: &Arc<Repository>,
+    point: &Point,
+    inside: &[u8],
+    live: &dyn Source,
+    monitor: &Monitor,
+) -> Result<CompareReport> {
+    compare_all(repository, point, inside, live, monitor).map_err(|e| repository.or_gone(point, e))
+}
+
+fn compare_all(
     repository: &Arc<Repository>,
     point: &Point,
     inside: &[u8],
@@ -62,7 +77,8 @@ pub fn compare(
         report.kept += if is_inside(path, inside) || is_inside(inside, path) { items } else { 0 };
         Ok(())
     })?;
-    let mut compared = Comparing { repository, point, report, monitor, from };
+    let coverage = Coverage::of(repository, point)?;
+    let mut compared = Comparing { repository, point, coverage, report, monitor, from };
     let mut stored = Stored { walk: Walk::start(repository.nodes(), &point.manifest.root), inside };
     let mut walk = live.walk()?;
     let mut folders: Vec<Vec<u8>> = Vec::new();
@@ -82,10 +98,8 @@ pub fn compare(
             }
             left = stored.next()?;
         } else if order == Ordering::Greater {
-            match right.take() {
-                Some((_, entry, _)) if compared.is_aged_out(&entry) => compared.report.aged_out += 1,
-                Some((path, ..)) => compared.differs(path, "only in the live tree"),
-                None => {}
+            if let Some((path, entry, _)) = right.take() {
+                compared.only_live(path, &entry)?;
             }
             right = next_live(&mut *walk, &mut folders, &mut compared, inside);
         } else {
@@ -153,6 +167,7 @@ fn next_live(
 struct Comparing<'a> {
     repository: &'a Arc<Repository>,
     point: &'a Point,
+    coverage: Coverage,
     report: CompareReport,
     monitor: &'a Monitor,
     /// The second before which items are not kept, if they leave by their age.
@@ -163,6 +178,25 @@ impl Comparing<'_> {
     /// Folders never leave by their age.
     fn is_aged_out(&self, live: &Entry) -> bool {
         live.kind != ItemKind::Folder && self.from.is_some_and(|from| live.mtime.seconds < from)
+    }
+
+    /// A live item that the point does not have.
+    fn only_live(&mut self, path: Vec<u8>, live: &Entry) -> Result<()> {
+        if self.is_aged_out(live) {
+            self.report.aged_out += 1;
+            return Ok(());
+        }
+        match self.coverage.covers(&path, &coverage::Live::of(live))? {
+            None => self.differs(path, "only in the live tree"),
+            Some(Why::AgedOut) => self.report.aged_out += 1,
+            Some(why) => {
+                self.report.not_covered += 1;
+                if why.is_doubtful() {
+                    self.report.unproven.push(Difference { path, what: why.to_string(), kept_as_of: None });
+                }
+            }
+        }
+        Ok(())
     }
 
     fn differs(&mut self, path: Vec<u8>, what: impl Into<String>) {

@@ -1,9 +1,15 @@
 //! A plan's hash as people quote it: its beginning, in hexadecimal digits.
+//!
+//! ```text
+//! options (2 bytes) | options and content (30 bytes)
+//! ```
+//!
+//! The options stand apart, so that a plan that is applied with others is told from a repository that has moved on.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The beginning of a plan's hash, at least 8 bytes of it: nobody can make another plan that begins so.
+/// The beginning of a plan's hash, at least 8 bytes of it: no other plan begins so by accident.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanHash(Vec<u8>);
 
@@ -18,12 +24,50 @@ impl PlanHash {
         &self.0
     }
 
+    /// The hash of a plan: what was asked for, and what was found.
+    pub(super) fn seal(options: &[u8], content: &[u8; 32]) -> [u8; 32] {
+        let asked = of_options(options);
+        let mut hasher = blake3::Hasher::new_derive_key("cairn 1 plan");
+        hasher.update(&asked).update(content);
+        let mut hash = *hasher.finalize().as_bytes();
+        hash[..OPTIONS_BYTES].copy_from_slice(&asked);
+        hash
+    }
+
+    /// Whether these bytes quote a plan that was made with these options, whatever it found.
+    pub(super) fn is_of_options(options: &[u8], quoted: &[u8]) -> bool {
+        quoted.starts_with(&of_options(options))
+    }
+
     /// Whether these bytes quote this hash.
-    pub(super) fn is_quoted(hash: &[u8; 32], quoted: &[u8]) -> bool {
-        quoted.len() >= QUOTED_BYTES && hash.starts_with(quoted)
+    pub(super) fn quotes(hash: &[u8; 32], quoted: &[u8]) -> Quotes {
+        let (asked, _) = hash.split_at(OPTIONS_BYTES);
+        match quoted {
+            quoted if quoted.len() >= QUOTED_BYTES && hash.starts_with(quoted) => Quotes::This,
+            quoted if quoted.starts_with(asked) => Quotes::OtherContent,
+            _ => Quotes::OtherOptions,
+        }
     }
 }
 
+/// What a quoted hash says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quotes {
+    /// This plan.
+    This,
+    /// A plan of the same options, of something that has changed since.
+    OtherContent,
+    /// A plan that was made with other options.
+    OtherOptions,
+}
+
+fn of_options(options: &[u8]) -> [u8; OPTIONS_BYTES] {
+    let hash = blake3::derive_key("cairn 1 options of a plan", options);
+    std::array::from_fn(|n| hash[n])
+}
+
+/// How much of a hash is of the options alone.
+const OPTIONS_BYTES: usize = 2;
 /// How much of a hash is shown, and must be quoted.
 const QUOTED_BYTES: usize = 8;
 
@@ -56,19 +100,36 @@ mod tests {
         let hash: [u8; 32] = std::array::from_fn(|n| u8::try_from(n * 7).unwrap());
         let shown = PlanHash::shown(&hash);
         assert_eq!(shown.to_string(), "00070e151c232a31");
-        for text in ["00070e151c232a31", "00070E151C232A31", "00070e151c232a3138"] {
+        for text in ["00070e151c232a31", "00070E151C232A31", "00070e151c232a31383f"] {
             let quoted: PlanHash = text.parse().unwrap();
-            assert!(PlanHash::is_quoted(&hash, quoted.as_bytes()), "{text}");
+            assert_eq!(PlanHash::quotes(&hash, quoted.as_bytes()), Quotes::This, "{text}");
         }
         let other: PlanHash = "00070e151c232a32".parse().unwrap();
-        assert!(!PlanHash::is_quoted(&hash, other.as_bytes()) && !PlanHash::is_quoted(&hash, &hash[..7]));
+        assert_eq!(PlanHash::quotes(&hash, other.as_bytes()), Quotes::OtherContent);
+        assert_eq!(PlanHash::quotes(&hash, &hash[..7]), Quotes::OtherContent, "too little of it");
+    }
+
+    #[test]
+    fn other_options_are_told_from_other_content() {
+        let hash = PlanHash::seal(b"grace 24h", &[1; 32]);
+        assert_eq!(PlanHash::quotes(&hash, &hash), Quotes::This);
+        assert_eq!(PlanHash::quotes(&hash, &PlanHash::seal(b"grace 24h", &[2; 32])), Quotes::OtherContent);
+        assert_eq!(PlanHash::quotes(&hash, &PlanHash::seal(b"grace 0", &[1; 32])), Quotes::OtherOptions);
+        assert!(PlanHash::is_of_options(b"grace 24h", &hash) && !PlanHash::is_of_options(b"grace 0", &hash));
     }
 
     #[test]
     fn what_is_too_short_too_long_or_no_digits_is_no_hash() {
-        for text in
-            ["", "00", "00070e151c232a3", "00070e151c232a3g", "+0070e151c232a31", "00070e151c232a3é", &"00".repeat(33)]
-        {
+        for text in [
+            "",
+            "00",
+            "00070e151c232a",
+            "00070e151c232a313",
+            "00070e151c232a3g",
+            "+0070e151c232a31",
+            "00070e151c232aé",
+            &"00".repeat(33),
+        ] {
             assert!(text.parse::<PlanHash>().unwrap_err().contains("16 hexadecimal digits"), "{text}");
         }
     }

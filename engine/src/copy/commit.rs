@@ -54,6 +54,8 @@ impl Copying<'_> {
             })?;
             let mut manifest = point.manifest.clone();
             manifest.references = references;
+            // Without the number that it had there, it would look as if it had never been rewritten.
+            manifest.unnamed = Some(point.manifest.left_out_unnamed());
             manifest.first = None;
             manifest.source = Some(source.source_of(point));
             manifest.base = base.as_ref().map(|(base, _)| base.manifest.id);

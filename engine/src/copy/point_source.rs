@@ -20,7 +20,8 @@ pub(super) struct PointSource<'a> {
 
 impl Source for PointSource<'_> {
     fn about(&self) -> About {
-        About { host: self.point.manifest.host.clone(), paths: self.point.manifest.paths.clone() }
+        let manifest = &self.point.manifest;
+        About { host: manifest.host.clone(), paths: manifest.paths.clone(), rules: manifest.rules.clone() }
     }
 
     fn walk(&self) -> Result<Box<dyn Walk + '_>> {

@@ -11,6 +11,8 @@ use crate::backup::{BackupOptions, Original, backup};
 use crate::error::{Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
+use crate::restore_point::LEFT_OUT;
+use crate::tree::MapCursor;
 use format_spec::point::Manifest;
 use std::sync::Arc;
 
@@ -37,6 +39,7 @@ pub(super) fn run(
             threads: options.threads,
             original: Some(Arc::new(Original {
                 manifest: manifest.clone(),
+                left_out: left_out_named(source, manifest)?,
                 alone: named(source, target, manifest),
                 spool: options.spool.clone(),
             })),
@@ -75,4 +78,13 @@ pub(super) fn run(
         summary.packs_written += done.packs_written;
     }
     Ok(summary)
+}
+
+/// How many exceptions of a point name what was left out of it.
+fn left_out_named(source: &Repository, manifest: &Manifest) -> Result<u64> {
+    let mut named = 0;
+    for pair in MapCursor::open(source.nodes(), manifest.exceptions) {
+        named += u64::from(pair?.value.first() == Some(&LEFT_OUT));
+    }
+    Ok(named)
 }

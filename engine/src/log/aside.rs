@@ -231,8 +231,16 @@ impl Log {
             0 => String::new(),
             _ => format!("`--as-of {before}` reads everything before it; "),
         };
+        let object = self.get(slot);
+        // What is not even an object has a cure of its own, which the store knows.
+        if let Err(foreign) = &object
+            && foreign.kind() == Kind::Damaged
+            && let Some(cure) = foreign.advice()
+        {
+            return e.advise_instead(format!("{read}{cure}"));
+        }
         let is_last = self.listed_from(slot + 1).is_ok_and(|later| later.is_empty());
-        let is_readable = self.get(slot).and_then(|object| self.decode(slot, &object)).is_ok();
+        let is_readable = object.and_then(|object| self.decode(slot, &object)).is_ok();
         let cure = match (is_readable, is_last) {
             (true, _) => "the log was tampered with or restored from a copy: `cairn repair plan` tells more",
             (false, true) => "`cairn repair plan` offers to set it aside",

@@ -7,6 +7,7 @@ mod as_of;
 mod commit;
 mod create;
 mod found;
+mod gone;
 mod keys;
 mod locks;
 mod naming;

@@ -283,10 +283,12 @@ pub(crate) fn has_remains(store: &dyn Store) -> Result<bool> {
     let mut found = false;
     for folder in ["keys", "log", "checkpoint"] {
         if !found {
-            store.list(folder, None, &mut |listed| {
+            let listed = store.list(folder, None, &mut |listed| {
                 found |= names::parse(listed.name.as_str()).is_some();
                 !found
-            })?;
+            });
+            // Something that answers so to a listing holds nothing.
+            listed.or_else(|e| if e.kind() == Kind::Absent { Ok(()) } else { Err(e) })?;
         }
     }
     Ok(found)

@@ -1,7 +1,7 @@
 //! The restore points that the log shows.
 
 use super::open::Repository;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::log::CommitRef;
 use crate::restore_point::{JobId, JobName, Point, load_point, needs_suspects};
 use format_spec::RepositoryId;
@@ -21,9 +21,27 @@ impl Repository {
     pub fn points_and_damage(&self) -> Vec<(CommitRef, Result<Arc<Point>>)> {
         let commits = self.log().view().commits.clone();
         let loaded = self.load_all(&commits);
-        let mut points: Vec<_> = commits.into_iter().zip(loaded).collect();
+        let mut points = self.without_gone(commits.into_iter().zip(loaded).collect());
         points.sort_by_key(|(commit, point)| point.as_ref().map_or(commit.number, |point| point.place()));
         points
+    }
+
+    /// Takes out what could not be read because the point has expired meanwhile, and reads again what was rewritten.
+    fn without_gone(&self, points: Vec<(CommitRef, Result<Arc<Point>>)>) -> Vec<(CommitRef, Result<Arc<Point>>)> {
+        let is_missing = |point: &Result<Arc<Point>>| {
+            point.as_ref().is_err_and(|e| matches!(e.kind(), Kind::Absent | Kind::Damaged))
+        };
+        if !points.iter().any(|(_, point)| is_missing(point)) || self.refresh().is_err() {
+            return points;
+        }
+        let view = self.log().view();
+        let now = |(commit, point): (CommitRef, Result<Arc<Point>>)| match view.live(&commit.id) {
+            _ if !is_missing(&point) => Some((commit, point)),
+            None => None,
+            Some(live) if live.slot != commit.slot => Some((*live, self.load(live))),
+            Some(_) => Some((commit, point)),
+        };
+        points.into_iter().filter_map(now).collect()
     }
 
     /// Whose job a point is of.

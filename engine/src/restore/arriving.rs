@@ -148,6 +148,8 @@ fn add(sum: &mut RestoreSummary, done: &RestoreSummary, first: bool) {
     sum.others += done.others;
     sum.bytes += done.bytes;
     sum.deleted += done.deleted;
+    sum.left += if first { done.left } else { 0 };
+    sum.differing += done.differing;
     sum.damaged += done.damaged;
     sum.archived += done.archived;
     sum.denied += done.denied;

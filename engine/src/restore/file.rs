@@ -1,9 +1,9 @@
 //! Writing one file: whole or not at all where something was there before, holes as holes, verified again if asked.
 
-use super::Overwrite;
 use super::attributes;
 use super::folder::{Folder, failed, settled};
 use super::run::Restoring;
+use super::{Overwrite, Told};
 use crate::blob::Blobs;
 use crate::error::{Error, Kind, Result};
 use crate::reader::{Account, ContentReader, dense_runs};
@@ -37,6 +37,14 @@ impl FileTask {
     fn is_ours(&self) {
         self.ours.iter().for_each(|ours| ours.store(true, Ordering::Relaxed));
     }
+
+    /// Counted and told, or of a dry run: it would be.
+    fn is_restored(&self, shared: &Restoring) {
+        self.is_ours();
+        shared.counts.files.fetch_add(1, Ordering::Relaxed);
+        shared.counts.bytes.fetch_add(self.entry.size, Ordering::Relaxed);
+        shared.tell(&self.path, &Told::Restored);
+    }
 }
 
 /// Restores the file; errors are about this file alone unless their kind says otherwise.
@@ -50,20 +58,27 @@ pub(super) fn restore_file(
     let (folder, entry) = (&task.folder, &task.entry);
     let here = folder.kind_of(&entry.name)?;
     match here {
-        Some(FileType::RegularFile) if keep(folder, entry, options.overwrite)? => {
+        Some(kind) if options.overwrite == Overwrite::Never => {
             shared.counts.files_unchanged.fetch_add(1, Ordering::Relaxed);
-            if options.overwrite == Overwrite::IfChanged {
-                refresh_attributes(task, shared)?;
-                task.is_ours();
+            if options.verify && !(kind == FileType::RegularFile && has_same_bytes(task, shared, blobs)?) {
+                shared.differs(&task.path);
             }
             return Ok(());
         }
-        Some(_) if options.overwrite == Overwrite::Never => {
+        Some(FileType::RegularFile) if keep(task, shared, blobs)? => {
             shared.counts.files_unchanged.fetch_add(1, Ordering::Relaxed);
+            if !options.dry_run {
+                refresh_attributes(task, shared)?;
+            }
+            task.is_ours();
             return Ok(());
         }
         Some(FileType::Directory) => folder.clear(&entry.name, &task.path)?,
         _ => {}
+    }
+    if options.dry_run {
+        task.is_restored(shared);
+        return Ok(());
     }
     let direct = here.is_none() && entry.size <= DIRECT_BYTES_MAX;
     let name = if direct { entry.name.clone() } else { beside(&entry.name) };
@@ -76,7 +91,7 @@ pub(super) fn restore_file(
         .map_err(|e| failed(e, &task.path))?;
     let file = File::from(fd);
     let written = write(&file, entry, blobs, options.sparse, used)
-        .and_then(|()| if options.verify { compare(&file, entry, blobs) } else { Ok(()) });
+        .and_then(|()| if options.verify { expect_written(&file, entry, blobs) } else { Ok(()) });
     if let Err(failed) = written {
         // Half a file must not stay.
         let _ = rustix::fs::unlinkat(folder.fd(), &name[..], AtFlags::empty());
@@ -100,9 +115,7 @@ pub(super) fn restore_file(
         rustix::fs::renameat(folder.fd(), &name[..], folder.fd(), &entry.name[..])
             .map_err(|e| failed(e, &task.path))?;
     }
-    task.is_ours();
-    shared.counts.files.fetch_add(1, Ordering::Relaxed);
-    shared.counts.bytes.fetch_add(entry.size, Ordering::Relaxed);
+    task.is_restored(shared);
     Ok(())
 }
 
@@ -124,12 +137,11 @@ impl From<std::io::Error> for Failed {
     }
 }
 
-/// Whether the file that is there stays.
-fn keep(folder: &Folder, entry: &Entry, overwrite: Overwrite) -> Result<bool> {
-    match overwrite {
-        Overwrite::Always => return Ok(false),
-        Overwrite::Never => return Ok(true),
-        Overwrite::IfChanged => {}
+/// Whether the file that is there is the point's: by its size and time, and with `verify` by its bytes.
+fn keep(task: &FileTask, shared: &Restoring, blobs: &Arc<Blobs>) -> Result<bool> {
+    let FileTask { folder, entry, .. } = task;
+    if shared.options.overwrite == Overwrite::Always {
+        return Ok(false);
     }
     let stat = match rustix::fs::statat(folder.fd(), &entry.name[..], AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => stat,
@@ -137,7 +149,28 @@ fn keep(folder: &Folder, entry: &Entry, overwrite: Overwrite) -> Result<bool> {
         Err(e) => return Err(failed(e, &entry.name)),
     };
     let same_size = u64::try_from(stat.st_size).is_ok_and(|n| n == entry.size);
-    Ok(same_size && stat.st_mtime == entry.mtime.seconds && u64::from(entry.mtime.nanos) == stat.st_mtime_nsec)
+    let same_time = stat.st_mtime == entry.mtime.seconds && u64::from(entry.mtime.nanos) == stat.st_mtime_nsec;
+    Ok(same_size && same_time && (!shared.options.verify || has_same_bytes(task, shared, blobs)?))
+}
+
+/// Whether the file that is there has the point's bytes; one that cannot be read has not.
+fn has_same_bytes(task: &FileTask, shared: &Restoring, blobs: &Arc<Blobs>) -> Result<bool> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(fd) = rustix::fs::openat(task.folder.fd(), &task.entry.name[..], flags, Mode::empty()) else {
+        return Ok(false);
+    };
+    let file = File::from(fd);
+    if !file.metadata().is_ok_and(|meta| meta.is_file() && meta.len() == task.entry.size) {
+        return Ok(false);
+    }
+    match is_same(&file, &task.entry, blobs) {
+        Ok(same) => Ok(same),
+        Err(Failed::Write(_)) => Ok(false),
+        Err(Failed::Read(e)) => {
+            shared.cannot_read(&e);
+            Err(settled(e, &String::from_utf8_lossy(&task.path)))
+        }
+    }
 }
 
 fn refresh_attributes(task: &FileTask, shared: &Restoring) -> Result<()> {
@@ -219,8 +252,16 @@ fn put(file: &File, bytes: &[u8], offset: u64, sparse: bool) -> std::io::Result<
     Ok(())
 }
 
-/// Reads the written file back and compares it with the point, chunk by chunk.
-fn compare(file: &File, entry: &Entry, blobs: &Arc<Blobs>) -> Result<(), Failed> {
+/// Reads the written file back.
+fn expect_written(file: &File, entry: &Entry, blobs: &Arc<Blobs>) -> Result<(), Failed> {
+    if is_same(file, entry, blobs)? {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Damaged, "what was written reads back differently").advise("check the target's disk").into())
+}
+
+/// Compares a file with the point, part by part.
+fn is_same(file: &File, entry: &Entry, blobs: &Arc<Blobs>) -> Result<bool, Failed> {
     let content = ContentReader::open(blobs, entry)?;
     let (mut wanted, mut found) = (vec![0; 1 << 20], vec![0; 1 << 20]);
     let mut offset = 0;
@@ -228,14 +269,9 @@ fn compare(file: &File, entry: &Entry, blobs: &Arc<Blobs>) -> Result<(), Failed>
         let n = content.read_at(offset, &mut wanted)?;
         file.read_exact_at(&mut found[..n], offset)?;
         if wanted[..n] != found[..n] {
-            return Err(Error::new(
-                Kind::Damaged,
-                format!("what was written reads back differently after byte {offset}"),
-            )
-            .advise("check the target's disk")
-            .into());
+            return Ok(false);
         }
         offset += n as u64;
     }
-    Ok(())
+    Ok(true)
 }

@@ -27,9 +27,12 @@ impl Folder {
         Arc::new(Folder { fd, finally, path: Vec::new(), shared, _parent: None })
     }
 
-    /// Makes or opens a folder in this one. `None` when something else is in the way and must stay.
-    pub(super) fn make(self: &Arc<Self>, entry: &Entry, path: &[u8]) -> Result<Option<Arc<Self>>> {
+    /// Makes or opens a folder in this one.
+    pub(super) fn make(self: &Arc<Self>, entry: &Entry, path: &[u8]) -> Result<Made> {
         let name = &entry.name[..];
+        if self.shared.options.dry_run {
+            return self.would_make(name, path);
+        }
         let private = Mode::from_raw_mode(0o700);
         let mut existed = false;
         match rustix::fs::mkdirat(&self.fd, name, private) {
@@ -37,8 +40,8 @@ impl Folder {
             Err(Errno::EXIST) => {
                 if self.kind_of(name)? != Some(FileType::Directory) {
                     if !self.shared.may_replace() {
-                        self.shared.warn(path, "something that is no folder is in its place and was kept");
-                        return Ok(None);
+                        self.shared.warn(path, KEPT);
+                        return Ok(Made::Kept);
                     }
                     rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()).map_err(|e| failed(e, path))?;
                     rustix::fs::mkdirat(&self.fd, name, private).map_err(|e| failed(e, path))?;
@@ -61,7 +64,24 @@ impl Folder {
             shared: self.shared.clone(),
             _parent: Some(self.clone()),
         };
-        Ok(Some(Arc::new(folder)))
+        Ok(Made::Open(Arc::new(folder)))
+    }
+
+    /// What [`Folder::make`] would do, of which only opening is done.
+    fn would_make(self: &Arc<Self>, name: &[u8], path: &[u8]) -> Result<Made> {
+        match self.kind_of(name)? {
+            None => Ok(Made::Missing),
+            Some(FileType::Directory) => {
+                let fd = open_folder(self.fd.as_fd(), name).map_err(|e| failed(e, path))?;
+                let (path, shared) = (path.to_vec(), self.shared.clone());
+                Ok(Made::Open(Arc::new(Folder { fd, finally: None, path, shared, _parent: Some(self.clone()) })))
+            }
+            Some(_) if self.shared.may_replace() => Ok(Made::Missing),
+            Some(_) => {
+                self.shared.warn(path, KEPT);
+                Ok(Made::Kept)
+            }
+        }
     }
 
     /// The open folder.
@@ -80,17 +100,37 @@ impl Folder {
 
     /// Removes what has this name, to make room for something of another kind; a folder only when deleting was asked for.
     pub(super) fn clear(&self, name: &[u8], path: &[u8]) -> Result<()> {
-        if self.kind_of(name)? == Some(FileType::Directory) && !self.shared.may_delete() {
-            return Err(in_the_way(&String::from_utf8_lossy(path)));
-        }
-        remove(self.fd.as_fd(), name, false).map_err(|e| failed(e, path))?;
-        Ok(())
+        make_way(&self.shared, self.fd.as_fd(), name, path)
     }
+}
 
-    /// Removes every entry whose name `keep` does not want; returns how many items went.
-    pub(super) fn prune(&self, keep: &mut dyn FnMut(&[u8]) -> bool, dry_run: bool) -> Result<u64> {
-        prune(self.fd.as_fd(), keep, dry_run).map_err(|e| failed(e, &self.path))
+/// What became of a folder that was to be made.
+pub(super) enum Made {
+    /// It is open.
+    Open(Arc<Folder>),
+    /// In a dry run: it would be made.
+    Missing,
+    /// Something else is in the way and stays.
+    Kept,
+}
+
+/// Removes what has this name in a folder; another folder only when deleting was asked for, and the point covers all that is in it.
+pub(super) fn make_way(shared: &Restoring, folder: BorrowedFd<'_>, name: &[u8], path: &[u8]) -> Result<()> {
+    let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map_err(|e| failed(e, path))?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+        if !shared.options.dry_run {
+            rustix::fs::unlinkat(folder, name, AtFlags::empty()).map_err(|e| failed(e, path))?;
+        }
+        return Ok(());
     }
+    if !shared.may_delete() {
+        return Err(in_the_way(&String::from_utf8_lossy(path)));
+    }
+    if !super::remove::clear(shared, folder, path)? {
+        let what = "a folder is in its place, with items that the restore point does not cover";
+        return Err(Error::new(Kind::Exists, what).on(String::from_utf8_lossy(path)).advise("move it away"));
+    }
+    Ok(())
 }
 
 impl Drop for Folder {
@@ -140,36 +180,4 @@ fn in_the_way(path: &str) -> Error {
         .advise("move it away, or use --delete")
 }
 
-fn prune(folder: BorrowedFd<'_>, keep: &mut dyn FnMut(&[u8]) -> bool, dry_run: bool) -> rustix::io::Result<u64> {
-    let mut names = Vec::new();
-    for entry in rustix::fs::Dir::read_from(folder)? {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if name != b"." && name != b".." && !keep(name) {
-            names.push(name.to_vec());
-        }
-    }
-    let mut removed = 0;
-    for name in names {
-        removed += remove(folder, &name, dry_run)?;
-    }
-    Ok(removed)
-}
-
-/// Removes one entry and everything below it; depth is bounded by the stack of names, not of calls.
-pub(super) fn remove(parent: BorrowedFd<'_>, name: &[u8], dry_run: bool) -> rustix::io::Result<u64> {
-    let stat = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
-        if !dry_run {
-            rustix::fs::unlinkat(parent, name, AtFlags::empty())?;
-        }
-        return Ok(1);
-    }
-    let folder = open_folder(parent, name)?;
-    let below = prune(folder.as_fd(), &mut |_| false, dry_run)?;
-    drop(folder);
-    if !dry_run {
-        rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)?;
-    }
-    Ok(below + 1)
-}
+const KEPT: &str = "something that is no folder is in its place and was kept";

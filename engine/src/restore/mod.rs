@@ -2,7 +2,7 @@
 //!
 //! Promises: bytes are verified before they are written; an existing file is replaced only by a whole one; a run that was cut off is
 //! completed by the same command; symlinks in the target are never followed; what cannot be restored is a warning with its path. Refuses
-//! to remove anything that was not asked to be removed (`delete`).
+//! to remove anything that was not asked to be removed (`delete`), and then anything that the point does not cover ([`crate::coverage`]).
 //!
 //! ```text
 //! walk the point -> plan blocks -> read ahead -> workers write files -> hard links -> folders get their attributes
@@ -14,10 +14,12 @@ mod file;
 mod folder;
 mod other;
 mod plan;
+mod remove;
 mod run;
 
 pub use arriving::{Arrived, Arriving, Part, Patience, restore_arriving};
 
+use crate::coverage::Why;
 use crate::error::Result;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
@@ -41,16 +43,30 @@ pub enum Overwrite {
 /// Whether an item (path without leading `/`, as raw bytes) is restored. Folders that are left out are not entered.
 pub type Select = Arc<dyn Fn(&[u8], &Entry) -> bool + Send + Sync>;
 
+/// What was done, or would be, at a path below the target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told<'w> {
+    /// It is restored.
+    Restored,
+    /// It is removed.
+    Removed,
+    /// The point does not have it, and it is left there.
+    Left(&'w Why),
+}
+
+/// Hears what happens to which path below the target; called by several threads.
+pub type Tell = Arc<dyn Fn(&[u8], &Told<'_>) + Send + Sync>;
+
 /// How to restore.
 #[derive(Clone)]
 pub struct RestoreOptions {
     /// What to do with what is there already.
     pub overwrite: Overwrite,
-    /// Removes what is in the target's folders but not in the point.
+    /// Removes what the point covers and does not have from the target's folders.
     pub delete: bool,
-    /// Only counts.
+    /// Only counts and tells.
     pub dry_run: bool,
-    /// Reads every written file back and compares.
+    /// Reads every written file back and compares, and files that are there already as well.
     pub verify: bool,
     /// Makes holes of runs of zeros, also where the source had none.
     pub sparse: bool,
@@ -60,6 +76,8 @@ pub struct RestoreOptions {
     pub owners: bool,
     /// Writing threads.
     pub threads: usize,
+    /// Hears what is done.
+    pub tell: Option<Tell>,
 }
 
 /// What became of it.
@@ -77,6 +95,10 @@ pub struct RestoreSummary {
     pub bytes: u64,
     /// Items removed.
     pub deleted: u64,
+    /// Items that the point does not have and does not cover, which `delete` left where they are; what lies below them is not counted.
+    pub left: u64,
+    /// Files that were kept (`Overwrite::Never`) and are not what the point has, as `verify` found.
+    pub differing: u64,
     /// Items that could not be restored because the repository is damaged.
     pub damaged: u64,
     /// Items whose data is archived and must be retrieved first.

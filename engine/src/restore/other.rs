@@ -1,9 +1,9 @@
 //! Everything that is neither file nor folder: symlinks, pipes, sockets, devices; and hard links at the end.
 
 use super::attributes;
-use super::folder::{Folder, failed, open_folder, remove};
+use super::folder::{Folder, failed, open_folder};
 use super::run::Restoring;
-use super::{Overwrite, RestoreOptions};
+use super::{Overwrite, Told};
 use crate::error::Result;
 use format_spec::Time;
 use format_spec::tree::{Entry, Kind};
@@ -21,23 +21,44 @@ pub(super) fn make(
     overwrite: Overwrite,
     shared: &Restoring,
 ) -> Result<()> {
-    let name = &entry.name[..];
-    if let Some(kind) = folder.kind_of(name)? {
-        if overwrite == Overwrite::Never {
-            return Ok(());
+    let (name, is_dry) = (&entry.name[..], shared.options.dry_run);
+    let here = folder.kind_of(name)?;
+    if let Some(kind) = here.filter(|_| overwrite == Overwrite::Never) {
+        if shared.options.verify && !is_like(folder, entry, kind) {
+            shared.differs(path);
         }
-        if !same(folder, entry, kind) {
-            folder.clear(name, path)?;
-            create(folder, entry).map_err(|e| failed(e, path))?;
-        }
-    } else {
+        return Ok(());
+    }
+    let is_same = here.is_some_and(|kind| same(folder, entry, kind));
+    if here.is_some() && !is_same {
+        folder.clear(name, path)?;
+    }
+    if !is_dry && !is_same {
         create(folder, entry).map_err(|e| failed(e, path))?;
+    }
+    shared.counts.others.fetch_add(1, Ordering::Relaxed);
+    if !is_same {
+        shared.tell(path, &Told::Restored);
+    }
+    if is_dry {
+        return Ok(());
     }
     for problem in attributes::set_at(folder.fd(), name, entry, shared.owners()) {
         shared.warn(path, problem);
     }
-    shared.counts.others.fetch_add(1, Ordering::Relaxed);
     Ok(())
+}
+
+/// What is there and stays is what the point has: the same link, or something of the same kind.
+fn is_like(folder: &Folder, entry: &Entry, kind: FileType) -> bool {
+    match entry.kind {
+        Kind::Symlink => same(folder, entry, kind),
+        Kind::Fifo => kind == FileType::Fifo,
+        Kind::Socket => kind == FileType::Socket,
+        Kind::CharDevice => kind == FileType::CharacterDevice,
+        Kind::BlockDevice => kind == FileType::BlockDevice,
+        Kind::File | Kind::Folder => false,
+    }
 }
 
 /// What is there is what we would make: a symlink to the same place. Nodes are made anew.
@@ -80,36 +101,45 @@ impl Link {
     }
 }
 
-/// The folder that a path below the target lies in.
-pub(super) fn parent_of(target: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd> {
-    Ok(open_parent(target, path).map_err(|e| failed(e, path))?.0)
+/// The folder that a path below the target lies in; `None` where a dry run would make it.
+pub(super) fn parent_of(target: BorrowedFd<'_>, path: &[u8], is_dry: bool) -> Result<Option<OwnedFd>> {
+    match open_parent(target, path) {
+        Ok((parent, _)) => Ok(Some(parent)),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) if is_dry => Ok(None),
+        Err(e) => Err(failed(e, path)),
+    }
 }
 
-/// Makes a hard link; paths are below the target.
-pub(super) fn link(target: BorrowedFd<'_>, link: &Link, options: &RestoreOptions) -> Result<()> {
-    let (from, from_name) = open_parent(target, &link.first).map_err(|e| failed(e, &link.first))?;
-    let (to, to_name) = open_parent(target, &link.path).map_err(|e| failed(e, &link.path))?;
-    let mut done = rustix::fs::linkat(&from, from_name, &to, to_name, AtFlags::empty());
-    if done == Err(Errno::EXIST) {
-        let inode = |fd: &OwnedFd, name: &[u8]| {
-            rustix::fs::statat(fd, name, AtFlags::SYMLINK_NOFOLLOW).map(|s| (s.st_dev, s.st_ino))
-        };
-        let same = inode(&from, from_name).is_ok_and(|a| inode(&to, to_name) == Ok(a));
-        if same || options.overwrite == Overwrite::Never {
-            return Ok(());
+/// Makes a hard link in the folder `to`; paths are below the target. False where something else is there and stays.
+pub(super) fn link(target: BorrowedFd<'_>, to: BorrowedFd<'_>, link: &Link, shared: &Restoring) -> Result<bool> {
+    let is_dry = shared.options.dry_run;
+    let to_name = link.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let inode = |fd: BorrowedFd<'_>, name: &[u8]| {
+        rustix::fs::statat(fd, name, AtFlags::SYMLINK_NOFOLLOW).map(|s| (s.st_dev, s.st_ino))
+    };
+    let from = open_parent(target, &link.first);
+    match inode(to, to_name) {
+        Err(Errno::NOENT) => {}
+        Err(e) => return Err(failed(e, &link.path)),
+        Ok(there) => {
+            if from.as_ref().is_ok_and(|(from, name)| inode(from.as_fd(), name) == Ok(there)) {
+                return Ok(true);
+            }
+            if shared.options.overwrite == Overwrite::Never {
+                return Ok(false);
+            }
+            super::folder::make_way(shared, to, to_name, &link.path)?;
         }
-        let removed = match options.delete {
-            true => remove(to.as_fd(), to_name, false).map(|_| ()),
-            false => rustix::fs::unlinkat(&to, to_name, AtFlags::empty()),
-        };
-        removed.map_err(|e| failed(e, &link.path))?;
-        done = rustix::fs::linkat(&from, from_name, &to, to_name, AtFlags::empty());
     }
-    done.map_err(|e| failed(e, &link.path))?;
+    if is_dry {
+        return Ok(true);
+    }
+    let (from, from_name) = from.map_err(|e| failed(e, &link.first))?;
+    rustix::fs::linkat(&from, from_name, to, to_name, AtFlags::empty()).map_err(|e| failed(e, &link.path))?;
     if let Some(mtime) = link.folder_mtime {
-        rustix::fs::futimens(&to, &attributes::times(mtime)).map_err(|e| failed(e, &link.path))?;
+        rustix::fs::futimens(to, &attributes::times(mtime)).map_err(|e| failed(e, &link.path))?;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Opens the folder that a path below the target lies in, name by name and without following links.

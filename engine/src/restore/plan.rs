@@ -1,8 +1,10 @@
 //! The walk of a restore: folders, small things, and the plan of what to read ahead for the files.
 
-use super::file::FileTask;
-use super::folder::Folder;
+use super::Told;
+use super::file::{FileTask, restore_file};
+use super::folder::{Folder, Made};
 use super::other::{self, Link};
+use super::remove;
 use super::run::Restoring;
 use crate::blob::Blobs;
 use crate::error::{Error, Kind, Result};
@@ -33,10 +35,10 @@ impl Planner<'_> {
     pub(super) fn walk(&mut self, root: &Entry, single: bool, target: Option<&OwnedFd>) -> Result<()> {
         let options = self.shared.options.clone();
         let reopen = |fd: &OwnedFd| fd.try_clone().map_err(Error::from);
-        let top = target.filter(|_| !options.dry_run).map(reopen).transpose()?;
+        let top = target.map(reopen).transpose()?;
         let whole = self.prefix.is_empty();
         // Attributes of the part's own folder are given to the target, those of the file system's root are not.
-        let finally = (!single && !whole).then(|| root.clone());
+        let finally = (!single && !whole && !options.dry_run).then(|| root.clone());
         let top = top.map(|fd| Folder::root(fd, finally, self.shared.clone()));
         if single {
             return self.item(root, &root.name.clone(), top.as_ref(), None);
@@ -63,7 +65,7 @@ impl Planner<'_> {
                     false
                 }
                 Some(Step::Enter(seen)) if seen.depth == 0 => {
-                    self.prune(top.as_ref(), target, seen.entry, seen.path)?;
+                    self.prune(top.as_ref(), seen.entry, seen.path);
                     open.push((top.clone(), Entry::clone(seen.entry)));
                     false
                 }
@@ -76,12 +78,11 @@ impl Planner<'_> {
                         let mtime = open.last().filter(|_| open.len() > 1 || !whole).map(|(_, e)| e.mtime);
                         if seen.entry.kind == ItemKind::Folder {
                             match self.folder(seen.entry, seen.path, parent.as_ref()) {
+                                Ok(Made::Kept) => true,
                                 Ok(made) => {
-                                    let skipped = made.is_none() && !options.dry_run;
-                                    if !skipped {
-                                        open.push((made, Entry::clone(seen.entry)));
-                                    }
-                                    skipped
+                                    let folder = if let Made::Open(folder) = made { Some(folder) } else { None };
+                                    open.push((folder, Entry::clone(seen.entry)));
+                                    false
                                 }
                                 Err(e) => {
                                     self.shared.report(seen.path, e);
@@ -101,35 +102,29 @@ impl Planner<'_> {
         }
     }
 
-    fn folder(&mut self, entry: &Entry, path: &[u8], parent: Option<&Arc<Folder>>) -> Result<Option<Arc<Folder>>> {
+    fn folder(&mut self, entry: &Entry, path: &[u8], parent: Option<&Arc<Folder>>) -> Result<Made> {
         self.shared.counts.folders.fetch_add(1, Ordering::Relaxed);
         self.shared.monitor.done(1, 0);
-        let Some(parent) = parent else { return Ok(None) };
+        let Some(parent) = parent else { return Ok(Made::Missing) };
         let made = parent.make(entry, path)?;
-        self.prune(made.as_ref(), None, entry, path)?;
+        if let Made::Open(folder) = &made {
+            self.prune(Some(folder), entry, path);
+        }
         Ok(made)
     }
 
-    /// With `delete`: removes what the point does not have. In a dry run only the target's top is looked at.
-    fn prune(&mut self, folder: Option<&Arc<Folder>>, dry: Option<&OwnedFd>, entry: &Entry, path: &[u8]) -> Result<()> {
-        if !self.shared.options.delete {
-            return Ok(());
-        }
+    /// With `delete`: removes what the point covers and does not have. What fails is told, and the folder is restored all the same.
+    fn prune(&mut self, folder: Option<&Arc<Folder>>, entry: &Entry, path: &[u8]) {
+        let Some(folder) = folder.filter(|_| self.shared.options.delete) else { return };
+        self.prune_folder(folder, entry, path).unwrap_or_else(|e| self.shared.report(path, e));
+    }
+
+    fn prune_folder(&self, folder: &Folder, entry: &Entry, path: &[u8]) -> Result<()> {
         let mut names = HashSet::new();
         for found in FolderCursor::open(&**self.blobs, entry)? {
             names.insert(found?.entry.name.clone());
         }
-        let mut keep = |name: &[u8]| names.contains(name);
-        let removed = match (folder, dry) {
-            (Some(folder), _) => folder.prune(&mut keep, false)?,
-            (None, Some(fd)) => Folder::root(fd.try_clone()?, None, self.shared.clone()).prune(&mut keep, true)?,
-            (None, None) => 0,
-        };
-        if removed > 0 {
-            tracing::debug!(removed, path = %String::from_utf8_lossy(path), "removed what the restore point does not have");
-        }
-        self.shared.counts.deleted.fetch_add(removed, Ordering::Relaxed);
-        Ok(())
+        remove::prune(self.shared, folder.fd(), path, &names)
     }
 
     /// Anything but a folder.
@@ -154,6 +149,8 @@ impl Planner<'_> {
             let counter = if files { &self.shared.counts.files } else { &self.shared.counts.others };
             counter.fetch_add(1, Ordering::Relaxed);
             self.shared.counts.bytes.fetch_add(if files { entry.size } else { 0 }, Ordering::Relaxed);
+            ours.iter().for_each(|ours| ours.store(true, Ordering::Relaxed));
+            self.shared.tell(path, &Told::Restored);
             return Ok(());
         };
         if entry.kind != ItemKind::File {
@@ -165,6 +162,14 @@ impl Planner<'_> {
             return Ok(());
         }
         let account = Arc::new(Account::default());
+        if self.shared.options.dry_run {
+            let (folder, entry, path) = (folder.clone(), entry.clone(), path.to_vec());
+            let task = FileTask { folder, entry, path, account, ours };
+            restore_file(&task, self.shared, self.blobs, &mut |_| ())
+                .unwrap_or_else(|e| self.shared.report(&task.path, e));
+            self.shared.monitor.done(1, task.entry.size);
+            return Ok(());
+        }
         let long = stored_bytes(entry) > PLANNED_BEFORE_TASK;
         if !long {
             self.plan(entry, &account);

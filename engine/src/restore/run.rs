@@ -4,8 +4,9 @@ use super::file::{FileTask, restore_file};
 use super::folder::Folder;
 use super::other::{self, Link};
 use super::plan::Planner;
-use super::{Overwrite, RestoreOptions, RestoreSummary};
+use super::{Overwrite, RestoreOptions, RestoreSummary, Told};
 use crate::blob::Blobs;
+use crate::coverage::{Coverage, Why};
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use crate::reader::{Account, Consumer, ReadAhead};
@@ -18,14 +19,23 @@ use parking_lot::Mutex;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::collections::HashMap;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What walk, workers and folders share.
 pub(super) struct Restoring {
+    repository: Arc<Repository>,
+    /// As the repository had it when the restore began.
+    point: Point,
+    /// When the log was last asked whether the point is still there: seconds of the environment's stopwatch.
+    asked: Mutex<Option<f64>>,
     pub(super) counts: Counts,
+    /// What the point covers; only where something may be removed.
+    pub(super) coverage: Option<Coverage>,
+    /// The path of the part that is restored.
+    prefix: Vec<u8>,
     pub(super) options: RestoreOptions,
     pub(super) monitor: Arc<Monitor>,
     /// The error that ends everything, if one came.
@@ -40,6 +50,8 @@ pub(super) struct Counts {
     pub(super) others: AtomicU64,
     pub(super) bytes: AtomicU64,
     pub(super) deleted: AtomicU64,
+    pub(super) left: AtomicU64,
+    pub(super) differing: AtomicU64,
     pub(super) damaged: AtomicU64,
     pub(super) archived: AtomicU64,
     pub(super) denied: AtomicU64,
@@ -58,19 +70,64 @@ impl Restoring {
         self.options.delete
     }
 
+    /// The path in the point of what lies below the target.
+    pub(super) fn full(&self, path: &[u8]) -> Vec<u8> {
+        match (self.prefix.is_empty(), path.is_empty()) {
+            (true, _) => path.to_vec(),
+            (_, true) => self.prefix.clone(),
+            _ => [&self.prefix, path].join(&b'/'),
+        }
+    }
+
+    pub(super) fn tell(&self, path: &[u8], told: &Told<'_>) {
+        self.options.tell.iter().for_each(|tell| tell(path, told));
+    }
+
+    /// Something that the point does not have stays.
+    pub(super) fn leave(&self, path: &[u8], why: &Why) {
+        self.counts.left.fetch_add(1, Ordering::Relaxed);
+        self.tell(path, &Told::Left(why));
+        if why.is_doubtful() {
+            self.warn(path, format!("left there: {why}"));
+        }
+    }
+
     pub(super) fn warn(&self, path: &[u8], reason: impl Into<String>) {
         self.monitor.warn(path, reason);
     }
 
+    /// A file that stays although it is not what the point has.
+    pub(super) fn differs(&self, path: &[u8]) {
+        self.counts.differing.fetch_add(1, Ordering::Relaxed);
+        self.warn(path, "it was kept, and is not what the restore point has");
+    }
+
     /// One item's error: a warning, unless it ends everything.
     pub(super) fn report(&self, path: &[u8], error: Error) {
+        let error = self.or_gone(error);
         let ends = matches!(error.kind(), Kind::NoSpace | Kind::Interrupted | Kind::Bug | Kind::Transient);
-        if ends {
+        if ends || error.object() == Some(&self.point.manifest.id.to_string()) {
             self.fatal.lock().get_or_insert(error);
         } else {
             self.counts.damaged.fetch_add(u64::from(error.kind() == Kind::Damaged), Ordering::Relaxed);
             self.warn(path, format!("not restored: {error}"));
         }
+    }
+
+    /// What is missing may have gone together with its point. The log is asked at most once a second: a repository that has lost much would
+    /// answer the same for each item.
+    fn or_gone(&self, error: Error) -> Error {
+        if error.kind() != Kind::Damaged {
+            return error;
+        }
+        let now = self.repository.env().elapsed();
+        let mut asked = self.asked.lock();
+        if asked.is_some_and(|then| now - then < LOG_ASKED_SECONDS) {
+            return error;
+        }
+        let error = self.repository.or_gone(&self.point, error);
+        *asked = Some(self.repository.env().elapsed());
+        error
     }
 
     /// Counts an item whose data the store refuses to give.
@@ -105,6 +162,21 @@ pub(super) fn run(
     options: &RestoreOptions,
     monitor: &Arc<Monitor>,
 ) -> Result<RestoreSummary> {
+    let done = lay_out(repository, point, inside, target, options, monitor);
+    let done = done.map_err(|e| repository.or_gone(point, e))?;
+    // Whoever was the last to miss something may have been told so before the log was read.
+    let gone = if done.damaged > 0 { repository.gone(point) } else { None };
+    gone.map_or(Ok(done), Err)
+}
+
+fn lay_out(
+    repository: &Arc<Repository>,
+    point: &Point,
+    inside: &[u8],
+    target: &Path,
+    options: &RestoreOptions,
+    monitor: &Arc<Monitor>,
+) -> Result<RestoreSummary> {
     allow_many_files();
     let blobs = repository.blobs();
     let fetched_before = blobs.fetched_bytes();
@@ -112,6 +184,11 @@ pub(super) fn run(
     monitor.counters.bytes_total.store(if single { root.size } else { root.totals.bytes }, Ordering::Relaxed);
     monitor.counters.items_total.store(if single { 1 } else { root.totals.descendants }, Ordering::Relaxed);
     let shared = Arc::new(Restoring {
+        repository: repository.clone(),
+        point: point.clone(),
+        coverage: options.delete.then(|| Coverage::of(repository, point)).transpose()?,
+        prefix: inside.to_vec(),
+        asked: Mutex::default(),
         counts: Counts::default(),
         options: options.clone(),
         monitor: monitor.clone(),
@@ -143,20 +220,13 @@ pub(super) fn run(
     });
     let links = done?;
     shared.check()?;
-    if let Some(fd) = &target_fd {
-        for link in &links {
-            monitor.check()?;
-            let done = if link.first_is_ours() {
-                other::link(fd.as_fd(), link, options).map(|()| _ = shared.counts.files.fetch_add(1, Ordering::Relaxed))
-            } else {
-                alone(fd.as_fd(), link, &shared, blobs)
-            };
-            done.unwrap_or_else(|e| shared.report(&link.path, e));
-            monitor.done(1, 0);
-        }
+    for link in &links {
+        monitor.check()?;
+        finish_link(target_fd.as_ref(), link, &shared, blobs).unwrap_or_else(|e| shared.report(&link.path, e));
+        monitor.done(1, 0);
     }
     shared.check()?;
-    if let Some(fd) = &target_fd {
+    if let Some(fd) = target_fd.as_ref().filter(|_| !options.dry_run) {
         // Success means that it survives a power cut.
         rustix::fs::syncfs(fd).map_err(|e| Error::from(std::io::Error::from(e)).on(target.display()))?;
     }
@@ -169,6 +239,8 @@ pub(super) fn run(
         others: read(&c.others),
         bytes: read(&c.bytes),
         deleted: read(&c.deleted),
+        left: read(&c.left),
+        differing: read(&c.differing),
         damaged: read(&c.damaged),
         archived: read(&c.archived),
         denied: read(&c.denied),
@@ -176,9 +248,30 @@ pub(super) fn run(
     })
 }
 
+/// Links a further name to the first one, or makes an item of its own of it.
+fn finish_link(target: Option<&OwnedFd>, link: &Link, shared: &Arc<Restoring>, blobs: &Arc<Blobs>) -> Result<()> {
+    let parent = match target {
+        None => None,
+        Some(target) => other::parent_of(target.as_fd(), &link.path, shared.options.dry_run)?,
+    };
+    let is_linked = match (&parent, target) {
+        // Of a dry run: where there is no folder, nothing is in the way.
+        (None, _) | (_, None) => true,
+        (Some(parent), Some(target)) => {
+            link.first_is_ours() && other::link(target.as_fd(), parent.as_fd(), link, shared)?
+        }
+    };
+    if is_linked {
+        shared.counts.files.fetch_add(1, Ordering::Relaxed);
+        shared.tell(&link.path, &Told::Restored);
+        return Ok(());
+    }
+    parent.map_or(Ok(()), |parent| alone(parent, link, shared, blobs))
+}
+
 /// The first name of the group is not what the point has (it was kept, or could not be restored): this name becomes an item of its own.
-fn alone(target: BorrowedFd<'_>, link: &Link, shared: &Arc<Restoring>, blobs: &Arc<Blobs>) -> Result<()> {
-    let folder = Folder::root(other::parent_of(target, &link.path)?, None, shared.clone());
+fn alone(parent: OwnedFd, link: &Link, shared: &Arc<Restoring>, blobs: &Arc<Blobs>) -> Result<()> {
+    let folder = Folder::root(parent, None, shared.clone());
     if link.entry.kind != ItemKind::File {
         return other::make(&folder, &link.entry, &link.path, shared.options.overwrite, shared);
     }
@@ -214,6 +307,9 @@ fn open_target(target: &Path, dry_run: bool) -> Result<Option<OwnedFd>> {
         Err(e) => Err(fit(e.into())),
     }
 }
+
+/// Damage is told item by item; the log is asked so seldom about it.
+const LOG_ASKED_SECONDS: f64 = 1.0;
 
 /// Deep trees hold one descriptor a level.
 fn allow_many_files() {

@@ -1,5 +1,6 @@
 //! The completeness ledger while a point is made: how every item ended, and the exceptions one by one.
 
+use super::left_out::{LeftOut, PATH_BYTES_MAX, fitting};
 use crate::env::utc;
 use crate::error::Result;
 use crate::limits::EXCEPTIONS_MAX;
@@ -22,10 +23,8 @@ pub struct Ledger {
 struct Inner {
     counts: LedgerCounts,
     exceptions: BTreeMap<Vec<u8>, (Outcome, String)>,
+    left_out: LeftOut,
 }
-
-/// Paths are keys of a map, and keys end at 64 KiB ([TREE-3]).
-const PATH_BYTES_MAX: usize = 60_000;
 
 impl Ledger {
     /// Changes the counts.
@@ -41,8 +40,7 @@ impl Ledger {
     /// Records that an item did not end as it should; all but skipped ones are warnings too.
     pub fn record(&self, failure: &Failure, monitor: &Monitor) {
         if failure.outcome == Outcome::Skipped {
-            self.inner.lock().counts.skipped += 1;
-            return;
+            return self.leave_out(failure);
         }
         self.carry(failure);
         monitor.warn(&failure.path, format!("{}: {}", words(failure.outcome), failure.reason));
@@ -50,8 +48,11 @@ impl Ledger {
 
     /// Records what was said before, of an item that is taken over with all that was wrong with it.
     pub fn carry(&self, failure: &Failure) {
+        if failure.outcome == Outcome::Skipped {
+            return self.leave_out(failure);
+        }
         let mut inner = self.inner.lock();
-        let path = failure.path[..failure.path.len().min(PATH_BYTES_MAX)].to_vec();
+        let path = fitting(&failure.path).to_vec();
         let is_kept = matches!(failure.outcome, Outcome::Kept { .. });
         // An item ends once: what else went wrong with it is a warning, not another line. That it is kept says more than that it failed.
         match inner.exceptions.get(&path) {
@@ -63,8 +64,7 @@ impl Ledger {
         match failure.outcome {
             Outcome::Failed => counts.failed += 1,
             Outcome::Vanished => counts.vanished += 1,
-            Outcome::Changed => counts.changed_while_read += 1,
-            Outcome::Skipped => counts.skipped += 1,
+            Outcome::Changed | Outcome::Skipped => counts.changed_while_read += 1,
             Outcome::Kept { items, .. } => {
                 counts.failed += items;
                 counts.kept += items;
@@ -74,6 +74,13 @@ impl Ledger {
         if inner.exceptions.len() < EXCEPTIONS_MAX || is_kept {
             inner.exceptions.insert(path, (failure.outcome, failure.reason.clone()));
         }
+    }
+
+    /// Counts and names what was left out on purpose.
+    fn leave_out(&self, failure: &Failure) {
+        let mut inner = self.inner.lock();
+        inner.counts.skipped += 1;
+        inner.left_out.add(&failure.path, &failure.reason);
     }
 
     /// Whether a further item can be named.
@@ -86,17 +93,28 @@ impl Ledger {
         self.inner.lock().counts
     }
 
+    /// How many of the skipped items no exception names ([POINT-9]).
+    pub fn unnamed(&self) -> u64 {
+        self.inner.lock().left_out.unnamed()
+    }
+
     /// Writes the exceptions as a map ([POINT-4]); `None` when there are none.
     pub fn write(&self, sink: &mut dyn NodeSink) -> Result<Option<ChunkId>> {
         let inner = self.inner.lock();
+        let mut rows: BTreeMap<&[u8], (Outcome, String)> = BTreeMap::new();
+        rows.extend(inner.left_out.rows().map(|(path, reason)| (path, (Outcome::Skipped, reason))));
+        // What failed says more about a path than what was left out below it.
+        rows.extend(inner.exceptions.iter().map(|(path, (outcome, why))| (&path[..], (*outcome, why.clone()))));
         let mut map = MapBuilder::new();
-        for (path, (outcome, reason)) in &inner.exceptions {
-            let line = Exception { outcome: *outcome, reason: reason.clone() };
-            map.push(path, &line.encode(), sink)?;
+        for (path, (outcome, reason)) in rows {
+            map.push(path, &Exception { outcome, reason }.encode(), sink)?;
         }
         map.finish(sink)
     }
 }
+
+/// The outcome of what was left out on purpose, as its byte in the ledger ([POINT-4]).
+pub const LEFT_OUT: u8 = 4;
 
 /// The outcome in words, as warnings begin.
 fn words(outcome: Outcome) -> String {
@@ -107,5 +125,23 @@ fn words(outcome: Outcome) -> String {
         Outcome::Skipped => "skipped".to_owned(),
         Outcome::Kept { as_of, items: 1 } => format!("kept, as of {}", utc(as_of)),
         Outcome::Kept { as_of, items } => format!("kept with {items} items, as of {}", utc(as_of)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_failed_counts_although_items_in_it_were_left_out() {
+        let ledger = Ledger::default();
+        let tell = |path: &[u8], outcome| {
+            let failure = Failure { path: path.to_vec(), outcome, reason: "why".into() };
+            ledger.record(&failure, &Monitor::new());
+        };
+        tell(b"srv/a", Outcome::Skipped);
+        tell(b"srv/a", Outcome::Failed);
+        tell(b"srv/a", Outcome::Failed);
+        assert_eq!((ledger.counts().skipped, ledger.counts().failed), (1, 1));
     }
 }

@@ -29,8 +29,22 @@ impl Needs {
     /// it leaves out are not entered.
     ///
     /// # Errors
-    /// `Absent` when the point has no such path; those of reading trees.
+    /// `Absent` when the point has no such path, or has expired meanwhile; those of reading trees.
     pub fn add(
+        &mut self,
+        repository: &Repository,
+        point: &Point,
+        inside: &[u8],
+        select: &dyn Fn(&[u8], &Entry) -> bool,
+        monitor: &Monitor,
+    ) -> Result<()> {
+        let damaged = self.damaged;
+        self.add_below(repository, point, inside, select, monitor).map_err(|e| repository.or_gone(point, e))?;
+        let gone = if self.damaged > damaged { repository.gone(point) } else { None };
+        gone.map_or(Ok(()), Err)
+    }
+
+    fn add_below(
         &mut self,
         repository: &Repository,
         point: &Point,

@@ -19,6 +19,7 @@ pub use failure::outcome_of;
 pub use format_spec::ledger::Outcome;
 
 use crate::error::Result;
+use format_spec::left_out::Rule;
 use format_spec::tree::{Entry, Extent};
 use std::fmt;
 use std::sync::Arc;
@@ -45,6 +46,8 @@ pub struct About {
     pub host: String,
     /// What was asked for, as raw bytes (absolute paths of a folder source).
     pub paths: Vec<Vec<u8>>,
+    /// The rules by which items are left out.
+    pub rules: Vec<Rule>,
 }
 
 /// A walk in canonical order: `Enter(root) (Item | Missing | Failed | Enter Unlisted? .. Leave)* Leave`, then `None`.

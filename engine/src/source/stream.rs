@@ -85,7 +85,7 @@ impl StreamSource {
 
 impl Source for StreamSource {
     fn about(&self) -> About {
-        About { host: self.host.clone(), paths: vec![self.name.clone()] }
+        About { host: self.host.clone(), paths: vec![self.name.clone()], rules: Vec::new() }
     }
 
     fn walk(&self) -> Result<Box<dyn Walk + '_>> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 const SHARED: [&str; 4] = ["limits", "env", "error", "monitor"];
-const ROOMS: [&str; 19] = [
+const ROOMS: [&str; 20] = [
     "source",
     "chunk",
     "block",
@@ -18,6 +18,7 @@ const ROOMS: [&str; 19] = [
     "reader",
     "immutability",
     "repository",
+    "coverage",
     "retrieval",
     "care",
     "backup",

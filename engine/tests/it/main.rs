@@ -3,6 +3,7 @@
 
 mod architecture;
 mod copy;
+mod covers;
 mod fuzz;
 mod immutability;
 mod incidents;

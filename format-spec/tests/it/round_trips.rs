@@ -4,6 +4,7 @@ use crate::golden::{header, secrets};
 use crate::targets::TARGETS;
 use format_spec::container::{DirectoryEntry, ObjectKind, RecordHead, Suite, kind};
 use format_spec::index::{BlockRow, PackRow, PlaceRow, Segment};
+use format_spec::left_out::Rule;
 use format_spec::log::PointId;
 use format_spec::pack::{BlobEntry, Contents};
 use format_spec::point::{Alone, LedgerCounts, Manifest, Naming, PackReferences, PointKind, Shrunken, Workload};
@@ -173,6 +174,10 @@ fn manifest() -> impl Strategy<Value = Manifest> {
                 bytes,
                 cursors: rows.2,
                 first: (n[0] % 2 == 0).then(|| u32::try_from(n[1] % 1000).unwrap()),
+                rules: [Rule::IgnoreFiles, Rule::LargerThan(n[3]), Rule::Other(vec![99, 1])][..(n[4] % 4) as usize]
+                    .to_vec(),
+                cut: (n[2] % 2 == 0).then_some(times.1),
+                unnamed: (n[5] % 2 == 0).then_some(n[6]),
                 shrunken: (n[1] % 2 == 0).then_some(Shrunken { than: id, bytes: n[2], items: n[3] }),
                 naming: match n[2] % 4 {
                     0 => None,

@@ -146,7 +146,8 @@ fn plan(context: &Context, options: &CollectOptions, spending: &Spending) -> Res
         .set("objects_damaged", plan.damaged.len())
         .with(priced.row())
         .requests(&connection.counts);
-    context.out.summary(row, || in_words(&plan, &priced, options, &hash))?;
+    let command = context.command_applying(&hash);
+    context.out.summary(row, || in_words(&plan, &priced, options, &command))?;
     Ok(exit)
 }
 
@@ -159,7 +160,7 @@ fn tell_damaged(context: &Context, damaged: &[Finding]) -> Exit {
     if damaged.is_empty() { Exit::Done } else { Exit::Damaged }
 }
 
-fn in_words(plan: &CollectPlan, priced: &Priced, options: &CollectOptions, hash: &str) -> String {
+fn in_words(plan: &CollectPlan, priced: &Priced, options: &CollectOptions, command: &str) -> String {
     let mut lines = Vec::new();
     if !plan.fence.is_empty() {
         lines.push(format!(
@@ -214,8 +215,7 @@ fn in_words(plan: &CollectPlan, priced: &Priced, options: &CollectOptions, hash:
         ));
     }
     lines.extend(priced.in_words());
-    let named: String = options.fence.iter().map(|session| format!(" --fence {session}")).collect();
-    lines.push(format!("carry it out with: cairn gc apply {hash}{named}"));
+    lines.push(format!("carry it out with: {command}"));
     lines.join("\n")
 }
 

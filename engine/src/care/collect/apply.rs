@@ -7,7 +7,6 @@ use super::plan::{CollectOptions, CollectPlan, draw, heard, is_over};
 use super::session::CareSession;
 use super::sweep::{Swept, sweep};
 use crate::care::findings::Finding;
-use crate::care::plan_hash::PlanHash;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
@@ -75,10 +74,10 @@ impl Spent {
     }
 }
 
-/// Carries out the plan of this hash (the beginning of 8 bytes is enough), then sweeps what is due.
+/// Carries out the plan of this hash (the beginning of 12 bytes is enough), then sweeps what is due.
 ///
 /// # Errors
-/// `Conflict` when the plan at the present head is another one; the store's and the log's.
+/// `Conflict` when the plan at the present head is another one, `Input` when it was made with other options; the store's and the log's.
 pub fn collect(
     repository: &Repository,
     options: &CollectOptions,
@@ -89,11 +88,7 @@ pub fn collect(
     // What forbids to append forbids to delete.
     repository.log().view().expect_writable()?;
     let (plan, marks) = draw(repository, options, monitor)?;
-    if !PlanHash::is_quoted(&plan.hash, hash) {
-        let now = PlanHash::shown(&plan.hash);
-        let what = format!("the repository has moved on since this plan: by now it would be {now}");
-        return Err(Error::new(Kind::Conflict, what).advise("look at `cairn gc plan` again, and apply that"));
-    }
+    options.expect_quoted(&plan.hash, hash)?;
     let mut report = CollectReport::default();
     let mut spent = Spent { requests_max: options.requests_max, bytes_max: options.bytes_max, ..Spent::default() };
     fence(repository, options, &plan.fence, &mut report)?;

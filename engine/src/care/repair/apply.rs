@@ -63,10 +63,14 @@ pub fn apply(
     monitor: &Arc<Monitor>,
 ) -> Result<RepairReport> {
     let plan = plan(repository, options, monitor)?;
+    if plan.hash != hash && options.differ(hash) {
+        let what = "the plan was made with another --level, or with another --from";
+        return Err(Error::new(Kind::Input, what).on(hash).advise("give `apply` the options that `plan` had"));
+    }
     if plan.hash != hash {
         return Err(Error::new(Kind::Conflict, format!("this is not the plan any more: it is {} now", plan.hash))
             .on(hash)
-            .advise("the repository or its damage has changed, or the options are others: look at `cairn repair plan` again"));
+            .advise("the repository or its damage has changed: look at `cairn repair plan` again"));
     }
     let mut report = RepairReport::default();
     if plan.heals_something() {
@@ -242,7 +246,8 @@ impl<'a> Work<'a> {
             // Also of where the point was made the other one may say more, or less.
             let source = self.options.from.as_ref().filter(|_| repository.config().class == Class::Copy);
             let source = source.map(|from| from.source_of(point)).or(point.manifest.source);
-            let manifest = Manifest { first: Some(first), references, source, ..point.manifest.clone() };
+            let unnamed = Some(point.manifest.left_out_unnamed());
+            let manifest = Manifest { first: Some(first), references, source, unnamed, ..point.manifest.clone() };
             let mut take = || ObjectId { session, ordinal: self.writer.take_ordinal() };
             let object = store_manifest(repository.vault(), &**repository.env(), self.monitor, &mut take, &manifest)?;
             let (mut is_gone, mut has_moved) = (false, false);

@@ -6,6 +6,7 @@ use crate::blob::{Rebuilt, rebuild_segment};
 use crate::care::check::{CheckOptions, Closely, Level, check_closely};
 use crate::care::findings::{Finding, Found, Subject};
 use crate::care::harm::{Bad, blobs_of, is_damage};
+use crate::care::plan_hash::PlanHash;
 use crate::error::{Error, Kind, Result};
 use crate::log::{CommitRef, SegmentRef};
 use crate::monitor::Monitor;
@@ -14,7 +15,7 @@ use crate::restore_point::Point;
 use format_spec::container::ObjectKind;
 use format_spec::log::ObjectRow;
 use format_spec::point::{Manifest, Workload};
-use format_spec::{ChunkId, ObjectId};
+use format_spec::{ChunkId, ObjectId, names};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -27,6 +28,19 @@ pub struct RepairOptions {
     pub from: Option<Arc<Repository>>,
     /// Threads that read and decode.
     pub threads: usize,
+}
+
+impl RepairOptions {
+    /// What a plan rests on.
+    fn canonical(&self) -> Vec<u8> {
+        let from = self.from.as_ref().map_or(Vec::new(), |from| from.id().0.to_vec());
+        [format!("{:?} ", self.level).into_bytes(), from].concat()
+    }
+
+    /// Whether this is the hash of a plan that was made with other options.
+    pub(super) fn differ(&self, hash: &str) -> bool {
+        hash.parse::<PlanHash>().is_ok_and(|hash| !PlanHash::is_of_options(&self.canonical(), hash.as_bytes()))
+    }
 }
 
 /// One damaged object.
@@ -201,13 +215,17 @@ pub fn plan(repository: &Arc<Repository>, options: &RepairOptions, monitor: &Mon
     plan.suspects.retain(|pack| plan.moves.binary_search(&pack.id).is_err());
     let needing = affected::find(repository, &plan.closely.points, &lost, &mut plan.items, monitor)?;
     if plan.remaining() > 0 {
-        let is_unknown = |item: &RepairItem| !item.follows && item.remains.is_some() && item.blobs == 0;
+        // A backup makes new points; it gives no lost one back.
+        let is_point = |item: &RepairItem| matches!(names::parse(&item.object), Some((ObjectKind::RestorePoint, ..)));
+        let is_unknown =
+            |item: &RepairItem| !item.follows && item.remains.is_some() && item.blobs == 0 && !is_point(item);
         let is_any = plan.items.iter().any(is_unknown);
         plan.jobs = jobs(plan.closely.points.iter().filter(|p| is_any || needing.contains(&p.manifest.id)));
     }
     plan.digest = plan.digest(repository);
-    let hex = blake3::Hash::from_bytes(plan.digest).to_hex();
-    plan.hash = hex.as_str().chars().take(32).collect();
+    // The options stand apart: who applies with others is told so.
+    let sealed = PlanHash::seal(&options.canonical(), &plan.digest);
+    plan.hash = blake3::Hash::from_bytes(sealed).to_hex().as_str().chars().take(32).collect();
     Ok(plan)
 }
 
@@ -272,7 +290,7 @@ impl RepairItem {
         let found = there.filter_map(|(_, point)| point.ok()).find(|p| p.manifest.id == commit.id);
         self.made_anew = found.is_some();
         if found.is_none() {
-            self.remains = Some(format!("the restore point is lost, unless a copy has it: {}", lost_point(&commit)));
+            self.remains = Some(format!("the restore point is lost, unless a copy has it; {}", lost_point(&commit)));
         }
         Ok(found.map(|point| (commit, point)))
     }

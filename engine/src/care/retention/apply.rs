@@ -10,7 +10,7 @@ use super::locks::is_locked;
 use super::plan::Plan;
 use super::rewrite::Rewriter;
 use super::rules::Scope;
-use crate::care::PlanHash;
+use crate::care::plan_hash::{PlanHash, Quotes};
 use crate::error::{Error, Kind, Result};
 use crate::log::LogView;
 use crate::monitor::Monitor;
@@ -47,7 +47,7 @@ pub struct Applied {
 /// Carries out the plan of this hash.
 ///
 /// # Errors
-/// `Conflict` when the plan is another one by now, `Input` when it empties a job that nobody said may be emptied; else as
+/// `Conflict` when the plan is another one by now, `Input` when it was made for another request, or empties a job that nobody said may be emptied; else as
 /// [`Plan::make`], and the store's.
 pub fn apply(
     repository: &Arc<Repository>,
@@ -109,13 +109,26 @@ fn expire(repository: &Repository, scope: &Scope, plan: &Plan) -> Result<Option<
 impl Plan {
     /// Refuses what was not shown, and what was refused when it was.
     fn expect(&self, options: &ApplyOptions) -> Result<()> {
-        if !PlanHash::is_quoted(&self.hash, &options.hash) {
-            return Err(Error::new(
-                Kind::Conflict,
-                "the plan is another one by now: restore points came or went, or time passed",
-            )
-            .on(options.hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
-            .advise("look at the new plan, and apply that"));
+        let quoted = options.hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        match PlanHash::quotes(&self.hash, &options.hash) {
+            Quotes::This => {}
+            Quotes::OtherContent => {
+                return Err(Error::new(
+                    Kind::Conflict,
+                    "the plan is another one by now: restore points came or went, or time passed",
+                )
+                .on(quoted)
+                .advise("look at the new plan, and apply that"));
+            }
+            Quotes::OtherOptions => {
+                return Err(Error::new(
+                    Kind::Input,
+                    "the plan was made for another request: other rules, points, paths, tags or options than these, or a \
+                     selector such as `latest` means another point by now",
+                )
+                .on(quoted)
+                .advise("put `apply HASH` in the place of `plan`, and change nothing else"));
+            }
         }
         if let [job, ..] = &self.emptied[..] {
             let job = job.told(&self.jobs);

@@ -1,19 +1,21 @@
 //! How a restore point is rewritten: what it loses, and what its other parts make of that.
 //!
 //! Promises: id, times, job, sources and cursors stay; the link map names the first of the names that are left (POINT-5); a path that is
-//! erased leaves the ledger's exceptions too; the ledger's counts go on adding up to the items that the point has.
+//! erased leaves the ledger's exceptions too; the ledger's counts go on adding up to the items that the point has. What a point loses is left out of
+//! it from then on: the ledger names it, or the folder that held it, so that nobody takes the gap for an item that was never there.
 
 use super::held::Held;
 use super::items::OldItems;
 use super::leaving::Leaving;
 use super::paths::{Erasure, entries};
 use crate::error::{Error, Result};
-use crate::restore_point::Point;
+use crate::limits::{EXCEPTIONS_MAX, LEFT_OUT_ROWS_MAX};
+use crate::restore_point::{Point, listing_of};
 use crate::tree::{Flow, MapCursor, NodeSink, NodeSource, edit_map, lookup, map_get, walk};
-use format_spec::ChunkId;
 use format_spec::ledger::{Exception, Outcome};
 use format_spec::point::{LedgerCounts, Manifest};
-use format_spec::tree::{Entry, Kind as ItemKind};
+use format_spec::tree::{Entry, Kind as ItemKind, Node};
+use format_spec::{ChunkId, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What points lose, or get.
@@ -39,6 +41,10 @@ pub struct Rewritten {
     pub exceptions: Option<ChunkId>,
     /// How items ended; the sum is of those that are left.
     pub counts: LedgerCounts,
+    /// What was modified before it has left.
+    pub cut: Option<Time>,
+    /// How many left out items no exception names.
+    pub unnamed: u64,
     /// The point's words.
     pub tags: Vec<String>,
     /// What it loses.
@@ -66,6 +72,8 @@ impl Rewritten {
             links: self.links,
             exceptions: self.exceptions,
             counts: self.counts,
+            cut: self.cut,
+            unnamed: Some(self.unnamed),
             tags: self.tags.clone(),
             references,
             ..old.clone()
@@ -89,6 +97,8 @@ impl Cut<'_> {
             links: old.links,
             exceptions: old.exceptions,
             counts: without(old.counts, &left, held),
+            cut: old.cut,
+            unnamed: old.left_out_unnamed(),
             tags: old.tags.clone(),
             left,
             others: OtherNames::default(),
@@ -109,12 +119,11 @@ impl Cut<'_> {
                 };
                 let held = Held::settle(nodes, old, &mut leaves)?;
                 let mut new = same(root, lighter.left, &held);
-                if !held.edits.is_empty() {
-                    new.exceptions = edit_map(nodes, old.exceptions, held.edits, sink)?;
-                }
                 // Names of one inode have one modification time: where the first has left, all have.
                 let stays = |path: &[u8]| Ok(at(nodes, &old.root, path)?.is_some_and(|e| e.mtime.seconds >= *before));
                 new.links = settle_links(nodes, old, &new.left.groups, stays, |_| Ok(BTreeMap::new()), sink)?;
+                new.cut = old.cut.max(Some(Time::new(*before, 0)));
+                name_aged_out(nodes, old, items, held, &mut new, sink)?;
                 Ok(Some(new))
             }
             Cut::Paths(erasure) => {
@@ -154,6 +163,7 @@ fn without(mut counts: LedgerCounts, left: &Leaving, held: &Held) -> LedgerCount
         (*count, items) = (*count - taken, items - taken);
     }
     counts.folders = counts.folders.saturating_sub(folders);
+    counts.skipped = counts.skipped.saturating_add(left.items).saturating_add(left.folders);
     counts
 }
 
@@ -234,7 +244,65 @@ fn other_names(
     Ok(others)
 }
 
-/// Takes erased paths out of the ledger's exceptions: they are names that somebody wants gone.
+/// Names the folders that old items have left, or counts what goes beyond the ledger's bound.
+fn name_aged_out(
+    nodes: &dyn NodeSource,
+    old: &Manifest,
+    items: &OldItems<'_>,
+    held: Held,
+    new: &mut Rewritten,
+    sink: &mut dyn NodeSink,
+) -> Result<()> {
+    let room = (EXCEPTIONS_MAX + LEFT_OUT_ROWS_MAX).saturating_sub(map_len(nodes, old.exceptions)?);
+    let why = left_out("older than the repository keeps items");
+    let (mut edits, mut unnamed) = (BTreeMap::new(), 0);
+    items.each_lighter_folder(&old.root, &mut |folder, left| {
+        if edits.len() < room.min(LEFT_OUT_ROWS_MAX) {
+            edits.insert(listing_of(folder), Some(why.clone()));
+        } else {
+            unnamed += left;
+        }
+    })?;
+    new.unnamed = new.unnamed.saturating_add(unnamed);
+    let mut edits = without_failures(nodes, old, edits)?;
+    edits.extend(held.edits);
+    new.exceptions = edit_map(nodes, old.exceptions, edits, sink)?;
+    Ok(())
+}
+
+/// The edits that do not put "left out" in the place of an item that failed.
+fn without_failures(
+    nodes: &dyn NodeSource,
+    old: &Manifest,
+    mut edits: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+) -> Result<BTreeMap<Vec<u8>, Option<Vec<u8>>>> {
+    // Of the root alone the key is the folder's own.
+    if map_get(nodes, old.exceptions, &[])?.is_some() {
+        edits.remove(&b""[..]);
+    }
+    Ok(edits)
+}
+
+/// How many pairs a map has.
+fn map_len(nodes: &dyn NodeSource, root: Option<ChunkId>) -> Result<usize> {
+    let Some(root) = root else { return Ok(0) };
+    let len = match &*nodes.node(&root)? {
+        Node::Map(pairs) => pairs.len() as u64,
+        Node::Inner { children, .. } => {
+            children.iter().fold(0u64, |sum, child| sum.saturating_add(child.totals.entries))
+        }
+        Node::Folder(_) | Node::Content(_) => 0,
+    };
+    Ok(usize::try_from(len).unwrap_or(usize::MAX))
+}
+
+/// The value of an exception for what is left out ([POINT-4]).
+fn left_out(why: &str) -> Vec<u8> {
+    Exception { outcome: Outcome::Skipped, reason: why.to_owned() }.encode()
+}
+
+/// Takes what stands below erased paths out of the ledger's exceptions: they are names that somebody wants gone. The paths themselves take their
+/// place: the point does not know any more what was there.
 fn erase_exceptions(
     nodes: &dyn NodeSource,
     old: &Manifest,
@@ -261,8 +329,9 @@ fn erase_exceptions(
         *count = count.saturating_sub(1);
         edits.insert(pair.key.clone(), None);
     }
-    if !edits.is_empty() {
-        new.exceptions = edit_map(nodes, old.exceptions, edits, sink)?;
+    for path in erasure.found_in(&old.root)? {
+        edits.insert(path, Some(left_out("erased")));
     }
+    new.exceptions = edit_map(nodes, old.exceptions, edits, sink)?;
     Ok(())
 }

@@ -8,6 +8,15 @@ use format_spec::period::Period;
 /// A hash in the making.
 pub(super) struct Canon(blake3::Hasher);
 
+impl Scope {
+    /// What was asked for, in one row of bytes.
+    pub(super) fn canonical(&self) -> [u8; 32] {
+        let mut canon = Canon::new();
+        canon.scope(self);
+        canon.finish()
+    }
+}
+
 impl Canon {
     pub(super) fn new() -> Self {
         Canon(blake3::Hasher::new_derive_key("cairn 1 expire plan"))
@@ -34,7 +43,7 @@ impl Canon {
         self.list(job.paths.iter());
     }
 
-    pub(super) fn scope(&mut self, scope: &Scope) {
+    fn scope(&mut self, scope: &Scope) {
         self.list(scope.job.iter().map(ToString::to_string));
         self.put(&(scope.may_empty.len() as u64).to_le_bytes());
         scope.may_empty.iter().for_each(|job| self.job(job));

@@ -74,6 +74,36 @@ impl<'a> OldItems<'a> {
         Ok(None)
     }
 
+    /// Visits each folder of a point that old items have left, with their number; after [`OldItems::leave`] of its root.
+    ///
+    /// # Errors
+    /// The source's; `Damaged` when a node is not what its parent says.
+    pub(super) fn each_lighter_folder(&self, root: &Entry, visit: &mut dyn FnMut(&[u8], u64)) -> Result<()> {
+        let mut open = vec![(Vec::new(), root.clone())];
+        while let Some((path, folder)) = open.pop() {
+            self.monitor.check()?;
+            if !self.is_old(&folder) {
+                continue;
+            }
+            let mut left = 0;
+            for entry in Old::start(self, &folder, &[])? {
+                let entry = entry?;
+                if entry.kind != ItemKind::Folder {
+                    left += 1;
+                } else if let Content::Tree(id) = entry.content
+                    && self.done.get(&id).is_some_and(|lighter| lighter.left.items > 0)
+                {
+                    let below = if path.is_empty() { entry.name.clone() } else { [&path[..], &entry.name].join(&b'/') };
+                    open.push((below, entry));
+                }
+            }
+            if left > 0 {
+                visit(&path, left);
+            }
+        }
+        Ok(())
+    }
+
     /// Whether anything in or below this folder is older than the period, be it a folder that stays.
     fn is_old(&self, folder: &Entry) -> bool {
         folder.kind == ItemKind::Folder && folder.totals.oldest < self.before

@@ -88,6 +88,20 @@ impl<'a> Erasure<'a> {
             .try_fold(0, |sum, path| Ok(sum + self.find(root, path)?.map_or(0, |entry| entries(&entry))))
     }
 
+    /// Those of the paths that a point has.
+    ///
+    /// # Errors
+    /// The source's.
+    pub(super) fn found_in(&self, root: &Entry) -> Result<Vec<Vec<u8>>> {
+        let mut found = Vec::new();
+        for path in &self.paths {
+            if self.find(root, path)?.is_some() {
+                found.push(path.clone());
+            }
+        }
+        Ok(found)
+    }
+
     fn find(&self, root: &Entry, path: &[u8]) -> Result<Option<EntryRef>> {
         let names = path.split(|b| *b == b'/').filter(|name| !name.is_empty());
         Ok(lookup(self.source, root, names)?.map(|placed| placed.entry))

@@ -135,7 +135,6 @@ impl Plan {
     ) -> [u8; 32] {
         let mut canon = Canon::new();
         canon.put(&repository.id().0);
-        canon.scope(scope);
         if let Cut::Items { before, .. } = cut {
             canon.put(&before.to_le_bytes());
         }
@@ -153,7 +152,7 @@ impl Plan {
         for commit in &self.given_up {
             canon.put(&commit.id.0).put(&commit.slot.to_le_bytes()).put(b"its manifest is damaged");
         }
-        canon.finish()
+        PlanHash::seal(&scope.canonical(), &canon.finish())
     }
 }
 

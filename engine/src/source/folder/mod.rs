@@ -58,7 +58,7 @@ impl FolderSource {
 
 impl Source for FolderSource {
     fn about(&self) -> About {
-        About { host: self.host.clone(), paths: self.selection.paths() }
+        About { host: self.host.clone(), paths: self.selection.paths(), rules: self.rules.in_force() }
     }
 
     fn walk(&self) -> Result<Box<dyn Walk + '_>> {

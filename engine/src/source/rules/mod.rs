@@ -8,6 +8,7 @@
 
 mod glob;
 mod ignore_files;
+mod in_force;
 mod lists;
 mod patterns;
 

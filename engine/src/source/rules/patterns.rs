@@ -35,6 +35,8 @@ pub(super) struct Pattern {
     parts: Vec<Part>,
     /// As it was written, for messages.
     pub(super) text: String,
+    /// As it was written, for the restore point.
+    pub(super) raw: Vec<u8>,
 }
 
 #[derive(Debug, Clone)]
@@ -82,6 +84,11 @@ impl Patterns {
         self.list.is_empty()
     }
 
+    /// The patterns as they were written, in their order.
+    pub(super) fn raw(&self) -> impl Iterator<Item = &[u8]> {
+        self.list.iter().map(|pattern| &pattern.raw[..])
+    }
+
     /// The last pattern that matches the item at `path`, which begins where the patterns are rooted.
     pub(super) fn last_match(&self, path: &[u8], folder: bool) -> Option<&Pattern> {
         self.list.iter().rev().find(|pattern| pattern.matches(path, folder))
@@ -126,7 +133,13 @@ impl Pattern {
         } else if let (Some(Part::AnyDepth), true) = (parts.last(), parts.len() > 1) {
             parts.push(Part::Name(Glob::Ending(Vec::new())));
         }
-        Ok(Pattern { negated, folders_only, parts, text: String::from_utf8_lossy(text).into_owned() })
+        Ok(Pattern {
+            negated,
+            folders_only,
+            parts,
+            text: String::from_utf8_lossy(text).into_owned(),
+            raw: text.to_vec(),
+        })
     }
 
     fn matches(&self, path: &[u8], folder: bool) -> bool {

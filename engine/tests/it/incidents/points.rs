@@ -136,7 +136,7 @@ fn incident_14_restic_4568_a_typing_error_removes_nothing() {
     // And nothing at all without the hash of what was shown.
     let one = Scope::of(Request::Points([ids[0]].into()));
     let refused = apply(&repository, &one, &options(&planned.hash), &Arc::new(Monitor::new())).unwrap_err();
-    assert_eq!(refused.kind(), Kind::Conflict);
+    assert_eq!(refused.kind(), Kind::Input);
     assert_eq!(rig.open().unwrap().points().unwrap().len(), ids.len());
 }
 

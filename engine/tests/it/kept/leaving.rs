@@ -25,6 +25,7 @@ fn erased_items_leave_lines_and_counts() {
     let rig = rig(folder.path());
     back_up(&rig, &[]);
     let first = started(&rig);
+    rig.write("b", b"changed, and unreadable");
     back_up(&rig, &[("a", Fails::Listing), ("b", Fails::Reading)]);
     erase(&rig, &["a/sub/two"]);
     assert_eq!(kept(&rig), [("a".to_owned(), 3, first), ("b".to_owned(), 1, first)]);
@@ -68,6 +69,8 @@ fn nothing_is_kept_from_a_point_that_expired_meanwhile() {
     back_up(&rig, &[]);
     let (repository, _) = newest(&rig);
     let all: Vec<_> = repository.points().unwrap().iter().map(|p| p.manifest.id).collect();
+    // What did not change is not opened, and does not fail.
+    rig.write("b", b"changed, and unreadable");
     let raced = interrupted(&rig, "points/", move || crate::proofs::collect::expire(&repository, all));
     let source = Broken::new(&rig, &[("b", Fails::Reading)]);
     let done = backup(&raced.open().unwrap(), &source, &raced.options(), &Arc::new(Monitor::new())).unwrap();

@@ -123,6 +123,7 @@ fn without_wanting_it_unreadable_items_leave_the_point() {
     let rig = rig(folder.path());
     back_up(&rig, &[]);
     for full in [false, true] {
+        rig.write("b", b"changed, and unreadable");
         let dropping = BackupOptions { drop_unreadable: true, full, ..rig.options() };
         let done = back_up_as(&rig, &[("a", Fails::Listing), ("b", Fails::Reading)], &dropping);
         assert_eq!((done.counts.failed, done.counts.kept), (2, 0));

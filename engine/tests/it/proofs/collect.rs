@@ -158,7 +158,7 @@ fn a_plan_with_a_grace_is_not_applied_without_it() {
     let later = CollectOptions { grace_seconds: 3600, ..options() };
     let plan = plan_collection(&repository, &later, &Monitor::new()).unwrap();
     let refused = collect(&repository, &options(), &plan.hash, &Monitor::new()).unwrap_err();
-    assert_eq!(refused.kind(), Kind::Conflict);
+    assert_eq!(refused.kind(), Kind::Input);
     collect(&repository, &later, &plan.hash, &Monitor::new()).unwrap();
 }
 
@@ -264,4 +264,21 @@ fn many_segments_are_folded() {
     rig.expect_equal();
     repository.rebuild_index().unwrap();
     rig.expect_healthy();
+}
+
+#[test]
+fn a_plan_of_other_options_is_named_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = rig(folder.path(), Arc::default());
+    rig.back_up().unwrap();
+    let repository = rig.open().unwrap();
+    let usual = CollectOptions { grace_seconds: 86_400, ..options() };
+    let plan = plan_collection(&repository, &usual, &Monitor::new()).unwrap();
+    let refused = collect(&repository, &options(), &plan.hash, &Monitor::new()).unwrap_err();
+    assert_eq!(refused.kind(), Kind::Input);
+    assert!(refused.to_string().contains("with --grace 86400s"), "{refused}");
+    assert!(
+        refused.to_string().contains("not with --grace 0s") && !refused.to_string().contains("moved on"),
+        "{refused}"
+    );
 }

@@ -12,6 +12,7 @@ mod heal;
 mod keys;
 mod killed;
 mod left_alone;
+mod left_meanwhile;
 mod levels;
 mod matrix;
 mod odd_items;

@@ -2,6 +2,7 @@
 
 use super::collect::{collect_all, expire, options};
 use super::rig::{Rig, noise};
+use engine::Kind;
 use engine::care::{CheckOptions, CheckReport, Level, check};
 use engine::monitor::Monitor;
 use engine::repository::Repository;
@@ -87,13 +88,14 @@ fn what_a_sweep_takes_away_under_a_check_is_no_damage() {
 }
 
 #[test]
-fn a_check_of_a_point_that_is_expired_and_swept_under_it_finds_nothing() {
+fn a_check_of_a_point_that_is_expired_and_swept_under_it_says_so_and_calls_nothing_damaged() {
     let folder = tempfile::tempdir().unwrap();
     let (rig, first) = two_points(folder.path());
     let repository = interrupted(&rig, "meta/", take_away(&rig, first));
     let point = repository.find_point(&first.to_string()).unwrap();
     let options = CheckOptions { level: Level::Full, share: None, remember: None, point: Some(point), threads: 2 };
-    assert_eq!(check(&repository, &options, &Monitor::new()).unwrap().errors, Vec::new());
+    let error = check(&repository, &options, &Monitor::new()).unwrap_err();
+    assert!(error.kind() == Kind::Absent && error.to_string().contains("expired meanwhile"), "{error}");
 }
 
 #[test]

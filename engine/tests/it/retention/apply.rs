@@ -139,7 +139,7 @@ fn points_leave_by_a_plan_that_had_no_effect_itself() {
     scene.set("2026-01-03T12:00:00Z");
     assert_eq!(scene.plan(&scope).hash, plan.hash);
     let wrong = scene.apply(&scope, [7; 32]).unwrap_err();
-    assert_eq!(wrong.kind(), Kind::Conflict);
+    assert_eq!(wrong.kind(), Kind::Input);
     assert_eq!(scene.live(), ids);
     assert_eq!(scene.plan_and_apply(&scope).expired, ids[..1]);
     assert_eq!(scene.live(), ids[1..]);

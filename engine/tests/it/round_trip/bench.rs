@@ -128,6 +128,7 @@ impl Bench {
 
 pub(crate) fn restore_options() -> RestoreOptions {
     RestoreOptions {
+        tell: None,
         overwrite: Overwrite::IfChanged,
         delete: false,
         dry_run: false,

@@ -211,6 +211,15 @@ fn points(suite: Suite) -> Vec<Vector> {
         place.with("POINT-1 statistics of 32 bytes", 18, &[0; 32]),
         place.vector("POINT-1 a first number of 5 bytes", &place.row.and(20, &[1, 0, 0, 0, 0])),
         place.vector("ok a point that was rewritten", &place.row.and(20, &[7, 0, 0, 0])),
+        place.vector("ok the rules of a point", &rules_of(&place.row)),
+        place.vector("ok a rule that a later release knows", &place.row.and(21, &[200, 1])),
+        place.vector("POINT-8 a rule without a kind", &place.row.and(21, &[])),
+        place.vector("POINT-8 an empty pattern", &place.row.and(21, &[1])),
+        place.vector("POINT-8 a size of 7 bytes", &place.row.and(21, &[4, 0, 0, 0, 0, 0, 0, 0])),
+        place.vector("POINT-8 a byte behind a rule", &place.row.and(21, &[5, 0])),
+        place.vector("CONT-19 a cut of 11 bytes", &place.row.and(23, &[0; 11])),
+        place.vector("ok a cut and nothing unnamed", &place.row.and(23, &[0; 12]).and(24, &[0; 8])),
+        place.vector("POINT-1 a number of unnamed items of 7 bytes", &place.row.and(24, &[0; 7])),
         place.with("POINT-1 a reference set of 33 bytes", 17 | C, &[0; 33]),
         place.vector("CONT-19 no reference set", &place.row.without(17 | C)),
         place.vector("ok a point that keeps an item", &place.row.and(25 | C, &1u64.to_le_bytes())),
@@ -230,6 +239,12 @@ fn points(suite: Suite) -> Vec<Vector> {
         place.vector("POINT-1 a source of 15 bytes", &place.row.and(28, &[9; 15])),
         place.vector("ok two cursors", &place.row.and(19, b"one").and(19, b"two")),
     ]
+}
+
+/// One rule of each kind, as a point lists them.
+fn rules_of(row: &Row) -> Row {
+    let larger = [&[4][..], &1_000_000u64.to_le_bytes()].concat();
+    row.and(21, b"\x01*.o").and(21, &[2]).and(21, &[3]).and(21, &larger).and(21, &[5]).and(21, &[6])
 }
 
 pub(super) fn log_place(suite: Suite, slot: u32, change: Change) -> Place {
