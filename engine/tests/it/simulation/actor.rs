@@ -9,7 +9,7 @@ use super::world::World;
 use crate::proofs::{PASSWORD, shown};
 use engine::blob::CachePlace;
 use engine::env::SharedEnv;
-use engine::error::{Kind, Result};
+use engine::error::{Error, Kind, Result};
 use engine::repository::{OpenOptions, Repository};
 use engine::store::Store;
 use format_spec::log::PointId;
@@ -61,6 +61,7 @@ impl Actor {
                 self.verify("after a crash");
             } else if let Err(e) = done
                 && !matches!(e.kind(), Kind::Transient | Kind::Conflict)
+                && !self.is_rot(&e)
             {
                 self.violation(&format!("an operation failed: {}", shown(&e)));
             }
@@ -107,6 +108,11 @@ impl Actor {
         gate.open(|store| open(store, &self.env, CachePlace::Folder(folder)))
     }
 
+    /// Whether this is damage, and something has rotted.
+    pub(super) fn is_rot(&self, e: &Error) -> bool {
+        e.kind() == Kind::Damaged && self.shared.world.has_rotten()
+    }
+
     /// Holds what everybody would see now against the model.
     pub(super) fn verify(&self, when: &str) {
         let world = &self.shared.world;
@@ -114,8 +120,12 @@ impl Actor {
         let opened = open(world.backups.seen(), &env, self.observer_cache());
         let found = match opened {
             Ok(repository) => {
-                self.shared.model.lock().verify(&repository).and_then(|()| self.read_locks(&world.backups, &repository))
+                let model = self.shared.model.lock();
+                model
+                    .verify(&repository, world.has_rotten(), world.time())
+                    .and_then(|()| self.read_locks(&world.backups, &repository))
             }
+            Err(e) if self.is_rot(&e) => Ok(()),
             Err(e) => Err(format!("the repository does not open: {}", shown(&e))),
         };
         if let Err(what) = found {
@@ -134,7 +144,7 @@ impl Actor {
                     .shared
                     .model
                     .lock()
-                    .verify_copies(&copies)
+                    .verify_copies(&copies, world.time())
                     .and_then(|()| self.read_locks(&world.copies, &copies)),
             },
             Err(e) => Err(format!("the repository of copies does not open: {}", shown(&e))),

@@ -1,4 +1,5 @@
-//! Somebody who may put and delete, and knows no key: he hides, overwrites, tries to destroy what is locked, and fills the next slots of the log.
+//! Somebody who may put and delete, and knows no key: he hides, overwrites, tries to destroy what is locked, and fills the next slots of the log, of
+//! backups and of copies.
 //!
 //! What no lock holds he could destroy; the model promises nothing of that, so he leaves it alone.
 
@@ -18,8 +19,9 @@ pub(super) struct Attacker;
 
 impl Role for Attacker {
     fn operate(&mut self, actor: &mut Actor, _: &Arc<Repository>) -> Result<()> {
-        let bucket = actor.shared.world.backups.memory.clone();
-        let Some(names) = may(actor, Verb::List, "").then(|| names_in(&bucket)) else { return Ok(()) };
+        let world = actor.shared.world.clone();
+        let bucket = if actor.dice.chance(500) { &world.copies.memory } else { &world.backups.memory };
+        let Some(names) = may(actor, Verb::List, "").then(|| names_in(bucket)) else { return Ok(()) };
         for _ in 0..1 + actor.dice.below(4) {
             let name = names[actor.dice.index(names.len())].clone();
             match actor.dice.below(4) {
@@ -32,7 +34,7 @@ impl Role for Attacker {
                         bucket.replace(&slot, Bytes::from_static(b"junk"));
                     }
                 }
-                _ => destroy(actor, &bucket, &name)?,
+                _ => destroy(actor, bucket, &name)?,
             }
         }
         Ok(())

@@ -150,7 +150,10 @@ impl Store for Gate {
     }
 
     fn now(&self) -> Result<Time> {
-        self.call(Verb::Head, "", || self.place.memory.now())
+        self.call(Verb::Head, "", || {
+            let time = self.place.memory.now()?;
+            Ok(Time { seconds: time.seconds + self.world.mutant.ahead_seconds(self.actor), ..time })
+        })
     }
 
     fn capabilities(&self) -> Result<Capabilities> {

@@ -8,6 +8,7 @@ use super::model::Model;
 use super::mutants::Mutant;
 use super::reckoning::reckon;
 use super::roles::{Checker, Collector, Copier, Expirer, Raiser, Reader, Role, Truncator, Writer};
+use super::rot::{Repairer, Rotter};
 use super::source::Tree;
 use super::world::{Counts, Rates, World};
 use crate::proofs::{CHEAP, PASSWORD};
@@ -30,20 +31,29 @@ pub(super) fn run(seed: u64, mutant: Mutant) -> Outcome {
     let mut dice = Dice::new(seed, 0);
     let (rates, skews) = (rates(&mut dice), dice.chance(400));
     let mut cast = cast(&mut dice);
-    cast.extend(Locking::of(seed).map(|locking| cast_for(locking, &mut dice)).into_iter().flatten());
+    let locking = Locking::of(seed);
+    cast.extend(locking.map(|locking| cast_for(locking, &mut dice)).into_iter().flatten());
+    // Most of what there is for him comes late; while there is nothing, he costs little.
+    cast[EXPIRER].1 += if locking.is_some_and(|locking| locking.items().is_some()) { 12 } else { 3 };
+    if World::rots(seed) {
+        cast.push((Box::new(Rotter), 2 + dice.below(4)));
+        cast.push((Box::new(Repairer), 2 + dice.below(4)));
+    }
     let world = World::new(seed, cast.len(), rates, mutant);
     let shared = Arc::new(Shared {
         world: world.clone(),
-        model: Mutex::new(Model::default()),
+        model: Mutex::new(Model::new(locking.and_then(|locking| locking.items()))),
         folder: folder.path().into(),
         seed,
     });
     create(&shared);
     std::thread::scope(|scope| {
         for (number, (role, operations)) in cast.into_iter().enumerate() {
-            let hours = if skews { dice.of(&[0, 0, -70, -6, 6, 70]) } else { 0 };
+            let hours = if skews { dice.of(HOURS_OFF) } else { 0 };
             // By clocks that are far off nothing is locked: they are minutes off where days count.
-            let seconds = if world.locking.is_some() { 3 * hours } else { 3600 * hours };
+            let seconds = if world.locking.is_some() { 3 * (hours % HOURS_OF_YEAR) } else { 3600 * hours };
+            let seconds = seconds + mutant.ahead_seconds(number);
+            world.count(|c| c.far_clocks += u64::from(seconds.abs() >= 3600 * HOURS_OF_YEAR));
             let actor = Actor::new(shared.clone(), number, seconds);
             let world = world.clone();
             scope.spawn(move || {
@@ -141,7 +151,8 @@ fn create(shared: &Shared) {
         dedup: None,
         storage_class: String::new(),
         origin: None,
-        parity_percent: 0,
+        // What rots can be given back.
+        parity_percent: if shared.world.rots { 50 } else { 0 },
     };
     let locking = shared.world.locking;
     locking.iter().for_each(|locking| locking.apply(&mut new));
@@ -149,7 +160,7 @@ fn create(shared: &Shared) {
     Repository::create(&*backups, &new, &env).expect("a new repository");
     let made = open(backups, &env, CachePlace::Temporary).expect("opens");
     let dedup = Some(made.vault().secrets.dedup.clone());
-    let mut copies = NewRepository { class: Class::Copy, dedup, origin: Some(made.id()), ..new };
+    let mut copies = NewRepository { class: Class::Copy, dedup, origin: Some(made.id()), parity_percent: 0, ..new };
     locking.iter().for_each(|locking| locking.apply(&mut copies));
     Repository::create(&*shared.world.copies.seen(), &copies, &env).expect("a repository for copies");
 }
@@ -160,3 +171,12 @@ fn folder() -> tempfile::TempDir {
     let made = tempfile::Builder::new().prefix("cairn-simulation-").tempdir_in(memory);
     made.or_else(|_| tempfile::tempdir()).expect("a folder for caches")
 }
+
+/// By how many hours a clock may be off: hours, days, and years in both directions.
+const HOURS_OFF: &[i64] =
+    &[0, 0, -70, -6, 6, 70, -3 * HOURS_OF_YEAR, 3 * HOURS_OF_YEAR, -12 * HOURS_OF_YEAR, YEARS_OFF_MAX * HOURS_OF_YEAR];
+const HOURS_OF_YEAR: i64 = 8766;
+/// The number of the one who lets points go.
+pub(super) const EXPIRER: usize = 2;
+/// No clock is ahead by more years.
+pub(super) const YEARS_OFF_MAX: i64 = 12;

@@ -1,7 +1,7 @@
 //! Locks that end: which repositories of a history have them, what was locked until when, and that it stayed.
 //!
 //! In a share of the seeds both repositories of a history are immutable, that of backups for some days or its whole period, that of copies for
-//! its whole period. Their stores keep versions and locks, and let them end by the clock of the history. A [`Place`] remembers itself
+//! its whole period; in some of those items leave the backups by their own age. Their stores keep versions and locks, and let them end by the clock of the history. A [`Place`] remembers itself
 //! what was locked, whoever asked for it: the store is not believed.
 
 use super::dice::Dice;
@@ -12,9 +12,10 @@ use engine::immutability::Gap;
 use engine::log::{CommitRef, LogView};
 use engine::monitor::Monitor;
 use engine::repository::{NewRepository, Repository};
-use engine::store::{Memory, Name, Oldest, Retention, Store};
+use engine::store::{self, Memory, Name, Oldest, Store};
 use format_spec::Time;
-use format_spec::config::{Class, Immutability, LockMode, RetentionKind};
+use format_spec::config::{Class, Immutability, LockMode, Retention, RetentionKind};
+use format_spec::period::Period;
 use format_spec::{ObjectId, names};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -28,6 +29,8 @@ pub(super) struct Locking {
     days: Option<u32>,
     /// Of retention, in days.
     period: u32,
+    /// What leaves when that is over.
+    kind: RetentionKind,
     /// Days that locks reach further than is needed.
     generation: u32,
     /// Somebody works against it.
@@ -43,13 +46,23 @@ impl Locking {
             true => (Some(dice.of(&[2, 3, 5])), 30),
             false => (None, dice.of(&[2, 4, 6])),
         };
-        let locking = Locking { days, period, generation: dice.of(&[1, 3, 10]), is_attacked: dice.chance(400) };
-        has_locks.then_some(locking)
+        let (generation, is_attacked) = (dice.of(&[1, 3, 10]), dice.chance(400));
+        // Items are locked for their whole period.
+        let kind = match days.is_none() && dice.chance(700) {
+            true => RetentionKind::Item,
+            false => RetentionKind::Snapshot,
+        };
+        has_locks.then_some(Locking { days, period, kind, generation, is_attacked })
     }
 
     /// Whether the days of locking can be raised.
     pub(super) fn may_be_raised(&self) -> bool {
         self.days.is_some()
+    }
+
+    /// How long items stay, where they leave by their own age.
+    pub(super) fn items(&self) -> Option<Retention> {
+        (self.kind == RetentionKind::Item).then(|| Retention { kind: self.kind, period: days(self.period) })
     }
 
     /// The settings of a repository of this class.
@@ -61,15 +74,21 @@ impl Locking {
         };
         let (mode, days) = (LockMode::Compliance, days.and_then(NonZeroU32::new));
         new.immutability = Some(Immutability { mode, days, generation_days: self.generation });
-        new.retention.kind = RetentionKind::Snapshot;
-        new.retention.period = format!("{period}d").parse().expect("a period");
+        new.retention.kind = self.kind;
+        new.retention.period = self::days(period);
     }
+}
+
+fn days(count: u32) -> Period {
+    format!("{count}d").parse().expect("a period")
 }
 
 /// Where a repository of a history is.
 pub(super) struct Place {
     pub(super) memory: Arc<Memory>,
     has_locks: bool,
+    /// A mutant: of several versions its owners take the newest.
+    believes_newest: bool,
     clock: SharedEnv,
     /// Versions that were locked.
     locked: Mutex<BTreeMap<(Name, String), Kept>>,
@@ -86,9 +105,9 @@ struct Kept {
 
 impl Place {
     /// An empty store; `clock` says when locks end.
-    pub(super) fn new(has_locks: bool, clock: SharedEnv) -> Self {
+    pub(super) fn new(has_locks: bool, believes_newest: bool, clock: SharedEnv) -> Self {
         let memory = Arc::new(if has_locks { Memory::locking(clock.clone()) } else { Memory::new() });
-        Place { memory, has_locks, clock, locked: Mutex::default() }
+        Place { memory, has_locks, believes_newest, clock, locked: Mutex::default() }
     }
 
     /// As owners of the repository see it.
@@ -98,11 +117,17 @@ impl Place {
 
     /// As owners see what lies behind `store`.
     pub(super) fn as_owner(&self, store: Arc<dyn Store>) -> Arc<dyn Store> {
-        if self.has_locks { Arc::new(Oldest::new(store)) } else { store }
+        if self.has_locks && !self.believes_newest { Arc::new(Oldest::new(store)) } else { store }
     }
 
     /// What was put is locked from now on.
-    pub(super) fn remember(&self, name: &Name, version: Option<&String>, bytes: &Bytes, lock: Option<Retention>) {
+    pub(super) fn remember(
+        &self,
+        name: &Name,
+        version: Option<&String>,
+        bytes: &Bytes,
+        lock: Option<store::Retention>,
+    ) {
         if let (Some(version), Some(lock)) = (version, lock) {
             let kept = Kept { since: self.clock.now(), until: lock.until, hash: blake3::hash(bytes) };
             self.locked.lock().insert((name.clone(), version.clone()), kept);

@@ -4,7 +4,8 @@
 //! collectors; a reader that keeps an old view; at times a checker, and somebody who truncates the log) runs the engine in one thread with its own handle, cache, clock and dice. Every call of the store
 //! waits for its turn ([`world`]); when nobody runs, the seed chooses the next call and its fate: done, refused for now, done with its response
 //! lost, the process dies before or after it, or stands still while others go on and the clock jumps by up to days. Backups run without
-//! threads (`threads: 0`), a check with one. Clocks of single actors may be wrong by days.
+//! threads (`threads: 0`), a check with one. Clocks of single actors may be wrong by hours, days, and years in both directions; keep rules follow the
+//! order of commits all the same ([`keeping`]).
 //!
 //! ```text
 //! actors -> gate (one per life) -> turn, fate -> mutant? -> memory
@@ -18,9 +19,12 @@
 //!
 //! In a share of the seeds the repositories are immutable ([`locks`]): their stores keep versions and locks that end by the clock, which jumps by days
 //! between operations, so that locks are extended, lapse and are collected beside each other; somebody may raise the days of locking, and
-//! somebody else may hide, overwrite and try to delete what is there ([`attacker`]). Then at each look everything that a live point needs is
-//! locked as long as was promised, by the locks that the store shows; nothing that was locked is gone, whoever asked for it; no plan touches a
-//! point whose lock has not ended; and nobody asks the store to delete what it knows to be locked by what it has read of the log.
+//! somebody else may hide, overwrite and try to delete what is there, backups and copies ([`attacker`]). Then at each look everything that a live point needs is
+//! locked as long as was promised, by the locks that the store shows; nothing that was locked is gone, whoever asked for it; no point whose lock has
+//! not ended goes or changes, also where items leave by their own age; and nobody asks the store to delete what it knows to be locked by what it has
+//! read of the log.
+//!
+//! In another share bytes rot in packs that carry parity, and somebody repairs while others back up, expire, collect and copy ([`rot`]).
 //!
 //! `CAIRN_SEED=n` replays one history, and prints its calls with `CAIRN_TRACE=1`; `CAIRN_SEEDS=from..to` runs others than the first few.
 
@@ -32,11 +36,13 @@ mod dice;
 mod found;
 mod gate;
 mod history;
+mod keeping;
 mod locks;
 mod model;
 mod mutants;
 mod reckoning;
 mod roles;
+mod rot;
 mod source;
 mod world;
 

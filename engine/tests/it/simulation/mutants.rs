@@ -1,6 +1,8 @@
 //! Faults that the simulation must find: a store or a collector that breaks one rule, only in these tests.
 
-use super::history::run;
+use super::history::{EXPIRER, run};
+use super::locks::Locking;
+use super::world::World;
 use bytes::Bytes;
 use engine::Result;
 use engine::care::CollectPlan;
@@ -31,6 +33,14 @@ pub(super) enum Mutant {
     DropsLocks,
     /// The collector asks for packs that it knows to be locked.
     DeletesLocked,
+    /// Whoever lets points and items go believes a store's clock that is weeks ahead, so nothing is locked (I8).
+    ExpiresByFalseTime,
+    /// Of a copy that was overwritten its owner takes the newest version (I8).
+    BelievesNewestCopies,
+    /// Rules count points by what clocks said and not by the order of commits.
+    KeepsByClock,
+    /// A repair condemns damaged packs, and says nowhere where their blobs are now.
+    CondemnsDamaged,
 }
 
 impl Mutant {
@@ -64,6 +74,11 @@ impl Mutant {
         }
     }
 
+    /// By how much this actor believes the time to be later, by its own clock and by the store's.
+    pub(super) fn ahead_seconds(self, actor: usize) -> i64 {
+        if self == Mutant::ExpiresByFalseTime && actor == EXPIRER { 40 * 86_400 } else { 0 }
+    }
+
     /// What a collector with this fault does before it collects.
     pub(super) fn collect(
         self,
@@ -79,7 +94,7 @@ impl Mutant {
                 Ok(())
             }
             Mutant::CondemnsByOldPlan => match stale.replace(plan.clone()) {
-                Some(old) => condemn(repository, &old),
+                Some(old) => condemn(repository, &old.dead.iter().map(|pack| (pack.kind, pack.id)).collect::<Vec<_>>()),
                 None => Ok(()),
             },
             _ => Ok(()),
@@ -106,14 +121,15 @@ fn delete_unpublished(repository: &Repository) -> Result<()> {
     found.into_iter().try_for_each(|(kind, id)| delete(repository, kind, id))
 }
 
-fn condemn(repository: &Repository, old: &CollectPlan) -> Result<()> {
+/// Condemns packs as if nobody needed them.
+pub(super) fn condemn(repository: &Repository, packs: &[(ObjectKind, ObjectId)]) -> Result<()> {
     let env = &**repository.env();
     let open = Change::Open { job: String::new(), host: String::new(), base: None, purpose: Purpose::Care };
     let session = repository.log().append(env, &mut |_| Ok(open.clone()))?;
     repository.log().append(env, &mut |view| {
         view.expect_session(session)?;
-        let rows = old.dead.iter().filter(|p| !view.condemned.has(p.id));
-        let condemned = rows.map(|p| CondemnedPack { kind: p.kind, id: p.id, survivors: None }).collect();
+        let rows = packs.iter().filter(|(_, id)| !view.condemned.has(*id));
+        let condemned = rows.map(|(kind, id)| CondemnedPack { kind: *kind, id: *id, survivors: None }).collect();
         Ok(Change::Condemn { session, condemned, packs: Vec::new(), segment: None, plan: [0; 32] })
     })?;
     repository.log().append(env, &mut |view| {
@@ -126,9 +142,18 @@ fn condemn(repository: &Repository, old: &CollectPlan) -> Result<()> {
 
 /// Looks for a violation in these seeds, and says which has the first.
 fn expect_found(mutant: Mutant) {
-    let found = (0..SEEDS).find_map(|seed| run(seed, mutant).violations.first().map(|what| (seed, what.clone())));
-    let (seed, what) = found.unwrap_or_else(|| panic!("no history of {SEEDS} shows {mutant:?}"));
-    println!("simulation: {mutant:?} is found by seed {seed}: {what}");
+    expect_found_among(mutant, 0..SEEDS);
+}
+
+fn expect_found_among(mutant: Mutant, seeds: impl IntoIterator<Item = u64>) {
+    let mut tried = 0;
+    let mut first = |seed| {
+        tried += 1;
+        run(seed, mutant).violations.first().map(|what| (seed, what.clone()))
+    };
+    let found = seeds.into_iter().find_map(&mut first);
+    let (seed, what) = found.unwrap_or_else(|| panic!("no history of {tried} shows {mutant:?}"));
+    println!("simulation: {mutant:?} is found by seed {seed}, the {tried}. of its kind: {what}");
 }
 
 /// Each mutant is found within so many seeds.
@@ -172,4 +197,28 @@ fn a_store_that_drops_locks_is_found() {
 #[test]
 fn a_collector_that_asks_for_what_it_knows_to_be_locked_is_found() {
     expect_found(Mutant::DeletesLocked);
+}
+
+/// Among histories in which items leave by their own age.
+#[test]
+fn an_expirer_that_takes_items_out_of_locked_points_is_found() {
+    let by_items = |seed: &u64| Locking::of(*seed).is_some_and(|locking| locking.items().is_some());
+    expect_found_among(Mutant::ExpiresByFalseTime, (0..10 * SEEDS).filter(by_items).take(40));
+}
+
+/// Nobody but the attacker puts a second version of what is there.
+#[test]
+fn an_owner_of_copies_who_believes_the_newest_version_is_found() {
+    let is_attacked = |seed: &u64| Locking::of(*seed).is_some_and(|locking| locking.is_attacked);
+    expect_found_among(Mutant::BelievesNewestCopies, (0..10 * SEEDS).filter(is_attacked).take(40));
+}
+
+#[test]
+fn keep_rules_that_believe_clocks_are_found() {
+    expect_found(Mutant::KeepsByClock);
+}
+
+#[test]
+fn a_repair_that_condemns_what_it_cannot_read_is_found() {
+    expect_found_among(Mutant::CondemnsDamaged, (0..10 * SEEDS).filter(|seed| World::rots(*seed)).take(40));
 }

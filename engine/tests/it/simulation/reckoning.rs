@@ -1,8 +1,11 @@
 //! The end of a history: nobody works any more, everything given up is collected, and what is left must be exactly what is needed.
 
 use super::actor::{Shared, open};
+use super::history::YEARS_OFF_MAX;
+use super::rot::repair;
 use crate::proofs::{restore_options, shown};
 use engine::blob::CachePlace;
+use engine::care::repair::RepairOptions;
 use engine::care::{CheckOptions, CollectOptions, Level, check, collect, plan_collection};
 use engine::error::Error;
 use engine::monitor::Monitor;
@@ -19,19 +22,23 @@ pub(super) fn reckon(shared: &Shared) -> Result<(), String> {
     let told = |e: Error| shown(&e);
     let env = shared.world.env(shared.seed, 3000, 0);
     let (store, copies) = (shared.world.backups.seen(), shared.world.copies.seen());
-    let repository = open(store.clone(), &env, CachePlace::Temporary).map_err(told)?;
-    shared.model.lock().verify(&repository)?;
     let world = &shared.world;
+    if world.has_rotten() {
+        repair_all(&open(store.clone(), &env, CachePlace::Temporary).map_err(told)?).map_err(told)?;
+    }
+    let repository = open(store.clone(), &env, CachePlace::Temporary).map_err(told)?;
+    shared.model.lock().verify(&repository, false, world.time())?;
     world.backups.expect_locked(&repository)?;
     world.copies.expect_locked(&*open(copies.clone(), &env, CachePlace::Temporary).map_err(told)?)?;
     world.backups.expect_kept()?;
     world.copies.expect_kept()?;
-    // Wrong clocks were up to some days ahead; and all locks end.
-    world.sleep(if world.locking.is_some() { 100 } else { 30 } * 86_400);
+    // All locks end; and clocks were ahead by years, so that what they dated waits for so long.
+    let is_far = world.counts().far_clocks > 0;
+    world.sleep(if is_far { 366 * (YEARS_OFF_MAX + 1) } else { 100 } * 86_400);
     collect_all(&repository).map_err(told)?;
     // Whoever opens it now sees only what the store has.
     let repository = open(store, &env, CachePlace::Temporary).map_err(told)?;
-    shared.model.lock().verify(&repository)?;
+    shared.model.lock().verify(&repository, false, world.time())?;
     let full = CheckOptions { level: Level::Full, share: None, point: None, threads: 1, remember: None };
     let report = check(&repository, &full, &Monitor::new()).map_err(told)?;
     if let Some(finding) = report.errors.first() {
@@ -44,8 +51,18 @@ pub(super) fn reckon(shared: &Shared) -> Result<(), String> {
     if let Some(finding) = report.errors.first() {
         return Err(format!("the check of the copies finds {}: {}", finding.object, finding.what));
     }
-    shared.model.lock().verify_copies(&copies)?;
+    shared.model.lock().verify_copies(&copies, world.time())?;
     if shared.seed.is_multiple_of(8) { restore_newest(&repository).map_err(told) } else { Ok(()) }
+}
+
+/// Repairs until nothing can be given back any more.
+fn repair_all(repository: &Arc<Repository>) -> engine::Result<()> {
+    for _ in 0..3 {
+        if !repair(repository, RepairOptions { level: Level::Full, from: None, threads: 1 })? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Collects until nothing is left to do.

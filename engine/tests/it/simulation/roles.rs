@@ -1,6 +1,7 @@
 //! What actors do. Whatever fails for now, or because others were faster, is tried again another time; any other failure is a violation.
 
 use super::actor::Actor;
+use super::keeping::by_rules;
 use super::model::read;
 use super::source::{PATHS, Tree, TreeSource, mutate};
 use engine::Result;
@@ -13,6 +14,7 @@ use engine::log::Truncation;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::restore_point::Point;
+use format_spec::Time;
 use format_spec::log::PointId;
 use format_spec::point::Workload;
 use parking_lot::Mutex;
@@ -56,9 +58,10 @@ impl Role for Writer {
             drop_unreadable: false,
             shrink_max: None,
         };
+        let begun = actor.shared.world.time();
         let summary = backup(repository, &source, &options, &Arc::new(Monitor::new()))?;
         if !actor.is_dead() {
-            actor.shared.model.lock().acknowledge(summary.point.expect("no dry run"), &tag);
+            acknowledge(actor, repository, summary.point.expect("no dry run"), &tag, begun)?;
             actor.shared.world.count(|c| c.points += 1);
             if actor.dice.chance(300) {
                 actor.verify("after a commit");
@@ -68,7 +71,24 @@ impl Role for Writer {
     }
 }
 
-/// Gives up a point or two, or a file of every point, or changes the words of a point.
+/// The model learns of a commit, with its place in the log and its lock, which holds from no earlier than the
+/// backup's beginning.
+fn acknowledge(actor: &Actor, repository: &Repository, id: PointId, tag: &str, begun: Time) -> Result<()> {
+    let view = repository.log().view();
+    let Some(commit) = view.live(&id) else {
+        // Somebody was so fast as to expire it.
+        return Ok(());
+    };
+    let mut model = actor.shared.model.lock();
+    model.acknowledge(id, tag, commit.slot);
+    if let Some(policy) = repository.policy() {
+        let until = policy.needed_until(begun)?;
+        model.lock(id, Time { seconds: until.seconds - SLACK_SECONDS, ..until }, commit.object.body_hash);
+    }
+    Ok(())
+}
+
+/// Gives up a point or two, or a file of every point, or what rules do not keep, or changes the words of a point.
 pub(super) struct Expirer;
 
 impl Role for Expirer {
@@ -83,18 +103,27 @@ impl Role for Expirer {
         if points.is_empty() {
             return Ok(());
         }
+        let mut keeps = None;
         let request = match actor.dice.below(10) {
-            0..=5 => Request::Points(points),
+            0..=2 => Request::Points(points),
+            3..=5 => {
+                let (request, kept) = by_rules(actor, repository)?;
+                keeps = Some(kept);
+                request
+            }
             6..=7 => Request::Tags { points, add: ["seen".to_owned()].into(), remove: BTreeSet::new() },
             _ => Request::Paths([actor.dice.of(&PATHS).as_bytes().to_vec()].into()),
         };
         // A job without points must not be named.
         let may_empty = repository.points()?.iter().map(|p| repository.job_of(p)).collect();
         let scope = Scope { request, job: None, may_empty };
-        let monitor = Arc::new(Monitor::new());
+        let (monitor, begun) = (Arc::new(Monitor::new()), actor.shared.world.time());
         let plan = Plan::make(repository, &scope, &monitor)?;
         if plan.is_empty() {
             return Ok(());
+        }
+        if let Some(keeps) = &keeps {
+            keeps.expect(actor, repository, &plan)?;
         }
         let lost = match &scope.request {
             Request::Paths(paths) => paths.iter().next().map(|path| String::from_utf8_lossy(path).into_owned()),
@@ -110,9 +139,13 @@ impl Role for Expirer {
             if let Some(path) = &lost {
                 model.erase(&applied.rewritten, path);
             }
+            if matches!(scope.request, Request::Rules { .. }) {
+                model.age(&applied.rewritten, begun);
+            }
             actor.shared.world.count(|c| {
                 c.expired += applied.expired.len() as u64;
                 c.rewritten += applied.rewritten.len() as u64;
+                c.ruled += u64::from(keeps.is_some());
             });
         }
         Ok(())
@@ -124,8 +157,7 @@ fn expect_unlocked(actor: &Actor, repository: &Repository, plan: &Plan) -> Resul
     let Some(policy) = repository.policy() else { return Ok(()) };
     for row in plan.rows.iter().filter(|row| !row.decision.keep || row.change.is_some()) {
         let until = policy.needed_until(row.point.manifest.finished)?;
-        // Two clocks are each up to five minutes from the store's.
-        if until.seconds - 600 > actor.shared.world.time().seconds {
+        if until.seconds - SLACK_SECONDS > actor.shared.world.time().seconds {
             actor.violation(&format!("point {} is to change, and is locked until {until:?}", row.point.manifest.id));
         }
     }
@@ -194,7 +226,7 @@ impl Role for Collector {
         let plan = plan_collection(repository, &options, &monitor)?;
         mutant.collect(repository, &plan, &mut self.stale)?;
         let report = collect(repository, &options, &plan.hash, &monitor)?;
-        if let Some(finding) = report.damaged.first()
+        if let Some(finding) = report.damaged.iter().find(|finding| !has_rotten(actor, &finding.object))
             && !actor.is_dead()
         {
             actor.violation(&format!("a collection calls {} damaged: {}", finding.object, finding.what));
@@ -208,7 +240,12 @@ impl Role for Collector {
     }
 }
 
-/// Checks while others work; nothing is ever damaged.
+/// Whether this object, as a finding names it, has rotted.
+fn has_rotten(actor: &Actor, object: &str) -> bool {
+    actor.shared.world.rotten.lock().iter().any(|name| name.as_str() == object)
+}
+
+/// Checks while others work; nothing is ever damaged but what has rotted.
 pub(super) struct Checker;
 
 impl Role for Checker {
@@ -219,7 +256,10 @@ impl Role for Checker {
             &CheckOptions { level, share: None, point: None, threads: 1, remember: None },
             &Monitor::new(),
         )?;
-        if let Some(finding) = report.errors.first()
+        // Where a pack has rotted, blobs and points are named as well.
+        let is_told =
+            |object: &str| has_rotten(actor, object) || !object.contains('/') && actor.shared.world.has_rotten();
+        if let Some(finding) = report.errors.iter().find(|finding| !is_told(&finding.object))
             && !actor.is_dead()
         {
             actor.violation(&format!("a check at level {level:?} finds {}: {}", finding.object, finding.what));
@@ -244,6 +284,7 @@ impl Role for Reader {
                 match repository.load(&commit) {
                     Ok(point) => self.points.push(point),
                     Err(e) if actor.shared.model.lock().is_outdated(&commit.id) && !actor.is_dead() => drop(e),
+                    Err(e) if actor.is_rot(&e) => drop(e),
                     Err(e) => return Err(e),
                 }
             }
@@ -254,7 +295,7 @@ impl Role for Reader {
         let model = actor.shared.model.lock();
         match found {
             Ok(files) => {
-                if let Err(what) = model.compare(&point, &files) {
+                if let Err(what) = model.compare(&point, &files, actor.shared.world.time()) {
                     actor.violation(&format!("an old view: {what}"));
                 }
                 Ok(())
@@ -298,7 +339,8 @@ impl Role for Copier {
         if actor.is_dead() {
             return Ok(());
         }
-        if let Some(failed) = done.failed.iter().find(|f| !actor.shared.model.lock().is_outdated(&f.point)) {
+        let is_told = |point: &PointId| actor.shared.model.lock().is_outdated(point) || actor.shared.world.has_rotten();
+        if let Some(failed) = done.failed.iter().find(|failed| !is_told(&failed.point)) {
             actor.violation(&format!("point {} cannot be copied: {}", failed.point, failed.reason));
         }
         actor.shared.world.count(|c| c.copied += done.copied.len() as u64);
@@ -306,3 +348,6 @@ impl Role for Copier {
         Ok(())
     }
 }
+
+/// Two clocks are each up to five minutes from the store's.
+const SLACK_SECONDS: i64 = 600;

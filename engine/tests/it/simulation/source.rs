@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct File {
     pub(super) bytes: Arc<Vec<u8>>,
-    written: Time,
+    pub(super) written: Time,
 }
 
 /// Paths and files, in canonical order.

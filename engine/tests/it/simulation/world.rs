@@ -7,9 +7,10 @@ use super::dice::Dice;
 use super::locks::{Locking, Place};
 use super::mutants::Mutant;
 use engine::env::{Env, SharedEnv};
-use engine::store::Verb;
+use engine::store::{Name, Verb};
 use format_spec::Time;
 use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -68,6 +69,14 @@ pub(super) struct Counts {
     pub(super) raised: u64,
     /// What somebody did who wanted to destroy.
     pub(super) attacks: u64,
+    /// Actors whose clocks are years off.
+    pub(super) far_clocks: u64,
+    /// Plans by keep rules, or by the age of items, that were carried out.
+    pub(super) ruled: u64,
+    /// Objects in which a byte rotted.
+    pub(super) rotted: u64,
+    /// Repairs that gave something back.
+    pub(super) repaired: u64,
 }
 
 impl Counts {
@@ -77,12 +86,12 @@ impl Counts {
         }
     }
 
-    fn all_mut(&mut self) -> [&mut u64; 21] {
+    fn all_mut(&mut self) -> [&mut u64; 25] {
         let Counts { histories: a, operations: b, calls: c, crashes: d, refused: e, lost: f, pauses: g, .. } = self;
         let Counts { points: h, expired: i, rewritten: j, condemned: k, deleted: l, fenced: m, .. } = self;
         let Counts { truncated: n, copied: o, locking: p, extended: q, withheld: r, .. } = self;
-        let Counts { locks_read: s, raised: t, attacks: u, .. } = self;
-        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u]
+        let Counts { locks_read: s, raised: t, attacks: u, far_clocks: v, ruled: w, rotted: x, repaired: y, .. } = self;
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, y]
     }
 }
 
@@ -91,6 +100,7 @@ impl std::fmt::Display for Counts {
         let Counts { histories, operations, calls, crashes, refused, lost, pauses, .. } = self;
         let Counts { points, expired, rewritten, condemned, deleted, fenced, truncated, copied, .. } = self;
         let Counts { locking, extended, withheld, locks_read, raised, attacks, .. } = self;
+        let Counts { far_clocks, ruled, rotted, repaired, .. } = self;
         write!(
             f,
             "{histories} seeds, {operations} operations, {calls} calls, {crashes} crashes, {lost} lost responses, "
@@ -102,7 +112,11 @@ impl std::fmt::Display for Counts {
             f,
             "{locking} seeds with locks, {extended} extended, {locks_read} read back, {withheld} deletes refused, "
         )?;
-        write!(f, "days raised {raised} times, {attacks} attacks")
+        write!(
+            f,
+            "days raised {raised} times, {attacks} attacks; {far_clocks} clocks years off, {ruled} plans by rules, "
+        )?;
+        write!(f, "{rotted} objects rotted, {repaired} repairs")
     }
 }
 
@@ -113,6 +127,10 @@ pub(super) struct World {
     /// Whether and how both are locked.
     pub(super) locking: Option<Locking>,
     pub(super) mutant: Mutant,
+    /// Whether objects rot.
+    pub(super) rots: bool,
+    /// Backups' objects in which a byte has rotted.
+    pub(super) rotten: Mutex<BTreeSet<Name>>,
     rates: Rates,
     turns: Mutex<Turns>,
     wakes: Vec<Condvar>,
@@ -144,8 +162,8 @@ enum State {
 impl World {
     pub(super) fn new(seed: u64, actors: usize, rates: Rates, mutant: Mutant) -> Arc<Self> {
         let (clock, locking) = (Arc::new(AtomicI64::new(START_MS)), Locking::of(seed));
-        let place = || Arc::new(Place::new(locking.is_some(), Arc::new(TrueTime(clock.clone()))));
-        let (backups, copies) = (place(), place());
+        let place = |believes| Arc::new(Place::new(locking.is_some(), believes, Arc::new(TrueTime(clock.clone()))));
+        let (backups, copies) = (place(false), place(mutant == Mutant::BelievesNewestCopies));
         let turns = Turns {
             states: vec![State::Starts; actors],
             running: None,
@@ -160,11 +178,18 @@ impl World {
             copies,
             locking,
             mutant,
+            rots: World::rots(seed),
+            rotten: Mutex::default(),
             rates,
             turns: Mutex::new(turns),
             wakes: (0..actors).map(|_| Condvar::new()).collect(),
             clock,
         })
+    }
+
+    /// Whether objects rot in the history of a seed. Has dice of its own, as locks have.
+    pub(super) fn rots(seed: u64) -> bool {
+        Locking::of(seed).is_none() && Dice::new(seed, 9).chance(150)
     }
 
     /// Waits for the turn of a call, and says what becomes of it.
@@ -193,6 +218,11 @@ impl World {
     pub(super) fn leave(&self, actor: usize) {
         let mut turns = self.turns.lock();
         self.give_up_turn(&mut turns, actor, State::Ended);
+    }
+
+    /// Whether something has rotted: what is called damaged then may be.
+    pub(super) fn has_rotten(&self) -> bool {
+        !self.rotten.lock().is_empty()
     }
 
     /// A promise was broken.
