@@ -37,8 +37,11 @@ pub(super) fn by_rules(actor: &mut Actor, repository: &Arc<Repository>) -> Resul
     Ok((request, Keeps(last as usize)))
 }
 
+/// The points of each host and job.
+type PointsOfJobs = BTreeMap<(String, String), Vec<Arc<Point>>>;
+
 /// Live points by host and job.
-fn points_of_jobs(repository: &Arc<Repository>) -> Result<BTreeMap<(String, String), Vec<Arc<Point>>>> {
+fn points_of_jobs(repository: &Arc<Repository>) -> Result<PointsOfJobs> {
     let mut jobs: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for point in repository.points()? {
         let job = (point.manifest.host.clone(), point.manifest.job.clone());
