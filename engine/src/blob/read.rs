@@ -228,11 +228,12 @@ impl Blobs {
     /// # Errors
     /// As [`Vault::read_records`].
     pub fn records(&self, places: &[Place]) -> Result<Vec<Bytes>> {
+        let records = self.vault.read_records(places)?;
         places.iter().for_each(|place| self.count_fetched(place));
-        self.vault.read_records(places)
+        Ok(records)
     }
 
-    /// Notes that a block's record was fetched by somebody else.
+    /// Notes that a block's record has come.
     fn count_fetched(&self, place: &Place) {
         self.fetched_bytes.fetch_add(u64::from(place.block_stored), Ordering::Relaxed);
     }
@@ -260,7 +261,7 @@ impl Blobs {
         self.cut(kind, id, place, &block).ok()
     }
 
-    /// Stored bytes of blocks fetched so far.
+    /// Stored bytes of the blocks that came so far; what a store refused or does not have is not counted.
     pub fn fetched_bytes(&self) -> u64 {
         self.fetched_bytes.load(Ordering::Relaxed)
     }
@@ -321,8 +322,9 @@ impl Blobs {
 
     fn block(&self, place: &Place) -> Result<Arc<Decoded>> {
         self.decoded(place).get_or(&key_of(place), || {
+            let block = self.vault.read_block(place)?;
             self.count_fetched(place);
-            self.vault.read_block(place).map(Bytes::from)
+            Ok(Bytes::from(block))
         })
     }
 

@@ -6,10 +6,16 @@ use super::damage::{ACTIONS, Action, act, kind_of};
 use super::rig::{contents, copy_of, names_of, shown};
 use super::{Rig, noise};
 use engine::blob::CachePlace;
-use engine::store::{Memory, Name};
+use engine::store::{Memory, Name, Store};
+use engine::tree::{Flow, Placement, pieces, stored_bytes, walk};
 use engine::{Error, Kind};
+use format_spec::container::ObjectKind;
+use format_spec::names;
+use format_spec::tree::Kind as ItemKind;
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -39,6 +45,10 @@ struct Cell<'a> {
     action: Action,
     name: &'a Name,
     wanted: &'a BTreeMap<PathBuf, Vec<u8>>,
+    /// The data packs that each file's chunks lie in.
+    packs: &'a BTreeMap<PathBuf, BTreeSet<Name>>,
+    /// The objects that the action changed or took away.
+    hurt: BTreeSet<Name>,
     kept: bool,
     problems: &'a Mutex<Vec<String>>,
 }
@@ -50,8 +60,10 @@ fn every_damage_is_named_and_everything_else_comes_back() {
     let other = tempfile::tempdir().unwrap();
     let foreign = repository(other.path(), 20).store;
     let wanted = contents(&base.source);
+    let packs = packs_of_files(&base);
+    assert!(wanted.keys().all(|path| base.source.join(path).is_dir() || !packs[path].is_empty()));
     let names = some_of_each_kind(&names_of(&*base.store));
-    let kinds: std::collections::BTreeSet<&str> = names.iter().map(kind_of).collect();
+    let kinds: BTreeSet<&str> = names.iter().map(kind_of).collect();
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["config", "data", "index", "keys", "log", "meta", "points"]);
     let problems = Mutex::new(Vec::new());
     let plan: Vec<_> = names.iter().flat_map(|n| ACTIONS.map(|a| [(n, a, true), (n, a, false)])).flatten().collect();
@@ -65,12 +77,16 @@ fn every_damage_is_named_and_everything_else_comes_back() {
                     if !act(*action, name, &memory, &*foreign) {
                         continue;
                     }
+                    let same = |n: &Name| memory.get(n).ok() == base.store.get(n).ok();
+                    let hurt = names_of(&*base.store).into_iter().filter(|n| !same(n)).collect();
                     let mut rig = base.over(memory);
                     rig.cache = CachePlace::Folder(here.path().join("cache"));
                     if *kept {
                         copy_folder(&folder.path().join("cache"), &here.path().join("cache"));
                     }
-                    let cell = Cell { rig, action: *action, name, wanted: &wanted, kept: *kept, problems: &problems };
+                    let (action, kept) = (*action, *kept);
+                    let cell =
+                        Cell { rig, action, name, wanted: &wanted, packs: &packs, hurt, kept, problems: &problems };
                     cells.fetch_add(cell.run(here.path()), Ordering::SeqCst);
                 }
             });
@@ -79,6 +95,29 @@ fn every_damage_is_named_and_everything_else_comes_back() {
     let problems = problems.into_inner();
     println!("{} objects, {} cells tried, {} problems", names.len(), cells.into_inner(), problems.len());
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+/// The data packs of every file of the newest point. Which files share a pack depends on how the readers raced.
+fn packs_of_files(rig: &Rig) -> BTreeMap<PathBuf, BTreeSet<Name>> {
+    let repository = rig.open().unwrap();
+    let (blobs, inside) = (repository.blobs(), rig.inside());
+    let mut out = BTreeMap::new();
+    walk(&**blobs, &repository.find_point("latest").unwrap().manifest.root, &mut |seen| {
+        let entry = seen.entry;
+        let below = seen.path.strip_prefix(&*inside).and_then(|p| p.strip_prefix(b"/"));
+        if let Some(path) = below.filter(|_| entry.kind == ItemKind::File) {
+            let bytes = stored_bytes(entry);
+            let pack = |piece: engine::Result<Placement>| {
+                let place = blobs.place(ObjectKind::DataPack, &piece?.id)?;
+                Name::new(names::of_session(place.pack_kind, place.pack))
+            };
+            let packs = pieces(&**blobs, entry.content, bytes, 0..bytes)?.map(pack).collect::<engine::Result<_>>()?;
+            out.insert(PathBuf::from(OsStr::from_bytes(path)), packs);
+        }
+        Ok(Flow::Continue)
+    })
+    .unwrap();
+    out
 }
 
 /// The first, a middle and the last object of each kind.
@@ -170,11 +209,17 @@ impl Cell<'_> {
                 self.problem(format!("restore wrote wrong bytes into {}", path.display()));
             }
         }
-        let missing = self.wanted.keys().filter(|p| !found.contains_key(*p)).count();
-        if kind_of(self.name) == "data"
-            && (done.is_err() || missing > warnings.len() || missing > 100 && self.action != Action::Swap)
-        {
-            self.problem(format!("restore left {missing} out, {} warnings, {done:?}", warnings.len()));
+        let left_out: Vec<_> = self.wanted.keys().filter(|p| !found.contains_key(*p)).collect();
+        let missing = left_out.len();
+        if kind_of(self.name) == "data" {
+            let is_hurt = |path: &PathBuf| self.packs.get(path).is_some_and(|packs| !packs.is_disjoint(&self.hurt));
+            if let Some(whole) = left_out.iter().find(|path| !is_hurt(path)) {
+                self.problem(format!("restore left {} out, whose packs are whole", whole.display()));
+            }
+            let all = self.wanted.keys().filter(|path| is_hurt(path)).count();
+            if done.is_err() || missing > warnings.len() || self.action == Action::Delete && missing != all {
+                self.problem(format!("restore left {missing} of {all} out, {} warnings, {done:?}", warnings.len()));
+            }
         }
         if kind_of(self.name) == "data" && !warnings.is_empty() && missing == 0 {
             self.problem(format!("nothing is missing, but {warnings:?}"));
