@@ -105,6 +105,35 @@ fn a_first_use_is_told_in_the_summary_once() {
 }
 
 #[test]
+fn a_first_use_is_noted_on_a_terminal_and_nowhere_else() {
+    let (home, _) = Home::with_point();
+    let forget = || std::fs::remove_dir_all(home.path("state")).unwrap();
+    forget();
+    assert_eq!(home.run(["points"]).expect(0).stderr, "", "a pipe is not a terminal");
+    forget();
+    let first = on_a_terminal(&home, "points");
+    assert!(first.contains("first use on this machine: repository ") && first.contains(", not encrypted."), "{first}");
+    let second = on_a_terminal(&home, "points");
+    assert!(!second.contains("first use"), "{second}");
+}
+
+/// What the program writes when its three streams are a terminal.
+fn on_a_terminal(home: &Home, args: &str) -> String {
+    let program = home.command([""; 0]);
+    let mut command = Command::new("script");
+    command.args(["-qec", &format!("'{}' {args}", program.get_program().to_str().unwrap()), "/dev/null"]);
+    for (key, value) in program.get_envs() {
+        match value {
+            Some(value) => command.env(key, value),
+            None => command.env_remove(key),
+        };
+    }
+    let done = command.stdin(std::process::Stdio::null()).output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+    String::from_utf8(done.stdout).unwrap()
+}
+
+#[test]
 fn a_look_at_an_earlier_time_remembers_nothing() {
     let (home, _) = Home::with_point();
     std::fs::remove_dir_all(home.path("state")).unwrap();

@@ -63,11 +63,12 @@ pub fn apply(
     monitor: &Arc<Monitor>,
 ) -> Result<RepairReport> {
     let plan = plan(repository, options, monitor)?;
-    if plan.hash != hash && options.differ(hash) {
+    let is_this = plan.hash.eq_ignore_ascii_case(hash);
+    if !is_this && options.differ(hash) {
         let what = "the plan was made with another --level, or with another --from";
         return Err(Error::new(Kind::Input, what).on(hash).advise("give `apply` the options that `plan` had"));
     }
-    if plan.hash != hash {
+    if !is_this {
         return Err(Error::new(Kind::Conflict, format!("this is not the plan any more: it is {} now", plan.hash))
             .on(hash)
             .advise("the repository or its damage has changed: look at `cairn repair plan` again"));

@@ -225,7 +225,7 @@ pub fn plan(repository: &Arc<Repository>, options: &RepairOptions, monitor: &Mon
     plan.digest = plan.digest(repository);
     // The options stand apart: who applies with others is told so.
     let sealed = PlanHash::seal(&options.canonical(), &plan.digest);
-    plan.hash = blake3::Hash::from_bytes(sealed).to_hex().as_str().chars().take(32).collect();
+    plan.hash = PlanHash::shown(&sealed).to_string();
     Ok(plan)
 }
 
