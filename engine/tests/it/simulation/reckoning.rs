@@ -6,7 +6,7 @@ use super::rot::repair;
 use crate::proofs::{restore_options, shown};
 use engine::blob::CachePlace;
 use engine::care::repair::RepairOptions;
-use engine::care::{CheckOptions, CollectOptions, Level, check, collect, plan_collection};
+use engine::care::{CheckOptions, ClockVerdict, CollectOptions, Level, check, collect, plan_collection};
 use engine::error::Error;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
@@ -78,7 +78,7 @@ fn collect_all(repository: &Repository) -> engine::Result<()> {
     };
     for _ in 0..3 {
         let plan = plan_collection(repository, &options, &Monitor::new())?;
-        collect(repository, &options, &plan.hash, &Monitor::new())?;
+        collect(repository, &options, &plan.hash, &ClockVerdict::trusted(), &Monitor::new())?;
     }
     Ok(())
 }
