@@ -3,6 +3,7 @@
 use super::actor::{Shared, open};
 use super::history::YEARS_OFF_MAX;
 use super::rot::repair;
+use super::wreck::cure;
 use crate::proofs::{restore_options, shown};
 use engine::blob::CachePlace;
 use engine::care::repair::RepairOptions;
@@ -23,6 +24,10 @@ pub(super) fn reckon(shared: &Shared) -> Result<(), String> {
     let env = shared.world.env(shared.seed, 3000, 0);
     let (store, copies) = (shared.world.backups.seen(), shared.world.copies.seen());
     let world = &shared.world;
+    let wreck = world.wreck.lock().clone();
+    if let Some(wreck) = wreck {
+        cure(shared, &wreck, store.clone(), &env).map_err(told)?;
+    }
     if world.has_rotten() {
         repair_all(&open(store.clone(), &env, CachePlace::Temporary).map_err(told)?).map_err(told)?;
     }

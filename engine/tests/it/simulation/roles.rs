@@ -26,6 +26,11 @@ use std::sync::Arc;
 pub(super) trait Role: Send {
     fn operate(&mut self, actor: &mut Actor, repository: &Arc<Repository>) -> Result<()>;
 
+    /// What is done without an open repository, if something is: then nothing else is.
+    fn beside(&mut self, _: &mut Actor) -> Option<Result<()>> {
+        None
+    }
+
     /// The process died; what it held in memory is gone.
     fn die(&mut self) {}
 }
