@@ -38,18 +38,17 @@ impl Env for Shifted {
     }
 }
 
+/// The repository as another machine has it open.
+fn opened(home: &Home, env: SharedEnv) -> Arc<Repository> {
+    let store = open(&Location::Folder(home.path("repo")), &Options::default()).unwrap();
+    let options =
+        OpenOptions { env, cache: CachePlace::Temporary, budgets: CacheBudgets::default(), ranges: None, as_of: None };
+    Repository::open(store, None, &options).unwrap()
+}
+
 /// A restore point of `src` that another machine made, whose clock is off by so many seconds.
 fn backup_at(home: &Home, seconds: i64) {
-    let store = open(&Location::Folder(home.path("repo")), &Options::default()).unwrap();
-    let env: SharedEnv = Arc::new(Shifted(Machine::shared(), seconds));
-    let options = OpenOptions {
-        env: env.clone(),
-        cache: CachePlace::Temporary,
-        budgets: CacheBudgets::default(),
-        ranges: None,
-        as_of: None,
-    };
-    let repo = Repository::open(store, None, &options).unwrap();
+    let repo = opened(home, Arc::new(Shifted(Machine::shared(), seconds)));
     let source = FolderSource::new(&[home.path("src")], Rules::default()).unwrap();
     let options = BackupOptions {
         job: "j".into(),
@@ -220,6 +219,24 @@ fn a_machine_that_is_ahead_and_has_just_made_a_backup_does_not_vouch_for_itself(
     std::fs::remove_dir_all(home.path("state")).unwrap();
     refused(&home, &apply, "clock");
     assert_eq!(home.summary(["points"])["points"], 5);
+}
+
+/// The log begins with what this machine has appended: nothing in it shows that its times jumped.
+#[test]
+fn what_a_machine_appended_in_doubt_does_not_vouch_for_it_behind_a_checkpoint_either() {
+    let home = ahead();
+    home.backup();
+    let repo = opened(&home, Machine::shared());
+    repo.log().checkpoint(&*Machine::shared()).unwrap().expect("a checkpoint was written");
+    home.ok(["points"]);
+    assert!(remembered(&home) < -399 * DAY, "{}", remembered(&home));
+    let (hash, _) = planned(&home, &["expire", "--keep-last", "1"]);
+    refused(&home, &["expire", "--keep-last", "1", "apply", &hash], "clock");
+    // As soon as somebody else has appended by such a clock, it is not this machine's word alone.
+    backup_at(&home, -DAY);
+    let (hash, run) = planned(&home, &["expire", "--keep-last", "1"]);
+    assert!(!run.stderr.contains("this machine's clock"), "{}", run.stderr);
+    home.ok(["expire", "--keep-last", "1", "apply", &hash]);
 }
 
 #[test]
