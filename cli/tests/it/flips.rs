@@ -182,9 +182,9 @@ fn a_mount_heals_one_flip_and_names_as_an_error_what_is_wrong_at_each_reading() 
         let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let root = below_mount(&scene.home, name, "j");
             if rots {
-                scene.rot("data")
+                scene.rot("data");
             } else {
-                scene.flip_once("data")
+                scene.flip_once("data");
             }
             std::fs::read(root.join("2"))
         }));
