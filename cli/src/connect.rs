@@ -253,8 +253,8 @@ pub(crate) fn location(settings: &Settings) -> Result<Location> {
 /// key afterwards, so a forged line ends there.
 fn checksum_enforced(store: &dyn Store) -> bool {
     let Ok(name) = Name::new(format_spec::names::CONFIG) else { return false };
-    let config = store.get(&name).ok().and_then(|object| Config::decode(&object).ok());
-    config.is_some_and(|(config, _)| config.probed.lines().any(|line| line == CHECKSUM_ENFORCED))
+    let config = store::reread(store, |look| Ok(Config::decode(&look.get(&name)?)?));
+    config.is_ok_and(|(config, _)| config.probed.lines().any(|line| line == CHECKSUM_ENFORCED))
 }
 
 /// Requests as summaries tell them.

@@ -5,7 +5,7 @@ use crate::exit::{Exit, Failure, Result};
 use crate::globals::Globals;
 use crate::interrupt::Interrupt;
 use crate::parse::Accept;
-use crate::say::{Output, Row};
+use crate::say::{Output, Row, human};
 use crate::settings::Settings;
 use engine::env::{Machine, SharedEnv};
 use engine::repository::AsOf;
@@ -51,13 +51,29 @@ pub(crate) fn run(cli: Cli, args: Vec<OsString>) -> Exit {
     let start = env.elapsed();
     let (writes, said) = (cli.verb.writes(), std::sync::Arc::default());
     let context = Context { out, interrupt, env, args: args.into(), globals: cli.globals.into(), start, writes, said };
-    match act(&context, &cli.verb) {
+    let ended = act(&context, &cli.verb);
+    tell_spoiled(&context);
+    match ended {
         Ok(exit) => exit,
         Err(failure) => {
             let stopped = context.interrupt.exit().filter(|_| failure.exit == Exit::Interrupted);
             let failure = Failure { exit: stopped.unwrap_or(failure.exit), ..failure };
             context.out.failed(&failure, context.seconds_elapsed())
         }
+    }
+}
+
+/// What came wrong and was right when it was read again harms nothing that was done, and is the fault of something that somebody has to find.
+fn tell_spoiled(context: &Context) {
+    let spoiled = engine::store::spoiled();
+    if spoiled > 0 {
+        let objects = human::counted(spoiled, "object", "objects");
+        context.out.warning(
+            b"",
+            &format!(
+                "{objects} came damaged and, read again over another connection, whole: something on the way changes bytes; look at proxies, cables and this machine's memory, or use https"
+            ),
+        );
     }
 }
 

@@ -206,7 +206,7 @@ mod tests {
 
     fn seen(folder: &Folder, position: u32) -> Result<(), Trouble> {
         let row = Row::new(RepositoryId([1; 16]), Suite::Clear);
-        folder.update(PLACE, |record| record.row_mut(row).forward(position, [0; 32], None))
+        folder.update(PLACE, |record| record.row_mut(row).forward(position, [0; 32]))
     }
 
     fn position(folder: &Folder) -> u32 {

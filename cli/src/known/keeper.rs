@@ -1,7 +1,7 @@
 //! Writes the row of an open repository after each entry that this process appends.
 
 use super::folder::{Folder, Trouble};
-use super::row::Row;
+use super::row::{Row, Seen};
 use engine::log::Witness;
 use format_spec::Time;
 use std::fmt;
@@ -12,7 +12,7 @@ pub(crate) struct Keeper {
     location: String,
     row: Row,
     /// Whether this machine's clock is remembered.
-    believes_clock: bool,
+    seen: Seen,
     /// Who is told what goes wrong.
     tell: Box<dyn Fn(&Trouble) + Send + Sync>,
 }
@@ -23,17 +23,24 @@ impl Keeper {
         folder: Folder,
         location: String,
         row: Row,
-        believes_clock: bool,
+        seen: Seen,
         tell: impl Fn(&Trouble) + Send + Sync + 'static,
     ) -> Keeper {
-        Keeper { folder, location, row, believes_clock, tell: Box::new(tell) }
+        Keeper { folder, location, row, seen, tell: Box::new(tell) }
     }
 }
 
 impl Witness for Keeper {
     fn appended(&self, slot: u32, hash: [u8; 32], time: Option<Time>) {
-        let seconds = time.filter(|_| self.believes_clock).map(|time| time.seconds);
-        let forward = |record: &mut super::Record| record.row_mut(self.row).forward(slot, hash, seconds);
+        let forward = |record: &mut super::Record| {
+            let row = record.row_mut(self.row);
+            row.forward(slot, hash);
+            match (self.seen, time) {
+                (Seen::Now(_), Some(time)) => row.believe(time.seconds),
+                (Seen::Now(_), None) => {}
+                (Seen::Doubted { last }, _) => row.doubt_from(slot, last),
+            }
+        };
         if let Err(trouble) = self.folder.update(&self.location, forward) {
             (self.tell)(&trouble);
         }

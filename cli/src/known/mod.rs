@@ -22,16 +22,14 @@
 //! | `update` | waits, reads again, the larger position stays | waits, reads again, goes forward from there | says so |
 //! | `forget` | the row comes back as of a first use | - | says so |
 
-mod clock;
 mod folder;
 mod judge;
 mod keeper;
 mod record;
 mod row;
 
-pub(crate) use clock::{Clocks, Contradiction};
 pub(crate) use folder::{Folder, Trouble};
 pub(crate) use judge::{Standing, judge};
 pub(crate) use keeper::Keeper;
 pub(crate) use record::Record;
-pub(crate) use row::Row;
+pub(crate) use row::{Row, Seen};

@@ -1,11 +1,13 @@
 //! One repository at one location, as a line of text.
 //!
 //! ```text
-//! repository ID SUITE POSITION HASH SECONDS [clear-text]
+//! repository ID SUITE POSITION HASH SECONDS [doubt=SLOT:SECONDS] [clear-text]
 //! ```
 //! ID and HASH are hexadecimal, SUITE is `clear` or `aes-256-gcm`, SECONDS are this machine's clock or `-`.
+//! `doubt` stands where this machine appended the entry of SLOT by a clock that nothing vouched for: SECONDS are the latest time that was known before.
 //! `clear-text` stands where a person accepted that a password is given for what is not encrypted.
 
+use engine::care::{Doubt, Remembered};
 use format_spec::RepositoryId;
 use format_spec::container::Suite;
 
@@ -22,6 +24,8 @@ pub(crate) struct Row {
     pub(crate) hash: [u8; 32],
     /// This machine's clock when it was seen last, in seconds since the epoch; `None` where that clock was not believed.
     pub(crate) seconds: Option<i64>,
+    /// What this machine appended by a clock that nothing vouched for.
+    pub(crate) doubt: Option<Doubt>,
     /// Whether a password may be given for it although it is not encrypted.
     pub(crate) clear_text: bool,
 }
@@ -29,22 +33,37 @@ pub(crate) struct Row {
 impl Row {
     /// A repository of which nothing but its identity is known.
     pub(crate) fn new(id: RepositoryId, suite: Suite) -> Row {
-        Row { id, suite, position: 0, hash: [0; 32], seconds: None, clear_text: false }
+        Row { id, suite, position: 0, hash: [0; 32], seconds: None, doubt: None, clear_text: false }
     }
 
     /// Takes a position in, if it is not older than what is known.
-    pub(crate) fn forward(&mut self, position: u32, hash: [u8; 32], seconds: Option<i64>) {
+    pub(crate) fn forward(&mut self, position: u32, hash: [u8; 32]) {
         if position >= self.position {
             (self.position, self.hash) = (position, hash);
         }
-        self.seconds = seconds.or(self.seconds);
+    }
+
+    /// Takes in that the repository was seen at this time, by a clock that is believed.
+    pub(crate) fn believe(&mut self, seconds: i64) {
+        (self.seconds, self.doubt) = (Some(seconds), None);
+    }
+
+    /// Takes in that this machine appended the entry of a slot by a clock that nothing vouched for; the latest time that was known before.
+    pub(crate) fn doubt_from(&mut self, slot: u32, last: Option<i64>) {
+        self.doubt = last.map(|last| Doubt { slot, last });
+    }
+
+    /// What is remembered of the time.
+    pub(crate) fn remembered(&self) -> Remembered {
+        Remembered { seen: self.seconds, doubt: self.doubt }
     }
 
     pub(super) fn line(&self) -> String {
         let seconds = self.seconds.map_or_else(|| "-".to_owned(), |seconds| seconds.to_string());
+        let doubt = self.doubt.map(|doubt| format!(" doubt={}:{}", doubt.slot, doubt.last)).unwrap_or_default();
         let accepted = if self.clear_text { " clear-text" } else { "" };
         let (id, suite) = (hex(&self.id.0), word(self.suite));
-        format!("repository {id} {suite} {} {} {seconds}{accepted}", self.position, hex(&self.hash))
+        format!("repository {id} {suite} {} {} {seconds}{doubt}{accepted}", self.position, hex(&self.hash))
     }
 
     pub(super) fn parse(line: &str) -> Option<Row> {
@@ -53,6 +72,10 @@ impl Row {
             [words @ .., "clear-text"] => (words, true),
             words => (words, false),
         };
+        let (words, doubt) = match words.split_last() {
+            Some((last, words)) if last.starts_with("doubt=") => (words, Some(doubt_of(last)?)),
+            _ => (words, None),
+        };
         let ["repository", id, suite, position, hash, seconds] = words else { return None };
         Some(Row {
             id: RepositoryId(unhex(id)?),
@@ -60,9 +83,27 @@ impl Row {
             position: number(position)?,
             hash: unhex(hash)?,
             seconds: if *seconds == "-" { None } else { Some(number(seconds)?) },
+            doubt,
             clear_text,
         })
     }
+}
+
+/// Whether this machine's clock is believed, for as long as a repository is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// It is, and showed this when the repository was opened.
+    Now(i64),
+    /// Nothing vouches for it; this is the latest time that is known otherwise.
+    Doubted {
+        /// In seconds since the epoch.
+        last: Option<i64>,
+    },
+}
+
+fn doubt_of(word: &str) -> Option<Doubt> {
+    let (slot, last) = word.strip_prefix("doubt=")?.split_once(':')?;
+    Some(Doubt { slot: number(slot)?, last: number(last)? })
 }
 
 /// A suite in one word.
@@ -108,6 +149,8 @@ mod tests {
             row(42),
             Row { seconds: None, clear_text: true, ..row(0) },
             Row { suite: Suite::Aes256Gcm, seconds: Some(-5), ..row(u32::MAX) },
+            Row { doubt: Some(Doubt { slot: 42, last: -7 }), ..row(42) },
+            Row { doubt: Some(Doubt { slot: 42, last: 7 }), clear_text: true, ..row(42) },
         ] {
             assert_eq!(Row::parse(&row.line()), Some(row), "{}", row.line());
         }
@@ -125,6 +168,9 @@ mod tests {
             good.replace(' ', "  "),
             format!("{good} "),
             format!("{good} more"),
+            format!("{good} doubt=1"),
+            format!("{good} doubt=01:2"),
+            format!("{good} clear-text doubt=1:2"),
             String::new(),
         ] {
             assert_eq!(Row::parse(&bad), None, "{bad:?}");
@@ -134,9 +180,19 @@ mod tests {
     #[test]
     fn a_position_only_moves_forward() {
         let mut known = row(42);
-        known.forward(41, [1; 32], None);
+        known.forward(41, [1; 32]);
         assert_eq!(known, row(42));
-        known.forward(43, [2; 32], Some(9));
-        assert_eq!((known.position, known.hash, known.seconds), (43, [2; 32], Some(9)));
+        known.forward(43, [2; 32]);
+        assert_eq!((known.position, known.hash, known.seconds), (43, [2; 32], row(42).seconds));
+    }
+
+    #[test]
+    fn a_doubt_stands_until_the_clock_is_believed() {
+        let mut known = row(42);
+        known.doubt_from(43, known.seconds);
+        let doubt = Some(Doubt { slot: 43, last: 1_764_522_137 });
+        assert_eq!(known.remembered(), Remembered { seen: row(42).seconds, doubt });
+        known.believe(9);
+        assert_eq!(known.remembered(), Remembered { seen: Some(9), doubt: None });
     }
 }

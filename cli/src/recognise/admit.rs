@@ -6,8 +6,9 @@
 use super::{Acquaintance, Recognised, Rollback};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use crate::known::{Clocks, Keeper, Row};
+use crate::known::{Keeper, Row, Seen};
 use crate::parse::Accept;
+use engine::care::Clocks;
 use engine::log::{Recollection, hash_in_store};
 use engine::repository::Repository;
 use engine::store::Store;
@@ -28,8 +29,8 @@ impl Recognised {
         repo: impl Fn(&T) -> &Arc<Repository>,
         again: impl FnOnce(&dyn Fn(&dyn Store) -> Result<bool>) -> Result<Option<T>>,
     ) -> Result<(T, Acquaintance)> {
-        let remembered = self.before.and_then(|row| row.seconds);
-        let mut known = Acquaintance { rolled_back: None, remembered, is_folder: self.is_folder };
+        let remembered = self.before.map(|row| row.remembered()).unwrap_or_default();
+        let mut known = Acquaintance { rolled_back: None, remembered };
         let Some(before) = self.before.filter(|_| context.as_of().is_none()) else {
             self.write_down(context, repo(&opened), false)?;
             return Ok((opened, known));
@@ -78,15 +79,10 @@ impl Recognised {
         let Recognised { memory, before, mut row, is_folder } = self;
         let Some((folder, place)) = memory else { return Ok(()) };
         let view = repo.log().view();
-        let clocks = Clocks {
-            now: context.env.now().seconds,
-            newest: repo.log().newest_time()?.map(|time| time.seconds),
-            remembered: row.seconds,
-            store: None,
-            is_folder,
-        };
-        let believes_clock = clocks.is_believed();
-        let seconds = believes_clock.then_some(clocks.now);
+        let clocks = Clocks::read(repo, &row.remembered())?;
+        // What a person accepts is remembered, so it is asked once.
+        let believes_clock = context.accepts(Accept::Clock) || clocks.is_believed(!is_folder);
+        let seen = if believes_clock { Seen::Now(clocks.now) } else { Seen::Doubted { last: clocks.last() } };
         let (position, hash) = (view.head, view.head_hash);
         let (suite, clear_text) = (row.suite, row.clear_text);
         let written = folder.update(&place, |record| {
@@ -95,7 +91,10 @@ impl Recognised {
                 now.position = 0;
             }
             (now.suite, now.clear_text) = (suite, clear_text || now.clear_text);
-            now.forward(position, hash, seconds);
+            now.forward(position, hash);
+            if let Seen::Now(seconds) = seen {
+                now.believe(seconds);
+            }
             row = *now;
         });
         if let Err(trouble) = written {
@@ -106,7 +105,7 @@ impl Recognised {
             tell_first_use(context, repo);
         }
         let teller = context.clone();
-        let keeper = Keeper::new(folder, place, row, believes_clock, move |trouble| teller.tell_trouble(trouble));
+        let keeper = Keeper::new(folder, place, row, seen, move |trouble| teller.tell_trouble(trouble));
         repo.log().tell(Arc::new(keeper));
         Ok(())
     }

@@ -19,7 +19,7 @@ use crate::exit::{Exit, Failure, Result};
 use crate::known::{Folder, Record, Row, Standing, Trouble, judge};
 use crate::parse::Accept;
 use crate::settings::{Settings, xdg};
-use engine::care::Finding;
+use engine::care::{Finding, Remembered};
 use engine::repository::Found;
 use engine::store::{self, Location, Store, explicit};
 use format_spec::RepositoryId;
@@ -41,15 +41,14 @@ pub(crate) struct Recognised {
 pub(crate) struct Acquaintance {
     /// How the log falls short of what this machine remembers, if it does.
     pub(crate) rolled_back: Option<Rollback>,
-    /// This machine's clock when it saw the repository before this run.
-    remembered: Option<i64>,
-    is_folder: bool,
+    /// What this machine knew of the time before this run.
+    remembered: Remembered,
 }
 
 impl Acquaintance {
     /// Of a repository that is only looked at as far as it can be read: its log is held against nothing.
     pub(crate) fn none() -> Self {
-        Acquaintance { rolled_back: None, remembered: None, is_folder: false }
+        Acquaintance { rolled_back: None, remembered: Remembered::default() }
     }
 }
 

@@ -5,8 +5,8 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::say::table::{Side, Table};
 use crate::say::{Row, human};
-use engine::care::PlanHash;
 use engine::care::retention::{self, Applied, ApplyOptions, Plan, Request, Scope, apply};
+use engine::care::{ClockVerdict, PlanHash};
 use engine::log::CommitRef;
 use serde_json::Value;
 
@@ -52,21 +52,15 @@ fn parse_hash(text: &str) -> Result<PlanHash> {
 pub(super) fn run(context: &Context, connection: &Connection, scope: &Scope, step: &Step) -> Result<Exit> {
     let (repo, monitor) = (&connection.repo, context.interrupt.shared());
     // Tags take nothing away, whatever the time is.
-    let contradiction = match scope.request {
-        Request::Tags { .. } => None,
-        _ => context.contradiction(repo, &connection.known)?,
+    let clock = match scope.request {
+        Request::Tags { .. } => ClockVerdict::trusted(),
+        _ => context.judge_clock(repo, &connection.known)?,
     };
-    if *step != Step::Plan
-        && let Some(contradiction) = contradiction
-        && !Plan::make(repo, scope, &monitor)?.is_empty()
-    {
-        context.expect_clock(contradiction, "to let restore points and items go")?;
-    }
     let applied = match step {
         Step::Plan => Applied { plan: Some(Plan::make(repo, scope, &monitor)?), ..Applied::default() },
         Step::Apply(hash) => {
             let options = ApplyOptions { hash: hash.as_bytes().to_vec(), threads: connection.settings.threads };
-            apply(repo, scope, &options, &monitor)?
+            apply(repo, scope, &options, &clock, &monitor).map_err(|e| context.refused_by_clock(&clock, e))?
         }
     };
     let Some(plan) = &applied.plan else { return Ok(Exit::Done) };
@@ -78,10 +72,8 @@ pub(super) fn run(context: &Context, connection: &Connection, scope: &Scope, ste
         );
         context.out.warning(job.as_bytes(), &why);
     }
-    if *step == Step::Plan
-        && let Some(contradiction) = contradiction.filter(|_| !plan.is_empty())
-    {
-        context.tell_clock(contradiction);
+    if *step == Step::Plan && !plan.is_empty() {
+        context.tell_clock(&clock);
     }
     for path in &plan.unmatched {
         let path = [b"/", &path[..]].concat();

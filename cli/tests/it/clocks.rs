@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
+/// The word of a row that says when the repository was seen last.
+const SECONDS_AT: usize = 5;
 
 /// A machine whose clock is off.
 struct Shifted(SharedEnv, i64);
@@ -36,18 +38,17 @@ impl Env for Shifted {
     }
 }
 
+/// The repository as another machine has it open.
+fn opened(home: &Home, env: SharedEnv) -> Arc<Repository> {
+    let store = open(&Location::Folder(home.path("repo")), &Options::default()).unwrap();
+    let options =
+        OpenOptions { env, cache: CachePlace::Temporary, budgets: CacheBudgets::default(), ranges: None, as_of: None };
+    Repository::open(store, None, &options).unwrap()
+}
+
 /// A restore point of `src` that another machine made, whose clock is off by so many seconds.
 fn backup_at(home: &Home, seconds: i64) {
-    let store = open(&Location::Folder(home.path("repo")), &Options::default()).unwrap();
-    let env: SharedEnv = Arc::new(Shifted(Machine::shared(), seconds));
-    let options = OpenOptions {
-        env: env.clone(),
-        cache: CachePlace::Temporary,
-        budgets: CacheBudgets::default(),
-        ranges: None,
-        as_of: None,
-    };
-    let repo = Repository::open(store, None, &options).unwrap();
+    let repo = opened(home, Arc::new(Shifted(Machine::shared(), seconds)));
     let source = FolderSource::new(&[home.path("src")], Rules::default()).unwrap();
     let options = BackupOptions {
         job: "j".into(),
@@ -77,8 +78,9 @@ fn seen(home: &Home, seconds: i64) {
     let then = Machine::shared().now().seconds + seconds;
     let file = file(home);
     let text = std::fs::read_to_string(&file).unwrap();
-    let (head, _) = text.trim_end().rsplit_once(' ').unwrap();
-    std::fs::write(file, format!("{head} {then}\n")).unwrap();
+    let (head, row) = text.trim_end().rsplit_once('\n').unwrap();
+    let words: Vec<_> = row.split(' ').take(SECONDS_AT).collect();
+    std::fs::write(file, format!("{head}\n{} {then}\n", words.join(" "))).unwrap();
 }
 
 fn file(home: &Home) -> PathBuf {
@@ -89,7 +91,8 @@ fn file(home: &Home) -> PathBuf {
 /// What this machine remembers of the time, in seconds from now.
 fn remembered(home: &Home) -> i64 {
     let text = std::fs::read_to_string(file(home)).unwrap();
-    let seconds: i64 = text.trim_end().rsplit_once(' ').unwrap().1.parse().unwrap();
+    let row = text.trim_end().rsplit_once('\n').unwrap().1;
+    let seconds: i64 = row.split(' ').nth(SECONDS_AT).unwrap().parse().unwrap();
     seconds - Machine::shared().now().seconds
 }
 
@@ -192,6 +195,71 @@ fn a_plan_that_takes_nothing_is_never_refused() {
     // Nor is what only gives or takes a word.
     let (hash, _) = planned(&home, &["tag", "latest", "+x"]);
     home.ok(["tag", "latest", "+x", "apply", &hash]);
+}
+
+/// A machine that is more than a year ahead of all that is known: this one, over a repository of a year ago.
+fn ahead() -> Home {
+    home(-400 * DAY)
+}
+
+#[test]
+fn a_machine_that_is_ahead_and_has_just_made_a_backup_does_not_vouch_for_itself() {
+    let home = ahead();
+    home.backup();
+    assert!(remembered(&home) < -399 * DAY, "{}", remembered(&home));
+    home.backup();
+    home.ok(["points"]);
+    assert!(remembered(&home) < -399 * DAY, "{}", remembered(&home));
+    let (hash, run) = planned(&home, &["expire", "--keep-last", "1"]);
+    assert!(run.stderr.contains("over 60 days ahead"), "{}", run.stderr);
+    let apply = ["expire", "--keep-last", "1", "apply", &hash];
+    refused(&home, &apply, "clock");
+    assert_eq!(home.summary(["points"])["points"], 5);
+    // Nor does it where nothing is remembered any more.
+    std::fs::remove_dir_all(home.path("state")).unwrap();
+    refused(&home, &apply, "clock");
+    assert_eq!(home.summary(["points"])["points"], 5);
+}
+
+/// The log begins with what this machine has appended: nothing in it shows that its times jumped.
+#[test]
+fn what_a_machine_appended_in_doubt_does_not_vouch_for_it_behind_a_checkpoint_either() {
+    let home = ahead();
+    home.backup();
+    let repo = opened(&home, Machine::shared());
+    repo.log().checkpoint(&*Machine::shared()).unwrap().expect("a checkpoint was written");
+    home.ok(["points"]);
+    assert!(remembered(&home) < -399 * DAY, "{}", remembered(&home));
+    let (hash, _) = planned(&home, &["expire", "--keep-last", "1"]);
+    refused(&home, &["expire", "--keep-last", "1", "apply", &hash], "clock");
+    // As soon as somebody else has appended by such a clock, it is not this machine's word alone.
+    backup_at(&home, -DAY);
+    let (hash, run) = planned(&home, &["expire", "--keep-last", "1"]);
+    assert!(!run.stderr.contains("this machine's clock"), "{}", run.stderr);
+    home.ok(["expire", "--keep-last", "1", "apply", &hash]);
+}
+
+#[test]
+fn a_clock_that_a_person_accepts_is_remembered() {
+    let home = ahead();
+    home.backup();
+    let (hash, _) = planned(&home, &["expire", "--keep-last", "3"]);
+    home.ok(["--accept", "clock", "expire", "--keep-last", "3", "apply", &hash]);
+    assert!(remembered(&home).abs() < HOUR, "{}", remembered(&home));
+    let (hash, run) = planned(&home, &["expire", "--keep-last", "2"]);
+    assert!(!run.stderr.contains("this machine's clock"), "{}", run.stderr);
+    home.ok(["expire", "--keep-last", "2", "apply", &hash]);
+    assert_eq!(home.summary(["points"])["points"], 2);
+}
+
+#[test]
+fn a_collection_of_nothing_says_that_it_left_alone_what_goes_by_age() {
+    let home = home(-61 * DAY);
+    let (hash, _) = planned(&home, &["gc"]);
+    let run = home.ok(["gc", "apply", &hash]);
+    assert!(run.stderr.contains("what goes by age was left alone"), "{}", run.stderr);
+    let head = |run: &Run| run.last()["log_entries_deleted"].as_u64();
+    assert_eq!(head(&Run::of(&mut home.command(["gc", "apply", &hash, "--json"])).expect(0)), Some(0));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A mount over a server that stops for a while: with the defaults it only waits; impatient, it says so, and is back soon after.
 
+use crate::mounted::below_mount;
 use crate::seaweed::{BUCKET, KEY, SECRET, Seaweed};
 use crate::support::{Home, Run, noise};
 use std::fs::File;
@@ -139,9 +140,7 @@ impl Scene {
         let cache = self.home.text(&format!("cache-of-{name}"));
         let mut command = self.command(&["--cache-dir", &cache, "mount", &mountpoint]);
         Run::of(command.args(options)).expect(0);
-        let jobs = Path::new(&mountpoint).join("by-job");
-        let host = std::fs::read_dir(jobs).unwrap().next().unwrap().unwrap().path();
-        let root = host.join("j/latest").join(self.home.text("src").trim_start_matches('/'));
+        let root = below_mount(&self.home, name, "j");
         Mounted { scene: self, mountpoint, file: root.join("big"), root }
     }
 }

@@ -2,6 +2,13 @@
 
 use crate::support::{Home, Run, tree};
 use crate::third::can_mount;
+use std::path::PathBuf;
+
+/// The source folder of the newest point of a job, below a mount of this home.
+pub(crate) fn below_mount(home: &Home, mount: &str, job: &str) -> PathBuf {
+    let host = std::fs::read_dir(home.path(mount).join("by-job")).unwrap().next().unwrap().unwrap().path();
+    host.join(job).join("latest").join(home.text("src").trim_start_matches('/'))
+}
 
 #[test]
 fn a_mount_in_the_background_shows_the_point_until_it_is_taken_away() {

@@ -1,7 +1,9 @@
 //! The main job over real servers: back up, back up again, check, restore, compare.
 
 use crate::support::{Home, Run, noise, tree};
+use engine::store::{Location, Options, Store, open};
 use std::process::Command;
+use std::sync::Arc;
 
 /// The value of a variable that `scripts/with-servers` sets. Without it there is nothing to test here, unless the caller insists.
 pub(crate) fn server(name: &str) -> Option<String> {
@@ -54,38 +56,77 @@ pub(crate) fn main_job(with: impl Fn(&mut Command)) {
     assert_eq!(run(&["points"]).expect(0).last()["points"], 3);
 }
 
+/// A place on a server: how the command comes there, and how the engine does.
+pub(crate) struct Remote {
+    repo: String,
+    settings: Vec<(&'static str, String)>,
+}
+
+impl Remote {
+    /// The honest S3; the variable names one of its buckets.
+    pub(crate) fn s3(bucket: &str) -> Option<Remote> {
+        let settings = vec![
+            ("AWS_ENDPOINT", server("CAIRN_TEST_S3_ENDPOINT")?),
+            ("AWS_ACCESS_KEY_ID", server("CAIRN_TEST_S3_KEY")?),
+            ("AWS_SECRET_ACCESS_KEY", server("CAIRN_TEST_S3_SECRET")?),
+            ("AWS_ALLOW_HTTP", "true".to_owned()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+        ];
+        Some(Remote { repo: format!("s3://{}", server(bucket)?), settings })
+    }
+
+    /// Azure Blob Storage.
+    pub(crate) fn azure() -> Option<Remote> {
+        let settings = vec![
+            ("AZURE_STORAGE_ENDPOINT", server("CAIRN_TEST_AZURE_ENDPOINT")?),
+            ("AZURE_STORAGE_ACCOUNT_NAME", server("CAIRN_TEST_AZURE_ACCOUNT")?),
+            ("AZURE_STORAGE_ACCOUNT_KEY", server("CAIRN_TEST_AZURE_KEY")?),
+            ("AZURE_ALLOW_HTTP", "true".to_owned()),
+        ];
+        Some(Remote { repo: format!("az://{}", server("CAIRN_TEST_AZURE_CONTAINER")?), settings })
+    }
+
+    /// A prefix of its own.
+    pub(crate) fn below(self, prefix: &str) -> Remote {
+        Remote { repo: format!("{}/{prefix}", self.repo), ..self }
+    }
+
+    /// Where the server itself is.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.settings[0].1
+    }
+
+    /// The same by way of another endpoint.
+    pub(crate) fn by_way_of(mut self, endpoint: String) -> Remote {
+        self.settings[0].1 = endpoint;
+        self
+    }
+
+    /// Leads a command there.
+    pub(crate) fn lead(&self, command: &mut Command) {
+        command.env("CAIRN_REPO", &self.repo).envs(self.settings.iter().map(|(name, value)| (name, value)));
+    }
+
+    /// What lies there, for the engine.
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        let settings = self.settings.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).collect();
+        let options = Options { environment: false, settings, ..Options::default() };
+        open(&Location::parse(&self.repo).unwrap(), &options).unwrap()
+    }
+}
+
 #[test]
 fn the_main_job_runs_over_seaweedfs() {
-    let Some(endpoint) = server("CAIRN_TEST_S3_ENDPOINT") else { return };
-    let of = |name: &str| std::env::var(name).unwrap();
-    let (bucket, key, secret) = (of("CAIRN_TEST_S3_BUCKET"), of("CAIRN_TEST_S3_KEY"), of("CAIRN_TEST_S3_SECRET"));
-    let repo = format!("s3://{bucket}/{}", unique("main-job"));
-    main_job(|command| {
-        command
-            .env("CAIRN_REPO", &repo)
-            .env("AWS_ENDPOINT", &endpoint)
-            .env("AWS_ALLOW_HTTP", "true")
-            .env("AWS_ACCESS_KEY_ID", &key)
-            .env("AWS_SECRET_ACCESS_KEY", &secret)
-            .env("AWS_REGION", "us-east-1");
-    });
+    let Some(remote) = Remote::s3("CAIRN_TEST_S3_BUCKET") else { return };
+    let remote = remote.below(&unique("main-job"));
+    main_job(|command| remote.lead(command));
 }
 
 #[test]
 fn the_main_job_runs_over_azurite() {
-    let Some(endpoint) = server("CAIRN_TEST_AZURE_ENDPOINT") else { return };
-    let of = |name: &str| std::env::var(name).unwrap();
-    let (account, key, container) =
-        (of("CAIRN_TEST_AZURE_ACCOUNT"), of("CAIRN_TEST_AZURE_KEY"), of("CAIRN_TEST_AZURE_CONTAINER"));
-    let repo = format!("az://{container}/{}", unique("main-job"));
-    main_job(|command| {
-        command
-            .env("CAIRN_REPO", &repo)
-            .env("AZURE_STORAGE_ACCOUNT_NAME", &account)
-            .env("AZURE_STORAGE_ACCOUNT_KEY", &key)
-            .env("AZURE_STORAGE_ENDPOINT", &endpoint)
-            .env("AZURE_ALLOW_HTTP", "true");
-    });
+    let Some(remote) = Remote::azure() else { return };
+    let remote = remote.below(&unique("main-job"));
+    main_job(|command| remote.lead(command));
 }
 
 #[test]

@@ -191,15 +191,12 @@ pub(super) fn check_closely(
     let (superseded, subjects): (Vec<_>, Vec<_>) = found.into_iter().partition(is_superseded);
     report.superseded = superseded.into_iter().map(|found| found.finding).collect();
     if options.point.is_none() && options.level >= Level::Tails {
-        report.superseded.append(&mut summed_up(repository, options.level >= Level::Stored, monitor)?);
+        let mut summed = summed_up(repository, options.level >= Level::Stored, monitor)?;
+        report.superseded.append(&mut summed.spare);
+        report.errors.append(&mut summed.other_history);
     }
-    report.errors = subjects.iter().map(|found| found.finding.clone()).collect();
+    report.errors.extend(subjects.iter().map(|found| found.finding.clone()));
     report.spoiled = spoiled() - spoiled_before;
-    if report.spoiled > 0 {
-        let what =
-            "objects came damaged and, read again over another connection, whole: something on the way changes bytes";
-        monitor.warn(repository.location().as_bytes(), format!("{} {what}", report.spoiled));
-    }
     Ok(Closely { report, subjects, harm, packs: all, points, damaged: rows, right })
 }
 

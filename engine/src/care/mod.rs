@@ -1,11 +1,12 @@
 //! Care: proving that a repository can give back what it promises.
 //!
 //! Promises: `check` reads, never writes; every finding names its object; a level proves what it says and no more. `compare` holds a
-//! restore point against a live tree without writing to either. [`check_stored`] needs no keys.
+//! restore point against a live tree without writing to either. [`check_stored`] needs no keys. Nothing goes without a [`ClockVerdict`].
 //! [`repair`] writes new things and never removes any.
 
 pub mod calendar;
 mod check;
+mod clock;
 mod collect;
 mod compare;
 mod findings;
@@ -23,6 +24,7 @@ mod trees;
 mod uncommitted;
 
 pub use check::{CheckOptions, CheckReport, Level, check};
+pub use clock::{ClockVerdict, Clocks, Contradiction, Doubt, Remembered};
 pub use collect::{
     CollectOptions, CollectPlan, CollectReport, Early, Holding, LockedPack, PackPlan, collect, early_deletion,
     plan_collection,

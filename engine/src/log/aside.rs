@@ -12,7 +12,7 @@
 
 use super::checkpoint::patiently;
 use super::replay::Log;
-use super::view::LogView;
+use super::view::{LogView, VOID};
 use crate::env::Env;
 use crate::error::{Error, Kind, Result};
 use crate::limits::SET_ASIDE_MAX;
@@ -156,28 +156,66 @@ impl Log {
     }
 
     /// Names what cannot be read of checkpoints up to the head and, if `entries` are looked at too, of the entries that are there and that reading to
-    /// the head did not need.
+    /// the head did not need; and what can be read and tells another history than the log ([LOG-21], 2c).
     ///
     /// # Errors
     /// The store's, and those of `visit`.
-    pub fn for_each_summed_up(&self, entries: bool, visit: &mut dyn FnMut(&str, Error) -> Result<()>) -> Result<()> {
+    pub fn for_each_summed_up(
+        &self,
+        entries: bool,
+        visit: &mut dyn FnMut(&str, Error, Spare) -> Result<()>,
+    ) -> Result<()> {
         let view = self.view();
         for at in self.checkpoints_from(1)?.into_iter().filter(|at| *at <= view.head) {
+            let name = names::checkpoint(at);
             match self.read_checkpoint(at) {
+                Ok((told, _))
+                    if told.head_hash != VOID && view.hash_of(at).is_some_and(|known| known != told.head_hash) =>
+                {
+                    visit(
+                        &name,
+                        other_history("this checkpoint states another entry of its slot than the log has"),
+                        Spare::No,
+                    )?;
+                }
                 Ok(_) => {}
                 Err(e) if e.kind() == Kind::Absent => {}
-                Err(e) => visit(&names::checkpoint(at), e)?,
+                Err(e) => visit(&name, e, Spare::Yes)?,
             }
+        }
+        if view.since > 0 {
+            self.compare_own_entry(&view, visit)?;
         }
         let slots = if entries { self.listed_from(1)? } else { Vec::new() };
         for slot in slots.into_iter().filter(|slot| *slot <= view.since && !view.is_void(*slot)) {
             match patiently(|| self.get(slot)).and_then(|object| self.decode(slot, &object)) {
                 Ok(_) => {}
                 Err(e) if e.kind() == Kind::Absent => {}
-                Err(e) => visit(&names::log(slot), e)?,
+                Err(e) => visit(&names::log(slot), e, Spare::Yes)?,
             }
         }
         Ok(())
+    }
+
+    /// Compares the entry of the slot of the checkpoint that the log was read from: the one entry below it that stays ([LOG-22]), and that no writer
+    /// that stood still can have put there later. What cannot be read of it is told with the others.
+    fn compare_own_entry(&self, view: &LogView, visit: &mut dyn FnMut(&str, Error, Spare) -> Result<()>) -> Result<()> {
+        let slot = view.since;
+        if view.is_void(slot) {
+            return Ok(());
+        }
+        let object = match patiently(|| self.get(slot)) {
+            Err(e) if matches!(e.kind(), Kind::Absent | Kind::Damaged) => return Ok(()),
+            other => other?,
+        };
+        let Ok(entry) = self.decode(slot, &object) else { return Ok(()) };
+        let stated = |slot: u32, found: [u8; 32]| view.hash_of(slot).is_none_or(|stated| stated == found);
+        let what = match (stated(slot, *blake3::hash(&object).as_bytes()), stated(slot - 1, entry.previous)) {
+            (true, true) => return Ok(()),
+            (false, _) => "the checkpoint of this slot states another entry",
+            (true, false) => "this entry follows another one than the checkpoint of this slot states",
+        };
+        visit(&names::log(slot), other_history(what), Spare::No)
     }
 
     /// Whether a slot is known to be set aside.
@@ -260,6 +298,20 @@ impl Log {
         slots.sort_unstable();
         Ok(slots)
     }
+}
+
+/// Whether the log goes on without something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spare {
+    /// Nobody needs it.
+    Yes,
+    /// It is whole, and contradicts the log.
+    No,
+}
+
+fn other_history(what: &str) -> Error {
+    Error::new(Kind::Damaged, format!("LOG-21: {what}: one of them is of another history"))
+        .advise("the log was tampered with or restored from a copy: `--as-of` reads what was before it")
 }
 
 /// The slot of the log entry that an error of damage is about.

@@ -26,7 +26,7 @@ mod summed;
 mod truncate;
 mod view;
 
-pub use aside::{End, EndSlot};
+pub use aside::{End, EndSlot, Spare};
 pub use locks::Raises;
 pub use moves::{Condemned, Moved};
 pub use remembered::{Recollection, Witness, hash_in_store};

@@ -74,6 +74,22 @@ impl Log {
             known => Ok(known),
         }
     }
+
+    /// The time of the newest entry, or of the last one before times rose by more than this from one entry to the next, as far back as they are known:
+    /// behind such a jump the repository had rested, or somebody's clock was wrong, and nothing in the log says which.
+    ///
+    /// # Errors
+    /// The store's, when it is out of reach.
+    pub fn time_before_jump(&self, seconds_max: i64) -> Result<Option<Time>> {
+        let view = self.view();
+        let rises = |a: Time, b: Time| b.seconds.saturating_sub(a.seconds) > seconds_max;
+        let neighbours = view.times.iter().rev().skip(1).zip(view.times.iter().rev());
+        let jump = neighbours.map(|((_, before), (_, after))| (*before, *after)).find(|(a, b)| rises(*a, *b));
+        match jump {
+            Some((before, _)) => Ok(Some(before)),
+            None => self.newest_time(),
+        }
+    }
 }
 
 /// The BLAKE3 of what stands in a slot of the log, asked for by name; `None` where nothing does.

@@ -144,7 +144,7 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// # Errors
     /// `Immutable` when a lock holds the version.
     fn delete(&self, name: &Name, version: Option<&str>) -> Result<()>;
-    /// The store's own clock: the only one that a lock's end may be reckoned from.
+    /// The store's own clock: the only one that a lock's end may be reckoned from. A folder has none: this machine's would vouch for itself.
     ///
     /// # Errors
     /// `Unsupported` where the store does not tell the time.

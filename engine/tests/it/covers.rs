@@ -6,7 +6,7 @@
 use crate::proofs::{Rig, restore_options};
 use engine::backup::backup;
 use engine::care::retention::{ApplyOptions, Plan, Request, Scope, apply};
-use engine::care::{CompareReport, compare};
+use engine::care::{ClockVerdict, CompareReport, compare};
 use engine::monitor::Monitor;
 use engine::repository::{Grounds, NameOf, Repository};
 use engine::restore::{RestoreOptions, RestoreSummary, Told, restore};
@@ -384,7 +384,12 @@ fn carry_out(scene: &Scene, scope: &Scope) {
     let repository = scene.rig.open().unwrap();
     let plan = Plan::make(&repository, scope, &Monitor::new()).unwrap();
     let options = ApplyOptions { hash: plan.hash.to_vec(), threads: 1 };
-    assert!(!apply(&repository, scope, &options, &Arc::new(Monitor::new())).unwrap().rewritten.is_empty());
+    assert!(
+        !apply(&repository, scope, &options, &ClockVerdict::trusted(), &Arc::new(Monitor::new()))
+            .unwrap()
+            .rewritten
+            .is_empty()
+    );
 }
 
 /// Commits the newest point again under another id, with another manifest.

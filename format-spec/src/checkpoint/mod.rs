@@ -1,7 +1,7 @@
 //! Checkpoints: what the log says up to a slot, in one object ([LOG-21]).
 //!
-//! Rows here, their bytes in `layout`. Promises: what decodes obeys every rule that one checkpoint alone can break. Refuses to say whether it
-//! tells the truth; who may delete what it sums up ([LOG-22]), who reads it ([LOG-23]) and what it proves ([LOG-24]) is the engine's log's concern.
+//! Rows here, their bytes in `layout`. Promises: what decodes obeys every rule that one checkpoint alone can break; the hashes that it states are
+//! compared with an entry that is at hand. Refuses to say whether it tells the truth beyond that; who may delete what it sums up ([LOG-22]), who reads it ([LOG-23]) and what it proves ([LOG-24]) is the engine's log's concern.
 
 mod layout;
 
@@ -189,5 +189,29 @@ impl Checkpoint {
             plain.extend_from_slice(&object.open(part, &cipher)?);
         }
         layout::decode(&plain, slot)
+    }
+
+    /// The hash that is stated of a slot's entry; zeros for a void slot, `None` where the hashes do not reach back to it.
+    pub fn hash_of(&self, slot: u32) -> Option<&[u8; 32]> {
+        let back = self.slot.checked_sub(slot)? as usize;
+        self.hashes.len().checked_sub(back + 1).and_then(|at| self.hashes.get(at))
+    }
+
+    /// Whether the entry of the checkpoint's own slot is the one that it states, and follows the one that it states before. That slot alone is
+    /// proof: an entry of an earlier one may be void ([LOG-24]).
+    ///
+    /// # Errors
+    /// [LOG-21].
+    pub fn expect_entry(&self, object_hash: &[u8; 32], previous: &[u8; 32]) -> Result<()> {
+        let hex = |hash: &[u8; 32]| blake3::Hash::from_bytes(*hash).to_hex();
+        let agree = |what, stated: &[u8; 32], found: &[u8; 32]| match stated == found {
+            true => Ok(()),
+            false => Err(FormatError::broken("LOG-21", what, hex(stated), hex(found))),
+        };
+        let own = self.hash_of(self.slot).unwrap_or(&[0; 32]);
+        agree("hash of the checkpoint's own slot", own, object_hash)?;
+        // Of void slots nothing is stated: the entry follows the last one before them.
+        let before = (1..self.slot).rev().map_while(|slot| self.hash_of(slot)).find(|hash| **hash != [0; 32]);
+        before.map_or(Ok(()), |stated| agree("hash of the slot before the checkpoint's own", stated, previous))
     }
 }

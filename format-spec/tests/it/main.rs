@@ -9,8 +9,8 @@ mod targets;
 
 mod checkpoint_trips;
 mod flips;
-mod kept_items;
 mod log_round_trips;
+mod older;
 mod replay;
 mod round_trips;
 mod rules;

@@ -115,10 +115,8 @@ fn plan(context: &Context, options: &CollectOptions, spending: &Spending) -> Res
         context.out.row(|| priced.row())?;
     }
     priced.check(spending)?;
-    if plan.takes_something()
-        && let Some(contradiction) = context.contradiction(&connection.repo, &connection.known)?
-    {
-        context.tell_clock(contradiction);
+    if plan.takes_something() {
+        context.tell_clock(&context.judge_clock(&connection.repo, &connection.known)?);
     }
     let exit = tell_damaged(context, &plan.damaged);
     let row = context
@@ -222,19 +220,20 @@ fn in_words(plan: &CollectPlan, priced: &Priced, options: &CollectOptions, comma
 fn apply(context: &Context, options: &CollectOptions, hash: &PlanHash, spending: &Spending) -> Result<Exit> {
     let connection = context.connect()?;
     let monitor = context.interrupt.monitor();
-    if let Some(contradiction) = context.contradiction(&connection.repo, &connection.known)?
-        && plan_collection(&connection.repo, options, monitor)?.takes_something()
-    {
-        context.expect_clock(contradiction, "to delete what was given up long ago")?;
-    }
+    let clock = context.judge_clock(&connection.repo, &connection.known)?;
     if spending.is_limited() {
         // Nobody keeps what a plan was found to cost, and its objects have grown older since.
         let plan = plan_collection(&connection.repo, options, monitor)?;
         Priced::of(context, &connection.repo, &plan, options, spending)?.check(spending)?;
     }
     let report = progress::show(&context.out, "collecting", monitor, || {
-        collect(&connection.repo, options, hash.as_bytes(), monitor)
+        collect(&connection.repo, options, hash.as_bytes(), &clock, monitor)
+            .map_err(|e| context.refused_by_clock(&clock, e))
     })?;
+    if let Some(words) = clock.in_words().filter(|_| clock.is_refused()) {
+        let why = format!("{words}: there was nothing to take, and what goes by age was left alone");
+        context.out.warning(b"", &why);
+    }
     // What was brought back out of an archive and is over costs until it rests again.
     let tidied = if may_rest(&connection.repo) { tidy(&connection.repo, monitor)? } else { Tidied::default() };
     let exit = tell_damaged(context, &report.damaged);

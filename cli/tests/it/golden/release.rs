@@ -91,7 +91,10 @@ impl Golden {
         };
         let plan = self.summary(words(&["plan"]).iter().map(String::as_str));
         let hash = plan["plan"].as_str().unwrap();
-        self.summary(words(&["apply", hash]).iter().map(String::as_str))
+        // The release's clocks stand in 2025: a person looks, and says that today's is right.
+        let accept = ["--accept".to_owned(), "clock".to_owned()];
+        let words = [&accept[..], &words(&["apply", hash])].concat();
+        self.summary(words.iter().map(String::as_str))
     }
 
     /// Everything that the repository holds is sound.

@@ -6,6 +6,7 @@ use super::orphans::Orphans;
 use super::plan::{CollectOptions, CollectPlan, draw, heard, is_over};
 use super::session::CareSession;
 use super::sweep::{Swept, sweep};
+use crate::care::clock::ClockVerdict;
 use crate::care::findings::Finding;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
@@ -76,12 +77,16 @@ impl Spent {
 
 /// Carries out the plan of this hash (the beginning of 12 bytes is enough), then sweeps what is due.
 ///
+/// By a clock that cannot be right nothing is done at all: not even what a plan that takes nothing does beside, as that goes by age, or is dated by
+/// that clock.
+///
 /// # Errors
-/// `Conflict` when the plan at the present head is another one, `Input` when it was made with other options; the store's and the log's.
+/// `Unrecognised` when the plan takes something by a clock that is refused; `Conflict` when the plan at the present head is another one, `Input` when it was made with other options; the store's and the log's.
 pub fn collect(
     repository: &Repository,
     options: &CollectOptions,
     hash: &[u8],
+    clock: &ClockVerdict,
     monitor: &Monitor,
 ) -> Result<CollectReport> {
     repository.refresh()?;
@@ -89,6 +94,9 @@ pub fn collect(
     repository.log().view().expect_writable()?;
     let (plan, marks) = draw(repository, options, monitor)?;
     options.expect_quoted(&plan.hash, hash)?;
+    if clock.is_refused() {
+        return hold_still(repository, options, plan, clock, monitor);
+    }
     let mut report = CollectReport::default();
     let mut spent = Spent { requests_max: options.requests_max, bytes_max: options.bytes_max, ..Spent::default() };
     fence(repository, options, &plan.fence, &mut report)?;
@@ -133,6 +141,22 @@ pub fn collect(
     report.is_partial = spent.has_stopped;
     monitor.check()?;
     Ok(report)
+}
+
+/// What is done by a clock that is refused: nothing, if there is nothing to take.
+fn hold_still(
+    repository: &Repository,
+    options: &CollectOptions,
+    mut plan: CollectPlan,
+    clock: &ClockVerdict,
+    monitor: &Monitor,
+) -> Result<CollectReport> {
+    plan.orphans = Orphans::find(repository, &plan.fence, &mut Spent::default(), monitor)?.objects.len() as u64;
+    if plan.takes_something() {
+        clock.expect("to delete what was given up long ago")?;
+    }
+    let left = left(repository, options);
+    Ok(CollectReport { waiting: left.waiting, sweep_after: left.next_due, ..CollectReport::default() })
 }
 
 /// Sums the log up when that is due, and deletes what older sums cover.

@@ -9,7 +9,8 @@
 use super::locks::is_locked;
 use super::plan::Plan;
 use super::rewrite::Rewriter;
-use super::rules::Scope;
+use super::rules::{Request, Scope};
+use crate::care::clock::ClockVerdict;
 use crate::care::plan_hash::{PlanHash, Quotes};
 use crate::error::{Error, Kind, Result};
 use crate::log::LogView;
@@ -44,21 +45,25 @@ pub struct Applied {
     pub packs_written: u64,
 }
 
-/// Carries out the plan of this hash.
+/// Carries out the plan of this hash. By a clock that cannot be right nothing leaves; tags take nothing away, whatever the time is.
 ///
 /// # Errors
-/// `Conflict` when the plan is another one by now, `Input` when it was made for another request, or empties a job that nobody said may be emptied; else as
+/// `Unrecognised` when something would leave by a clock that is refused; `Conflict` when the plan is another one by now, `Input` when it was made for another request, or empties a job that nobody said may be emptied; else as
 /// [`Plan::make`], and the store's.
 pub fn apply(
     repository: &Arc<Repository>,
     scope: &Scope,
     options: &ApplyOptions,
+    clock: &ClockVerdict,
     monitor: &Arc<Monitor>,
 ) -> Result<Applied> {
     let mut applied = Applied::default();
     let plan = loop {
         let plan = Plan::make(repository, scope, monitor)?;
         plan.expect(options)?;
+        if !plan.is_empty() && !matches!(scope.request, Request::Tags { .. }) {
+            clock.expect("to let restore points and items go")?;
+        }
         match expire(repository, scope, &plan)? {
             Some(expired) => {
                 applied.expired = expired;

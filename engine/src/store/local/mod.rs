@@ -15,7 +15,6 @@ use crate::env::Machine;
 use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
 use error::classify;
-use format_spec::Time;
 use parking_lot::Mutex;
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
@@ -94,10 +93,6 @@ impl Local {
 impl Store for Local {
     fn location(&self) -> String {
         self.path.display().to_string()
-    }
-
-    fn now(&self) -> Result<Time> {
-        Ok(Machine::shared().now())
     }
 
     fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {

@@ -2,7 +2,7 @@ use super::place::{in_memory, verified};
 use crate::proofs::rig::{Rig, names_of, noise};
 use bytes::Bytes;
 use engine::Kind;
-use engine::care::{CollectOptions, collect, plan_collection};
+use engine::care::{ClockVerdict, CollectOptions, collect, plan_collection};
 use engine::immutability::{Securing, name_of, secure};
 use engine::monitor::Monitor;
 use engine::repository::Repository;
@@ -147,7 +147,7 @@ fn a_collection_passes_over_what_is_locked_and_says_until_when() {
     let plan = plan_collection(&repository, &options, &monitor).unwrap();
     assert_eq!((plan.dead.len(), plan.sparse.len()), (0, 0), "{plan:?}");
     assert!(!plan.locked.is_empty() && plan.locked.iter().all(|p| days(p.until, &rig) >= 14), "{plan:?}");
-    let report = collect(&repository, &options, &plan.hash, &monitor).unwrap();
+    let report = collect(&repository, &options, &plan.hash, &ClockVerdict::trusted(), &monitor).unwrap();
     assert_eq!((report.packs_condemned, report.bytes_freed), (0, 0), "{report:?}");
     // The manifest is due, and the store keeps it.
     assert_eq!(report.objects_locked, 1, "{report:?}");
@@ -159,7 +159,7 @@ fn a_collection_passes_over_what_is_locked_and_says_until_when() {
     let repository = rig.open().unwrap();
     let plan = plan_collection(&repository, &options, &monitor).unwrap();
     assert!(!plan.dead.is_empty() && plan.locked.is_empty(), "{plan:?}");
-    let report = collect(&repository, &options, &plan.hash, &monitor).unwrap();
+    let report = collect(&repository, &options, &plan.hash, &ClockVerdict::trusted(), &monitor).unwrap();
     assert!(report.bytes_freed > 2_000_000 && report.objects_locked == 0, "{report:?}");
     rig.expect_equal();
 }

@@ -32,7 +32,7 @@ impl Env for Skewed {
     }
 }
 
-fn skewed(rig: &Rig, seconds: i64) -> Rig {
+pub(crate) fn skewed(rig: &Rig, seconds: i64) -> Rig {
     Rig { env: Arc::new(Skewed { machine: Machine::shared(), seconds }), ..elsewhere(rig) }
 }
 
@@ -41,7 +41,7 @@ fn usual() -> CollectOptions {
     CollectOptions { grace_seconds: 86_400, lease_seconds: 86_400, ..options() }
 }
 
-const YEARS: i64 = 10 * 365 * 86_400;
+pub(crate) const YEARS: i64 = 10 * 365 * 86_400;
 
 #[test]
 fn incident_04_kopia_1087_wrong_clocks_and_one_host_name_cost_work_and_never_data() {

@@ -8,7 +8,7 @@ use crate::proofs::rig::{copy_of, names_of, shown};
 use bytes::Bytes;
 use engine::Kind;
 use engine::care::repair::{self, RepairOptions, RepairPlan};
-use engine::care::{CollectOptions, Level, collect, plan_collection};
+use engine::care::{ClockVerdict, CollectOptions, Level, collect, plan_collection};
 use engine::monitor::Monitor;
 use engine::store::{Fault, Faulty, Memory, Name, Store, Verb};
 use format_spec::names;
@@ -44,7 +44,7 @@ fn incident_07_borg_10410_bad_bytes_are_not_packed_anew() {
     let end = bytes.len() - 200;
     bytes[200..end].iter_mut().for_each(|b| *b ^= 0x55);
     store.replace(&name, bytes.clone().into());
-    let report = collect(&repository, &options(), &plan.hash, &Monitor::new()).unwrap();
+    let report = collect(&repository, &options(), &plan.hash, &ClockVerdict::trusted(), &Monitor::new()).unwrap();
     assert_eq!(report.damaged.iter().map(|f| f.object.as_str()).collect::<Vec<_>>(), [name.as_str()]);
     assert_eq!(store.get(&name).unwrap(), bytes, "it is where it was, as it was");
     // The damage is known afterwards, and by its own name.

@@ -19,7 +19,7 @@
 //! | 15 kopia #1067, #3253, atlas #29, #179 | locks were asked for and not there | a lock is read back; what cannot be enforced is an error | [`stores`] |
 
 mod caches;
-mod clocks;
+pub(crate) mod clocks;
 mod damage;
 mod duplicates;
 mod empty;

@@ -6,8 +6,8 @@ use crate::proofs::collect::{collect_all, expire, options};
 use crate::proofs::rig::{contents, copy_of};
 use bytes::Bytes;
 use engine::Kind;
-use engine::care::compare;
 use engine::care::retention::{ApplyOptions, Plan, Request, Rules, Scope, apply};
+use engine::care::{ClockVerdict, compare};
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::source::folder::FolderSource;
@@ -131,11 +131,15 @@ fn incident_14_restic_4568_a_typing_error_removes_nothing() {
     let planned = plan(&all).unwrap();
     assert_eq!(planned.emptied.iter().map(|job| &*job.job).collect::<Vec<_>>(), ["elsewhere", "test"]);
     let options = |hash: &[u8]| ApplyOptions { hash: hash.to_vec(), threads: 1 };
-    let refused = apply(&repository, &all, &options(&planned.hash), &Arc::new(Monitor::new())).unwrap_err();
+    let refused =
+        apply(&repository, &all, &options(&planned.hash), &ClockVerdict::trusted(), &Arc::new(Monitor::new()))
+            .unwrap_err();
     assert_eq!(refused.kind(), Kind::Input);
     // And nothing at all without the hash of what was shown.
     let one = Scope::of(Request::Points([ids[0]].into()));
-    let refused = apply(&repository, &one, &options(&planned.hash), &Arc::new(Monitor::new())).unwrap_err();
+    let refused =
+        apply(&repository, &one, &options(&planned.hash), &ClockVerdict::trusted(), &Arc::new(Monitor::new()))
+            .unwrap_err();
     assert_eq!(refused.kind(), Kind::Input);
     assert_eq!(rig.open().unwrap().points().unwrap().len(), ids.len());
 }

@@ -4,6 +4,7 @@ use super::{Broken, Fails, back_up, kept, newest, restored, rig, started};
 use crate::proofs::Rig;
 use crate::proofs::rig::interrupted;
 use engine::backup::backup;
+use engine::care::ClockVerdict;
 use engine::care::retention::{ApplyOptions, Plan, Request, Scope, apply};
 use engine::monitor::Monitor;
 use std::path::Path;
@@ -16,7 +17,7 @@ fn erase(rig: &Rig, paths: &[&str]) {
     let (repository, monitor) = (rig.open().unwrap(), Arc::new(Monitor::new()));
     let plan = Plan::make(&repository, &scope, &monitor).unwrap();
     let options = ApplyOptions { hash: plan.hash.to_vec(), threads: 1 };
-    apply(&repository, &scope, &options, &monitor).unwrap();
+    apply(&repository, &scope, &options, &ClockVerdict::trusted(), &monitor).unwrap();
 }
 
 #[test]

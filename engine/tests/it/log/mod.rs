@@ -7,6 +7,7 @@ mod paused;
 mod readers;
 mod remembered;
 mod repositories;
+mod stated;
 mod sums;
 mod truncation;
 mod versions;

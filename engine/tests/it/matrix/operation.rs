@@ -6,7 +6,7 @@ use crate::proofs::collect::{collect_all, options};
 use crate::proofs::rig::{CHEAP, PASSWORD, Rig, restore_options};
 use engine::care::repair::{self, RepairOptions};
 use engine::care::retention::{ApplyOptions, Plan, Request, Scope, apply};
-use engine::care::{CollectOptions, Level};
+use engine::care::{ClockVerdict, CollectOptions, Level};
 use engine::log::Truncation;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
@@ -266,7 +266,7 @@ fn retained(machine: &Machine, request: Request) -> Result<()> {
         let scope = Scope::of(request.clone());
         let plan = Plan::make(&repository, &scope, &Monitor::new())?;
         let options = ApplyOptions { hash: plan.hash.to_vec(), threads: 1 };
-        let applied = apply(&repository, &scope, &options, &Arc::new(Monitor::new()))?;
+        let applied = apply(&repository, &scope, &options, &ClockVerdict::trusted(), &Arc::new(Monitor::new()))?;
         match applied.left_out.is_empty() {
             true => Ok(()),
             false => Err(engine::Error::new(Kind::Conflict, "points changed meanwhile")),

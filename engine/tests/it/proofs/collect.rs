@@ -2,7 +2,7 @@
 
 use super::rig::{Rig, contents, names_of, noise};
 use engine::Result;
-use engine::care::{CollectOptions, CollectReport, collect, plan_collection};
+use engine::care::{ClockVerdict, CollectOptions, CollectReport, collect, plan_collection};
 use engine::error::Kind;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
@@ -26,7 +26,7 @@ pub(crate) fn options() -> CollectOptions {
 pub(crate) fn collect_all(repository: &Repository, options: &CollectOptions) -> Result<CollectReport> {
     let monitor = Monitor::new();
     let plan = plan_collection(repository, options, &monitor)?;
-    collect(repository, options, &plan.hash, &monitor)
+    collect(repository, options, &plan.hash, &ClockVerdict::trusted(), &monitor)
 }
 
 /// Gives points up.
@@ -144,7 +144,7 @@ fn a_plan_of_yesterday_is_refused() {
     change(&rig, 1);
     rig.back_up().unwrap();
     expire(&repository, vec![first]);
-    let refused = collect(&repository, &options(), &plan.hash, &Monitor::new()).unwrap_err();
+    let refused = collect(&repository, &options(), &plan.hash, &ClockVerdict::trusted(), &Monitor::new()).unwrap_err();
     assert_eq!(refused.kind(), Kind::Conflict);
     assert!(refused.to_string().contains("moved on"), "{refused}");
 }
@@ -157,9 +157,9 @@ fn a_plan_with_a_grace_is_not_applied_without_it() {
     let repository = rig.open().unwrap();
     let later = CollectOptions { grace_seconds: 3600, ..options() };
     let plan = plan_collection(&repository, &later, &Monitor::new()).unwrap();
-    let refused = collect(&repository, &options(), &plan.hash, &Monitor::new()).unwrap_err();
+    let refused = collect(&repository, &options(), &plan.hash, &ClockVerdict::trusted(), &Monitor::new()).unwrap_err();
     assert_eq!(refused.kind(), Kind::Input);
-    collect(&repository, &later, &plan.hash, &Monitor::new()).unwrap();
+    collect(&repository, &later, &plan.hash, &ClockVerdict::trusted(), &Monitor::new()).unwrap();
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn a_damaged_survivor_keeps_its_pack() {
     bytes[200..end].iter_mut().for_each(|b| *b ^= 0x55);
     rig.store.delete(&name, None).unwrap();
     rig.store.put_new(&name, bytes.into()).unwrap();
-    let report = collect(&repository, &options(), &plan.hash, &Monitor::new()).unwrap();
+    let report = collect(&repository, &options(), &plan.hash, &ClockVerdict::trusted(), &Monitor::new()).unwrap();
     assert_eq!(report.damaged.iter().map(|f| f.object.as_str()).collect::<Vec<_>>(), [name.as_str()]);
     assert!(rig.store.head(&name).is_ok(), "bad bytes are neither moved nor removed");
 }
@@ -274,7 +274,7 @@ fn a_plan_of_other_options_is_named_as_such() {
     let repository = rig.open().unwrap();
     let usual = CollectOptions { grace_seconds: 86_400, ..options() };
     let plan = plan_collection(&repository, &usual, &Monitor::new()).unwrap();
-    let refused = collect(&repository, &options(), &plan.hash, &Monitor::new()).unwrap_err();
+    let refused = collect(&repository, &options(), &plan.hash, &ClockVerdict::trusted(), &Monitor::new()).unwrap_err();
     assert_eq!(refused.kind(), Kind::Input);
     assert!(refused.to_string().contains("with --grace 86400s"), "{refused}");
     assert!(

@@ -4,6 +4,7 @@ use super::*;
 use crate::proofs::rig::{contents, names_of};
 use crate::proofs::{Rig, noise};
 use engine::Kind;
+use engine::care::ClockVerdict;
 use engine::care::retention::{Applied, ApplyOptions, Plan, apply};
 use engine::env::{Env, SharedEnv};
 use engine::monitor::Monitor;
@@ -79,13 +80,13 @@ impl Scene {
 
     pub(super) fn apply(&self, scope: &Scope, hash: [u8; 32]) -> engine::Result<Applied> {
         let options = ApplyOptions { hash: hash.to_vec(), threads: 2 };
-        apply(&self.rig.open().unwrap(), scope, &options, &Arc::new(Monitor::new()))
+        apply(&self.rig.open().unwrap(), scope, &options, &ClockVerdict::trusted(), &Arc::new(Monitor::new()))
     }
 
     /// The same over a store that may refuse already when the repository is opened.
     pub(super) fn apply_if_open(&self, scope: &Scope, hash: [u8; 32]) -> engine::Result<Applied> {
         let options = ApplyOptions { hash: hash.to_vec(), threads: 1 };
-        apply(&self.rig.open()?, scope, &options, &Arc::new(Monitor::new()))
+        apply(&self.rig.open()?, scope, &options, &ClockVerdict::trusted(), &Arc::new(Monitor::new()))
     }
 
     pub(super) fn plan_and_apply(&self, scope: &Scope) -> Applied {
@@ -306,7 +307,7 @@ fn locked_points_keep_their_items_and_say_until_when() {
     let scope = items("1y");
     let hash = Plan::make(&repository, &scope, &Monitor::new()).unwrap().hash;
     let options = ApplyOptions { hash: hash.to_vec(), threads: 2 };
-    let applied = apply(&repository, &scope, &options, &Arc::new(Monitor::new())).unwrap();
+    let applied = apply(&repository, &scope, &options, &ClockVerdict::trusted(), &Arc::new(Monitor::new())).unwrap();
     assert_eq!(applied.rewritten, [two]);
     assert_eq!((scene.names(one).len(), scene.names(two).len()), (2, 1));
     assert_eq!(scene.rig.check().unwrap().errors, Vec::new());

@@ -2,7 +2,7 @@
 
 use super::shelf::Shelf;
 use crate::proofs::{collect_options, expire};
-use engine::care::{CollectOptions, Early, collect, early_deletion, plan_collection};
+use engine::care::{ClockVerdict, CollectOptions, Early, collect, early_deletion, plan_collection};
 use engine::monitor::Monitor;
 use engine::price::{Budget, PriceList};
 use engine::store::StorageClass;
@@ -37,7 +37,7 @@ fn a_plan_tells_the_days_that_archived_packs_have_left_and_their_price() {
     let unpriced = look(None).0;
     assert_eq!((unpriced.objects, unpriced.days_left, unpriced.cost), (3, 170, None));
     // Given up, they go when the grace is over; they have grown older by then.
-    collect(&repository, &options, &plan.hash, &monitor).unwrap();
+    collect(&repository, &options, &plan.hash, &ClockVerdict::trusted(), &monitor).unwrap();
     assert_eq!(look(Some(&prices)).0.objects, 0, "what waits was told when it was given up");
     shelf.clock.turn_days(50);
     let (later, plan) = look(Some(&prices));

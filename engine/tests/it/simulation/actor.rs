@@ -53,7 +53,10 @@ impl Actor {
                 self.end();
             }
             self.shared.world.count(|c| c.operations += 1);
-            let done = self.handle().and_then(|repository| role.operate(&mut self, &repository));
+            let done = match role.beside(&mut self) {
+                Some(done) => done,
+                None => self.handle().and_then(|repository| role.operate(&mut self, &repository)),
+            };
             let is_dead = self.gate.as_ref().is_some_and(|gate| gate.is_dead());
             if is_dead {
                 role.die();
@@ -82,6 +85,14 @@ impl Actor {
         Ok(self.repository.clone().expect("was just opened"))
     }
 
+    /// A new process that has no repository open.
+    pub(super) fn reborn(&mut self) -> Arc<Gate> {
+        self.end();
+        let gate = Gate::new(self.shared.world.clone(), self.number);
+        self.gate = Some(gate.clone());
+        gate
+    }
+
     pub(super) fn is_dead(&self) -> bool {
         self.gate.as_ref().is_some_and(|gate| gate.is_dead())
     }
@@ -108,9 +119,10 @@ impl Actor {
         gate.open(|store| open(store, &self.env, CachePlace::Folder(folder)))
     }
 
-    /// Whether this is damage, and something has rotted.
+    /// Whether this is damage, and something has rotted, or it is of an entry that was damaged when it was read.
     pub(super) fn is_rot(&self, e: &Error) -> bool {
-        e.kind() == Kind::Damaged && self.shared.world.has_rotten()
+        let world = &self.shared.world;
+        e.kind() == Kind::Damaged && (world.has_rotten() || e.object().is_some_and(|object| world.was_wrecked(object)))
     }
 
     /// Holds what everybody would see now against the model.

@@ -3,7 +3,7 @@
 use super::source::{Tree, TreeSource};
 use crate::proofs::{Rig, collect_options, expire};
 use engine::backup::backup;
-use engine::care::{collect, plan_collection};
+use engine::care::{ClockVerdict, collect, plan_collection};
 use engine::error::Kind;
 use engine::log::Truncation;
 use engine::monitor::Monitor;
@@ -28,7 +28,7 @@ fn a_session_fenced_between_a_put_and_its_look_begins_anew() {
                 let options = engine::care::CollectOptions { lease_seconds: -1, ..collect_options() };
                 let (repository, monitor) = (other.open().unwrap(), Monitor::new());
                 let plan = plan_collection(&repository, &options, &monitor).unwrap();
-                let report = collect(&repository, &options, &plan.hash, &monitor).unwrap();
+                let report = collect(&repository, &options, &plan.hash, &ClockVerdict::trusted(), &monitor).unwrap();
                 assert!(report.fenced > 0 && report.objects_deleted > 0, "{report:?}");
             }
             None
@@ -81,7 +81,12 @@ fn a_collection_whose_point_is_collected_under_it_speaks_of_no_damage() {
         if call.name.starts_with("meta/") && once.swap(false, Ordering::SeqCst) {
             expire(&other, vec![point]);
             let plan = plan_collection(&other, &collect_options(), &Monitor::new()).unwrap();
-            assert!(collect(&other, &collect_options(), &plan.hash, &Monitor::new()).unwrap().objects_deleted > 0);
+            assert!(
+                collect(&other, &collect_options(), &plan.hash, &ClockVerdict::trusted(), &Monitor::new())
+                    .unwrap()
+                    .objects_deleted
+                    > 0
+            );
         }
         None
     });

@@ -54,6 +54,11 @@ impl Gate {
         Ok(opened)
     }
 
+    /// Works with the store behind it, without a repository.
+    pub(super) fn open_store<T>(self: &Arc<Self>, work: impl FnOnce(Arc<dyn Store>) -> T) -> T {
+        work(self.place.as_owner(self.clone()))
+    }
+
     pub(super) fn is_dead(&self) -> bool {
         self.dead.load(Ordering::SeqCst)
     }

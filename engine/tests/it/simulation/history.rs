@@ -11,6 +11,7 @@ use super::roles::{Checker, Collector, Copier, Expirer, Raiser, Reader, Role, Tr
 use super::rot::{Repairer, Rotter};
 use super::source::Tree;
 use super::world::{Counts, Rates, World};
+use super::wreck::Wrecker;
 use crate::proofs::{CHEAP, PASSWORD};
 use engine::blob::CachePlace;
 use engine::repository::{NewRepository, Repository};
@@ -38,6 +39,9 @@ pub(super) fn run(seed: u64, mutant: Mutant) -> Outcome {
     if World::rots(seed) {
         cast.push((Box::new(Rotter), 2 + dice.below(4)));
         cast.push((Box::new(Repairer), 2 + dice.below(4)));
+    }
+    if World::wrecks(seed) {
+        cast.push((Box::new(Wrecker), 6 + dice.below(12)));
     }
     let world = World::new(seed, cast.len(), rates, mutant);
     let shared = Arc::new(Shared {

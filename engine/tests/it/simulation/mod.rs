@@ -24,7 +24,8 @@
 //! not ended goes or changes, also where items leave by their own age; and nobody asks the store to delete what it knows to be locked by what it has
 //! read of the log.
 //!
-//! In another share bytes rot in packs that carry parity, and somebody repairs while others back up, expire, collect and copy ([`rot`]).
+//! In another share bytes rot in packs that carry parity, and somebody repairs while others back up, expire, collect and copy ([`rot`]). In another
+//! the newest entry of the log is damaged now and then, and somebody sets it aside while others go on ([`wreck`]).
 //!
 //! `CAIRN_SEED=n` replays one history, and prints its calls with `CAIRN_TRACE=1`; `CAIRN_SEEDS=from..to` runs others than the first few.
 
@@ -45,6 +46,7 @@ mod roles;
 mod rot;
 mod source;
 mod world;
+mod wreck;
 
 use history::{Outcome, run};
 use mutants::Mutant;

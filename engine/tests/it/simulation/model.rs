@@ -39,6 +39,12 @@ pub(super) struct Model {
     aged: BTreeMap<PointId, i64>,
     /// The slot of each commit that was acknowledged: the order of points.
     slots: BTreeMap<PointId, u32>,
+    /// Points whose expiry, or change, may have been in an entry that was set aside: they may be as they were.
+    undone: BTreeSet<PointId>,
+    /// Points whose commit was in one: their place in the order is not known any more.
+    moved: BTreeSet<PointId>,
+    /// And that were not committed again so far.
+    lost: BTreeSet<PointId>,
 }
 
 impl Model {
@@ -65,7 +71,19 @@ impl Model {
 
     /// The place of a point in the order of commits, if somebody knows it.
     pub(super) fn slot_of(&self, point: &PointId) -> Option<u32> {
-        self.slots.get(point).copied()
+        self.slots.get(point).copied().filter(|_| !self.moved.contains(point))
+    }
+
+    /// An entry is about to be set aside that expired or changed some points, or committed one.
+    pub(super) fn set_aside(&mut self, undone: &[PointId], committed: Option<PointId>) {
+        self.undone.extend(undone);
+        self.moved.extend(committed);
+        self.lost.extend(committed);
+    }
+
+    /// A point is live again whose commit was set aside.
+    pub(super) fn committed_again(&mut self, point: Option<PointId>) {
+        point.iter().for_each(|id| _ = self.lost.remove(id));
     }
 
     /// What had become old when a plan was made has left these points.
@@ -106,7 +124,7 @@ impl Model {
 
     /// Whether who still holds the point's manifest may find nothing behind it.
     pub(super) fn is_outdated(&self, point: &PointId) -> bool {
-        self.doomed.contains(point) || self.touched.contains(point)
+        self.doomed.contains(point) || self.touched.contains(point) || self.moved.contains(point)
     }
 
     /// Holds a freshly opened repository against the model; what is wrong, if something is. Where objects have rotted, a point may be out of reach.
@@ -122,12 +140,12 @@ impl Model {
                 return Err(format!("point {id} was locked until {until:?} and is gone or has changed"));
             }
         }
-        for id in self.acknowledged.keys().filter(|id| !self.doomed.contains(id)) {
+        for id in self.acknowledged.keys().filter(|id| !self.doomed.contains(id) && !self.lost.contains(id)) {
             if view.live(id).is_none() {
                 return Err(format!("point {id} was acknowledged and is not there"));
             }
         }
-        if let Some(id) = self.expired.iter().find(|id| view.live(id).is_some()) {
+        if let Some(id) = self.expired.iter().find(|id| view.live(id).is_some() && !self.undone.contains(id)) {
             return Err(format!("point {id} was expired and is still there"));
         }
         for commit in &view.commits {
@@ -138,6 +156,9 @@ impl Model {
                 other => other.map_err(told)?,
             };
             self.compare(&point, &files, now)?;
+            if self.undone.contains(&commit.id) {
+                continue;
+            }
             let gone = |path: &&String| self.erased.get(&(commit.id, (*path).clone())) == Some(&true);
             if let Some(path) = files.keys().find(gone) {
                 return Err(format!("{path} was erased from point {} and is still there", commit.id));

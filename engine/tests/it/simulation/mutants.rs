@@ -41,6 +41,10 @@ pub(super) enum Mutant {
     KeepsByClock,
     /// A repair condemns damaged packs, and says nowhere where their blobs are now.
     CondemnsDamaged,
+    /// A cure of the log's end deletes the entry that is damaged, so that its slot is given again.
+    DeletesDamagedEntries,
+    /// One leaves the restore point lost that the entry had committed.
+    ForgetsToCommitAgain,
 }
 
 impl Mutant {
@@ -221,4 +225,18 @@ fn keep_rules_that_believe_clocks_are_found() {
 #[test]
 fn a_repair_that_condemns_what_it_cannot_read_is_found() {
     expect_found_among(Mutant::CondemnsDamaged, (0..10 * SEEDS).filter(|seed| World::rots(*seed)).take(40));
+}
+
+fn wrecked() -> impl Iterator<Item = u64> {
+    (0..10 * SEEDS).filter(|seed| World::wrecks(*seed)).take(60)
+}
+
+#[test]
+fn a_cure_that_gives_the_slot_of_a_damaged_entry_again_is_found() {
+    expect_found_among(Mutant::DeletesDamagedEntries, wrecked());
+}
+
+#[test]
+fn a_cure_that_leaves_a_committed_point_lost_is_found() {
+    expect_found_among(Mutant::ForgetsToCommitAgain, wrecked());
 }

@@ -3,10 +3,11 @@
 use super::actor::{Shared, open};
 use super::history::YEARS_OFF_MAX;
 use super::rot::repair;
+use super::wreck::cure;
 use crate::proofs::{restore_options, shown};
 use engine::blob::CachePlace;
 use engine::care::repair::RepairOptions;
-use engine::care::{CheckOptions, CollectOptions, Level, check, collect, plan_collection};
+use engine::care::{CheckOptions, ClockVerdict, CollectOptions, Level, check, collect, plan_collection};
 use engine::error::Error;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
@@ -23,6 +24,10 @@ pub(super) fn reckon(shared: &Shared) -> Result<(), String> {
     let env = shared.world.env(shared.seed, 3000, 0);
     let (store, copies) = (shared.world.backups.seen(), shared.world.copies.seen());
     let world = &shared.world;
+    let wreck = world.wreck.lock().clone();
+    if let Some(wreck) = wreck {
+        cure(shared, &wreck, store.clone(), &env).map_err(told)?;
+    }
     if world.has_rotten() {
         repair_all(&open(store.clone(), &env, CachePlace::Temporary).map_err(told)?).map_err(told)?;
     }
@@ -78,7 +83,7 @@ fn collect_all(repository: &Repository) -> engine::Result<()> {
     };
     for _ in 0..3 {
         let plan = plan_collection(repository, &options, &Monitor::new())?;
-        collect(repository, &options, &plan.hash, &Monitor::new())?;
+        collect(repository, &options, &plan.hash, &ClockVerdict::trusted(), &Monitor::new())?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::source::{PATHS, Tree, TreeSource, mutate};
 use engine::Result;
 use engine::backup::{BackupOptions, backup};
 use engine::care::retention::{ApplyOptions, Plan, Request, Scope, apply};
-use engine::care::{CheckOptions, CollectOptions, Level, check, collect, plan_collection};
+use engine::care::{CheckOptions, ClockVerdict, CollectOptions, Level, check, collect, plan_collection};
 use engine::copy::{CopyOptions, Which, copy};
 use engine::error::Kind;
 use engine::log::Truncation;
@@ -25,6 +25,11 @@ use std::sync::Arc;
 /// One operation after the other.
 pub(super) trait Role: Send {
     fn operate(&mut self, actor: &mut Actor, repository: &Arc<Repository>) -> Result<()>;
+
+    /// What is done without an open repository, if something is: then nothing else is.
+    fn beside(&mut self, _: &mut Actor) -> Option<Result<()>> {
+        None
+    }
 
     /// The process died; what it held in memory is gone.
     fn die(&mut self) {}
@@ -132,7 +137,7 @@ impl Role for Expirer {
         expect_unlocked(actor, repository, &plan)?;
         actor.shared.model.lock().intend(&plan, lost.as_deref());
         let options = ApplyOptions { hash: plan.hash.to_vec(), threads: 0 };
-        let applied = apply(repository, &scope, &options, &monitor)?;
+        let applied = apply(repository, &scope, &options, &ClockVerdict::trusted(), &monitor)?;
         if !actor.is_dead() {
             let mut model = actor.shared.model.lock();
             model.expire(&applied.expired);
@@ -225,7 +230,7 @@ impl Role for Collector {
         let mutant = actor.shared.world.mutant;
         let plan = plan_collection(repository, &options, &monitor)?;
         mutant.collect(repository, &plan, &mut self.stale)?;
-        let report = collect(repository, &options, &plan.hash, &monitor)?;
+        let report = collect(repository, &options, &plan.hash, &ClockVerdict::trusted(), &monitor)?;
         if let Some(finding) = report.damaged.iter().find(|finding| !has_rotten(actor, &finding.object))
             && !actor.is_dead()
         {

@@ -6,6 +6,7 @@
 use super::dice::Dice;
 use super::locks::{Locking, Place};
 use super::mutants::Mutant;
+use super::wreck::Wreck;
 use engine::env::{Env, SharedEnv};
 use engine::store::{Name, Verb};
 use format_spec::Time;
@@ -77,6 +78,12 @@ pub(super) struct Counts {
     pub(super) rotted: u64,
     /// Repairs that gave something back.
     pub(super) repaired: u64,
+    /// Newest entries that were damaged.
+    pub(super) wrecked: u64,
+    /// And set aside.
+    pub(super) set_aside: u64,
+    /// Points that were committed again after that.
+    pub(super) committed_again: u64,
 }
 
 impl Counts {
@@ -86,12 +93,13 @@ impl Counts {
         }
     }
 
-    fn all_mut(&mut self) -> [&mut u64; 25] {
+    fn all_mut(&mut self) -> [&mut u64; 28] {
         let Counts { histories: a, operations: b, calls: c, crashes: d, refused: e, lost: f, pauses: g, .. } = self;
         let Counts { points: h, expired: i, rewritten: j, condemned: k, deleted: l, fenced: m, .. } = self;
         let Counts { truncated: n, copied: o, locking: p, extended: q, withheld: r, .. } = self;
         let Counts { locks_read: s, raised: t, attacks: u, far_clocks: v, ruled: w, rotted: x, repaired: y, .. } = self;
-        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, y]
+        let Counts { wrecked: z, set_aside: aa, committed_again: ab, .. } = self;
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, y, z, aa, ab]
     }
 }
 
@@ -116,7 +124,12 @@ impl std::fmt::Display for Counts {
             f,
             "days raised {raised} times, {attacks} attacks; {far_clocks} clocks years off, {ruled} plans by rules, "
         )?;
-        write!(f, "{rotted} objects rotted, {repaired} repairs")
+        let Counts { wrecked, set_aside, committed_again, .. } = self;
+        write!(
+            f,
+            "{rotted} objects rotted, {repaired} repairs; {wrecked} newest entries damaged, {set_aside} set aside, "
+        )?;
+        write!(f, "{committed_again} points committed again")
     }
 }
 
@@ -131,6 +144,10 @@ pub(super) struct World {
     pub(super) rots: bool,
     /// Backups' objects in which a byte has rotted.
     pub(super) rotten: Mutex<BTreeSet<Name>>,
+    /// The newest entry of the log, where it is damaged.
+    pub(super) wreck: Mutex<Option<Wreck>>,
+    /// Those that ever were.
+    wrecked: Mutex<BTreeSet<Name>>,
     rates: Rates,
     turns: Mutex<Turns>,
     wakes: Vec<Condvar>,
@@ -180,6 +197,8 @@ impl World {
             mutant,
             rots: World::rots(seed),
             rotten: Mutex::default(),
+            wreck: Mutex::default(),
+            wrecked: Mutex::default(),
             rates,
             turns: Mutex::new(turns),
             wakes: (0..actors).map(|_| Condvar::new()).collect(),
@@ -190,6 +209,31 @@ impl World {
     /// Whether objects rot in the history of a seed. Has dice of its own, as locks have.
     pub(super) fn rots(seed: u64) -> bool {
         Locking::of(seed).is_none() && Dice::new(seed, 9).chance(150)
+    }
+
+    /// Whether newest entries of the log are damaged in the history of a seed.
+    pub(super) fn wrecks(seed: u64) -> bool {
+        Locking::of(seed).is_none() && !World::rots(seed) && Dice::new(seed, 11).chance(250)
+    }
+
+    /// An entry is damaged from now on.
+    pub(super) fn wreck_begins(&self, wreck: Wreck) {
+        self.wrecked.lock().insert(wreck.name.clone());
+        *self.wreck.lock() = Some(wreck);
+        self.count(|c| c.wrecked += 1);
+    }
+
+    /// It is not any more, or counts for nothing.
+    pub(super) fn wreck_ends(&self, wreck: &Wreck) {
+        let mut now = self.wreck.lock();
+        if now.as_ref().is_some_and(|now| now.name == wreck.name) {
+            *now = None;
+        }
+    }
+
+    /// Whether this object is, or was, an entry that was damaged.
+    pub(super) fn was_wrecked(&self, object: &str) -> bool {
+        self.wrecked.lock().iter().any(|name| name.as_str() == object)
     }
 
     /// Waits for the turn of a call, and says what becomes of it.

@@ -226,7 +226,7 @@ fn a_store_without_locks_takes_no_request_for_one_lightly() {
     let location = engine::store::Location::Folder(folder.path().to_owned());
     let local = engine::store::open_settled(&location, &engine::store::Options::default()).unwrap();
     for store in [local, Arc::new(Memory::new()) as Arc<dyn Store>] {
-        let (object, lock) = (name("a"), Retention::new(Mode::Governance, store.now().unwrap()));
+        let (object, lock) = (name("a"), Retention::new(Mode::Governance, Machine::shared().now()));
         assert_eq!(kind(store.put_locked(&object, Bytes::new(), &lock)), Kind::Unsupported);
         assert_eq!(kind(store.get(&object)), Kind::Absent, "nothing is stored without the lock");
         store.put_new(&object, Bytes::new()).unwrap();

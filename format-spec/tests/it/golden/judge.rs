@@ -14,7 +14,7 @@ use format_spec::tree::Node;
 use format_spec::{FormatError, Result};
 
 /// Reads a vector to its end. `beside` is the content of the file that it is held against: what its log entry follows, or the entry that states
-/// its length and body hash.
+/// its length and body hash, or the checkpoint and the entry of one slot.
 pub(crate) fn judge(vector: &Vector, bytes: &[u8], beside: Option<&[u8]>) -> Result<()> {
     judge_alone(vector, bytes, beside.filter(|_| vector.previous.is_some()))?;
     match beside.filter(|_| vector.vouched_by.is_some()) {
@@ -23,11 +23,22 @@ pub(crate) fn judge(vector: &Vector, bytes: &[u8], beside: Option<&[u8]>) -> Res
     }
 }
 
-/// [LOG-8]: it is the object that the entry names.
+/// [LOG-8]: it is the object that the entry names. [LOG-21]: checkpoint and entry of a slot are those that each of them states.
 fn judge_vouched(vector: &Vector, bytes: &[u8], entry: &[u8]) -> Result<()> {
     let Shape::Object(kind, ordinal) = vector.shape else { return Ok(()) };
-    let slot = Header::decode(entry)?.ordinal;
-    let named: Vec<Vouched> = match LogEntry::decode(entry, slot, REPOSITORY, &secrets(vector.suite))?.change {
+    let beside = Header::decode(entry)?;
+    let (slot, keys) = (beside.ordinal, secrets(vector.suite));
+    let sum = match (kind, beside.kind) {
+        (ObjectKind::Checkpoint, _) => Some((bytes, entry)),
+        (_, ObjectKind::Checkpoint) => Some((entry, bytes)),
+        _ => None,
+    };
+    if let Some((sum, entry)) = sum {
+        let told = LogEntry::decode(entry, slot, REPOSITORY, &keys)?;
+        let sum = Checkpoint::decode(sum, slot, REPOSITORY, &keys)?;
+        return sum.expect_entry(blake3::hash(entry).as_bytes(), &told.previous);
+    }
+    let named: Vec<Vouched> = match LogEntry::decode(entry, slot, REPOSITORY, &keys)?.change {
         Change::Publish { packs, segment, .. } if kind == ObjectKind::IndexSegment => {
             segment.into_iter().filter(|_| !packs.is_empty()).collect()
         }

@@ -4,7 +4,7 @@ use super::super::collect::{collect_all, expire, options};
 use super::super::rig::{CHEAP, PASSWORD, Rig, contents, names_of, noise, restore_options};
 use engine::blob::CachePlace;
 use engine::care::retention::{ApplyOptions, Plan, Request, Rules, Scope, apply};
-use engine::care::{CollectOptions, plan_collection};
+use engine::care::{ClockVerdict, CollectOptions, plan_collection};
 use engine::env::Machine;
 use engine::monitor::Monitor;
 use engine::repository::{NewRepository, Repository};
@@ -210,7 +210,7 @@ fn retain(rig: &Rig, request: Request) -> Result<()> {
     let scope = Scope { request, job: None, may_empty: BTreeSet::new() };
     let plan = Plan::make(&repository, &scope, &monitor)?;
     let options = ApplyOptions { hash: plan.hash.to_vec(), threads: 2 };
-    apply(&repository, &scope, &options, &monitor).map(drop)
+    apply(&repository, &scope, &options, &ClockVerdict::trusted(), &monitor).map(drop)
 }
 
 /// Shuts out every session that is open, and has no grace.
