@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Result};
 use crate::parse::duration::duration;
 use crate::parse::job;
+use crate::parse::place::POINT_FORMS;
 use crate::say::{human, progress};
 use crate::verbs::spending::{self, Spending};
 use clap::{Args, ValueEnum};
@@ -19,8 +20,9 @@ use std::time::Duration;
 /// The target is made with `cairn init --class copy --from SOURCE`. Only what it lacks is read; blocks are authenticated and sealed anew for it
 /// without being compressed again, in packs of up to 256 MB. Killed at any moment, the next copy goes on.
 #[derive(Debug, Args)]
+#[command(after_help = POINT_FORMS)]
 pub(crate) struct Copy {
-    /// The restore points: ids, times, `latest:JOB`
+    /// The restore points; without any, the newest of each job
     #[arg(value_name = "POINT", conflicts_with_all = ["latest", "all"])]
     points: Vec<String>,
     /// The repository to copy into
@@ -102,7 +104,7 @@ impl Copy {
             budget: self.spending.budget(),
             heal_from,
             prices: prices.clone(),
-            host: engine::source::host_name(),
+            host: source.repo.env().host(),
             threads: source.settings.threads,
         };
         let monitor = context.interrupt.shared();
