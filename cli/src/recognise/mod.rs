@@ -10,6 +10,7 @@
 
 mod admit;
 mod clock;
+mod elsewhere;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,8 @@ pub(crate) struct Recognised {
     /// What will be, but for position and time.
     row: Row,
     is_folder: bool,
+    /// Whether this command writes there.
+    is_written: bool,
 }
 
 /// What is known of an open repository beyond itself.
@@ -93,7 +96,13 @@ impl Context {
     /// # Errors
     /// `Unrecognised` for another repository than before, for one that is sealed more weakly, and for one that is not
     /// encrypted although a password is given.
-    pub(crate) fn recognise(&self, settings: &Settings, store: &dyn Store, found: &Found) -> Result<Recognised> {
+    pub(crate) fn recognise(
+        &self,
+        settings: &Settings,
+        store: &dyn Store,
+        found: &Found,
+        is_written: bool,
+    ) -> Result<Recognised> {
         let (id, suite) = (found.id(), found.suite());
         let (memory, record) = match self.recollect(settings) {
             Ok((folder, place, record)) => (Some((folder, place)), record),
@@ -131,7 +140,8 @@ impl Context {
             row.clear_text = true;
         }
         let memory = memory.filter(|_| self.as_of().is_none());
-        Ok(Recognised { memory, before, row, is_folder: matches!(location(settings)?, Location::Folder(_)) })
+        let is_folder = matches!(location(settings)?, Location::Folder(_));
+        Ok(Recognised { memory, before, row, is_folder, is_written })
     }
 
     /// Writes down a repository that was just created, in the place of whatever was known there.

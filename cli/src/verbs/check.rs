@@ -52,7 +52,7 @@ impl Check {
             if settings.password.read()?.is_none() {
                 let place = open_store(&settings, false)?;
                 if let Some(found) = sealed(&place) {
-                    context.recognise(&settings, &*place.store, &found)?;
+                    context.recognise(&settings, &*place.store, &found, false)?;
                     context.out.note(NO_PASSWORD);
                     return without_keys(context, &settings, &place, Vec::new());
                 }

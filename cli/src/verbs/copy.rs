@@ -2,13 +2,14 @@
 
 use crate::connect::SPOOL;
 use crate::context::Context;
-use crate::exit::{Exit, Result};
+use crate::exit::{Exit, Failure, Result};
 use crate::parse::duration::duration;
 use crate::parse::job;
 use crate::parse::place::POINT_FORMS;
 use crate::say::{human, progress};
 use crate::verbs::spending::{self, Spending};
 use clap::{Args, ValueEnum};
+use engine::Kind;
 use engine::copy::{CopyOptions, CopySummary, Which, copy};
 use engine::restore_point::JobName;
 use std::ffi::OsString;
@@ -81,12 +82,15 @@ impl Copy {
     }
 
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
-        let source = context.connect()?;
+        let source = context.connect_to_source()?;
         let target = context.connect_to_target(&self.to, self.to_password_file.as_deref())?;
         let heal_from = match &self.heal_from {
             None => None,
             Some(repo) => Some(context.connect_to_copy(repo, self.heal_from_password_file.as_deref())?.repo),
         };
+        if let Some(healer) = &heal_from {
+            context.expect_same_history(&source.repo, healer)?;
+        }
         let prices = self.spending.list()?;
         let options = CopyOptions {
             which: match (self.all, &self.points[..]) {
@@ -109,7 +113,10 @@ impl Copy {
         };
         let monitor = context.interrupt.shared();
         let work = || copy(&source.repo, &target.repo, &options, &monitor);
-        let done = progress::show(&context.out, "copying", &monitor, work)?;
+        let done = progress::show(&context.out, "copying", &monitor, work).map_err(|e| match e.kind() {
+            Kind::Unrecognised => Failure { name: "fork", ..Failure::from(e) },
+            _ => e.into(),
+        })?;
         let ids = |points: &[format_spec::log::PointId]| points.iter().map(ToString::to_string).collect::<Vec<_>>();
         for failed in &done.failed {
             let why = format!("not copied: {}; `cairn check --read-data` on the source says more", failed.reason);

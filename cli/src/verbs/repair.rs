@@ -103,6 +103,9 @@ impl Look {
             None => None,
             Some(repo) => Some(context.connect_to_copy(repo, self.from_password_file.as_deref())?.repo),
         };
+        if let Some(from) = &from {
+            context.expect_same_history(&connection.repo, from)?;
+        }
         let options = RepairOptions { level: self.level.level(), from, threads: connection.settings.threads };
         Ok((connection, options))
     }

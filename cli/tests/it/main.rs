@@ -13,6 +13,7 @@ mod damage_table;
 mod exit_codes;
 mod expire;
 mod foreign;
+mod forks;
 mod fuzz;
 mod gc;
 mod generated;

@@ -114,6 +114,7 @@ impl Memory {
             shrunken: None,
             naming: None,
             source: None,
+            seen: Vec::new(),
         };
         change(&mut manifest);
         let point = Arc::new(Point { number, slot: number, session: number, manifest });
