@@ -9,6 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::log::{LogView, Recollection, hash_in_store};
 use crate::restore_point::Point;
 use format_spec::point::{Manifest, Seen};
+use std::sync::Arc;
 
 impl Repository {
     /// The entries that a copy of this point names: those that it names itself, and two of this repository's own log.
@@ -32,9 +33,9 @@ impl Repository {
     /// # Errors
     /// `Unrecognised`, with the slot and both hashes; the stores'.
     pub fn expect_history_of(&self, source: &Repository, view: &LogView) -> Result<()> {
-        for commit in view.commits.iter().rev() {
-            // A damaged manifest says nothing; `check` reports it.
-            let Ok(point) = self.load(commit) else { continue };
+        for (back, commit) in view.commits.iter().rev().enumerate() {
+            self.load_before(view, back);
+            let Some(point) = readable(self.load(commit))? else { continue };
             for row in point.manifest.seen.iter().filter(|row| row.repository == source.id()) {
                 self.expect_seen(source, &point, row)?;
             }
@@ -55,7 +56,8 @@ impl Repository {
         if original.seen.is_empty() {
             return Ok(());
         }
-        for point in view.commits.iter().filter_map(|commit| self.load(commit).ok()) {
+        for point in self.load_all(&view.commits) {
+            let Some(point) = readable(point)? else { continue };
             let is_other = |a: &Seen, b: &Seen| (a.repository, a.slot) == (b.repository, b.slot) && a.hash != b.hash;
             let rows = original.seen.iter();
             let Some(row) = rows.clone().find(|row| point.manifest.seen.iter().any(|known| is_other(row, known)))
@@ -97,6 +99,14 @@ impl Repository {
             source.location()
         );
         Err(Error::new(Kind::Unrecognised, what).on(source.location()).advise(advice))
+    }
+}
+
+/// A manifest that is damaged, or of a later release, says nothing; `check` reports it. One that is out of reach might say something.
+fn readable(point: Result<Arc<Point>>) -> Result<Option<Arc<Point>>> {
+    match point {
+        Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Absent | Kind::Unsupported) => Ok(None),
+        other => other.map(Some),
     }
 }
 
