@@ -29,7 +29,8 @@ impl Recognised {
         again: impl FnOnce(&dyn Fn(&dyn Store) -> Result<bool>) -> Result<Option<T>>,
     ) -> Result<(T, Acquaintance)> {
         let remembered = self.before.and_then(|row| row.seconds);
-        let mut known = Acquaintance { rolled_back: None, remembered, is_folder: self.is_folder };
+        let mut known =
+            Acquaintance { rolled_back: None, remembered, is_folder: self.is_folder, told_twins: self.is_written };
         let Some(before) = self.before.filter(|_| context.as_of().is_none()) else {
             let first = self.twins(repo(&opened))?.into_iter().next();
             if let Some(twin) = first {
@@ -38,6 +39,7 @@ impl Recognised {
                     // What lies beside the repository that a command writes to may well be an older copy of it.
                     if twin.is_fork || !context.writes() {
                         context.out.warning(place.as_bytes(), &twin.told());
+                        known.told_twins = true;
                     }
                     return Ok((opened, known));
                 }
@@ -49,11 +51,8 @@ impl Recognised {
         let recall = |repo: &Repository| repo.log().recall(before.position, &before.hash);
         if recall(repo(&opened))? == Recollection::Agrees {
             // It was accepted here, so what lies elsewhere is only told to those whom it concerns.
-            if self.is_written {
-                let place = repo(&opened).location();
-                self.twins(repo(&opened))?
-                    .iter()
-                    .for_each(|twin| context.out.note(&format!("cairn: {place}: {}", twin.told())));
+            if let Some((folder, place)) = self.memory.as_ref().filter(|_| self.is_written) {
+                context.note_twins(folder, place, repo(&opened))?;
             }
             self.write_down(context, repo(&opened), false)?;
             return Ok((opened, known));

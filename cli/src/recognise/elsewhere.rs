@@ -5,10 +5,13 @@
 //! copy, or one that went its own way, from the repository. Promises: a location that was accepted once is not refused for what
 //! happens at another one. Refuses to call a copy old that only lies at a second address: its log goes through what was seen.
 
+use super::Acquaintance;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::known::{Folder, Row};
 use crate::parse::Accept;
+use crate::recognise;
+use crate::settings::Settings;
 use engine::log::{Recollection, hash_in_store};
 use engine::repository::Repository;
 
@@ -69,7 +72,7 @@ pub(super) fn refuse(context: &Context, place: &str, twin: &Twin) -> Result<()> 
         context.out.note(&format!("cairn: {place}: {}; this machine remembers it as it is from now on", twin.what));
         return Ok(());
     }
-    let what = format!("{place}: {}; nothing was written, for what is written here makes a second history", twin.what);
+    let what = format!("{place}: {}; nothing was written, as it would begin a second history", twin.what);
     let how = format!(
         "use the other one; if it is gone, or this one shall go its own way, this command goes on: {}",
         context.command_accepting(Accept::Rollback)
@@ -78,6 +81,23 @@ pub(super) fn refuse(context: &Context, place: &str, twin: &Twin) -> Result<()> 
 }
 
 impl Context {
+    /// Says how an open repository stands to what this machine saw of it at other locations, unless that was said.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn tell_twins(&self, settings: &Settings, repo: &Repository, known: &Acquaintance) -> Result<()> {
+        match (known.told_twins, recognise::folder(), recognise::place_of(settings)) {
+            (false, Ok(folder), Ok(place)) if self.as_of().is_none() => self.note_twins(&folder, &place, repo),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn note_twins(&self, folder: &Folder, place: &str, repo: &Repository) -> Result<()> {
+        let told = |twin: Twin| self.out.note(&format!("cairn: {}: {}", repo.location(), twin.told()));
+        twins(folder, place, repo)?.into_iter().for_each(told);
+        Ok(())
+    }
+
     /// Refuses to take anything from a plain copy of a repository that has gone its own way, unless that is accepted.
     ///
     /// # Errors

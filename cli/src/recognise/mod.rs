@@ -47,12 +47,14 @@ pub(crate) struct Acquaintance {
     /// This machine's clock when it saw the repository before this run.
     remembered: Option<i64>,
     is_folder: bool,
+    /// Whether it was said already how it stands to the same repository at other locations.
+    told_twins: bool,
 }
 
 impl Acquaintance {
     /// Of a repository that is only looked at as far as it can be read: its log is held against nothing.
     pub(crate) fn none() -> Self {
-        Acquaintance { rolled_back: None, remembered: None, is_folder: false }
+        Acquaintance { rolled_back: None, remembered: None, is_folder: false, told_twins: true }
     }
 }
 

@@ -72,6 +72,7 @@ impl Check {
             return exit;
         };
         let repo = &connection.repo;
+        context.tell_twins(&connection.settings, repo, &connection.known)?;
         let point = self.point.as_ref().map(|point| repo.find_point(point)).transpose()?;
         let level = match (self.read_data, self.level) {
             (Some(_), _) => Level::Full,

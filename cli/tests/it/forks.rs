@@ -76,6 +76,8 @@ fn an_older_copy_is_not_written_to_until_that_is_accepted_and_the_original_goes_
     let run = home.ok(["backup", "--job", "j", &home.text("src")]);
     assert!(run.stderr.contains("another history"), "{}", run.stderr);
     assert!(home.ok(["points"]).stderr.is_empty());
+    let checked = home.ok(["check"]).stderr;
+    assert_eq!(checked.matches("another history").count(), 1, "{checked}");
     home.ok(["known", "forget", &twin]);
     assert!(home.ok(["backup", "--job", "j", &home.text("src")]).stderr.is_empty());
 }
@@ -87,7 +89,8 @@ fn a_fork_is_not_written_to_until_that_is_accepted() {
     let why = refused(&home, &["--repo", &twin, "backup", "--job", "j", &home.text("src")], &["twin", "repo"]);
     let (slot, hash) = newest(&home, "repo");
     assert!(why.contains("another history") && why.contains(&format!("entry {slot} is {hash}")), "{why}");
-    assert!(home.ok(["--repo", &twin, "check"]).stderr.contains("another history"));
+    let checked = home.ok(["--repo", &twin, "check"]).stderr;
+    assert_eq!(checked.matches("another history").count(), 1, "{checked}");
 }
 
 #[test]
