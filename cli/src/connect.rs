@@ -29,6 +29,8 @@ pub(crate) struct Place {
     pub(crate) counts: Arc<Counts>,
     /// How it was opened.
     options: store::Options,
+    /// Whether a command that writes only reads here.
+    is_beside: bool,
 }
 
 /// An open repository.
@@ -48,6 +50,16 @@ impl Context {
     pub(crate) fn connect(&self) -> Result<Connection> {
         let settings = self.settings()?;
         let place = open_store(&settings, false)?;
+        self.open(place, settings)
+    }
+
+    /// The same for a command that writes, and writes elsewhere.
+    ///
+    /// # Errors
+    /// As [`Context::connect`].
+    pub(crate) fn connect_to_source(&self) -> Result<Connection> {
+        let settings = self.settings()?;
+        let place = Place { is_beside: true, ..open_store(&settings, false)? };
         self.open(place, settings)
     }
 
@@ -92,7 +104,7 @@ impl Context {
     /// As [`Context::connect`].
     pub(crate) fn connect_to_copy(&self, repo: &OsStr, password_file: Option<&Path>) -> Result<Connection> {
         let settings = self.settings_of(repo, password_file)?;
-        let place = open_store(&settings, false)?;
+        let place = Place { is_beside: true, ..open_store(&settings, false)? };
         let options = OpenOptions { cache: CachePlace::Temporary, ..self.open_options(&settings) };
         self.open_with(&options, place, settings)
     }
@@ -165,7 +177,8 @@ impl Context {
         open: &dyn Fn(&Found) -> Result<Arc<Repository>>,
     ) -> Result<Connection> {
         let found = Found::look(Arc::clone(&place.store))?;
-        let recognised = self.recognise(&settings, &*place.store, &found)?;
+        let is_written = self.writes() && !place.is_beside;
+        let recognised = self.recognise(&settings, &*place.store, &found, is_written)?;
         let again = |shows: &dyn Fn(&dyn Store) -> Result<bool>| {
             let place = open_store_with(&settings, place.options.clone())?;
             if !shows(&*place.store)? {
@@ -235,7 +248,7 @@ fn open_store_with(settings: &Settings, mut options: store::Options) -> Result<P
     }
     let counted = Counted::new(store);
     let counts = counted.counts();
-    Ok(Place { store: Arc::new(counted), counts, options })
+    Ok(Place { store: Arc::new(counted), counts, options, is_beside: false })
 }
 
 /// The place that the settings name.

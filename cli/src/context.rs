@@ -204,8 +204,26 @@ impl Context {
 
     /// Another command on the same repository, as a shell would take it: what somebody is told to run next.
     pub(crate) fn command(&self, words: impl IntoIterator<Item = OsString>) -> String {
+        self.command_given(self.given(), words)
+    }
+
+    /// The same for a job of this host, which is named where the command would else be of another one than `own`.
+    pub(crate) fn command_of_host(&self, host: &str, own: &str, words: impl IntoIterator<Item = OsString>) -> String {
+        let mut given = self.given();
+        if host != own {
+            given.retain(|(id, ..)| *id != "host");
+            given.push(("host", "CAIRN_HOST", host.to_owned()));
+        }
+        self.command_given(given, words)
+    }
+
+    fn command_given(
+        &self,
+        given: Vec<(&'static str, &'static str, String)>,
+        words: impl IntoIterator<Item = OsString>,
+    ) -> String {
         let program = self.args.first().map_or_else(|| "cairn".into(), |word| quoted(word));
-        let given = self.given().into_iter().map(|(id, _, value)| {
+        let given = given.into_iter().map(|(id, _, value)| {
             let option = id.replace('_', "-");
             format!(" --{option} {}", quoted(OsStr::new(&value)))
         });

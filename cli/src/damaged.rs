@@ -55,7 +55,7 @@ impl Context {
     }
 
     fn open_as_far(&self, settings: &Settings, store: &Arc<dyn Store>, found: &Found) -> Result<Opened> {
-        self.recognise(settings, &**store, found)?;
+        self.recognise(settings, &**store, found, self.writes())?;
         let options = self.open_options(settings);
         with_password(settings, |password| Repository::open_as_far(found, password, &options))
     }

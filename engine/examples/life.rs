@@ -256,6 +256,7 @@ fn commit(repository: &Arc<Repository>, base: Option<ChunkId>, edits: Edits) -> 
         shrunken: None,
         naming: None,
         source: None,
+        seen: Vec::new(),
     };
     let object = ObjectId { session, ordinal: writer.take_ordinal() };
     let mut salt = [0; 32];

@@ -50,6 +50,14 @@ def _naming(value, _rule):
     return alone, latest
 
 
+def _seen(value, _rule):
+    """An entry of another repository's log: id, slot, hash (POINT-14)."""
+    need(len(value) == 52, "POINT-14", f"an entry of {len(value)} bytes that was seen")
+    repository, slot, digest = struct.unpack("<16sI32s", value)
+    need(slot > 0, "POINT-14", "an entry in slot 0 that was seen")
+    return repository, slot, digest
+
+
 def _root(value, _rule):
     cursor = Cursor(value, "TREE-5", "root folder entry")
     root = entry.parse(cursor, root=True)
@@ -87,6 +95,7 @@ TAGS = [
     Tag(26, "shrunken", _shrunken),
     Tag(27, "naming", _naming),
     Tag(28, "source", fixed(16)),
+    Tag(30, "seen", _seen, repeat=True),
 ]
 
 

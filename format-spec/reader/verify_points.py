@@ -25,16 +25,22 @@ class Facts:
 class PointCheck:
     def __init__(self, repository, counts):
         self.repository, self.counts = repository, counts
-        self.facts, self.named_by = {}, {}
+        self.facts, self.named_by, self.seen = {}, {}, {}
 
     def check(self, visible, rule):
         """`rule` is that of the log entry which names the point."""
         manifest = visible.manifest
+        self._one_history(manifest)
         reached = self._reach(manifest)
         self._links(manifest, reached)
         self._ledger(manifest)
         self._reference_set(visible, reached, rule)
         self.counts["points verified"] += 1
+
+    def _one_history(self, manifest):
+        for repository, slot, digest in manifest.seen:
+            known = self.seen.setdefault((repository, slot), digest)
+            need(known == digest, "POINT-14", f"points of two histories of repository {repository.hex()}: of entry {slot} two are known")
 
     def _reach(self, manifest):
         """All trees of the point as {(tree, root): Facts}, each checked against what names it."""

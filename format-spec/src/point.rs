@@ -167,6 +167,35 @@ pub struct Manifest {
     pub naming: Option<Naming>,
     /// Of a copy, the repository that the point was made in ([POINT-13]).
     pub source: Option<RepositoryId>,
+    /// Of a copy, entries of the logs of the repositories that it came through, as the copies had read them ([POINT-14]).
+    pub seen: Vec<Seen>,
+}
+
+/// An entry of a repository's log, as somebody who copied from it had read it ([POINT-14]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seen {
+    /// Whose log it is.
+    pub repository: RepositoryId,
+    /// The entry's slot.
+    pub slot: u32,
+    /// BLAKE3 of its object.
+    pub hash: [u8; 32],
+}
+
+impl Seen {
+    fn encode(self) -> Vec<u8> {
+        [&self.repository.0[..], &self.slot.to_le_bytes(), &self.hash].concat()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self> {
+        let mut cursor = Cursor::new(bytes, "POINT-14");
+        let row = Seen { repository: RepositoryId(cursor.array()?), slot: cursor.u32()?, hash: cursor.array()? };
+        cursor.end()?;
+        if row.slot == 0 {
+            return Err(FormatError::broken("POINT-14", "the slot of an entry that was seen", "at least 1", 0));
+        }
+        Ok(row)
+    }
 }
 
 /// A number of unnamed items that nobody knows.
@@ -224,6 +253,7 @@ const KNOWN: &[(u16, bool)] = &[
     (26, false),
     (27, false),
     (28, false),
+    (30, true),
 ];
 
 impl Manifest {
@@ -270,6 +300,7 @@ impl Manifest {
         self.shrunken.iter().for_each(|row| _ = fields.put(26, &row.encode()));
         self.naming.iter().for_each(|naming| _ = fields.put(27, &naming.encode()));
         self.source.iter().for_each(|id| _ = fields.put(28, &id.0));
+        self.seen.iter().for_each(|row| _ = fields.put(30, &row.encode()));
         let cipher = secrets.cipher(&header);
         let mut object = ObjectWriter::new(header, cipher);
         object.push_plain(kind::MANIFEST, fields.as_bytes(), 3);
@@ -327,6 +358,7 @@ impl Manifest {
             shrunken: fields.get(26).map(|f| Shrunken::decode(f.bytes)).transpose()?,
             naming: fields.get(27).map(|f| Naming::decode(Cursor::new(f.bytes, "POINT-12"))).transpose()?,
             source: fields.get(28).map(|_| fields.array(28, "POINT-1").map(RepositoryId)).transpose()?,
+            seen: fields.all(30).map(Seen::decode).collect::<Result<_>>()?,
         })
     }
 

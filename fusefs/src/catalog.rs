@@ -4,6 +4,7 @@
 //! tested. All methods but [`Catalog::is_local`] may block; the mount calls them from its workers only. Everything that they
 //! return was verified.
 
+use crate::view::Sources;
 use bytes::Bytes;
 use engine::reader::{FileStream, PrefetchLimits, Prefetcher};
 use engine::repository::Repository;
@@ -12,6 +13,7 @@ use engine::retrieval::{OnDemand, Rest, Rests, Terms};
 use engine::tree::EntryRef;
 use engine::{Error, Kind, Result};
 use format_spec::ChunkId;
+use format_spec::config::Class;
 use format_spec::tree::{Entry, Node};
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,6 +24,10 @@ pub trait Catalog: Send + Sync + 'static {
     fn points(&self) -> Result<Vec<Arc<Point>>>;
     /// Whether the point of this number is still visible, as the log has it now.
     fn is_visible(&self, number: u32) -> Result<bool>;
+    /// Whose jobs have plain names.
+    fn sources(&self) -> Sources {
+        Sources::default()
+    }
     /// One tree node.
     fn node(&self, id: &ChunkId) -> Result<Arc<Node>>;
     /// The same, if it is in memory.
@@ -135,6 +141,11 @@ impl Catalog for RepositoryCatalog {
     fn is_visible(&self, number: u32) -> Result<bool> {
         self.repository.refresh()?;
         Ok(self.repository.log().view().commits.iter().any(|c| c.number == number))
+    }
+
+    fn sources(&self) -> Sources {
+        let config = self.repository.config();
+        Sources { of_copies: config.class == Class::Copy, origin: config.origin }
     }
 
     fn node(&self, id: &ChunkId) -> Result<Arc<Node>> {

@@ -12,6 +12,9 @@
 //! append:  entry stands in the log -> write the row
 //! ```
 //!
+//! The same repository may have been seen at several locations. What was seen elsewhere is asked where a location is used for
+//! the first time: an older copy of the files, or one that went its own way, has the same id (decision 0020).
+//!
 //! Promises: a position only moves forward, but where a person sets it back; a file is replaced whole (written, synced,
 //! renamed) under a lock. Nothing depends on it but the noticing: whoever loses it loses no data, and is told of a first
 //! use again. Refuses to decide: it compares, and the caller refuses, warns or goes on.

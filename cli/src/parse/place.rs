@@ -1,9 +1,14 @@
 //! `POINT[:PATH]`: a restore point and a place in it.
 //!
-//! The first `:/` ends the point, so `latest:JOB:/srv/a` and `2026-02-27T09:15:/srv` mean what they seem to. The path is raw
+//! The first `:/` ends the point, so `latest:HOST/JOB:/srv/a` and `2026-02-27T09:15:/srv` mean what they seem to. The path is raw
 //! bytes; doubled and trailing slashes and `.` fall away, `..` is refused, as a restore point has no working directory.
 
 use std::ffi::{OsStr, OsString};
+
+/// How a restore point is named, wherever one is: below the options of each command that takes one.
+pub(crate) const POINT_FORMS: &str = "\
+A restore point is named by its id or a unique beginning of it, by `latest`, or by a time, which means the newest point of that time or before.
+Of one job it is `latest:JOB` or `TIME:JOB`. JOB is this host's job, or the only other host's of that name; HOST/JOB names one.";
 use std::os::unix::ffi::OsStrExt;
 
 /// A restore point, and a path in it without a leading `/`; the empty path is all of it.
@@ -107,12 +112,13 @@ mod tests {
 
     #[test]
     fn the_first_colon_slash_ends_the_point() {
-        let cases: [(&[u8], &str, &[u8]); 8] = [
+        let cases: [(&[u8], &str, &[u8]); 9] = [
             (b"latest", "latest", b""),
             (b"latest:/", "latest", b""),
             (b"latest:/srv/a", "latest", b"srv/a"),
             (b"latest:job", "latest:job", b""),
             (b"latest:job:/srv/a:/b", "latest:job", b"srv/a:/b"),
+            (b"latest:fe80%3A%3A1/job:/srv/a", "latest:fe80%3A%3A1/job", b"srv/a"),
             (b"2026-02-27T09:15:/srv", "2026-02-27T09:15", b"srv"),
             (b"3f://srv//./a/", "3f", b"srv/a"),
             (b"3f:/\xff\n", "3f", b"\xff\n"),

@@ -3,7 +3,7 @@
 //! Promises: before a log is called older than it was, the remembered slot is asked for by name over another connection,
 //! as a listing may be stale. What is written down only moves forward, but where a person accepts a rollback.
 
-use super::{Acquaintance, Recognised, Rollback};
+use super::{Acquaintance, Recognised, Rollback, elsewhere};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::known::{Keeper, Row, Seen};
@@ -30,13 +30,30 @@ impl Recognised {
         again: impl FnOnce(&dyn Fn(&dyn Store) -> Result<bool>) -> Result<Option<T>>,
     ) -> Result<(T, Acquaintance)> {
         let remembered = self.before.map(|row| row.remembered()).unwrap_or_default();
-        let mut known = Acquaintance { rolled_back: None, remembered };
+        let mut known = Acquaintance { rolled_back: None, remembered, told_twins: self.is_written };
         let Some(before) = self.before.filter(|_| context.as_of().is_none()) else {
+            let first = self.twins(repo(&opened))?.into_iter().next();
+            if let Some(twin) = first {
+                let place = repo(&opened).location();
+                if !self.is_written {
+                    // What lies beside the repository that a command writes to may well be an older copy of it.
+                    if twin.is_fork || !context.writes() {
+                        context.out.warning(place.as_bytes(), &twin.told());
+                        known.told_twins = true;
+                    }
+                    return Ok((opened, known));
+                }
+                elsewhere::refuse(context, &place, &twin)?;
+            }
             self.write_down(context, repo(&opened), false)?;
             return Ok((opened, known));
         };
         let recall = |repo: &Repository| repo.log().recall(before.position, &before.hash);
         if recall(repo(&opened))? == Recollection::Agrees {
+            // It was accepted here, so what lies elsewhere is only told to those whom it concerns.
+            if let Some((folder, place)) = self.memory.as_ref().filter(|_| self.is_written) {
+                context.note_twins(folder, place, repo(&opened))?;
+            }
             self.write_down(context, repo(&opened), false)?;
             return Ok((opened, known));
         }
@@ -75,8 +92,13 @@ impl Recognised {
         Ok((opened, known))
     }
 
+    /// What this machine saw of the repository elsewhere that is not in this log.
+    fn twins(&self, repo: &Repository) -> Result<Vec<elsewhere::Twin>> {
+        self.memory.as_ref().map_or(Ok(Vec::new()), |(folder, place)| elsewhere::twins(folder, place, repo))
+    }
+
     fn write_down(self, context: &Context, repo: &Repository, back: bool) -> Result<()> {
-        let Recognised { memory, before, mut row, is_folder } = self;
+        let Recognised { memory, before, mut row, is_folder, .. } = self;
         let Some((folder, place)) = memory else { return Ok(()) };
         let view = repo.log().view();
         let clocks = Clocks::read(repo, &row.remembered())?;
@@ -129,8 +151,8 @@ fn tell_first_use(context: &Context, repo: &Repository) {
 fn rollback(repo: &Repository, before: &Row, found: Recollection) -> Rollback {
     let (slot, head) = (before.position, repo.log().view().head);
     let what = match found {
-        Recollection::Differs => {
-            format!("the log has another entry {slot} than this machine remembers: it has another history")
+        Recollection::Differs(fork) => {
+            format!("the log has another entry {slot} than this machine remembers: it has another history ({fork})")
         }
         _ => format!(
             "the log ends at entry {head}, and this machine remembers entry {slot}: its newest entries are lost or withheld"

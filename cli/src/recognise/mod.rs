@@ -10,6 +10,7 @@
 
 mod admit;
 mod clock;
+mod elsewhere;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,8 @@ pub(crate) struct Recognised {
     /// What will be, but for position and time.
     row: Row,
     is_folder: bool,
+    /// Whether this command writes there.
+    is_written: bool,
 }
 
 /// What is known of an open repository beyond itself.
@@ -43,12 +46,14 @@ pub(crate) struct Acquaintance {
     pub(crate) rolled_back: Option<Rollback>,
     /// What this machine knew of the time before this run.
     remembered: Remembered,
+    /// Whether it was said already how it stands to the same repository at other locations.
+    told_twins: bool,
 }
 
 impl Acquaintance {
     /// Of a repository that is only looked at as far as it can be read: its log is held against nothing.
     pub(crate) fn none() -> Self {
-        Acquaintance { rolled_back: None, remembered: Remembered::default() }
+        Acquaintance { rolled_back: None, remembered: Remembered::default(), told_twins: true }
     }
 }
 
@@ -92,7 +97,13 @@ impl Context {
     /// # Errors
     /// `Unrecognised` for another repository than before, for one that is sealed more weakly, and for one that is not
     /// encrypted although a password is given.
-    pub(crate) fn recognise(&self, settings: &Settings, store: &dyn Store, found: &Found) -> Result<Recognised> {
+    pub(crate) fn recognise(
+        &self,
+        settings: &Settings,
+        store: &dyn Store,
+        found: &Found,
+        is_written: bool,
+    ) -> Result<Recognised> {
         let (id, suite) = (found.id(), found.suite());
         let (memory, record) = match self.recollect(settings) {
             Ok((folder, place, record)) => (Some((folder, place)), record),
@@ -130,7 +141,8 @@ impl Context {
             row.clear_text = true;
         }
         let memory = memory.filter(|_| self.as_of().is_none());
-        Ok(Recognised { memory, before, row, is_folder: matches!(location(settings)?, Location::Folder(_)) })
+        let is_folder = matches!(location(settings)?, Location::Folder(_));
+        Ok(Recognised { memory, before, row, is_folder, is_written })
     }
 
     /// Writes down a repository that was just created, in the place of whatever was known there.

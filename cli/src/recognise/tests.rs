@@ -122,6 +122,7 @@ impl Scene {
             before: Some(self.row),
             row: self.row,
             is_folder: false,
+            is_written: false,
         };
         let again = |shows: &dyn Fn(&dyn Store) -> Result<bool>| {
             Ok(if shows(&*second)? { Some(self.open(second.clone())) } else { None })
@@ -166,7 +167,8 @@ fn an_entry_behind_a_gap_is_no_end_of_the_log() {
         assert!(shows(&*scene.memory)?);
         Ok(Some(scene.open(shorter.clone())))
     };
-    let recognised = Recognised { memory: None, before: Some(scene.row), row: scene.row, is_folder: false };
+    let recognised =
+        Recognised { memory: None, before: Some(scene.row), row: scene.row, is_folder: false, is_written: false };
     let opened = scene.open(shorter.clone());
     let failure = recognised.admit(&Context::for_tests(BACKUP), opened, |repo| repo, again).unwrap_err();
     assert_eq!(failure.name, "rollback");
@@ -184,6 +186,7 @@ fn what_is_accepted_sets_the_row_back_and_the_next_entry_moves_it_on() {
         before: None,
         row: Row::new(scene.row.id, Suite::Clear),
         is_folder: true,
+        is_written: false,
     };
     let opened = scene.open(scene.memory.clone());
     let (repo, _) = recognised.admit(&Context::for_tests(BACKUP), opened, |repo| repo, |_| Ok(None)).unwrap();

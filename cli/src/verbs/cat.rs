@@ -5,7 +5,7 @@ use crate::archive::{Begun, Content, Format};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::parse::Place;
-use crate::parse::place::PlaceParser;
+use crate::parse::place::{POINT_FORMS, PlaceParser};
 use crate::say::human;
 use clap::Args;
 use engine::repository::Repository;
@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 /// Write files of a restore point to stdout, or a folder as tar or zip
 #[derive(Debug, Args)]
+#[command(after_help = POINT_FORMS)]
 pub(crate) struct Cat {
     /// What to write
     #[arg(value_name = "POINT:PATH", value_parser = PlaceParser, required = true)]

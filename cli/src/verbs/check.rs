@@ -3,6 +3,7 @@
 use crate::connect::{Place, open_store};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
+use crate::parse::place::POINT_FORMS;
 use crate::parse::quantity;
 use crate::recognise::Rollback;
 use crate::say::{Row, human, progress};
@@ -18,6 +19,7 @@ use std::sync::Arc;
 /// Reads only. Damage ends with exit 5, and every finding names its object. Damaged objects of which everything that is needed has a sound
 /// place elsewhere are told on stderr and end with exit 0.
 #[derive(Debug, Args)]
+#[command(after_help = POINT_FORMS)]
 pub(crate) struct Check {
     /// Only what this restore point needs
     #[arg(value_name = "POINT")]
@@ -50,7 +52,7 @@ impl Check {
             if settings.password.read()?.is_none() {
                 let place = open_store(&settings, false)?;
                 if let Some(found) = sealed(&place) {
-                    context.recognise(&settings, &*place.store, &found)?;
+                    context.recognise(&settings, &*place.store, &found, false)?;
                     context.out.note(NO_PASSWORD);
                     return without_keys(context, &settings, &place, Vec::new());
                 }
@@ -70,6 +72,7 @@ impl Check {
             return exit;
         };
         let repo = &connection.repo;
+        context.tell_twins(&connection.settings, repo, &connection.known)?;
         let point = self.point.as_ref().map(|point| repo.find_point(point)).transpose()?;
         let level = match (self.read_data, self.level) {
             (Some(_), _) => Level::Full,

@@ -2,12 +2,14 @@
 
 use crate::connect::SPOOL;
 use crate::context::Context;
-use crate::exit::{Exit, Result};
+use crate::exit::{Exit, Failure, Result};
 use crate::parse::duration::duration;
 use crate::parse::job;
+use crate::parse::place::POINT_FORMS;
 use crate::say::{human, progress};
 use crate::verbs::spending::{self, Spending};
 use clap::{Args, ValueEnum};
+use engine::Kind;
 use engine::copy::{CopyOptions, CopySummary, Which, copy};
 use engine::restore_point::JobName;
 use std::ffi::OsString;
@@ -19,8 +21,9 @@ use std::time::Duration;
 /// The target is made with `cairn init --class copy --from SOURCE`. Only what it lacks is read; blocks are authenticated and sealed anew for it
 /// without being compressed again, in packs of up to 256 MB. Killed at any moment, the next copy goes on.
 #[derive(Debug, Args)]
+#[command(after_help = POINT_FORMS)]
 pub(crate) struct Copy {
-    /// The restore points: ids, times, `latest:JOB`
+    /// The restore points; without any, the newest of each job
     #[arg(value_name = "POINT", conflicts_with_all = ["latest", "all"])]
     points: Vec<String>,
     /// The repository to copy into
@@ -79,12 +82,15 @@ impl Copy {
     }
 
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
-        let source = context.connect()?;
+        let source = context.connect_to_source()?;
         let target = context.connect_to_target(&self.to, self.to_password_file.as_deref())?;
         let heal_from = match &self.heal_from {
             None => None,
             Some(repo) => Some(context.connect_to_copy(repo, self.heal_from_password_file.as_deref())?.repo),
         };
+        if let Some(healer) = &heal_from {
+            context.expect_same_history(&source.repo, healer)?;
+        }
         let prices = self.spending.list()?;
         let options = CopyOptions {
             which: match (self.all, &self.points[..]) {
@@ -102,12 +108,15 @@ impl Copy {
             budget: self.spending.budget(),
             heal_from,
             prices: prices.clone(),
-            host: engine::source::host_name(),
+            host: source.repo.env().host(),
             threads: source.settings.threads,
         };
         let monitor = context.interrupt.shared();
         let work = || copy(&source.repo, &target.repo, &options, &monitor);
-        let done = progress::show(&context.out, "copying", &monitor, work)?;
+        let done = progress::show(&context.out, "copying", &monitor, work).map_err(|e| match e.kind() {
+            Kind::Unrecognised => Failure { name: "fork", ..Failure::from(e) },
+            _ => e.into(),
+        })?;
         let ids = |points: &[format_spec::log::PointId]| points.iter().map(ToString::to_string).collect::<Vec<_>>();
         for failed in &done.failed {
             let why = format!("not copied: {}; `cairn check --read-data` on the source says more", failed.reason);

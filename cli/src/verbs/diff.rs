@@ -4,7 +4,7 @@ use super::look;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::parse::Place;
-use crate::parse::place::PlaceParser;
+use crate::parse::place::{POINT_FORMS, PlaceParser};
 use crate::say::{Row, human};
 use clap::Args;
 use engine::repository::Repository;
@@ -17,6 +17,7 @@ use format_spec::tree::{Entry, Kind};
 /// Signs: + added, - removed, M content modified, U attributes changed (mode, owner, time, extended attributes), T became
 /// another kind. Only what differs is read. The exit code is 0 whether something differs or not.
 #[derive(Debug, Args)]
+#[command(after_help = POINT_FORMS)]
 pub(crate) struct Diff {
     /// The older one
     #[arg(value_name = "POINT[:PATH]", value_parser = PlaceParser)]

@@ -3,7 +3,7 @@
 use super::planned::{self, Step};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use crate::parse::place::{InnerPath, PathParser};
+use crate::parse::place::{InnerPath, POINT_FORMS, PathParser};
 use crate::parse::{job, period};
 use clap::Args;
 use engine::care::retention::{Request, Rules, Scope};
@@ -20,7 +20,8 @@ use std::collections::BTreeSet;
 /// when any rule keeps it; days, weeks, months and years are those of UTC. Space is given back by `cairn gc`.
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "cairn expire [OPTIONS] [POINT]... plan\n       cairn expire [OPTIONS] [POINT]... apply HASH"
+    override_usage = "cairn expire [OPTIONS] [POINT]... plan\n       cairn expire [OPTIONS] [POINT]... apply HASH",
+    after_help = POINT_FORMS
 )]
 pub(crate) struct Expire {
     /// Keep what covers a period until now: 30d, 2w, 6m, 3y, forever

@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::parse::job;
 use crate::parse::pattern::Pattern;
+use crate::parse::place::POINT_FORMS;
 use crate::say::human;
 use clap::Args;
 use engine::repository::Repository;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 /// Each path is shown once, with the newest restore point that has it; --all shows it in every point. A pattern with a slash
 /// is held against whole paths (/srv/**/*.conf), one without against names (*.conf).
 #[derive(Debug, Args)]
+#[command(after_help = POINT_FORMS)]
 pub(crate) struct Find {
     /// A name or a pattern: *, ?, [a-z], {a,b} and, in paths, **
     #[arg(value_name = "PATTERN", required = true)]

@@ -4,7 +4,7 @@ use super::look;
 use crate::context::Context;
 use crate::exit::{Exit, Result};
 use crate::parse::Place;
-use crate::parse::place::PlaceParser;
+use crate::parse::place::{POINT_FORMS, PlaceParser};
 use crate::say::human;
 use clap::Args;
 use engine::repository::Repository;
@@ -15,8 +15,9 @@ use format_spec::tree::{Entry, Kind};
 
 /// List what a restore point holds
 #[derive(Debug, Args)]
+#[command(after_help = POINT_FORMS)]
 pub(crate) struct Ls {
-    /// A restore point and a path in it: an id or a unique prefix of one, latest, latest:JOB, or a time (the newest at or before)
+    /// A restore point, or a path in it
     #[arg(value_name = "POINT[:PATH]", value_parser = PlaceParser)]
     place: Place,
     /// Show modes, owners, sizes and times, and since when an item is kept that could not be read any more

@@ -9,6 +9,7 @@ use crate::say::{Row, human, progress};
 use clap::{Args, Subcommand};
 use engine::Kind;
 use engine::care::repair::{Cure, Job, RepairItem, RepairOptions, RepairPlan, apply, plan};
+use engine::repository::Repository;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -102,6 +103,9 @@ impl Look {
             None => None,
             Some(repo) => Some(context.connect_to_copy(repo, self.from_password_file.as_deref())?.repo),
         };
+        if let Some(from) = &from {
+            context.expect_same_history(&connection.repo, from)?;
+        }
         let options = RepairOptions { level: self.level.level(), from, threads: connection.settings.threads };
         Ok((connection, options))
     }
@@ -133,7 +137,7 @@ fn show(context: &Context, connection: &Connection, look: &Look, plan: &RepairPl
         .set("heals", plan.heals_something())
         .set("changes", plan.changes_something())
         .requests(&connection.counts);
-    let heal = if plan.changes_something() { String::new() } else { heal_by(context, &plan.jobs)? };
+    let heal = if plan.changes_something() { String::new() } else { heal_by(context, &connection.repo, &plan.jobs)? };
     let apply = || context.command(["repair", "apply"].map(OsString::from).into_iter().chain(look.words(&plan.hash)));
     context.out.summary(row, || match (plan.items.is_empty(), plan.changes_something()) {
         (true, false) => "nothing is damaged that is needed".to_owned(),
@@ -159,7 +163,7 @@ fn carry_out(context: &Context, hash: &str, look: &Look) -> Result<Exit> {
         _ => e.into(),
     })?;
     let exit = if report.remaining > 0 { Exit::Damaged } else { Exit::Done };
-    let heal = heal_by(context, &report.jobs)?;
+    let heal = heal_by(context, &connection.repo, &report.jobs)?;
     let row = context
         .summary(exit)
         .set("plan", hash)
@@ -200,15 +204,15 @@ fn carry_out(context: &Context, hash: &str, look: &Look) -> Result<Exit> {
 }
 
 /// How to heal what nobody but the source can give back: rows for programs, and a line of text for each.
-fn heal_by(context: &Context, jobs: &[Job]) -> Result<String> {
-    let here = engine::source::host_name();
+fn heal_by(context: &Context, repo: &Repository, jobs: &[Job]) -> Result<String> {
+    let here = repo.env().host();
     let mut lines = String::new();
     for job in jobs {
         let paths = job.paths.iter().map(|path| OsString::from_vec(path.clone()));
         let words = ["backup", "--full", "--job", &job.job].map(OsString::from);
         let command = match job.is_stream {
-            true => context.command(words.into_iter().chain([OsString::from("--stdin")])),
-            false => context.command(words.into_iter().chain(paths)),
+            true => context.command_of_host(&job.host, &here, words.into_iter().chain([OsString::from("--stdin")])),
+            false => context.command_of_host(&job.host, &here, words.into_iter().chain(paths)),
         };
         context.out.row(|| {
             let row = Row::new("heal").set("host", job.host.as_str()).set("job", job.job.as_str());

@@ -5,7 +5,7 @@ use super::selection::Selection;
 use super::{incomplete, look};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use crate::parse::place::PlaceParser;
+use crate::parse::place::{POINT_FORMS, PlaceParser};
 use crate::parse::{Accept, Place};
 use crate::say::{Row, human, progress};
 use clap::{Args, ValueEnum};
@@ -24,6 +24,7 @@ use std::sync::Arc;
 /// cannot be restored is a warning, and the command ends with exit 3; so does the restore of a restore point that is not complete. Owners are
 /// restored by root only.
 #[derive(Debug, Args)]
+#[command(after_help = POINT_FORMS)]
 pub(crate) struct Restore {
     /// What to restore
     #[arg(value_name = "POINT[:PATH]", value_parser = PlaceParser, required = true)]

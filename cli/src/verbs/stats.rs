@@ -4,7 +4,7 @@ use super::{look, points};
 use crate::context::Context;
 use crate::exit::{Exit, Result};
 use crate::parse::Place;
-use crate::parse::place::PlaceParser;
+use crate::parse::place::{POINT_FORMS, PlaceParser};
 use crate::say::{Row, human};
 use clap::Args;
 use engine::tree::{Step, Walk};
@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 /// Show how much a repository, or one restore point, holds
 #[derive(Debug, Args)]
+#[command(after_help = POINT_FORMS)]
 pub(crate) struct Stats {
     /// One restore point, or a path in it; without it, the whole repository
     #[arg(value_name = "POINT[:PATH]", value_parser = PlaceParser)]

@@ -4,6 +4,7 @@ use super::expire::found;
 use super::planned::{self, Step};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
+use crate::parse::place::POINT_FORMS;
 use clap::Args;
 use engine::care::retention::{Request, Scope};
 use std::collections::BTreeSet;
@@ -14,7 +15,8 @@ use std::collections::BTreeSet;
 /// Options stand before the first point, as words that begin with `-` are tags.
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "cairn tag [OPTIONS] POINT... [+TAG]... [-TAG]... plan\n       cairn tag [OPTIONS] POINT... [+TAG]... [-TAG]... apply HASH"
+    override_usage = "cairn tag [OPTIONS] POINT... [+TAG]... [-TAG]... plan\n       cairn tag [OPTIONS] POINT... [+TAG]... [-TAG]... apply HASH",
+    after_help = POINT_FORMS
 )]
 pub(crate) struct Tag {
     /// Restore points, tags, then `plan`, or `apply` and the plan's hash

@@ -7,7 +7,7 @@ use super::moved::Moved;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::parse::Place;
-use crate::parse::place::PlaceParser;
+use crate::parse::place::{POINT_FORMS, PlaceParser};
 use crate::say::{Row, human, progress};
 use clap::Args;
 use engine::care::{Difference, compare};
@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 /// SOURCE, as `restore POINT[:PATH] SOURCE` would have laid it. Differences end with exit 3, and so does a restore point that is not complete. What
 /// rules left out of the restore point is not a difference.
 #[derive(Debug, Args)]
+#[command(after_help = POINT_FORMS)]
 pub(crate) struct Verify {
     /// The restore point, or a path in it
     #[arg(value_name = "POINT[:PATH]", value_parser = PlaceParser)]

@@ -102,6 +102,8 @@ impl Cell {
                 copy(&template.path(part), &home.path(part));
             }
         }
+        // This repository lies at a place of its own: it is no older copy of the one that the template's machine knows.
+        let _ = std::fs::remove_dir_all(home.path("state/cairn/known"));
         Cell { home, password: None }
     }
 

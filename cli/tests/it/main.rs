@@ -15,6 +15,7 @@ mod exit_codes;
 mod expire;
 mod flips;
 mod foreign;
+mod forks;
 mod fuzz;
 mod gc;
 mod generated;

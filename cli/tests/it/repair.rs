@@ -196,3 +196,37 @@ fn packs_that_are_lost_with_their_index_are_named_and_the_point_is_not_blamed() 
     assert!(!run.out().contains("POINT-7"), "{}", run.out());
     assert!(run.out().contains("meta/"), "{}", run.out());
 }
+
+/// Jobs that run under `--host` are jobs of that host: the command that heals must name it, whoever prints the command.
+#[test]
+fn the_command_that_heals_is_of_the_host_whose_job_it_is() {
+    let home = Home::with_repository();
+    home.write("src/c.bin", &noise(300_000, 1));
+    let host = |host: &str, args: &[&str], code| json(&home, &[&["--host", host], args].concat(), code);
+    host("web1", &["backup", "--job", "j", &home.text("src")], 0);
+    flip(&largest(&home, "data"), 40);
+    let (_, plan) = json(&home, &["repair", "plan"], 5);
+    let commands = |rows: &[Value]| -> Vec<String> {
+        of_type(rows, "heal").iter().map(|row| row["command"].as_str().unwrap().to_owned()).collect()
+    };
+    let hosts = |command: &str| command.matches("--host").count();
+    let (rows, _) = json(&home, &["repair", "apply", plan["plan"].as_str().unwrap()], 5);
+    let here = commands(&rows).remove(0);
+    assert!(here.contains("--host web1 ") && hosts(&here) == 1, "{here}");
+    let elsewhere = commands(&host("db1", &["repair", "plan"], 5).0).remove(0);
+    assert!(elsewhere.contains("--host web1 ") && hosts(&elsewhere) == 1, "{elsewhere}");
+    let own = commands(&host("web1", &["repair", "plan"], 5).0).remove(0);
+    assert!(own.contains("--host web1 ") && hosts(&own) == 1, "{own}");
+    // In words, the host that runs it is not told to go to itself.
+    assert!(
+        home.run(["--host", "web1", "repair", "plan"]).expect(5).out().contains("heal it with the options of this job")
+    );
+    assert!(home.run(["repair", "plan"]).expect(5).out().contains("heal it on web1"));
+    let mut shell = home.command::<&str>([]);
+    let environment: Vec<_> = shell.get_envs().filter_map(|(k, v)| Some((k.to_owned(), v?.to_owned()))).collect();
+    shell = std::process::Command::new("sh");
+    Run::of(shell.arg("-c").arg(&here).envs(environment)).expect(0);
+    let points = home.rows(["points"]);
+    assert!(of_type(&points, "point").iter().all(|point| point["host"] == "web1"), "{points:?}");
+    home.ok(["restore", &home.place("latest:web1/j", "src"), &home.text("out")]);
+}

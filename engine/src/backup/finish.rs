@@ -62,6 +62,10 @@ impl Session<'_> {
     ) -> Result<Option<u32>> {
         let mut take = || ObjectId { session, ordinal: self.writer.take_ordinal() };
         let expect = |view: &LogView| {
+            if let Some(original) = self.options.original.as_deref() {
+                self.repository.expect_history_of(&original.repository, view)?;
+                self.repository.expect_beside(view, &original.manifest)?;
+            }
             let Some(point) = kept_from else { return Ok(()) };
             if view.live(&point.manifest.id).is_some_and(|live| live.slot == point.slot) {
                 return Ok(());

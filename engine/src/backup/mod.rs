@@ -74,6 +74,8 @@ pub struct Original {
     pub left_out: u64,
     /// Where packs are filled; in memory if nowhere.
     pub spool: Option<PathBuf>,
+    /// Where it is copied from: at the commit the target must still come from the same history of it.
+    pub repository: Arc<Repository>,
 }
 
 /// What became of it.

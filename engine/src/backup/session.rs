@@ -183,7 +183,7 @@ fn attempt(
 
 pub(super) struct Session<'a> {
     pub(super) repository: &'a Arc<Repository>,
-    options: &'a BackupOptions,
+    pub(super) options: &'a BackupOptions,
     pub(super) monitor: &'a Arc<Monitor>,
     pub(super) base: Option<Arc<Point>>,
     /// The point that unreadable items are kept from; `None` where nothing is kept.
@@ -248,6 +248,7 @@ impl Session<'_> {
             shrunken: summary.shrunken,
             naming: None,
             source: None,
+            seen: Vec::new(),
         };
         if let Some(original) = self.options.original.as_deref() {
             take_over(&mut manifest, original);
@@ -384,16 +385,16 @@ fn take_over(manifest: &mut Manifest, original: &Original) {
     let named_again = original.left_out;
     let original = &original.manifest;
     let left_out_here = manifest.counts.skipped.saturating_sub(named_again);
-    manifest.counts.skipped = original.counts.skipped.saturating_add(left_out_here);
     manifest.unnamed = Some(original.left_out_unnamed().saturating_add(manifest.unnamed.unwrap_or(0)));
     manifest.cut = manifest.cut.max(original.cut);
     manifest.id = original.id;
     (manifest.started, manifest.finished) = (original.started, original.finished);
     (manifest.organisation, manifest.cursors) = (original.organisation.clone(), original.cursors.clone());
     (manifest.kind, manifest.kind_reason) = (original.kind, original.kind_reason.clone());
-    manifest.source = original.source;
+    (manifest.source, manifest.seen) = (original.source, original.seen.clone());
     // How an item ended is told of the original's source, which nobody reads here.
     (manifest.counts, manifest.shrunken) = (original.counts, original.shrunken);
+    manifest.counts.skipped = original.counts.skipped.saturating_add(left_out_here);
 }
 
 fn open(repository: &Repository, options: &BackupOptions, source: &dyn Source, base: Option<&Point>) -> Result<u32> {

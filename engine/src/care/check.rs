@@ -13,6 +13,7 @@
 
 use super::findings::{Finding, Findings, Found, Subject, drop_given_up, is_live};
 use super::harm::Harm;
+use super::histories::histories;
 use super::packs::{PackCheck, Published, published_packs};
 use super::rolling::{self, Memory};
 use super::summed::summed_up;
@@ -95,8 +96,9 @@ pub fn check(repository: &Arc<Repository>, options: &CheckOptions, monitor: &Mon
     if let Some(gone) = options.point.as_ref().and_then(|point| repository.gone(point)) {
         return Err(gone);
     }
-    let mut report = done?.report;
+    let Closely { mut report, points, .. } = done?;
     if options.point.is_none() {
+        report.errors.append(&mut histories(repository, &points)?);
         report.uncommitted = uncommitted(repository, monitor)?;
     }
     Ok(report)

@@ -11,6 +11,7 @@ mod collect;
 mod compare;
 mod findings;
 mod harm;
+mod histories;
 mod marks;
 pub mod migrate;
 mod packs;

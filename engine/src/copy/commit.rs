@@ -8,6 +8,7 @@ use super::select::base_of;
 use super::session::Copying;
 use crate::error::{Error, Kind, Result};
 use crate::index::Place;
+use crate::log::LogView;
 use crate::repository::{Grounds, NameOf, Repository};
 use crate::restore_point::{CountChange, Point, PointSink, edited_set};
 use format_spec::container::ObjectKind;
@@ -58,6 +59,7 @@ impl Copying<'_> {
             manifest.unnamed = Some(point.manifest.left_out_unnamed());
             manifest.first = None;
             manifest.source = Some(source.source_of(point));
+            manifest.seen = source.seen_with(point);
             manifest.base = base.as_ref().map(|(base, _)| base.manifest.id);
             let name = NameOf::Copied(named(source, target, &manifest), before);
             let mut ordinal = 0;
@@ -65,7 +67,13 @@ impl Copying<'_> {
                 ordinal += 1;
                 ObjectId { session, ordinal: ordinal - 1 }
             };
-            match target.commit_point(session, &manifest, Grounds::new(known.head, name), &mut take, self.monitor) {
+            // Two copies in one moment must not mix two histories, either.
+            let expect = |view: &LogView| {
+                target.expect_history_of(source, view)?;
+                target.expect_beside(view, &point.manifest)
+            };
+            let grounds = Grounds { expect: &expect, ..Grounds::new(known.head, name) };
+            match target.commit_point(session, &manifest, grounds, &mut take, self.monitor) {
                 Ok(done) if done.number.is_some() => return Ok(Outcome::Copied),
                 // Made again from what is known now.
                 Ok(_) => self.end(session)?,

@@ -25,11 +25,16 @@ pub(super) fn run(
     super::expect_pair(source, target, true)?;
     source.refresh()?;
     target.refresh()?;
+    target.expect_history_of(source, &target.log().view())?;
     let Selected { points, present } = select(source, target, options, &[], monitor)?;
     let mut summary = CopySummary { present, ..CopySummary::default() };
     for point in points {
         let read = source.blobs().fetched_bytes();
-        let manifest = &Manifest { source: Some(source.source_of(&point)), ..point.manifest.clone() };
+        let manifest = &Manifest {
+            source: Some(source.source_of(&point)),
+            seen: source.seen_with(&point),
+            ..point.manifest.clone()
+        };
         let how = BackupOptions {
             job: manifest.job.clone(),
             tags: manifest.tags.clone(),
@@ -42,6 +47,7 @@ pub(super) fn run(
                 left_out: left_out_named(source, manifest)?,
                 alone: named(source, target, manifest),
                 spool: options.spool.clone(),
+                repository: source.clone(),
             })),
             drop_unreadable: false,
             shrink_max: None,

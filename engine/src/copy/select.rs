@@ -71,6 +71,7 @@ pub(super) fn select(
     let view = target.log().view();
     let all = chosen.len();
     chosen.retain(|p| view.live(&p.manifest.id).is_none());
+    chosen.iter().try_for_each(|p| target.expect_beside(&view, &p.manifest))?;
     Ok(Selected { present: (all - chosen.len()) as u64, points: chosen })
 }
 

@@ -44,6 +44,7 @@ pub(super) fn run(
     for left in (0..ATTEMPTS).rev() {
         source.refresh()?;
         target.refresh()?;
+        target.expect_history_of(source, &target.log().view())?;
         let (before, here) = (source.log().view().head, target.log().view().head);
         let done = attempt(source, target, options, monitor, &mut summary, &mut asked);
         let Err(e) = done else { return Ok(summary) };

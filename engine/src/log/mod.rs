@@ -17,6 +17,7 @@
 mod append;
 mod aside;
 mod checkpoint;
+mod fork;
 mod locks;
 mod moves;
 mod remembered;
@@ -27,6 +28,7 @@ mod truncate;
 mod view;
 
 pub use aside::{End, EndSlot, Spare};
+pub use fork::Fork;
 pub use locks::Raises;
 pub use moves::{Condemned, Moved};
 pub use remembered::{Recollection, Witness, hash_in_store};

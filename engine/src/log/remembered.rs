@@ -5,6 +5,7 @@
 //! that was summed up and deleted, by the hashes of the checkpoint; one that even those do not reach, by its number
 //! alone. Refuses to remember anything itself: that is for whoever opens the repository.
 
+use super::fork::Fork;
 use super::replay::Log;
 use crate::error::{Error, Kind, Result};
 use crate::limits::SMALL_OBJECT_BYTES_MAX;
@@ -27,7 +28,7 @@ pub enum Recollection {
     /// The log ends before it.
     Ahead,
     /// Another entry stands there: the log has another history.
-    Differs,
+    Differs(Fork),
 }
 
 impl Log {
@@ -48,18 +49,14 @@ impl Log {
         if slot == 0 {
             return Ok(Recollection::Agrees);
         }
-        let verdict = |agrees| if agrees { Recollection::Agrees } else { Recollection::Differs };
-        if let Some(found) = view.hash_of(slot) {
-            return Ok(verdict(found == *hash));
-        }
-        let Some(found) = hash_in_store(&*self.store, slot)? else { return Ok(Recollection::Agrees) };
-        if found == *hash {
-            return Ok(Recollection::Agrees);
-        }
-        // A writer that stood still may have put an entry that does not count into a slot that was deleted ([LOG-24]).
-        // The entry behind it says which one it follows.
-        let previous = self.entry(slot + 1)?.map(|next| next.previous);
-        Ok(verdict(previous != Some(found)))
+        let found = match view.hash_of(slot) {
+            None => self.entry_in(&view, slot)?,
+            known => known,
+        };
+        Ok(match found.filter(|found| found != hash) {
+            Some(found) => Recollection::Differs(Fork { slot, expected: *hash, found }),
+            None => Recollection::Agrees,
+        })
     }
 
     /// When the newest entry was written, by its writer's clock; `None` of an empty log, or where that entry cannot be

@@ -74,7 +74,7 @@ impl LogView {
     }
 
     /// Whether a slot is known to be void.
-    pub(super) fn is_void(&self, slot: u32) -> bool {
+    pub fn is_void(&self, slot: u32) -> bool {
         self.voids.binary_search(&slot).is_ok()
     }
 

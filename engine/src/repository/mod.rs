@@ -15,6 +15,7 @@ mod open;
 pub(crate) mod paper;
 mod points;
 mod read_only;
+mod seen;
 pub(crate) mod select;
 mod stopped;
 mod truncate;

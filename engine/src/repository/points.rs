@@ -2,7 +2,7 @@
 
 use super::open::Repository;
 use crate::error::{Kind, Result};
-use crate::log::CommitRef;
+use crate::log::{CommitRef, LogView};
 use crate::restore_point::{JobId, JobName, Point, load_point, needs_suspects};
 use format_spec::RepositoryId;
 use format_spec::point::Workload;
@@ -83,11 +83,7 @@ impl Repository {
             if newest.as_ref().is_some_and(|newest| newest.place() >= commit.number) {
                 break;
             }
-            // The first is most often it. Where it is not, those before are asked for together.
-            if back % READERS == 1 {
-                let until = view.commits.len() - back;
-                self.load_all(view.commits.get(until.saturating_sub(READERS)..until).unwrap_or_default());
-            }
+            self.load_before(&view, back);
             // A damaged manifest is no base; `check` reports it.
             if let Ok(point) = self.load(commit)
                 && holds(&point)
@@ -99,6 +95,15 @@ impl Repository {
         Ok(newest)
     }
 
+    /// For whoever looks through points from the newest on, and is `back` behind it: the first is most often the one. Where it is not, those before
+    /// are asked for together.
+    pub(super) fn load_before(&self, view: &LogView, back: usize) {
+        if back % READERS == 1 {
+            let until = view.commits.len().saturating_sub(back);
+            self.load_all(view.commits.get(until.saturating_sub(READERS)..until).unwrap_or_default());
+        }
+    }
+
     /// Whether a point needs what only packs hold that were found damaged ([LOG-27]): nothing may be built on it.
     ///
     /// # Errors
@@ -108,7 +113,7 @@ impl Repository {
     }
 
     /// The points of these commits, in their order; those that are not at hand are asked for by several threads.
-    fn load_all(&self, commits: &[CommitRef]) -> Vec<Result<Arc<Point>>> {
+    pub(super) fn load_all(&self, commits: &[CommitRef]) -> Vec<Result<Arc<Point>>> {
         let missing = {
             let known = self.points.lock();
             commits.iter().filter(|c| !known.contains_key(&c.slot)).count()

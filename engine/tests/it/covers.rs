@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy allows it in test functions, but not in what they share")]
 
+mod carried;
+
 use crate::proofs::{Rig, restore_options};
 use engine::backup::backup;
 use engine::care::retention::{ApplyOptions, Plan, Request, Scope, apply};

@@ -202,6 +202,15 @@ class Repository(unittest.TestCase):
     def test_wrong_sums_of_a_folder(self):
         self.broken("TREE-8", sums=lambda sums: sums[:2] + (sums[2] + 1,) + sums[3:])
 
+    def test_points_of_two_histories(self):
+        def seen(slot, digest):
+            return e.field(30, struct.pack("<16sI32s", bytes(16), slot, bytes([digest]) * 32), False)
+
+        self.broken("POINT-14", manifest=lambda fields: fields + seen(7, 1) + seen(7, 2))
+        Sample(self.repo + ".", manifest=lambda fields: fields + seen(7, 1) + seen(8, 2))
+        self.repo += "."
+        self.assertEqual(self.read("verify")[0], 0)
+
     def test_wrong_ledger_count(self):
         self.broken("POINT-4", vanished=lambda count: count + 1)
 

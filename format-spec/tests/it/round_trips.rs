@@ -7,7 +7,7 @@ use format_spec::index::{BlockRow, PackRow, PlaceRow, Segment};
 use format_spec::left_out::Rule;
 use format_spec::log::PointId;
 use format_spec::pack::{BlobEntry, Contents};
-use format_spec::point::{Alone, LedgerCounts, Manifest, Naming, PackReferences, PointKind, Shrunken, Workload};
+use format_spec::point::{Alone, LedgerCounts, Manifest, Naming, PackReferences, PointKind, Seen, Shrunken, Workload};
 use format_spec::tree::{
     Child, Content, Entry, Extent, Kind, Node, Pair, Piece, Totals, TreeKind, encode_child, encode_node, encode_pair,
     encode_piece,
@@ -186,6 +186,9 @@ fn manifest() -> impl Strategy<Value = Manifest> {
                     _ => Some(Naming { alone: Alone::Nowhere, latest: i64::MAX }),
                 },
                 source: (n[1] % 2 == 0).then_some(format_spec::RepositoryId([n[2].to_le_bytes()[0]; 16])),
+                seen: (1..=u32::try_from(n[3] % 3).unwrap())
+                    .map(|slot| Seen { repository: format_spec::RepositoryId([7; 16]), slot, hash: [8; 32] })
+                    .collect(),
             }
         },
     )

@@ -35,6 +35,7 @@ pub use failure::Failure;
 pub use filter::{Filter, Rule};
 pub use inode::Inode;
 pub use layout::{Alone, Layout, Space, Templates};
+pub use names::Sources;
 pub use namespace::Changes;
 pub use nodes::Reach;
 pub use sparse::Seek;

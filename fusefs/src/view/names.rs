@@ -2,7 +2,8 @@
 
 use super::inode::hash;
 use crate::limits::COMPONENT_BYTES_MAX;
-use format_spec::Time;
+use format_spec::point::Manifest;
+use format_spec::{RepositoryId, Time};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -38,6 +39,28 @@ impl Moment {
 pub(super) fn escape(name: &str) -> String {
     shorten(engine::restore_point::escaped(name), COMPONENT_BYTES_MAX)
 }
+
+/// Whose jobs have plain names.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sources {
+    /// Whether it is a repository of copies, where two sources may have a job of one name and host.
+    pub of_copies: bool,
+    /// The source that the repository was made for.
+    pub origin: Option<RepositoryId>,
+}
+
+impl Sources {
+    /// A point's job as a file name. In a repository of copies the job of another source than the origin says whose it is, from its first point on
+    /// and for ever, so that no job has a name that was another one's: `%of-` and digits of the source's id, which no other job's name can end in.
+    pub(super) fn job(&self, of: &Manifest) -> String {
+        let foreign = of.source.filter(|source| self.of_copies && Some(*source) != self.origin);
+        let of_source = foreign.map(|source| format!("%of-{}", hex(&source.0[..SOURCE_BYTES_SHOWN])));
+        escape(&of.job) + &of_source.unwrap_or_default()
+    }
+}
+
+/// Bytes of a source's id in names: two sources of one repository share them in one of 2^64 cases.
+const SOURCE_BYTES_SHOWN: usize = 8;
 
 /// The name, or its beginning and a hash of all of it.
 pub(super) fn shorten(mut name: String, bytes_max: usize) -> String {

@@ -28,7 +28,7 @@ impl View {
                 if old.shows(&points) {
                     return Ok(Changes::default());
                 }
-                Namespace::new(&points, &self.layout, Some(&old))
+                Namespace::new(&points, &self.layout, self.catalog.sources(), Some(&old))
             }
             Some(alone) => {
                 let is_there = points.iter().any(|p| p.manifest.id == alone.point);
@@ -51,7 +51,7 @@ pub(super) fn first(catalog: &dyn Catalog, nodes: &Nodes, layout: &Layout) -> Re
         tracing::warn!(point = %hex(&point.manifest.id.0), "has too many entries for inode numbers; not shown");
     }
     match &layout.alone {
-        None => Ok(Namespace::new(&shown(points, layout), layout, None)),
+        None => Ok(Namespace::new(&shown(points, layout), layout, catalog.sources(), None)),
         Some(alone) => first_alone(&points, nodes, alone),
     }
 }

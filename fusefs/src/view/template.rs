@@ -3,7 +3,7 @@
 //! The first template of a mount is the real tree, the others are symlinks into it. A template with `{tag}` makes an entry for
 //! each tag of a point.
 
-use super::names::{Moment, escape, hex, shorten};
+use super::names::{Moment, Sources, escape, hex, shorten};
 use crate::limits::{COMPONENT_BYTES_MAX, NAME_BYTES_MAX, TEMPLATE_DEPTH_MAX};
 use format_spec::point::{Alone, Manifest};
 
@@ -95,9 +95,9 @@ impl Template {
     }
 
     /// The names that lead to a point, the point's own last: once, or once a tag.
-    pub(super) fn paths(&self, of: &Manifest) -> Vec<Vec<String>> {
+    pub(super) fn paths(&self, of: &Manifest, sources: Sources) -> Vec<Vec<String>> {
         let moment = Moment::of(of.started);
-        let path = |tag: &str| self.names.iter().map(|name| render(name, of, &moment, tag)).collect();
+        let path = |tag: &str| self.names.iter().map(|name| render(name, of, &moment, tag, sources)).collect();
         if !self.has_tag() {
             return vec![path("")];
         }
@@ -113,13 +113,13 @@ pub(super) fn is_alone_in_job(of: &Manifest) -> Option<bool> {
     of.naming.map(|naming| naming.alone <= Alone::InJob)
 }
 
-fn render(name: &[Piece], of: &Manifest, moment: &Moment, tag: &str) -> String {
+fn render(name: &[Piece], of: &Manifest, moment: &Moment, tag: &str, sources: Sources) -> String {
     let id = || hex(&of.id.0);
     let part = |piece: &Piece| match piece {
         Piece::Text(text) => text.clone(),
         Piece::Field(Field::Org) => escape(of.owner()),
         Piece::Field(Field::Host) => escape(&of.host),
-        Piece::Field(Field::Job) => escape(&of.job),
+        Piece::Field(Field::Job) => sources.job(of),
         Piece::Field(Field::Time) => moment.name.clone(),
         Piece::Field(Field::Year) => format!("{:04}", moment.year),
         Piece::Field(Field::Month) => format!("{:02}", moment.month),

@@ -13,6 +13,7 @@ use format_spec::point::{LedgerCounts, Manifest, PointKind, Workload};
 use format_spec::tree::{Entry, Extent, Node};
 use format_spec::{ChunkId, Time};
 use fusefs::catalog::{Catalog, Content};
+use fusefs::view::Sources;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::path::Path;
@@ -28,6 +29,7 @@ pub(crate) struct Memory {
     points: Mutex<Vec<Arc<Point>>>,
     made: Mutex<u32>,
     offline: Mutex<bool>,
+    sources: Mutex<Sources>,
 }
 
 #[derive(Default)]
@@ -112,6 +114,7 @@ impl Memory {
             shrunken: None,
             naming: None,
             source: None,
+            seen: Vec::new(),
         };
         change(&mut manifest);
         let point = Arc::new(Point { number, slot: number, session: number, manifest });
@@ -142,6 +145,11 @@ impl Memory {
     /// Nothing fails any more for this id's sake.
     pub(crate) fn heal(&self, id: ChunkId) {
         self.kept.faults.lock().unwrap().remove(&id);
+    }
+
+    /// From now on it is a repository of copies, made for this source.
+    pub(crate) fn set_sources(&self, sources: Sources) {
+        *self.sources.lock().unwrap() = sources;
     }
 
     /// From now on this is wrong with the store.
@@ -202,6 +210,10 @@ impl Catalog for Memory {
     fn is_visible(&self, number: u32) -> Result<bool> {
         self.kept.ask(None)?;
         Ok(self.points.lock().unwrap().iter().any(|p| p.number == number))
+    }
+
+    fn sources(&self) -> Sources {
+        *self.sources.lock().unwrap()
     }
 
     fn node(&self, id: &ChunkId) -> Result<Arc<Node>> {

@@ -3,8 +3,9 @@
 use crate::memory::Memory;
 use crate::place::START;
 use engine::restore_point::Point;
-use format_spec::point::{Alone, Naming};
-use fusefs::view::{Failure, Inode, Layout, Reach, Shown, Template, Templates, View};
+use format_spec::RepositoryId;
+use format_spec::point::{Alone, Manifest, Naming};
+use fusefs::view::{Failure, Inode, Layout, Reach, Shown, Sources, Template, Templates, View};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -114,4 +115,62 @@ fn a_point_of_an_older_program_makes_do_with_what_is_free() {
     let view = points.view(&[]);
     assert_eq!(listed(&view, "by-job/host/job"), [SECOND, &format!("{SECOND}-01010101"), "latest"]);
     assert_eq!(view.target(Reach::Store, find(&view, "by-job/host/job/latest").unwrap()).unwrap(), SECOND.as_bytes());
+}
+
+/// SEMANTICS: Namespace. "In a repository of copies the job of another source than its origin says whose it is".
+#[test]
+fn jobs_of_one_name_and_host_of_two_sources_stay_apart_whatever_expires() {
+    let (origin, other) = (RepositoryId([7; 16]), RepositoryId([0xAB; 16]));
+    let points = Points::new();
+    points.catalog.set_sources(Sources { of_copies: true, origin: Some(origin) });
+    let copied = |text: &str, second: i64, source| {
+        std::fs::write(points.file(), text).unwrap();
+        let naming =
+            Some(Naming { alone: if source == Some(other) { Alone::Nowhere } else { Alone::InJob }, latest: START });
+        let change = |m: &mut Manifest| (m.source, m.naming) = (source, naming);
+        points.catalog.back_up_with(points.folder.path(), "host", "job", START + second, change)
+    };
+    // A copy of an older program does not say where it comes from: it is the origin's.
+    let ours = [copied("alice", 0, Some(origin)), copied("alice", 1, None)];
+    copied("bob", 0, Some(other));
+    let theirs = format!("job%of-{}", "ab".repeat(8));
+    let below = points.file().to_str().unwrap().to_owned();
+    let texts = |view: &View, job: &str| -> Vec<String> {
+        let at = |at: String| find(view, &at).and_then(|inode| view.target(Reach::Store, inode));
+        let latest = String::from_utf8(at(format!("by-job/host/{job}/latest")).unwrap()).unwrap();
+        let versions = listed(view, &format!("history/host/{job}{below}"));
+        assert!(find(view, &format!("by-job/host/{job}/{latest}{below}")).is_ok());
+        versions
+    };
+    for view in [points.view(&[]), points.view(&[])] {
+        assert_eq!(listed(&view, "by-job/host"), ["job", &theirs]);
+        assert_eq!(listed(&view, "history/host"), ["job", &theirs]);
+        assert_eq!(listed(&view, "by-job/host/job").len(), 3, "two points and latest");
+        assert_eq!(listed(&view, &format!("by-job/host/{theirs}")), [&format!("{SECOND}-03030303"), "latest"]);
+        assert_eq!(texts(&view, "job"), [SECOND, "2026-11-22T00-37-50Z"]);
+        assert_eq!(texts(&view, &theirs), [format!("{SECOND}-03030303")]);
+    }
+    // What was the origin's job is nobody's when its points have gone.
+    let old = points.view(&[]);
+    ours.iter().for_each(|point| points.catalog.expire(point));
+    old.refresh().unwrap();
+    for view in [old, points.view(&[])] {
+        assert_eq!(listed(&view, "by-job/host"), std::slice::from_ref(&theirs));
+        assert_eq!(listed(&view, "history/host"), std::slice::from_ref(&theirs));
+        assert!(matches!(find(&view, "by-job/host/job"), Err(Failure::NoSuchName)));
+    }
+    // A job that somebody called so is another one.
+    let named = points.catalog.back_up_with(points.folder.path(), "host", &theirs, START, |m| m.source = Some(origin));
+    assert_eq!(named.manifest.job, theirs);
+    assert_eq!(listed(&points.view(&[]), "by-job/host"), [theirs.replace('%', "%25"), theirs]);
+}
+
+/// Where points are made no source stands in names, whatever a manifest says.
+#[test]
+fn a_repository_of_backups_has_plain_names() {
+    let points = Points::new();
+    std::fs::write(points.file(), "text").unwrap();
+    let change = |m: &mut Manifest| m.source = Some(RepositoryId([1; 16]));
+    points.catalog.back_up_with(points.folder.path(), "host", "job", START, change);
+    assert_eq!(listed(&points.view(&[]), "by-job/host"), ["job"]);
 }

@@ -1,6 +1,10 @@
 //! What may be asked: reading, by whom, and under which name.
 
-use crate::served::{POINT, Place, some_files};
+use crate::memory::Memory;
+use crate::served::{POINT, Place, START, some_files};
+use engine::restore_point::Point;
+use format_spec::RepositoryId;
+use fusefs::view::Sources;
 use webdav::{Login, Options, Server};
 
 /// SEMANTICS, WebDAV: "Every method but OPTIONS, GET, HEAD and PROPFIND is refused by 405, MKCOL by 403"
@@ -150,4 +154,19 @@ fn other_machines_are_not_served_without_a_password() {
     let taken = bind(&place.address.to_string(), None, false).err().unwrap();
     assert_eq!(taken.kind(), engine::Kind::Conflict);
     assert!(taken.to_string().contains(&place.address.to_string()), "{taken}");
+}
+
+/// SEMANTICS: Namespace of the mount. Two sources of a repository of copies with one job name and host are two folders.
+#[test]
+fn jobs_of_two_sources_are_served_apart() {
+    let (origin, other) = (RepositoryId([7; 16]), RepositoryId([0xAB; 16]));
+    let prepare = |catalog: &Memory, _: &Point| catalog.set_sources(Sources { of_copies: true, origin: Some(origin) });
+    let place = Place::with(some_files, None, prepare);
+    std::fs::write(place.source.join("empty"), "of the other").unwrap();
+    place.catalog.back_up_with(&place.source, "host", "job", START, |m| m.source = Some(other));
+    place.view.refresh().unwrap();
+    let theirs = format!("by-job/host/job%25of-{}", "ab".repeat(8));
+    assert_eq!(place.listed("/by-job/host/"), ["/by-job/host/", "/by-job/host/job/", &format!("/{theirs}/")]);
+    assert_eq!(place.get(&place.url("empty")).body, b"");
+    assert_eq!(place.get(&place.within(&format!("{theirs}/latest"), "empty")).body, b"of the other");
 }

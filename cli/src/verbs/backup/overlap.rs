@@ -95,6 +95,7 @@ pub(super) fn take_turn(
 
 /// The run of another machine, if the log shows one that is alive.
 fn elsewhere(connection: &Connection, own: &JobId) -> Result<Option<String>> {
+    // The machine's own name, whatever --host says: machines that share a --host share its jobs.
     let other = running(&connection.repo, &own.job, own.owner.name(), &host_name())?;
     Ok(other.map(|other| {
         let (host, heard) = (human::name(other.host.as_bytes()), human::time(other.heard));

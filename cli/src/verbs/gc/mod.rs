@@ -85,7 +85,7 @@ impl Gc {
             fence: self.fence.iter().copied().collect(),
             requests_max: self.limit_requests,
             bytes_max: self.limit_bytes,
-            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            host: context.settings()?.host,
         };
         match &self.action {
             Action::Plan { spending } => plan(context, &options, spending),

@@ -11,6 +11,7 @@ mod thaw;
 use crate::connect::{Connection, location};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
+use crate::parse::place::POINT_FORMS;
 use crate::parse::quantity;
 use crate::say::Row;
 use clap::Args;
@@ -32,6 +33,7 @@ use thaw::Thaw;
 /// history/HOST/JOB/PATH/ to the versions of a path. New restore points show by themselves. The command returns when the mount
 /// answers; with --foreground it stays until Ctrl-C or `cairn umount`.
 #[derive(Debug, Args)]
+#[command(after_help = POINT_FORMS)]
 pub(crate) struct Mount {
     /// An empty folder
     #[arg(value_name = "MOUNTPOINT")]

@@ -4,6 +4,7 @@ use super::super::look;
 use crate::exit::{Exit, Failure, Result};
 use crate::parse::Place;
 use crate::parse::pattern::Pattern;
+use crate::parse::place::POINT_FORMS;
 use crate::say::human;
 use clap::Args;
 use engine::monitor::Monitor;
@@ -18,6 +19,7 @@ use std::path::Path;
 
 /// Flattened into the actions.
 #[derive(Debug, Args)]
+#[command(after_help = POINT_FORMS)]
 pub(super) struct Target {
     /// Places in restore points, or paths in a mount (these begin with a slash or a dot)
     #[arg(value_name = "POINT[:PATH]|MOUNTED_PATH")]

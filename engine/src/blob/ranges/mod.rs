@@ -7,7 +7,8 @@
 //!
 //! Promises: the files together are never longer than the limit; a record that was asked for since it was written survives the removal of its slab
 //! once; a cache that cannot be written is no cache, and nothing else. Refuses to judge: records are opened (checksum, tag, id) by the
-//! reader, who calls [`RangeCache::forget`] for one that does not open.
+//! reader, who calls [`RangeCache::forget`] for one that does not open. A pack of the same name in another history of the repository (files that
+//! were copied, and went on on both sides) is another pack: the salt of its header says so.
 
 mod slab;
 
@@ -43,7 +44,8 @@ struct Inner {
     broken: bool,
 }
 
-type Key = (ObjectId, u32);
+/// Pack, offset in it, and the first bytes of the pack's salt.
+type Key = (ObjectId, u32, u32);
 
 #[derive(Debug, Clone, Copy)]
 struct At {
@@ -205,7 +207,8 @@ impl Records for HashMap<Key, At> {
 }
 
 fn key_of(place: &Place) -> Key {
-    (place.pack, place.block_offset)
+    let [a, b, c, d, ..] = place.salt;
+    (place.pack, place.block_offset, u32::from_le_bytes([a, b, c, d]))
 }
 
 fn record_bytes(place: &Place) -> u64 {

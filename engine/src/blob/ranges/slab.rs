@@ -1,6 +1,7 @@
 //! One file of the disk cache: records one behind the other, each behind a head that says what it is.
 //!
-//! Head, 24 bytes, little-endian: session u32 | ordinal u32 | offset in the pack u32 | bytes u32 | zero u32 | CRC-32 of the 20 bytes before.
+//! Head, 24 bytes, little-endian: session u32 | ordinal u32 | offset in the pack u32 | bytes u32 | first 4 bytes of the pack's salt |
+//! CRC-32 of the 20 bytes before.
 
 use bytes::Bytes;
 use format_spec::ObjectId;
@@ -17,7 +18,7 @@ const HEAD_LENGTH: usize = 24;
 /// What stands before a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
-    pub(super) key: (ObjectId, u32),
+    pub(super) key: (ObjectId, u32, u32),
     pub(super) bytes: u32,
 }
 
@@ -36,7 +37,7 @@ impl Head {
 
     fn encode(&self) -> [u8; HEAD_LENGTH] {
         let mut out = [0; HEAD_LENGTH];
-        let words = [self.key.0.session, self.key.0.ordinal, self.key.1, self.bytes, 0];
+        let words = [self.key.0.session, self.key.0.ordinal, self.key.1, self.bytes, self.key.2];
         for (space, word) in out.chunks_exact_mut(4).zip(words) {
             space.copy_from_slice(&word.to_le_bytes());
         }
@@ -47,8 +48,8 @@ impl Head {
 
     fn decode(bytes: &[u8; HEAD_LENGTH]) -> Option<Self> {
         let word = |n: usize| bytes.get(4 * n..4 * n + 4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes);
-        let sound = word(5)? == crc32fast::hash(&bytes[..20]) && word(4)? == 0;
-        let key = (ObjectId { session: word(0)?, ordinal: word(1)? }, word(2)?);
+        let sound = word(5)? == crc32fast::hash(&bytes[..20]);
+        let key = (ObjectId { session: word(0)?, ordinal: word(1)? }, word(2)?, word(4)?);
         Some(Head { key, bytes: word(3)? }).filter(|_| sound)
     }
 }

@@ -245,10 +245,17 @@ impl<'a> Work<'a> {
             let known = repository.log().view();
             let references = self.references(commit, &point.manifest)?;
             // Also of where the point was made the other one may say more, or less.
-            let source = self.options.from.as_ref().filter(|_| repository.config().class == Class::Copy);
-            let source = source.map(|from| from.source_of(point)).or(point.manifest.source);
+            let (mut source, mut seen) = (point.manifest.source, point.manifest.seen.clone());
+            match self.options.from.as_ref().filter(|_| !is_twin) {
+                Some(from) if repository.config().class == Class::Copy => {
+                    (source, seen) = (Some(from.source_of(point)), from.seen_with(point));
+                }
+                // Where points are made they say nothing of other repositories.
+                Some(_) => (source, seen) = (None, Vec::new()),
+                None => {}
+            }
             let unnamed = Some(point.manifest.left_out_unnamed());
-            let manifest = Manifest { first: Some(first), references, source, unnamed, ..point.manifest.clone() };
+            let manifest = Manifest { first: Some(first), references, source, seen, unnamed, ..point.manifest.clone() };
             let mut take = || ObjectId { session, ordinal: self.writer.take_ordinal() };
             let object = store_manifest(repository.vault(), &**repository.env(), self.monitor, &mut take, &manifest)?;
             let (mut is_gone, mut has_moved) = (false, false);

@@ -3,6 +3,7 @@
 mod carried;
 mod damage;
 mod ended;
+mod forks;
 mod full;
 mod lanes;
 mod large;

@@ -3,9 +3,11 @@
 use super::carried::fill;
 use super::damage::rot;
 use super::{CopyOptions, Pair, Which, target_of};
-use crate::proofs::rig::Rig;
+use crate::proofs::rig::{CHEAP, Rig};
+use engine::repository::{NewRepository, Repository};
 use engine::store::Memory;
-use format_spec::config::Retention;
+use format_spec::config::{Class, Retention, RetentionKind};
+use format_spec::period::{Period, Unit};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -91,4 +93,45 @@ fn of_two_at_once_one_brings_each_point_and_the_other_finds_it() {
     let counts = (done.iter().map(|d| d.copied.len()).sum(), done.iter().map(|d| d.present).sum::<u64>());
     assert_eq!(counts, (1usize, 2), "{done:?}");
     other.expect_equal();
+}
+
+/// What the target's own period leaves out is counted and named, beside what the original left out.
+#[test]
+fn what_leaves_by_the_targets_period_is_counted_as_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let items = |years| Retention { kind: RetentionKind::Item, period: Period::new(years, Unit::Years).unwrap() };
+    let repository = |class, years| {
+        let store = Arc::new(Memory::new());
+        let new = NewRepository {
+            class,
+            password: None,
+            cost: CHEAP,
+            label: "test".into(),
+            probed: String::new(),
+            cutting: None,
+            block_target: None,
+            level: None,
+            parity_percent: 0,
+            retention: items(years),
+            immutability: None,
+            dedup: None,
+            storage_class: String::new(),
+            origin: None,
+        };
+        Repository::create(&*store, &new, &engine::env::Machine::shared()).unwrap();
+        store
+    };
+    let rig = Rig { password: None, ..Rig::new(folder.path(), Arc::new(Memory::new())) };
+    let (source, target) = (rig.over(repository(Class::Backup, 10)), rig.over(repository(Class::Copy, 1)));
+    source.write("young", b"young");
+    source.write("old", b"old");
+    let then = std::time::SystemTime::now() - std::time::Duration::from_secs(3 * 366 * 86_400);
+    std::fs::File::options().write(true).open(source.source.join("old")).unwrap().set_modified(then).unwrap();
+    source.back_up().unwrap();
+    let pair = Pair { source, target, spool: folder.path().join("spool") };
+    pair.copy_with(&rekeyed(&pair)).unwrap();
+    let [original, copied] = [&pair.source, &pair.target].map(|rig| rig.open().unwrap().points().unwrap()[0].clone());
+    assert_eq!((original.manifest.counts.skipped, original.manifest.unnamed), (0, Some(0)));
+    assert_eq!((copied.manifest.counts.skipped, copied.manifest.unnamed), (1, Some(0)));
+    assert_eq!(pair.target.check().unwrap().errors, Vec::new());
 }

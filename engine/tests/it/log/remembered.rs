@@ -47,10 +47,10 @@ fn another_entry_in_the_remembered_slot_is_another_history() {
     remove(&place, 6);
     let other = place.log();
     place.append(&other, &opening(None));
-    assert_eq!(recall(&place, seen), Recollection::Differs);
+    assert!(matches!(recall(&place, seen), Recollection::Differs(_)));
     // Also when that history has gone further since.
     place.grow_to(&other, 12);
-    assert_eq!(recall(&place, seen), Recollection::Differs);
+    assert!(matches!(recall(&place, seen), Recollection::Differs(_)));
     assert_eq!(recall(&place, newest(&other)), Recollection::Agrees);
 }
 
@@ -63,7 +63,7 @@ fn of_a_slot_that_was_summed_up_and_deleted_the_checkpoint_tells() {
     place.truncate_at(&writer, 100);
     assert!(!place.slots("log").contains(&30));
     assert_eq!(recall(&place, seen), Recollection::Agrees);
-    assert_eq!(recall(&place, (30, [5; 32])), Recollection::Differs);
+    assert!(matches!(recall(&place, (30, [5; 32])), Recollection::Differs(_)));
 }
 
 /// A checkpoint keeps 2048 hashes. What lies further back and was deleted is known by its number alone.
@@ -77,7 +77,7 @@ fn where_no_hash_reaches_back_the_position_alone_decides() {
     writer.checkpoint(&*place.env).unwrap().unwrap();
     // The entry is still there: it is asked for by its name.
     assert_eq!(recall(&place, seen), Recollection::Agrees);
-    assert_eq!(recall(&place, (30, [5; 32])), Recollection::Differs);
+    assert!(matches!(recall(&place, (30, [5; 32])), Recollection::Differs(_)));
     place.grow_to(&writer, 2095);
     writer.checkpoint(&*place.env).unwrap().unwrap();
     writer.truncate(&*place.env, &at_once()).unwrap();

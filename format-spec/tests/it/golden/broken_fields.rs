@@ -237,8 +237,17 @@ fn points(suite: Suite) -> Vec<Vector> {
         place.vector("POINT-1 a shrunken point that says half of it", &place.row.and(26, &[9; 31])),
         place.vector("ok a copied point", &place.row.and(28, &[9; 16])),
         place.vector("POINT-1 a source of 15 bytes", &place.row.and(28, &[9; 15])),
+        place.vector("ok a copy of a copy", &place.row.and(30, &seen(1)).and(30, &seen(4096))),
+        place.vector("POINT-14 an entry in slot 0 that was seen", &place.row.and(30, &seen(0))),
+        place.vector("POINT-14 an entry of 51 bytes that was seen", &place.row.and(30, &seen(1)[..51])),
+        place.vector("POINT-14 an entry of 53 bytes that was seen", &place.row.and(30, &[&seen(1)[..], &[0]].concat())),
         place.vector("ok two cursors", &place.row.and(19, b"one").and(19, b"two")),
     ]
+}
+
+/// An entry of another log, as a copied point names it.
+fn seen(slot: u32) -> Vec<u8> {
+    [&[9; 16][..], &slot.to_le_bytes(), &[8; 32]].concat()
 }
 
 /// One rule of each kind, as a point lists them.

@@ -279,5 +279,6 @@ pub(crate) fn manifest(root: Entry, links: ChunkId, exceptions: ChunkId, referen
         shrunken: None,
         naming: None,
         source: None,
+        seen: Vec::new(),
     }
 }

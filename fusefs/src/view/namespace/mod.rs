@@ -11,7 +11,8 @@
 //!
 //! Everything but the first template is a relative symlink, so that `find`, `du` and `tar` see each file once, and bind mounts
 //! and exports still resolve. A name that does not suffice for a point is followed by `-<id8>`; a name that was given to a point
-//! is never given to another one ([`Given`]).
+//! is never given to another one ([`Given`]). In a repository of copies the job of another source than the repository's origin
+//! is called `<job>%of-<digits of the source's id>` ([`Sources`]).
 
 mod changes;
 mod given;
@@ -22,6 +23,7 @@ pub(crate) use given::Given;
 
 use super::inode::Inode;
 use super::layout::{HISTORY, Layout};
+use super::names::Sources;
 use engine::restore_point::Point;
 use format_spec::Time;
 use std::collections::HashMap;
@@ -96,9 +98,9 @@ pub(crate) struct PastJob {
 
 impl Namespace {
     /// Lays out `points`, oldest first; names that `old` has already keep their serials.
-    pub(crate) fn new(points: &[Arc<Point>], layout: &Layout, old: Option<&Namespace>) -> Self {
+    pub(crate) fn new(points: &[Arc<Point>], layout: &Layout, sources: Sources, old: Option<&Namespace>) -> Self {
         let given = old.map(|old| old.given.clone()).unwrap_or_default();
-        plan::Plan::new(points, layout, given).finish(points, old)
+        plan::Plan::new(points, layout, sources, given).finish(points, old)
     }
 
     /// One point, or a folder of it, as the root; without it, nothing.

@@ -4,7 +4,7 @@ use super::{Given, Leading, Names, Namespace, PastJob, Placed, What};
 use crate::limits::HISTORY_POINTS_MAX;
 use crate::view::inode::{Inode, Named};
 use crate::view::layout::{HISTORY, Layout};
-use crate::view::names::{Moment, escape, escape_first};
+use crate::view::names::{Moment, Sources, escape, escape_first};
 use crate::view::template::{Template, is_alone_in_job};
 use engine::restore_point::Point;
 use format_spec::Time;
@@ -22,6 +22,7 @@ pub(super) struct Plan {
     /// What each point is called among those of its job.
     names: HashMap<u32, String>,
     given: Given,
+    sources: Sources,
 }
 
 #[derive(Default)]
@@ -39,8 +40,8 @@ enum Child {
 }
 
 impl Plan {
-    pub(super) fn new(points: &[Arc<Point>], layout: &Layout, given: Given) -> Self {
-        let mut plan = Plan { given, ..Plan::default() };
+    pub(super) fn new(points: &[Arc<Point>], layout: &Layout, sources: Sources, given: Given) -> Self {
+        let mut plan = Plan { given, sources, ..Plan::default() };
         for folder in layout
             .templates
             .real()
@@ -63,7 +64,7 @@ impl Plan {
         let mut newest: BTreeMap<Vec<String>, (u32, String, Time)> = BTreeMap::new();
         let Some(template) = layout.templates.real() else { return };
         for point in in_turn(points) {
-            let Some(mut path) = template.paths(&point.manifest).pop() else { continue };
+            let Some(mut path) = template.paths(&point.manifest, self.sources).pop() else { continue };
             reserve(path.first_mut(), HISTORY);
             reserve(path.last_mut(), LATEST);
             let Some(name) = path.pop() else { continue };
@@ -85,7 +86,7 @@ impl Plan {
         for template in layout.templates.links() {
             for point in in_turn(points) {
                 let Some(target) = self.paths.get(&point.number).map(|path| path.join("/")) else { continue };
-                for mut path in template.paths(&point.manifest) {
+                for mut path in template.paths(&point.manifest, self.sources) {
                     let Some(name) = path.pop() else { continue };
                     let link = Child::Link(format!("{}{target}", "../".repeat(path.len())), point.manifest.started);
                     let name = self.name(template, &path, &name, point);
@@ -104,7 +105,7 @@ impl Plan {
         self.root.folder(&[HISTORY.to_owned()]);
         for point in in_turn(points) {
             let manifest = &point.manifest;
-            let folder = [HISTORY, &escape(manifest.owner()), &escape(&manifest.job)].join("/");
+            let folder = [HISTORY, &escape(manifest.owner()), &self.sources.job(manifest)].join("/");
             let second = Moment::of(manifest.started).name;
             let name = self.given.name(&folder, &second, is_alone_in_job(manifest).map(|alone| !alone), manifest);
             self.names.insert(point.number, name);
@@ -112,7 +113,7 @@ impl Plan {
         for point in points.iter().rev() {
             let manifest = &point.manifest;
             let folder = self.root.folder(&[HISTORY.to_owned(), escape(manifest.owner())]);
-            let job = folder.names.entry(escape(&manifest.job)).or_insert_with(|| Child::Past(Vec::new()));
+            let job = folder.names.entry(self.sources.job(manifest)).or_insert_with(|| Child::Past(Vec::new()));
             if let Child::Past(newest) = job
                 && newest.len() < HISTORY_POINTS_MAX
             {
