@@ -7,6 +7,7 @@ use crate::parse::Place;
 use crate::parse::place::PlaceParser;
 use crate::say::{Row, human};
 use clap::Args;
+use engine::repository::Why;
 use engine::tree::{Step, Walk};
 use format_spec::tree::Kind;
 use std::collections::BTreeMap;
@@ -76,7 +77,8 @@ impl Stats {
     fn of_repository(&self, context: &Context) -> Result<Exit> {
         let connection = context.connect()?;
         let repo = &connection.repo;
-        let (points, exit) = look::points(context, repo)?;
+        let shown = look::points(context, repo)?;
+        let (points, exit) = (&shown.points, shown.exit());
         let mut rooms: BTreeMap<String, (u64, u64)> = BTreeMap::new();
         repo.vault().store.list("", None, &mut |listed| {
             let name = listed.name.as_str();
@@ -97,6 +99,8 @@ impl Stats {
             .set("repository", repo.id().to_string())
             .set("location", repo.location())
             .set("points", points.len())
+            .set("points_damaged", shown.without(Why::Damaged))
+            .set("points_unsupported", shown.without(Why::Unsupported))
             .set("jobs", jobs.len())
             .set("bytes_source", source)
             .set("bytes_stored", stored)

@@ -13,6 +13,7 @@ mod log;
 mod matrix;
 mod model;
 mod naming;
+mod newer;
 mod proofs;
 mod retention;
 mod retrieval;

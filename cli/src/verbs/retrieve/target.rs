@@ -7,7 +7,7 @@ use crate::parse::pattern::Pattern;
 use crate::say::human;
 use clap::Args;
 use engine::monitor::Monitor;
-use engine::repository::Repository;
+use engine::repository::{Listing, Repository};
 use engine::retrieval::Needs;
 use format_spec::tree::Kind;
 use parking_lot::Mutex;
@@ -64,15 +64,10 @@ impl Target {
             names.push(format!("{}:/{}", &id[..8], human::name(&place.path)));
         }
         if self.places.is_empty() {
-            let mut points = Vec::new();
-            for (commit, point) in repo.points_and_damage() {
-                match point {
-                    Ok(point) => points.push(point),
-                    Err(e) if e.kind() == engine::Kind::Damaged => {
-                        monitor.warn(commit.id.to_string().as_bytes(), format!("this restore point is left out: {e}"));
-                    }
-                    Err(e) => return Err(e.into()),
-                }
+            let Listing { mut points, unread } = repo.listing()?;
+            for point in &unread {
+                let why = format!("this restore point is left out: {}; {}", point.what(), point.advice());
+                monitor.warn(point.commit.id.to_string().as_bytes(), why);
             }
             points.sort_by_key(|point| (point.manifest.started, point.number));
             for point in points.iter().rev() {

@@ -79,6 +79,8 @@ pub struct RepairPlan {
     pub items: Vec<RepairItem>,
     /// Damaged objects that nobody needs any more.
     pub superseded: Vec<Finding>,
+    /// What is whole and needs a newer release: repair leaves it alone.
+    pub unsupported: Vec<Finding>,
     /// Names exactly this plan: what `apply` must be given.
     pub hash: String,
     pub(super) blobs: Vec<Bad>,
@@ -147,6 +149,7 @@ pub fn plan(repository: &Arc<Repository>, options: &RepairOptions, monitor: &Mon
     let mut plan = RepairPlan {
         items: Vec::new(),
         superseded: closely.report.superseded.clone(),
+        unsupported: closely.report.unsupported.clone(),
         hash: String::new(),
         blobs: Vec::new(),
         unplaced: Vec::new(),
