@@ -1,7 +1,7 @@
 //! A restore point that expires, and is collected, under a command: each says so and calls nothing damaged.
 //!
-//! The command is held at the moment in which it opens the point's manifest, by a lease on the file (fcntl(2)): by then it has read the log. The
-//! point goes, the lease is given back, and the command reads on in what is left.
+//! The command is held at the moment in which it opens the point's manifest (fanotify(7)): by then it has read the log. The point goes, the command
+//! is let go, and reads on in what is left.
 
 use crate::support::{Home, Run, noise};
 use crate::third::can_mount;
@@ -65,17 +65,17 @@ impl Scene {
         view.commits.iter().find(|commit| commit.id.to_string() == self.first).unwrap().id
     }
 
-    /// Runs a command under which the first point goes.
-    fn overtaken(&self, args: &[&str]) -> Run {
-        let mut lease = Lease::on(&self.manifest());
+    /// Runs a command under which the first point goes. `None` where it cannot be held.
+    fn overtaken(&self, args: &[&str]) -> Option<Run> {
+        let mut hold = Hold::on(&self.manifest())?;
         let mut command = self.home.command(args);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        lease.expect("asked");
+        assert_eq!(hold.next(), "asked");
         self.take_away();
-        lease.give_back();
+        hold.let_go();
         let output = child.wait_with_output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        Run { code: output.status.code(), stdout: output.stdout, stderr }
+        Some(Run { code: output.status.code(), stdout: output.stdout, stderr })
     }
 }
 
@@ -91,123 +91,142 @@ fn repository(home: &Home) -> Arc<Repository> {
     Repository::open(open(&location, &Options::default()).unwrap(), None, &options).unwrap()
 }
 
-/// Whoever opens the file waits until the lease is given back.
-struct Lease {
+/// The first that opens the file waits until it is let go.
+struct Hold {
     holder: Child,
     lines: std::io::Lines<BufReader<ChildStdout>>,
 }
 
-impl Lease {
-    fn on(file: &Path) -> Lease {
+impl Hold {
+    /// `None` where nothing can be held, which is said.
+    fn on(file: &Path) -> Option<Hold> {
         let mut command = Command::new("python3");
         command.args(["-c", HOLDER]).arg(file).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut holder = command.spawn().expect("python3 holds the lease");
-        let lines = BufReader::new(holder.stdout.take().unwrap()).lines();
-        let mut lease = Lease { holder, lines };
-        lease.expect("held");
-        lease
+        let mut holder = command.spawn().ok()?;
+        let lines = BufReader::new(holder.stdout.take()?).lines();
+        let mut hold = Hold { holder, lines };
+        if hold.next() != "held" {
+            eprintln!("skipped: needs python3 and fanotify, as root");
+            return None;
+        }
+        Some(hold)
     }
 
-    fn expect(&mut self, word: &str) {
-        assert_eq!(self.lines.next().unwrap().unwrap(), word);
+    fn next(&mut self) -> String {
+        self.lines.next().and_then(Result::ok).unwrap_or_default()
     }
 
-    fn give_back(mut self) {
-        self.holder.stdin.take().unwrap().write_all(b"\n").unwrap();
-        assert!(self.holder.wait().unwrap().success());
+    fn let_go(&mut self) {
+        self.holder.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
     }
 }
 
-/// F_SETLEASE is 1024, F_GETLEASE 1025; F_WRLCK is 1, F_UNLCK 2.
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
+    }
+}
+
+/// FAN_CLASS_CONTENT is 4, FAN_MARK_ADD and FAN_ALLOW are 1, FAN_OPEN_PERM is 0x10000, AT_FDCWD is -100.
 const HOLDER: &str = "
-import fcntl, os, signal, sys, time
-signal.signal(signal.SIGIO, signal.SIG_IGN)
-file = os.open(sys.argv[1], os.O_RDONLY)
-fcntl.fcntl(file, 1024, 1)
+import ctypes, os, select, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+fan = libc.fanotify_init(4, os.O_RDONLY)
+if fan < 0 or libc.fanotify_mark(fan, 1, ctypes.c_uint64(0x10000), -100, sys.argv[1].encode()) < 0:
+    sys.exit('cannot be held: ' + os.strerror(ctypes.get_errno()))
 print('held', flush=True)
-asked = time.monotonic() + 30
-while fcntl.fcntl(file, 1025) == 1 and time.monotonic() < asked: time.sleep(0.01)
-print('asked' if time.monotonic() < asked else 'nobody asked', flush=True)
-sys.stdin.readline()
-fcntl.fcntl(file, 1024, 2)
+first = None
+allow = lambda file: (os.write(fan, struct.pack('=iI', file, 1)), os.close(file))
+while True:
+    for ready in select.select([fan, 0], [], [])[0]:
+        if ready == 0:
+            if not os.read(0, 1): sys.exit()
+            allow(first)
+            continue
+        events = os.read(fan, 4096)
+        while events:
+            length, _, _, _, _, file, process = struct.unpack('=IBBHQii', events[:24])
+            events = events[length:]
+            if first is None:
+                first = file
+                print('asked', flush=True)
+            else:
+                allow(file)
 ";
 
+/// Runs a command under which the first point goes: it ends with this exit code and says so.
 #[track_caller]
-fn says_so(scene: &Scene, run: &Run, code: i32) {
+fn says_so(code: i32, args: impl FnOnce(&Scene) -> Vec<String>) -> Option<(Scene, Run)> {
+    let scene = Scene::new();
+    let args = args(&scene);
+    let run = scene.overtaken(&args.iter().map(String::as_str).collect::<Vec<_>>())?;
     assert_eq!(run.code, Some(code), "{}\n{}", run.out(), run.stderr);
     let told = format!("{}: the restore point has expired meanwhile", scene.first);
     assert!(run.stderr.contains(&told), "{}", run.stderr);
     assert!(!run.stderr.contains("damage"), "{}", run.stderr);
+    Some((scene, run))
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 #[test]
 fn cat_says_that_the_point_has_expired_meanwhile() {
-    let scene = Scene::new();
-    says_so(&scene, &scene.overtaken(&["cat", &scene.home.place(&scene.first, "src/a/big")]), 1);
+    says_so(1, |scene| words(&["cat", &scene.home.place(&scene.first, "src/a/big")]));
 }
 
 #[test]
 fn cat_of_an_archive_says_so() {
-    let scene = Scene::new();
-    says_so(&scene, &scene.overtaken(&["cat", "--as", "tar", &scene.home.place(&scene.first, "src")]), 1);
+    says_so(1, |scene| words(&["cat", "--as", "tar", &scene.home.place(&scene.first, "src")]));
 }
 
 #[test]
 fn ls_says_so() {
-    let scene = Scene::new();
-    says_so(&scene, &scene.overtaken(&["ls", "-R", &scene.first]), 1);
+    says_so(1, |scene| words(&["ls", "-R", &scene.first]));
 }
 
 #[test]
 fn find_in_one_point_says_so() {
-    let scene = Scene::new();
-    says_so(&scene, &scene.overtaken(&["find", "--point", &scene.first, "big"]), 1);
+    says_so(1, |scene| words(&["find", "--point", &scene.first, "big"]));
 }
 
 #[test]
 fn find_in_all_points_says_so_and_answers_with_the_others() {
-    let scene = Scene::new();
-    let run = scene.overtaken(&["find", "big"]);
-    says_so(&scene, &run, 0);
+    let Some((_, run)) = says_so(0, |_| words(&["find", "big"])) else { return };
     assert!(run.out().contains("/src/b/big") && !run.out().contains("/src/a/big"), "{}", run.out());
 }
 
 #[test]
 fn history_says_so_and_shows_the_others() {
-    let scene = Scene::new();
-    let run = scene.overtaken(&["history", &scene.home.text("src/same")]);
-    says_so(&scene, &run, 0);
+    let Some((scene, run)) = says_so(0, |scene| words(&["history", &scene.home.text("src/same")])) else { return };
     assert!(run.out().contains(&scene.second[..8]) && !run.out().contains(&scene.first[..8]), "{}", run.out());
 }
 
 #[test]
 fn diff_says_so() {
-    let scene = Scene::new();
-    says_so(&scene, &scene.overtaken(&["diff", &scene.first, &scene.second]), 1);
+    says_so(1, |scene| words(&["diff", &scene.first, &scene.second]));
 }
 
 #[test]
 fn restore_says_so() {
-    let scene = Scene::new();
-    says_so(&scene, &scene.overtaken(&["restore", &scene.first, &scene.home.text("target")]), 1);
+    says_so(1, |scene| words(&["restore", &scene.first, &scene.home.text("target")]));
 }
 
 #[test]
 fn verify_says_so() {
-    let scene = Scene::new();
-    says_so(&scene, &scene.overtaken(&["verify", &scene.first]), 1);
+    says_so(1, |scene| words(&["verify", &scene.first]));
 }
 
 #[test]
 fn stats_of_a_point_say_so() {
-    let scene = Scene::new();
-    says_so(&scene, &scene.overtaken(&["stats", &scene.first]), 1);
+    says_so(1, |scene| words(&["stats", &scene.first]));
 }
 
 #[test]
 fn check_of_a_point_says_so() {
-    let scene = Scene::new();
-    says_so(&scene, &scene.overtaken(&["check", &scene.first]), 1);
+    says_so(1, |scene| words(&["check", &scene.first]));
 }
 
 /// Listings leave a point out that has gone.
@@ -215,7 +234,7 @@ fn check_of_a_point_says_so() {
 fn points_and_a_check_of_everything_leave_it_out() {
     for args in [&["points"][..], &["check", "--read-data"], &["stats"]] {
         let scene = Scene::new();
-        let run = scene.overtaken(args);
+        let Some(run) = scene.overtaken(args) else { return };
         assert_eq!(run.code, Some(0), "{args:?}: {}\n{}", run.out(), run.stderr);
     }
 }
@@ -229,7 +248,7 @@ fn a_mount_answers_stale_and_not_an_error_of_reading() {
     let home = &scene.home;
     std::fs::create_dir(home.path("mnt")).unwrap();
     let mnt = home.text("mnt");
-    home.ok(["mount", "--refresh", "1h", &mnt]);
+    home.ok(["mount", "--refresh", "3600", &mnt]);
     let seen = std::panic::catch_unwind(|| {
         let point = home.path("mnt/by-id").join(&scene.first);
         assert!(point.exists());
