@@ -245,7 +245,9 @@ fn told(context: &Context, findings: &[Finding]) -> Result<()> {
 pub(super) fn tell_unsupported(context: &Context, findings: &[Finding]) -> Result<()> {
     for finding in findings {
         let row = || Row::new("unsupported").set("object", finding.object.as_str()).set("what", finding.what.as_str());
-        context.out.answer(row, || format!("{}: not checked, it needs a newer release: {}", finding.object, finding.what))?;
+        context
+            .out
+            .answer(row, || format!("{}: not checked, it needs a newer release: {}", finding.object, finding.what))?;
     }
     if !findings.is_empty() {
         context.out.note(NEWER);

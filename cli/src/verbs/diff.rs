@@ -82,9 +82,10 @@ impl Diff {
             )
         })?;
         if kept > 0 {
-            let items = human::count(kept);
+            let items = human::counted(kept, "item", "items");
+            let (are, they, them) = if kept == 1 { ("is", "it was", "it") } else { ("are", "they were", "them") };
             context.out.note(&format!(
-                "{items} items of the newer point could not be read and are kept as they were: what changed in them does not show"
+                "{items} of the newer point could not be read and {are} kept as {they}: what changed in {them} does not show"
             ));
         }
         Ok(Exit::Done)

@@ -218,7 +218,9 @@ fn text(plan: &Plan, applied: &Applied, step: &Step) -> String {
     let locked = plan.rows.iter().filter(|row| row.decision.forbidden).count();
     let locked = if locked > 0 { format!(", {locked} held by locks") } else { String::new() };
     let lost = human::counted(plan.given_up.len() as u64, "restore point", "restore points");
-    let lost = format!("{lost} whose manifest is damaged would go: nothing else is known of it, and only a copy has what it held");
+    let lost = format!(
+        "{lost} whose manifest is damaged would go: nothing else is known of it, and only a copy has what it held"
+    );
     match step {
         Step::Plan if plan.rows.is_empty() && !plan.given_up.is_empty() => {
             format!("{lost}; plan {}", plan.hash_text())

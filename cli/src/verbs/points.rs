@@ -1,7 +1,7 @@
 //! `cairn points`: list restore points.
 
-use crate::context::Context;
 use super::look;
+use crate::context::Context;
 use crate::exit::{Exit, Result};
 use crate::paper;
 use crate::parse::job;

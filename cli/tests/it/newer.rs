@@ -33,7 +33,11 @@ fn scene() -> (Home, Vec<String>) {
 #[track_caller]
 fn no_damage(run: &Run) {
     let said = format!("{}{}", run.out(), run.stderr);
-    let words = said.replace("no damage", "").replace("nothing is damaged that is needed", "").replace("points_damaged\":0", "").replace("\"damaged\":0", "");
+    let words = said
+        .replace("no damage", "")
+        .replace("nothing is damaged that is needed", "")
+        .replace("points_damaged\":0", "")
+        .replace("\"damaged\":0", "");
     assert!(!words.contains("damage"), "{said}");
     assert!(!said.contains("cairn expire"), "nobody offers to let it go: {said}");
 }
@@ -42,9 +46,15 @@ fn no_damage(run: &Run) {
 fn what_looks_at_all_points_ends_with_exit_1_and_says_why() {
     let (home, points) = scene();
     let path = home.text("src/file");
-    for args in [&["points"][..], &["stats"], &["find", "file"], &["history", &path], &["expire", "--keep-last", "9", "plan"]] {
+    for args in
+        [&["points"][..], &["stats"], &["find", "file"], &["history", &path], &["expire", "--keep-last", "9", "plan"]]
+    {
         let run = home.run(args).expect(1);
-        assert!(run.stderr.contains(&points[0]) && run.stderr.contains("it needs a newer release of cairn"), "{}", run.stderr);
+        assert!(
+            run.stderr.contains(&points[0]) && run.stderr.contains("it needs a newer release of cairn"),
+            "{}",
+            run.stderr
+        );
         assert!(run.stderr.contains("(found 99)") && run.stderr.contains("cairn gc` keeps all"), "{}", run.stderr);
         no_damage(&run);
     }
@@ -119,7 +129,11 @@ fn a_copy_of_all_passes_it_over_with_a_warning() {
     let target = home.text("copy");
     home.ok(["init", "--no-encryption", "--repo", &target, "--class", "copy", "--from", &home.text("repo")]);
     let run = home.run(["copy", "--to", &target, "--all"]).expect(3);
-    assert!(run.stderr.contains(&points[0]) && run.stderr.contains("it needs a newer release of cairn"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains(&points[0]) && run.stderr.contains("it needs a newer release of cairn"),
+        "{}",
+        run.stderr
+    );
     no_damage(&run);
     assert_eq!(home.summary(["--repo", &target, "points"])["points"], 2);
 }

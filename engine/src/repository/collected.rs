@@ -72,11 +72,19 @@ impl Repository {
                 "leave --as-of out: the restore point is still there",
             ),
             Some(_) => (
-                format!("the restore point was rewritten {}, and what it lost was collected {}", when(left), when(collection)),
+                format!(
+                    "the restore point was rewritten {}, and what it lost was collected {}",
+                    when(left),
+                    when(collection)
+                ),
                 "leave --as-of out: it is there as it was rewritten",
             ),
             None => (
-                format!("the restore point expired {}, and what it needed was collected {}", when(left), when(collection)),
+                format!(
+                    "the restore point expired {}, and what it needed was collected {}",
+                    when(left),
+                    when(collection)
+                ),
                 "`cairn points` without --as-of lists those that are there",
             ),
         };

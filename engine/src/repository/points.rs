@@ -1,7 +1,7 @@
 //! The restore points that the log shows.
 
-use super::open::Repository;
 use super::gone::{Standing, may_be_gone};
+use super::open::Repository;
 use super::unread::advised;
 use crate::error::{Error, Result};
 use crate::log::CommitRef;

@@ -4,10 +4,11 @@
 //! before. JOB is this host's, or the only other host's of that name; `HOST/JOB` names one ([`JobName`]).
 
 use super::open::Repository;
+use super::unread::advised;
 use crate::env::utc;
 use crate::error::{Error, Kind, Result};
-use super::unread::advised;
 use crate::log::CommitRef;
+use crate::monitor::counted;
 use crate::restore_point::{JobName, Point};
 use format_spec::Time;
 use format_spec::log::PointId;
@@ -45,7 +46,10 @@ impl Repository {
                 [one] => return Ok(one.clone()),
                 [] => {}
                 _ => {
-                    let what = format!("{} restore points have an id that begins with it", matching.len());
+                    let what = format!(
+                        "{} an id that begins with it",
+                        counted(matching.len() as u64, "restore point has", "restore points have")
+                    );
                     return Err(Error::new(Kind::Input, what).on(selector).advise("give more digits"));
                 }
             }

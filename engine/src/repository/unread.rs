@@ -115,4 +115,5 @@ pub fn lost_point(commit: &CommitRef) -> String {
     )
 }
 
-const NEWER: &str = "use a newer release of cairn for this restore point; until then it stays, and `cairn gc` keeps all that it needs";
+const NEWER: &str =
+    "use a newer release of cairn for this restore point; until then it stays, and `cairn gc` keeps all that it needs";

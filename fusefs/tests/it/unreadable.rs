@@ -2,8 +2,8 @@
 
 use crate::place::{Place, START, errno, eventually, shell, within, xattr};
 use engine::Kind;
-use fusefs::view::{Layout, Template, Templates};
 use fusefs::MountOptions;
+use fusefs::view::{Layout, Template, Templates};
 use rustix::io::Errno;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -28,10 +28,12 @@ fn a_point_that_cannot_be_read_is_shown_and_says_what_is_wrong() {
         let second = place.catalog.back_up(&place.source, "host", "job", START + 3600);
         let told = place.catalog.spoil(&second, kind).told();
         place.mount();
-        let links = shell(&place.mountpoint, "find . -path '*/%*' -prune -printf '%p %y %l\n' -o -path '*/02020202*' -printf '%p %y %l\n' | sort");
-        let expected = format!(
-            "./by-id/{SECOND} l ../by-job/%{word}/{SECOND}\n./by-job/%{word} d \n./by-time/%{word} d \n"
+        let links = shell(
+            &place.mountpoint,
+            "find . -path '*/%*' -prune -printf '%p %y %l\n' -o -path '*/02020202*' -printf '%p %y %l\n' | sort",
         );
+        let expected =
+            format!("./by-id/{SECOND} l ../by-job/%{word}/{SECOND}\n./by-job/%{word} d \n./by-time/%{word} d \n");
         assert_eq!(links, expected);
         let (root, latest) = (place.mountpoint.clone(), place.latest());
         within(move || {
@@ -83,7 +85,10 @@ fn templates_and_filters_leave_no_unreadable_point_out() {
     let filter = [fusefs::view::Rule::parse("job=another").unwrap()].into_iter().collect();
     let layout = Layout { templates: Templates::new(templates).unwrap(), filter, ..Layout::default() };
     place.mount_with(&MountOptions { layout, ..place.options() });
-    let listed = shell(&place.mountpoint, "find all by-tag ids ! -type d -o -path '*%*/*' -prune -print | sort; ls -1 ids by-tag/%damaged");
+    let listed = shell(
+        &place.mountpoint,
+        "find all by-tag ids ! -type d -o -path '*%*/*' -prune -print | sort; ls -1 ids by-tag/%damaged",
+    );
     let expected = format!("all/%damaged/{SECOND}\nby-tag/%damaged:\n{SECOND}\n\nids:\n02020202\n");
     assert_eq!(listed, expected);
     let reached = place.mountpoint.join("ids/02020202");

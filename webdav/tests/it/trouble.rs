@@ -145,7 +145,10 @@ fn a_point_that_cannot_be_read_is_listed_and_says_what_to_do() {
         let folder = format!("/by-job/%25{word}/");
         let url = format!("{folder}{}/", other.manifest.id);
         assert_eq!(place.listed(&folder), [folder.clone(), url.clone()]);
-        assert!(place.listed("/by-id/").contains(&format!("/by-id/{}/", other.manifest.id)), "where a sound one would be");
+        assert!(
+            place.listed("/by-id/").contains(&format!("/by-id/{}/", other.manifest.id)),
+            "where a sound one would be"
+        );
         for url in [url.clone(), format!("{url}etc/passwd"), format!("/by-id/{}/", other.manifest.id)] {
             for method in ["GET", "PROPFIND"] {
                 let answer = place.ask(method, &url, &[("Depth", "1")]);

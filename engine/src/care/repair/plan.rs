@@ -5,11 +5,11 @@ use super::cure::{Cure, Healer};
 use crate::blob::{Rebuilt, rebuild_segment};
 use crate::care::check::{CheckOptions, Closely, Level, check_closely};
 use crate::care::findings::{Finding, Found, Subject};
-use crate::care::harm::{Bad, blobs_of, is_damage};
+use crate::care::harm::{Bad, is_damage};
 use crate::care::plan_hash::PlanHash;
 use crate::error::{Error, Kind, Result};
 use crate::log::{CommitRef, SegmentRef};
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, counted};
 use crate::repository::{Repository, lost_point};
 use crate::restore_point::Point;
 use format_spec::container::ObjectKind;
@@ -263,8 +263,10 @@ impl RepairItem {
         }
         let rest = missing.len() - cured.len();
         if let Some(bad) = missing.first().filter(|_| rest > 0) {
-            let full = if blobs_of(bad.place.pack_kind) == "nodes" { " (--full)" } else { "" };
-            self.remains = Some(format!("{rest} {}: {BACKUP}{full}", blobs_of(bad.place.pack_kind)));
+            let is_meta = bad.place.pack_kind == ObjectKind::MetaPack;
+            let (one, many) = if is_meta { ("node", "nodes") } else { ("chunk", "chunks") };
+            let full = if is_meta { " (--full)" } else { "" };
+            self.remains = Some(format!("{}: {BACKUP}{full}", counted(rest as u64, one, many)));
         }
         Ok(cured)
     }
@@ -275,7 +277,8 @@ impl RepairItem {
         self.made_anew = again.lacks.is_empty();
         if !again.lacks.is_empty() {
             let packs = again.lacks.len() + again.segment.packs.len();
-            self.remains = Some(format!("{} of its {packs} packs cannot be read; {BACKUP}", again.lacks.len()));
+            let packs = counted(packs as u64, "pack", "packs");
+            self.remains = Some(format!("{} of its {packs} cannot be read; {BACKUP}", again.lacks.len()));
         }
         Ok(self.made_anew)
     }

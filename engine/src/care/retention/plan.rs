@@ -168,6 +168,9 @@ impl Decision {
         if !left.is_nothing() {
             self.reasons.push(Reason::Loses { items: left.items, folders: left.folders, bytes: left.bytes });
         }
+        if change.names > 0 {
+            self.reasons.push(Reason::LosesNames { names: change.names });
+        }
         if change.others.names > 0 {
             let first = format!("/{}", String::from_utf8_lossy(&change.others.first));
             self.reasons.push(Reason::OtherNames { names: change.others.names, first });
@@ -186,12 +189,7 @@ impl Decision {
 impl Scope {
     /// Takes those out of `unread` that are damaged, that the request names and that no lock holds: nothing can be judged about them but that they
     /// were named. And the request without them. What needs a newer release is whole, and stays.
-    fn give_up(
-        &self,
-        unread: &mut Vec<Unread>,
-        locks: &Locks,
-        now: format_spec::Time,
-    ) -> (Vec<CommitRef>, Scope) {
+    fn give_up(&self, unread: &mut Vec<Unread>, locks: &Locks, now: format_spec::Time) -> (Vec<CommitRef>, Scope) {
         let Request::Points(ids) = &self.request else { return (Vec::new(), self.clone()) };
         let mut rest = ids.clone();
         let mut given_up = Vec::new();

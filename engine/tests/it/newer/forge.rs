@@ -24,8 +24,9 @@ pub(crate) fn make_newer(repository: &Repository, id: PointId) {
     let point = Vouched { ordinal: 0, bytes: bytes.len() as u64, body_hash };
     let name = names::of_session(ObjectKind::RestorePoint, ObjectId { session, ordinal: 0 });
     vault.store.put_new(&Name::new(name).expect("a name"), bytes).expect("is stored");
-    let mut rewrite =
-        |_: &engine::log::LogView| Ok(Change::Rewrite { session, point, id, references: commit.references, reason: "newer".into() });
+    let mut rewrite = |_: &engine::log::LogView| {
+        Ok(Change::Rewrite { session, point, id, references: commit.references, reason: "newer".into() })
+    };
     log.append(&**env, &mut rewrite).expect("rewrites");
     let mut end = |_: &engine::log::LogView| Ok(Change::Fence { session, reason: "it is done".into() });
     log.append(&**env, &mut end).expect("ends");
@@ -37,8 +38,7 @@ pub(crate) fn newer(repository: &Repository, name: &Name, session: u32, salt: [u
     let old = vault.store.get(name).expect("the manifest is there");
     let object = Object::parse(&old).expect("the manifest is whole");
     let plain = object.open_only(kind::MANIFEST, &vault.secrets.cipher(object.header())).expect("it opens");
-    let header =
-        Header::new(ObjectKind::RestorePoint, vault.secrets.suite(), vault.repository, session, 0, salt);
+    let header = Header::new(ObjectKind::RestorePoint, vault.secrets.suite(), vault.repository, session, 0, salt);
     let cipher = vault.secrets.cipher(&header);
     let mut writer = ObjectWriter::new(header, cipher);
     writer.push_plain(kind::MANIFEST, &[&plain[..], &UNKNOWN].concat(), 3);

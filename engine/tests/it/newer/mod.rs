@@ -4,9 +4,9 @@ mod forge;
 
 use crate::proofs::collect::{collect_all, expire, options};
 use crate::proofs::rig::{Rig, contents, noise, restore_options};
+use engine::care::Level;
 use engine::care::repair::{RepairOptions, plan};
 use engine::care::retention::{Plan, Request, Scope};
-use engine::care::Level;
 use engine::error::Kind;
 use engine::monitor::Monitor;
 use engine::repository::{Repository, Why};

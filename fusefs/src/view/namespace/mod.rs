@@ -170,7 +170,8 @@ impl Namespace {
     /// Whether it shows exactly these points.
     pub(crate) fn shows(&self, points: &[Arc<Point>], unreadable: &[Unreadable]) -> bool {
         unreadable == self.unreadable
-            && points.len() == self.points.len() && points.iter().all(|p| self.points.contains_key(&p.number))
+            && points.len() == self.points.len()
+            && points.iter().all(|p| self.points.contains_key(&p.number))
     }
 }
 
