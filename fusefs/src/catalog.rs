@@ -55,7 +55,7 @@ impl Unreadable {
 pub trait Catalog: Send + Sync + 'static {
     /// All visible points as the log has them now.
     fn points(&self) -> Result<Points>;
-    /// Whether the point of this number is still visible, as the log has it now.
+    /// Whether the point of this number is still visible, as the log has it now, and nothing of it was collected.
     fn is_visible(&self, number: u32) -> Result<bool>;
     /// One tree node.
     fn node(&self, id: &ChunkId) -> Result<Arc<Node>>;
@@ -164,8 +164,7 @@ impl Catalog for RepositoryCatalog {
     }
 
     fn is_visible(&self, number: u32) -> Result<bool> {
-        self.repository.refresh()?;
-        Ok(self.repository.log().view().commits.iter().any(|c| c.number == number))
+        self.repository.stands(number)
     }
 
     fn node(&self, id: &ChunkId) -> Result<Arc<Node>> {

@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 /// Validate the repository: log, index, trees, packs
 ///
-/// Reads only. Damage ends with exit 5, and every finding names its object. Damaged objects of which everything that is needed has a sound
+/// Reads only. Damage ends with exit 5, and every finding names its object. What needs a newer release is no damage: it is named, and ends with
+/// exit 1. Damaged objects of which everything that is needed has a sound
 /// place elsewhere are told on stderr and end with exit 0.
 #[derive(Debug, Args)]
 pub(crate) struct Check {

@@ -41,8 +41,8 @@ impl Diff {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         let connection = context.connect()?;
         let repo = &connection.repo;
-        let (of_old, old) = look::find(repo, &self.old)?;
-        let (of_new, new) = look::find(repo, &self.new)?;
+        let (of_old, old) = look::find(context, repo, &self.old)?;
+        let (of_new, new) = look::find(context, repo, &self.new)?;
         let kept = self.kept_items(repo, &of_new)?;
         let mut counts = Counts::default();
         let mut failure: Option<Failure> = None;

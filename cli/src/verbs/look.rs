@@ -15,8 +15,18 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// The engine's for the point; `absent` for a path that is not in it.
-pub(super) fn find(repo: &Repository, place: &Place) -> Result<(Arc<Point>, EntryRef)> {
+pub(super) fn find(context: &Context, repo: &Repository, place: &Place) -> Result<(Arc<Point>, EntryRef)> {
     let point = repo.find_point(&place.point)?;
+    for passed in repo.passed_over(&place.point, &point)? {
+        let (id, what) = (passed.commit.id.to_string(), passed.what());
+        let instead = point.manifest.id.to_string();
+        context.out.note(&format!(
+            "cairn: restore point {id} cannot be read, and may be newer than {}, which stands for {}: {what}",
+            &instead[..8],
+            place.point
+        ));
+        context.out.note(passed.advice());
+    }
     match or_gone(repo, &[&point], entry(repo, &point, &place.path))? {
         Some(entry) => Ok((point, entry)),
         None => {

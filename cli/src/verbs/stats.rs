@@ -31,7 +31,7 @@ impl Stats {
     fn of_point(&self, context: &Context, place: &Place) -> Result<Exit> {
         let connection = context.connect()?;
         let repo = &connection.repo;
-        let (point, entry) = look::find(repo, place)?;
+        let (point, entry) = look::find(context, repo, place)?;
         let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
         let (mut bytes, mut bytes_unique_links, mut largest) = (0u64, 0u64, (0u64, Vec::new()));
         let mut groups = std::collections::HashSet::new();

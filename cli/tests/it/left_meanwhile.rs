@@ -5,16 +5,13 @@
 
 use crate::support::{Home, Run, noise};
 use crate::third::can_mount;
-use engine::blob::CachePlace;
 use engine::env::Machine;
-use engine::repository::{OpenOptions, Repository};
+use engine::repository::Repository;
 use engine::restore_point::manifest_name;
-use engine::store::{Location, Options, open};
 use format_spec::log::Change;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::Arc;
 
 /// Two points that share nothing, and the log position of the second.
 struct Scene {
@@ -35,13 +32,13 @@ impl Scene {
         home.write("src/same", b"in the second");
         let second = home.summary(["backup", "--full", "--job", "j", &home.text("src")]);
         let second = second["point"].as_str().unwrap().to_owned();
-        let head = repository(&home).log().view().head;
+        let head = home.repository().log().view().head;
         Scene { home, first, second, head }
     }
 
     /// The file of the first point's manifest.
     fn manifest(&self) -> std::path::PathBuf {
-        let repository = repository(&self.home);
+        let repository = self.home.repository();
         let point = repository.find_point(&self.first).unwrap();
         let commit = *repository.log().view().live(&point.manifest.id).unwrap();
         self.home.path("repo").join(manifest_name(&commit).unwrap().as_str())
@@ -49,7 +46,7 @@ impl Scene {
 
     /// The first point expires, and all that it alone needed goes; nothing reads its manifest.
     fn take_away(&self) {
-        let repository = repository(&self.home);
+        let repository = self.home.repository();
         let id = self.first_id(&repository);
         let expire = || Change::Expire { points: vec![id], reason: "test".into(), plan: [0; 32] };
         repository.log().append(&*Machine::shared(), &mut |_| Ok(expire())).unwrap();
@@ -77,18 +74,6 @@ impl Scene {
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         Some(Run { code: output.status.code(), stdout: output.stdout, stderr })
     }
-}
-
-fn repository(home: &Home) -> Arc<Repository> {
-    let options = OpenOptions {
-        env: Machine::shared(),
-        cache: CachePlace::Temporary,
-        budgets: Default::default(),
-        ranges: None,
-        as_of: None,
-    };
-    let location = Location::parse(home.path("repo").as_os_str()).unwrap();
-    Repository::open(open(&location, &Options::default()).unwrap(), None, &options).unwrap()
 }
 
 /// The first that opens the file waits until it is let go.

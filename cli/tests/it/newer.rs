@@ -3,10 +3,6 @@
 use crate::forge::make_newer;
 use crate::support::{Home, Run, noise, of_type};
 use crate::third::can_mount;
-use engine::blob::CachePlace;
-use engine::env::Machine;
-use engine::repository::{OpenOptions, Repository};
-use engine::store::{Location, Options, open};
 
 /// Three points; the first needs a newer release.
 fn scene() -> (Home, Vec<String>) {
@@ -16,18 +12,14 @@ fn scene() -> (Home, Vec<String>) {
         home.write("src/file", &noise(300_000, n + 1));
         points.push(home.backup());
     }
-    let options = OpenOptions {
-        env: Machine::shared(),
-        cache: CachePlace::Temporary,
-        budgets: Default::default(),
-        ranges: None,
-        as_of: None,
-    };
-    let location = Location::parse(home.path("repo").as_os_str()).unwrap();
-    let repository = Repository::open(open(&location, &Options::default()).unwrap(), None, &options).unwrap();
-    let id = repository.find_point(&points[0]).unwrap().manifest.id;
-    make_newer(&repository, id);
+    make_newer_in(&home, &points[0]);
     (home, points)
+}
+
+fn make_newer_in(home: &Home, point: &str) {
+    let repository = home.repository();
+    let id = repository.find_point(point).unwrap().manifest.id;
+    make_newer(&repository, id);
 }
 
 #[track_caller]
@@ -121,6 +113,25 @@ fn the_other_points_are_used_as_ever_and_its_packs_stay() {
     let repository = home.path("repo/data");
     let bytes: u64 = crate::support::tree(&repository).iter().map(|(_, bytes)| bytes.len() as u64).sum();
     assert!(bytes > 600_000 && bytes < 800_000, "those of the first and the third, of three: {bytes}");
+}
+
+#[test]
+fn latest_says_that_a_point_is_passed_over() {
+    let (home, points) = scene();
+    home.write("src/file", &noise(300_000, 9));
+    let newest = home.backup();
+    make_newer_in(&home, &newest);
+    let run = home.ok(["ls", "latest"]);
+    assert!(
+        run.stderr.contains(&format!(
+            "{newest} cannot be read, and may be newer than {}, which stands for latest",
+            &points[2][..8]
+        )),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stderr.contains("it needs a newer release of cairn"), "{}", run.stderr);
+    assert!(!home.ok(["ls", &points[2]]).stderr.contains("cannot be read"), "an id means one point");
 }
 
 #[test]

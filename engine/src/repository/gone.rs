@@ -5,7 +5,7 @@
 //! the log cannot be read, the reader's own error stands.
 
 use super::open::Repository;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Result};
 use crate::log::CommitRef;
 use crate::restore_point::Point;
 use format_spec::log::PointId;
@@ -46,6 +46,17 @@ impl Repository {
     pub fn gone(&self, point: &Point) -> Option<Error> {
         self.refresh().ok()?;
         self.told(point.manifest.id, point.slot)
+    }
+
+    /// Whether the point of this number is there, with all that it needs, by a log that is read to its head for it.
+    ///
+    /// # Errors
+    /// The log's.
+    pub fn stands(&self, number: u32) -> Result<bool> {
+        self.refresh()?;
+        let view = self.log().view();
+        let commit = view.commits.iter().find(|commit| commit.number == number);
+        Ok(commit.is_some_and(|commit| matches!(self.standing(commit.id, commit.slot), Standing::Live)))
     }
 
     /// What an error means that came while a manifest was read.

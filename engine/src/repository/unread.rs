@@ -98,6 +98,22 @@ impl Repository {
     }
 }
 
+impl Repository {
+    /// The points that cannot be read and may be newer than `found`, so that what was selected may mean one of them: `latest`, or a time. None where
+    /// an id was given. One that was rewritten may be older: its place is known to its manifest alone.
+    ///
+    /// # Errors
+    /// As [`listing`](Self::listing).
+    pub fn passed_over(&self, selector: &str, found: &Point) -> Result<Vec<Unread>> {
+        if found.manifest.id.to_string().starts_with(&selector.to_ascii_lowercase()) {
+            return Ok(Vec::new());
+        }
+        let mut unread = self.listing()?.unread;
+        unread.retain(|point| point.commit.number > found.place());
+        Ok(unread)
+    }
+}
+
 /// An error about a point's manifest with what there is to do about the point.
 pub(super) fn advised(commit: &CommitRef, error: Error) -> Error {
     match error.kind() {

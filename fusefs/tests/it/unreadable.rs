@@ -16,7 +16,7 @@ fn looked_into(path: &Path) -> [Option<i32>; 2] {
     [errno(listed), errno(fs::read(path.join("etc/passwd")))]
 }
 
-/// SEMANTICS, Namespace: "A point whose manifest cannot be read stands below `%damaged`, `%unsupported` or `%collected`".
+/// SEMANTICS, Namespace: "It is a folder that cannot be looked into: EIO, for `%unsupported` EOPNOTSUPP."
 #[test]
 fn a_point_that_cannot_be_read_is_shown_and_says_what_is_wrong() {
     for (kind, word, code) in
@@ -53,7 +53,7 @@ fn a_point_that_cannot_be_read_is_shown_and_says_what_is_wrong() {
     }
 }
 
-/// SEMANTICS, Namespace: it comes and goes without a remount, and then has its own name.
+/// SEMANTICS, Namespace: "It comes and goes without a remount."
 #[test]
 fn a_point_that_was_repaired_shows_under_its_own_name_without_a_remount() {
     let Some(mut place) = Place::new() else { return };

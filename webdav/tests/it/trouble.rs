@@ -134,7 +134,7 @@ fn a_name_of_an_expired_point_is_gone_and_not_another_point() {
     assert_eq!(at("latest", "large.bin"), 410, "the folder of a job without points");
 }
 
-/// SEMANTICS, WebDAV: "A point that cannot be read is a folder that says why: damaged 500, of a newer release 501".
+/// SEMANTICS, WebDAV: "A point that cannot be read is a folder that says why: damaged 500, of a newer release 501, with what to do about it."
 #[test]
 fn a_point_that_cannot_be_read_is_listed_and_says_what_to_do() {
     for (kind, word, status) in [(Kind::Damaged, "damaged", 500), (Kind::Unsupported, "unsupported", 501)] {

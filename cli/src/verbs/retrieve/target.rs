@@ -1,6 +1,7 @@
 //! What is to be brought back: places in restore points, paths in a mount, or names that match.
 
 use super::super::look;
+use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::parse::Place;
 use crate::parse::pattern::Pattern;
@@ -43,7 +44,7 @@ impl Target {
     ///
     /// # Errors
     /// The engine's; wrong usage for what names nothing.
-    pub(super) fn needed(&self, repo: &Repository, monitor: &Monitor) -> Result<Needed> {
+    pub(super) fn needed(&self, context: &Context, repo: &Repository, monitor: &Monitor) -> Result<Needed> {
         if self.is_empty() {
             return Err(Failure::usage("say what: POINT[:PATH], a path in a mount, or --find PATTERN"));
         }
@@ -58,7 +59,7 @@ impl Target {
         let mut names = Vec::new();
         for text in &self.places {
             let place = place(text)?;
-            let (point, _) = look::find(repo, &place)?;
+            let (point, _) = look::find(context, repo, &place)?;
             needs.add(repo, &point, &place.path, &|path, entry| matches(path, entry.kind), monitor)?;
             let id = point.manifest.id.to_string();
             names.push(format!("{}:/{}", &id[..8], human::name(&place.path)));
@@ -80,7 +81,8 @@ impl Target {
         }
         names.extend(self.find.iter().map(|text| format!("--find {}", human::name(text.as_bytes()))));
         if needs.damaged > 0 {
-            let reason = format!("of {} files the index does not know all data: run `cairn check`", needs.damaged);
+            let files = human::counted(needs.damaged, "file", "files");
+            let reason = format!("of {files} the index does not know all data: run `cairn check`");
             monitor.warn(b"", reason);
         }
         Ok(Needed { needs, about: names.join(" ") })

@@ -312,12 +312,21 @@ fn left_out(why: &str) -> Vec<u8> {
 /// Whether the ledger has a name that is erased.
 fn is_named(nodes: &dyn NodeSource, old: &Manifest, erasure: &Erasure<'_>) -> Result<bool> {
     for pair in MapCursor::open(nodes, old.exceptions) {
-        if erasure.erases(&pair?.key) {
+        let pair = pair?;
+        if erasure.erases(&pair.key) && !is_mark(&pair.key, &pair.value, erasure) {
             return Ok(true);
         }
     }
     Ok(false)
 }
+
+/// Whether a line is what an earlier erasure of this very path has left.
+fn is_mark(key: &[u8], value: &[u8], erasure: &Erasure<'_>) -> bool {
+    erasure.names(key) && value == left_out(ERASED)
+}
+
+/// Why the ledger says that an erased item is left out.
+const ERASED: &str = "erased";
 
 /// Takes what stands at and below erased paths out of the ledger's exceptions: they are names that somebody wants gone. Of items that the point had,
 /// the paths themselves take their place: the point does not know any more what was there. Of what only the ledger named, the folder does, and
@@ -335,6 +344,9 @@ fn erase_exceptions(
     let mut folders = BTreeSet::new();
     for pair in MapCursor::open(nodes, old.exceptions) {
         let pair = pair?;
+        if is_mark(&pair.key, &pair.value, erasure) {
+            continue;
+        }
         let Some(path) = erasure.note_named(&pair.key) else { continue };
         if !found.contains(&path) {
             new.names += 1;
@@ -353,12 +365,12 @@ fn erase_exceptions(
         edits.insert(pair.key.clone(), None);
     }
     for path in found {
-        edits.insert(path, Some(left_out("erased")));
+        edits.insert(path, Some(left_out(ERASED)));
     }
     for folder in folders {
         // What stands there already says as much of the folder, or more.
         if map_get(nodes, old.exceptions, &folder)?.is_none() || edits.get(&folder).is_some_and(Option::is_none) {
-            edits.insert(folder, Some(left_out("erased")));
+            edits.insert(folder, Some(left_out(ERASED)));
             new.counts.skipped = new.counts.skipped.saturating_add(1);
         }
     }

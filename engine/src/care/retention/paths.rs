@@ -88,6 +88,11 @@ impl<'a> Erasure<'a> {
             .try_fold(0, |sum, path| Ok(sum + self.find(root, path)?.map_or(0, |entry| entries(&entry))))
     }
 
+    /// Whether this is one of the paths, and not below one.
+    pub(super) fn names(&self, path: &[u8]) -> bool {
+        self.paths.contains(path)
+    }
+
     /// Notes that some point has a name at or below the paths, be it in its ledger alone; the one of them that erases it.
     pub(super) fn note_named(&mut self, name: &[u8]) -> Option<Vec<u8>> {
         let path = self.paths.iter().find(|path| *path == name || is_below(name, path))?.clone();
