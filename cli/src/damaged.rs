@@ -11,6 +11,7 @@ use crate::recognise::Acquaintance;
 use crate::settings::Settings;
 use bytes::Bytes;
 use engine::Kind;
+use engine::care::Finding;
 use engine::repository::{Found, Repository, Stop};
 use engine::store::{Name, Store};
 use format_spec::container::Object;
@@ -90,15 +91,9 @@ type Opened = (Arc<Repository>, Option<Stop>);
 
 impl AsFar {
     /// Each object that was gone on without, with what is wrong with it.
-    pub(crate) fn findings(&self) -> Vec<engine::care::Finding> {
-        // An error names its object, and so does the finding.
-        let finding = |object: String, e: &engine::Error| {
-            let text = e.to_string();
-            let what = text.strip_prefix(&format!("{object}: ")).unwrap_or(&text).to_owned();
-            engine::care::Finding { object, what }
-        };
-        let config = self.config.iter().map(|(e, _)| finding(names::CONFIG.to_owned(), e));
-        let stop = self.stop.iter().map(|stop| finding(names::log(stop.slot), &stop.error));
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        let config = self.config.iter().map(|(e, _)| Finding::of(names::CONFIG, e));
+        let stop = self.stop.iter().map(|stop| Finding::of(names::log(stop.slot), &stop.error));
         config.chain(stop).collect()
     }
 

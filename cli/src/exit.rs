@@ -77,6 +77,8 @@ impl Exit {
 pub(crate) struct Failure {
     /// The exit code.
     pub(crate) exit: Exit,
+    /// The engine's kind, if the engine failed.
+    pub(crate) kind: Option<Kind>,
     /// A stable name, such as `wrong_password`.
     pub(crate) name: &'static str,
     /// What failed, on which object.
@@ -93,7 +95,7 @@ pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 impl Failure {
     /// A failure of its own, with no engine error behind it.
     pub(crate) fn new(exit: Exit, name: &'static str, message: impl Into<String>) -> Self {
-        Failure { exit, name, message: message.into(), advice: None, status: Vec::new() }
+        Failure { exit, kind: None, name, message: message.into(), advice: None, status: Vec::new() }
     }
 
     /// The command line makes no sense.
@@ -143,7 +145,7 @@ impl From<Error> for Failure {
             Kind::Bug => (Exit::Failed, "bug"),
         };
         let advice = e.advice().map(str::to_owned);
-        Failure { exit, name, message: e.to_string(), advice, status: Vec::new() }
+        Failure { exit, kind: Some(e.kind()), name, message: e.to_string(), advice, status: Vec::new() }
     }
 }
 

@@ -94,3 +94,26 @@ impl Monitor {
 
 /// Warnings waiting for a reader; beyond this they are only counted (the ledger has them all).
 pub const WARNINGS_KEPT_MAX: usize = 10_000;
+
+/// A number with its thousands apart.
+pub fn count(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A count and what is counted: `1 item`, `1,234 items`.
+pub fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), agree(number, one, many))
+}
+
+/// The word that goes with a number.
+pub fn agree<'w>(number: u64, one: &'w str, many: &'w str) -> &'w str {
+    if number == 1 { one } else { many }
+}

@@ -14,15 +14,50 @@ use engine::tree::EntryRef;
 use engine::{Error, Kind, Result};
 use format_spec::ChunkId;
 use format_spec::config::Class;
+use format_spec::log::PointId;
 use format_spec::tree::{Entry, Node};
 use std::ops::Range;
 use std::sync::Arc;
 
+/// The points of a catalog.
+#[derive(Debug, Clone, Default)]
+pub struct Points {
+    /// Those that can be shown, oldest first.
+    pub readable: Vec<Arc<Point>>,
+    /// Those that the log has and whose manifests cannot be read.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A point of which nothing but its id is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Its id.
+    pub id: PointId,
+    /// `Damaged`; `Unsupported` for what needs a newer release; `Absent` for what was collected since the position that the log is read at.
+    pub kind: Kind,
+    /// What is wrong, for people.
+    pub what: String,
+    /// What to do about it.
+    pub advice: String,
+}
+
+impl Unreadable {
+    /// What whoever looks into it is told.
+    pub fn error(&self) -> Error {
+        Error::new(self.kind, self.what.clone()).on(self.id).advise(self.advice.clone())
+    }
+
+    /// The same as one text.
+    pub fn told(&self) -> String {
+        format!("{}; {}", self.what, self.advice)
+    }
+}
+
 /// Where the mount's points come from.
 pub trait Catalog: Send + Sync + 'static {
-    /// All visible points, oldest first, as the log has them now. Points that are damaged themselves are left out.
-    fn points(&self) -> Result<Vec<Arc<Point>>>;
-    /// Whether the point of this number is still visible, as the log has it now.
+    /// All visible points as the log has them now.
+    fn points(&self) -> Result<Points>;
+    /// Whether the point of this number is still visible, as the log has it now, and nothing of it was collected.
     fn is_visible(&self, number: u32) -> Result<bool>;
     /// Whose jobs have plain names.
     fn sources(&self) -> Sources {
@@ -122,25 +157,20 @@ impl RepositoryCatalog {
 }
 
 impl Catalog for RepositoryCatalog {
-    fn points(&self) -> Result<Vec<Arc<Point>>> {
+    fn points(&self) -> Result<Points> {
         self.repository.refresh()?;
-        let mut points = Vec::new();
-        for (commit, point) in self.repository.points_and_damage() {
-            match point {
-                Ok(point) => points.push(point),
-                // The other points are worth showing; that there is one more is said where somebody looks.
-                Err(e) if e.kind() == Kind::Damaged => {
-                    tracing::warn!(number = commit.number, "a damaged restore point is not shown: {e}");
-                }
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(points)
+        let listing = self.repository.listing()?;
+        let unreadable = listing.unread.iter().map(|point| Unreadable {
+            id: point.commit.id,
+            kind: point.error.kind(),
+            what: point.what(),
+            advice: point.advice().to_owned(),
+        });
+        Ok(Points { unreadable: unreadable.collect(), readable: listing.points })
     }
 
     fn is_visible(&self, number: u32) -> Result<bool> {
-        self.repository.refresh()?;
-        Ok(self.repository.log().view().commits.iter().any(|c| c.number == number))
+        self.repository.stands(number)
     }
 
     fn sources(&self) -> Sources {

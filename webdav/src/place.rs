@@ -15,6 +15,7 @@
 
 use crate::limits::LINKS_MAX;
 use crate::names;
+use engine::repository::Why;
 use format_spec::tree::Kind;
 use fusefs::view::{Attributes, Failure, File, Inode, Listed, Reach, View};
 use std::sync::Arc;
@@ -122,8 +123,8 @@ pub(crate) fn list(view: &View, folder: &Place, from: u64) -> Result<Page, Failu
     let mut page = Page { names: Vec::with_capacity(listed.len()), next };
     for Listed { name, attributes, .. } in listed {
         let place = match child(view, folder, &name, attributes) {
-            // What is damaged behind a link must not hide the names beside it.
-            Err(Failure::Store(e)) if matches!(e.kind(), engine::Kind::Damaged | engine::Kind::Absent) => {
+            // What cannot be read behind a link must not hide the names beside it.
+            Err(Failure::Store(e)) if Why::of(e.kind()).is_some() => {
                 Some(Place { attributes, shape: Shape::Unknown, version: None, ..folder.clone() })
             }
             other => other?,

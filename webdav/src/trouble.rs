@@ -43,6 +43,10 @@ impl From<Failure> for Trouble {
                     (StatusCode::GATEWAY_TIMEOUT, "the repository's storage is out of reach; try again when it is back")
                 }
                 Kind::Denied => (StatusCode::FORBIDDEN, "the repository's storage refuses it; check its credentials"),
+                Kind::Unsupported => (
+                    StatusCode::NOT_IMPLEMENTED,
+                    "it is not damaged, and needs a newer release of cairn than this one to be read",
+                ),
                 Kind::Damaged | Kind::Absent => (
                     StatusCode::INTERNAL_SERVER_ERROR,
                     "it is damaged; see `cairn check`, or take it from another restore point",
@@ -51,7 +55,13 @@ impl From<Failure> for Trouble {
             },
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "it cannot be read"),
         };
-        Trouble::new(status, format!("{advice} ({failure})"))
+        match &failure {
+            // What to do about this very thing is known.
+            Failure::Store(e) if let Some(own) = e.advice() => {
+                Trouble::new(status, format!("{advice} ({failure}); {own}"))
+            }
+            _ => Trouble::new(status, format!("{advice} ({failure})")),
+        }
     }
 }
 
@@ -65,6 +75,7 @@ mod tests {
         let of = |kind| Trouble::from(Failure::Store(Error::new(kind, "x"))).status.as_u16();
         let kinds = [Kind::Damaged, Kind::Archived, Kind::Transient, Kind::Denied].map(of);
         assert_eq!(kinds, [500, 409, 504, 403]);
+        assert_eq!(of(Kind::Unsupported), 501, "what needs a newer release is whole");
         assert_eq!(of(Kind::Absent), 500, "missing without having expired is damage");
         assert_eq!(Trouble::from(Failure::Gone).status, StatusCode::GONE);
         assert_eq!(Trouble::from(Failure::NoSuchName).status, StatusCode::NOT_FOUND);

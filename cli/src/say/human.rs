@@ -1,5 +1,6 @@
 //! Numbers, times and names as people read them.
 
+pub(crate) use engine::monitor::{agree, count, counted};
 use format_spec::Time;
 use std::fmt::Write as _;
 
@@ -23,29 +24,6 @@ pub(crate) fn bytes(bytes: u64) -> String {
         }
     }
     unreachable!("the last unit returns")
-}
-
-/// A count with thousands parted: `1,234,567`.
-pub(crate) fn count(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A count and what is counted: `1 item`, `1,234 items`.
-pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", count(number), agree(number, one, many))
-}
-
-/// The word that goes with a number.
-pub(crate) fn agree<'w>(number: u64, one: &'w str, many: &'w str) -> &'w str {
-    if number == 1 { one } else { many }
 }
 
 /// Seconds as `0.42 s`, `12.3 s`, `4 m 05 s`, `3 h 07 m`.

@@ -54,7 +54,7 @@ impl Cat {
             return Err(Failure::usage("an archive holds one folder").advise("run the command once for each folder"));
         };
         let connection = context.connect()?;
-        let (point, entry) = look::find(&connection.repo, place)?;
+        let (point, entry) = look::find(context, &connection.repo, place)?;
         if entry.kind != Kind::Folder {
             let what = format!("/{}: is not a folder", human::name(&place.path));
             return Err(Failure::usage(what).advise("leave --as out"));
@@ -76,7 +76,7 @@ impl Cat {
 }
 
 fn file(context: &Context, repo: &Arc<Repository>, place: &Place, out: &mut dyn Write) -> Result<()> {
-    let (point, entry) = look::find(repo, place)?;
+    let (point, entry) = look::find(context, repo, place)?;
     look::or_gone(repo, &[&point], file_of(context, repo, place, &entry, out))
 }
 

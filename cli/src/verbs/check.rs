@@ -16,7 +16,8 @@ use std::sync::Arc;
 
 /// Validate the repository: log, index, trees, packs
 ///
-/// Reads only. Damage ends with exit 5, and every finding names its object. Damaged objects of which everything that is needed has a sound
+/// Reads only. Damage ends with exit 5, and every finding names its object. What needs a newer release is no damage: it is named, and ends with
+/// exit 1. Damaged objects of which everything that is needed has a sound
 /// place elsewhere are told on stderr and end with exit 0.
 #[derive(Debug, Args)]
 #[command(after_help = POINT_FORMS)]
@@ -88,6 +89,7 @@ impl Check {
         let rolled_back = connection.known.rolled_back.as_ref().map(Rollback::finding);
         told(context, rolled_back.as_slice())?;
         told(context, &report.errors)?;
+        tell_unsupported(context, &report.unsupported)?;
         tell_uncommitted(context, &report.uncommitted)?;
         for finding in &report.superseded {
             let row =
@@ -98,6 +100,7 @@ impl Check {
         let errors = report.errors.len() + rolled_back.iter().len();
         let exit = match (errors, report.packs_archived, monitor.warnings_total()) {
             (1.., ..) => Exit::Damaged,
+            _ if !report.unsupported.is_empty() => Exit::Failed,
             (0, 1.., _) => Exit::Archived,
             (0, 0, 1..) => Exit::Warnings,
             (0, 0, 0) => Exit::Done,
@@ -115,13 +118,14 @@ impl Check {
             .set("bytes_read", report.bytes_read)
             .set("spoiled", report.spoiled)
             .set("errors", errors)
+            .set("unsupported", report.unsupported.len())
             .set("superseded", report.superseded.len())
             .set("uncommitted", report.uncommitted.len())
             .requests(&connection.counts);
         context.out.summary(row, || {
             format!(
                 "{}: {}, {} ({} read whole), {}, {} read, level {}",
-                verdict(errors),
+                verdict(errors, report.unsupported.len()),
                 human::counted(report.points, "restore point", "restore points"),
                 human::counted(report.packs, "pack", "packs"),
                 human::count(report.packs_read),
@@ -174,6 +178,7 @@ fn archived(context: &Context, packs: u64) {
     }
 }
 
+const NEWER: &str = "That is no damage: check it with the release that wrote it, or a newer one. `cairn gc` keeps all that such a restore point needs.";
 const NO_PASSWORD: &str = "No password was given: every stored byte is verified, but not which objects must be there.";
 
 fn place_of(context: &Context) -> Result<(Settings, Place)> {
@@ -222,7 +227,7 @@ fn without_keys(context: &Context, settings: &Settings, place: &Place, missing: 
     context.out.summary(row, || {
         format!(
             "{}: {}, {} ({} with parity), {} read, level stored without keys",
-            verdict(errors),
+            verdict(errors, 0),
             human::counted(report.objects, "object", "objects"),
             human::counted(report.packs, "pack", "packs"),
             human::count(report.packs_with_parity),
@@ -240,6 +245,20 @@ fn told(context: &Context, findings: &[Finding]) -> Result<()> {
     Ok(())
 }
 
+/// What is whole and needs a newer release: neither damaged nor proven sound.
+pub(super) fn tell_unsupported(context: &Context, findings: &[Finding]) -> Result<()> {
+    for finding in findings {
+        let row = || Row::new("unsupported").set("object", finding.object.as_str()).set("what", finding.what.as_str());
+        context
+            .out
+            .answer(row, || format!("{}: not checked, it needs a newer release: {}", finding.object, finding.what))?;
+    }
+    if !findings.is_empty() {
+        context.out.note(NEWER);
+    }
+    Ok(())
+}
+
 /// What the log does not commit: no damage by itself, and all there is to see of entries that are lost.
 fn tell_uncommitted(context: &Context, findings: &[Finding]) -> Result<()> {
     for finding in findings {
@@ -250,10 +269,13 @@ fn tell_uncommitted(context: &Context, findings: &[Finding]) -> Result<()> {
     Ok(())
 }
 
-fn verdict(errors: usize) -> String {
-    match errors {
-        0 => "no damage".to_owned(),
-        n => human::counted(n as u64, "FINDING", "FINDINGS"),
+fn verdict(errors: usize, unsupported: usize) -> String {
+    let newer = || human::counted(unsupported as u64, "object needs", "objects need");
+    match (errors, unsupported) {
+        (0, 0) => "no damage".to_owned(),
+        (0, _) => format!("no damage found, and {} a newer release", newer()),
+        (n, 0) => human::counted(n as u64, "FINDING", "FINDINGS"),
+        (n, _) => format!("{}, and {} a newer release", human::counted(n as u64, "FINDING", "FINDINGS"), newer()),
     }
 }
 

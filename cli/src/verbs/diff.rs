@@ -42,8 +42,8 @@ impl Diff {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         let connection = context.connect()?;
         let repo = &connection.repo;
-        let (of_old, old) = look::find(repo, &self.old)?;
-        let (of_new, new) = look::find(repo, &self.new)?;
+        let (of_old, old) = look::find(context, repo, &self.old)?;
+        let (of_new, new) = look::find(context, repo, &self.new)?;
         let kept = self.kept_items(repo, &of_new)?;
         let mut counts = Counts::default();
         let mut failure: Option<Failure> = None;
@@ -83,9 +83,10 @@ impl Diff {
             )
         })?;
         if kept > 0 {
-            let items = human::count(kept);
+            let items = human::counted(kept, "item", "items");
+            let (are, they, them) = if kept == 1 { ("is", "it was", "it") } else { ("are", "they were", "them") };
             context.out.note(&format!(
-                "{items} items of the newer point could not be read and are kept as they were: what changed in them does not show"
+                "{items} of the newer point could not be read and {are} kept as {they}: what changed in {them} does not show"
             ));
         }
         Ok(Exit::Done)

@@ -8,6 +8,7 @@ use crate::parse::pattern::Pattern;
 use crate::parse::place::POINT_FORMS;
 use crate::say::human;
 use clap::Args;
+use engine::Kind;
 use engine::repository::Repository;
 use engine::restore_point::{JobName, Point, kept_as_of};
 use engine::tree::{Step, Walk};
@@ -51,7 +52,8 @@ impl Find {
         let (points, exit) = match &self.point {
             Some(point) => (vec![repo.find_point(point)?], Exit::Done),
             None => {
-                let (mut points, exit) = look::points(context, repo)?;
+                let shown = look::points(context, repo)?;
+                let (mut points, exit) = (shown.points.clone(), shown.exit());
                 if let Some(job) = &self.job {
                     points = repo.points_of(job, &points)?;
                 }
@@ -75,12 +77,12 @@ impl Find {
                 }
                 Ok(())
             };
-            match look::or_gone(repo, &[point], search(context, repo, point, &mut hit)) {
+            let Err(failure) = search(context, repo, point, &mut hit) else { continue };
+            match look::gone(repo, &[point], &failure) {
+                None => return Err(failure),
+                Some(gone) if self.point.is_some() || gone.kind() != Kind::Absent => return Err(gone.into()),
                 // What was asked about all points is answered by those that are there.
-                Err(_) if self.point.is_none() && repo.gone(point).is_some() => {
-                    context.out.note(&format!("restore point {} has expired meanwhile", point.manifest.id));
-                }
-                other => other?,
+                Some(gone) => context.out.note(&format!("cairn: {gone}")),
             }
         }
         if context.out.json {

@@ -39,7 +39,8 @@ impl History {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         let connection = context.connect()?;
         let repo = &connection.repo;
-        let (mut points, exit) = look::points(context, repo)?;
+        let shown = look::points(context, repo)?;
+        let (mut points, exit) = (shown.points.clone(), shown.exit());
         if let Some(job) = &self.job {
             points = repo.points_of(job, &points)?;
         }
@@ -49,8 +50,14 @@ impl History {
             let entry = match look::entry(repo, &point, &self.path.0) {
                 Ok(entry) => entry,
                 // A point that has left meanwhile has no version any more.
-                Err(_) if repo.gone(&point).is_some() => continue,
-                Err(failure) => return Err(failure),
+                Err(failure) => match look::gone(repo, &[&point], &failure) {
+                    None => return Err(failure),
+                    Some(gone) if gone.kind() != engine::Kind::Absent => return Err(gone.into()),
+                    Some(gone) => {
+                        context.out.note(&format!("cairn: {gone}"));
+                        continue;
+                    }
+                },
             };
             match versions.last_mut() {
                 Some(last) if !self.all && same(last.entry.as_ref(), entry.as_ref()) => {

@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::exit::Result;
 use crate::say::human;
 use engine::repository::Repository;
-use engine::restore_point::Point;
+use engine::restore_point::{IN_PART, Point};
 use engine::tree::MapCursor;
 use format_spec::ledger::{Exception, Outcome};
 
@@ -41,8 +41,8 @@ pub(super) fn tell(context: &Context, repo: &Repository, point: &Point, places: 
     let items = (concerned.len() as u64).saturating_add(unnamed);
     let what = format!(
         "the restore point is not complete: {} of what is asked for could not be read as {} should",
-        if items == 1 { "1 item".to_owned() } else { format!("{} items", human::count(items)) },
-        if items == 1 { "it" } else { "they" },
+        human::counted(items, "item", "items"),
+        human::agree(items, "it", "they"),
     );
     context.out.warning(id.as_bytes(), &what);
     for (path, why) in concerned.iter().take(TOLD_MAX) {
@@ -62,6 +62,9 @@ fn why(exception: &Exception) -> String {
         Outcome::Failed | Outcome::Skipped => "was not stored".to_owned(),
     };
     let reason = &exception.reason;
+    if exception.outcome == Outcome::Failed && reason.starts_with(IN_PART) {
+        return format!("was {reason}");
+    }
     if reason.is_empty() { outcome } else { format!("{outcome}: {reason}") }
 }
 

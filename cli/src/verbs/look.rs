@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::parse::Place;
 use crate::say::{Row, human};
-use engine::repository::{Repository, lost_point};
+use engine::repository::{Listing, Repository, Unread, Why};
 use engine::restore_point::Point;
 use engine::tree::{EntryRef, lookup};
 use format_spec::Time;
@@ -15,8 +15,18 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// The engine's for the point; `absent` for a path that is not in it.
-pub(super) fn find(repo: &Repository, place: &Place) -> Result<(Arc<Point>, EntryRef)> {
+pub(super) fn find(context: &Context, repo: &Repository, place: &Place) -> Result<(Arc<Point>, EntryRef)> {
     let point = repo.find_point(&place.point)?;
+    for passed in repo.passed_over(&place.point, &point)? {
+        let (id, what) = (passed.commit.id.to_string(), passed.what());
+        let instead = point.manifest.id.to_string();
+        context.out.note(&format!(
+            "cairn: restore point {id} cannot be read, and may be newer than {}, which stands for {}: {what}",
+            &instead[..8],
+            place.point
+        ));
+        context.out.note(passed.advice());
+    }
     match or_gone(repo, &[&point], entry(repo, &point, &place.path))? {
         Some(entry) => Ok((point, entry)),
         None => {
@@ -29,24 +39,47 @@ pub(super) fn find(repo: &Repository, place: &Place) -> Result<(Arc<Point>, Entr
     }
 }
 
-/// The restore points that can be shown, and how the command ends: one whose manifest is damaged is told, and does not hide the others.
+/// The restore points that can be shown, and those that cannot: these are told, and do not hide the others.
+pub(super) struct Shown {
+    /// In the order of their commits.
+    pub(super) points: Vec<Arc<Point>>,
+    unread: Vec<Unread>,
+}
+
+impl Shown {
+    /// How a command ends that had to do without the others.
+    pub(super) fn exit(&self) -> Exit {
+        exit_without(&self.unread)
+    }
+
+    /// How many cannot be shown for this reason.
+    pub(super) fn without(&self, why: Why) -> usize {
+        self.unread.iter().filter(|point| point.why() == why).count()
+    }
+}
+
+/// Lists the restore points, and tells of each that cannot be shown why, and what there is to do.
 ///
 /// # Errors
-/// The engine's, but for damage.
-pub(super) fn points(context: &Context, repo: &Repository) -> Result<(Vec<Arc<Point>>, Exit)> {
-    let (mut points, mut exit) = (Vec::new(), Exit::Done);
-    for (commit, point) in repo.points_and_damage() {
-        match point {
-            Ok(point) => points.push(point),
-            Err(e) if e.kind() == engine::Kind::Damaged => {
-                exit = Exit::Damaged;
-                context.out.warning(commit.id.to_string().as_bytes(), &format!("this restore point is left out: {e}"));
-                context.out.note(&lost_point(&commit));
-            }
-            Err(e) => return Err(e.into()),
-        }
+/// The engine's, where the store is out of reach.
+pub(super) fn points(context: &Context, repo: &Repository) -> Result<Shown> {
+    let Listing { points, unread } = repo.listing()?;
+    for point in &unread {
+        let (id, what) = (point.commit.id.to_string(), point.what());
+        context.out.warning(id.as_bytes(), &format!("this restore point is left out: {what}"));
+        context.out.note(point.advice());
     }
-    Ok((points, exit))
+    Ok(Shown { points, unread })
+}
+
+/// How a command ends that had to do without these points: damage is an alarm, a newer format is not.
+pub(super) fn exit_without(unread: &[Unread]) -> Exit {
+    match unread.iter().map(Unread::why).max() {
+        None => Exit::Done,
+        Some(Why::Collected) => Exit::Warnings,
+        Some(Why::Unsupported) => Exit::Failed,
+        Some(Why::Damaged) => Exit::Damaged,
+    }
 }
 
 /// What a failure means that came while these points were read: a point that has left since is not damage.
@@ -54,11 +87,15 @@ pub(super) fn points(context: &Context, repo: &Repository) -> Result<(Vec<Arc<Po
 /// # Errors
 /// The failure's, or that a point has gone meanwhile.
 pub(super) fn or_gone<T>(repo: &Repository, points: &[&Point], result: Result<T>) -> Result<T> {
-    result.map_err(|failure| {
-        let is_missing = failure.exit == Exit::Damaged || failure.name == "absent";
-        let gone = || points.iter().find_map(|point| repo.gone(point));
-        if is_missing { gone().map_or(failure, Failure::from) } else { failure }
+    result.map_err(|failure| match gone(repo, points, &failure) {
+        Some(e) => Failure::from(e),
+        None => failure,
     })
+}
+
+/// Which of these points has gone meanwhile, if that is what a failure means.
+pub(super) fn gone(repo: &Repository, points: &[&Point], failure: &Failure) -> Option<engine::Error> {
+    repo.gone_since(failure.kind?, points.iter().copied())
 }
 
 /// The entry at a path, if the point has it.

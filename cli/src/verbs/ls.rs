@@ -32,7 +32,7 @@ impl Ls {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         let connection = context.connect()?;
         let repo = &connection.repo;
-        let (point, entry) = look::find(repo, &self.place)?;
+        let (point, entry) = look::find(context, repo, &self.place)?;
         let shown = look::or_gone(repo, &[&point], self.list(context, repo, &point, &entry))?;
         if context.out.json {
             context.out.summary(context.summary(Exit::Done).set("entries", shown), String::new)?;

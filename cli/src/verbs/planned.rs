@@ -1,5 +1,6 @@
 //! What `expire` and `tag` have in common: plan, show, apply.
 
+use super::look;
 use crate::connect::Connection;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
@@ -8,6 +9,7 @@ use crate::say::{Row, human};
 use engine::care::retention::{self, Applied, ApplyOptions, Plan, Request, Scope, apply};
 use engine::care::{ClockVerdict, PlanHash};
 use engine::log::CommitRef;
+use engine::repository::Why;
 use serde_json::Value;
 
 /// What to do with a plan.
@@ -84,6 +86,7 @@ pub(super) fn run(context: &Context, connection: &Connection, scope: &Scope, ste
     let leaving = || plan.rows.iter().filter_map(|row| row.change.as_ref()).map(|change| &change.left);
     let forbidden = plan.rows.iter().filter(|row| row.decision.forbidden).count();
     let count = |keep: bool| plan.rows.iter().filter(|row| row.decision.keep == keep).count();
+    let unread = |why| plan.unread.iter().filter(|point| point.why() == why).count();
     let row = context
         .summary(exit)
         .set("plan", plan.hash_text())
@@ -93,7 +96,8 @@ pub(super) fn run(context: &Context, connection: &Connection, scope: &Scope, ste
         .set("points_rewritten", plan.rows.iter().filter(|row| row.change.is_some()).count() - applied.left_out.len())
         .set("points_locked", forbidden)
         .set("points_left_out", applied.left_out.len())
-        .set("points_damaged", plan.damaged.len())
+        .set("points_damaged", unread(Why::Damaged))
+        .set("points_unsupported", unread(Why::Unsupported))
         .set("jobs_emptied", emptied)
         .set("paths_unmatched", plan.unmatched.iter().map(|path| human::name(path)).collect::<Vec<_>>())
         .set("items_leaving", leaving().map(|left| left.items).sum::<u64>())
@@ -106,8 +110,10 @@ pub(super) fn run(context: &Context, connection: &Connection, scope: &Scope, ste
 }
 
 fn show(context: &Context, scope: &Scope, plan: &Plan, with_table: bool) -> Result<()> {
-    for (commit, e) in &plan.damaged {
-        context.out.warning(commit.id.to_string().as_bytes(), &format!("cannot be judged, and stays: {e}"));
+    for point in &plan.unread {
+        let id = point.commit.id.to_string();
+        context.out.warning(id.as_bytes(), &format!("cannot be judged, and stays: {}", point.what()));
+        context.out.note(point.advice());
     }
     if context.out.json {
         plan.given_up.iter().try_for_each(|commit| context.out.row(|| line_of_lost(commit)))?;
@@ -137,7 +143,7 @@ fn show(context: &Context, scope: &Scope, plan: &Plan, with_table: bool) -> Resu
 }
 
 /// Why a point leaves of which nothing else can be said.
-const LOST: &str = "named; its manifest cannot be read";
+const LOST: &str = "named; its manifest is damaged";
 
 fn line_of_lost(commit: &CommitRef) -> Row {
     Row::new("point")
@@ -188,11 +194,11 @@ fn line(row: &retention::Row) -> Row {
 fn exit(plan: &Plan, applied: &Applied, step: &Step) -> Exit {
     let forbidden = plan.rows.iter().any(|row| row.decision.forbidden);
     match step {
-        Step::Plan if !plan.damaged.is_empty() => Exit::Damaged,
+        Step::Plan if !plan.unread.is_empty() => look::exit_without(&plan.unread),
         Step::Plan if !plan.unmatched.is_empty() => Exit::Warnings,
         Step::Plan => Exit::Done,
         Step::Apply(_) if forbidden && plan.is_empty() => Exit::Immutable,
-        Step::Apply(_) if !plan.damaged.is_empty() => Exit::Damaged,
+        Step::Apply(_) if !plan.unread.is_empty() => look::exit_without(&plan.unread),
         Step::Apply(_) if forbidden || !applied.left_out.is_empty() || !plan.unmatched.is_empty() => Exit::Warnings,
         Step::Apply(_) => Exit::Done,
     }
@@ -200,13 +206,21 @@ fn exit(plan: &Plan, applied: &Applied, step: &Step) -> Exit {
 
 fn text(plan: &Plan, applied: &Applied, step: &Step) -> String {
     let rewrites = plan.rows.iter().filter(|row| row.change.is_some()).count();
-    let expires = plan.rows.iter().filter(|row| !row.decision.keep).count() + plan.given_up.len();
+    let expires = plan.rows.iter().filter(|row| !row.decision.keep).count();
     let locked = plan.rows.iter().filter(|row| row.decision.forbidden).count();
     let locked = if locked > 0 { format!(", {locked} held by locks") } else { String::new() };
+    let lost = human::counted(plan.given_up.len() as u64, "restore point", "restore points");
+    let lost = format!(
+        "{lost} whose manifest is damaged would go: nothing else is known of it, and only a copy has what it held"
+    );
     match step {
+        Step::Plan if plan.rows.is_empty() && !plan.given_up.is_empty() => {
+            format!("{lost}; plan {}", plan.hash_text())
+        }
         Step::Plan => format!(
-            "{expires} of {} would go, {rewrites} be rewritten{locked}; plan {}",
-            human::counted((plan.rows.len() + plan.given_up.len()) as u64, "restore point", "restore points"),
+            "{expires} of {} would go, {rewrites} be rewritten{locked}; {}plan {}",
+            human::counted(plan.rows.len() as u64, "restore point", "restore points"),
+            if plan.given_up.is_empty() { String::new() } else { format!("{lost}; ") },
             plan.hash_text()
         ),
         Step::Apply(_) => format!(

@@ -1,5 +1,6 @@
 //! `cairn points`: list restore points.
 
+use super::look;
 use crate::context::Context;
 use crate::exit::{Exit, Result};
 use crate::paper;
@@ -9,7 +10,7 @@ use crate::say::row::Row;
 use crate::say::table::{Side, Table};
 use clap::Args;
 use engine::immutability::Verified;
-use engine::repository::{Repository, lost_point};
+use engine::repository::{Repository, Why};
 use engine::restore_point::{JobName, Oddity, Owner, Point, newest_of_each, oddities};
 use engine::retrieval::may_rest;
 use format_spec::point::{PointKind, Workload};
@@ -35,21 +36,8 @@ impl Points {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         let connection = context.connect()?;
         let repo = &connection.repo;
-        let mut points = Vec::new();
-        let mut damaged = 0u64;
-        for (commit, point) in repo.points_and_damage() {
-            match point {
-                Ok(point) => points.push(point),
-                Err(e) => {
-                    damaged += 1;
-                    let (id, slot) = (commit.id.to_string(), commit.slot);
-                    context
-                        .out
-                        .warning(id.as_bytes(), &format!("the restore point of log entry {slot} cannot be shown: {e}"));
-                    context.out.note(&lost_point(&commit));
-                }
-            }
-        }
+        let mut shown = look::points(context, repo)?;
+        let mut points = std::mem::take(&mut shown.points);
         points.retain(|point| self.job.as_ref().is_none_or(|job| job.covers(&repo.job_of(point))));
         if self.latest {
             points = newest_of_each(&points, |point| repo.job_of(point));
@@ -70,12 +58,14 @@ impl Points {
         self.list(context, repo, &points)?;
         let verified = if self.verify_immutability { Some(verify(context, repo, &points)?) } else { None };
         let gaps = verified.as_ref().map_or(0, |v| v.gaps.len());
-        let exit = if damaged > 0 || gaps > 0 { Exit::Damaged } else { Exit::Done };
+        let exit = if gaps > 0 { Exit::Damaged } else { shown.exit() };
         let exported = paper::was_exported(repo);
         let row = context
             .summary(exit)
             .set("points", points.len())
-            .set("points_damaged", damaged)
+            .set("points_damaged", shown.without(Why::Damaged))
+            .set("points_unsupported", shown.without(Why::Unsupported))
+            .set("points_collected", shown.without(Why::Collected))
             .set("points_misdated", odd.len())
             .set("recovery_sheet_exported", exported)
             .set("objects_verified", verified.as_ref().map(|v| v.objects))

@@ -1,6 +1,6 @@
 //! `cairn repair`: what is damaged, what it takes away, and what gives it back.
 
-use super::check::Depth;
+use super::check::{self, Depth};
 use super::opening;
 use crate::connect::Connection;
 use crate::context::Context;
@@ -119,7 +119,12 @@ fn show(context: &Context, connection: &Connection, look: &Look, plan: &RepairPl
         let row = || Row::new("superseded").set("object", finding.object.as_str()).set("what", finding.what.as_str());
         context.out.answer(row, || format!("{}: damaged, and nobody needs it any more", finding.object))?;
     }
-    let exit = if plan.items.is_empty() { Exit::Done } else { Exit::Damaged };
+    check::tell_unsupported(context, &plan.unsupported)?;
+    let exit = match (plan.items.is_empty(), plan.unsupported.is_empty()) {
+        (false, _) => Exit::Damaged,
+        (true, false) => Exit::Failed,
+        (true, true) => Exit::Done,
+    };
     let remaining = plan.remaining();
     for pack in &plan.withdrawn {
         let object = format_spec::names::of_session(pack.kind, pack.id);
@@ -131,6 +136,7 @@ fn show(context: &Context, connection: &Connection, look: &Look, plan: &RepairPl
         .set("plan", plan.hash.as_str())
         .set("damaged", plan.items.len())
         .set("superseded", plan.superseded.len())
+        .set("unsupported", plan.unsupported.len())
         .set("remaining", remaining)
         .set("suspects", plan.suspects.len())
         .set("withdrawn", plan.withdrawn.len())

@@ -95,7 +95,7 @@ impl Restore {
         self.refuse_whole_target(context)?;
         let connection = context.connect()?;
         let repo = &connection.repo;
-        let parts = self.parts(repo)?;
+        let parts = self.parts(context, repo)?;
         let monitor = context.interrupt.shared();
         let label = if self.dry_run { "comparing" } else { "restoring" };
         let mut sum = RestoreSummary::default();
@@ -230,14 +230,14 @@ impl Restore {
         })
     }
 
-    fn parts(&self, repo: &Repository) -> Result<Vec<Part>> {
+    fn parts(&self, context: &Context, repo: &Repository) -> Result<Vec<Part>> {
         if let [place] = &self.places[..] {
-            let (point, _) = look::find(repo, place)?;
+            let (point, _) = look::find(context, repo, place)?;
             return Ok(vec![Part { point, inside: place.path.clone(), places: Vec::new() }]);
         }
         let mut parts: Vec<Part> = Vec::new();
         for place in &self.places {
-            let (point, _) = look::find(repo, place)?;
+            let (point, _) = look::find(context, repo, place)?;
             match parts.iter_mut().find(|part| part.point.number == point.number) {
                 Some(part) => part.places.push(place.path.clone()),
                 None => parts.push(Part { point, inside: Vec::new(), places: vec![place.path.clone()] }),

@@ -7,8 +7,9 @@ use crate::parse::Place;
 use crate::parse::place::{POINT_FORMS, PlaceParser};
 use crate::say::{Row, human};
 use clap::Args;
+use engine::repository::{Repository, Why};
 use engine::tree::{Step, Walk};
-use format_spec::tree::Kind;
+use format_spec::tree::{Entry, Kind};
 use std::collections::BTreeMap;
 
 /// Show how much a repository, or one restore point, holds
@@ -31,29 +32,24 @@ impl Stats {
     fn of_point(&self, context: &Context, place: &Place) -> Result<Exit> {
         let connection = context.connect()?;
         let repo = &connection.repo;
-        let (point, entry) = look::find(repo, place)?;
+        let (point, entry) = look::find(context, repo, place)?;
         let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
         let (mut bytes, mut bytes_unique_links, mut largest) = (0u64, 0u64, (0u64, Vec::new()));
         let mut groups = std::collections::HashSet::new();
-        let mut walk = Walk::start(repo.nodes(), &entry);
-        while let Some(step) = walk.step()? {
-            let Step::Enter(seen) = step else { continue };
-            context.interrupt.monitor().check()?;
-            if seen.path.is_empty() && entry.kind == Kind::Folder {
-                continue;
+        let mut visit = |path: &[u8], seen: &Entry| {
+            *kinds.entry(look::kind_word(seen.kind)).or_default() += 1;
+            if seen.kind != Kind::File {
+                return;
             }
-            *kinds.entry(look::kind_word(seen.entry.kind)).or_default() += 1;
-            if seen.entry.kind != Kind::File {
-                continue;
+            bytes += seen.size;
+            if seen.link_group.is_none_or(|group| groups.insert(group)) {
+                bytes_unique_links += seen.size;
             }
-            bytes += seen.entry.size;
-            if seen.entry.link_group.is_none_or(|group| groups.insert(group)) {
-                bytes_unique_links += seen.entry.size;
+            if seen.size > largest.0 {
+                largest = (seen.size, path.to_vec());
             }
-            if seen.entry.size > largest.0 {
-                largest = (seen.entry.size, seen.path.to_vec());
-            }
-        }
+        };
+        look::or_gone(repo, &[&point], each(context, repo, &entry, &mut visit))?;
         let items: u64 = kinds.values().sum();
         let row = context
             .summary(Exit::Done)
@@ -77,7 +73,8 @@ impl Stats {
     fn of_repository(&self, context: &Context) -> Result<Exit> {
         let connection = context.connect()?;
         let repo = &connection.repo;
-        let (points, exit) = look::points(context, repo)?;
+        let shown = look::points(context, repo)?;
+        let (points, exit) = (&shown.points, shown.exit());
         let mut rooms: BTreeMap<String, (u64, u64)> = BTreeMap::new();
         repo.vault().store.list("", None, &mut |listed| {
             let name = listed.name.as_str();
@@ -98,6 +95,8 @@ impl Stats {
             .set("repository", repo.id().to_string())
             .set("location", repo.location())
             .set("points", points.len())
+            .set("points_damaged", shown.without(Why::Damaged))
+            .set("points_unsupported", shown.without(Why::Unsupported))
             .set("jobs", jobs.len())
             .set("bytes_source", source)
             .set("bytes_stored", stored)
@@ -124,4 +123,17 @@ impl Stats {
         })?;
         Ok(exit)
     }
+}
+
+/// Visits what is at and below an entry; of a folder only what is in it.
+fn each(context: &Context, repo: &Repository, entry: &Entry, visit: &mut dyn FnMut(&[u8], &Entry)) -> Result<()> {
+    let mut walk = Walk::start(repo.nodes(), entry);
+    while let Some(step) = walk.step()? {
+        let Step::Enter(seen) = step else { continue };
+        context.interrupt.monitor().check()?;
+        if !(seen.path.is_empty() && entry.kind == Kind::Folder) {
+            visit(seen.path, seen.entry);
+        }
+    }
+    Ok(())
 }

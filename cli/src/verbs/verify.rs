@@ -40,7 +40,7 @@ impl Verify {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         let connection = context.connect()?;
         let repo = &connection.repo;
-        let (point, _) = look::find(repo, &self.place)?;
+        let (point, _) = look::find(context, repo, &self.place)?;
         let is_incomplete = incomplete::tell(context, repo, &point, std::slice::from_ref(&self.place.path))?;
         let live = self.live(&point.manifest)?;
         let inside = &self.place.path;

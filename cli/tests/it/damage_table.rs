@@ -1,9 +1,7 @@
 //! The table of `docs/damage.md`, cell by cell: each kind of object, missing, short and flipped, as commands meet it on a repository of their own.
 
 use crate::support::{Home, Run, noise, tree};
-use engine::blob::CachePlace;
 use engine::env::Machine;
-use engine::repository::{OpenOptions, Repository};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -57,17 +55,7 @@ fn prepare(home: &Home) {
         home.write(&format!("src/{n}.bin"), &noise(200_000, n + 1));
         home.backup();
         if n == 1 {
-            let options = OpenOptions {
-                env: Machine::shared(),
-                cache: CachePlace::Temporary,
-                budgets: Default::default(),
-                ranges: None,
-                as_of: None,
-            };
-            let location = engine::store::Location::parse(home.path("repo").as_os_str()).unwrap();
-            let store = engine::store::open(&location, &engine::store::Options::default()).unwrap();
-            let repo = Repository::open(store, None, &options).unwrap();
-            repo.log().checkpoint(&*Machine::shared()).unwrap().expect("a checkpoint was written");
+            home.repository().log().checkpoint(&*Machine::shared()).unwrap().expect("a checkpoint was written");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What could not be read, what is empty and what shrank: how it is told.
 
 use crate::support::{Home, Run, noise, of_type};
+use crate::third::can_mount;
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -76,6 +77,35 @@ fn what_is_kept_is_shown_by_points_ls_find_diff_and_verify() {
     let done = bound.run(&["backup", "--json", "--drop-unreadable", "--job", "j", &src]).expect(3).last();
     assert_eq!((&done["items_kept"], &done["files_failed"]), (&0.into(), &2.into()));
     bound.mode("src/sub", 0o755);
+}
+
+#[test]
+fn the_mount_says_since_when_an_item_is_kept() {
+    if !can_mount() {
+        return;
+    }
+    let bound = Bound::new(Home::with_point().0);
+    let time = bound.rows(&["points"])[0]["time"].as_str().unwrap().to_owned();
+    bound.home.write("src/a.txt", b"changed\n");
+    bound.mode("src/a.txt", 0);
+    let done = bound.run(&["backup", "--json", "--job", "j", &bound.home.text("src")]).expect(3).last();
+    std::fs::create_dir(bound.home.path("mnt")).unwrap();
+    let mnt = bound.home.text("mnt");
+    bound.home.ok(["mount", &mnt]);
+    let seen = std::panic::catch_unwind(|| {
+        let source = bound.home.text("src");
+        let point = bound.home.path("mnt/by-id").join(done["point"].as_str().unwrap());
+        let point = point.join(source.trim_start_matches('/'));
+        let said = |name: &str, attribute: &str| {
+            let mut value = [0u8; 100];
+            let length = rustix::fs::getxattr(point.join(name), format!("user.cairn.{attribute}"), &mut value)?;
+            Ok::<_, rustix::io::Errno>(String::from_utf8_lossy(&value[..length]).into_owned())
+        };
+        assert_eq!(std::fs::read(point.join("a.txt")).unwrap(), b"first\n");
+        (said("a.txt", "kept"), said("sub/b.conf", "kept"), said("sub/b.conf", "complete"))
+    });
+    bound.home.run(["umount", &mnt]);
+    assert_eq!(seen.unwrap(), (Ok(time), Err(rustix::io::Errno::NODATA), Ok("no".to_owned())));
 }
 
 #[test]

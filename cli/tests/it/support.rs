@@ -1,9 +1,14 @@
 //! A home of its own for each test, and what a run of `cairn` left behind.
 
+use engine::blob::CachePlace;
+use engine::env::Machine;
+use engine::repository::{OpenOptions, Repository};
+use engine::store::{Location, Options, open};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 /// Temporary folders for data, config, cache and state; goes away with the test.
 pub(crate) struct Home {
@@ -48,6 +53,19 @@ impl Home {
     pub(crate) fn backup(&self) -> String {
         let summary = self.summary(["backup", "--job", "j", &self.text("src")]);
         summary["point"].as_str().unwrap().to_owned()
+    }
+
+    /// The repository without a password, opened by the engine, with a cache of its own.
+    pub(crate) fn repository(&self) -> Arc<Repository> {
+        let options = OpenOptions {
+            env: Machine::shared(),
+            cache: CachePlace::Temporary,
+            budgets: Default::default(),
+            ranges: None,
+            as_of: None,
+        };
+        let location = Location::parse(self.path("repo").as_os_str()).unwrap();
+        Repository::open(open(&location, &Options::default()).unwrap(), None, &options).unwrap()
     }
 
     pub(crate) fn path(&self, below: &str) -> PathBuf {

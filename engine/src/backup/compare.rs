@@ -7,6 +7,7 @@ use super::event::{Event, Slot};
 use super::file::FileJob;
 use super::keep::{Before, Keepable, Keeper};
 use crate::error::{Error, Kind, Result};
+use crate::restore_point::IN_PART;
 use crate::source::{Failure, Found, Outcome, Step, Walk};
 use crate::tree::{EntryRef, FolderCursor, NodeSource};
 use crossbeam_channel::Sender;
@@ -220,7 +221,7 @@ impl<'a> Compare<'a> {
             Some(before) if self.unchanged(before, &entry, &path) => entry = Entry::clone(before),
             _ => {
                 if let Err(e) = self.fill(&mut entry, &path, &*opens) {
-                    self.failed(&path, e.to_string());
+                    self.in_part(&path, &e);
                 }
             }
         }
@@ -333,7 +334,7 @@ impl<'a> Compare<'a> {
                 let kept = self.keeper.lost(before, &Failure::of(path, &e), None)?;
                 return kept.map_or(Ok(()), |kept| self.send(Event::Put(Box::new(kept))));
             }
-            self.failed(&path, e.to_string());
+            self.in_part(&path, &e);
         }
         self.keeper.ledger.stored(before.replaces);
         self.send(Event::Put(Box::new(entry)))
@@ -341,13 +342,13 @@ impl<'a> Compare<'a> {
 
     /// Loads what `stat` does not tell; problems with single attributes are told.
     fn fill(&self, entry: &mut Entry, path: &[u8], opens: &dyn crate::source::Opens) -> std::io::Result<()> {
-        opens.fill(entry)?.into_iter().for_each(|reason| self.failed(path, reason));
+        opens.fill(entry)?.into_iter().for_each(|reason| self.in_part(path, &reason));
         Ok(())
     }
 
-    fn failed(&self, path: &[u8], reason: String) {
-        let failure = Failure { path: path.to_vec(), outcome: Outcome::Failed, reason };
-        self.record(&failure);
+    /// The item is stored; some of its attributes could not be read.
+    fn in_part(&self, path: &[u8], why: &dyn std::fmt::Display) {
+        self.record(&in_part(path, why));
     }
 
     fn unchanged(&self, before: &Entry, now: &Entry, path: &[u8]) -> bool {
@@ -448,6 +449,11 @@ impl<'a> Compare<'a> {
     fn send(&self, event: Event) -> Result<()> {
         self.events.send(event).map_err(|_| ended())
     }
+}
+
+/// What is told of an item that is stored without all of its attributes.
+pub(super) fn in_part(path: &[u8], why: &dyn std::fmt::Display) -> Failure {
+    Failure { path: path.to_vec(), outcome: Outcome::Failed, reason: format!("{IN_PART}: {why}") }
 }
 
 /// The path of a name in a folder.

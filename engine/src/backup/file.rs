@@ -1,6 +1,7 @@
 //! Reading one file: fill, open, cut, hash, put; and look again whether it changed meanwhile.
 
 use super::READ_BUFFER_BYTES;
+use super::compare::in_part;
 use super::event::{Read, Slot};
 use crate::blob::Writer;
 use crate::chunk::Cutter;
@@ -74,7 +75,7 @@ impl Reading<'_> {
             Ok(opened) => opened,
             Err(e) => return lost(Failure::of(path, &e)),
         };
-        problems.into_iter().for_each(|reason| report(Outcome::Failed, reason));
+        problems.into_iter().for_each(|why| self.ledger.record(&in_part(&path, &why), self.monitor));
         let stored = match self.content(&mut entry, &mut *reader, buffer)? {
             Ok(stored) => stored,
             Err(e) => return lost(Failure { path, outcome: Outcome::Failed, reason: e.to_string() }),
@@ -93,10 +94,7 @@ impl Reading<'_> {
             Err(e) => report(Outcome::Changed, e.to_string()),
         }
         if shorten(&mut entry) {
-            report(
-                Outcome::Failed,
-                "its extended attributes are longer than an entry may be and were left out".to_owned(),
-            );
+            self.ledger.record(&in_part(&path, &"the longest are longer than an entry may be"), self.monitor);
         }
         self.monitor.done(1, 0);
         Ok(Read::Stored(Box::new(entry)))

@@ -7,7 +7,7 @@ use super::BackupOptions;
 use super::session::jobs;
 use crate::env::utc;
 use crate::error::Result;
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, count, counted};
 use crate::repository::Repository;
 use crate::source::Source;
 use format_spec::point::Shrunken;
@@ -42,7 +42,7 @@ pub(super) fn shrunken(
     let (id, of) = (whole.manifest.id, utc(whole.manifest.started));
     let what = match bytes > most {
         true => format!("{} bytes, after {}", now.bytes, then.bytes),
-        false => format!("{} items, after {}", now.descendants, then.descendants),
+        false => format!("{}, after {}", counted(now.descendants, "item", "items"), count(then.descendants)),
     };
     monitor.warn(
         options.job.as_bytes(),

@@ -79,6 +79,8 @@ pub struct CheckReport {
     pub spoiled: u64,
     /// What is wrong; empty means clean.
     pub errors: Vec<Finding>,
+    /// What is whole and needs a newer release: it could not be checked, and is not damage.
+    pub unsupported: Vec<Finding>,
     /// What is wrong with objects that nobody needs any more: all that is live in them has a sound place elsewhere.
     pub superseded: Vec<Finding>,
     /// Manifests and index segments that decode and that no entry of the log commits; only of a check of everything.
@@ -174,13 +176,15 @@ pub(super) fn check_closely(
         bytes_read: read(&findings.bytes_read),
         ..CheckReport::default()
     };
-    let unread = std::mem::take(&mut *findings.unread.lock());
+    let mut unread = std::mem::take(&mut *findings.unread.lock());
     let is_all_read = options.level == Level::Full && options.share.is_none() && options.point.is_none();
     let mut found = findings.settle(repository)?;
+    let unsupported: Vec<Found> = found.extract_if(.., |found| found.is_newer()).collect();
+    unread.extend(unsupported.iter().filter_map(Found::pack));
     let damaged: HashSet<ObjectId> = found.iter().filter_map(Found::pack).collect();
     let kinds: HashMap<ObjectId, ObjectKind> = all.iter().map(|p| (p.id, p.pack.kind)).collect();
     let row = |id: ObjectId| Some(ObjectRow { kind: *kinds.get(&id)?, id });
-    let rows = found.iter().filter(|found| found.is_damage).filter_map(Found::pack).filter_map(row).collect();
+    let rows = found.iter().filter(|found| found.is_damage()).filter_map(Found::pack).filter_map(row).collect();
     let is_right =
         |pack: &&ObjectRow| kinds.contains_key(&pack.id) && !damaged.contains(&pack.id) && !unread.contains(&pack.id);
     let right = repository.log().view().suspects.keys().filter(|_| is_all_read).filter(is_right).copied().collect();
@@ -190,6 +194,7 @@ pub(super) fn check_closely(
     let view = repository.log().view();
     points.retain(|point| is_live(&view, point.slot));
     let is_superseded = |found: &Found| found.pack().is_some_and(|id| harm.is_superseded(id));
+    report.unsupported = unsupported.into_iter().map(|found| found.finding).collect();
     let (superseded, subjects): (Vec<_>, Vec<_>) = found.into_iter().partition(is_superseded);
     report.superseded = superseded.into_iter().map(|found| found.finding).collect();
     if options.point.is_none() && options.level >= Level::Tails {

@@ -23,6 +23,15 @@ pub struct Finding {
     pub what: String,
 }
 
+impl Finding {
+    /// What an error says of an object. An error names its object, and so does the finding: it is named once.
+    pub fn of(object: impl Display, error: &Error) -> Finding {
+        let (object, what) = (object.to_string(), error.to_string());
+        let what = what.strip_prefix(&format!("{object}: ")).map_or(what.clone(), str::to_owned);
+        Finding { object, what }
+    }
+}
+
 /// Findings and counters that the parts of a check share.
 #[derive(Default)]
 pub(super) struct Findings {
@@ -43,8 +52,8 @@ pub(super) struct Found {
     pub(super) about: Subject,
     /// The slot of the point that it takes something away from, where only one is known to suffer.
     pub(super) point: Option<u32>,
-    /// Whether the store has other bytes than were written, or none: what cannot be read for another reason is not damage.
-    pub(super) is_damage: bool,
+    /// Why it cannot be read.
+    kind: Kind,
     pub(super) finding: Finding,
 }
 
@@ -84,12 +93,7 @@ impl Findings {
             Kind::Damaged | Kind::Absent | Kind::Unsupported | Kind::Archived => {
                 let mut found = self.found.lock();
                 if found.len() < FINDINGS_MAX {
-                    let (object, what) = (object.to_string(), error.to_string());
-                    // An error names its object, and so does the finding.
-                    let what = what.strip_prefix(&format!("{object}: ")).map_or(what.clone(), str::to_owned);
-                    let finding = Finding { object, what };
-                    let is_damage = matches!(error.kind(), Kind::Damaged | Kind::Absent);
-                    found.push(Found { about, point, is_damage, finding });
+                    found.push(Found { about, point, kind: error.kind(), finding: Finding::of(object, error) });
                 }
                 Ok(())
             }
@@ -134,6 +138,16 @@ impl Found {
             Subject::Pack(id) => Some(id),
             _ => None,
         }
+    }
+
+    /// Whether the store has other bytes than were written, or none: what cannot be read for another reason is not damage.
+    pub(super) fn is_damage(&self) -> bool {
+        matches!(self.kind, Kind::Damaged | Kind::Absent)
+    }
+
+    /// Whether it is whole, and needs a newer release.
+    pub(super) fn is_newer(&self) -> bool {
+        self.kind == Kind::Unsupported
     }
 
     fn is_given_up(&self, view: &LogView) -> bool {

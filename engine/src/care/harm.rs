@@ -11,7 +11,6 @@ use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::store::{Name, reread};
 use bytes::Bytes;
-use format_spec::container::ObjectKind;
 use format_spec::{ChunkId, ObjectId, names};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -217,9 +216,4 @@ impl<'a> Direct<'a> {
 /// Whether an error tells that something is not whole, and not that it is out of reach.
 pub(super) fn is_damage(e: &Error) -> bool {
     matches!(e.kind(), Kind::Damaged | Kind::Absent | Kind::Unsupported)
-}
-
-/// What a kind of pack holds, in one word.
-pub(super) fn blobs_of(kind: ObjectKind) -> &'static str {
-    if kind == ObjectKind::MetaPack { "nodes" } else { "chunks" }
 }

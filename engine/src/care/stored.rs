@@ -8,7 +8,7 @@ use super::findings::Finding;
 use crate::blob::lost;
 use crate::error::{Error, Kind, Result};
 use crate::limits::STORED_FINDINGS_MAX;
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, counted};
 use crate::repository::has_remains;
 use crate::store::{Look, Name, Store, reread};
 use crossbeam_channel::bounded;
@@ -67,8 +67,8 @@ pub fn check_stored(store: &dyn Store, threads: usize, monitor: &Monitor) -> Res
     let mut report = work.report.into_inner();
     let (first, last, count) = slots;
     if count > 0 && last - first + 1 != count {
-        let what =
-            format!("between slots {first} and {last} of the log, {} entries are missing", last - first + 1 - count);
+        let missing = counted(u64::from(last - first + 1 - count), "entry is", "entries are");
+        let what = format!("between slots {first} and {last} of the log, {missing} missing");
         report.errors.push(Finding { object: "log".to_owned(), what });
     }
     report.bytes_read = work.bytes.into_inner();

@@ -9,6 +9,7 @@ use super::session::Copying;
 use crate::error::{Error, Kind, Result};
 use crate::index::Place;
 use crate::log::LogView;
+use crate::monitor::counted;
 use crate::repository::{Grounds, NameOf, Repository};
 use crate::restore_point::{CountChange, Point, PointSink, edited_set};
 use format_spec::container::ObjectKind;
@@ -136,7 +137,10 @@ impl Copying<'_> {
         if left > 0 {
             // A reader that found a pack gone has read the log on: the index is newer than the differences. A set that lacks what moved in between
             // would let the target's collector take it.
-            let what = format!("{left} blobs that the point needs, or needed, moved in the source meanwhile");
+            let what = format!(
+                "{} that the point needs, or needed, moved in the source meanwhile",
+                counted(left, "blob", "blobs")
+            );
             return Err(Error::new(Kind::Conflict, what).on(self.source.location()).advise("run the copy again"));
         }
         Ok(())

@@ -2,10 +2,10 @@
 
 use super::CopyOptions;
 use crate::care::calendar::before;
-use crate::error::{Kind, Result};
+use crate::error::Result;
 use crate::log::CommitRef;
 use crate::monitor::Monitor;
-use crate::repository::{Repository, lost_point};
+use crate::repository::Repository;
 use crate::restore_point::{JobId, Point, newest_of_each};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,8 +30,8 @@ pub(super) struct Selected {
     pub(super) present: u64,
 }
 
-/// Chooses, and adds those that an earlier copy let wait, as far as the source still has them; damaged manifests are passed over with a warning where
-/// nobody asked for them by name.
+/// Chooses, and adds those that an earlier copy let wait, as far as the source still has them; points that cannot be read are passed over with a
+/// warning where nobody asked for them by name.
 ///
 /// # Errors
 /// `Absent` and `Input` as [`Repository::find_point`].
@@ -75,20 +75,14 @@ pub(super) fn select(
     Ok(Selected { present: (all - chosen.len()) as u64, points: chosen })
 }
 
-/// The points that can be copied. One whose manifest is damaged does not hold the others up.
+/// The points that can be copied. One that cannot be read does not hold the others up.
 fn sound(source: &Repository, monitor: &Monitor) -> Result<Vec<Arc<Point>>> {
-    let mut points = Vec::new();
-    for (commit, point) in source.points_and_damage() {
-        match point {
-            Ok(point) => points.push(point),
-            Err(e) if e.kind() == Kind::Damaged => {
-                let why = format!("this restore point cannot be copied: {e}; {}", lost_point(&commit));
-                monitor.warn(commit.id.to_string().as_bytes(), why);
-            }
-            Err(e) => return Err(e),
-        }
+    let listing = source.listing()?;
+    for point in &listing.unread {
+        let why = format!("this restore point cannot be copied: {}; {}", point.what(), point.advice());
+        monitor.warn(point.commit.id.to_string().as_bytes(), why);
     }
-    Ok(points)
+    Ok(listing.points)
 }
 
 /// The point of the same job that both have, the nearest that was committed before this one in the source, else the nearest after it: as it is in

@@ -2,6 +2,7 @@
 
 use super::Why;
 use crate::error::{Kind, Result};
+use crate::monitor::counted;
 use crate::repository::Repository;
 use crate::source::rules::Rules;
 use crate::tree::MapCursor;
@@ -21,7 +22,9 @@ pub(super) fn of(repository: &Repository, manifest: &Manifest) -> Result<(Rules,
             Some("it was made under rules that it does not list, or that this release does not know".to_owned())
         }
         (_, UNNAMED_UNKNOWN) => Some("an older release rewrote it, and did not record what it lost".to_owned()),
-        (_, 1..) => Some(format!("{} items were left out of it that it does not name", manifest.left_out_unnamed())),
+        (_, unnamed @ 1..) => {
+            Some(format!("{} left out of it that it does not name", counted(unnamed, "item was", "items were")))
+        }
         // Such copies do not say whether their originals had been rewritten.
         (_, 0) if manifest.unnamed.is_none() && repository.config().class == Class::Copy => {
             Some("it was copied by an older release, which did not record what it lacks".to_owned())
@@ -37,8 +40,8 @@ pub(super) fn of(repository: &Repository, manifest: &Manifest) -> Result<(Rules,
 /// A ledger keeps so many exceptions and no more.
 fn unnamed_failures(repository: &Repository, manifest: &Manifest) -> Result<Option<String>> {
     let counts = &manifest.counts;
-    let counted = [counts.failed, counts.vanished, counts.changed_while_read].into_iter().fold(0, u64::saturating_add);
-    if counted == 0 {
+    let all = [counts.failed, counts.vanished, counts.changed_while_read].into_iter().fold(0, u64::saturating_add);
+    if all == 0 {
         return Ok(None);
     }
     let mut named = 0;
@@ -49,5 +52,6 @@ fn unnamed_failures(repository: &Repository, manifest: &Manifest) -> Result<Opti
             Outcome::Skipped => 0,
         };
     }
-    Ok((named < counted).then(|| format!("{} items failed that it does not name", counted - named)))
+    let unnamed = |named| counted(all - named, "item", "items");
+    Ok((named < all).then(|| format!("{} failed that it does not name", unnamed(named))))
 }

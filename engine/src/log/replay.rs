@@ -74,6 +74,11 @@ impl Log {
         Log { has_voids: true, ..self }
     }
 
+    /// Whether it is seen as it was at an earlier slot.
+    pub fn ends_early(&self) -> bool {
+        self.until.is_some()
+    }
+
     /// The same as it was at this slot. Nothing can be appended.
     #[must_use]
     pub fn until(self, slot: u32) -> Self {

@@ -2,6 +2,7 @@
 
 use super::estimate::Estimate;
 use crate::error::{Error, Kind, Result};
+use crate::monitor::counted;
 
 /// Limits that somebody has set; nothing is limited where there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -20,7 +21,8 @@ impl Budget {
     pub fn check(&self, estimate: &Estimate) -> Result<()> {
         let requests = estimate.requests.total();
         if let Some(max) = self.max_requests.filter(|max| requests > *max) {
-            let what = format!("it would take {requests} requests, more than the {max} that are allowed");
+            let requests = counted(requests, "request", "requests");
+            let what = format!("it would take {requests}, more than the {max} that --max-requests allows");
             return Err(Error::new(Kind::Input, what).advise("raise --max-requests, or ask for less; nothing was done"));
         }
         let Some(max) = self.max_cost else { return Ok(()) };

@@ -4,6 +4,7 @@
 //! answer with what exists when they find nothing. Refuses to change anything but through the log, the key slots and its own local cache.
 
 mod as_of;
+mod collected;
 mod commit;
 mod create;
 mod found;
@@ -19,16 +20,18 @@ mod seen;
 pub(crate) mod select;
 mod stopped;
 mod truncate;
+mod unread;
 
 pub use crate::env::utc;
 pub use as_of::AsOf;
 pub use commit::{Committed, Grounds};
 pub use create::NewRepository;
 pub use found::Found;
+pub use gone::may_be_gone;
 pub use keys::{KeyEvent, Replaced, SlotInfo};
 pub use naming::{Before, NameOf};
 pub(crate) use open::has_remains;
 pub use open::{CacheStatus, OpenOptions, Repository};
 pub use paper::PaperKey;
-pub use select::lost_point;
 pub use stopped::Stop;
+pub use unread::{Listing, Unread, Why, lost_point};

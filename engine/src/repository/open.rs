@@ -1,6 +1,7 @@
 //! Opening: config, key, log, index.
 
 use super::as_of::AsOf;
+use super::collected::Since;
 use super::found::Found;
 use super::read_only::{ReadOnly, Why};
 use crate::blob::{Blobs, CacheBudgets, CachePlace, Catalog, RangeCache, Vault};
@@ -20,9 +21,9 @@ use format_spec::keys::Secrets;
 use format_spec::tree::Node;
 use format_spec::{ChunkId, RepositoryId, names};
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// How to open.
 #[derive(Clone)]
@@ -48,6 +49,10 @@ pub struct Repository {
     log: Arc<Log>,
     blobs: Arc<Blobs>,
     pub(super) points: Mutex<HashMap<u32, Arc<Point>>>,
+    /// Slots of commits whose manifests could not be read although the log, read on since, has them.
+    pub(super) losses: Mutex<HashSet<u32>>,
+    /// What the log says behind the position that it is read at.
+    pub(super) since: OnceLock<Option<Since>>,
     /// Where objects are locked.
     pub(super) locks: Option<Arc<Locks>>,
 }
@@ -140,6 +145,8 @@ impl Repository {
             log,
             blobs,
             points: Mutex::new(HashMap::new()),
+            losses: Mutex::default(),
+            since: OnceLock::new(),
             locks,
         });
         opened.refresh()?;

@@ -1,7 +1,9 @@
 //! The restore points that the log shows.
 
+use super::gone::{Standing, may_be_gone};
 use super::open::Repository;
-use crate::error::{Kind, Result};
+use super::unread::advised;
+use crate::error::{Error, Kind, Result};
 use crate::log::{CommitRef, LogView};
 use crate::restore_point::{JobId, JobName, Point, load_point, needs_suspects};
 use format_spec::RepositoryId;
@@ -17,31 +19,42 @@ impl Repository {
         self.points_and_damage().into_iter().map(|(_, point)| point).collect()
     }
 
-    /// Every visible point, and the damaged ones as errors beside the good ones.
+    /// Every visible point, and those that cannot be read as errors beside the good ones, each with what there is to do about it.
     pub fn points_and_damage(&self) -> Vec<(CommitRef, Result<Arc<Point>>)> {
         let commits = self.log().view().commits.clone();
         let loaded = self.load_all(&commits);
-        let mut points = self.without_gone(commits.into_iter().zip(loaded).collect());
+        let mut points = self.settled(commits.into_iter().zip(loaded).collect());
         points.sort_by_key(|(commit, point)| point.as_ref().map_or(commit.number, |point| point.place()));
         points
     }
 
-    /// Takes out what could not be read because the point has expired meanwhile, and reads again what was rewritten.
-    fn without_gone(&self, points: Vec<(CommitRef, Result<Arc<Point>>)>) -> Vec<(CommitRef, Result<Arc<Point>>)> {
-        let is_missing = |point: &Result<Arc<Point>>| {
-            point.as_ref().is_err_and(|e| matches!(e.kind(), Kind::Absent | Kind::Damaged))
+    /// Takes out what could not be read because the point has expired meanwhile, and reads again what was rewritten. The log is read on for it once
+    /// for each loss, not at each listing.
+    fn settled(&self, points: Vec<(CommitRef, Result<Arc<Point>>)>) -> Vec<(CommitRef, Result<Arc<Point>>)> {
+        let is_new = |(commit, point): &(CommitRef, Result<Arc<Point>>)| {
+            point.as_ref().is_err_and(|e| may_be_gone(e.kind())) && !self.losses.lock().contains(&commit.slot)
         };
-        if !points.iter().any(|(_, point)| is_missing(point)) || self.refresh().is_err() {
-            return points;
-        }
-        let view = self.log().view();
-        let now = |(commit, point): (CommitRef, Result<Arc<Point>>)| match view.live(&commit.id) {
-            _ if !is_missing(&point) => Some((commit, point)),
-            None => None,
-            Some(live) if live.slot != commit.slot => Some((*live, self.load(live))),
-            Some(_) => Some((commit, point)),
+        let is_read_on = points.iter().any(is_new) && self.refresh().is_ok();
+        let now = |(commit, point): (CommitRef, Result<Arc<Point>>)| match point {
+            Err(e) if !may_be_gone(e.kind()) => Some((commit, Err(advised(&commit, e)))),
+            Err(e) => self.settle(commit, e, is_read_on),
+            Ok(point) => Some((commit, Ok(point))),
         };
         points.into_iter().filter_map(now).collect()
+    }
+
+    fn settle(&self, commit: CommitRef, error: Error, is_read_on: bool) -> Option<(CommitRef, Result<Arc<Point>>)> {
+        match self.standing(commit.id, commit.slot) {
+            Standing::Expired => None,
+            Standing::Rewritten(now) => Some((now, self.load(&now).map_err(|e| advised(&now, e)))),
+            Standing::Collected(error) => Some((commit, Err(error))),
+            Standing::Live => {
+                if is_read_on {
+                    self.losses.lock().insert(commit.slot);
+                }
+                Some((commit, Err(advised(&commit, error))))
+            }
+        }
     }
 
     /// Whose job a point is of.

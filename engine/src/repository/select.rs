@@ -4,9 +4,11 @@
 //! before. JOB is this host's, or the only other host's of that name; `HOST/JOB` names one ([`JobName`]).
 
 use super::open::Repository;
+use super::unread::advised;
 use crate::env::utc;
 use crate::error::{Error, Kind, Result};
 use crate::log::CommitRef;
+use crate::monitor::counted;
 use crate::restore_point::{JobName, Point};
 use format_spec::Time;
 use format_spec::log::PointId;
@@ -44,7 +46,10 @@ impl Repository {
                 [one] => return Ok(one.clone()),
                 [] => {}
                 _ => {
-                    let what = format!("{} restore points have an id that begins with it", matching.len());
+                    let what = format!(
+                        "{} an id that begins with it",
+                        counted(matching.len() as u64, "restore point has", "restore points have")
+                    );
                     return Err(Error::new(Kind::Input, what).on(selector).advise("give more digits"));
                 }
             }
@@ -85,7 +90,7 @@ impl Repository {
     /// As [`find_point`](Self::find_point).
     pub fn find_id(&self, selector: &str) -> Result<PointId> {
         match self.damaged_point(selector)? {
-            Some((commit, e)) if matches!(e.kind(), Kind::Damaged | Kind::Absent) => Ok(commit.id),
+            Some((commit, e)) if e.kind() == Kind::Damaged => Ok(commit.id),
             Some((_, e)) => Err(e),
             None => Ok(self.find_point(selector)?.manifest.id),
         }
@@ -100,17 +105,9 @@ impl Repository {
         let view = self.log().view();
         let mut matching = view.commits.iter().filter(|c| c.id.to_string().starts_with(&lower));
         let (Some(commit), None) = (matching.next(), matching.next()) else { return Ok(None) };
-        let lost = |e: Error| if e.kind() == Kind::Damaged { e.advise_instead(lost_point(commit)) } else { e };
+        let lost = |e: Error| advised(commit, self.manifest_or_gone(commit, e));
         Ok(self.load(commit).err().map(|e| (*commit, lost(e))))
     }
-}
-
-/// What there is to do about a point whose manifest cannot be read.
-pub fn lost_point(commit: &CommitRef) -> String {
-    let id = commit.id;
-    format!(
-        "`cairn repair plan --from COPY` gives it back from a copy that has it; `cairn expire {id} plan` offers to let it go"
-    )
 }
 
 fn is_prefix(selector: &str) -> bool {

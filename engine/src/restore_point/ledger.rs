@@ -4,7 +4,7 @@ use super::left_out::{LeftOut, PATH_BYTES_MAX, fitting};
 use crate::env::utc;
 use crate::error::Result;
 use crate::limits::EXCEPTIONS_MAX;
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, counted};
 use crate::source::{Failure, Outcome};
 use crate::tree::{MapBuilder, NodeSink};
 use format_spec::ChunkId;
@@ -43,7 +43,7 @@ impl Ledger {
             return self.leave_out(failure);
         }
         self.carry(failure);
-        monitor.warn(&failure.path, format!("{}: {}", words(failure.outcome), failure.reason));
+        monitor.warn(&failure.path, told(failure.outcome, &failure.reason));
     }
 
     /// Records what was said before, of an item that is taken over with all that was wrong with it.
@@ -116,6 +116,17 @@ impl Ledger {
 /// The outcome of what was left out on purpose, as its byte in the ledger ([POINT-4]).
 pub const LEFT_OUT: u8 = 4;
 
+/// How the reason of an item begins that was stored, and of which only attributes could not be read: it failed, and is there all the same.
+pub const IN_PART: &str = "stored without all of its attributes";
+
+/// What became of an item and why, as warnings say it.
+fn told(outcome: Outcome, reason: &str) -> String {
+    if outcome == Outcome::Failed && reason.starts_with(IN_PART) {
+        return reason.to_owned();
+    }
+    format!("{}: {reason}", words(outcome))
+}
+
 /// The outcome in words, as warnings begin.
 fn words(outcome: Outcome) -> String {
     match outcome {
@@ -124,13 +135,22 @@ fn words(outcome: Outcome) -> String {
         Outcome::Changed => "changed while it was read".to_owned(),
         Outcome::Skipped => "skipped".to_owned(),
         Outcome::Kept { as_of, items: 1 } => format!("kept, as of {}", utc(as_of)),
-        Outcome::Kept { as_of, items } => format!("kept with {items} items, as of {}", utc(as_of)),
+        Outcome::Kept { as_of, items } => {
+            format!("kept with {}, as of {}", counted(items, "item", "items"), utc(as_of))
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_stored_without_attributes_is_not_called_not_stored() {
+        let in_part = format!("{IN_PART}: user.note: Permission denied");
+        assert_eq!(told(Outcome::Failed, &in_part), in_part);
+        assert_eq!(told(Outcome::Failed, "Permission denied"), "not stored: Permission denied");
+    }
 
     #[test]
     fn a_folder_that_failed_counts_although_items_in_it_were_left_out() {

@@ -9,6 +9,7 @@
 //! ```
 
 use crate::limits::{LEFT_OUT_IN_FOLDER_MAX, LEFT_OUT_ROWS_MAX};
+use crate::monitor::counted;
 use std::collections::{BTreeMap, HashMap};
 
 /// What was left out so far.
@@ -65,7 +66,7 @@ impl LeftOut {
         self.rows.iter().map(|(path, row)| {
             let reason = match row.items {
                 0 | 1 => row.reason.clone(),
-                items => format!("{items} items; the first: {}", row.reason),
+                items => format!("{}; the first: {}", counted(items, "item", "items"), row.reason),
             };
             (&path[..], reason)
         })

@@ -20,7 +20,7 @@ pub use again::{roots_of, store_again};
 pub use carried::{CountChange, edited_set};
 pub use job::{JobId, JobName, Owner, escaped, newest_of_each};
 pub use kept::{EachKept, each_kept, kept_as_of};
-pub use ledger::{LEFT_OUT, Ledger};
+pub use ledger::{IN_PART, LEFT_OUT, Ledger};
 pub use left_out::listing_of;
 pub use load::{Point, load_point, manifest_name};
 pub use order::{Oddity, contradicts, oddities};

@@ -4,7 +4,7 @@ use super::needs::Needs;
 use super::plan::Tally;
 use super::survey::survey;
 use crate::error::{Error, Kind, Result};
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, agree, counted};
 use crate::repository::Repository;
 use crate::store::{Reach, StorageClass};
 
@@ -22,14 +22,15 @@ pub fn expect_readable(repository: &Repository, needs: &Needs, monitor: &Monitor
     let archived = Tally::of(packs.values(), |reach| reach == Reach::Archived);
     let retrieving = Tally::of(packs.values(), |reach| reach == Reach::Retrieving);
     let all = Tally::of(packs.values(), |_| true);
+    let packs = counted(all.packs, "pack", "packs");
+    let (rest, are) = (agree(archived.packs, "rests", "rest"), agree(retrieving.packs, "is", "are"));
     let what = match (archived.packs, retrieving.packs) {
         (0, 0) => return Ok(()),
-        (0, n) => format!("{n} of {} packs that it needs are still being retrieved", all.packs),
-        (n, 0) => format!("{n} of {} packs that it needs rest in an archive class", all.packs),
-        (n, m) => format!(
-            "{n} of {} packs that it needs rest in an archive class, and {m} more are still being retrieved",
-            all.packs
-        ),
+        (0, n) => format!("{n} of {packs} that it needs {are} still being retrieved"),
+        (n, 0) => format!("{n} of {packs} that it needs {rest} in an archive class"),
+        (n, m) => {
+            format!("{n} of {packs} that it needs {rest} in an archive class, and {m} more {are} still being retrieved")
+        }
     };
     let bytes = archived.bytes.saturating_add(retrieving.bytes);
     Err(Error::new(Kind::Archived, format!("{what} ({bytes} bytes)")))

@@ -14,6 +14,7 @@ mod log;
 mod matrix;
 mod model;
 mod naming;
+mod newer;
 mod proofs;
 mod retention;
 mod retrieval;

@@ -1,6 +1,6 @@
 //! Each kind of trouble has its own errno, so that programs and people can tell damage from distance.
 //!
-//! EIO is for damage alone. Never EAGAIN (programs spin on it), never ENOSYS (the kernel would never ask again), never
+//! EIO is for damage alone; what needs a newer release is EOPNOTSUPP. Never EAGAIN (programs spin on it), never ENOSYS (the kernel would never ask again), never
 //! ENOENT for what is only out of reach.
 
 use crate::view::Failure;
@@ -23,6 +23,8 @@ pub(super) fn errno(failure: &Failure) -> Errno {
             Kind::Archived => Errno::ENODATA,
             Kind::Transient | Kind::Interrupted => Errno::ETIMEDOUT,
             Kind::Denied => Errno::EACCES,
+            // What a newer release has written is whole.
+            Kind::Unsupported => Errno::EOPNOTSUPP,
             _ => Errno::EIO,
         },
     }
@@ -38,6 +40,7 @@ mod tests {
         let of = |kind| i32::from(errno(&Failure::Store(Error::new(kind, "x"))));
         let kinds = [Kind::Damaged, Kind::Archived, Kind::Transient, Kind::Denied].map(of);
         assert_eq!(kinds, [Errno::EIO, Errno::ENODATA, Errno::ETIMEDOUT, Errno::EACCES].map(i32::from));
+        assert_eq!(of(Kind::Unsupported), i32::from(Errno::EOPNOTSUPP), "what needs a newer release is whole");
         assert_eq!(of(Kind::Absent), i32::from(Errno::EIO), "missing without having expired is damage");
         assert_eq!(i32::from(errno(&Failure::Gone)), i32::from(Errno::ESTALE));
     }

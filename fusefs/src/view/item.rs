@@ -5,7 +5,7 @@ use super::inode::Inode;
 use super::namespace::Leading;
 use super::nodes::{Reach, Reached};
 use super::{Failure, View};
-use engine::Kind;
+use engine::repository::may_be_gone;
 use engine::restore_point::Point;
 use engine::tree::{self, EntryRef};
 use std::sync::Arc;
@@ -75,8 +75,7 @@ impl View {
 
     /// What is missing may have gone together with its point: then the point is gone, and nothing is damaged.
     pub(super) fn failure(&self, point: &Point, e: engine::Error) -> Failure {
-        let missing = matches!(e.kind(), Kind::Absent | Kind::Damaged);
-        if missing && self.catalog.is_visible(point.number).is_ok_and(|visible| !visible) {
+        if may_be_gone(e.kind()) && self.catalog.is_visible(point.number).is_ok_and(|visible| !visible) {
             return Failure::Gone;
         }
         Failure::Store(e)

@@ -138,7 +138,7 @@ impl View {
         match (name, &item) {
             (b".", _) => self.attributes(reach, folder),
             (b"..", item) => self.attributes(reach, item.parent()),
-            (_, Item::Leading(leading)) => self.attributes(reach, leading.child(name).ok_or(Failure::NoSuchName)?),
+            (_, Item::Leading(leading)) => self.attributes(reach, leading.child(name)?.ok_or(Failure::NoSuchName)?),
             (_, Item::Inside(inside)) => self.lookup_inside(reach, inside, name),
             (_, Item::Past(spot)) => self.lookup_past(reach, spot, name),
         }
@@ -172,7 +172,7 @@ impl View {
         match self.item(reach, inode)? {
             Item::Leading(leading) => match &leading.what {
                 What::Link(target) => Ok(target.clone().into_bytes()),
-                What::Folder(_) => Err(Failure::WrongKind),
+                What::Folder(_) | What::Unreadable(_) => Err(Failure::WrongKind),
             },
             Item::Inside(inside) if inside.entry.kind == Kind::Symlink => Ok(inside.entry.target.clone()),
             Item::Inside(_) => Err(Failure::WrongKind),
@@ -225,7 +225,11 @@ impl View {
     }
 
     fn list_leading(&self, reach: Reach, folder: &Leading, from: u64) -> Result<Vec<Listed>, Failure> {
-        let What::Folder(names) = &folder.what else { return Err(Failure::NotAFolder) };
+        let names = match &folder.what {
+            What::Folder(names) => names,
+            What::Unreadable(point) => return Err(point.error().into()),
+            What::Link(_) => return Err(Failure::NotAFolder),
+        };
         let mut listed = Vec::new();
         for name in names.starting_at(from) {
             let attributes = match self.attributes(reach, name.inode) {
@@ -249,6 +253,7 @@ impl View {
         match &leading.what {
             What::Folder(names) => self.shown.of_folder(inode, names.len(), leading.time),
             What::Link(target) => self.shown.of_link(inode, target.len() as u64, leading.time),
+            What::Unreadable(_) => self.shown.of_folder(inode, 0, leading.time),
         }
     }
 

@@ -6,7 +6,7 @@ use super::layout::{Alone, Layout};
 use super::names::hex;
 use super::namespace::{Changes, Namespace};
 use super::nodes::{Nodes, Reach};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Points};
 use engine::restore_point::Point;
 use engine::{Error, Kind, Result, tree};
 use format_spec::tree::Kind as ItemKind;
@@ -20,15 +20,15 @@ impl View {
     /// The catalog's; nothing has changed then.
     pub fn refresh(&self) -> Result<Changes> {
         let _alone = self.refreshing.lock();
-        let points = self.catalog.points()?;
+        let Points { readable: points, unreadable } = self.catalog.points()?;
         let old = self.space();
         let new = match &self.layout.alone {
             None => {
                 let points = shown(points, &self.layout);
-                if old.shows(&points) {
+                if old.shows(&points, &unreadable) {
                     return Ok(Changes::default());
                 }
-                Namespace::new(&points, &self.layout, self.catalog.sources(), Some(&old))
+                Namespace::new(&points, unreadable, &self.layout, self.catalog.sources(), Some(&old))
             }
             Some(alone) => {
                 let is_there = points.iter().any(|p| p.manifest.id == alone.point);
@@ -46,13 +46,19 @@ impl View {
 
 /// The namespace that a view begins with.
 pub(super) fn first(catalog: &dyn Catalog, nodes: &Nodes, layout: &Layout) -> Result<Namespace> {
-    let points = catalog.points()?;
+    let Points { readable: points, unreadable } = catalog.points()?;
+    for point in &unreadable {
+        tracing::warn!(point = %point.id, "cannot be read, and is shown as such: {}", point.what);
+    }
     for point in points.iter().filter(|p| !inode::fits(p.number, &p.manifest.root)) {
         tracing::warn!(point = %hex(&point.manifest.id.0), "has too many entries for inode numbers; not shown");
     }
     match &layout.alone {
-        None => Ok(Namespace::new(&shown(points, layout), layout, catalog.sources(), None)),
-        Some(alone) => first_alone(&points, nodes, alone),
+        None => Ok(Namespace::new(&shown(points, layout), unreadable, layout, catalog.sources(), None)),
+        Some(alone) => match unreadable.iter().find(|point| point.id == alone.point) {
+            Some(point) => Err(point.error()),
+            None => first_alone(&points, nodes, alone),
+        },
     }
 }
 

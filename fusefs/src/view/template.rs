@@ -5,6 +5,7 @@
 
 use super::names::{Moment, Sources, escape, hex, shorten};
 use crate::limits::{COMPONENT_BYTES_MAX, NAME_BYTES_MAX, TEMPLATE_DEPTH_MAX};
+use format_spec::log::PointId;
 use format_spec::point::{Alone, Manifest};
 
 /// A checked template: one or more names.
@@ -92,6 +93,19 @@ impl Template {
         let has_owner = has(Field::Org) || has(Field::Host) && of.organisation.is_empty();
         let suffices = if has_owner && has(Field::Job) { Alone::InJob } else { Alone::InRepository };
         Some(naming.alone > suffices)
+    }
+
+    /// The names that lead to a point of which nothing but the id is known, where these need nothing else.
+    pub(super) fn paths_by_id(&self, id: &PointId) -> Option<Vec<String>> {
+        let id = hex(&id.0);
+        let part = |piece: &Piece| match piece {
+            Piece::Text(text) => Some(text.clone()),
+            Piece::Field(Field::Id) => Some(id.clone()),
+            Piece::Field(Field::Id8) => id.get(..8).map(str::to_owned),
+            Piece::Field(_) => None,
+        };
+        let name = |pieces: &Vec<Piece>| pieces.iter().map(part).collect::<Option<String>>();
+        self.names.iter().map(name).map(|name| name.map(|name| shorten(name, NAME_BYTES_MAX))).collect()
     }
 
     /// The names that lead to a point, the point's own last: once, or once a tag.

@@ -3,10 +3,13 @@
 
 use super::item::{Inside, Item};
 use super::names::hex;
+use super::namespace::What;
 use super::nodes::{Reach, Reached};
 use super::trouble::content_id;
 use super::{Failure, Inode, View, acl};
+use crate::catalog::Unreadable;
 use crate::limits::REST_ENTRIES;
+use engine::repository::Why;
 use engine::restore_point::kept_as_of;
 use engine::retrieval::Rest;
 use engine::tree::{self, EntryRef, Step, Walk};
@@ -17,6 +20,8 @@ use std::sync::atomic::Ordering;
 
 const VIRTUAL: &[u8] = b"user.cairn.";
 const STATE: &[u8] = b"user.cairn.state";
+/// What a point that cannot be read says of itself.
+const SAID: [&[u8]; 2] = [b"user.cairn.state\0", b"user.cairn.why\0"];
 const ACCESS_LIST: &[u8] = b"system.posix_acl_access";
 const DEFAULT_LIST: &[u8] = b"system.posix_acl_default";
 
@@ -29,9 +34,16 @@ impl View {
     pub fn xattr(&self, reach: Reach, inode: Inode, name: &[u8]) -> Result<Vec<u8>, Failure> {
         let inside = match self.item(reach, inode)? {
             Item::Inside(inside) => inside,
-            // Nothing here has been read that could be damaged or archived.
-            Item::Leading(_) | Item::Past(_) if name == STATE => return Ok(self.place().into()),
-            Item::Leading(_) | Item::Past(_) => return Err(self.none_of(name)),
+            // Nothing else here has been read that could be damaged or archived.
+            Item::Leading(leading) => {
+                let known = match &leading.what {
+                    What::Unreadable(point) => of_unreadable(point, name),
+                    _ => (name == STATE).then(|| self.place().into()),
+                };
+                return known.ok_or_else(|| self.none_of(name));
+            }
+            Item::Past(_) if name == STATE => return Ok(self.place().into()),
+            Item::Past(_) => return Err(self.none_of(name)),
         };
         let entry = &inside.entry;
         if let Ok(at) = entry.xattrs.binary_search_by(|(n, _)| n[..].cmp(name)) {
@@ -50,7 +62,12 @@ impl View {
     /// # Errors
     /// As [`View::attributes`].
     pub fn xattr_names(&self, reach: Reach, inode: Inode, privileged: bool) -> Result<Vec<u8>, Failure> {
-        let Item::Inside(inside) = self.item(reach, inode)? else { return Ok(Vec::new()) };
+        let inside = match self.item(reach, inode)? {
+            Item::Inside(inside) => inside,
+            // Nothing can be copied from there, and whoever lists them is to find what is wrong.
+            Item::Leading(leading) if matches!(leading.what, What::Unreadable(_)) => return Ok(SAID.concat()),
+            Item::Leading(_) | Item::Past(_) => return Ok(Vec::new()),
+        };
         let names = inside.entry.xattrs.iter().map(|(name, _)| &name[..]);
         let listed = names.filter(|n| privileged || !n.starts_with(b"trusted."));
         Ok(listed.flat_map(|n| n.iter().copied().chain([0])).collect())
@@ -153,6 +170,17 @@ fn files_below(nodes: &Reached<'_>, folder: &Entry) -> engine::Result<Vec<EntryR
         }
     }
     Ok(files)
+}
+
+/// What there is to know of a point that cannot be read: why, and what to do.
+fn of_unreadable(point: &Unreadable, name: &[u8]) -> Option<Vec<u8>> {
+    let value = match name.strip_prefix(VIRTUAL)? {
+        b"state" => Why::of(point.kind).unwrap_or(Why::Damaged).word().to_owned(),
+        b"why" => point.told(),
+        b"point" => hex(&point.id.0),
+        _ => return None,
+    };
+    Some(value.into_bytes())
 }
 
 /// What is known without asking anybody.

@@ -20,4 +20,5 @@ mod repository;
 mod semantics;
 mod stores;
 mod trouble;
+mod unreadable;
 mod xattrs;

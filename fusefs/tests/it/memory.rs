@@ -12,7 +12,7 @@ use format_spec::log::PointId;
 use format_spec::point::{LedgerCounts, Manifest, PointKind, Workload};
 use format_spec::tree::{Entry, Extent, Node};
 use format_spec::{ChunkId, Time};
-use fusefs::catalog::{Catalog, Content};
+use fusefs::catalog::{Catalog, Content, Points, Unreadable};
 use fusefs::view::Sources;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
@@ -27,6 +27,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 pub(crate) struct Memory {
     kept: Arc<Kept>,
     points: Mutex<Vec<Arc<Point>>>,
+    unreadable: Mutex<Vec<Unreadable>>,
     made: Mutex<u32>,
     offline: Mutex<bool>,
     sources: Mutex<Sources>,
@@ -191,6 +192,21 @@ impl Memory {
         *self.offline.lock().unwrap() = offline;
     }
 
+    /// Of this point nothing but its id can be read any more; returns what it was.
+    pub(crate) fn spoil(&self, point: &Arc<Point>, kind: Kind) -> Unreadable {
+        self.points.lock().unwrap().retain(|p| p.number != point.number);
+        let (what, advice) = ("its manifest is unreadable".to_owned(), "do this about it".to_owned());
+        let unreadable = Unreadable { id: point.manifest.id, kind, what, advice };
+        self.unreadable.lock().unwrap().push(unreadable.clone());
+        unreadable
+    }
+
+    /// It can be read again.
+    pub(crate) fn repair(&self, point: &Arc<Point>) {
+        self.unreadable.lock().unwrap().retain(|p| p.id != point.manifest.id);
+        self.points.lock().unwrap().push(Arc::clone(point));
+    }
+
     /// Forgets a point and all nodes and chunks.
     pub(crate) fn expire_all(&self) {
         self.points.lock().unwrap().clear();
@@ -200,11 +216,12 @@ impl Memory {
 }
 
 impl Catalog for Memory {
-    fn points(&self) -> Result<Vec<Arc<Point>>> {
+    fn points(&self) -> Result<Points> {
         if *self.offline.lock().unwrap() {
             return Err(Error::new(Kind::Transient, "out of reach"));
         }
-        Ok(self.points.lock().unwrap().clone())
+        let unreadable = self.unreadable.lock().unwrap().clone();
+        Ok(Points { readable: self.points.lock().unwrap().clone(), unreadable })
     }
 
     fn is_visible(&self, number: u32) -> Result<bool> {

@@ -261,7 +261,7 @@ const KINDS: &[(Kind, Errno)] = &[
     (Kind::Input, Errno::IO),
     (Kind::WrongPassword, Errno::IO),
     (Kind::NoRepository, Errno::IO),
-    (Kind::Unsupported, Errno::IO),
+    (Kind::Unsupported, Errno::OPNOTSUPP),
     (Kind::Conflict, Errno::IO),
     (Kind::Interrupted, Errno::TIMEDOUT),
     (Kind::Bug, Errno::IO),

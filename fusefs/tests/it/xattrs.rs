@@ -87,6 +87,6 @@ fn cairns_own_attributes_can_be_read_and_are_never_listed() {
 impl Place {
     fn catalog_point(&self) -> std::sync::Arc<engine::restore_point::Point> {
         use fusefs::Catalog;
-        self.catalog.points().unwrap().remove(0)
+        self.catalog.points().unwrap().readable.remove(0)
     }
 }

@@ -133,3 +133,30 @@ fn a_name_of_an_expired_point_is_gone_and_not_another_point() {
     place.view.refresh().unwrap();
     assert_eq!(at("latest", "large.bin"), 410, "the folder of a job without points");
 }
+
+/// SEMANTICS, WebDAV: "A point that cannot be read is a folder that says why: damaged 500, of a newer release 501, with what to do about it."
+#[test]
+fn a_point_that_cannot_be_read_is_listed_and_says_what_to_do() {
+    for (kind, word, status) in [(Kind::Damaged, "damaged", 500), (Kind::Unsupported, "unsupported", 501)] {
+        let place = Place::of(some_files);
+        let other = place.catalog.back_up(&place.source, "host", "job", START + 5);
+        place.catalog.spoil(&other, kind);
+        place.view.refresh().unwrap();
+        let folder = format!("/by-job/%25{word}/");
+        let url = format!("{folder}{}/", other.manifest.id);
+        assert_eq!(place.listed(&folder), [folder.clone(), url.clone()]);
+        assert!(
+            place.listed("/by-id/").contains(&format!("/by-id/{}/", other.manifest.id)),
+            "where a sound one would be"
+        );
+        for url in [url.clone(), format!("{url}etc/passwd"), format!("/by-id/{}/", other.manifest.id)] {
+            for method in ["GET", "PROPFIND"] {
+                let answer = place.ask(method, &url, &[("Depth", "1")]);
+                assert_eq!((answer.status, answer.complete), (status, true), "{method} {url} {}", answer.text());
+                assert!(answer.text().contains("do this about it"), "{}", answer.text());
+                assert_eq!(answer.text().contains("it is damaged"), kind == Kind::Damaged, "{}", answer.text());
+            }
+        }
+        assert_eq!(place.get(&place.url("a%20b%20&%20%3Cc%3E%25.txt")).text(), "text", "the others are there as ever");
+    }
+}

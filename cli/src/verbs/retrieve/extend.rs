@@ -57,7 +57,7 @@ impl Extend {
         if let Some(retrieval) = self.retrieval {
             return Ok(vec![retrieval]);
         }
-        let needed = self.target.needed(repo, context.interrupt.monitor())?;
+        let needed = self.target.needed(context, repo, context.interrupt.monitor())?;
         let found = covering(repo, &needed.needs);
         if found.is_empty() {
             return Err(Failure::new(

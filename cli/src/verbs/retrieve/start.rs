@@ -46,7 +46,7 @@ impl Start {
         let connection = context.connect()?;
         let (repo, monitor) = (&connection.repo, context.interrupt.monitor());
         let planned = progress::show(&context.out, "planning", monitor, || {
-            let needed = self.target.needed(repo, monitor)?;
+            let needed = self.target.needed(context, repo, monitor)?;
             let wish = Wish { mode: self.order.mode, days: self.order.days, about: needed.about };
             Ok::<_, crate::exit::Failure>(plan(repo, &needed.needs, &wish, prices.as_ref(), monitor)?)
         })?;

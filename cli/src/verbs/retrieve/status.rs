@@ -23,7 +23,7 @@ impl Status {
         let (repo, monitor) = (&connection.repo, context.interrupt.monitor());
         let (needed, packs) = progress::show(&context.out, "looking", monitor, || {
             tidy(repo, monitor)?;
-            let needed = self.target.needed(repo, monitor)?;
+            let needed = self.target.needed(context, repo, monitor)?;
             let packs = survey(&*repo.vault().store, &needed.needs.packs.keys().copied().collect(), monitor)?;
             Ok::<_, crate::exit::Failure>((needed, packs))
         })?;

@@ -1,6 +1,7 @@
 //! What is to be brought back: places in restore points, paths in a mount, or names that match.
 
 use super::super::look;
+use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::parse::Place;
 use crate::parse::pattern::Pattern;
@@ -8,7 +9,7 @@ use crate::parse::place::POINT_FORMS;
 use crate::say::human;
 use clap::Args;
 use engine::monitor::Monitor;
-use engine::repository::Repository;
+use engine::repository::{Listing, Repository};
 use engine::retrieval::Needs;
 use format_spec::tree::Kind;
 use parking_lot::Mutex;
@@ -45,7 +46,7 @@ impl Target {
     ///
     /// # Errors
     /// The engine's; wrong usage for what names nothing.
-    pub(super) fn needed(&self, repo: &Repository, monitor: &Monitor) -> Result<Needed> {
+    pub(super) fn needed(&self, context: &Context, repo: &Repository, monitor: &Monitor) -> Result<Needed> {
         if self.is_empty() {
             return Err(Failure::usage("say what: POINT[:PATH], a path in a mount, or --find PATTERN"));
         }
@@ -60,21 +61,16 @@ impl Target {
         let mut names = Vec::new();
         for text in &self.places {
             let place = place(text)?;
-            let (point, _) = look::find(repo, &place)?;
+            let (point, _) = look::find(context, repo, &place)?;
             needs.add(repo, &point, &place.path, &|path, entry| matches(path, entry.kind), monitor)?;
             let id = point.manifest.id.to_string();
             names.push(format!("{}:/{}", &id[..8], human::name(&place.path)));
         }
         if self.places.is_empty() {
-            let mut points = Vec::new();
-            for (commit, point) in repo.points_and_damage() {
-                match point {
-                    Ok(point) => points.push(point),
-                    Err(e) if e.kind() == engine::Kind::Damaged => {
-                        monitor.warn(commit.id.to_string().as_bytes(), format!("this restore point is left out: {e}"));
-                    }
-                    Err(e) => return Err(e.into()),
-                }
+            let Listing { mut points, unread } = repo.listing()?;
+            for point in &unread {
+                let why = format!("this restore point is left out: {}; {}", point.what(), point.advice());
+                monitor.warn(point.commit.id.to_string().as_bytes(), why);
             }
             points.sort_by_key(|point| (point.manifest.started, point.number));
             for point in points.iter().rev() {
@@ -87,7 +83,8 @@ impl Target {
         }
         names.extend(self.find.iter().map(|text| format!("--find {}", human::name(text.as_bytes()))));
         if needs.damaged > 0 {
-            let reason = format!("of {} files the index does not know all data: run `cairn check`", needs.damaged);
+            let files = human::counted(needs.damaged, "file", "files");
+            let reason = format!("of {files} the index does not know all data: run `cairn check`");
             monitor.warn(b"", reason);
         }
         Ok(Needed { needs, about: names.join(" ") })

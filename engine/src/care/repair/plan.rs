@@ -5,11 +5,11 @@ use super::cure::{Cure, Healer};
 use crate::blob::{Rebuilt, rebuild_segment};
 use crate::care::check::{CheckOptions, Closely, Level, check_closely};
 use crate::care::findings::{Finding, Found, Subject};
-use crate::care::harm::{Bad, blobs_of, is_damage};
+use crate::care::harm::{Bad, is_damage};
 use crate::care::plan_hash::PlanHash;
 use crate::error::{Error, Kind, Result};
 use crate::log::{CommitRef, SegmentRef};
-use crate::monitor::Monitor;
+use crate::monitor::{Monitor, counted};
 use crate::repository::{Repository, lost_point};
 use crate::restore_point::Point;
 use format_spec::container::ObjectKind;
@@ -79,6 +79,8 @@ pub struct RepairPlan {
     pub items: Vec<RepairItem>,
     /// Damaged objects that nobody needs any more.
     pub superseded: Vec<Finding>,
+    /// What is whole and needs a newer release: repair leaves it alone.
+    pub unsupported: Vec<Finding>,
     /// Names exactly this plan: what `apply` must be given.
     pub hash: String,
     pub(super) blobs: Vec<Bad>,
@@ -147,6 +149,7 @@ pub fn plan(repository: &Arc<Repository>, options: &RepairOptions, monitor: &Mon
     let mut plan = RepairPlan {
         items: Vec::new(),
         superseded: closely.report.superseded.clone(),
+        unsupported: closely.report.unsupported.clone(),
         hash: String::new(),
         blobs: Vec::new(),
         unplaced: Vec::new(),
@@ -260,8 +263,10 @@ impl RepairItem {
         }
         let rest = missing.len() - cured.len();
         if let Some(bad) = missing.first().filter(|_| rest > 0) {
-            let full = if blobs_of(bad.place.pack_kind) == "nodes" { " (--full)" } else { "" };
-            self.remains = Some(format!("{rest} {}: {BACKUP}{full}", blobs_of(bad.place.pack_kind)));
+            let is_meta = bad.place.pack_kind == ObjectKind::MetaPack;
+            let (one, many) = if is_meta { ("node", "nodes") } else { ("chunk", "chunks") };
+            let full = if is_meta { " (--full)" } else { "" };
+            self.remains = Some(format!("{}: {BACKUP}{full}", counted(rest as u64, one, many)));
         }
         Ok(cured)
     }
@@ -272,7 +277,8 @@ impl RepairItem {
         self.made_anew = again.lacks.is_empty();
         if !again.lacks.is_empty() {
             let packs = again.lacks.len() + again.segment.packs.len();
-            self.remains = Some(format!("{} of its {packs} packs cannot be read; {BACKUP}", again.lacks.len()));
+            let packs = counted(packs as u64, "pack", "packs");
+            self.remains = Some(format!("{} of its {packs} cannot be read; {BACKUP}", again.lacks.len()));
         }
         Ok(self.made_anew)
     }

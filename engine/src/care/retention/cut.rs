@@ -49,6 +49,8 @@ pub struct Rewritten {
     pub tags: Vec<String>,
     /// What it loses.
     pub left: Leaving,
+    /// Names that only the ledger had, and that leave it: of items that failed, vanished or were left out.
+    pub names: u64,
     /// Names that stay, of files of which a name is erased.
     pub others: OtherNames,
 }
@@ -101,6 +103,7 @@ impl Cut<'_> {
             unnamed: old.left_out_unnamed(),
             tags: old.tags.clone(),
             left,
+            names: 0,
             others: OtherNames::default(),
         };
         match self {
@@ -127,7 +130,12 @@ impl Cut<'_> {
                 Ok(Some(new))
             }
             Cut::Paths(erasure) => {
-                let Some((root, left)) = erasure.erase(&old.root, sink)? else { return Ok(None) };
+                let (root, left) = match erasure.erase(&old.root, sink)? {
+                    Some(lighter) => lighter,
+                    // A name can be all that there is to erase.
+                    None if is_named(nodes, old, erasure)? => (old.root.clone(), Leaving::default()),
+                    None => return Ok(None),
+                };
                 let mut leaves = |path: &[u8], entry: &Entry| match erasure.erases(path) {
                     true => Ok((entries(entry), false)),
                     false => Ok((erasure.entries_below(&old.root, path)?, true)),
@@ -301,21 +309,48 @@ fn left_out(why: &str) -> Vec<u8> {
     Exception { outcome: Outcome::Skipped, reason: why.to_owned() }.encode()
 }
 
-/// Takes what stands below erased paths out of the ledger's exceptions: they are names that somebody wants gone. The paths themselves take their
-/// place: the point does not know any more what was there.
+/// Whether the ledger has a name that is erased.
+fn is_named(nodes: &dyn NodeSource, old: &Manifest, erasure: &Erasure<'_>) -> Result<bool> {
+    for pair in MapCursor::open(nodes, old.exceptions) {
+        let pair = pair?;
+        if erasure.erases(&pair.key) && !is_mark(&pair.key, &pair.value, erasure) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a line is what an earlier erasure of this very path has left.
+fn is_mark(key: &[u8], value: &[u8], erasure: &Erasure<'_>) -> bool {
+    erasure.names(key) && value == left_out(ERASED)
+}
+
+/// Why the ledger says that an erased item is left out.
+const ERASED: &str = "erased";
+
+/// Takes what stands at and below erased paths out of the ledger's exceptions: they are names that somebody wants gone. Of items that the point had,
+/// the paths themselves take their place: the point does not know any more what was there. Of what only the ledger named, the folder does, and
+/// the name is gone: it may be all that somebody wants erased.
 fn erase_exceptions(
     nodes: &dyn NodeSource,
     old: &Manifest,
-    erasure: &Erasure<'_>,
+    erasure: &mut Erasure<'_>,
     held: Held,
     new: &mut Rewritten,
     sink: &mut dyn NodeSink,
 ) -> Result<()> {
     let mut edits = held.edits;
+    let found = erasure.found_in(&old.root)?;
+    let mut folders = BTreeSet::new();
     for pair in MapCursor::open(nodes, old.exceptions) {
         let pair = pair?;
-        if !erasure.erases(&pair.key) {
+        if is_mark(&pair.key, &pair.value, erasure) {
             continue;
+        }
+        let Some(path) = erasure.note_named(&pair.key) else { continue };
+        if !found.contains(&path) {
+            new.names += 1;
+            folders.insert(listing_of(&erasure.folder_above(&old.root, &path)?));
         }
         let counts = &mut new.counts;
         let count = match Exception::decode(&pair.value).map_err(|e| Error::from(e).on(old.id))?.outcome {
@@ -329,8 +364,15 @@ fn erase_exceptions(
         *count = count.saturating_sub(1);
         edits.insert(pair.key.clone(), None);
     }
-    for path in erasure.found_in(&old.root)? {
-        edits.insert(path, Some(left_out("erased")));
+    for path in found {
+        edits.insert(path, Some(left_out(ERASED)));
+    }
+    for folder in folders {
+        // What stands there already says as much of the folder, or more.
+        if map_get(nodes, old.exceptions, &folder)?.is_none() || edits.get(&folder).is_some_and(Option::is_none) {
+            edits.insert(folder, Some(left_out(ERASED)));
+            new.counts.skipped = new.counts.skipped.saturating_add(1);
+        }
     }
     new.exceptions = edit_map(nodes, old.exceptions, edits, sink)?;
     Ok(())

@@ -88,6 +88,33 @@ impl<'a> Erasure<'a> {
             .try_fold(0, |sum, path| Ok(sum + self.find(root, path)?.map_or(0, |entry| entries(&entry))))
     }
 
+    /// Whether this is one of the paths, and not below one.
+    pub(super) fn names(&self, path: &[u8]) -> bool {
+        self.paths.contains(path)
+    }
+
+    /// Notes that some point has a name at or below the paths, be it in its ledger alone; the one of them that erases it.
+    pub(super) fn note_named(&mut self, name: &[u8]) -> Option<Vec<u8>> {
+        let path = self.paths.iter().find(|path| *path == name || is_below(name, path))?.clone();
+        self.found.insert(path.clone());
+        Some(path)
+    }
+
+    /// The path of the lowest folder that a point has above a path.
+    ///
+    /// # Errors
+    /// The source's.
+    pub(super) fn folder_above(&self, root: &Entry, path: &[u8]) -> Result<Vec<u8>> {
+        let ends = path.iter().enumerate().rev().filter(|(_, b)| **b == b'/').map(|(at, _)| at);
+        for end in ends {
+            let folder = path.get(..end).unwrap_or_default();
+            if self.find(root, folder)?.is_some_and(|entry| entry.kind == ItemKind::Folder) {
+                return Ok(folder.to_vec());
+            }
+        }
+        Ok(Vec::new())
+    }
+
     /// Those of the paths that a point has.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use crate::care::PlanHash;
 use crate::error::{Error, Kind, Result};
 use crate::log::CommitRef;
 use crate::monitor::Monitor;
-use crate::repository::{Repository, utc};
+use crate::repository::{Repository, Unread, Why, utc};
 use crate::restore_point::{JobId, Point};
 use crate::tree::{Names, NodeSink};
 use format_spec::ChunkId;
@@ -35,8 +35,8 @@ pub struct Plan {
     pub emptied: Vec<JobId>,
     /// All jobs of the repository: among these a job is named.
     pub jobs: BTreeSet<JobId>,
-    /// Points that cannot be judged, as their manifests cannot be read. They stay.
-    pub damaged: Vec<(CommitRef, Error)>,
+    /// Points that cannot be judged: their manifests are damaged, or need a newer release. They stay.
+    pub unread: Vec<Unread>,
     /// Paths to be erased that no point has.
     pub unmatched: Vec<Vec<u8>>,
     /// Points that were named by their ids and whose manifests cannot be read: they leave, whatever their jobs are.
@@ -68,15 +68,17 @@ impl Plan {
         repository.refresh()?;
         let locks = locks_of(&repository.log().view());
         let now = repository.env().now();
-        let (mut points, mut damaged, mut live) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut points, mut unread, mut live) = (Vec::new(), Vec::new(), Vec::new());
         for (commit, point) in repository.points_and_damage() {
             live.push(commit.slot);
             match point {
                 Ok(point) => points.push((commit, point)),
-                Err(e) => damaged.push((commit, e)),
+                Err(error) if Why::of(error.kind()).is_some() => unread.push(Unread { commit, error }),
+                Err(e) => return Err(e),
             }
         }
-        let (given_up, rest) = scope.give_up(&mut damaged, &locks, now);
+        let (given_up, rest) = scope.give_up(&mut unread, &locks, now);
+        rest.expect_known(&unread)?;
         let facts: Vec<Facts> = points.iter().map(|(_, point)| facts(repository, point, &locks)).collect();
         let decisions = decide(&facts, &rest, now)?;
         let jobs = facts.iter().map(|point| point.job.clone()).collect();
@@ -103,7 +105,7 @@ impl Plan {
             _ => Vec::new(),
         };
         let mut plan =
-            Plan { rows, emptied: decisions.emptied, jobs, damaged, given_up, unmatched, hash: [0; 32], live };
+            Plan { rows, emptied: decisions.emptied, jobs, unread, given_up, unmatched, hash: [0; 32], live };
         plan.hash = plan.seal(repository, scope, &cut, &by_id);
         Ok(plan)
     }
@@ -166,6 +168,9 @@ impl Decision {
         if !left.is_nothing() {
             self.reasons.push(Reason::Loses { items: left.items, folders: left.folders, bytes: left.bytes });
         }
+        if change.names > 0 {
+            self.reasons.push(Reason::LosesNames { names: change.names });
+        }
         if change.others.names > 0 {
             let first = format!("/{}", String::from_utf8_lossy(&change.others.first));
             self.reasons.push(Reason::OtherNames { names: change.others.names, first });
@@ -182,21 +187,18 @@ impl Decision {
 }
 
 impl Scope {
-    /// Takes those out of `damaged` that the request names and no lock holds: nothing can be judged about them but that they were named. And the
-    /// request without them.
-    fn give_up(
-        &self,
-        damaged: &mut Vec<(CommitRef, Error)>,
-        locks: &Locks,
-        now: format_spec::Time,
-    ) -> (Vec<CommitRef>, Scope) {
+    /// Takes those out of `unread` that are damaged, that the request names and that no lock holds: nothing can be judged about them but that they
+    /// were named. And the request without them. What needs a newer release is whole, and stays.
+    fn give_up(&self, unread: &mut Vec<Unread>, locks: &Locks, now: format_spec::Time) -> (Vec<CommitRef>, Scope) {
         let Request::Points(ids) = &self.request else { return (Vec::new(), self.clone()) };
         let mut rest = ids.clone();
         let mut given_up = Vec::new();
-        damaged.retain_mut(|(commit, error)| {
-            if !rest.contains(&commit.id) || !matches!(error.kind(), Kind::Damaged | Kind::Absent) {
+        unread.retain_mut(|point| {
+            let is_named = rest.contains(&point.commit.id);
+            if !is_named || point.why() != Why::Damaged {
                 return true;
             }
+            let Unread { commit, error } = point;
             rest.remove(&commit.id);
             match locks.get(&commit.id).filter(|until| **until > now) {
                 Some(until) => {
@@ -211,6 +213,15 @@ impl Scope {
             }
         });
         (given_up, Scope { request: Request::Points(rest), ..self.clone() })
+    }
+
+    /// A point that needs a newer release is whole: this one cannot judge it, so it does not let it go either.
+    fn expect_known(&self, unread: &[Unread]) -> Result<()> {
+        let Request::Points(ids) = &self.request else { return Ok(()) };
+        let newer = unread.iter().find(|point| ids.contains(&point.commit.id) && point.why() == Why::Unsupported);
+        newer.map_or(Ok(()), |point| {
+            Err(Error::new(Kind::Unsupported, point.what()).on(point.commit.id).advise(point.advice()))
+        })
     }
 
     /// What the points that stay lose.

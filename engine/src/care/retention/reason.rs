@@ -1,5 +1,6 @@
 //! Why a restore point stays or leaves, as it is told to people and scripts.
 
+use crate::monitor::counted;
 use format_spec::Time;
 use format_spec::period::Period;
 use jiff::civil::DateTime;
@@ -41,6 +42,11 @@ pub enum Reason {
         folders: u64,
         /// Sizes of the files.
         bytes: u64,
+    },
+    /// Names leave its ledger of items that it does not hold.
+    LosesNames {
+        /// How many.
+        names: u64,
     },
     /// Files of which it loses a name stay under others.
     OtherNames {
@@ -133,9 +139,12 @@ impl fmt::Display for Reason {
             Reason::Locked(until) => write!(f, "locked until {}", crate::repository::utc(*until)),
             Reason::Untouched => f.write_str("nothing in it is asked for"),
             Reason::Loses { items, folders, bytes } => {
-                let parts = [(*items, "item"), (*folders, "folder")];
-                let parts = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| some(*n, word));
-                write!(f, "loses {}, {}", parts.collect::<Vec<_>>().join(" and "), some(*bytes, "byte"))
+                let parts = [(*items, "item", "items"), (*folders, "folder", "folders")];
+                let parts = parts.iter().filter(|(n, ..)| *n > 0).map(|(n, one, many)| counted(*n, one, many));
+                write!(f, "loses {}, {}", parts.collect::<Vec<_>>().join(" and "), counted(*bytes, "byte", "bytes"))
+            }
+            Reason::LosesNames { names } => {
+                write!(f, "loses {} of items that it does not hold", counted(*names, "name", "names"))
             }
             Reason::OtherNames { names: 1, first } => {
                 write!(f, "1 other name of the same file keeps its bytes: {first}")
@@ -148,8 +157,4 @@ impl fmt::Display for Reason {
             Reason::Named => f.write_str("named"),
         }
     }
-}
-
-fn some(count: u64, word: &str) -> String {
-    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }

@@ -1,6 +1,7 @@
 //! What may be asked of retention: rules that keep, points or paths by name, and the facts that decisions rest on.
 
 use crate::error::{Error, Kind, Result};
+use crate::monitor::counted;
 use crate::restore_point::{JobId, JobName};
 use format_spec::Time;
 use format_spec::config::{Retention, RetentionKind};
@@ -178,7 +179,7 @@ impl fmt::Display for Scope {
         match &self.request {
             Request::Rules { rules, .. } => write!(f, "no rule keeps them:{rules}"),
             Request::Points(_) => f.write_str("named"),
-            Request::Paths(paths) => write!(f, "{} paths are erased", paths.len()),
+            Request::Paths(paths) => write!(f, "{} erased", counted(paths.len() as u64, "path is", "paths are")),
             Request::Tags { .. } => f.write_str("other tags"),
         }
     }

@@ -5,8 +5,11 @@ use crate::proofs::Rig;
 use crate::proofs::rig::interrupted;
 use engine::backup::backup;
 use engine::care::ClockVerdict;
-use engine::care::retention::{ApplyOptions, Plan, Request, Scope, apply};
+use engine::care::retention::{ApplyOptions, Plan, Request, Rules, Scope, apply};
 use engine::monitor::Monitor;
+use engine::store::{Faulty, Verb};
+use format_spec::config::RetentionKind;
+use format_spec::ledger::{Exception, Outcome};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -77,4 +80,113 @@ fn nothing_is_kept_from_a_point_that_expired_meanwhile() {
     let done = backup(&raced.open().unwrap(), &source, &raced.options(), &Arc::new(Monitor::new())).unwrap();
     assert_eq!((done.counts.failed, done.counts.kept), (1, 0));
     assert!(!restored(&rig).contains_key(Path::new("b")));
+}
+
+/// At the very slot of the commit somebody else's entry stands: the base loses what is kept, and the commit notices it there.
+fn beaten_to_the_slot(rig: &Rig, work: impl FnOnce() + Send + 'static) -> Rig {
+    let (armed, work) = (std::sync::atomic::AtomicBool::new(false), parking_lot::Mutex::new(Some(work)));
+    let store = Faulty::new(rig.store.clone(), move |call| {
+        if call.verb == Verb::Put && call.name.starts_with("points/") {
+            armed.store(true, std::sync::atomic::Ordering::SeqCst);
+        }
+        let is_commit = call.verb == Verb::Put && call.name.starts_with("log/");
+        if is_commit && armed.load(std::sync::atomic::Ordering::SeqCst) {
+            // Taken first: the work may come by here itself.
+            let work = work.lock().take();
+            work.into_iter().for_each(|work| work());
+        }
+        None
+    });
+    rig.over(Arc::new(store))
+}
+
+#[test]
+fn an_erasure_that_takes_the_slot_of_the_commit_wins() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = rig(folder.path());
+    back_up(&rig, &[]);
+    let eraser = rig.clone();
+    let head = rig.open().unwrap().log().view().head;
+    let raced = beaten_to_the_slot(&rig, move || erase(&eraser, &["a/sub/two", "b"]));
+    let source = Broken::new(&rig, &[("a", Fails::Listing), ("b", Fails::Reading)]);
+    let done = backup(&raced.open().unwrap(), &source, &raced.options(), &Arc::new(Monitor::new())).unwrap();
+    assert!(rig.open().unwrap().log().view().head > head + 3, "a second session has made the point");
+    let found = restored(&rig);
+    assert!(!found.contains_key(Path::new("b")) && !found.contains_key(Path::new("a/sub/two")), "{found:?}");
+    assert_eq!(found[Path::new("a/sub/three")], b"333");
+    assert_eq!((done.counts.failed, done.counts.kept), (4, 3));
+    assert_eq!(rig.check().unwrap().errors, Vec::new());
+}
+
+/// What item-level retention takes out of the base while a session keeps it does not come back with the commit.
+#[test]
+fn items_that_grow_too_old_at_the_slot_of_the_commit_are_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = rig(folder.path());
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(400 * 86_400);
+    std::fs::File::options().write(true).open(rig.source.join("a/one")).unwrap().set_modified(old).unwrap();
+    back_up(&rig, &[]);
+    let expiring = rig.clone();
+    let raced = beaten_to_the_slot(&rig, move || {
+        let rules = Rules { period: Some("1y".parse().unwrap()), ..Rules::default() };
+        let scope = Scope::of(Request::Rules { rules, kind: RetentionKind::Item });
+        let (repository, monitor) = (expiring.open().unwrap(), Arc::new(Monitor::new()));
+        let plan = Plan::make(&repository, &scope, &monitor).unwrap();
+        let options = ApplyOptions { hash: plan.hash.to_vec(), threads: 1 };
+        let applied = apply(&repository, &scope, &options, &monitor).unwrap();
+        assert_eq!(applied.rewritten.len(), 1, "{applied:?}");
+    });
+    let source = Broken::new(&rig, &[("a", Fails::Listing)]);
+    let done = backup(&raced.open().unwrap(), &source, &raced.options(), &Arc::new(Monitor::new())).unwrap();
+    let found = restored(&rig);
+    assert!(!found.contains_key(Path::new("a/one")), "{found:?}");
+    assert_eq!(found[Path::new("a/sub/three")], b"333");
+    assert_eq!(done.counts.kept, 3, "the folder in it and its two files");
+    assert_eq!(rig.check().unwrap().errors, Vec::new());
+}
+
+/// The lines of the newest point's ledger below the source: path, and whether it failed.
+fn lines(rig: &Rig) -> Vec<(String, Outcome)> {
+    let (repository, point) = newest(rig);
+    let mut lines = Vec::new();
+    for pair in engine::tree::MapCursor::open(repository.nodes(), point.manifest.exceptions) {
+        let pair = pair.unwrap();
+        let path = pair.key.strip_prefix(&rig.inside()[..]).unwrap_or(&pair.key).to_vec();
+        lines.push((String::from_utf8_lossy(&path).into_owned(), Exception::decode(&pair.value).unwrap().outcome));
+    }
+    lines
+}
+
+/// A path that no point holds, and that its ledger names: the name may be all that somebody wants erased.
+#[test]
+fn a_name_that_only_the_ledger_has_is_erased() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = rig(folder.path());
+    rig.write("a/Jane Doe.pdf", b"never read");
+    back_up(&rig, &[("a/Jane Doe.pdf", Fails::Looking)]);
+    assert_eq!(lines(&rig), [("/a/Jane Doe.pdf".to_owned(), Outcome::Failed)]);
+    let tree = newest(&rig).1.manifest.root.content;
+    erase(&rig, &["a/Jane Doe.pdf"]);
+    // The folder says that something was left out in it, so that nobody takes the listing for whole.
+    assert_eq!(lines(&rig), [("/a/".to_owned(), Outcome::Skipped)]);
+    let manifest = &newest(&rig).1.manifest;
+    assert_eq!((manifest.root.content, manifest.counts.failed, manifest.counts.skipped), (tree, 0, 1));
+    assert_eq!(rig.check().unwrap().errors, Vec::new());
+    let path = [&rig.inside()[..], b"/a/Jane Doe.pdf"].concat();
+    let scope = Scope::of(Request::Paths([path].into()));
+    let again = Plan::make(&rig.open().unwrap(), &scope, &Monitor::new()).unwrap();
+    assert!(again.is_empty() && again.unmatched.len() == 1, "it is named nowhere any more: {again:?}");
+}
+
+#[test]
+fn the_plan_says_that_names_leave_and_that_the_path_was_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = rig(folder.path());
+    rig.write("a/Jane Doe.pdf", b"never read");
+    back_up(&rig, &[("a/Jane Doe.pdf", Fails::Looking)]);
+    let path = [&rig.inside()[..], b"/a/Jane Doe.pdf"].concat();
+    let plan = Plan::make(&rig.open().unwrap(), &Scope::of(Request::Paths([path].into())), &Monitor::new()).unwrap();
+    assert_eq!((plan.rows.len(), plan.unmatched.len()), (1, 0));
+    let reasons: Vec<String> = plan.rows[0].decision.reasons.iter().map(ToString::to_string).collect();
+    assert_eq!(reasons, ["loses 1 name of items that it does not hold"]);
 }

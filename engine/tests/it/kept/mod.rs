@@ -29,6 +29,8 @@ use std::sync::Arc;
 pub(crate) enum Fails {
     /// Its bytes cannot be read.
     Reading,
+    /// One of its attributes cannot be read.
+    Attributes,
     /// It cannot be looked at.
     Looking,
     /// The folder cannot be listed.
@@ -57,6 +59,9 @@ struct BrokenWalk<'a> {
 }
 
 struct Refuses;
+
+/// Gives everything but one attribute.
+struct Partly(Arc<dyn Opens>);
 
 impl Broken {
     pub(crate) fn new(rig: &Rig, fails: &[(&str, Fails)]) -> Broken {
@@ -130,6 +135,9 @@ impl BrokenWalk<'_> {
             Step::Item(found) if fate == Some(Fails::Reading) => {
                 Some(Step::Item(Found { opens: Arc::new(Refuses), ..found }))
             }
+            Step::Item(found) if fate == Some(Fails::Attributes) => {
+                Some(Step::Item(Found { opens: Arc::new(Partly(found.opens)), ..found }))
+            }
             other => Some(other),
         }
     }
@@ -166,6 +174,17 @@ impl Opens for Refuses {
 
     fn open(&self, _: &Entry) -> io::Result<Box<dyn ItemReader>> {
         Err(io::Error::from_raw_os_error(13))
+    }
+}
+
+impl Opens for Partly {
+    fn fill(&self, entry: &mut Entry) -> io::Result<Vec<String>> {
+        self.0.fill(entry)?;
+        Ok(vec!["user.note: Permission denied".to_owned()])
+    }
+
+    fn open(&self, entry: &Entry) -> io::Result<Box<dyn ItemReader>> {
+        self.0.open(entry)
     }
 }
 

@@ -1,10 +1,11 @@
 //! Every way in which an item fails, and what the point has of it then.
 
-use super::{Fails, back_up, back_up_as, kept, newest, restored, rig, started};
+use super::{Broken, Fails, back_up, back_up_as, kept, newest, restored, rig, started};
 use crate::proofs::collect::{collect_all, expire, options};
 use crate::proofs::rig::contents;
-use engine::backup::BackupOptions;
+use engine::backup::{BackupOptions, backup};
 use engine::env::{Env, Machine, SharedEnv};
+use engine::monitor::Monitor;
 use format_spec::Time;
 use std::path::Path;
 use std::sync::Arc;
@@ -162,4 +163,18 @@ fn what_is_readable_again_is_trusted_only_as_of_its_last_good_reading() {
     at(86_400, &[("a", Fails::Listing)]);
     let done = at(2 * 86_400, &[]);
     assert_eq!((done.counts.changed, done.counts.unchanged), (3, 1), "only `b` was read by the second point");
+}
+
+/// What lacks an attribute is stored: it fails, and is not called "not stored".
+#[test]
+fn an_item_without_one_of_its_attributes_is_stored_and_said_to_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = rig(folder.path());
+    let monitor = Arc::new(Monitor::new());
+    let source = Broken::new(&rig, &[("b", Fails::Attributes)]);
+    let done = backup(&rig.open().unwrap(), &source, &rig.options(), &monitor).unwrap();
+    let warned: Vec<String> = monitor.take_warnings().into_iter().map(|warning| warning.reason).collect();
+    assert_eq!(warned, ["stored without all of its attributes: user.note: Permission denied"]);
+    assert_eq!((done.counts.failed, done.counts.kept), (1, 0));
+    assert_eq!(restored(&rig)[std::path::Path::new("b")], b"4444");
 }

@@ -5,6 +5,7 @@
 mod broken_line;
 mod cache;
 pub(crate) mod collect;
+mod collected_since;
 mod crash;
 pub(crate) mod damage;
 mod faults;

@@ -204,7 +204,7 @@ fn items_leave_every_point_by_their_own_age() {
     let plan = scene.plan(&scope);
     let loses = |at: usize| plan.rows[at].change.as_ref().unwrap().left.clone();
     assert_eq!((loses(0).items, loses(0).bytes, loses(0).folders), (102, 60_000 + 800_000, 0));
-    assert_eq!(plan.rows[0].decision.reasons.last().unwrap().to_string(), "loses 102 items, 860000 bytes");
+    assert_eq!(plan.rows[0].decision.reasons.last().unwrap().to_string(), "loses 102 items, 860,000 bytes");
     scene.set("2026-01-02T23:59:59Z");
     let applied = scene.plan_and_apply(&scope);
     assert_eq!((applied.expired.len(), applied.rewritten.clone()), (0, vec![one, two]));

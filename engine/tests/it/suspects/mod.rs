@@ -1,6 +1,7 @@
 //! Packs that were found damaged: recorded once for every machine, healed by whatever reads the source, withdrawn when they are right again.
 
 mod beside;
+mod kept;
 mod matrix;
 
 use crate::proofs::Rig;

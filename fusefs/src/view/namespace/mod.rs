@@ -10,13 +10,15 @@
 //! ```
 //!
 //! Everything but the first template is a relative symlink, so that `find`, `du` and `tar` see each file once, and bind mounts
-//! and exports still resolve. A name that does not suffice for a point is followed by `-<id8>`; a name that was given to a point
-//! is never given to another one ([`Given`]). In a repository of copies the job of another source than the repository's origin
-//! is called `<job>%of-<digits of the source's id>` ([`Sources`]).
+//! and exports still resolve. A point that cannot be read has its own name there, too ([`unreadable`]). A name that does not
+//! suffice for a point is followed by `-<id8>`; a name that was given to a point is never given to another one ([`Given`]). In a
+//! repository of copies the job of another source than the repository's origin is called `<job>%of-<digits of the source's id>`
+//! ([`Sources`]).
 
 mod changes;
 mod given;
 mod plan;
+mod unreadable;
 
 pub use changes::Changes;
 pub(crate) use given::Given;
@@ -24,6 +26,8 @@ pub(crate) use given::Given;
 use super::inode::Inode;
 use super::layout::{HISTORY, Layout};
 use super::names::Sources;
+use crate::catalog::Unreadable;
+use engine::Error;
 use engine::restore_point::Point;
 use format_spec::Time;
 use std::collections::HashMap;
@@ -36,6 +40,7 @@ pub(crate) struct Namespace {
     points: HashMap<u32, Placed>,
     jobs: HashMap<Inode, Arc<PastJob>>,
     given: Given,
+    unreadable: Vec<Unreadable>,
     /// Which of its kind in the life of a view.
     pub(crate) generation: u64,
     /// The entry that is the mount's root: number of its point, preorder index.
@@ -58,6 +63,8 @@ pub(crate) struct Leading {
 pub(crate) enum What {
     Folder(Names),
     Link(String),
+    /// Shown as a folder that cannot be looked into.
+    Unreadable(Unreadable),
 }
 
 /// The names in a folder. Each keeps its serial for as long as it is there, so that a listing that is under way while points
@@ -97,10 +104,17 @@ pub(crate) struct PastJob {
 }
 
 impl Namespace {
-    /// Lays out `points`, oldest first; names that `old` has already keep their serials.
-    pub(crate) fn new(points: &[Arc<Point>], layout: &Layout, sources: Sources, old: Option<&Namespace>) -> Self {
+    /// Lays out `points`, oldest first, and those that cannot be read; names that `old` has already keep their serials.
+    pub(crate) fn new(
+        points: &[Arc<Point>],
+        unreadable: Vec<Unreadable>,
+        layout: &Layout,
+        sources: Sources,
+        old: Option<&Namespace>,
+    ) -> Self {
         let given = old.map(|old| old.given.clone()).unwrap_or_default();
-        plan::Plan::new(points, layout, sources, given).finish(points, old)
+        let plan = plan::Plan::new(points, &unreadable, layout, sources, given);
+        Namespace { unreadable, ..plan.finish(points, old) }
     }
 
     /// One point, or a folder of it, as the root; without it, nothing.
@@ -119,6 +133,7 @@ impl Namespace {
             points: point.map(placed).into_iter().collect(),
             jobs: HashMap::new(),
             given: Given::default(),
+            unreadable: Vec::new(),
             generation: old.map_or(0, |old| old.generation + 1),
             alone: number.map(|number| (number, index)),
             entries,
@@ -157,16 +172,24 @@ impl Namespace {
     }
 
     /// Whether it shows exactly these points.
-    pub(crate) fn shows(&self, points: &[Arc<Point>]) -> bool {
-        points.len() == self.points.len() && points.iter().all(|p| self.points.contains_key(&p.number))
+    pub(crate) fn shows(&self, points: &[Arc<Point>], unreadable: &[Unreadable]) -> bool {
+        unreadable == self.unreadable
+            && points.len() == self.points.len()
+            && points.iter().all(|p| self.points.contains_key(&p.number))
     }
 }
 
 impl Leading {
-    /// The inode of a name in a folder.
-    pub(crate) fn child(&self, name: &[u8]) -> Option<Inode> {
-        let What::Folder(names) = &self.what else { return None };
-        names.get(name).map(|name| name.inode)
+    /// The inode of a name in a folder, if it is there.
+    ///
+    /// # Errors
+    /// What is wrong with a point that cannot be read.
+    pub(crate) fn child(&self, name: &[u8]) -> Result<Option<Inode>, Error> {
+        match &self.what {
+            What::Folder(names) => Ok(names.get(name).map(|name| name.inode)),
+            What::Link(_) => Ok(None),
+            What::Unreadable(point) => Err(point.error()),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! From points and a layout to folders and links: first all names, then, in the order of paths, their inodes.
 
-use super::{Given, Leading, Names, Namespace, PastJob, Placed, What};
+use super::{Given, Leading, Names, Namespace, PastJob, Placed, What, unreadable};
+use crate::catalog::Unreadable;
 use crate::limits::HISTORY_POINTS_MAX;
 use crate::view::inode::{Inode, Named};
 use crate::view::layout::{HISTORY, Layout};
@@ -26,21 +27,28 @@ pub(super) struct Plan {
 }
 
 #[derive(Default)]
-struct Folder {
+pub(super) struct Folder {
     time: Time,
     names: BTreeMap<String, Child>,
 }
 
-enum Child {
+pub(super) enum Child {
     Folder(Folder),
     Point(Arc<Point>),
     Link(String, Time),
+    Unreadable(Unreadable),
     /// A job's newest points, oldest first.
     Past(Vec<Arc<Point>>),
 }
 
 impl Plan {
-    pub(super) fn new(points: &[Arc<Point>], layout: &Layout, sources: Sources, given: Given) -> Self {
+    pub(super) fn new(
+        points: &[Arc<Point>],
+        unread: &[Unreadable],
+        layout: &Layout,
+        sources: Sources,
+        given: Given,
+    ) -> Self {
         let mut plan = Plan { given, sources, ..Plan::default() };
         for folder in layout
             .templates
@@ -53,6 +61,7 @@ impl Plan {
         }
         plan.real(points, layout);
         plan.links(points, layout);
+        unreadable::lay_out(&mut plan.root, unread, layout);
         if layout.history {
             plan.history(points);
         }
@@ -131,6 +140,7 @@ impl Plan {
             points: HashMap::new(),
             jobs: HashMap::new(),
             given: self.given,
+            unreadable: Vec::new(),
             generation: old.map_or(0, |old| old.generation + 1),
             alone: None,
             entries: 0,
@@ -160,6 +170,12 @@ impl Plan {
                         space.nodes.insert(number, Arc::new(Leading { parent: inode, time, what: What::Link(target) }));
                         number
                     }
+                    Child::Unreadable(point) => {
+                        let number = named.inode(&below);
+                        let (time, what) = (Time::default(), What::Unreadable(point));
+                        space.nodes.insert(number, Arc::new(Leading { parent: inode, time, what }));
+                        number
+                    }
                     Child::Past(points) => {
                         let number = Inode::past(&[below.as_bytes()]);
                         space.jobs.insert(number, Arc::new(PastJob { parent: inode, points }));
@@ -170,7 +186,7 @@ impl Plan {
             }
             let before = old.and_then(|old| old.leading(inode)).and_then(|old| match &old.what {
                 What::Folder(names) => Some(names),
-                What::Link(_) => None,
+                What::Link(_) | What::Unreadable(_) => None,
             });
             let what = What::Folder(Names::new(names, before));
             space.nodes.insert(inode, Arc::new(Leading { parent, time: folder.time, what }));
@@ -183,7 +199,7 @@ impl Plan {
 impl Folder {
     /// The folder at a path below, made if need be. On every path there are folders alone: of a template's names all but the
     /// last are, and several templates have nothing in common.
-    fn folder(&mut self, path: &[String]) -> &mut Folder {
+    pub(super) fn folder(&mut self, path: &[String]) -> &mut Folder {
         let mut here = self;
         for name in path {
             let child = here.names.entry(name.clone()).or_insert_with(|| Child::Folder(Folder::default()));
@@ -198,12 +214,17 @@ impl Folder {
         here
     }
 
+    pub(super) fn insert(&mut self, name: String, child: Child) {
+        self.names.insert(name, child);
+    }
+
     /// A folder is as new as the newest point below it.
     fn touch(&mut self) -> Time {
         let times = self.names.values_mut().map(|child| match child {
             Child::Folder(folder) => folder.touch(),
             Child::Point(point) => point.manifest.started,
             Child::Link(_, time) => *time,
+            Child::Unreadable(_) => Time::default(),
             Child::Past(points) => points.last().map(|p| p.manifest.started).unwrap_or_default(),
         });
         self.time = times.max().unwrap_or_default();
