@@ -12,10 +12,13 @@ mod arriving;
 mod attributes;
 mod file;
 mod folder;
+mod item;
 mod other;
 mod plan;
 mod remove;
 mod run;
+mod staging;
+mod target;
 
 pub use arriving::{Arrived, Arriving, Part, Patience, restore_arriving};
 
