@@ -27,12 +27,9 @@ fn as_root() -> RestoreOptions {
     RestoreOptions { owners: true, ..restore_options() }
 }
 
+/// Only root can try what needs another user.
 fn is_root() -> bool {
-    let is_root = rustix::process::geteuid().is_root();
-    if !is_root {
-        println!("only root can try this: not tried");
-    }
-    is_root
+    rustix::process::geteuid().is_root()
 }
 
 /// Names of partial files and folders anywhere below.
