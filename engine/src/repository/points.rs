@@ -3,7 +3,7 @@
 use super::gone::{Standing, may_be_gone};
 use super::open::Repository;
 use super::unread::advised;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::log::{CommitRef, LogView};
 use crate::restore_point::{JobId, JobName, Point, load_point, needs_suspects};
 use format_spec::RepositoryId;

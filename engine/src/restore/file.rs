@@ -1,8 +1,10 @@
 //! Writing one file: whole or not at all where something was there before, holes as holes, verified again if asked.
 
 use super::attributes;
-use super::folder::{Folder, failed, settled};
+use super::folder::Folder;
+use super::item::{Held, Inode, Item, Ours};
 use super::run::Restoring;
+use super::target::refused;
 use super::{Overwrite, Told};
 use crate::blob::Blobs;
 use crate::error::{Error, Kind, Result};
@@ -15,10 +17,12 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 /// Files longer than this are written beside their place and renamed, so that a killed restore leaves no half file under the name.
 const DIRECT_BYTES_MAX: u64 = 1 << 20;
+/// So often a partial file is made again where somebody keeps taking its name.
+const CREATES_MAX: usize = 16;
 /// Runs of zeros at least this long become holes with `--sparse`.
 const HOLE_BYTES: usize = 4096;
 
@@ -29,18 +33,17 @@ pub(super) struct FileTask {
     pub(super) path: Vec<u8>,
     /// What read-ahead has planned for it.
     pub(super) account: Arc<Account>,
-    /// Set when the name is what the point has; of first names of link groups only.
-    pub(super) ours: Option<Arc<AtomicBool>>,
+    /// The inode that is what the point has, once there is one; of first names of link groups only.
+    pub(super) ours: Option<Ours>,
 }
 
 impl FileTask {
-    fn is_ours(&self) {
-        self.ours.iter().for_each(|ours| ours.store(true, Ordering::Relaxed));
+    fn is_ours(&self, inode: Inode) {
+        self.ours.iter().for_each(|ours| _ = ours.set(inode));
     }
 
     /// Counted and told, or of a dry run: it would be.
     fn is_restored(&self, shared: &Restoring) {
-        self.is_ours();
         shared.counts.files.fetch_add(1, Ordering::Relaxed);
         shared.counts.bytes.fetch_add(self.entry.size, Ordering::Relaxed);
         shared.tell(&self.path, &Told::Restored);
@@ -56,66 +59,84 @@ pub(super) fn restore_file(
 ) -> Result<()> {
     let options = &shared.options;
     let (folder, entry) = (&task.folder, &task.entry);
-    let here = folder.kind_of(&entry.name)?;
-    match here {
-        Some(kind) if options.overwrite == Overwrite::Never => {
+    let here = Held::take(folder.fd(), &entry.name).map_err(|e| refused(e, &task.path))?;
+    match &here {
+        Some(held) if options.overwrite == Overwrite::Never => {
             shared.counts.files_unchanged.fetch_add(1, Ordering::Relaxed);
-            if options.verify && !(kind == FileType::RegularFile && has_same_bytes(task, shared, blobs)?) {
+            if options.verify && !(held.kind() == FileType::RegularFile && has_same_bytes(task, held, shared, blobs)?) {
                 shared.differs(&task.path);
             }
             return Ok(());
         }
-        Some(FileType::RegularFile) if keep(task, shared, blobs)? => {
+        Some(held) if held.kind() == FileType::RegularFile && keep(task, held, shared, blobs)? => {
             shared.counts.files_unchanged.fetch_add(1, Ordering::Relaxed);
             if !options.dry_run {
-                refresh_attributes(task, shared)?;
+                for problem in attributes::set(held.item(), entry, shared.owners()) {
+                    shared.warn(&task.path, problem);
+                }
             }
-            task.is_ours();
+            task.is_ours(held.inode());
             return Ok(());
         }
-        Some(FileType::Directory) => folder.clear(&entry.name, &task.path)?,
+        Some(held) if held.kind() == FileType::Directory => folder.clear(&entry.name, &task.path)?,
         _ => {}
     }
     if options.dry_run {
+        // Nothing is linked in a dry run: any inode says that the name would be the point's.
+        task.is_ours(Inode::default());
         task.is_restored(shared);
         return Ok(());
     }
-    let direct = here.is_none() && entry.size <= DIRECT_BYTES_MAX;
-    let name = if direct { entry.name.clone() } else { beside(&entry.name) };
-    let flags = OFlags::RDWR
-        | OFlags::CREATE
-        | OFlags::NOFOLLOW
-        | OFlags::CLOEXEC
-        | if direct { OFlags::EXCL } else { OFlags::TRUNC };
-    let fd = rustix::fs::openat(folder.fd(), &name[..], flags, Mode::from_raw_mode(0o600))
-        .map_err(|e| failed(e, &task.path))?;
-    let file = File::from(fd);
-    let written = write(&file, entry, blobs, options.sparse, used)
-        .and_then(|()| if options.verify { expect_written(&file, entry, blobs) } else { Ok(()) });
-    if let Err(failed) = written {
-        // Half a file must not stay.
-        let _ = rustix::fs::unlinkat(folder.fd(), &name[..], AtFlags::empty());
-        let e = match failed {
-            Failed::Read(e) => {
-                shared.cannot_read(&e);
-                e
-            }
-            Failed::Write(e) => e.into(),
-        };
-        return Err(settled(e, &String::from_utf8_lossy(&task.path)));
-    }
-    if options.sparse || entry.extents.is_some() {
-        // The length stands before the data: without this, a power cut could leave holes under the final time.
-        file.sync_data()?;
-    }
-    for problem in attributes::set(file.as_fd(), entry, shared.owners()) {
-        shared.warn(&task.path, problem);
-    }
-    if !direct {
-        rustix::fs::renameat(folder.fd(), &name[..], folder.fd(), &entry.name[..])
-            .map_err(|e| failed(e, &task.path))?;
+    let is_direct = here.is_none() && entry.size <= DIRECT_BYTES_MAX;
+    let name = if is_direct { entry.name.clone() } else { beside(&entry.name) };
+    let file = create(folder, &name, is_direct).map_err(|e| refused(e, &task.path))?;
+    let published = fill(task, &file, shared, blobs, used).and_then(|()| {
+        if !is_direct {
+            rustix::fs::renameat(folder.fd(), &name[..], folder.fd(), &entry.name[..])
+                .map_err(|e| refused(e, &task.path))?;
+        }
+        rustix::fs::fstat(&file).map_err(|e| refused(e, &task.path))
+    });
+    match published {
+        Ok(stat) => task.is_ours(Inode::of(&stat)),
+        Err(e) => {
+            // Half a file must not stay, nor a whole one under another name.
+            let _ = rustix::fs::unlinkat(folder.fd(), &name[..], AtFlags::empty());
+            return Err(e);
+        }
     }
     task.is_restored(shared);
+    Ok(())
+}
+
+/// Makes a file that nobody else has open. What a killed restore left under the name of a partial file goes first.
+fn create(folder: &Folder, name: &[u8], is_direct: bool) -> rustix::io::Result<File> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    for _ in 0..CREATES_MAX {
+        match rustix::fs::openat(folder.fd(), name, flags, Mode::RUSR | Mode::WUSR) {
+            Err(Errno::EXIST) if !is_direct => match rustix::fs::unlinkat(folder.fd(), name, AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(e) => return Err(e),
+            },
+            made => return made.map(File::from),
+        }
+    }
+    Err(Errno::EXIST)
+}
+
+/// Writes the bytes and sets the attributes.
+fn fill(task: &FileTask, file: &File, shared: &Restoring, blobs: &Arc<Blobs>, used: &mut dyn FnMut(u64)) -> Result<()> {
+    let (options, entry) = (&shared.options, &task.entry);
+    let written = write(file, entry, blobs, options.sparse, used)
+        .and_then(|()| if options.verify { expect_written(file, entry, blobs) } else { Ok(()) });
+    written.map_err(|failed| failed.told(task, shared))?;
+    if options.sparse || entry.extents.is_some() {
+        // The length stands before the data: without this, a power cut could leave holes under the final time.
+        file.sync_data().map_err(|e| refused(e, &task.path))?;
+    }
+    for problem in attributes::set(Item::open(file.as_fd()), entry, shared.owners()) {
+        shared.warn(&task.path, problem);
+    }
     Ok(())
 }
 
@@ -123,6 +144,19 @@ pub(super) fn restore_file(
 enum Failed {
     Read(Error),
     Write(std::io::Error),
+}
+
+impl Failed {
+    /// The item's error. What the store does not give is counted.
+    fn told(self, task: &FileTask, shared: &Restoring) -> Error {
+        match self {
+            Failed::Read(e) => {
+                shared.cannot_read(&e);
+                e.on(String::from_utf8_lossy(&task.path))
+            }
+            Failed::Write(e) => refused(e, &task.path),
+        }
+    }
 }
 
 impl From<Error> for Failed {
@@ -137,28 +171,30 @@ impl From<std::io::Error> for Failed {
     }
 }
 
-/// Whether the file that is there is the point's: by its size and time, and with `verify` by its bytes.
-fn keep(task: &FileTask, shared: &Restoring, blobs: &Arc<Blobs>) -> Result<bool> {
+/// Whether the file that is there is the point's: by its size and time, and with `verify` by its bytes. Where others may
+/// write, one with more names than the point's is not: it may be somebody's way to have another file changed.
+fn keep(task: &FileTask, held: &Held, shared: &Restoring, blobs: &Arc<Blobs>) -> Result<bool> {
     let FileTask { folder, entry, .. } = task;
-    if shared.options.overwrite == Overwrite::Always {
+    let stat = &held.stat;
+    if shared.options.overwrite == Overwrite::Always
+        || folder.is_exposed && stat.st_nlink > 1 && entry.link_group.is_none()
+    {
         return Ok(false);
     }
-    let stat = match rustix::fs::statat(folder.fd(), &entry.name[..], AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => stat,
-        Err(Errno::NOENT) => return Ok(false),
-        Err(e) => return Err(failed(e, &entry.name)),
-    };
     let same_size = u64::try_from(stat.st_size).is_ok_and(|n| n == entry.size);
     let same_time = stat.st_mtime == entry.mtime.seconds && u64::from(entry.mtime.nanos) == stat.st_mtime_nsec;
-    Ok(same_size && same_time && (!shared.options.verify || has_same_bytes(task, shared, blobs)?))
+    Ok(same_size && same_time && (!shared.options.verify || has_same_bytes(task, held, shared, blobs)?))
 }
 
 /// Whether the file that is there has the point's bytes; one that cannot be read has not.
-fn has_same_bytes(task: &FileTask, shared: &Restoring, blobs: &Arc<Blobs>) -> Result<bool> {
+fn has_same_bytes(task: &FileTask, held: &Held, shared: &Restoring, blobs: &Arc<Blobs>) -> Result<bool> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let Ok(fd) = rustix::fs::openat(task.folder.fd(), &task.entry.name[..], flags, Mode::empty()) else {
         return Ok(false);
     };
+    if !rustix::fs::fstat(&fd).is_ok_and(|stat| Inode::of(&stat) == held.inode()) {
+        return Ok(false);
+    }
     let file = File::from(fd);
     if !file.metadata().is_ok_and(|meta| meta.is_file() && meta.len() == task.entry.size) {
         return Ok(false);
@@ -166,23 +202,7 @@ fn has_same_bytes(task: &FileTask, shared: &Restoring, blobs: &Arc<Blobs>) -> Re
     match is_same(&file, &task.entry, blobs) {
         Ok(same) => Ok(same),
         Err(Failed::Write(_)) => Ok(false),
-        Err(Failed::Read(e)) => {
-            shared.cannot_read(&e);
-            Err(settled(e, &String::from_utf8_lossy(&task.path)))
-        }
-    }
-}
-
-fn refresh_attributes(task: &FileTask, shared: &Restoring) -> Result<()> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    match rustix::fs::openat(task.folder.fd(), &task.entry.name[..], flags, Mode::empty()) {
-        Ok(fd) => {
-            for problem in attributes::set(fd.as_fd(), &task.entry, shared.owners()) {
-                shared.warn(&task.path, problem);
-            }
-            Ok(())
-        }
-        Err(e) => Err(failed(e, &task.path)),
+        Err(failed) => Err(failed.told(task, shared)),
     }
 }
 

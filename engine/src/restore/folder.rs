@@ -3,10 +3,12 @@
 //! It keeps its parent alive and sets its own attributes when the last one who works in it lets go: only then do its times stay.
 
 use super::attributes;
+use super::item::{Held, Item};
 use super::run::Restoring;
+use super::target::{in_the_way, refused};
 use crate::error::{Error, Kind, Result};
 use format_spec::tree::Entry;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -18,13 +20,20 @@ pub(super) struct Folder {
     finally: Option<Entry>,
     path: Vec<u8>,
     shared: Arc<Restoring>,
-    _parent: Option<Arc<Folder>>,
+    parent: Option<Arc<Folder>>,
+    /// Somebody else may put things into it and take them away while we work.
+    pub(super) is_exposed: bool,
 }
 
 impl Folder {
     /// The target itself.
-    pub(super) fn root(fd: OwnedFd, finally: Option<Entry>, shared: Arc<Restoring>) -> Arc<Self> {
-        Arc::new(Folder { fd, finally, path: Vec::new(), shared, _parent: None })
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(super) fn root(fd: OwnedFd, finally: Option<Entry>, shared: Arc<Restoring>) -> Result<Arc<Self>> {
+        let stat = rustix::fs::fstat(&fd).map_err(|e| refused(e, b""))?;
+        let is_exposed = is_exposed(&stat);
+        Ok(Arc::new(Folder { fd, finally, path: Vec::new(), shared, parent: None, is_exposed }))
     }
 
     /// Makes or opens a folder in this one.
@@ -33,9 +42,8 @@ impl Folder {
         if self.shared.options.dry_run {
             return self.would_make(name, path);
         }
-        let private = Mode::from_raw_mode(0o700);
         let mut existed = false;
-        match rustix::fs::mkdirat(&self.fd, name, private) {
+        match rustix::fs::mkdirat(&self.fd, name, Mode::RWXU) {
             Ok(()) => {}
             Err(Errno::EXIST) => {
                 if self.kind_of(name)? != Some(FileType::Directory) {
@@ -43,28 +51,45 @@ impl Folder {
                         self.shared.warn(path, KEPT);
                         return Ok(Made::Kept);
                     }
-                    rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()).map_err(|e| failed(e, path))?;
-                    rustix::fs::mkdirat(&self.fd, name, private).map_err(|e| failed(e, path))?;
+                    rustix::fs::unlinkat(&self.fd, name, AtFlags::empty()).map_err(|e| refused(e, path))?;
+                    rustix::fs::mkdirat(&self.fd, name, Mode::RWXU).map_err(|e| refused(e, path))?;
                 } else {
                     existed = true;
                 }
             }
-            Err(e) => return Err(failed(e, path)),
+            Err(e) => return Err(refused(e, path)),
         }
-        let fd = open_folder(self.fd.as_fd(), name).map_err(|e| failed(e, path))?;
-        let mode = rustix::fs::fstat(&fd).map_err(|e| failed(e, path))?.st_mode & 0o7777;
-        if mode & 0o700 != 0o700 {
-            // It was there and keeps its owner out: it is opened up until its own mode is set at the end.
-            let _ = rustix::fs::fchmod(&fd, Mode::from_raw_mode(mode | 0o700));
+        let fd = if existed { self.open_existing(name) } else { open_folder(self.fd.as_fd(), name) };
+        let fd = fd.map_err(|e| refused(e, path))?;
+        let stat = rustix::fs::fstat(&fd).map_err(|e| refused(e, path))?;
+        if !existed && !is_own(&stat) {
+            let what = "another folder was put in the place of the one that was made for it";
+            return Err(Error::new(Kind::Exists, what).on(String::from_utf8_lossy(path)));
         }
         let folder = Folder {
             fd,
             finally: (!existed || self.shared.may_replace()).then(|| entry.clone()),
             path: path.to_vec(),
             shared: self.shared.clone(),
-            _parent: Some(self.clone()),
+            parent: Some(self.clone()),
+            is_exposed: is_exposed(&stat),
         };
         Ok(Made::Open(Arc::new(folder)))
+    }
+
+    /// Opens a folder that was there. One that keeps its owner out is opened up until its own mode is set at the end.
+    fn open_existing(&self, name: &[u8]) -> rustix::io::Result<OwnedFd> {
+        let held = Held::take(self.fd.as_fd(), name)?.ok_or(Errno::NOENT)?;
+        let mode = held.stat.st_mode & 0o7777;
+        if held.kind() == FileType::Directory && mode & 0o700 != 0o700 && is_own(&held.stat) {
+            held.item().set_mode(mode | 0o700)?;
+        }
+        let fd = open_folder(self.fd.as_fd(), name)?;
+        let stat = rustix::fs::fstat(&fd)?;
+        if stat.st_mode & 0o700 != 0o700 {
+            let _ = rustix::fs::fchmod(&fd, Mode::from_raw_mode(stat.st_mode & 0o7777 | 0o700));
+        }
+        Ok(fd)
     }
 
     /// What [`Folder::make`] would do, of which only opening is done.
@@ -72,9 +97,9 @@ impl Folder {
         match self.kind_of(name)? {
             None => Ok(Made::Missing),
             Some(FileType::Directory) => {
-                let fd = open_folder(self.fd.as_fd(), name).map_err(|e| failed(e, path))?;
-                let (path, shared) = (path.to_vec(), self.shared.clone());
-                Ok(Made::Open(Arc::new(Folder { fd, finally: None, path, shared, _parent: Some(self.clone()) })))
+                let fd = open_folder(self.fd.as_fd(), name).map_err(|e| refused(e, path))?;
+                let (path, shared, parent) = (path.to_vec(), self.shared.clone(), Some(self.clone()));
+                Ok(Made::Open(Arc::new(Folder { fd, finally: None, path, shared, parent, is_exposed: true })))
             }
             Some(_) if self.shared.may_replace() => Ok(Made::Missing),
             Some(_) => {
@@ -94,7 +119,7 @@ impl Folder {
         match rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
             Err(Errno::NOENT) => Ok(None),
-            Err(e) => Err(failed(e, name)),
+            Err(e) => Err(refused(e, name)),
         }
     }
 
@@ -116,10 +141,10 @@ pub(super) enum Made {
 
 /// Removes what has this name in a folder; another folder only when deleting was asked for, and the point covers all that is in it.
 pub(super) fn make_way(shared: &Restoring, folder: BorrowedFd<'_>, name: &[u8], path: &[u8]) -> Result<()> {
-    let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map_err(|e| failed(e, path))?;
+    let stat = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map_err(|e| refused(e, path))?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
         if !shared.options.dry_run {
-            rustix::fs::unlinkat(folder, name, AtFlags::empty()).map_err(|e| failed(e, path))?;
+            rustix::fs::unlinkat(folder, name, AtFlags::empty()).map_err(|e| refused(e, path))?;
         }
         return Ok(());
     }
@@ -134,13 +159,36 @@ pub(super) fn make_way(shared: &Restoring, folder: BorrowedFd<'_>, name: &[u8], 
 }
 
 impl Drop for Folder {
+    /// A folder that nobody works in any more lets its parent go, and that its own: one after the other, because a tree may
+    /// be deeper than the stack.
     fn drop(&mut self) {
-        if let Some(entry) = &self.finally {
-            for problem in attributes::set(self.fd.as_fd(), entry, self.shared.owners()) {
+        self.finish();
+        let mut above = self.parent.take();
+        while let Some(mut folder) = above.and_then(Arc::into_inner) {
+            folder.finish();
+            above = folder.parent.take();
+        }
+    }
+}
+
+impl Folder {
+    /// Sets its own attributes, once.
+    fn finish(&mut self) {
+        if let Some(entry) = self.finally.take() {
+            for problem in attributes::set(Item::open(self.fd.as_fd()), &entry, self.shared.owners()) {
                 self.shared.warn(&self.path, problem);
             }
         }
     }
+}
+
+fn is_own(stat: &Stat) -> bool {
+    stat.st_uid == rustix::process::geteuid().as_raw()
+}
+
+/// Whether anybody but us (and root) may change what the folder holds.
+fn is_exposed(stat: &Stat) -> bool {
+    !is_own(stat) || stat.st_mode & 0o022 != 0
 }
 
 /// Opens a folder without following a link.
@@ -151,33 +199,6 @@ pub(super) fn open_folder(parent: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Re
         OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
         Mode::empty(),
     )
-}
-
-/// Turns an error about one path into ours: no space and a failing disk end the restore, what concerns one item is the item's own.
-pub(super) fn failed(e: Errno, path: &[u8]) -> Error {
-    let path = String::from_utf8_lossy(path);
-    match e {
-        Errno::ISDIR | Errno::NOTDIR | Errno::NOTEMPTY | Errno::LOOP => in_the_way(&path),
-        Errno::NAMETOOLONG | Errno::INVAL | Errno::OPNOTSUPP => {
-            Error::new(Kind::Unsupported, format!("the target cannot hold it: {}", std::io::Error::from(e))).on(path)
-        }
-        _ => settled(Error::from(std::io::Error::from(e)), &path),
-    }
-}
-
-/// Names the path, and says what helps where something does.
-pub(super) fn settled(error: Error, path: &str) -> Error {
-    let error = error.on(path);
-    match error.kind() {
-        Kind::NoSpace => error.advise("make room and run the same command again: what is restored stays"),
-        _ => error,
-    }
-}
-
-fn in_the_way(path: &str) -> Error {
-    Error::new(Kind::Exists, "something of another kind is in its place")
-        .on(path)
-        .advise("move it away, or use --delete")
 }
 
 const KEPT: &str = "something that is no folder is in its place and was kept";

@@ -1,7 +1,8 @@
 //! Restore: a restore point, or a part of it, becomes files again, in place and resumable.
 //!
 //! Promises: bytes are verified before they are written; an existing file is replaced only by a whole one; a run that was cut off is
-//! completed by the same command; symlinks in the target are never followed; what cannot be restored is a warning with its path. Refuses
+//! completed by the same command; symlinks in the target are never followed; what cannot be restored is a warning with its path; where others can
+//! write, they gain nothing by a race (`item`, `staging`). Refuses
 //! to remove anything that was not asked to be removed (`delete`), and then anything that the point does not cover ([`crate::coverage`]).
 //!
 //! ```text
@@ -12,10 +13,13 @@ mod arriving;
 mod attributes;
 mod file;
 mod folder;
+mod item;
 mod other;
 mod plan;
 mod remove;
 mod run;
+mod staging;
+mod target;
 
 pub use arriving::{Arrived, Arriving, Part, Patience, restore_arriving};
 

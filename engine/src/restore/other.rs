@@ -1,104 +1,121 @@
 //! Everything that is neither file nor folder: symlinks, pipes, sockets, devices; and hard links at the end.
 
 use super::attributes;
-use super::folder::{Folder, failed, open_folder};
+use super::folder::{Folder, open_folder};
+use super::item::{Held, Inode, Item, Ours};
 use super::run::Restoring;
+use super::staging::Staging;
+use super::target::refused;
 use super::{Overwrite, Told};
-use crate::error::Result;
+use crate::error::{Error, Kind as ErrorKind, Result};
 use format_spec::Time;
 use format_spec::tree::{Entry, Kind};
-use rustix::fs::{AtFlags, FileType, Mode};
+use rustix::fs::{FileType, Mode};
 use rustix::io::Errno;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
-/// Makes a symlink, pipe, socket or device.
+/// Makes a symlink, pipe, socket or device. The inode that is now what the point has; `None` where something else stays.
 pub(super) fn make(
     folder: &Folder,
     entry: &Entry,
     path: &[u8],
     overwrite: Overwrite,
     shared: &Restoring,
-) -> Result<()> {
+) -> Result<Option<Inode>> {
     let (name, is_dry) = (&entry.name[..], shared.options.dry_run);
     let here = folder.kind_of(name)?;
     if let Some(kind) = here.filter(|_| overwrite == Overwrite::Never) {
         if shared.options.verify && !is_like(folder, entry, kind) {
             shared.differs(path);
         }
-        return Ok(());
+        return Ok(None);
     }
     let is_same = here.is_some_and(|kind| same(folder, entry, kind));
     if here.is_some() && !is_same {
         folder.clear(name, path)?;
     }
-    if !is_dry && !is_same {
-        create(folder, entry).map_err(|e| failed(e, path))?;
-    }
+    let inode = if is_dry { Some(Inode::default()) } else { Some(lay(folder, entry, path, is_same, shared)?) };
     shared.counts.others.fetch_add(1, Ordering::Relaxed);
     if !is_same {
         shared.tell(path, &Told::Restored);
     }
-    if is_dry {
-        return Ok(());
+    Ok(inode)
+}
+
+/// Makes the item, unless it is there, and sets its attributes while nobody else can put something in its place.
+fn lay(folder: &Folder, entry: &Entry, path: &[u8], is_same: bool, shared: &Restoring) -> Result<Inode> {
+    let name = &entry.name[..];
+    let staging = if folder.is_exposed && !is_same {
+        Some(Staging::create(folder.fd()).map_err(|e| refused(e, path))?)
+    } else {
+        None
+    };
+    let place = staging.as_ref().map_or(folder.fd(), Staging::fd);
+    if !is_same {
+        create(place, entry).map_err(|e| refused(e, path))?;
     }
-    for problem in attributes::set_at(folder.fd(), name, entry, shared.owners()) {
+    let held = Held::take(place, name).map_err(|e| refused(e, path))?;
+    let may_have_names = !is_same || !folder.is_exposed || entry.link_group.is_some();
+    let held = held.filter(|held| held.kind() == kind_of(entry) && (may_have_names || held.stat.st_nlink == 1));
+    let held = held.ok_or_else(|| {
+        Error::new(ErrorKind::Exists, "something else was put in its place").on(String::from_utf8_lossy(path))
+    })?;
+    for problem in attributes::set(held.item(), entry, shared.owners()) {
         shared.warn(path, problem);
     }
-    Ok(())
+    if let Some(staging) = &staging {
+        staging.publish(name).map_err(|e| refused(e, path))?;
+    }
+    Ok(held.inode())
+}
+
+fn kind_of(entry: &Entry) -> FileType {
+    match entry.kind {
+        Kind::Symlink => FileType::Symlink,
+        Kind::Fifo => FileType::Fifo,
+        Kind::Socket => FileType::Socket,
+        Kind::CharDevice => FileType::CharacterDevice,
+        Kind::BlockDevice => FileType::BlockDevice,
+        Kind::File => FileType::RegularFile,
+        Kind::Folder => FileType::Directory,
+    }
 }
 
 /// What is there and stays is what the point has: the same link, or something of the same kind.
 fn is_like(folder: &Folder, entry: &Entry, kind: FileType) -> bool {
-    match entry.kind {
-        Kind::Symlink => same(folder, entry, kind),
-        Kind::Fifo => kind == FileType::Fifo,
-        Kind::Socket => kind == FileType::Socket,
-        Kind::CharDevice => kind == FileType::CharacterDevice,
-        Kind::BlockDevice => kind == FileType::BlockDevice,
-        Kind::File | Kind::Folder => false,
-    }
+    kind == kind_of(entry) && (entry.kind != Kind::Symlink || same(folder, entry, kind))
 }
 
-/// What is there is what we would make: a symlink to the same place. Nodes are made anew.
+/// What is there is what we would make: a symlink to the same place. Nodes are made again.
 fn same(folder: &Folder, entry: &Entry, kind: FileType) -> bool {
     entry.kind == Kind::Symlink
         && kind == FileType::Symlink
         && rustix::fs::readlinkat(folder.fd(), &entry.name[..], Vec::new()).is_ok_and(|t| t.as_bytes() == entry.target)
 }
 
-fn create(folder: &Folder, entry: &Entry) -> rustix::io::Result<()> {
+fn create(folder: BorrowedFd<'_>, entry: &Entry) -> rustix::io::Result<()> {
     let name = &entry.name[..];
-    let kind = match entry.kind {
-        Kind::Symlink => return rustix::fs::symlinkat(&entry.target[..], folder.fd(), name),
-        Kind::Fifo => FileType::Fifo,
-        Kind::Socket => FileType::Socket,
-        Kind::CharDevice => FileType::CharacterDevice,
-        Kind::BlockDevice => FileType::BlockDevice,
-        Kind::File | Kind::Folder => return Err(Errno::INVAL),
-    };
-    let device = rustix::fs::makedev(entry.rdev.0, entry.rdev.1);
-    rustix::fs::mknodat(folder.fd(), name, kind, Mode::from_raw_mode(0o600), device)
+    match entry.kind {
+        Kind::Symlink => rustix::fs::symlinkat(&entry.target[..], folder, name),
+        Kind::File | Kind::Folder => Err(Errno::INVAL),
+        _ => {
+            let device = rustix::fs::makedev(entry.rdev.0, entry.rdev.1);
+            rustix::fs::mknodat(folder, name, kind_of(entry), Mode::RUSR | Mode::WUSR, device)
+        }
+    }
 }
 
 /// A further name of an inode whose first name is restored as a file.
 pub(super) struct Link {
     pub(super) path: Vec<u8>,
     pub(super) first: Vec<u8>,
-    /// Whether the first name is now what the point has.
-    pub(super) ours: Arc<AtomicBool>,
+    /// The inode of the first name, if that is now what the point has.
+    pub(super) ours: Ours,
     /// The item, for the case that it is not.
     pub(super) entry: Entry,
     /// The folder's modification time, to be set again after the link was made in it.
     pub(super) folder_mtime: Option<Time>,
-}
-
-impl Link {
-    /// Whether the first name may be linked to.
-    pub(super) fn first_is_ours(&self) -> bool {
-        self.ours.load(Ordering::Relaxed)
-    }
 }
 
 /// The folder that a path below the target lies in; `None` where a dry run would make it.
@@ -106,38 +123,35 @@ pub(super) fn parent_of(target: BorrowedFd<'_>, path: &[u8], is_dry: bool) -> Re
     match open_parent(target, path) {
         Ok((parent, _)) => Ok(Some(parent)),
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) if is_dry => Ok(None),
-        Err(e) => Err(failed(e, path)),
+        Err(e) => Err(refused(e, path)),
     }
 }
 
-/// Makes a hard link in the folder `to`; paths are below the target. False where something else is there and stays.
+/// Makes a hard link in the folder `to`; paths are below the target. False where something else is there and stays, or where
+/// the first name is not what the point has (any more).
 pub(super) fn link(target: BorrowedFd<'_>, to: BorrowedFd<'_>, link: &Link, shared: &Restoring) -> Result<bool> {
     let is_dry = shared.options.dry_run;
+    let Some(ours) = link.ours.get() else { return Ok(false) };
     let to_name = link.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    let inode = |fd: BorrowedFd<'_>, name: &[u8]| {
-        rustix::fs::statat(fd, name, AtFlags::SYMLINK_NOFOLLOW).map(|s| (s.st_dev, s.st_ino))
-    };
-    let from = open_parent(target, &link.first);
-    match inode(to, to_name) {
-        Err(Errno::NOENT) => {}
-        Err(e) => return Err(failed(e, &link.path)),
-        Ok(there) => {
-            if from.as_ref().is_ok_and(|(from, name)| inode(from.as_fd(), name) == Ok(there)) {
-                return Ok(true);
-            }
-            if shared.options.overwrite == Overwrite::Never {
-                return Ok(false);
-            }
-            super::folder::make_way(shared, to, to_name, &link.path)?;
+    let first = open_parent(target, &link.first).and_then(|(from, name)| Held::take(from.as_fd(), name));
+    if let Some(there) = Held::take(to, to_name).map_err(|e| refused(e, &link.path))? {
+        if first.as_ref().is_ok_and(|first| first.as_ref().is_some_and(|first| first.inode() == there.inode())) {
+            return Ok(true);
         }
+        if shared.options.overwrite == Overwrite::Never {
+            return Ok(false);
+        }
+        super::folder::make_way(shared, to, to_name, &link.path)?;
     }
     if is_dry {
         return Ok(true);
     }
-    let (from, from_name) = from.map_err(|e| failed(e, &link.first))?;
-    rustix::fs::linkat(&from, from_name, to, to_name, AtFlags::empty()).map_err(|e| failed(e, &link.path))?;
+    // Another file may have taken the first name meanwhile: it must not get a name in a folder where nobody could have put it.
+    let first = first.map_err(|e| refused(e, &link.first))?;
+    let Some(first) = first.filter(|first| first.inode() == *ours) else { return Ok(false) };
+    first.link(to, to_name).map_err(|e| refused(e, &link.path))?;
     if let Some(mtime) = link.folder_mtime {
-        rustix::fs::futimens(to, &attributes::times(mtime)).map_err(|e| failed(e, &link.path))?;
+        Item::open(to).set_mtime(mtime).map_err(|e| refused(e, &link.path))?;
     }
     Ok(true)
 }

@@ -3,6 +3,7 @@
 use super::Told;
 use super::file::{FileTask, restore_file};
 use super::folder::{Folder, Made};
+use super::item::{Inode, Ours};
 use super::other::{self, Link};
 use super::remove;
 use super::run::Restoring;
@@ -16,7 +17,7 @@ use format_spec::tree::{Content, Entry, Kind as ItemKind};
 use std::collections::{HashMap, HashSet};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 /// Walks the point, makes folders and everything small, and plans and hands out the files.
 pub(super) struct Planner<'a> {
@@ -25,8 +26,8 @@ pub(super) struct Planner<'a> {
     pub(super) tasks: Sender<FileTask>,
     pub(super) ahead: ReadAhead,
     pub(super) links: Vec<Link>,
-    /// The path of the first name of each link group, and whether it is now what the point has.
-    pub(super) first: HashMap<[u8; 16], (Vec<u8>, Arc<AtomicBool>)>,
+    /// The path of the first name of each link group, and its inode once that is what the point has.
+    pub(super) first: HashMap<[u8; 16], (Vec<u8>, Ours)>,
     /// The path of the part that is restored, for messages and `select`.
     pub(super) prefix: &'a [u8],
 }
@@ -39,7 +40,7 @@ impl Planner<'_> {
         let whole = self.prefix.is_empty();
         // Attributes of the part's own folder are given to the target, those of the file system's root are not.
         let finally = (!single && !whole && !options.dry_run).then(|| root.clone());
-        let top = top.map(|fd| Folder::root(fd, finally, self.shared.clone()));
+        let top = top.map(|fd| Folder::root(fd, finally, self.shared.clone())).transpose()?;
         if single {
             return self.item(root, &root.name.clone(), top.as_ref(), None);
         }
@@ -149,13 +150,13 @@ impl Planner<'_> {
             let counter = if files { &self.shared.counts.files } else { &self.shared.counts.others };
             counter.fetch_add(1, Ordering::Relaxed);
             self.shared.counts.bytes.fetch_add(if files { entry.size } else { 0 }, Ordering::Relaxed);
-            ours.iter().for_each(|ours| ours.store(true, Ordering::Relaxed));
+            ours.iter().for_each(|ours| _ = ours.set(Inode::default()));
             self.shared.tell(path, &Told::Restored);
             return Ok(());
         };
         if entry.kind != ItemKind::File {
             match other::make(folder, entry, path, self.shared.options.overwrite, self.shared) {
-                Ok(()) => ours.iter().for_each(|o| o.store(self.shared.may_replace(), Ordering::Relaxed)),
+                Ok(inode) => _ = ours.zip(inode).map(|(ours, inode)| ours.set(inode)),
                 Err(e) => self.shared.report(path, e),
             }
             self.shared.monitor.done(1, 0);

@@ -4,8 +4,9 @@
 //! it went; no link is followed; a dry run counts and tells the same and removes nothing. What is left is told with its reason.
 
 use super::Told;
-use super::folder::{failed, open_folder};
+use super::folder::open_folder;
 use super::run::Restoring;
+use super::target::refused;
 use crate::coverage::{CACHE_TAG, Coverage, IGNORE_FILE, InFolder, Live, Why};
 use crate::error::{Error, Result};
 use crate::source::rules::{CACHE_SIGNATURE, IGNORE_BYTES_MAX, IgnoreFiles};
@@ -26,7 +27,7 @@ pub(super) fn prune(shared: &Restoring, fd: BorrowedFd<'_>, path: &[u8], names: 
         return Ok(());
     }
     let mut removal = Removal::new(shared, coverage);
-    for name in names_in(fd).map_err(|e| failed(e, path))? {
+    for name in names_in(fd).map_err(|e| refused(e, path))? {
         if !names.contains(&name) {
             shared.check()?;
             removal.remove(fd, &folder, path, &name)?;
@@ -125,7 +126,7 @@ impl<'a> Removal<'a> {
         let stat = match stat_at(parent, name) {
             Ok(stat) => stat,
             Err(rustix::io::Errno::NOENT) => return Ok(Met::Gone),
-            Err(e) => return Ok(left(failed(e, &path))),
+            Err(e) => return Ok(left(refused(e, &path))),
         };
         let kind = kind_of(&stat);
         let is_folder = kind == Kind::Folder;
@@ -146,7 +147,7 @@ impl<'a> Removal<'a> {
         let opened = open_folder(parent, name).and_then(|fd| Ok((names_in(fd.as_fd())?, fd)));
         let (names, fd) = match opened {
             Ok(opened) => opened,
-            Err(e) => return Ok(left(failed(e, &path))),
+            Err(e) => return Ok(left(refused(e, &path))),
         };
         let full = self.shared.full(&path);
         let covered = self.coverage.folder(&full)?;
@@ -177,7 +178,7 @@ impl<'a> Removal<'a> {
         if !shared.options.dry_run
             && let Err(e) = rustix::fs::unlinkat(parent, name, flags)
         {
-            shared.report(path, failed(e, path));
+            shared.report(path, refused(e, path));
             return false;
         }
         shared.counts.deleted.fetch_add(1, Ordering::Relaxed);

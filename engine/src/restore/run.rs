@@ -257,9 +257,7 @@ fn finish_link(target: Option<&OwnedFd>, link: &Link, shared: &Arc<Restoring>, b
     let is_linked = match (&parent, target) {
         // Of a dry run: where there is no folder, nothing is in the way.
         (None, _) | (_, None) => true,
-        (Some(parent), Some(target)) => {
-            link.first_is_ours() && other::link(target.as_fd(), parent.as_fd(), link, shared)?
-        }
+        (Some(parent), Some(target)) => other::link(target.as_fd(), parent.as_fd(), link, shared)?,
     };
     if is_linked {
         shared.counts.files.fetch_add(1, Ordering::Relaxed);
@@ -271,9 +269,9 @@ fn finish_link(target: Option<&OwnedFd>, link: &Link, shared: &Arc<Restoring>, b
 
 /// The first name of the group is not what the point has (it was kept, or could not be restored): this name becomes an item of its own.
 fn alone(parent: OwnedFd, link: &Link, shared: &Arc<Restoring>, blobs: &Arc<Blobs>) -> Result<()> {
-    let folder = Folder::root(parent, None, shared.clone());
+    let folder = Folder::root(parent, None, shared.clone())?;
     if link.entry.kind != ItemKind::File {
-        return other::make(&folder, &link.entry, &link.path, shared.options.overwrite, shared);
+        return other::make(&folder, &link.entry, &link.path, shared.options.overwrite, shared).map(|_| ());
     }
     let (account, ours) = (Arc::default(), None);
     let task = FileTask { folder, entry: link.entry.clone(), path: link.path.clone(), account, ours };

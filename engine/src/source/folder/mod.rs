@@ -17,6 +17,8 @@ mod selection;
 mod walk;
 mod xattrs;
 
+pub(crate) use xattrs::sized_answer;
+
 use super::rules::Rules;
 use super::{About, Source, Walk, host_name};
 use crate::error::{Error, Result};

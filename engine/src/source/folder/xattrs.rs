@@ -5,7 +5,7 @@
 //! out; one that cannot be read becomes a reason and the others are kept.
 
 use format_spec::tree::Entry;
-use rustix::fs::{lgetxattr, lgetxattr_query, llistxattr, llistxattr_query};
+use rustix::fs::{lgetxattr, llistxattr};
 use rustix::io::Errno;
 use std::ffi::{CStr, CString};
 use std::io;
@@ -47,26 +47,22 @@ pub(super) fn load(fd: &OwnedFd, name: &CStr, entry: &mut Entry) -> io::Result<V
 }
 
 fn list(path: &CStr) -> rustix::io::Result<Vec<u8>> {
-    sized(|| llistxattr_query(path), |buffer| llistxattr(path, buffer))
+    sized_answer(|buffer| llistxattr(path, buffer))
 }
 
 fn value(path: &CStr, name: &CStr) -> rustix::io::Result<Vec<u8>> {
-    sized(|| lgetxattr_query(path, name), |buffer| lgetxattr(path, name, buffer))
+    sized_answer(|buffer| lgetxattr(path, name, buffer))
 }
 
-/// Asks for the size, then for the bytes; once more with the largest size when they grew in between.
-fn sized(
-    query: impl Fn() -> rustix::io::Result<usize>,
-    get: impl Fn(&mut [u8]) -> rustix::io::Result<usize>,
-) -> rustix::io::Result<Vec<u8>> {
-    let mut bytes = query()?.min(XATTR_BYTES_MAX);
-    if bytes == 0 {
-        return Ok(Vec::new());
-    }
+/// The answer of a call that fills a buffer: most fit into a small one, and none is larger than the kernel's limit.
+///
+/// # Errors
+/// The kernel's.
+pub(crate) fn sized_answer(get: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> rustix::io::Result<Vec<u8>> {
+    let mut buffer = vec![0; XATTR_BYTES_USUAL];
     loop {
-        let mut buffer = vec![0; bytes];
         match get(&mut buffer) {
-            Err(Errno::RANGE) if bytes < XATTR_BYTES_MAX => bytes = XATTR_BYTES_MAX,
+            Err(Errno::RANGE) if buffer.len() < XATTR_BYTES_MAX => buffer.resize(XATTR_BYTES_MAX, 0),
             Err(e) => return Err(e),
             Ok(n) => {
                 buffer.truncate(n);
@@ -79,3 +75,5 @@ fn sized(
 const DESCRIPTORS: &str = "/proc/self/fd";
 /// The kernel's own limit for one value and for the list of names (`XATTR_SIZE_MAX`, `XATTR_LIST_MAX`).
 const XATTR_BYTES_MAX: usize = 65_536;
+/// Enough for nearly every list of names and every ACL.
+const XATTR_BYTES_USUAL: usize = 512;

@@ -26,10 +26,10 @@ mod repair;
 pub(crate) mod rig;
 mod rolling;
 mod stop;
-mod targets;
+pub(crate) mod targets;
 mod uncommitted;
 mod versions;
 mod writers;
 
 pub(crate) use collect::{expire, options as collect_options};
-pub(crate) use rig::{CHEAP, PASSWORD, Rig, noise, parallel, restore_options, shown};
+pub(crate) use rig::{CHEAP, PASSWORD, Rig, contents, noise, parallel, restore_options, shown};

@@ -60,7 +60,7 @@ fn attributes(path: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 /// An access control list as the kernel keeps it: one more user may do everything.
-fn acl() -> Vec<u8> {
+pub(crate) fn acl() -> Vec<u8> {
     let mut out = 2u32.to_le_bytes().to_vec();
     for (tag, rights, id) in
         [(1u16, 6u16, u32::MAX), (2, 7, 1234), (4, 4, u32::MAX), (16, 7, u32::MAX), (32, 0, u32::MAX)]
