@@ -15,9 +15,9 @@ mod exit_codes;
 mod expire;
 mod flips;
 mod foreign;
-mod forks;
 #[path = "../../../engine/tests/it/newer/forge.rs"]
 mod forge;
+mod forks;
 mod fuzz;
 mod gc;
 mod generated;

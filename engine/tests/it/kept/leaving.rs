@@ -133,7 +133,7 @@ fn items_that_grow_too_old_at_the_slot_of_the_commit_are_not_kept() {
         let (repository, monitor) = (expiring.open().unwrap(), Arc::new(Monitor::new()));
         let plan = Plan::make(&repository, &scope, &monitor).unwrap();
         let options = ApplyOptions { hash: plan.hash.to_vec(), threads: 1 };
-        let applied = apply(&repository, &scope, &options, &monitor).unwrap();
+        let applied = apply(&repository, &scope, &options, &ClockVerdict::trusted(), &monitor).unwrap();
         assert_eq!(applied.rewritten.len(), 1, "{applied:?}");
     });
     let source = Broken::new(&rig, &[("a", Fails::Listing)]);
