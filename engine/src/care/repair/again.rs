@@ -1,7 +1,7 @@
 //! Restore points whose commit was lost: their manifests lie in the store, whole, and so does all that they need.
 //!
-//! Promises: a point is committed again only if every node of it decodes, its reference set is exact, and every chunk has a place in a published
-//! pack. What is committed is the same point, by its id, under a new manifest of a session of repair. Refuses to look at manifests of sessions
+//! Promises: a point is committed again only if every node of it decodes, its reference set is exact and names live packs alone, and every chunk
+//! has a place in a published pack. What is committed is the same point, by its id, under a new manifest of a session of repair. Refuses to look at manifests of sessions
 //! that had ended before: those were given up, or never meant.
 
 use crate::care::findings::Findings;
@@ -12,11 +12,12 @@ use crate::monitor::Monitor;
 use crate::repository::{Grounds, NameOf, Repository};
 use crate::restore_point::Point;
 use crate::store::Name;
+use crate::tree::MapCursor;
 use format_spec::container::{Header, ObjectKind};
 use format_spec::log::{Change, PointId, Purpose};
-use format_spec::point::Manifest;
-use format_spec::{ObjectId, names};
-use std::collections::BTreeMap;
+use format_spec::point::{Manifest, reference_pack};
+use format_spec::{ChunkId, ObjectId, names};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// A point that can be committed again.
@@ -49,11 +50,26 @@ pub(super) fn candidates(before: &Arc<Repository>, monitor: &Monitor) -> Result<
     let mut trees = TreeCheck::new(before, &published, &findings, monitor);
     let mut whole = Vec::new();
     for point in found.into_values() {
-        if trees.is_sound(&point)? {
+        if trees.is_sound(&point)? && names_live_packs(before, point.manifest.references)? {
             whole.push(Candidate { point });
         }
     }
     Ok(whole)
+}
+
+/// Whether every pack that a reference set names is live as of this repository. A commit is refused where one is not, so the
+/// manifest of a set that names others was never committed; and it must not be now, because the places to which its blobs were
+/// moved are forgotten together with the sessions that the lost entry ends.
+fn names_live_packs(repository: &Repository, references: ChunkId) -> Result<bool> {
+    let view = repository.log().view();
+    let published: HashSet<ObjectId> = repository.blobs().catalog().packs()?.iter().map(|pack| pack.id).collect();
+    for pair in MapCursor::open(repository.nodes(), Some(references)) {
+        let pack = reference_pack(&pair?.key)?;
+        if view.condemned.has(pack) || !published.contains(&pack) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The manifest in this object, if it is one.
@@ -74,7 +90,7 @@ pub(super) fn commit(repository: &Arc<Repository>, candidate: &Candidate, monito
     let manifest = &candidate.point.manifest;
     repository.refresh()?;
     let known = repository.log().view();
-    if known.live(&manifest.id).is_some() {
+    if known.live(&manifest.id).is_some() || !names_live_packs(repository, manifest.references)? {
         return Ok(false);
     }
     let before = repository.before();
