@@ -90,6 +90,7 @@ impl Check {
         told(context, rolled_back.as_slice())?;
         told(context, &report.errors)?;
         tell_unsupported(context, &report.unsupported)?;
+        tell_collected(context, &report.collected)?;
         tell_uncommitted(context, &report.uncommitted)?;
         for finding in &report.superseded {
             let row =
@@ -103,6 +104,7 @@ impl Check {
             _ if !report.unsupported.is_empty() => Exit::Failed,
             (0, 1.., _) => Exit::Archived,
             (0, 0, 1..) => Exit::Warnings,
+            (0, 0, 0) if !report.collected.is_empty() => Exit::Warnings,
             (0, 0, 0) => Exit::Done,
         };
         let row = context
@@ -119,6 +121,7 @@ impl Check {
             .set("spoiled", report.spoiled)
             .set("errors", errors)
             .set("unsupported", report.unsupported.len())
+            .set("collected", report.collected.len())
             .set("superseded", report.superseded.len())
             .set("uncommitted", report.uncommitted.len())
             .requests(&connection.counts);
@@ -260,6 +263,18 @@ pub(super) fn tell_unsupported(context: &Context, findings: &[Finding]) -> Resul
 }
 
 /// What the log does not commit: no damage by itself, and all there is to see of entries that are lost.
+/// What was there at the position that the log is read at, and was given up since.
+fn tell_collected(context: &Context, findings: &[Finding]) -> Result<()> {
+    for Finding { object, what } in findings {
+        let row = || Row::new("collected").set("object", object.as_str()).set("what", what.as_str());
+        context.out.answer(row, || format!("{object}: collected since then: {what}"))?;
+    }
+    if !findings.is_empty() {
+        context.out.note("That is no damage: leave --as-of out to check what is needed now.");
+    }
+    Ok(())
+}
+
 fn tell_uncommitted(context: &Context, findings: &[Finding]) -> Result<()> {
     for finding in findings {
         let Finding { object, what } = finding;

@@ -11,7 +11,7 @@
 //! *superseded*: told apart from damage. What was given up while the check ran (a condemned pack, an expired point, a folded segment) is no
 //! finding at all.
 
-use super::findings::{Finding, Findings, Found, Subject, drop_given_up, is_live};
+use super::findings::{Finding, Findings, Found, Subject, drop_given_up, is_live, take_collected};
 use super::harm::Harm;
 use super::histories::histories;
 use super::packs::{PackCheck, Published, published_packs};
@@ -81,6 +81,8 @@ pub struct CheckReport {
     pub errors: Vec<Finding>,
     /// What is whole and needs a newer release: it could not be checked, and is not damage.
     pub unsupported: Vec<Finding>,
+    /// As of an earlier position of the log: what was needed then and was collected since. It is not damage.
+    pub collected: Vec<Finding>,
     /// What is wrong with objects that nobody needs any more: all that is live in them has a sound place elsewhere.
     pub superseded: Vec<Finding>,
     /// Manifests and index segments that decode and that no entry of the log commits; only of a check of everything.
@@ -101,7 +103,10 @@ pub fn check(repository: &Arc<Repository>, options: &CheckOptions, monitor: &Mon
     let Closely { mut report, points, .. } = done?;
     if options.point.is_none() {
         report.errors.append(&mut histories(repository, &points)?);
-        report.uncommitted = uncommitted(repository, monitor)?;
+        // As of an earlier position, what entries commit that came later is no news.
+        if !repository.log().ends_early() {
+            report.uncommitted = uncommitted(repository, monitor)?;
+        }
     }
     Ok(report)
 }
@@ -179,6 +184,7 @@ pub(super) fn check_closely(
     let mut unread = std::mem::take(&mut *findings.unread.lock());
     let is_all_read = options.level == Level::Full && options.share.is_none() && options.point.is_none();
     let mut found = findings.settle(repository)?;
+    report.collected = take_collected(&mut found, repository).into_iter().map(|found| found.finding).collect();
     let unsupported: Vec<Found> = found.extract_if(.., |found| found.is_newer()).collect();
     unread.extend(unsupported.iter().filter_map(Found::pack));
     let damaged: HashSet<ObjectId> = found.iter().filter_map(Found::pack).collect();

@@ -132,6 +132,22 @@ pub(super) fn drop_given_up(found: &mut Vec<Found>, repository: &Repository) -> 
     Ok(())
 }
 
+/// As of an earlier position: takes out what was given up since. That is nobody's loss, and no damage.
+pub(super) fn take_collected(found: &mut Vec<Found>, repository: &Repository) -> Vec<Found> {
+    let Some(later) = repository.later().filter(|_| !found.is_empty()) else { return Vec::new() };
+    // A checkpoint forgets what was condemned long ago; then no segment names it any more.
+    let segments: Vec<_> = later.segments.iter().map(|segment| repository.vault().segment(segment)).collect();
+    let named: HashSet<ObjectId> =
+        segments.iter().flatten().flat_map(|segment| segment.packs.iter().map(|pack| pack.id)).collect();
+    let is_all_known = segments.iter().all(Result::is_ok);
+    let is_collected = |found: &mut Found| {
+        found.is_given_up(&later)
+            || found.point.is_some_and(|slot| repository.is_collected_since(slot))
+            || is_all_known && found.pack().is_some_and(|id| !named.contains(&id))
+    };
+    found.extract_if(.., is_collected).collect()
+}
+
 impl Found {
     pub(super) fn pack(&self) -> Option<ObjectId> {
         match self.about {

@@ -46,12 +46,27 @@ impl Since {
 }
 
 impl Repository {
-    /// What to tell a reader who does not find what this point needs, where the log is read as of an earlier position and a collection came since.
-    pub(super) fn collected(&self, commit: &CommitRef) -> Option<Error> {
+    /// The log at its head, where this repository is read as of an earlier position and the rest of it can be read.
+    pub fn later(&self) -> Option<Arc<LogView>> {
+        self.since().map(|since| since.view.clone())
+    }
+
+    /// Whether what the point of this slot needs may have been collected since the position that the log is read at.
+    pub fn is_collected_since(&self, slot: u32) -> bool {
+        let view = self.log().view();
+        view.commits.iter().find(|commit| commit.slot == slot).is_some_and(|commit| self.collected(commit).is_some())
+    }
+
+    fn since(&self) -> Option<&Since> {
         if !self.log().ends_early() {
             return None;
         }
-        let since = self.since.get_or_init(|| Since::read(self).ok()).as_ref()?;
+        self.since.get_or_init(|| Since::read(self).ok()).as_ref()
+    }
+
+    /// What to tell a reader who does not find what this point needs, where the log is read as of an earlier position and a collection came since.
+    pub(super) fn collected(&self, commit: &CommitRef) -> Option<Error> {
+        let since = self.since()?;
         let live = since.view.live(&commit.id);
         let manifest = ObjectId { session: commit.session, ordinal: commit.object.ordinal };
         let manifest = ObjectRow { kind: ObjectKind::RestorePoint, id: manifest };

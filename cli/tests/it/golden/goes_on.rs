@@ -145,6 +145,28 @@ fn incomplete_points_of_the_release_are_told_as_such() {
     assert_eq!(complete, [false, true, true, false, false, false]);
 }
 
+/// A point of the release counts what it left out and does not name it: nothing is removed by it. One that lacks nothing removes.
+#[test]
+fn only_points_of_the_release_that_lack_nothing_remove_what_they_do_not_have() {
+    for (name, code, stays) in [("partial", 3, true), ("clear", 0, false)] {
+        let golden = Golden::open(name);
+        let point = golden.points.iter().find(|point| point.complete != stays && point.job != "dump").unwrap();
+        let target = golden.home.path("out");
+        golden.run(["restore", &point.id, target.to_str().unwrap()]);
+        let source = point.row["sources"][0].as_str().unwrap().trim_start_matches('/');
+        let mine = target.join(source).join("made since");
+        std::fs::write(&mine, b"mine").unwrap();
+        let words = ["restore", &point.id, target.to_str().unwrap(), "--delete", "--accept", "whole-target"];
+        for dry_run in [true, false] {
+            let words = words.into_iter().chain(dry_run.then_some("--dry-run"));
+            let run = golden.run(words);
+            assert_eq!(run.code, Some(code), "{name}: {run:?}");
+            assert_eq!(mine.exists(), stays || dry_run, "{name}: {run:?}");
+            assert_eq!(run.stderr.contains("made since: left there"), stays, "{name}: {run:?}");
+        }
+    }
+}
+
 /// What became old since leaves the release's points, and nothing else does.
 #[test]
 fn items_of_the_releases_points_leave_by_their_age() {

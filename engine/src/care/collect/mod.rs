@@ -34,6 +34,7 @@ mod held;
 mod mark;
 mod orphans;
 mod plan;
+mod quoted;
 mod repack;
 mod session;
 mod survivors;

@@ -3,11 +3,12 @@
 use super::collect::{collect_all, expire, options};
 use super::rig::{Rig, noise, restore_options};
 use engine::blob::CachePlace;
+use engine::care::{CheckOptions, Level, check};
 use engine::error::{Error, Kind};
 use engine::monitor::Monitor;
 use engine::repository::{AsOf, OpenOptions, Repository, Why};
 use engine::restore::restore;
-use engine::store::Memory;
+use engine::store::{Memory, Name, Store};
 use format_spec::log::PointId;
 use std::sync::Arc;
 
@@ -73,6 +74,32 @@ fn a_live_point_whose_packs_were_moved_since_says_that_it_is_still_there() {
     assert!(refused.advice().unwrap().contains("leave --as-of out"), "{refused}");
     let target = tempfile::tempdir().unwrap();
     rig.restore(&second.to_string(), target.path()).0.unwrap();
+}
+
+#[test]
+fn a_check_as_of_an_earlier_position_calls_what_was_collected_since_no_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rig, then, _) = collected(folder.path());
+    for level in [Level::List, Level::Tails, Level::Full] {
+        let options = CheckOptions { level, share: None, remember: None, point: None, threads: 2 };
+        let report = check(&as_of(&rig, then), &options, &Monitor::new()).unwrap();
+        assert_eq!((report.errors, report.uncommitted), (Vec::new(), Vec::new()), "{level:?}");
+        assert!(!report.collected.is_empty(), "{level:?}");
+        let now = check(&rig.open().unwrap(), &options, &Monitor::new()).unwrap();
+        assert_eq!((now.errors, now.collected), (Vec::new(), Vec::new()), "{level:?}");
+    }
+    // What is needed to this day is damage as of any position.
+    let pack = rig.open().unwrap().blobs().catalog().packs().unwrap().pop().unwrap();
+    let name = format_spec::names::of_session(pack.kind, pack.id);
+    rig.store.delete(&Name::new(name.clone()).unwrap(), None).unwrap();
+    let head = rig.open().unwrap().log().view().head;
+    let report = check(
+        &as_of(&rig, head),
+        &CheckOptions { level: Level::List, share: None, remember: None, point: None, threads: 2 },
+        &Monitor::new(),
+    )
+    .unwrap();
+    assert!(report.errors.iter().any(|found| found.object == name), "{report:?}");
 }
 
 /// Where nothing was collected, what is missing is damage as of any position.

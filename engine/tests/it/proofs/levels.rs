@@ -158,7 +158,7 @@ fn a_worker_without_keys_finds_swapped_objects_and_a_gap_in_the_log() {
     let found = check_stored(&*copy, 2, &Monitor::new()).unwrap().errors;
     let objects: Vec<&str> = found.iter().map(|f| &f.object[..]).collect();
     assert_eq!(objects, [a.as_str(), b.as_str(), "log"], "{found:?}");
-    assert!(found[0].what.contains("CONT-4") && found[2].what.contains("1 entries are missing"), "{found:?}");
+    assert!(found[0].what.contains("CONT-4") && found[2].what.contains("1 entry is missing"), "{found:?}");
     let nothing = check_stored(&Memory::new(), 2, &Monitor::new()).unwrap_err();
     assert_eq!(nothing.kind(), engine::Kind::NoRepository);
     copy.replace(a, Bytes::new());

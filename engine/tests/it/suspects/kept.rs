@@ -1,11 +1,10 @@
 //! What is kept of a point before, though it lies in packs that were found damaged: nobody relies on them, and what can be given back is stored again.
 
-use super::{options, rot, suspects};
+use super::{rot, suspects};
 use crate::kept::{Broken, Fails};
 use crate::proofs::Rig;
-use crate::proofs::rig::{contents, names_of};
+use crate::proofs::rig::{contents, interrupted, names_of};
 use engine::backup::{BackupSummary, backup};
-use engine::care::repair;
 use engine::monitor::Monitor;
 use engine::store::{Memory, Store};
 use std::path::Path;
@@ -13,6 +12,14 @@ use std::sync::Arc;
 
 /// A point of a small file and a large one, and both packs' bytes; the longest pack has rotted, and the log says so.
 fn scene(folder: &Path, parts: usize) -> (Rig, Arc<Memory>) {
+    let (rig, store) = sound(folder, parts);
+    rot(&store);
+    super::repair(&rig);
+    assert_eq!(suspects(&rig), 1);
+    (rig, store)
+}
+
+fn sound(folder: &Path, parts: usize) -> (Rig, Arc<Memory>) {
     let store = Arc::new(Memory::new());
     let rig = Rig::new(folder, store.clone());
     for n in 0..parts {
@@ -20,10 +27,6 @@ fn scene(folder: &Path, parts: usize) -> (Rig, Arc<Memory>) {
     }
     rig.write("small", b"small");
     rig.back_up().unwrap();
-    rot(&store);
-    let plan = repair::plan(&rig.open().unwrap(), &options(), &Monitor::new()).unwrap();
-    repair::apply(&rig.open().unwrap(), &options(), &plan.hash, &Arc::new(Monitor::new())).unwrap();
-    assert_eq!(suspects(&rig), 1);
     (rig, store)
 }
 
@@ -46,7 +49,27 @@ fn what_is_whole_in_a_suspect_pack_is_kept_and_stored_again() {
     let (rig, store) = scene(folder.path(), 4);
     let (done, _) = unreadable(&rig, 4);
     assert!(done.counts.kept > 0, "some parts are whole: {:?}", done.counts);
-    // Without the suspect pack all that was kept is still there.
+    gives_back_what_it_kept(&rig, &*store, &done);
+}
+
+#[test]
+fn a_pack_that_becomes_suspect_before_the_commit_is_not_relied_on_for_what_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rig, store) = sound(folder.path(), 4);
+    let (late, rotting) = (rig.clone(), store.clone());
+    let between = interrupted(&rig, "points/", move || {
+        rot(&rotting);
+        let (_, report) = super::repair(&late);
+        assert_eq!(report.packs_suspect, 1);
+    });
+    let (done, _) = unreadable(&between, 4);
+    assert_eq!(suspects(&rig), 1, "it became suspect while the session was at work");
+    assert!(done.counts.kept > 0 && !done.counts.complete(), "some parts are whole: {:?}", done.counts);
+    gives_back_what_it_kept(&rig, &*store, &done);
+}
+
+/// Without the suspect pack all that the point says it has kept is there.
+fn gives_back_what_it_kept(rig: &Rig, store: &dyn Store, done: &BackupSummary) {
     let suspect = *rig.open().unwrap().log().view().suspects.keys().next().unwrap();
     let name = format_spec::names::of_session(suspect.kind, suspect.id);
     store.delete(&engine::store::Name::new(name).unwrap(), None).unwrap();

@@ -3,9 +3,11 @@
 //! Unchanged means: same kind, size, modification time, change time, inode and device, and the change time is older than the start of the
 //! base's session. The last condition is what makes an edit within the same clock tick visible: such a file is read again.
 
+mod unseen;
+
 use super::event::{Event, Slot};
 use super::file::FileJob;
-use super::keep::{Before, Keepable, Keeper};
+use super::keep::{Before, Keeper};
 use crate::error::{Error, Kind, Result};
 use crate::restore_point::IN_PART;
 use crate::source::{Failure, Found, Outcome, Step, Walk};
@@ -15,6 +17,7 @@ use format_spec::Time;
 use format_spec::tree::{Content, Entry, Kind as ItemKind};
 use std::collections::HashMap;
 use std::sync::Arc;
+use unseen::Unseen;
 
 /// Change times within this many nanoseconds before the base's start count as "not older": the kernel's clock for file times
 /// ticks in steps of up to 10 ms.
@@ -43,18 +46,6 @@ struct Frame<'a> {
     /// When what the base has in it was read: the base's own start, unless the base holds it as kept. Change times must be older.
     as_of: Time,
     unseen: Unseen,
-}
-
-/// What becomes of what the base has in a folder and the walk does not show.
-enum Unseen {
-    /// It has left the source.
-    Gone,
-    /// The folder was listed in part: each stays on its own.
-    Kept(Failure),
-    /// The folder was not listed at all: it stays as a whole, so many items so far.
-    KeptWhole(Failure, u64),
-    /// The folder itself is kept: its items are counted with it.
-    Held,
 }
 
 impl<'a> Compare<'a> {
@@ -86,116 +77,6 @@ impl<'a> Compare<'a> {
     /// Whether the session accounts for everything itself: the base is looked at, but nothing of it is built upon.
     fn is_full(&self) -> bool {
         self.keeper.again.is_some()
-    }
-
-    fn record(&self, failure: &Failure) {
-        self.keeper.ledger.record(failure, self.keeper.monitor);
-    }
-
-    /// An item that could not even be looked at stays as the base has it, with everything below it.
-    fn missing(&mut self, failure: Failure) -> Result<()> {
-        let name = failure.path.rsplit(|b| *b == b'/').next().unwrap_or_default().to_vec();
-        let before = self.base_entry(&name)?;
-        let Some(before) = before else {
-            self.record(&failure);
-            return Ok(());
-        };
-        self.frame()?.ahead = Some(before);
-        if !self.keeper.keeps(&failure) {
-            self.skip();
-            self.record(&failure);
-            return Ok(());
-        }
-        self.keep_ahead(failure)
-    }
-
-    /// The base's entry at hand stays, and has a line of its own in the ledger.
-    fn keep_ahead(&mut self, failure: Failure) -> Result<()> {
-        let as_of = self.keeper.last.kept_at(&failure.path).unwrap_or(self.frame()?.as_of);
-        match self.take_over(as_of)? {
-            0 => self.record(&failure),
-            items => self.keeper.told(failure, as_of, items),
-        }
-        Ok(())
-    }
-
-    fn unlisted(&mut self, failure: Failure, in_part: bool) -> Result<()> {
-        if !self.keeper.keeps(&failure) {
-            self.record(&failure);
-            return Ok(());
-        }
-        if in_part {
-            self.record(&failure);
-        }
-        self.frame()?.unseen = if in_part { Unseen::Kept(failure) } else { Unseen::KeptWhole(failure, 0) };
-        Ok(())
-    }
-
-    /// The base's entry at hand is not in the walk: it is gone, unless the folder could not be listed.
-    fn unseen(&mut self) -> Result<()> {
-        let frame = self.frame()?;
-        let Some(ahead) = &frame.ahead else { return Ok(()) };
-        let (path, as_of) = (below(&frame.path, &ahead.name), frame.as_of);
-        match &frame.unseen {
-            Unseen::Gone => self.skip(),
-            Unseen::Kept(of_folder) => {
-                let failure = Failure { path, ..of_folder.clone() };
-                self.keep_ahead(failure)?;
-            }
-            Unseen::KeptWhole(..) => {
-                let taken = self.take_over(as_of)?;
-                if let Unseen::KeptWhole(_, items) = &mut self.frame()?.unseen {
-                    *items += taken;
-                }
-            }
-            Unseen::Held => return Err(Error::new(Kind::Bug, "the walk is in a folder that it could not enter")),
-        }
-        Ok(())
-    }
-
-    /// Takes the base's entry at hand over as it is, with everything below it; returns how many items that are.
-    fn take_over(&mut self, as_of: Time) -> Result<u64> {
-        let depth = self.frames.len();
-        let mut items = self.take_one(as_of)?;
-        while self.frames.len() > depth {
-            self.keeper.monitor.check()?;
-            if self.advance()?.is_some() {
-                items += self.take_one(as_of)?;
-            } else {
-                self.end_folder()?;
-            }
-        }
-        Ok(items)
-    }
-
-    /// Takes one entry over; a folder that must be looked into is entered.
-    fn take_one(&mut self, as_of: Time) -> Result<u64> {
-        let frame = self.frame()?;
-        let Some(entry) = frame.ahead.take() else { return Ok(0) };
-        let path = below(&frame.path, &entry.name);
-        if entry.kind == ItemKind::Folder {
-            if self.keeper.must_look_into(&entry) {
-                let base = FolderCursor::open(self.nodes, &entry)?;
-                let bare = Entry { content: Content::None, totals: Default::default(), ..Entry::clone(&entry) };
-                self.open_folder(path, bare, Some((base, &entry)), as_of, Unseen::Held)?;
-                return Ok(1);
-            }
-            self.same(&entry)?;
-            return Ok(1 + entry.totals.descendants);
-        }
-        match self.keeper.keepable(&path, &entry, as_of)? {
-            Keepable::AsItIs => self.same(&entry)?,
-            Keepable::As(other) => {
-                self.gone();
-                self.flush()?;
-                self.send(Event::Put(other))?;
-            }
-            Keepable::No => {
-                self.gone();
-                return Ok(0);
-            }
-        }
-        Ok(1)
     }
 
     /// The base's entry that was at hand is in the new folder as it is.

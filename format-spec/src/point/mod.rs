@@ -1,5 +1,11 @@
 //! Restore points: the manifest, and the values of the maps that belong to it (spec/point.md).
 
+mod references;
+mod rows;
+
+pub use references::{PackReferences, reference_key, reference_pack};
+pub use rows::{Alone, Naming, Seen, Shrunken};
+
 use crate::bytes::{Cursor, put_time};
 use crate::container::{Header, Object, ObjectWriter, kind};
 use crate::fields::{CRITICAL, Fields, FieldsWriter, text};
@@ -73,45 +79,6 @@ impl LedgerCounts {
     }
 }
 
-/// How far the second of a point's start tells it from other points ([POINT-12]).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Alone {
-    /// From all points of the repository, those that are to come and those that are gone included.
-    InRepository = 1,
-    /// From all points of its host (or organisation) and job.
-    InJob = 2,
-    /// From none for sure: its name needs more.
-    Nowhere = 3,
-}
-
-/// What a point's name needs, as it was settled at its commit ([POINT-12]).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Naming {
-    /// How far its second suffices.
-    pub alone: Alone,
-    /// No point of its host and job up to and including it is called by a later second alone; seconds since 1970.
-    pub latest: i64,
-}
-
-impl Naming {
-    fn encode(self) -> Vec<u8> {
-        [&[self.alone as u8][..], &self.latest.to_le_bytes()].concat()
-    }
-
-    fn decode(mut cursor: Cursor<'_>) -> Result<Self> {
-        let alone = match cursor.array::<1>()?[0] {
-            1 => Alone::InRepository,
-            2 => Alone::InJob,
-            3 => Alone::Nowhere,
-            other => return Err(FormatError::broken("POINT-12", "how far the second suffices", "1 to 3", other)),
-        };
-        let latest = i64::from_le_bytes(cursor.array()?);
-        cursor.end()?;
-        Ok(Naming { alone, latest })
-    }
-}
-
 /// The manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
@@ -171,59 +138,8 @@ pub struct Manifest {
     pub seen: Vec<Seen>,
 }
 
-/// An entry of a repository's log, as somebody who copied from it had read it ([POINT-14]).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Seen {
-    /// Whose log it is.
-    pub repository: RepositoryId,
-    /// The entry's slot.
-    pub slot: u32,
-    /// BLAKE3 of its object.
-    pub hash: [u8; 32],
-}
-
-impl Seen {
-    fn encode(self) -> Vec<u8> {
-        [&self.repository.0[..], &self.slot.to_le_bytes(), &self.hash].concat()
-    }
-
-    fn decode(bytes: &[u8]) -> Result<Self> {
-        let mut cursor = Cursor::new(bytes, "POINT-14");
-        let row = Seen { repository: RepositoryId(cursor.array()?), slot: cursor.u32()?, hash: cursor.array()? };
-        cursor.end()?;
-        if row.slot == 0 {
-            return Err(FormatError::broken("POINT-14", "the slot of an entry that was seen", "at least 1", 0));
-        }
-        Ok(row)
-    }
-}
-
 /// A number of unnamed items that nobody knows.
 pub const UNNAMED_UNKNOWN: u64 = u64::MAX;
-
-/// The point that a shrunken one was held against: the newest complete one of its job that had not shrunk itself ([POINT-10]).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shrunken {
-    /// Its id.
-    pub than: PointId,
-    /// Bytes of all its files.
-    pub bytes: u64,
-    /// Its items, folders included.
-    pub items: u64,
-}
-
-impl Shrunken {
-    fn encode(self) -> Vec<u8> {
-        [&self.than.0[..], &self.bytes.to_le_bytes(), &self.items.to_le_bytes()].concat()
-    }
-
-    fn decode(bytes: &[u8]) -> Result<Self> {
-        let mut cursor = Cursor::new(bytes, "POINT-1");
-        let row = Shrunken { than: PointId(cursor.array()?), bytes: cursor.u64()?, items: cursor.u64()? };
-        cursor.end()?;
-        Ok(row)
-    }
-}
 
 const KNOWN: &[(u16, bool)] = &[
     (1 | CRITICAL, false),
@@ -402,137 +318,9 @@ fn numbers<const N: usize>(mut cursor: Cursor<'_>) -> Result<[u64; N]> {
     Ok(row)
 }
 
-/// What a reference set says about one pack ([POINT-6]): which blobs are needed, and how often those named more than once.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct PackReferences {
-    /// One bit a blob of the pack.
-    pub bitmap: Vec<u8>,
-    /// Number of blobs of the pack.
-    pub blobs: u32,
-    /// Blob number and count of those with a count of at least 2, rising.
-    pub counts: Vec<(u32, u32)>,
-}
-
-impl PackReferences {
-    /// The map's value.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = self.blobs.to_le_bytes().to_vec();
-        let bitmap = self.bitmap.iter().copied().chain(std::iter::repeat(0));
-        out.extend(bitmap.take(self.blobs.div_ceil(8) as usize));
-        out.extend_from_slice(
-            &u32::try_from(self.counts.len()).expect("a pack has at most 100,000 blobs").to_le_bytes(),
-        );
-        for (blob, count) in &self.counts {
-            out.extend_from_slice(&blob.to_le_bytes());
-            out.extend_from_slice(&count.to_le_bytes());
-        }
-        out
-    }
-
-    /// Reads a map's value.
-    pub fn decode(bytes: &[u8]) -> Result<Self> {
-        let mut cursor = Cursor::new(bytes, "POINT-6");
-        let blobs = cursor.u32()?;
-        let bitmap = cursor.take(blobs.div_ceil(8) as usize)?.to_vec();
-        let rows = cursor.u32()?;
-        let mut counts: Vec<(u32, u32)> = Vec::with_capacity((rows as usize).min(cursor.remaining() / 8));
-        for _ in 0..rows {
-            counts.push((cursor.u32()?, cursor.u32()?));
-        }
-        cursor.end()?;
-        let references = PackReferences { bitmap, blobs, counts };
-        let named = |(blob, count): &(u32, u32)| *count >= 2 && *blob < blobs && references.names(*blob);
-        if !references.counts.is_sorted_by(|a, b| a.0 < b.0) || !references.counts.iter().all(named) {
-            return Err(FormatError::broken("POINT-6", "counts", "rising, of named blobs, at least 2", "other"));
-        }
-        if !blobs.is_multiple_of(8) && references.bitmap.last().is_some_and(|b| b >> (blobs % 8) != 0) {
-            return Err(FormatError::broken("POINT-6", "bits beyond the last blob", 0, "other"));
-        }
-        Ok(references)
-    }
-
-    /// Whether the blob is needed.
-    pub fn names(&self, blob: u32) -> bool {
-        self.bitmap.get(blob as usize / 8).is_some_and(|byte| byte >> (blob % 8) & 1 == 1)
-    }
-
-    /// How often the blob is named.
-    pub fn count(&self, blob: u32) -> u32 {
-        if !self.names(blob) {
-            return 0;
-        }
-        self.counts.binary_search_by_key(&blob, |c| c.0).map_or(1, |at| self.counts[at].1)
-    }
-
-    /// Sets how often a blob is named; 0 takes it out. A blob beyond the pack's number of blobs raises that number.
-    pub fn set_count(&mut self, blob: u32, count: u32) {
-        self.blobs = self.blobs.max(blob.saturating_add(1));
-        let needed = (blob as usize) / 8 + 1;
-        if self.bitmap.len() < needed {
-            self.bitmap.resize(needed, 0);
-        }
-        let bit = 1 << (blob % 8);
-        if count == 0 {
-            self.bitmap[needed - 1] &= !bit;
-        } else {
-            self.bitmap[needed - 1] |= bit;
-        }
-        match (self.counts.binary_search_by_key(&blob, |c| c.0), count >= 2) {
-            (Ok(at), true) => self.counts[at].1 = count,
-            (Ok(at), false) => _ = self.counts.remove(at),
-            (Err(at), true) => self.counts.insert(at, (blob, count)),
-            (Err(_), false) => {}
-        }
-    }
-
-    /// True when no blob of the pack is needed.
-    pub fn is_empty(&self) -> bool {
-        self.bitmap.iter().all(|b| *b == 0)
-    }
-}
-
-/// The key of a pack in a reference set: big-endian, so that byte order is the order of packs ([POINT-6]).
-pub fn reference_key(pack: crate::ObjectId) -> [u8; 8] {
-    let mut key = [0; 8];
-    key[..4].copy_from_slice(&pack.session.to_be_bytes());
-    key[4..].copy_from_slice(&pack.ordinal.to_be_bytes());
-    key
-}
-
-/// The pack of a key in a reference set.
-pub fn reference_pack(key: &[u8]) -> Result<crate::ObjectId> {
-    let mut cursor = Cursor::new(key, "POINT-6");
-    let key: [u8; 8] = cursor.array()?;
-    cursor.end()?;
-    let (session, ordinal) = key.split_at(4);
-    let number = |bytes: &[u8]| bytes.iter().fold(0u32, |n, b| n << 8 | u32::from(*b));
-    Ok(crate::ObjectId { session: number(session), ordinal: number(ordinal) })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn references_of_a_fresh_pack_encode_whole() {
-        let mut references = PackReferences { blobs: 100, ..PackReferences::default() };
-        references.set_count(3, 1);
-        references.set_count(17, 4);
-        let decoded = PackReferences::decode(&references.encode()).expect("a bitmap of 13 bytes");
-        assert_eq!((decoded.blobs, decoded.bitmap.len()), (100, 13));
-        assert_eq!([2, 3, 17, 99].map(|blob| decoded.count(blob)), [0, 1, 4, 0]);
-        references.set_count(200, 2);
-        assert_eq!(PackReferences::decode(&references.encode()).map(|r| (r.blobs, r.count(200))), Ok((201, 2)));
-    }
-
-    #[test]
-    fn a_key_of_another_length_is_refused() {
-        let key = reference_key(crate::ObjectId { session: 1, ordinal: 0x0203 });
-        assert_eq!(key, [0, 0, 0, 1, 0, 0, 2, 3]);
-        assert!(reference_pack(&key).is_ok());
-        assert!(reference_pack(&key[..7]).is_err());
-        assert!(reference_pack(&[&key[..], &[0]].concat()).is_err());
-    }
 
     #[test]
     fn a_ledger_of_any_numbers_answers() {
