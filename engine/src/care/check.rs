@@ -136,7 +136,8 @@ pub(super) fn check_closely(
     let findings = Findings::default();
     for slot in repository.slots()? {
         if let Some(why) = slot.damaged {
-            findings.add(Subject::Other, format!("keys/{}", slot.id), &Error::new(Kind::Damaged, why))?;
+            let kind = if slot.is_newer { Kind::Unsupported } else { Kind::Damaged };
+            findings.add(Subject::Other, format!("keys/{}", slot.id), &Error::new(kind, why))?;
         }
     }
     let mut points = Vec::new();

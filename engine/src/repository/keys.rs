@@ -30,6 +30,8 @@ pub struct SlotInfo {
     pub cost: Option<Cost>,
     /// Why it cannot be used, if it cannot.
     pub damaged: Option<String>,
+    /// Whether that is because it needs a newer release: then it is whole.
+    pub is_newer: bool,
 }
 
 /// A key slot came or went.
@@ -67,6 +69,7 @@ impl Repository {
                 cost: Some(slot.cost()),
                 label: slot.label,
                 damaged: None,
+                is_newer: false,
             }),
             Err(e) if matches!(e.kind(), Kind::Absent | Kind::Damaged | Kind::Unsupported) => Ok(SlotInfo {
                 id: id_of(&name),
@@ -74,6 +77,7 @@ impl Repository {
                 created: Time::default(),
                 cost: None,
                 damaged: Some(e.to_string()),
+                is_newer: e.kind() == Kind::Unsupported,
             }),
             Err(e) => Err(e),
         };

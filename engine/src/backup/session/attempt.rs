@@ -9,7 +9,7 @@ use crate::repository::Repository;
 use crate::restore_point::Point;
 use crate::source::Source;
 use format_spec::config::Class;
-use format_spec::point::Workload;
+use format_spec::point::{Manifest, Workload};
 use std::cell::Cell;
 use std::sync::Arc;
 

@@ -64,7 +64,12 @@ fn names_live_packs(repository: &Repository, references: ChunkId) -> Result<bool
     let view = repository.log().view();
     let published: HashSet<ObjectId> = repository.blobs().catalog().packs()?.iter().map(|pack| pack.id).collect();
     for pair in MapCursor::open(repository.nodes(), Some(references)) {
-        let pack = reference_pack(&pair?.key)?;
+        let pack = match pair {
+            Ok(pair) => reference_pack(&pair.key)?,
+            // The set itself went with a pack that was collected: nobody else needed it.
+            Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Absent) => return Ok(false),
+            Err(e) => return Err(e),
+        };
         if view.condemned.has(pack) || !published.contains(&pack) {
             return Ok(false);
         }

@@ -8,7 +8,7 @@ use engine::error::{Error, Kind};
 use engine::monitor::Monitor;
 use engine::repository::{AsOf, OpenOptions, Repository, Why};
 use engine::restore::restore;
-use engine::store::{Memory, Name, Store};
+use engine::store::{Memory, Name};
 use format_spec::log::PointId;
 use std::sync::Arc;
 

@@ -233,10 +233,16 @@ impl Cell<'_> {
                 || names_of(&*self.rig.store).iter().all(|n| kind_of(n) != "log" || n < self.name));
         match self.rig.check() {
             Err(e) => self.judge("check", &e),
-            Ok(report) if report.errors.is_empty() && !unseen => self.problem("check finds nothing"),
+            Ok(report) if report.errors.is_empty() && report.unsupported.is_empty() && !unseen => {
+                self.problem("check finds nothing");
+            }
             Ok(report) => {
-                let text: Vec<_> = report.errors.iter().map(|f| format!("{}: {}", f.object, f.what)).collect();
-                if !report.errors.is_empty() && !text.iter().any(|t| self.named(t)) {
+                if self.action == Action::Newer && !report.errors.is_empty() && report.unsupported.is_empty() {
+                    self.problem(format!("check calls damage what is newer: {:?}", report.errors));
+                }
+                let all = report.errors.iter().chain(&report.unsupported);
+                let text: Vec<_> = all.map(|f| format!("{}: {}", f.object, f.what)).collect();
+                if !text.is_empty() && !text.iter().any(|t| self.named(t)) {
                     self.problem(format!("check names {text:?}"));
                 }
             }
