@@ -214,8 +214,21 @@ fn tier(rest: &Rest) -> Option<Vec<u8>> {
     (!tiers.is_empty()).then(|| tiers.join(",").into_bytes())
 }
 
-/// A time to the nanosecond, in UTC.
+/// A time to the nanosecond, in UTC, with all its digits as the command's JSON has them.
 fn stamp(time: Time) -> Option<String> {
     let nanos = i32::try_from(time.nanos).ok()?;
-    Timestamp::new(time.seconds, nanos).ok().map(|t| t.to_string())
+    let instant = Timestamp::new(time.seconds, nanos).ok()?;
+    Some(if nanos == 0 { instant.to_string() } else { format!("{instant:.9}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_has_all_its_digits_or_none() {
+        let stamps = [0, 10, 625_941_890].map(|nanos| stamp(Time::new(1_795_307_869, nanos)));
+        let wanted = ["2026-11-22T00:37:49Z", "2026-11-22T00:37:49.000000010Z", "2026-11-22T00:37:49.625941890Z"];
+        assert_eq!(stamps, wanted.map(|text| Some(text.to_owned())));
+    }
 }
