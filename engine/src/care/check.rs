@@ -103,7 +103,7 @@ pub fn check(repository: &Arc<Repository>, options: &CheckOptions, monitor: &Mon
     let Closely { mut report, points, .. } = done?;
     if options.point.is_none() {
         report.errors.append(&mut histories(repository, &points)?);
-        // As of an earlier position, what entries commit that came later is no news.
+        // As of an earlier position, later entries may well commit what this log does not know.
         if !repository.log().ends_early() {
             report.uncommitted = uncommitted(repository, monitor)?;
         }

@@ -109,7 +109,7 @@ impl Clocks {
     }
 }
 
-/// What was found out about a clock, for who is about to let something go by it.
+/// What was found out about a clock, for a caller that is about to let something go by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockVerdict {
     now: i64,

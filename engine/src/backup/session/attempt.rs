@@ -124,7 +124,7 @@ fn attempt(
     let before = repository.before();
     let started = repository.env().now();
     let Last { base, newest } = last;
-    // What is kept must not be collected before it is named anew. A copy keeps nothing: its original says what is in it.
+    // What is kept must not be collected before it is named again. A copy keeps nothing: its original says what is in it.
     let newest = newest.filter(|_| !options.drop_unreadable && options.original.is_none());
     let needed = base.as_deref().or(newest.as_deref());
     let session = if options.dry_run { None } else { Some(open(repository, options, source, needed)?) };
