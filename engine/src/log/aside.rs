@@ -246,6 +246,13 @@ impl Log {
         self.aside.lock().contains(&slot)
     }
 
+    /// The first slot that this view took in as an entry, and that is known by now to be set aside. The view of a process stays as it was when
+    /// reading on failed after the SetAside was met: the next reading must not go on from there.
+    pub(super) fn taken_in(&self, view: &LogView) -> Option<u32> {
+        let aside = self.aside.lock();
+        aside.range(..=view.head).copied().find(|slot| view.hash_of(*slot).is_some() && !view.is_void(*slot))
+    }
+
     /// Looks for the entry that sets aside a slot which cannot be read, or which does not fit what is before it. Returns the first slot that it
     /// names, if that is news.
     pub(super) fn learn_aside(&self, slot: u32) -> Result<Option<u32>> {

@@ -111,6 +111,9 @@ impl Log {
     pub fn refresh(&self) -> Result<Arc<LogView>> {
         // Copied only when there is something new.
         let mut view = self.view();
+        if let Some(first) = self.taken_in(&view) {
+            view = Arc::new(self.before(first)?);
+        }
         if view.head == 0
             && let Covering::By(newest) = self.newest_covering(1)?
         {
@@ -303,13 +306,16 @@ impl Log {
         view.apply(&entry, *blake3::hash(object).as_bytes()).map_err(|e| e.on(names::log(slot)))
     }
 
-    /// A second look at an entry that came damaged; what came then.
+    /// A second look at an entry that came damaged; what came then. One that is gone by then was summed up and deleted meanwhile, or is missing:
+    /// the damage is what the caller has a cure for in both cases.
     fn second_look(&self, slot: u32, object: &[u8], damage: Error) -> Result<(LogEntry, Bytes)> {
         let name = Name::new(names::log(slot))?;
-        SecondLook::after(&Bytes::copy_from_slice(object), damage).over(&*self.store, |look| {
+        let first = damage.again();
+        let second = SecondLook::after(&Bytes::copy_from_slice(object), damage).over(&*self.store, |look| {
             let object = look.get(&name)?;
             Ok((self.decode(slot, &object)?, object))
-        })
+        });
+        second.map_err(|e| if e.kind() == Kind::Absent { first } else { e })
     }
 
     /// Whether what stands in a slot counts for nothing.

@@ -1,12 +1,14 @@
 //! The log's end that nobody can read is set aside ([LOG-28]), and nobody goes on from what stood there.
 
-use super::{Place, at_once, committing, opening, point_id, publishing, shown};
+use super::{Place, at_once, committing, log, opening, point_id, publishing, shown};
 use bytes::Bytes;
 use engine::Kind;
 use engine::log::Log;
-use engine::store::{Name, Store};
+use engine::store::{Faulty, Name, Store};
 use format_spec::log::Change;
 use format_spec::names;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// A log of a point and an open session, whose Commit in slot 6 is damaged.
 fn damaged(place: &Place) -> (Log, u32) {
@@ -171,6 +173,45 @@ fn a_late_checkpoint_of_a_slot_that_is_set_aside_counts_for_nothing() {
     let done = place.truncate_at(&late, 40);
     assert_eq!((done.stopped, place.slots("checkpoint")), (None, vec![30, 40]));
     assert_eq!(place.fresh().commits.len(), 1);
+}
+
+/// It had read the damaged entry when it was sound, met the SetAside, and then could not read on: the next reading forgets the entry all the same.
+#[test]
+fn a_reading_that_fails_behind_the_setaside_does_not_go_on_from_before_it() {
+    let place = Place::new();
+    let (writer, _) = damaged(&place);
+    set_aside(&place, 6).unwrap();
+    place.store.delete(&Name::new(names::checkpoint(7)).unwrap(), None).unwrap();
+    let last = place.append(&place.log(), &opening(None));
+    let view = place.fresh();
+    rot(&place, last);
+    for _ in 0..2 {
+        assert_eq!(writer.refresh().unwrap_err().object(), Some(&*names::log(last)), "each time");
+    }
+    rot(&place, last);
+    assert_eq!(shown(&writer.refresh().unwrap()), shown(&view));
+}
+
+/// The entry is summed up and deleted between a look that shows it damaged and the second look.
+#[test]
+fn a_damaged_entry_that_is_gone_at_the_second_look_is_read_from_the_checkpoint() {
+    let place = Place::new();
+    let writer = place.log();
+    place.backup(&writer, 1);
+    let (entry, view) = (Name::new(names::log(2)).unwrap(), writer.refresh().unwrap());
+    let (memory, looks, is_summed) = (place.store.clone(), AtomicU32::new(0), AtomicBool::new(false));
+    rot(&place, 2);
+    let env = place.env.clone();
+    let store = Faulty::new(place.store.clone(), move |call| {
+        let looks_again = call.name == names::log(2) && looks.fetch_add(1, Ordering::SeqCst) == 1;
+        if looks_again && !is_summed.swap(true, Ordering::SeqCst) {
+            writer.checkpoint(&*env).unwrap().unwrap();
+            memory.delete(&entry, None).unwrap();
+        }
+        None
+    });
+    let reader = log(Arc::new(store));
+    assert_eq!(shown(&reader.refresh().unwrap()), shown(&view));
 }
 
 #[test]
