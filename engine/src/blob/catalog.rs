@@ -207,8 +207,19 @@ impl Catalog {
         self.log.view().head
     }
 
-    fn healing<T>(&self, ask: impl Fn(&PersistentCache) -> Result<T>) -> Result<T> {
+    /// The cache, if what it knows is still of this history. The log may have been read on since, and have shown that an entry is set aside which
+    /// the cache has taken in: what that entry published must not count as stored.
+    fn in_step(&self) -> Result<Arc<PersistentCache>> {
         let cache = self.cache();
+        if belongs(&cache, &self.log.view()) {
+            return Ok(cache);
+        }
+        self.sync()?;
+        Ok(self.cache())
+    }
+
+    fn healing<T>(&self, ask: impl Fn(&PersistentCache) -> Result<T>) -> Result<T> {
+        let cache = self.in_step()?;
         match ask(&cache) {
             Err(e) if cache.is_poisoned() => {
                 {

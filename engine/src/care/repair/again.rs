@@ -40,7 +40,8 @@ pub(super) fn candidates(before: &Arc<Repository>, monitor: &Monitor) -> Result<
     for id in listed {
         monitor.check()?;
         // A manifest that was stored twice says the second time what was true then.
-        if let Some(manifest) = read(before, id)?.filter(|m| view.live(&m.id).is_none()) {
+        // One that names a first number was stored for a point that was live then: a Rewrite, never a Commit. Its point was expired since.
+        if let Some(manifest) = read(before, id)?.filter(|m| m.first.is_none() && view.live(&m.id).is_none()) {
             let point = Point { number: view.next_number, slot: 0, session: id.session, manifest };
             found.insert(point.manifest.id, point);
         }
@@ -108,12 +109,10 @@ pub(super) fn commit(repository: &Arc<Repository>, candidate: &Candidate, monito
         ordinal += 1;
         ObjectId { session, ordinal: ordinal - 1 }
     };
-    // Numbers that it was rewritten from are not its own any more.
-    let manifest = Manifest { first: None, ..manifest.clone() };
     // It had its name before.
     let name = NameOf::Copied(manifest.naming.map(|naming| naming.alone), before);
     let grounds = Grounds::new(known.head, name);
-    let done = repository.commit_point(session, &manifest, grounds, &mut take, monitor);
+    let done = repository.commit_point(session, manifest, grounds, &mut take, monitor);
     if !matches!(&done, Ok(committed) if committed.number.is_some()) {
         repository.log().append(&**repository.env(), &mut |view| {
             view.expect_session(session)?;

@@ -95,14 +95,17 @@ impl Rig {
     }
 
     pub(crate) fn open(&self) -> Result<Arc<Repository>> {
-        let options = OpenOptions {
+        Repository::open(self.store.clone(), self.password.as_deref(), &self.open_options())
+    }
+
+    pub(crate) fn open_options(&self) -> OpenOptions {
+        OpenOptions {
             env: self.env.clone(),
             cache: self.cache.clone(),
             budgets: Default::default(),
             ranges: None,
             as_of: None,
-        };
-        Repository::open(self.store.clone(), self.password.as_deref(), &options)
+        }
     }
 
     pub(crate) fn write(&self, name: impl AsRef<[u8]>, bytes: &[u8]) {

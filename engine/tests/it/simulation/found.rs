@@ -1,13 +1,16 @@
 //! What the simulation has found, each as the shortest story that shows it: seeds tell other histories when actors change.
 
 use super::source::{Tree, TreeSource};
-use crate::proofs::{Rig, collect_options, expire};
+use crate::proofs::{PASSWORD, Rig, collect_options, expire, noise};
 use engine::backup::backup;
+use engine::care::repair::OpeningPlan;
+use engine::care::retention::{self, ApplyOptions, Plan, Request, Scope};
 use engine::care::{ClockVerdict, collect, plan_collection};
 use engine::error::Kind;
 use engine::log::Truncation;
 use engine::monitor::Monitor;
-use engine::store::{Fault, Faulty, Memory, Verb};
+use engine::repository::{Found, Repository};
+use engine::store::{Fault, Faulty, Memory, Name, Store, Verb};
 use format_spec::log::{Change, Purpose};
 use format_spec::names;
 use std::sync::Arc;
@@ -128,4 +131,91 @@ fn a_check_that_cannot_reach_a_key_slot_finds_no_damage() {
     };
     let refused = engine::care::check(&repository, &options, &Monitor::new()).unwrap_err();
     assert_eq!(refused.kind(), Kind::Transient);
+}
+
+/// A process dies after it stored another manifest of a point, and the point is expired. When the newest entry of the log rots then, its repair
+/// finds that manifest in a session that is open still: it must not bring the point back.
+#[test]
+fn a_repair_commits_no_expired_point_again() {
+    let home = tempfile::tempdir().unwrap();
+    let memory = Arc::new(Memory::new());
+    let rig = Rig::new(home.path(), memory.clone());
+    rig.write("file", b"bytes");
+    let point = rig.back_up().unwrap().point.unwrap();
+    let (other, stored, dead) = (rig.open().unwrap(), AtomicBool::new(false), AtomicBool::new(false));
+    let store = Faulty::new(rig.store.clone(), move |call| {
+        if call.verb == Verb::Put && call.name.starts_with("points/") {
+            stored.store(true, Ordering::SeqCst);
+        } else if stored.swap(false, Ordering::SeqCst) {
+            expire(&other, vec![point]);
+            dead.store(true, Ordering::SeqCst);
+        }
+        dead.load(Ordering::SeqCst).then_some(Fault::Before(Kind::Denied))
+    });
+    let dying = rig.over(Arc::new(store)).open().unwrap();
+    let words = Request::Tags { points: [point].into(), add: ["seen".to_owned()].into(), remove: [].into() };
+    let (scope, monitor) = (Scope::of(words), Arc::new(Monitor::new()));
+    let plan = Plan::make(&dying, &scope, &monitor).unwrap();
+    let options = ApplyOptions { hash: plan.hash.to_vec(), threads: 1 };
+    retention::apply(&dying, &scope, &options, &ClockVerdict::trusted(), &monitor).unwrap_err();
+
+    let last = rig.open().unwrap();
+    let open = Change::Open { job: "job".into(), host: String::new(), base: None, purpose: Purpose::Backup };
+    let slot = last.log().append(&**last.env(), &mut |_| Ok(open.clone())).unwrap();
+    assert_eq!(last.log().view().sessions.len(), 2, "that of the rewriting is open");
+    rot(&memory, slot);
+    let plan = plan_opening(&rig);
+    assert_eq!((plan.set_aside.as_slice(), plan.points.as_slice()), (&[slot][..], &[][..]));
+    plan.apply(&rig.store, &*rig.env, &plan.hash).unwrap();
+    let repository = rig.open().unwrap();
+    assert_eq!(plan.commit_again(&repository, &Monitor::new()).unwrap(), []);
+    assert!(repository.log().view().live(&point).is_none());
+}
+
+/// A writer has read what another one published, and opens its session when the entry that said so is damaged and set aside: what only that entry
+/// published is not stored for it.
+#[test]
+fn a_backup_does_not_rely_on_what_an_entry_published_that_is_set_aside() {
+    let home = tempfile::tempdir().unwrap();
+    let memory = Arc::new(Memory::new());
+    let rig = Rig::new(home.path(), memory.clone());
+    rig.write("file", &noise(1, 300_000));
+    let dies = Faulty::new(rig.store.clone(), |call| {
+        (call.verb == Verb::Put && call.name.starts_with("points/")).then_some(Fault::Before(Kind::Denied))
+    });
+    rig.over(Arc::new(dies)).back_up().unwrap_err();
+    // Everything behind its first publish is taken away, as if it had been killed then.
+    let head = rig.open().unwrap().log().view().head;
+    let published = (1..=head).find(|slot| {
+        let entry = rig.open().unwrap().log().entry(*slot).unwrap().unwrap();
+        matches!(entry.change, Change::Publish { .. })
+    });
+    let published = published.expect("it has published before it died");
+    (published + 1..=head).for_each(|slot| memory.delete(&Name::new(names::log(slot)).unwrap(), None).unwrap());
+    let (other, once) = (rig.clone(), AtomicBool::new(true));
+    let store = Faulty::new(rig.store.clone(), move |call| {
+        if call.verb == Verb::Put && call.name.starts_with("log/") && once.swap(false, Ordering::SeqCst) {
+            rot(&memory, published);
+            let plan = plan_opening(&other);
+            plan.apply(&other.store, &*other.env, &plan.hash).unwrap();
+        }
+        None
+    });
+    assert!(rig.over(Arc::new(store)).back_up().unwrap().point.is_some());
+    rig.expect_equal();
+}
+
+/// Flips a bit of a log entry.
+fn rot(memory: &Memory, slot: u32) {
+    let name = Name::new(names::log(slot)).unwrap();
+    let mut bytes = memory.get(&name).unwrap().to_vec();
+    bytes[100] ^= 1;
+    memory.replace(&name, bytes.into());
+}
+
+/// What a repair plans for a log whose end is damaged.
+fn plan_opening(rig: &Rig) -> OpeningPlan {
+    let found = Found::look(rig.store.clone()).unwrap();
+    let (before, stop) = Repository::open_as_far(&found, Some(PASSWORD), &rig.open_options()).unwrap();
+    OpeningPlan::of_log(&rig.store, &before, &stop.unwrap(), None, &Monitor::new()).unwrap()
 }

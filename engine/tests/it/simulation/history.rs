@@ -10,7 +10,7 @@ use super::reckoning::reckon;
 use super::roles::{Checker, Collector, Copier, Expirer, Raiser, Reader, Role, Truncator, Writer};
 use super::rot::{Repairer, Rotter};
 use super::source::Tree;
-use super::world::{Counts, Rates, World};
+use super::world::{Counts, PRINTS, Rates, World};
 use super::wreck::Wrecker;
 use crate::proofs::{CHEAP, PASSWORD};
 use engine::blob::CachePlace;
@@ -72,7 +72,20 @@ pub(super) fn run(seed: u64, mutant: Mutant) -> Outcome {
     {
         world.violation(format!("in the end: {what}"));
     }
+    if *PRINTS {
+        print_log(&shared);
+    }
     Outcome { trace: world.trace(), counts: world.counts(), violations: world.violations() }
+}
+
+/// The entries that are there in the end, for whoever reads a trace.
+fn print_log(shared: &Shared) {
+    let env = shared.world.env(shared.seed, 4000, 0);
+    let Ok(repository) = open(shared.world.backups.seen(), &env, CachePlace::Temporary) else { return };
+    for slot in 1..=repository.log().view().head {
+        let entry = repository.log().entry(slot).map(|entry| entry.map(|e| e.change));
+        println!("log/{slot:x}: {entry:?}");
+    }
 }
 
 /// An actor that ends, or whose thread panics, keeps nobody waiting.

@@ -4,16 +4,15 @@ use super::actor::Actor;
 use super::keeping::by_rules;
 use super::model::read;
 use super::source::{PATHS, Tree, TreeSource, mutate};
-use engine::Result;
 use engine::backup::{BackupOptions, backup};
 use engine::care::retention::{ApplyOptions, Plan, Request, Scope, apply};
 use engine::care::{CheckOptions, ClockVerdict, CollectOptions, Level, check, collect, plan_collection};
 use engine::copy::{CopyOptions, Which, copy};
-use engine::error::Kind;
 use engine::log::Truncation;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::restore_point::Point;
+use engine::{Kind, Result};
 use format_spec::Time;
 use format_spec::log::PointId;
 use format_spec::point::Workload;
@@ -123,7 +122,11 @@ impl Role for Expirer {
         let may_empty = repository.points()?.iter().map(|p| repository.job_of(p)).collect();
         let scope = Scope { request, job: None, may_empty };
         let (monitor, begun) = (Arc::new(Monitor::new()), actor.shared.world.time());
-        let plan = Plan::make(repository, &scope, &monitor)?;
+        let plan = match Plan::make(repository, &scope, &monitor) {
+            // The last one of a job has gone since it was named.
+            Err(e) if e.kind() == Kind::Input && has_lost_a_job(repository, &scope)? => return Ok(()),
+            other => other?,
+        };
         if plan.is_empty() {
             return Ok(());
         }
@@ -155,6 +158,12 @@ impl Role for Expirer {
         }
         Ok(())
     }
+}
+
+/// Whether a job that the scope names has no points any more.
+fn has_lost_a_job(repository: &Arc<Repository>, scope: &Scope) -> Result<bool> {
+    let jobs: BTreeSet<_> = repository.points()?.iter().map(|p| repository.job_of(p)).collect();
+    Ok(!scope.may_empty.is_subset(&jobs))
 }
 
 /// A plan leaves points alone that are still locked.

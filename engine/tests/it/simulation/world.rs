@@ -457,4 +457,5 @@ const CALLS_MAX: u64 = 200_000;
 /// Nobody computes for so long between two calls, on any machine that tests run on.
 const STUCK: Duration = Duration::from_secs(120);
 /// `CAIRN_TRACE=1` prints each call.
-static PRINTS: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| std::env::var_os("CAIRN_TRACE").is_some());
+pub(super) static PRINTS: std::sync::LazyLock<bool> =
+    std::sync::LazyLock::new(|| std::env::var_os("CAIRN_TRACE").is_some());
