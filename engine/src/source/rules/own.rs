@@ -1,0 +1,85 @@
+//! The folders that a backup itself writes to: its repository, and what this machine caches of any.
+//!
+//! Promises: a folder is known by its inode when a walk begins, whatever path, symlink or bind mount leads to it; the default
+//! repository and a first cache are there by then. Refuses to judge a source itself: who names the repository as a source is told
+//! so by the command line.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Where a backup writes to on this machine.
+#[derive(Debug, Clone, Default)]
+pub struct OwnFolders {
+    /// The folder of its repository, if that is one.
+    pub repository: Option<PathBuf>,
+    /// The cache folder. Only what is named by a repository's id in it is the cache: the folder may be anybody's.
+    pub cache: Option<PathBuf>,
+}
+
+/// One that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnFolder {
+    /// Its path, all symlinks followed.
+    pub path: PathBuf,
+    /// What it is.
+    pub what: &'static str,
+    device: u64,
+    inode: u64,
+}
+
+impl OwnFolders {
+    /// Those that are there now.
+    pub fn found(&self) -> Vec<OwnFolder> {
+        let repository = self.repository.iter().filter_map(|path| OwnFolder::at(path, REPOSITORY));
+        let caches = self.cache.iter().flat_map(|cache| ["", "ranges", "spool"].map(|below| cache.join(below)));
+        let named = caches.flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
+        let named = named.filter(|item| is_repository_id(item.file_name().as_encoded_bytes()));
+        repository.chain(named.filter_map(|item| OwnFolder::at(&item.path(), CACHE))).collect()
+    }
+}
+
+impl OwnFolder {
+    fn at(path: &Path, what: &'static str) -> Option<OwnFolder> {
+        let path = path.canonicalize().ok()?;
+        let found = fs::metadata(&path).ok().filter(fs::Metadata::is_dir)?;
+        Some(OwnFolder { path, what, device: found.dev(), inode: found.ino() })
+    }
+
+    /// Why the folder of this inode is left out, if it is this one.
+    pub(crate) fn leaves_out(&self, device: u64, inode: u64) -> Option<String> {
+        ((self.device, self.inode) == (device, inode)).then(|| format!("left out: it is {}", self.what))
+    }
+}
+
+/// How ids are written ([`format_spec::RepositoryId`]).
+fn is_repository_id(name: &[u8]) -> bool {
+    name.len() == 32 && name.iter().all(u8::is_ascii_hexdigit)
+}
+
+const REPOSITORY: &str = "the repository of this backup";
+const CACHE: &str = "a cache of cairn";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_named_by_a_repository_is_taken_for_a_cache() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (id, at) = ("0123456789abcdef0123456789abcdef", folder.path());
+        for below in [&format!("cache/{id}")[..], &format!("cache/spool/{id}"), "cache/configs", "cache/photos", "repo"]
+        {
+            fs::create_dir_all(at.join(below)).expect("folders");
+        }
+        std::os::unix::fs::symlink(at.join("repo"), at.join("link")).expect("a link");
+        let own = OwnFolders { repository: Some(at.join("link")), cache: Some(at.join("cache")) };
+        let found: Vec<PathBuf> = own.found().into_iter().map(|own| own.path).collect();
+        let real = at.canonicalize().expect("a folder");
+        let wanted =
+            ["repo".to_owned(), format!("cache/{id}"), format!("cache/spool/{id}")].map(|below| real.join(below));
+        assert_eq!(found, wanted);
+        assert_eq!(OwnFolders::default().found(), []);
+        assert_eq!(id.len(), format_spec::RepositoryId([0; 16]).to_string().len());
+    }
+}
