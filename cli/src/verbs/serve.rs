@@ -62,7 +62,7 @@ impl Webdav {
     fn run(&self, context: &Context) -> Result<Exit> {
         let options = Options { listen: self.listen, login: self.login()?, open_to_all: self.no_auth };
         let connection = context.connect_to_read(limits::CACHES, self.disk_cache, |_| ())?;
-        let catalog = Arc::new(RepositoryCatalog::new(connection.repo, limits::prefetch()));
+        let catalog = Arc::new(RepositoryCatalog::new(connection.repo, limits::prefetch())?);
         let view = Arc::new(View::open(catalog, as_recorded(), Layout::default())?);
         let server = Server::bind(Arc::clone(&view), options)?;
         let url = format!("http://{}/", server.address());
@@ -70,6 +70,7 @@ impl Webdav {
         context.out.answer(row, || format!("all restore points are at {url} until Ctrl-C"))?;
         let monitor = context.interrupt.shared();
         keep_fresh(&view, &monitor);
+        context.interrupt.serves();
         let served = server.run(|| monitor.check().is_err())?;
         let row = context
             .summary(Exit::Done)

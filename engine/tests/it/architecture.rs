@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-const SHARED: [&str; 4] = ["limits", "env", "error", "monitor"];
+const SHARED: [&str; 7] = ["limits", "env", "error", "monitor", "threads", "children", "ending"];
 const ROOMS: [&str; 20] = [
     "source",
     "chunk",
