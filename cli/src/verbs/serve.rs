@@ -7,6 +7,7 @@ use crate::say::{Row, human};
 use crate::settings::password;
 use clap::{Args, Subcommand};
 use engine::monitor::Monitor;
+use engine::threads;
 use fusefs::catalog::RepositoryCatalog;
 use fusefs::limits;
 use fusefs::view::{Layout, Owner, Shown, View};
@@ -69,7 +70,7 @@ impl Webdav {
         let row = || Row::new("serving").set("url", url.as_str());
         context.out.answer(row, || format!("all restore points are at {url} until Ctrl-C"))?;
         let monitor = context.interrupt.shared();
-        keep_fresh(&view, &monitor);
+        keep_fresh(&view, &monitor)?;
         context.interrupt.serves();
         let served = server.run(|| monitor.check().is_err())?;
         let row = context
@@ -98,9 +99,9 @@ fn as_recorded() -> Shown {
 }
 
 /// New points appear and expired ones go, until the run is stopped. What cannot be asked now is asked again.
-fn keep_fresh(view: &Arc<View>, monitor: &Arc<Monitor>) {
+fn keep_fresh(view: &Arc<View>, monitor: &Arc<Monitor>) -> Result<()> {
     let (view, monitor) = (Arc::clone(view), Arc::clone(monitor));
-    std::thread::spawn(move || {
+    threads::spawn(move || {
         let mut asked = Instant::now();
         while monitor.check().is_ok() {
             std::thread::sleep(LOOK_EVERY);
@@ -111,7 +112,8 @@ fn keep_fresh(view: &Arc<View>, monitor: &Arc<Monitor>) {
                 asked = Instant::now();
             }
         }
-    });
+    })?;
+    Ok(())
 }
 
 const LOOK_EVERY: Duration = Duration::from_millis(200);
