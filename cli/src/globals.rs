@@ -62,8 +62,8 @@ pub(crate) struct Globals {
     #[arg(long, global = true)]
     pub(crate) no_progress: bool,
 
-    /// How many threads work (default: one a processor)
-    #[arg(long, global = true, value_name = "N", env = "CAIRN_THREADS", hide_env_values = true)]
+    /// How many threads work, at most 1024 (default: one a processor)
+    #[arg(long, global = true, value_name = "N", env = "CAIRN_THREADS", hide_env_values = true, value_parser = quantity::threads)]
     pub(crate) threads: Option<NonZeroUsize>,
 
     /// Upload at most so many bytes a second: 500k, 10M, 1.5MiB/s

@@ -96,3 +96,5 @@ pub const COPY_PACK_FILL: u32 = 249_000_000;
 pub const COPY_META_PACK_FILL: u32 = 64_000_000;
 /// Plaintext of a block of small chunks where a copy packs everything anew: the format's limit for a block.
 pub const REGROUPED_BLOCK_TARGET: u32 = 4 * 1024 * 1024;
+/// Threads of one kind that a command may ask for: the largest machines have fewer processors, and each thread takes some megabytes.
+pub const THREADS_MAX: usize = 1024;

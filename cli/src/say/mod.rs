@@ -80,6 +80,11 @@ impl Output {
         }
     }
 
+    /// What somebody has just asked for by a signal: quiet does not hide it.
+    pub(crate) fn told_on_request(&self, text: &str) {
+        self.aside(|| to_stderr(text));
+    }
+
     /// Something that went wrong with one subject. Quiet does not hide it.
     pub(crate) fn warning(&self, subject: &[u8], reason: &str) {
         if self.json {

@@ -182,7 +182,7 @@ fn lay(over: &mut Profile, table: Table, folder: &Path) -> Result<(), String> {
     over.cache_dir = table.cache_dir.map(|p| folder.join(p)).or(over.cache_dir.take());
     let host = table.host.map(|host| job::host(&host)).transpose()?;
     over.host = host.or(over.host.take());
-    over.threads = table.threads.or(over.threads);
+    over.threads = table.threads.map(quantity::sensible_threads).transpose()?.or(over.threads);
     over.limit_upload = up.or(over.limit_upload);
     over.limit_download = down.or(over.limit_download);
     over.proxy = table.proxy.or(over.proxy.take());
@@ -267,6 +267,7 @@ mod tests {
         assert!(why("pasword-file = 'x'", None).contains("pasword-file"));
         assert!(why(TEXT, Some("home")).contains("home"));
         assert!(why("threads = 0", None).contains("threads"));
+        assert!(why("threads = 100000", None).contains("1024"));
         assert!(why("host = \"a\\nb\"", None).contains("host"));
         assert!(why("limit-upload = '10 apples'", None).contains("apples"));
         assert!(why("[profile.a]\npassword = 'secret'", None).contains("password"));

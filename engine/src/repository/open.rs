@@ -10,6 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::immutability::{Locked, Locks, Policy};
 use crate::limits::SMALL_OBJECT_BYTES_MAX;
 use crate::log::Log;
+use crate::monitor::NOTE;
 use crate::restore_point::Point;
 use crate::store::{Look, Name, Placed, StorageClass, Store, reread};
 use crate::tree::NodeSource;
@@ -122,12 +123,16 @@ impl Repository {
             Some((folder, limit)) => match RangeCache::open(&folder.join(repository.to_string()), *limit) {
                 Ok(Some(ranges)) => Some(ranges),
                 Ok(None) => {
-                    tracing::warn!(folder = %folder.display(), "another process uses the disk cache; this one goes without");
+                    tracing::warn!(
+                        target: NOTE,
+                        "{}: another process uses the disk cache; this one goes without",
+                        folder.display()
+                    );
                     None
                 }
                 Err(e) if e.kind() == Kind::Input => return Err(e),
                 Err(e) => {
-                    tracing::warn!(folder = %folder.display(), "the disk cache cannot be used: {e}");
+                    tracing::warn!(target: NOTE, "the disk cache cannot be used: {e}; this run goes without");
                     None
                 }
             },
@@ -224,7 +229,7 @@ impl Repository {
         let (cache, head) = (catalog.cache(), self.log.view().head);
         let s = cache.statistics();
         CacheStatus {
-            folder: catalog.folder().to_path_buf(),
+            folder: cache.folder().to_owned(),
             position: cache.position(),
             head,
             segments: s.segments as u64,

@@ -11,6 +11,7 @@ use crate::parse::quantity;
 use crate::say::human;
 use engine::monitor::Monitor;
 use engine::store::{Space, Store};
+use engine::threads;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -94,7 +95,7 @@ impl Rooms {
     pub(super) fn watch<T>(&self, monitor: &Monitor, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let (ended, wait) = channel::<()>();
         std::thread::scope(|scope| {
-            let watcher = scope.spawn(move || {
+            let watcher = threads::scoped(scope, move || {
                 loop {
                     match wait.recv_timeout(EVERY) {
                         Err(RecvTimeoutError::Timeout) => {}
@@ -107,7 +108,7 @@ impl Rooms {
                         return why;
                     }
                 }
-            });
+            })?;
             // Dropped also when the work panics, or the watcher would never end.
             let ended = ended;
             let done = work();

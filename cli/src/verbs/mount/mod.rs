@@ -102,6 +102,7 @@ impl Mount {
         context
             .interrupt
             .says("unmounting; files that are still open can be read for some seconds. Again to stop at once.");
+        context.interrupt.serves();
         ignore_hangups()?;
         let handle = fusefs::mount(catalog, &options)?;
         let place = handle.mountpoint().display().to_string();
@@ -123,7 +124,7 @@ impl Mount {
     }
 
     fn catalog(&self, repo: Arc<Repository>) -> Result<Arc<RepositoryCatalog>> {
-        let catalog = RepositoryCatalog::new(repo, limits::prefetch());
+        let catalog = RepositoryCatalog::new(repo, limits::prefetch())?;
         if self.archived != Policy::Thaw {
             return Ok(Arc::new(catalog));
         }
