@@ -4,8 +4,8 @@ use crate::cli::{Cli, Verb};
 use crate::exit::{Exit, Failure, Result};
 use crate::globals::Globals;
 use crate::interrupt::Interrupt;
-use crate::parse::Accept;
-use crate::say::{Output, Row, human};
+use crate::parse::{Accept, key_cost};
+use crate::say::{Output, Row, Stderr, human};
 use crate::settings::Settings;
 use engine::env::{Machine, SharedEnv};
 use engine::repository::AsOf;
@@ -262,6 +262,7 @@ impl Context {
         let given = [
             ("repo", "CAIRN_REPO", repo),
             ("password_file", "CAIRN_PASSWORD_FILE", g.password_file.as_ref().map(absolute)),
+            ("key_cost_max", "CAIRN_KEY_COST_MAX", g.key_cost_max.map(key_cost::text)),
             ("cache_dir", "CAIRN_CACHE_DIR", g.cache_dir.as_ref().map(absolute)),
             ("config", "CAIRN_CONFIG", g.config.as_ref().map(absolute)),
             ("profile", "CAIRN_PROFILE", g.profile.clone()),
@@ -311,7 +312,7 @@ fn quoted(word: &OsStr) -> String {
 
 fn trace(verbose: u8) {
     if verbose == 0 {
-        let plain = tracing_subscriber::fmt().with_max_level(LevelFilter::ERROR).with_writer(std::io::stderr);
+        let plain = tracing_subscriber::fmt().with_max_level(LevelFilter::ERROR).with_writer(|| Stderr);
         let _ = plain.with_ansi(false).event_format(Plain).try_init();
         return;
     }
@@ -320,8 +321,11 @@ fn trace(verbose: u8) {
         2 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(verbose > 1);
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(|| Stderr)
+        .with_ansi(false)
+        .with_target(verbose > 1);
     // A second subscriber can only come from a test that runs in this process.
     let _ = subscriber.try_init();
 }

@@ -2,6 +2,7 @@
 
 use super::excludes::{Excludes, read};
 use crate::exit::{Failure, Result};
+use crate::say::human;
 use clap::Args;
 use engine::env::SharedEnv;
 use engine::monitor::Monitor;
@@ -98,7 +99,7 @@ impl Sources {
             None => Ok(()),
             Some(list) => Err(Failure::usage(format!(
                 "{}: a list that comes from a pipe, a descriptor or a temporary file has no lasting name to make a job's name of",
-                list.display()
+                human::path(list)
             ))
             .advise("name the job with --job")),
         }
