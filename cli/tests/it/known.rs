@@ -462,8 +462,10 @@ fn a_clear_repository_in_the_place_of_the_default_one_is_refused_by_its_key_file
     let mut theirs = home.command(["init", "--no-encryption"]);
     Run::of(theirs.env("CAIRN_STATE_DIR", home.path("theirs"))).expect(0);
     std::fs::remove_dir_all(home.path("state")).unwrap();
-    let why = refused(&home, &["backup", &home.text("src")], "clear_text");
-    assert!(why.contains("default.key"), "{why}");
+    let before = tree(&home.path("data/cairn/default"));
+    let run = home.run(["backup", &home.text("src")]).expect(13);
+    assert!(run.stderr.contains("default.key") && run.stderr.contains("--accept clear-text"), "{}", run.stderr);
+    assert_eq!(tree(&home.path("data/cairn/default")), before);
 }
 
 #[test]
