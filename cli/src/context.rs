@@ -4,8 +4,8 @@ use crate::cli::{Cli, Verb};
 use crate::exit::{Exit, Failure, Result};
 use crate::globals::Globals;
 use crate::interrupt::Interrupt;
-use crate::parse::Accept;
-use crate::say::{Output, Row, human};
+use crate::parse::{Accept, key_cost};
+use crate::say::{Output, Row, Stderr, human};
 use crate::settings::Settings;
 use engine::env::{Machine, SharedEnv};
 use engine::monitor::NOTE;
@@ -267,6 +267,7 @@ impl Context {
         let given = [
             ("repo", "CAIRN_REPO", repo),
             ("password_file", "CAIRN_PASSWORD_FILE", g.password_file.as_ref().map(absolute)),
+            ("key_cost_max", "CAIRN_KEY_COST_MAX", g.key_cost_max.map(key_cost::text)),
             ("cache_dir", "CAIRN_CACHE_DIR", g.cache_dir.as_ref().map(absolute)),
             ("config", "CAIRN_CONFIG", g.config.as_ref().map(absolute)),
             ("profile", "CAIRN_PROFILE", g.profile.clone()),
@@ -318,7 +319,7 @@ fn trace(verbose: u8, quiet: bool) {
     if verbose == 0 {
         let notes = if quiet { LevelFilter::OFF } else { LevelFilter::WARN };
         let said = Targets::new().with_default(LevelFilter::ERROR).with_target(NOTE, notes);
-        let plain = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false).event_format(Plain);
+        let plain = tracing_subscriber::fmt::layer().with_writer(|| Stderr).with_ansi(false).event_format(Plain);
         // A second subscriber can only come from a test that runs in this process.
         let _ = tracing_subscriber::registry().with(plain.with_filter(said)).try_init();
         return;
@@ -328,8 +329,11 @@ fn trace(verbose: u8, quiet: bool) {
         2 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(verbose > 1);
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(|| Stderr)
+        .with_ansi(false)
+        .with_target(verbose > 1);
     let _ = subscriber.try_init();
 }
 

@@ -141,7 +141,7 @@ impl Sources {
             None => Ok(()),
             Some(list) => Err(Failure::usage(format!(
                 "{}: a list that comes from a pipe, a descriptor or a temporary file has no lasting name to make a job's name of",
-                list.display()
+                human::path(list)
             ))
             .advise("name the job with --job")),
         }

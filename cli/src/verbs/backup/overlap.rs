@@ -70,7 +70,7 @@ pub(super) fn take_turn(
     };
     let mut told = Told::default();
     loop {
-        let held = locks.take().map_err(|e| Failure::writing(&locks.folder.display().to_string(), &e))?;
+        let held = locks.take().map_err(|e| Failure::writing(&human::path(&locks.folder), &e))?;
         let (other, rounds) = match held {
             Err(process) => (format!("another run of the job {job} is under way on this machine{process}"), 1),
             Ok(held) => {

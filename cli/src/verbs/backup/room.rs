@@ -72,9 +72,9 @@ impl Rooms {
             )),
         }
         let cache = connection.settings.cache_dir.clone();
-        places.push(Place { what: format!("the cache {}", cache.display()), at: At::Folder(cache) });
+        places.push(Place { what: format!("the cache {}", human::path(&cache)), at: At::Folder(cache) });
         let temporary = std::env::temp_dir();
-        places.push(Place { what: format!("temporary files {}", temporary.display()), at: At::Folder(temporary) });
+        places.push(Place { what: format!("temporary files {}", human::path(&temporary)), at: At::Folder(temporary) });
         Ok(Rooms { least, places })
     }
 

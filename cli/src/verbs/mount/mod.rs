@@ -88,6 +88,7 @@ impl Mount {
             return background::start(context);
         }
         let inherited = background::Inherited::now();
+        background::take_password()?;
         let patience = |options: &mut store::Options| patience::of_store(options, self.data_deadline);
         let connection =
             context.connect_to_read(limits::CACHES, if self.dry_run { 0 } else { self.disk_cache }, patience)?;
