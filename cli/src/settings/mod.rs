@@ -8,6 +8,7 @@ pub(crate) mod xdg;
 
 use crate::exit::Result;
 use crate::globals::Globals;
+use engine::repository::SlotBounds;
 pub(crate) use network::Network;
 use password::Password;
 use std::collections::BTreeMap;
@@ -21,6 +22,8 @@ pub(crate) struct Settings {
     pub(crate) repo: Repo,
     /// Where the password comes from.
     pub(crate) password: Password,
+    /// How much trying a password on key slots may cost.
+    pub(crate) slot_bounds: SlotBounds,
     /// Where the local cache lies.
     pub(crate) cache_dir: PathBuf,
     /// The host whose jobs are meant.
@@ -53,14 +56,22 @@ impl Settings {
     /// Wrong usage when the config file cannot be read, or the environment names no home.
     pub(crate) fn resolve(globals: &Globals) -> Result<Settings> {
         let file = profile::load(globals.config.as_deref(), globals.profile.as_deref())?;
+        let is_of_file = globals.repo.as_ref().is_none_or(|repo| repo.is_empty()) && file.repo.is_some();
         let repo = match globals.repo.clone().filter(|repo| !repo.is_empty()).or(file.repo) {
             Some(repo) => Repo::Given(repo),
-            None => Repo::Default(xdg::data()?.join("cairn").join("default")),
+            None => Repo::Default(keyfile::repository()?),
         };
+        // A password file that stands outside of profiles is meant for one repository if that stands there as well.
+        let is_common = file.password_is_base && !(is_of_file && file.repo_is_base);
+        let configured = file.password_file.map(|path| match is_common {
+            true => Password::Common(path),
+            false => Password::File(path),
+        });
         let is_default = matches!(repo, Repo::Default(_));
         let processors = || std::thread::available_parallelism().map_or(1, Into::into);
         Ok(Settings {
-            password: Password::choose(globals.password_file.clone(), file.password_file, is_default)?,
+            password: Password::choose(globals.password_file.clone(), configured, is_default)?,
+            slot_bounds: globals.key_cost_max.or(file.key_cost_max).unwrap_or_default(),
             cache_dir: match globals.cache_dir.clone().or(file.cache_dir) {
                 // Absolute, as a mount in the background leaves the working folder.
                 Some(dir) => std::path::absolute(&dir).unwrap_or(dir),

@@ -45,6 +45,33 @@ fn a_mount_in_the_background_lets_go_of_its_shell() {
     until(20, "the process ends", || !is_alive(serves));
 }
 
+/// The environment of a process can be read for as long as it runs; a mount runs for months.
+#[test]
+fn a_mount_in_the_background_keeps_no_password_in_its_environment() {
+    let Some(place) = Place::new() else { return };
+    let home = &place.home;
+    let (locked, mnt) = (home.text("locked"), home.text("mnt"));
+    let with = |args: &[&str]| {
+        let mut command = home.command(["--repo", &*locked]);
+        Run::of(command.args(args).env("CAIRN_PASSWORD", "a secret of the environment"))
+    };
+    with(&["init"]).expect(0);
+    with(&["backup", "--job", "j", &home.text("src")]).expect(0);
+    let run = with(&["mount", &mnt, "--json"]).expect(0);
+    let serves = pid(&run.last());
+    let environment = fs::read(format!("/proc/{}/environ", serves.as_raw_nonzero())).unwrap();
+    let environment = String::from_utf8_lossy(&environment).into_owned();
+    assert!(environment.contains("CAIRN_MOUNT_IN_BACKGROUND=") && !environment.contains("secret"), "{environment}");
+    let shown = place.shown("");
+    assert_eq!(within(move || tree(&shown)), tree(&home.path("src")));
+    home.ok(["umount", &mnt]);
+    until(20, "the process ends", || !is_alive(serves));
+    // A wrong one is told as ever.
+    let mut command = home.command(["--repo", &*locked, "mount", &mnt]);
+    Run::of(command.env("CAIRN_PASSWORD", "wrong")).expect(12);
+    Run::of(home.command(["--repo", &*locked, "mount", &mnt]).env("CAIRN_PASSWORD", "")).expect(2);
+}
+
 /// SEMANTICS, Mounting: "Every error is known before the command returns, by exit code and message."
 #[test]
 fn errors_of_a_mount_in_the_background_reach_the_shell() {
