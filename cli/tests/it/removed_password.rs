@@ -71,7 +71,7 @@ fn new_keys_and_a_rekeyed_copy_end_a_removed_password() {
     assert_eq!(of_type(&rows, "point").len(), 1, "{rows:?}");
     for repo in ["new", "old-points"] {
         scene
-            .run(repo, "fresh", &["restore", &home.place("latest", "src/a"), &home.text(&format!("out-{repo}"))])
+            .run(repo, "fresh", &["restore", &home.place("latest", "src"), &home.text(&format!("out-{repo}"))])
             .expect(0);
         let before = tree(&home.path(repo));
         // The old slot, a slot's bytes under the new one's name, and both passwords: none of them opens anything.
