@@ -3,7 +3,7 @@
 //! ```text
 //! first signal --> the stop button; no pauses, no limits of rates
 //!   1.5 s later    requests that still wait are given up (`engine::ending`); a hook has heard the signal and is killed
-//!   2.7 s later    whatever still runs is left as it is, and the process ends
+//!   2.4 s later    whatever still runs is left as it is, and the process ends
 //! second signal -> the process ends, and what hooks and commands have started with it
 //! ```
 //!
@@ -153,8 +153,8 @@ const RESUMES: &str = "stopping at the next safe place; the same command resumes
 const LEFT: &str = "stopped before it came to a safe place: what was published is kept, and the rest is left as it is";
 /// After the first signal: what is on its way to the store may still arrive.
 const REQUESTS_LAST: Duration = Duration::from_millis(1500);
-/// After the first signal: three seconds are promised.
-const WORK_LASTS: Duration = Duration::from_millis(2600);
+/// After the first signal: three seconds are promised, and a busy machine does not wake us at once.
+const WORK_LASTS: Duration = Duration::from_millis(2400);
 /// How long the last words may take.
 const WORDS_LAST: Duration = Duration::from_millis(200);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);

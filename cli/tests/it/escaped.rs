@@ -25,7 +25,8 @@ fn told(run: Run, code: i32) {
 
 #[test]
 fn errors_show_foreign_text_escaped() {
-    let home = Home::with_repository();
+    // With a point: one of an empty repository is not looked for by name.
+    let (home, _) = Home::with_point();
     let evil = home.text(EVIL);
     told(home.run(["--repo", &evil, "points"]), 10);
     told(home.run(["--password-file", &evil, "points"]), 2);
@@ -87,17 +88,17 @@ fn names_labels_and_warnings_are_escaped_and_json_keeps_them() {
     listed(&["known", "list"]);
     listed(&["cache", "status"]);
     listed(&["-vv", "points"]);
+    // JSON has what is really there.
+    let rows = with(&["ls", "-R", &place, "--json"]).expect(0).rows();
+    assert!(rows.iter().any(|row| row.to_string().contains("\\u001b[2J")), "{rows:?}");
+    let rows = with(&["key", "list", "--json"]).expect(0).rows();
+    assert!(rows.iter().any(|row| row["label"] == EVIL), "{rows:?}");
     // A warning about an item.
     std::fs::remove_file(home.path("src").join(OsStr::from_bytes(EVIL.as_bytes()))).unwrap();
     let socket = home.path("src").join(format!("s{EVIL}"));
     let list = home.path("list");
     std::fs::write(&list, [home.text("src").as_bytes(), b"\n", socket.as_os_str().as_bytes(), b"\n"].concat()).unwrap();
     harmless(&with(&["backup", "--job", "j", "--files-from", list.to_str().unwrap()]));
-    // JSON has what is really there.
-    let rows = with(&["ls", "-R", &place, "--json"]).expect(0).rows();
-    assert!(rows.iter().any(|row| row.to_string().contains("\\u001b[2J")), "{rows:?}");
-    let rows = with(&["key", "list", "--json"]).expect(0).rows();
-    assert!(rows.iter().any(|row| row["label"] == EVIL), "{rows:?}");
 }
 
 /// What the engine notices beside its work goes the same way.

@@ -88,6 +88,7 @@ fn a_default_repository_made_by_this_run_is_left_out() {
 #[test]
 fn the_repository_itself_is_refused_as_a_source() {
     let own = Own::new();
+    own.backup();
     for source in ["home/repo", "home/repo/log"] {
         let run = Run::of(&mut own.command(&["backup", &own.0.text(source)])).expect(2);
         assert!(run.stderr.contains("the repository itself"), "{}", run.stderr);

@@ -72,9 +72,8 @@ fn the_second_signal_ends_at_once() {
     assert_eq!(home.summary(["points"])["points"], 0);
 }
 
-/// What is promised for the first signal, and what a busy machine may add.
+/// What is promised for the first signal.
 const PROMISED: Duration = Duration::from_secs(3);
-const SLACK: Duration = Duration::from_millis(700);
 
 /// Sends the signal, waits for the end; the code, how long it took, and what was said on stderr.
 fn stop(mut child: Child, which: Signal) -> (Option<i32>, Duration, String) {
@@ -91,6 +90,16 @@ fn stop(mut child: Child, which: Signal) -> (Option<i32>, Duration, String) {
     let mut stderr = String::new();
     std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut stderr).unwrap();
     (status.code(), took, stderr)
+}
+
+/// Sends the second signal. The command said what it does about the first one, and no word more: it did not wait for that.
+#[track_caller]
+fn at_once(child: Child, which: Signal, wanted: i32) {
+    let (code, took, stderr) = stop(child, which);
+    assert_eq!(code, Some(wanted), "{stderr}");
+    assert!(took < PROMISED, "{took:?}");
+    let said: Vec<_> = stderr.lines().filter(|line| line.starts_with("cairn: ")).collect();
+    assert!(matches!(said[..], [line] if line.contains("Again to stop at once")), "{stderr}");
 }
 
 fn spawn(mut command: Command) -> Child {
@@ -138,7 +147,7 @@ fn a_store_that_never_answers_does_not_hold_the_end_up() {
         let _held = until_it_waits(&store);
         let (ended, took, stderr) = stop(child, which);
         assert_eq!(ended, Some(code), "{verb:?}: {stderr}");
-        assert!(took < PROMISED + SLACK, "{verb:?}: {took:?}");
+        assert!(took < PROMISED, "{verb:?}: {took:?}");
     }
 }
 
@@ -149,9 +158,7 @@ fn the_second_signal_does_not_wait_for_the_store_either() {
     let _held = until_it_waits(&store);
     signal(&child, Signal::TERM);
     std::thread::sleep(Duration::from_millis(100));
-    let (code, took, _) = stop(child, Signal::TERM);
-    assert_eq!(code, Some(143));
-    assert!(took < SLACK, "{took:?}");
+    at_once(child, Signal::TERM, 143);
 }
 
 /// With `--json` the last line is the summary, also of an end that nobody could wait for.
@@ -169,7 +176,7 @@ fn an_end_that_is_cut_short_has_a_summary() {
     let output = child.wait_with_output().unwrap();
     drop(held);
     assert_eq!(output.status.code(), Some(143));
-    assert!(begun.elapsed() < PROMISED + SLACK, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < PROMISED, "{:?}", begun.elapsed());
     let last = String::from_utf8(output.stdout).unwrap().lines().last().map(str::to_owned).unwrap();
     let summary: serde_json::Value = serde_json::from_str(&last).unwrap();
     assert_eq!(
@@ -187,7 +194,7 @@ fn a_limit_of_the_upload_is_not_waited_for() {
     std::thread::sleep(Duration::from_secs(2));
     let (code, took, stderr) = stop(child, Signal::TERM);
     assert_eq!(code, Some(143), "{stderr}");
-    assert!(took < PROMISED + SLACK, "{took:?}");
+    assert!(took < PROMISED, "{took:?}");
     assert_eq!(home.summary(["check", "--read-data"])["errors"], 0);
     home.backup();
 }
@@ -224,7 +231,7 @@ fn a_hanging_hook_ends_with_the_command_and_nothing_of_it_is_left() {
             let child = spawn(home.command(args));
             until("the hook runs", || runs(&["sleep", &seconds]));
             let (code, took, stderr) = stop(child, Signal::TERM);
-            assert!(took < PROMISED + SLACK, "{hook} {trap}: {took:?}");
+            assert!(took < PROMISED, "{hook} {trap}: {took:?}");
             let wanted = if hook == "--before" || hook == "--after" { Some(143) } else { Some(1) };
             assert_eq!(code, wanted, "{hook} {trap}: {stderr}");
             until("something of the hook is left", || !runs(&["sleep", &seconds]));
@@ -241,9 +248,7 @@ fn the_second_signal_leaves_nothing_of_a_hook() {
     until("the hook runs", || runs(&["sleep", "98740"]));
     signal(&child, Signal::INT);
     std::thread::sleep(Duration::from_millis(100));
-    let (code, took, _) = stop(child, Signal::INT);
-    assert_eq!(code, Some(130));
-    assert!(took < SLACK, "{took:?}");
+    at_once(child, Signal::INT, 130);
     until("something of the hook is left", || !runs(&["sleep", "98740"]));
 }
 
@@ -276,7 +281,7 @@ fn numbers_of_threads_out_of_any_sense_are_wrong_usage() {
     home.ok(["points", "--threads", "1024"]);
 }
 
-/// Too little room for the stacks of so many threads.
+/// Room for the stacks of some dozens of threads, and enough beside them for everything else: what is short are threads, not memory.
 #[test]
 fn a_thread_that_cannot_be_made_is_an_error() {
     let home = Home::with_repository();
@@ -290,9 +295,10 @@ fn a_thread_that_cannot_be_made_is_an_error() {
         let plain = home.command(verb);
         let mut command = Command::new("sh");
         command
-            .args(["-c", "ulimit -v 900000; exec \"$@\"", "-", env!("CARGO_BIN_EXE_cairn")])
+            .args(["-c", "ulimit -v 41943040; exec \"$@\"", "-", env!("CARGO_BIN_EXE_cairn")])
             .args(verb)
-            .args(["--threads", "1024"]);
+            .args(["--threads", "1024"])
+            .env("RUST_MIN_STACK", (1 << 30).to_string());
         for (key, value) in plain.get_envs() {
             match value {
                 Some(value) => command.env(key, value),
