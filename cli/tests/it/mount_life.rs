@@ -284,6 +284,8 @@ fn a_stopped_mount_is_refused_in_time_and_can_be_unmounted() {
     let Some(place) = Place::new() else { return };
     let serves = place.mount();
     kill_process(serves, Signal::STOP).unwrap();
+    // A thread that runs on until it hears of it could take a question and never answer: nobody who asks can be killed then.
+    until(20, "every thread stops", || has_stopped(serves));
     let bounded = |verb: &str| {
         let cairn = place.home.command(["unused"]);
         shell_like(&cairn, &format!("exec '{}' {verb} mnt", env!("CARGO_BIN_EXE_cairn")), &place)
@@ -293,6 +295,14 @@ fn a_stopped_mount_is_refused_in_time_and_can_be_unmounted() {
     assert!(refused.expect(2).stderr.contains("a cairn mount is there already"));
     unmounted.expect(0);
     until(20, "the process ends", || !is_alive(serves));
+}
+
+fn has_stopped(process: Pid) -> bool {
+    let threads = fs::read_dir(format!("/proc/{}/task", process.as_raw_nonzero())).unwrap();
+    threads.into_iter().all(|thread| {
+        let stat = fs::read_to_string(thread.unwrap().path().join("stat")).unwrap_or_default();
+        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+    })
 }
 
 /// SEMANTICS, Unmounting: "The mount disappears at once, also when it is busy", and "after `cairn umount` they stay readable".
