@@ -12,6 +12,7 @@
 
 use crate::exit::{Exit, Failure, Result};
 use crate::say::{Output, human};
+use crate::terminal;
 use engine::monitor::Monitor;
 use engine::{children, ending, threads};
 use parking_lot::Mutex;
@@ -98,6 +99,10 @@ impl Interrupt {
             end(signal);
         }
         self.monitor.stop();
+        // Who waits for a password has begun nothing that could come to a safe place.
+        if terminal::give_back() {
+            self.last_words(signal, ASKED);
+        }
         if !self.serves.load(Ordering::SeqCst) {
             ending::begin(REQUESTS_LAST);
             let late = self.clone();
@@ -111,13 +116,18 @@ impl Interrupt {
     }
 
     /// Ends the process when the work has not done so itself in time.
-    fn cut_short(self, signal: i32) {
+    fn cut_short(&self, signal: i32) {
         std::thread::sleep(WORK_LASTS);
+        self.last_words(signal, LEFT);
+    }
+
+    /// Says that the work was left, and ends the process.
+    fn last_words(&self, signal: i32, why: &'static str) -> ! {
         let exit = self.exit().unwrap_or(Exit::Interrupted);
-        let failure = Failure::new(exit, "interrupted", LEFT)
-            .advise("run the same command again: it goes on from what was published");
+        let failure = Failure::new(exit, "interrupted", why).advise("run the same command again");
         // Somebody who does not read our words must not hold the end up.
-        let told = threads::spawn(move || self.out.failed(&failure, self.begun.elapsed().as_secs_f64()));
+        let (out, elapsed) = (self.out.clone(), self.begun.elapsed());
+        let told = threads::spawn(move || out.failed(&failure, elapsed.as_secs_f64()));
         let until = Instant::now() + WORDS_LAST;
         while told.as_ref().is_ok_and(|told| !told.is_finished()) && Instant::now() < until {
             std::thread::sleep(LOOK_AGAIN);
@@ -145,12 +155,14 @@ impl Interrupt {
 
 /// Ends the process, and what it has started for others.
 fn end(signal: i32) -> ! {
+    terminal::give_back();
     children::kill_all();
     std::process::exit(if signal == SIGTERM { 143 } else { 130 });
 }
 
 const RESUMES: &str = "stopping at the next safe place; the same command resumes. Again to stop at once.";
 const LEFT: &str = "stopped before it came to a safe place: what was published is kept, and the rest is left as it is";
+const ASKED: &str = "stopped while a password was asked for";
 /// After the first signal: what is on its way to the store may still arrive.
 const REQUESTS_LAST: Duration = Duration::from_millis(1500);
 /// After the first signal: three seconds are promised, and a busy machine does not wake us at once.

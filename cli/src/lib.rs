@@ -23,6 +23,7 @@ mod parse;
 mod recognise;
 mod say;
 mod settings;
+mod terminal;
 mod verbs;
 
 use clap::FromArgMatches;

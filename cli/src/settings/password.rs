@@ -8,7 +8,8 @@
 use super::keyfile;
 use crate::exit::{Exit, Failure, Result};
 use crate::say::human;
-use std::io::{IsTerminal, Read};
+use crate::terminal;
+use std::io::{ErrorKind, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use zeroize::Zeroizing;
@@ -108,9 +109,14 @@ pub(crate) fn ask(what: &str, twice: bool) -> Result<Secret> {
             .advise(format!("name one with --password-file, or set {VARIABLE}")));
     }
     let prompt = |text: String| {
-        rpassword::prompt_password(text)
-            .map(|typed| Zeroizing::new(typed.into_bytes()))
-            .map_err(|e| Failure::new(Exit::Failed, "no_password", format!("the terminal gave no password: {e}")))
+        terminal::hiding(|| rpassword::prompt_password(text)).map(|typed| Zeroizing::new(typed.into_bytes())).map_err(
+            |e| match e.kind() {
+                ErrorKind::Interrupted => {
+                    Failure::new(Exit::Interrupted, "interrupted", "stopped while a password was asked for")
+                }
+                _ => Failure::new(Exit::Failed, "no_password", format!("the terminal gave no password: {e}")),
+            },
+        )
     };
     let first = prompt(format!("{what}: "))?;
     if twice && prompt(format!("{what}, once more: "))? != first {

@@ -315,3 +315,40 @@ fn a_thread_that_cannot_be_made_is_an_error() {
     }
     assert_eq!(home.summary(["check", "--read-data"])["errors"], 0);
 }
+
+/// A prompt hides what is typed: an end in its midst shows it again.
+#[test]
+fn a_prompt_that_is_cut_short_leaves_the_terminal_as_it_was() {
+    if !Command::new("script").arg("--version").output().is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: script(1) makes the terminal");
+        return;
+    }
+    let home = Home::new();
+    home.write("password", b"secret");
+    home.ok(["--repo", &home.text("repo"), "--password-file", &home.text("password"), "init"]);
+    let inner = r#"
+        exec 3<&0; stty -g >before
+        "$CAIRN" --repo repo points <&3 & pid=$!
+        n=0; while stty -a | grep -q ' echo '; do n=$((n + 1)); [ $n -lt 400 ] || exit 9; sleep 0.05; done
+        echo hidden >hidden; kill -TERM $pid; wait $pid; echo $? >code; stty -g >after
+    "#;
+    home.write("inner", inner.as_bytes());
+    let plain = home.command([""; 0]);
+    let mut script = Command::new("script");
+    for (key, value) in plain.get_envs() {
+        match value {
+            Some(value) => script.env(key, value),
+            None => script.env_remove(key),
+        };
+    }
+    script.args(["-qec", "sh inner", "/dev/null"]).env("CAIRN", env!("CARGO_BIN_EXE_cairn"));
+    // An end of the input would be typed as Ctrl-D.
+    let mut run = script.current_dir(home.path("")).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let held = run.stdin.take();
+    run.wait().unwrap();
+    drop(held);
+    let read = |name: &str| std::fs::read_to_string(home.path(name)).unwrap_or_default();
+    assert_eq!(read("hidden"), "hidden\n");
+    assert_eq!(read("code"), "143\n");
+    assert_eq!(read("after"), read("before"));
+}
