@@ -14,6 +14,7 @@
 
 use crate::exit::{Exit, Failure, Result};
 use crate::interrupt::Interrupt;
+use crate::settings::password;
 use clap::{Args, ValueEnum};
 use engine::children::{self, LOOK_AGAIN, Started};
 use std::ffi::OsString;
@@ -27,7 +28,7 @@ pub(crate) struct Hooks {
     /// Run CMD with `sh -c` before the backup
     ///
     /// Hooks see CAIRN_HOOK (before, after), CAIRN_JOB, CAIRN_REPO; after the backup also CAIRN_POINT, CAIRN_STATUS (done,
-    /// warnings, failed, interrupted) and CAIRN_EXIT_CODE. A failed hook ends with the error before_hook_failed or
+    /// warnings, failed, interrupted) and CAIRN_EXIT_CODE; CAIRN_PASSWORD they do not see. A failed hook ends with the error before_hook_failed or
     /// after_hook_failed (exit 1).
     #[arg(long, value_name = "CMD")]
     pub(crate) before: Option<OsString>,
@@ -105,6 +106,8 @@ fn failure(interrupt: &Interrupt, command: &OsString, word: &str, variables: &[(
     let stdout = std::io::stderr().as_fd().try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from);
     let mut shell = Command::new("sh");
     shell.arg("-c").arg(command).stdin(Stdio::null()).stdout(stdout).env("CAIRN_HOOK", word);
+    // A hook has no business with the password: its environment can be read, and goes on to all that it starts.
+    shell.env_remove(password::VARIABLE);
     shell.envs(variables.iter().map(|(key, value)| (*key, value)));
     let ended = children::start(&mut shell).and_then(|hook| wait(interrupt, hook));
     match ended {
