@@ -31,9 +31,16 @@ impl Scene {
 
     /// A run of a user of the group, with a strict umask.
     fn by(&self, user: u32, args: &[&str]) -> Run {
+        Run::of(&mut self.command(user, args))
+    }
+
+    fn command(&self, user: u32, args: &[&str]) -> Command {
         let own = self.home.path(&format!("of-{user}"));
         std::fs::create_dir_all(&own).unwrap();
-        chown(&own, Some(user), Some(GROUP)).unwrap();
+        std::fs::create_dir_all(own.join("tmp")).unwrap();
+        for folder in [&own, &own.join("tmp")] {
+            chown(folder, Some(user), Some(GROUP)).unwrap();
+        }
         let inner = self.home.command(args);
         let mut command = Command::new("setpriv");
         // The program itself may lie where only root looks.
@@ -55,13 +62,14 @@ impl Scene {
             "sh",
         ]);
         command.arg(program).arg("--repo").arg(&self.repo).args(args);
-        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("TMPDIR", own.join("tmp"));
         for (key, below) in
             [("HOME", ""), ("XDG_STATE_HOME", "state"), ("XDG_CACHE_HOME", "cache"), ("XDG_CONFIG_HOME", "config")]
         {
             command.env(key, own.join(below));
         }
-        Run::of(command.current_dir("/"))
+        command.current_dir("/");
+        command
     }
 
     fn backup(&self, user: u32, job: &str) -> Run {
@@ -100,6 +108,46 @@ fn a_group_shares_a_folder_with_the_set_gid_bit_whatever_the_umask() {
     for (path, mode, _, group) in all {
         assert_eq!((mode, group), (if path.is_dir() { 0o2770 } else { 0o660 }, GROUP), "{}", path.display());
     }
+}
+
+#[test]
+fn a_cache_folder_of_another_user_is_a_note() {
+    let Some(scene) = Scene::new(0o2770) else { return };
+    scene.by(65_534, &["init", "--no-encryption"]).expect(0);
+    scene.backup(65_534, "one").expect(0);
+    let cache = scene.home.path("of-2/cache");
+    std::fs::create_dir_all(&cache).unwrap();
+    set(&cache, 0o700);
+    for args in [&["points"][..], &["check", "--read-data"], &["backup", "--job", "two", &scene.home.text("src")]] {
+        let run = scene.by(2, args).expect(0);
+        assert_eq!(run.stderr.matches("the cache cannot be used").count(), 1, "{args:?}: {}", run.stderr);
+    }
+    assert_eq!(std::fs::read_dir(&cache).unwrap().count(), 0);
+}
+
+/// A user of a number without a name, as in containers.
+#[test]
+fn a_user_without_a_home_has_a_cache_among_passing_files() {
+    let Some(scene) = Scene::new(0o2770) else { return };
+    scene.by(65_534, &["init", "--no-encryption"]).expect(0);
+    let passing = scene.home.path("passing");
+    std::fs::create_dir(&passing).unwrap();
+    set(&passing, 0o1777);
+    let homeless = |args: &[&str]| {
+        let mut command = scene.command(64_123, args);
+        for key in ["HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"] {
+            command.env_remove(key);
+        }
+        Run::of(command.env("TMPDIR", &passing))
+    };
+    for args in [&["backup", "--job", "j", &scene.home.text("src")][..], &["points"], &["check"]] {
+        let run = homeless(args).expect(0);
+        assert_eq!(run.stderr.matches("the cache lies in").count(), 1, "{args:?}: {}", run.stderr);
+    }
+    assert!(passing.join("cairn-64123/cache").is_dir());
+    // Somebody who was there first gets nothing to write to.
+    set(&passing.join("cairn-64123"), 0o777);
+    assert!(homeless(&["points"]).expect(2).stderr.contains("HOME"));
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::connect::Connection;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::say::{Row, human};
+use crate::settings::xdg;
 use clap::ValueEnum;
 use engine::backup::running;
 use engine::restore_point::JobId;
@@ -26,7 +27,6 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -146,7 +146,7 @@ impl Locks {
         match usual.gate() {
             Ok(_) => usual,
             // What cannot be made there either is told of the usual place.
-            Err(_) => passing_folder().map_or(usual, |folder| Locks::at(&folder, &repository, &job)),
+            Err(_) => xdg::passing().map_or(usual, |folder| Locks::at(&folder, &repository, &job)),
         }
     }
 
@@ -193,22 +193,6 @@ impl Locks {
             Err(e) => Err(e.into()),
         }
     }
-}
-
-/// A folder that only this user can write to, at the same place for all runs until the machine is started again.
-fn passing_folder() -> std::io::Result<PathBuf> {
-    let user = rustix::process::getuid().as_raw();
-    let folder = match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_dir()) {
-        Some(runtime) => runtime.join("cairn"),
-        None => std::env::temp_dir().join(format!("cairn-{user}")),
-    };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-    // Temporary folders are shared: somebody else may have been there first.
-    let found = std::fs::symlink_metadata(&folder)?;
-    if !found.is_dir() || found.uid() != user || found.mode() & 0o022 != 0 {
-        return Err(std::io::Error::other(format!("{}: others can write there", folder.display())));
-    }
-    Ok(folder)
 }
 
 fn open(path: &Path) -> std::io::Result<File> {
