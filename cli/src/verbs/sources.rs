@@ -159,7 +159,7 @@ fn refuse_own(roots: &[PathBuf], own: &OwnFolders) -> Result<()> {
     let is_own = |root: &&PathBuf| root.canonicalize().is_ok_and(|root| root.starts_with(&repository));
     match roots.iter().find(is_own) {
         None => Ok(()),
-        Some(root) => Err(Failure::usage(format!("{}: this source lies in the repository itself", root.display()))
+        Some(root) => Err(Failure::usage(format!("{}: this source lies in the repository itself", human::path(root)))
             .advise("name another source, or another repository with --repo; `cairn copy` copies repositories")),
     }
 }

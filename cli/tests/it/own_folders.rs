@@ -39,6 +39,11 @@ fn the_repository_and_the_cache_are_left_out_and_named() {
         for named in ["home/repo is the repository", ".cache/cairn/"] {
             assert!(run.stderr.contains(named), "{round}: {}", run.stderr);
         }
+        let rows = run.rows();
+        let left = |what: &str| rows.iter().find(|row| row["type"] == "left_out" && row["what"] == what);
+        let repository = left("the repository of this backup").expect("a row of the repository");
+        assert!(repository["path"].as_str().unwrap().ends_with("home/repo"), "{repository}");
+        assert!(left("a cache of cairn").is_some(), "{rows:?}");
     }
     // Below the cache folder only what is cairn's goes: the folder may be anybody's.
     own.0.write("home/.cache/cairn/mine", b"1");

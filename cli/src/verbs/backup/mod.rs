@@ -152,7 +152,7 @@ impl Backup {
         variables.extend(self.job.clone().map(|job| ("CAIRN_JOB", job)));
         told::hook(context, self.hooks.run(&context.interrupt, When::Before, &variables)?);
         let make = |chosen| {
-            told::own_folders(context, &chosen, &own);
+            told::own_folders(context, &chosen, &own)?;
             self.make(context, &connection, chosen, rooms.as_ref())
         };
         let done = match early {

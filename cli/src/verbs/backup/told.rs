@@ -45,16 +45,22 @@ pub(super) fn hook(context: &Context, failure: Option<String>) {
 }
 
 /// Names what the backup itself writes to, where that lies in a source.
-pub(super) fn own_folders(context: &Context, chosen: &Chosen, own: &OwnFolders) {
+pub(super) fn own_folders(context: &Context, chosen: &Chosen, own: &OwnFolders) -> Result<()> {
     if chosen.workload != Workload::Folders {
-        return;
+        return Ok(());
     }
     let paths = chosen.source.about().paths;
     let sources: Vec<_> =
         paths.iter().filter_map(|path| Path::new(OsStr::from_bytes(path)).canonicalize().ok()).collect();
     for folder in own.found().iter().filter(|folder| sources.iter().any(|source| folder.path.starts_with(source))) {
-        context.out.note(&format!("cairn: {} is {}: it is left out", folder.path.display(), folder.what));
+        context.out.note(&format!("cairn: {} is {}: it is left out", human::path(&folder.path), folder.what));
+        if context.out.json {
+            let row =
+                || Row::new("left_out").bytes("path", folder.path.as_os_str().as_bytes()).set("what", folder.what);
+            context.out.answer(row, String::new)?;
+        }
     }
+    Ok(())
 }
 
 /// What hooks are told about the end.
