@@ -108,6 +108,11 @@ impl Error {
         text
     }
 
+    /// The error in a sentence that names this object already.
+    pub(crate) fn about(&self, named: &str) -> String {
+        if self.object() == Some(named) { self.whole() } else { self.to_string() }
+    }
+
     /// What the caller can do.
     pub fn kind(&self) -> Kind {
         self.kind

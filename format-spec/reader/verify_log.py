@@ -11,11 +11,12 @@ class LogCheck:
     """`entries`: slot -> (entry, hash of its object), `checkpoints`: slot -> fields, of all that can be read."""
 
     def __init__(self, repository, verdict, entries, checkpoints):
-        self.repository, self.verdict, self.entries, self.checkpoints = repository, verdict, entries, checkpoints
+        self.repository, self.verdict, self.entries = repository, verdict, entries
         # Entries up to the newest checkpoint that are proven to be those which it sums up.
         self.proven = {}
-        # LOG-28.
+        # LOG-28: what is set aside, and the checkpoints of such slots, count for nothing.
         self.aside = aside(entries)
+        self.checkpoints = {slot: own for slot, own in checkpoints.items() if slot not in self.aside}
 
     def run(self):
         """The history that begins earliest, of all that lead to the head without a gap."""

@@ -3,29 +3,44 @@
 //! The text in `spec/` is normative; this crate is its first implementation and cites its rules (`[PACK-5]`).
 //! Promises: whatever bytes it is given, it answers with a value that obeys every rule or with the rule that is broken; it never
 //! panics and never allocates by a length it has not checked. Refuses to: touch stores, clocks or randomness.
+//!
+//! Without the feature `sealing` only items, names and times are left: no container, no cipher and no key.
 
 pub mod bytes;
+#[cfg(feature = "sealing")]
 pub mod checkpoint;
+#[cfg(feature = "sealing")]
 pub mod codec;
+#[cfg(feature = "sealing")]
 pub mod config;
+#[cfg(feature = "sealing")]
 pub mod container;
 mod error;
 pub mod fields;
 mod id;
+#[cfg(feature = "sealing")]
 pub mod index;
+#[cfg(feature = "sealing")]
 pub mod key_slot;
+#[cfg(feature = "sealing")]
 pub mod keys;
 pub mod ledger;
 pub mod left_out;
+#[cfg(feature = "sealing")]
 pub mod log;
 pub mod names;
+mod object_kind;
+#[cfg(feature = "sealing")]
 pub mod pack;
+#[cfg(feature = "sealing")]
 pub mod parity;
 pub mod period;
+#[cfg(feature = "sealing")]
 pub mod point;
 mod time;
 pub mod tree;
 
 pub use error::{FormatError, Result};
 pub use id::{ChunkId, ObjectId, RepositoryId};
+pub use object_kind::ObjectKind;
 pub use time::Time;

@@ -1,7 +1,6 @@
 //! What objects are called (spec/names.md).
 
-use crate::ObjectId;
-use crate::container::ObjectKind;
+use crate::{ObjectId, ObjectKind};
 
 /// The config's name.
 pub const CONFIG: &str = "config";

@@ -10,7 +10,7 @@
 //!    entry    entry     cannot be read    SetAside { first: 9 }, chained to log/8: every session that was open has ended
 //! ```
 
-use super::checkpoint::patiently;
+use super::checkpoint::{Covering, patiently};
 use super::replay::Log;
 use super::view::{LogView, VOID};
 use crate::env::Env;
@@ -120,6 +120,14 @@ impl Log {
                 .on(names::log(first))
                 .advise("nothing was changed: look again with `cairn repair plan`; if the answers go on changing, look at the store and the line to it"));
         }
+        if let Covering::By(summed) = self.newest_covering(first)? {
+            return Err(Error::new(
+                Kind::Conflict,
+                format!("a checkpoint up to entry {} sums it up meanwhile", summed.head),
+            )
+            .on(names::log(first))
+            .advise("nothing was changed, and nothing need be set aside: the log can be read again"));
+        }
         let view = self.over(Arc::clone(&self.store)).until(first - 1).refresh()?;
         if view.head != first - 1 {
             return Err(
@@ -169,6 +177,7 @@ impl Log {
         for at in self.checkpoints_from(1)?.into_iter().filter(|at| *at <= view.head) {
             let name = names::checkpoint(at);
             match self.read_checkpoint(at) {
+                Ok(_) if self.sums_up_nothing(&view, at)? => {}
                 Ok((told, _))
                     if told.head_hash != VOID && view.hash_of(at).is_some_and(|known| known != told.head_hash) =>
                 {
@@ -216,6 +225,20 @@ impl Log {
             (true, false) => "this entry follows another one than the checkpoint of this slot states",
         };
         visit(&names::log(slot), other_history(what), Spare::No)
+    }
+
+    /// Whether a checkpoint of this slot counts for nothing, as the slot is set aside: a writer that stood still while that happened may create
+    /// it at any later time, of the entry that it had read when it was sound.
+    pub(super) fn sums_up_nothing(&self, view: &LogView, slot: u32) -> Result<bool> {
+        if !view.is_void(slot) {
+            return Ok(false);
+        }
+        if !self.has_voids || self.is_aside(slot) {
+            return Ok(true);
+        }
+        // Void as nobody with the keys has filled it, or set aside: the next entry tells, while it is there.
+        let Some(next) = (slot + 1..=view.head).find(|slot| !view.is_void(*slot)) else { return Ok(false) };
+        Ok(self.entry(next)?.is_none_or(|e| matches!(e.change, Change::SetAside { first } if first <= slot)))
     }
 
     /// Whether a slot is known to be set aside.

@@ -121,9 +121,12 @@ impl Log {
     /// # Errors
     /// The store's.
     pub fn newest_checkpoint(&self) -> Result<u32> {
-        let head = self.view().head;
+        let view = self.view();
         let listed = patiently(|| self.checkpoints_from(1))?;
-        for at in listed.into_iter().filter(|at| *at <= head && !self.is_unreadable(*at)) {
+        for at in listed.into_iter().filter(|at| *at <= view.head && !self.is_unreadable(*at)) {
+            if self.sums_up_nothing(&view, at)? {
+                continue;
+            }
             if at == self.known.lock().whole {
                 return Ok(at);
             }

@@ -2,7 +2,7 @@
 
 use super::attributes;
 use super::folder::Folder;
-use super::item::{Held, Inode, Item, Ours};
+use super::item::{First, Held, Inode, Item, Ours};
 use super::run::Restoring;
 use super::target::refused;
 use super::{Overwrite, Told};
@@ -38,8 +38,8 @@ pub(super) struct FileTask {
 }
 
 impl FileTask {
-    fn is_ours(&self, inode: Inode) {
-        self.ours.iter().for_each(|ours| _ = ours.set(inode));
+    fn is_ours(&self, first: First) {
+        self.ours.iter().for_each(|ours| _ = ours.set(first));
     }
 
     /// Counted and told, or of a dry run: it would be.
@@ -75,15 +75,14 @@ pub(super) fn restore_file(
                     shared.warn(&task.path, problem);
                 }
             }
-            task.is_ours(held.inode());
+            task.is_ours(First::Is(held.inode()));
             return Ok(());
         }
         Some(held) if held.kind() == FileType::Directory => folder.clear(&entry.name, &task.path)?,
         _ => {}
     }
     if options.dry_run {
-        // Nothing is linked in a dry run: any inode says that the name would be the point's.
-        task.is_ours(Inode::default());
+        task.is_ours(First::WouldBe);
         task.is_restored(shared);
         return Ok(());
     }
@@ -98,7 +97,7 @@ pub(super) fn restore_file(
         rustix::fs::fstat(&file).map_err(|e| refused(e, &task.path))
     });
     match published {
-        Ok(stat) => task.is_ours(Inode::of(&stat)),
+        Ok(stat) => task.is_ours(First::Is(Inode::of(&stat))),
         Err(e) => {
             // Half a file must not stay, nor a whole one under another name.
             let _ = rustix::fs::unlinkat(folder.fd(), &name[..], AtFlags::empty());

@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, OnceLock};
 
 /// An inode, whatever its name is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Inode {
     device: u64,
     number: u64,
@@ -24,8 +24,17 @@ impl Inode {
     }
 }
 
-/// The inode of a first name, once that is what the point has.
-pub(super) type Ours = Arc<OnceLock<Inode>>;
+/// A first name that is what the point has.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum First {
+    /// It is this inode.
+    Is(Inode),
+    /// It would be one: nothing is made in a dry run.
+    WouldBe,
+}
+
+/// The first name of several, once it is what the point has.
+pub(super) type Ours = Arc<OnceLock<First>>;
 
 /// An item that is held by its place: it cannot be read or written through this descriptor.
 pub(super) struct Held {

@@ -2,7 +2,7 @@
 
 use super::attributes;
 use super::folder::{Folder, open_folder};
-use super::item::{Held, Inode, Item, Ours};
+use super::item::{First, Held, Inode, Item, Ours};
 use super::run::Restoring;
 use super::staging::Staging;
 use super::target::refused;
@@ -22,7 +22,7 @@ pub(super) fn make(
     path: &[u8],
     overwrite: Overwrite,
     shared: &Restoring,
-) -> Result<Option<Inode>> {
+) -> Result<Option<First>> {
     let (name, is_dry) = (&entry.name[..], shared.options.dry_run);
     let here = folder.kind_of(name)?;
     if let Some(kind) = here.filter(|_| overwrite == Overwrite::Never) {
@@ -35,12 +35,12 @@ pub(super) fn make(
     if here.is_some() && !is_same {
         folder.clear(name, path)?;
     }
-    let inode = if is_dry { Some(Inode::default()) } else { Some(lay(folder, entry, path, is_same, shared)?) };
+    let first = if is_dry { First::WouldBe } else { First::Is(lay(folder, entry, path, is_same, shared)?) };
     shared.counts.others.fetch_add(1, Ordering::Relaxed);
     if !is_same {
         shared.tell(path, &Told::Restored);
     }
-    Ok(inode)
+    Ok(Some(first))
 }
 
 /// Makes the item, unless it is there, and sets its attributes while nobody else can put something in its place.
@@ -130,7 +130,6 @@ pub(super) fn parent_of(target: BorrowedFd<'_>, path: &[u8], is_dry: bool) -> Re
 /// Makes a hard link in the folder `to`; paths are below the target. False where something else is there and stays, or where
 /// the first name is not what the point has (any more).
 pub(super) fn link(target: BorrowedFd<'_>, to: BorrowedFd<'_>, link: &Link, shared: &Restoring) -> Result<bool> {
-    let is_dry = shared.options.dry_run;
     let Some(ours) = link.ours.get() else { return Ok(false) };
     let to_name = link.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     let first = open_parent(target, &link.first).and_then(|(from, name)| Held::take(from.as_fd(), name));
@@ -143,7 +142,9 @@ pub(super) fn link(target: BorrowedFd<'_>, to: BorrowedFd<'_>, link: &Link, shar
         }
         super::folder::make_way(shared, to, to_name, &link.path)?;
     }
-    if is_dry {
+    // Only a dry run leaves a first name that would be one.
+    let First::Is(ours) = ours else { return Ok(true) };
+    if shared.options.dry_run {
         return Ok(true);
     }
     // Another file may have taken the first name meanwhile: it must not get a name in a folder where nobody could have put it.

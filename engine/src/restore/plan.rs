@@ -3,7 +3,7 @@
 use super::Told;
 use super::file::{FileTask, restore_file};
 use super::folder::{Folder, Made};
-use super::item::{Inode, Ours};
+use super::item::{First, Ours};
 use super::other::{self, Link};
 use super::remove;
 use super::run::Restoring;
@@ -150,13 +150,13 @@ impl Planner<'_> {
             let counter = if files { &self.shared.counts.files } else { &self.shared.counts.others };
             counter.fetch_add(1, Ordering::Relaxed);
             self.shared.counts.bytes.fetch_add(if files { entry.size } else { 0 }, Ordering::Relaxed);
-            ours.iter().for_each(|ours| _ = ours.set(Inode::default()));
+            ours.iter().for_each(|ours| _ = ours.set(First::WouldBe));
             self.shared.tell(path, &Told::Restored);
             return Ok(());
         };
         if entry.kind != ItemKind::File {
             match other::make(folder, entry, path, self.shared.options.overwrite, self.shared) {
-                Ok(inode) => _ = ours.zip(inode).map(|(ours, inode)| ours.set(inode)),
+                Ok(first) => _ = ours.zip(first).map(|(ours, first)| ours.set(first)),
                 Err(e) => self.shared.report(path, e),
             }
             self.shared.monitor.done(1, 0);

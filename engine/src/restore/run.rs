@@ -111,7 +111,8 @@ impl Restoring {
             self.fatal.lock().get_or_insert(error);
         } else {
             self.counts.damaged.fetch_add(u64::from(error.kind() == Kind::Damaged), Ordering::Relaxed);
-            self.warn(path, format!("not restored: {error}"));
+            let reason = error.about(&String::from_utf8_lossy(path));
+            self.warn(path, format!("not restored: {reason}"));
         }
     }
 

@@ -10,7 +10,7 @@ from blake3 import blake3
 
 from . import encoder as e
 from .sample import PASSWORD
-from .summed import Summed
+from .summed import Summed, fields
 from .test_repository import read_with
 
 
@@ -206,6 +206,26 @@ class Checkpoints(unittest.TestCase):
                 # One that does not follow the last entry before is damage.
                 sample._put(own, entry(last + 2, bytes(32), 15, 0, e.field(64, struct.pack("<I", last + 1))))
                 self.assertEqual(self.read("verify")[0], 1)
+
+    def test_late_checkpoint_of_a_slot_that_is_set_aside_counts_for_nothing(self):
+        """A writer that stood still sums up what it had read before the entry rotted."""
+        sample = self.made((6,))
+        before = blake3(sample.objects[log(5)[0]]).digest()
+        sample._put(log(6)[0], b"junk")
+        common = e.field(1, struct.pack("<Q", 7)) + e.field(2, before) + e.field(3, b"a" * 16)
+        own = common + e.field(5, struct.pack("<HH", 15, 0)) + e.field(64, struct.pack("<I", 6))
+        aside = e.build(5, [(32, own)], 1, 0, 7)
+        sample._put(log(7)[0], aside)
+        # The sum of the right history: slot 6 is void, took a point's number, and ended the session.
+        parts = sample._parts(5)
+        parts.update(next=3, sessions=[], hashes=parts["hashes"] + [bytes(32), blake3(aside).digest()])
+        for newest in (6, 7):
+            with self.subTest(newest=newest):
+                if newest == 7:
+                    sample._put(checkpoint(7), e.build(6, [(36, fields(7, parts), 1)], 1, 0, 7))
+                code, out, err = self.read("verify")
+                self.assertEqual(code, 0, err)
+                self.assertIn("points verified: 1\n", out)
 
     def test_condemn_of_a_pack_that_no_segment_of_the_checkpoint_maps_is_refused(self):
         more = dict(condemned=lambda rows: rows + struct.pack("<IIB3xI", 1, 7, 1, 0))

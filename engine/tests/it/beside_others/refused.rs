@@ -104,7 +104,10 @@ fn a_file_that_nobody_may_change_is_one_warning() {
     }
     let (done, warnings) = restore(&rig, &target, &as_root());
     ioctl_setflags(&fixed, before).unwrap();
-    assert!(matches!(&warnings[..], [one] if one.starts_with("fixed: not restored: fixed: ")), "{warnings:?}");
+    assert!(
+        matches!(&warnings[..], [one] if one.starts_with("fixed: not restored: ") && !one.contains(": fixed")),
+        "{warnings:?}"
+    );
     assert_eq!((done.files, fs::read(target.join("fixed")).unwrap()), (1, b"it stays".to_vec()));
     assert_eq!(partial(&target), [""; 0]);
 }

@@ -1,6 +1,6 @@
 //! The log's end that nobody can read is set aside ([LOG-28]), and nobody goes on from what stood there.
 
-use super::{Place, committing, opening, point_id, publishing, shown};
+use super::{Place, at_once, committing, opening, point_id, publishing, shown};
 use bytes::Bytes;
 use engine::Kind;
 use engine::log::Log;
@@ -145,6 +145,43 @@ fn a_writer_that_goes_on_from_the_sound_entry_wins_or_ends() {
     let commit = Change::Publish { session, packs: Vec::new(), segment: None };
     let done = writer.append(&*place.env, &mut |view| view.expect_session(session).map(|()| commit.clone()));
     assert_eq!(done.unwrap_err().kind(), Kind::Conflict);
+}
+
+/// A writer read the entry when it was sound, stood still, and sums it up only now.
+#[test]
+fn a_late_checkpoint_of_a_slot_that_is_set_aside_counts_for_nothing() {
+    let place = Place::new();
+    let (late, _) = damaged(&place);
+    set_aside(&place, 6).unwrap();
+    let view = place.fresh();
+    place.store.delete(&Name::new(names::checkpoint(7)).unwrap(), None).unwrap();
+    assert_eq!(late.checkpoint(&*place.env).unwrap(), Some(6));
+    assert_eq!(shown(&place.fresh()), shown(&view), "whoever begins with it goes back");
+    assert_eq!(shown(&late.refresh().unwrap()), shown(&view));
+    for log in [&late, &place.log()] {
+        log.refresh().unwrap();
+        assert_eq!(log.newest_checkpoint().unwrap(), 0);
+        log.for_each_summed_up(true, &mut |name, error, _| panic!("{name} is told: {error}")).unwrap();
+        assert_eq!(log.truncate(&*place.env, &at_once()).unwrap().stopped, Some("no two checkpoints are old enough"));
+    }
+    // It goes with the others, and vouches for none of them.
+    place.grow_to(&late, 20);
+    late.checkpoint(&*place.env).unwrap().unwrap();
+    assert_eq!(late.truncate(&*place.env, &at_once()).unwrap().stopped, Some("no two checkpoints are old enough"));
+    let done = place.truncate_at(&late, 40);
+    assert_eq!((done.stopped, place.slots("checkpoint")), (None, vec![30, 40]));
+    assert_eq!(place.fresh().commits.len(), 1);
+}
+
+#[test]
+fn what_is_summed_up_meanwhile_is_not_set_aside() {
+    let place = Place::new();
+    let (writer, _) = damaged(&place);
+    let end = place.log().end_from(6).unwrap();
+    assert_eq!(writer.checkpoint(&*place.env).unwrap(), Some(6));
+    let error = place.log().set_aside(&*place.env, &end).unwrap_err();
+    assert_eq!((error.kind(), error.object()), (Kind::Conflict, Some("log/0000000000000006")), "{error}");
+    assert_eq!((place.slots("log").last(), place.fresh().commits.len()), (Some(&6), 2), "nothing is lost");
 }
 
 impl Place {
