@@ -14,7 +14,6 @@
 
 use crate::exit::{Exit, Failure, Result};
 use crate::interrupt::Interrupt;
-use crate::settings::password;
 use clap::{Args, ValueEnum};
 use engine::children::{self, LOOK_AGAIN, Started};
 use std::ffi::OsString;
@@ -106,8 +105,6 @@ fn failure(interrupt: &Interrupt, command: &OsString, word: &str, variables: &[(
     let stdout = std::io::stderr().as_fd().try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from);
     let mut shell = Command::new("sh");
     shell.arg("-c").arg(command).stdin(Stdio::null()).stdout(stdout).env("CAIRN_HOOK", word);
-    // A hook has no business with the password: its environment can be read, and goes on to all that it starts.
-    shell.env_remove(password::VARIABLE);
     shell.envs(variables.iter().map(|(key, value)| (*key, value)));
     let ended = children::start(&mut shell).and_then(|hook| wait(interrupt, hook));
     match ended {

@@ -2,7 +2,8 @@
 //!
 //! Promises: a signal for such a process reaches what it has started as well, and [`kill_all`] leaves nothing of it. Without a
 //! terminal it leads a group of its own. On a terminal it stays in the foreground, where it may ask for a password and hears Ctrl-C
-//! itself; what it has started is then found by its parents. Refuses to end what an ended process left behind on purpose.
+//! itself; what it has started is then found by its parents. It does not see the password of the repository ([`PASSWORD`]): an
+//! environment can be read, and goes on to all that is started. Refuses to end what an ended process left behind on purpose.
 
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -29,11 +30,15 @@ struct Process {
 /// Those of this process.
 static LIVE: Mutex<Vec<Process>> = Mutex::new(Vec::new());
 
+/// The variable that may hold this process's password.
+pub const PASSWORD: &str = "CAIRN_PASSWORD";
+
 /// Starts a command.
 ///
 /// # Errors
 /// The system's.
 pub fn start(command: &mut Command) -> io::Result<Started> {
+    command.env_remove(PASSWORD);
     let leads = File::open("/dev/tty").is_err();
     if leads {
         command.process_group(0);

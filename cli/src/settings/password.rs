@@ -171,7 +171,7 @@ fn not_empty(password: Secret, source: &str) -> Result<Secret> {
 }
 
 /// The variable that holds a password.
-pub(crate) const VARIABLE: &str = "CAIRN_PASSWORD";
+pub(crate) const VARIABLE: &str = engine::children::PASSWORD;
 /// What this process was handed.
 static HANDED: OnceLock<Secret> = OnceLock::new();
 const PASSWORD_BYTES_MAX: u64 = 1 << 20;

@@ -141,7 +141,7 @@ fn missing_profile(profile: Option<&str>, place: &str) -> Result<Profile> {
 
 /// What the text of a config file at `path` says; as [`load`].
 pub(crate) fn parse(text: &str, path: &Path, profile: Option<&str>) -> Result<Profile> {
-    let refuse = |why: &str| Failure::usage(format!("{}: {}", human::path(&path), why.trim_end()));
+    let refuse = |why: &str| Failure::usage(format!("{}: {}", human::path(path), why.trim_end()));
     let mut file: File = toml::from_str(text).map_err(|e| refuse(&e.to_string()))?;
     let chosen = match profile {
         None => None,

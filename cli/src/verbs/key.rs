@@ -334,7 +334,7 @@ fn export(context: &Context, out: Option<&Path>) -> Result<Exit> {
         }
     }
     paper::remember(&connection.repo);
-    let written = out.map(|path| human::path(&path));
+    let written = out.map(human::path);
     let row = context.summary(Exit::Done).set("repository", key.repository.as_str()).set("file", written.clone());
     if context.out.json {
         context.out.summary(row, String::new)?;

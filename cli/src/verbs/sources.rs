@@ -44,6 +44,7 @@ pub(crate) struct Sources {
     ///
     /// Write it at the end of the line: `cairn backup --stdin-from-command -- pg_dump -Fc shop`. No shell is involved. When the command fails,
     /// no restore point is made, and the backup ends with exit 1 (command_failed). It ends with the backup: SIGTERM, after a second SIGKILL.
+    /// CAIRN_PASSWORD it does not see.
     #[arg(long, conflicts_with_all = ["stdin", "files_from", "files_from_verbatim", "Excludes"])]
     stdin_from_command: bool,
     /// What the file of --stdin or --stdin-from-command is called (default: stdin)
