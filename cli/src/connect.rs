@@ -7,13 +7,13 @@ use crate::context::Context;
 use crate::damaged;
 use crate::exit::{Exit, Failure, Result};
 use crate::recognise::Acquaintance;
-use crate::say::Row;
+use crate::say::{Row, human};
 use crate::settings::password::{self, Password};
 use crate::settings::{Repo, Settings};
 use engine::Kind;
 use engine::blob::{CacheBudgets, CachePlace};
 use engine::env::on_host;
-use engine::repository::{Found, OpenOptions, Repository};
+use engine::repository::{Found, OpenOptions, Repository, SlotId, Trying, Watch};
 use engine::store::{self, Counted, Counts, Limits, Location, Name, Store, Verb};
 use format_spec::config::Config;
 use std::cell::OnceCell;
@@ -148,12 +148,17 @@ impl Context {
         }
     }
 
+    /// How passwords are tried on key slots in this run.
+    pub(crate) fn trying(&self, settings: &Settings, first: Option<SlotId>) -> Trying {
+        Trying { bounds: settings.slot_bounds, first, watch: Arc::new(Waiting(self.clone())) }
+    }
+
     fn open_with(&self, options: &OpenOptions, place: Place, settings: Settings) -> Result<Connection> {
         let given = settings.password.read()?;
         let asked = OnceCell::new();
         let source = settings.password.clone();
         self.open_by(place, settings, &|found| match found
-            .open(asked.get().or(given.as_ref()).map(Vec::as_slice), options)
+            .open(asked.get().or(given.as_ref()).map(|password| password.as_slice()), options)
         {
             Err(e) if e.kind() == Kind::WrongPassword && given.is_none() && asked.get().is_none() => {
                 if let Password::KeyFile(path) = &source {
@@ -179,12 +184,14 @@ impl Context {
         let found = Found::look(Arc::clone(&place.store))?;
         let is_written = self.writes() && !place.is_beside;
         let recognised = self.recognise(&settings, &*place.store, &found, is_written)?;
+        let trying = self.trying(&settings, recognised.key());
+        let found = found.trying(trying.clone());
         let again = |shows: &dyn Fn(&dyn Store) -> Result<bool>| {
             let place = open_store_with(&settings, place.options.clone())?;
             if !shows(&*place.store)? {
                 return Ok(None);
             }
-            let repo = open(&Found::look(Arc::clone(&place.store))?)?;
+            let repo = open(&Found::look(Arc::clone(&place.store))?.trying(trying.clone()))?;
             Ok(Some((repo, place.counts)))
         };
         let opened = (open(&found)?, Arc::clone(&place.counts));
@@ -194,8 +201,21 @@ impl Context {
     }
 }
 
+/// Who waits for a key: a signal gives it up.
+struct Waiting(Context);
+
+impl Watch for Waiting {
+    fn check(&self) -> engine::Result<()> {
+        self.0.interrupt.monitor().check()
+    }
+
+    fn slow(&self, what: &str) {
+        self.0.out.note(&format!("cairn: {what}"));
+    }
+}
+
 fn no_key_file(path: &Path) -> Failure {
-    let message = format!("{}: the key file of the default repository is not there", path.display());
+    let message = format!("{}: the key file of the default repository is not there", human::path(path));
     Failure::new(Exit::WrongPassword, "wrong_password", message)
         .advise("put it back, name a password with --password-file, or use the recovery sheet: cairn key import")
 }
@@ -203,7 +223,7 @@ fn no_key_file(path: &Path) -> Failure {
 /// Opens something with the password that the settings name, or that a person gives.
 pub(crate) fn with_password<T>(settings: &Settings, open: impl Fn(Option<&[u8]>) -> engine::Result<T>) -> Result<T> {
     let given = settings.password.read()?;
-    match open(given.as_deref()) {
+    match open(given.as_ref().map(|password| password.as_slice())) {
         Err(e) if e.kind() == Kind::WrongPassword && given.is_none() => {
             if let Password::KeyFile(path) = &settings.password {
                 return Err(no_key_file(path));
@@ -221,6 +241,26 @@ pub(crate) fn with_password<T>(settings: &Settings, open: impl Fn(Option<&[u8]>)
 /// As the engine says: `NoRepository` for a folder that is not there, `Input` for a URL that is none.
 pub(crate) fn open_store(settings: &Settings, create: bool) -> Result<Place> {
     open_store_with(settings, store_options(settings, create))
+}
+
+/// Refuses to share what is not a folder.
+///
+/// # Errors
+/// Wrong usage.
+pub(crate) fn expect_folder(settings: &Settings) -> Result<()> {
+    if !matches!(location(settings)?, Location::Folder(_)) {
+        return Err(Failure::usage("--shared is for repositories in folders")
+            .advise("leave it out: who may use a bucket or container is said there"));
+    }
+    Ok(())
+}
+
+/// Says of the folder that the settings name that its group shares it, and opens it so.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn share_store(settings: &Settings) -> Result<Place> {
+    open_store_with(settings, store::Options { shared: true, ..store_options(settings, true) })
 }
 
 fn store_options(settings: &Settings, create: bool) -> store::Options {

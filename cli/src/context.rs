@@ -4,18 +4,23 @@ use crate::cli::{Cli, Verb};
 use crate::exit::{Exit, Failure, Result};
 use crate::globals::Globals;
 use crate::interrupt::Interrupt;
-use crate::parse::Accept;
-use crate::say::{Output, Row, human};
+use crate::parse::{Accept, key_cost};
+use crate::say::{Output, Row, Stderr, human};
 use crate::settings::Settings;
 use engine::env::{Machine, SharedEnv};
+use engine::monitor::NOTE;
 use engine::repository::AsOf;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// What every verb works with.
 #[derive(Clone)]
@@ -41,9 +46,9 @@ struct Said {
 
 /// Runs the verb and tells how it ended.
 pub(crate) fn run(cli: Cli, args: Vec<OsString>) -> Exit {
-    trace(cli.globals.verbose);
+    trace(cli.globals.verbose, cli.globals.quiet);
     let out = Output::new(&cli.globals);
-    let interrupt = match Interrupt::listen() {
+    let interrupt = match Interrupt::listen(&out) {
         Ok(interrupt) => interrupt,
         Err(failure) => return out.failed(&failure, 0.0),
     };
@@ -140,10 +145,10 @@ impl Context {
     #[cfg(test)]
     pub(crate) fn for_tests(args: &[&str]) -> Context {
         let cli = <Cli as clap::Parser>::try_parse_from(args).expect("a command line of a test");
-        let env = Machine::shared();
+        let (env, out) = (Machine::shared(), Output::new(&cli.globals));
         Context {
-            out: Output::new(&cli.globals),
-            interrupt: Interrupt::listen().expect("signals can be listened to"),
+            interrupt: Interrupt::listen(&out).expect("signals can be listened to"),
+            out,
             start: env.elapsed(),
             env,
             args: args.iter().map(OsString::from).collect::<Vec<_>>().into(),
@@ -262,6 +267,7 @@ impl Context {
         let given = [
             ("repo", "CAIRN_REPO", repo),
             ("password_file", "CAIRN_PASSWORD_FILE", g.password_file.as_ref().map(absolute)),
+            ("key_cost_max", "CAIRN_KEY_COST_MAX", g.key_cost_max.map(key_cost::text)),
             ("cache_dir", "CAIRN_CACHE_DIR", g.cache_dir.as_ref().map(absolute)),
             ("config", "CAIRN_CONFIG", g.config.as_ref().map(absolute)),
             ("profile", "CAIRN_PROFILE", g.profile.clone()),
@@ -309,10 +315,13 @@ fn quoted(word: &OsStr) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-fn trace(verbose: u8) {
+fn trace(verbose: u8, quiet: bool) {
     if verbose == 0 {
-        let plain = tracing_subscriber::fmt().with_max_level(LevelFilter::ERROR).with_writer(std::io::stderr);
-        let _ = plain.with_ansi(false).event_format(Plain).try_init();
+        let notes = if quiet { LevelFilter::OFF } else { LevelFilter::WARN };
+        let said = Targets::new().with_default(LevelFilter::ERROR).with_target(NOTE, notes);
+        let plain = tracing_subscriber::fmt::layer().with_writer(|| Stderr).with_ansi(false).event_format(Plain);
+        // A second subscriber can only come from a test that runs in this process.
+        let _ = tracing_subscriber::registry().with(plain.with_filter(said)).try_init();
         return;
     }
     let level = match verbose {
@@ -320,9 +329,11 @@ fn trace(verbose: u8) {
         2 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(verbose > 1);
-    // A second subscriber can only come from a test that runs in this process.
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(|| Stderr)
+        .with_ansi(false)
+        .with_target(verbose > 1);
     let _ = subscriber.try_init();
 }
 
@@ -340,7 +351,8 @@ where
         mut writer: Writer<'_>,
         event: &tracing::Event<'_>,
     ) -> std::fmt::Result {
-        writer.write_str("cairn: warning: ")?;
+        let is_note = event.metadata().target() == NOTE;
+        writer.write_str(if is_note { "cairn: " } else { "cairn: warning: " })?;
         context.field_format().format_fields(writer.by_ref(), event)?;
         writer.write_char('\n')
     }

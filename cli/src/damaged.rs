@@ -6,8 +6,10 @@
 
 use crate::connect::{Connection, open_store, with_password};
 use crate::context::Context;
+use crate::durable;
 use crate::exit::{Exit, Failure, Result};
 use crate::recognise::Acquaintance;
+use crate::say::human;
 use crate::settings::Settings;
 use bytes::Bytes;
 use engine::Kind;
@@ -43,7 +45,7 @@ impl Context {
         let place = open_store(&settings, false)?;
         let (store, counts) = (Arc::clone(&place.store), Arc::clone(&place.counts));
         let (opened, config) = match Found::look(Arc::clone(&store)) {
-            Ok(found) => (Some(self.open_as_far(&settings, &store, &found)?), None),
+            Ok(found) => (Some(self.open_as_far(&settings, &store, found)?), None),
             Err(e) if e.kind() == Kind::Damaged => match self.by_copy(&settings, &store, copies)? {
                 Some((opened, copy)) => (Some(opened), Some((e, Some(copy)))),
                 None => (None, Some((e, None))),
@@ -55,10 +57,11 @@ impl Context {
         Ok(AsFar { connection, stop, config })
     }
 
-    fn open_as_far(&self, settings: &Settings, store: &Arc<dyn Store>, found: &Found) -> Result<Opened> {
-        self.recognise(settings, &**store, found, self.writes())?;
+    fn open_as_far(&self, settings: &Settings, store: &Arc<dyn Store>, found: Found) -> Result<Opened> {
+        let recognised = self.recognise(settings, &**store, &found, self.writes())?;
+        let found = found.trying(self.trying(settings, recognised.key()));
         let options = self.open_options(settings);
-        with_password(settings, |password| Repository::open_as_far(found, password, &options))
+        with_password(settings, |password| Repository::open_as_far(&found, password, &options))
     }
 
     /// The first copy of the config with which the repository opens, and that it confirms.
@@ -74,7 +77,7 @@ impl Context {
         let mut failed = None;
         for copy in copies {
             let Ok(found) = Found::by_copy(Arc::clone(store), &copy) else { continue };
-            match self.open_as_far(settings, store, &found) {
+            match self.open_as_far(settings, store, found) {
                 Ok((repo, stop)) if repo.expect_own_config().is_ok() => return Ok(Some(((repo, stop), copy))),
                 Ok(_) => {}
                 Err(failure) if failure.exit == Exit::Damaged => {}
@@ -110,19 +113,9 @@ pub(crate) fn keep_config(settings: &Settings, repo: &Repository) {
     if std::fs::read(&path).is_ok_and(|bytes| bytes == **repo.config_object()) {
         return;
     }
-    if let Err(e) = write(&path, repo.config_object()) {
+    if let Err(e) = durable::replace(&path, repo.config_object()) {
         tracing::info!(path = %path.display(), "the config cannot be kept on this machine: {e}");
     }
-}
-
-fn write(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().ok_or_else(|| std::io::Error::other("it has no folder"))?;
-    std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    std::io::Write::write_all(&mut file, bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }
 
 fn kept(settings: &Settings, id: RepositoryId) -> PathBuf {
@@ -159,7 +152,7 @@ fn id_of(store: &dyn Store) -> Result<Option<RepositoryId>> {
 pub(crate) fn config_copies(context: &Context, from: &std::ffi::OsStr) -> Result<Vec<Bytes>> {
     let path = std::path::Path::new(from);
     if path.is_file() {
-        let failed = |e: std::io::Error| Failure::usage(format!("{}: cannot be read: {e}", path.display()));
+        let failed = |e: std::io::Error| Failure::usage(format!("{}: cannot be read: {e}", human::path(path)));
         return Ok(vec![std::fs::read(path).map_err(failed)?.into()]);
     }
     let mut settings = context.settings()?;

@@ -170,7 +170,8 @@ Exit codes:
  11  locked by retention (immutable)
  12  wrong password
  13  the repository or the clock is not what this machine remembers (see --accept)
-130  stopped by Ctrl-C (the same command resumes)";
+130  stopped by Ctrl-C (the same command resumes); 143 by SIGTERM
+Either ends a command within 3 seconds; SIGUSR1 prints how far it is.";
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@
 //! which people wrote, and gives back plain types. Hidden, and free to change.
 
 use crate::known::Record;
-use crate::parse::{Place, job, pattern::Pattern, place, quantity};
+use crate::parse::{Place, job, key_cost, pattern::Pattern, place, quantity};
 use crate::settings::profile;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -78,6 +78,15 @@ pub fn rate(text: &str) -> Result<u64, String> {
 /// What is wrong with it.
 pub fn share(text: &str) -> Result<f64, String> {
     quantity::share(text)
+}
+
+/// How much trying a password may cost: the bounds, and as a text again.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn key_cost(text: &str) -> Result<(u32, u32, usize, String), String> {
+    let bounds = key_cost::bounds(text)?;
+    Ok((bounds.memory_kib, bounds.passes, bounds.slots, key_cost::text(bounds)))
 }
 
 /// A job's name.

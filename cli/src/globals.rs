@@ -1,8 +1,8 @@
 //! The options that every verb takes, defined once.
 
-use crate::parse::{Accept, job, quantity};
+use crate::parse::{Accept, job, key_cost, quantity};
 use clap::Args;
-use engine::repository::AsOf;
+use engine::repository::{AsOf, SlotBounds};
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -21,6 +21,13 @@ pub(crate) struct Globals {
     /// Read the password from a file (one trailing line feed is dropped); else from CAIRN_PASSWORD, else a prompt asks
     #[arg(long, global = true, value_name = "FILE", env = "CAIRN_PASSWORD_FILE", hide_env_values = true)]
     pub(crate) password_file: Option<PathBuf>,
+
+    /// Try the password on key slots that take up to this much memory, passes over it, and at most so many slots: 4GiBx64x100 (default: 1GiBx16x64)
+    ///
+    /// Whoever can write to the store can plant key slots that take minutes and gigabytes each. Slots above these bounds are left
+    /// out. The others are tried by rising cost, and the one that opened last on this machine goes first.
+    #[arg(long, global = true, value_name = "SIZE[xN[xN]]", env = "CAIRN_KEY_COST_MAX", hide_env_values = true, value_parser = key_cost::bounds)]
+    pub(crate) key_cost_max: Option<SlotBounds>,
 
     /// Where the local cache lies (default: $XDG_CACHE_HOME/cairn)
     #[arg(long, global = true, value_name = "DIR", env = "CAIRN_CACHE_DIR", hide_env_values = true)]
@@ -62,8 +69,8 @@ pub(crate) struct Globals {
     #[arg(long, global = true)]
     pub(crate) no_progress: bool,
 
-    /// How many threads work (default: one a processor)
-    #[arg(long, global = true, value_name = "N", env = "CAIRN_THREADS", hide_env_values = true)]
+    /// How many threads work, at most 1024 (default: one a processor)
+    #[arg(long, global = true, value_name = "N", env = "CAIRN_THREADS", hide_env_values = true, value_parser = quantity::threads)]
     pub(crate) threads: Option<NonZeroUsize>,
 
     /// Upload at most so many bytes a second: 500k, 10M, 1.5MiB/s

@@ -7,14 +7,19 @@
 //! after failed,  policy abort -> the point stands, the command fails with `after_hook_failed`
 //! after failed,  policy warn  -> a warning, exit code 3
 //! any end but exit code 0     -> on-failure, last of all; what it does changes neither exit code nor output
+//! a signal                    -> goes on to the running hook and all that it has started; what is left of them a second later is killed
 //! ```
+//! Hooks that run because of a signal have what is left of the three seconds in which a command ends.
 //! A hook's stdout goes to stderr, so that `--json` stays one object a line.
 
 use crate::exit::{Exit, Failure, Result};
+use crate::interrupt::Interrupt;
 use clap::{Args, ValueEnum};
+use engine::children::{self, LOOK_AGAIN, Started};
 use std::ffi::OsString;
+use std::io;
 use std::os::fd::AsFd;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 /// Commands around the work.
 #[derive(Debug, Args)]
@@ -22,7 +27,7 @@ pub(crate) struct Hooks {
     /// Run CMD with `sh -c` before the backup
     ///
     /// Hooks see CAIRN_HOOK (before, after), CAIRN_JOB, CAIRN_REPO; after the backup also CAIRN_POINT, CAIRN_STATUS (done,
-    /// warnings, failed, interrupted) and CAIRN_EXIT_CODE. A failed hook ends with the error before_hook_failed or
+    /// warnings, failed, interrupted) and CAIRN_EXIT_CODE; CAIRN_PASSWORD they do not see. A failed hook ends with the error before_hook_failed or
     /// after_hook_failed (exit 1).
     #[arg(long, value_name = "CMD")]
     pub(crate) before: Option<OsString>,
@@ -60,14 +65,23 @@ impl Hooks {
     /// Runs the hook, if there is one. `Ok(Some(reason))` is a failure that policy turned into a warning.
     ///
     /// # Errors
-    /// `before_hook_failed` or `after_hook_failed`, exit 1.
-    pub(crate) fn run(&self, when: When, variables: &[(&str, String)]) -> Result<Option<String>> {
+    /// `before_hook_failed` or `after_hook_failed`, exit 1; `interrupted` when a signal ended it.
+    pub(crate) fn run(
+        &self,
+        interrupt: &Interrupt,
+        when: When,
+        variables: &[(&str, String)],
+    ) -> Result<Option<String>> {
         let (word, name, command) = match when {
             When::Before => ("before", "before_hook_failed", &self.before),
             When::After => ("after", "after_hook_failed", &self.after),
         };
         let Some(command) = command else { return Ok(None) };
-        let Some(why) = failure(command, word, variables) else { return Ok(None) };
+        let was_stopped = interrupt.signal().is_some();
+        let Some(why) = failure(interrupt, command, word, variables) else { return Ok(None) };
+        if !was_stopped {
+            interrupt.monitor().check()?;
+        }
         let message = format!("the {word} hook failed: {why}: {}", command.display());
         match self.hook_failure {
             Policy::Warn => Ok(Some(message)),
@@ -79,22 +93,37 @@ impl Hooks {
 
 impl Hooks {
     /// Runs the hook of failures, if there is one; `Some(reason)` when it failed itself.
-    pub(crate) fn run_on_failure(&self, variables: &[(&str, String)]) -> Option<String> {
+    pub(crate) fn run_on_failure(&self, interrupt: &Interrupt, variables: &[(&str, String)]) -> Option<String> {
         let command = self.on_failure.as_ref()?;
-        let why = failure(command, "on-failure", variables)?;
+        let why = failure(interrupt, command, "on-failure", variables)?;
         Some(format!("the hook of --on-failure failed: {why}: {}", command.display()))
     }
 }
 
 /// Why the command failed, if it did.
-fn failure(command: &OsString, word: &str, variables: &[(&str, String)]) -> Option<String> {
+fn failure(interrupt: &Interrupt, command: &OsString, word: &str, variables: &[(&str, String)]) -> Option<String> {
     let stdout = std::io::stderr().as_fd().try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from);
     let mut shell = Command::new("sh");
     shell.arg("-c").arg(command).stdin(Stdio::null()).stdout(stdout).env("CAIRN_HOOK", word);
     shell.envs(variables.iter().map(|(key, value)| (*key, value)));
-    match shell.status() {
+    let ended = children::start(&mut shell).and_then(|hook| wait(interrupt, hook));
+    match ended {
         Ok(status) if status.success() => None,
         Ok(status) => Some(status.to_string()),
         Err(e) => Some(format!("sh cannot be started: {e}")),
+    }
+}
+
+/// Waits for a hook's end. A signal that comes meanwhile goes on to it; one that came before is why it runs.
+fn wait(interrupt: &Interrupt, mut hook: Started) -> io::Result<ExitStatus> {
+    let was_stopped = interrupt.signal().is_some();
+    loop {
+        if let Some(ended) = hook.try_wait()? {
+            return Ok(ended);
+        }
+        if let Some(signal) = interrupt.signal().filter(|_| !was_stopped) {
+            return hook.end(signal);
+        }
+        std::thread::sleep(LOOK_AGAIN);
     }
 }

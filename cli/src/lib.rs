@@ -9,6 +9,7 @@ mod cli;
 mod connect;
 mod context;
 mod damaged;
+mod durable;
 mod exit;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -22,6 +23,7 @@ mod parse;
 mod recognise;
 mod say;
 mod settings;
+mod terminal;
 mod verbs;
 
 use clap::FromArgMatches;
@@ -76,11 +78,13 @@ fn mount_helper(args: Vec<OsString>) -> ExitCode {
 
 /// Help and version are answers; everything else that clap says is wrong usage.
 fn wrong_usage(e: &clap::Error) -> Exit {
-    // A closed pipe cannot be told anything.
-    let _ = e.print();
     if !e.use_stderr() {
+        // A closed pipe cannot be told anything.
+        let _ = e.print();
         return Exit::Done;
     }
+    // It repeats what was typed.
+    say::to_stderr(e.render().to_string().trim_end_matches('\n'));
     if std::env::args_os().any(|arg| arg == "--json") {
         let message = e.to_string();
         let first = message.lines().next().unwrap_or_default().trim_start_matches("error: ");

@@ -222,7 +222,7 @@ fn commit(repository: &Arc<Repository>, base: Option<ChunkId>, edits: Edits) -> 
         session: Some(session),
         threads: 1,
         spool: None,
-    });
+    })?;
     let mut sink = PointSink::unaccounted(&writer, &vault.ids);
     let references = edit_map(repository.nodes(), base, edits, &mut sink)?.ok_or("an empty set")?;
     writer.flush()?;

@@ -8,6 +8,12 @@ pub mod error;
 pub mod limits;
 pub mod monitor;
 
+pub mod threads;
+
+pub mod children;
+
+pub mod ending;
+
 pub mod source;
 
 pub mod chunk;

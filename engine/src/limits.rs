@@ -96,3 +96,11 @@ pub const COPY_PACK_FILL: u32 = 249_000_000;
 pub const COPY_META_PACK_FILL: u32 = 64_000_000;
 /// Plaintext of a block of small chunks where a copy packs everything anew: the format's limit for a block.
 pub const REGROUPED_BLOCK_TARGET: u32 = 4 * 1024 * 1024;
+/// Threads of one kind that a command may ask for: the largest machines have fewer processors, and each thread takes some megabytes.
+pub const THREADS_MAX: usize = 1024;
+/// Memory in KiB that trying a password on one key slot may take: thirty times what our own slots take, and what a small machine has.
+pub const KEY_MEMORY_KIB_MAX: u32 = 1 << 20;
+/// Passes over that memory: with all of it a quarter of a minute.
+pub const KEY_PASSES_MAX: u32 = 16;
+/// Key slots that a password is tried on: a person has a handful, and whoever plants slots shall not choose how many are read.
+pub const KEY_SLOTS_MAX: usize = 64;

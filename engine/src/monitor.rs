@@ -95,6 +95,9 @@ impl Monitor {
 /// Warnings waiting for a reader; beyond this they are only counted (the ledger has them all).
 pub const WARNINGS_KEPT_MAX: usize = 10_000;
 
+/// The target of events that people should hear of, and that are not errors: a command line shows them unless it is asked to be quiet.
+pub const NOTE: &str = "note";
+
 /// A number with its thousands apart.
 pub fn count(count: u64) -> String {
     let digits = count.to_string();

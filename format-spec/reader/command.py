@@ -67,7 +67,7 @@ def _open(options):
                     known.append(keys.password_of_file(file.read()))
         return known[0]
 
-    return Repository(Folder(options.repo), password, _warn)
+    return Repository(Folder(options.repo), password, _warn, is_given=options.password_file is not None)
 
 
 def _points(options):

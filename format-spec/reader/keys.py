@@ -12,6 +12,8 @@ from .errors import Broken, need
 from .fields import Tag, fixed, number, read_fields, time, utf8
 
 MEMORY_MAX, PASSES_MAX, LANES_MAX = 4_194_304, 64, 64
+# What this reader tries (KEY-10): whoever can write to the store chooses the cost of a slot.
+MEMORY_TRIED, PASSES_TRIED, SLOTS_TRIED = 1_048_576, 16, 64
 
 
 class Secrets:
@@ -76,6 +78,18 @@ def check_slot_name(slot, name):
     """KEY-2: the slot id is the one of the name."""
     # AMBIGUITY (KEY-2, NAME-2): the 8 bytes of the id are taken to be written in the order in which they stand.
     need(f"keys/{slot.slot.hex()}" == name, "KEY-2", f"the slot says that its id is {slot.slot.hex()}")
+
+
+def work(slot):
+    """How slots are ordered before they are tried (KEY-10)."""
+    memory, passes, _lanes = slot.costs
+    return memory * passes, memory
+
+
+def need_affordable(slot):
+    memory, passes, _lanes = slot.costs
+    need(memory <= MEMORY_TRIED and passes <= PASSES_TRIED, "KEY-10",
+         f"not tried: it takes {memory} KiB and {passes} passes, at most {MEMORY_TRIED} KiB and {PASSES_TRIED} passes are tried")
 
 
 def open_slot(header, plaintext, slot, password):

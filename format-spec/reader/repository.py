@@ -31,7 +31,7 @@ class Visible:
 class Repository:
     """READ-1 and READ-2 happen on opening. `history` is the log, `places` the union of the segments that count, once `read_index` ran."""
 
-    def __init__(self, store, password, warn=lambda text: None):
+    def __init__(self, store, password, warn=lambda text: None, is_given=False):
         self.store, self.warn = store, warn
         self.places = {}
         self._blocks = OrderedDict()
@@ -43,6 +43,8 @@ class Repository:
             names.check(parsed.header, "config")
             self.repository = parsed.header.repository
             self.config = config.parse(sealing.open_record(only_record(parsed, 34, "CONF-1")))
+        # Whoever holds the store can put a clear repository in the place of an encrypted one.
+        need(self.config.suite or not is_given, "READ-1", "a password is given, and the repository is not encrypted")
         self.secrets = self._unlock(password) if self.config.suite else keys.Secrets(self.config.dedup_key)
         with about("config"):
             seal_key = self.secrets.keys_of(parsed.header)[1] if self.config.suite else None
@@ -56,13 +58,20 @@ class Repository:
         self.history = Head(self, self.config_hash).read()
 
     def _unlock(self, password):
-        slots = [name for name in self.store.names() if name.startswith("keys/")]
-        need(slots, "READ-1", "an encrypted repository without key slots")
-        refusals = []
-        for name in slots:
+        names_of_slots = [name for name in self.store.names() if name.startswith("keys/")]
+        need(names_of_slots, "READ-1", "an encrypted repository without key slots")
+        slots, refusals = [], []
+        for name in names_of_slots[:keys.SLOTS_TRIED]:
             try:
                 with about(name):
-                    header, plaintext, slot = self.read_slot(name)
+                    slots.append((name, *self.read_slot(name)))
+                    keys.need_affordable(slots[-1][3])
+            except Broken as broken:
+                slots = [read for read in slots if read[0] != name]
+                refusals.append(broken)
+        for name, header, plaintext, slot in sorted(slots, key=lambda read: keys.work(read[3])):
+            try:
+                with about(name):
                     return keys.open_slot(header, plaintext, slot, password())
             except Broken as broken:
                 refusals.append(broken)

@@ -164,6 +164,17 @@ fn derive(password: &[u8], salt: &[u8; 16], cost: Cost) -> Result<Zeroizing<[u8;
     let params = argon2::Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(32)).map_err(refused)?;
     let argon = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
     let mut key = Zeroizing::new([0; 32]);
-    argon.hash_password_into(password, salt, &mut *key).map_err(refused)?;
+    let blocks = argon.params().block_count();
+    let mut memory = Vec::new();
+    memory.try_reserve_exact(blocks).map_err(|_| {
+        FormatError::broken(
+            "KEY-3",
+            "memory for the key derivation",
+            format!("{} KiB", cost.memory_kib),
+            "less that this machine gives",
+        )
+    })?;
+    memory.resize(blocks, argon2::Block::default());
+    argon.hash_password_into_with_memory(password, salt, &mut *key, &mut memory).map_err(refused)?;
     Ok(key)
 }

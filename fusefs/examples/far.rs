@@ -91,7 +91,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         as_of: None,
     };
     let repository = Repository::open(far, Some(password.trim_ascii_end()), &options)?;
-    let catalog = Arc::new(RepositoryCatalog::new(repository, limits::prefetch()));
+    let catalog = Arc::new(RepositoryCatalog::new(repository, limits::prefetch())?);
     let handle = fusefs::mount(catalog, &MountOptions::at(mountpoint))?;
     handle.wait()?;
     Ok(())

@@ -133,10 +133,13 @@ pub struct RepositoryCatalog {
 
 impl RepositoryCatalog {
     /// The points of a repository. For the budgets of decoded blocks and nodes see [`crate::limits::CACHES`]: they are the repository's own.
-    pub fn new(repository: Arc<Repository>, limits: PrefetchLimits) -> Self {
-        let prefetcher = Prefetcher::start(repository.blobs(), limits);
+    ///
+    /// # Errors
+    /// `Transient` when a thread that reads ahead cannot be made.
+    pub fn new(repository: Arc<Repository>, limits: PrefetchLimits) -> Result<Self> {
+        let prefetcher = Prefetcher::start(repository.blobs(), limits)?;
         let rests = Rests::of(&repository, crate::limits::REST_LOOKS.as_secs_f64()).map(Arc::new);
-        RepositoryCatalog { repository, prefetcher, rests, on_demand: None }
+        Ok(RepositoryCatalog { repository, prefetcher, rests, on_demand: None })
     }
 
     /// The same, and whoever opens or reads a file that rests in an archive asks for its retrieval. They are told that it rests all the same, and at once.

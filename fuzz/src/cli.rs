@@ -91,6 +91,10 @@ pub fn quantity(bytes: &[u8]) -> bool {
     assert!(rate.is_err() || rate != Ok(0));
     assert!(share.as_ref().is_ok_and(|share| *share > 0.0 && *share <= 1.0) || share.is_err());
     assert!(job.is_err() || job.as_deref() == Ok(text));
+    if let Ok((memory, passes, slots, written)) = fuzzing::key_cost(text) {
+        assert!(memory <= 4_194_304 && (1..=64).contains(&passes) && slots > 0);
+        assert_eq!(fuzzing::key_cost(&written), Ok((memory, passes, slots, written.clone())));
+    }
     match (size, share) {
         (Err(why), Err(_)) => refused(&why),
         _ => true,

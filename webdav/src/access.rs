@@ -1,12 +1,15 @@
 //! Who may ask: whoever knows the password, if there is one; and on loopback nobody who was led here under another name.
 //!
 //! A web page of a stranger can make its own name point to 127.0.0.1 and then read what is served there as its own
-//! (DNS rebinding). The browser still says the stranger's name in `Host`, so that is refused.
+//! (DNS rebinding). The browser still says the stranger's name in `Host`, so that is refused. A stranger's page can also load
+//! what is served here as its scripts and images, with the password that the browser remembers: browsers say so in `Sec-Fetch-Site` or
+//! `Origin`, and what another site asks for is refused, on loopback and elsewhere. Other clients send neither.
 
 use crate::trouble::Trouble;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use hyper::header::{AUTHORIZATION, HOST, HeaderMap};
+use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN};
+use hyper::http::uri::Authority;
 use hyper::{StatusCode, Uri};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -54,12 +57,30 @@ pub(crate) fn check(listen: SocketAddr, login: Option<&Login>, uri: &Uri, header
             return Err(Trouble::new(StatusCode::MISDIRECTED_REQUEST, message));
         }
     }
+    if is_from_elsewhere(uri, headers) {
+        let message = "a page of another site asked for this; open the address in a tab of its own";
+        return Err(Trouble::new(StatusCode::FORBIDDEN, message));
+    }
     match login {
         Some(login) if !login.admits(headers) => {
             Err(Trouble::new(StatusCode::UNAUTHORIZED, "a user and a password are needed here, and these are not they"))
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a page of another site made the request. The same site on another port, or under another name of it, is another one.
+fn is_from_elsewhere(uri: &Uri, headers: &HeaderMap) -> bool {
+    let said = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    // What a person typed or had as a bookmark is from nowhere.
+    let is_ours = |site: &str| site.eq_ignore_ascii_case("same-origin") || site.eq_ignore_ascii_case("none");
+    if said(HeaderName::from_static("sec-fetch-site")).is_some_and(|site| !is_ours(site)) {
+        return true;
+    }
+    let host = uri.authority().map(Authority::as_str).or_else(|| said(HOST)).unwrap_or_default();
+    // A proxy in front of this server may speak TLS: the scheme says nothing. `null` is a page that hides where it is from.
+    let is_host = |origin: &str| origin.split_once("://").is_some_and(|(_, name)| name.eq_ignore_ascii_case(host));
+    said(ORIGIN).is_some_and(|origin| !is_host(origin))
 }
 
 /// Whether a `Host` can only mean this machine.
@@ -84,6 +105,28 @@ mod tests {
         {
             assert!(!is_here(host), "{host}");
         }
+    }
+
+    #[test]
+    fn what_a_page_of_another_site_asks_for_is_from_elsewhere() {
+        let from = |sent: &[(&'static str, &str)]| {
+            let sent = sent.iter().chain(&[("host", "localhost:8080")]);
+            let headers = sent.map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
+            is_from_elsewhere(&Uri::from_static("/"), &headers.collect())
+        };
+        for site in ["cross-site", "same-site", "CROSS-SITE", "later words", ""] {
+            assert!(from(&[("sec-fetch-site", site)]), "{site}");
+        }
+        for origin in
+            ["https://evil.example", "null", "http://localhost:3000", "http://localhost", "localhost:8080", ""]
+        {
+            assert!(from(&[("origin", origin)]), "{origin}");
+        }
+        for ours in [&[][..], &[("sec-fetch-site", "none")], &[("sec-fetch-site", "same-origin")]] {
+            assert!(!from(ours));
+        }
+        assert!(!from(&[("origin", "http://localhost:8080")]) && !from(&[("origin", "https://LOCALHOST:8080")]));
+        assert!(from(&[("sec-fetch-site", "cross-site"), ("origin", "http://localhost:8080")]));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 use crate::access::{self, Login};
 use crate::body::{Body, held, whole};
+use crate::conditions::{self, Asked};
 use crate::dav::{self, names_of};
 use crate::limits::{CACHE_SECONDS, PIECE_BYTES, REQUEST_BYTES_MAX, REQUEST_DEADLINE, REQUEST_TAGS_MAX};
 use crate::page;
@@ -42,7 +43,10 @@ impl Answering {
             Ok(()) => self.dispatch(parts, body).await,
             Err(trouble) => Err(trouble),
         };
-        answer.unwrap_or_else(|trouble| refusal(&path, &trouble))
+        let mut answer = answer.unwrap_or_else(|trouble| refusal(&path, &trouble));
+        // Browsers that do not say who makes a request at least do not give its answer to another site.
+        set(answer.headers_mut(), HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+        answer
     }
 
     async fn dispatch(&self, parts: Parts, body: Incoming) -> Result<Response<Body>, Trouble> {
@@ -75,13 +79,14 @@ impl Answering {
 async fn through_protocol(session: Session, mut parts: Parts, question: Bytes) -> Result<Response<Body>, Trouble> {
     // Nothing is ever locked here, so its conditions have no meaning.
     parts.headers.remove("if");
-    // A client may be sent everything instead of several ranges; few ask for them, and they can be asked to no end.
-    if parts.headers.get(header::RANGE).is_some_and(|range| range.as_bytes().contains(&b',')) {
-        parts.headers.remove(header::RANGE);
-    }
     let handler: DavHandler =
         DavHandler::builder().filesystem(Box::new(session.clone())).read_buf_size(PIECE_BYTES).build_handler();
-    let is_file = !session.place().is_folder();
+    let place = session.place();
+    let is_file = !place.is_folder();
+    if is_file {
+        let file = Asked { version: place.version.as_deref(), bytes: place.bytes(), moves: place.moves };
+        conditions::settle(&parts.method, &mut parts.headers, file);
+    }
     let answer = handler.handle(Request::from_parts(parts, Full::new(question))).await;
     if let Some(trouble) = session.trouble() {
         return Err(trouble);

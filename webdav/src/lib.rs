@@ -13,6 +13,7 @@
 mod access;
 mod answer;
 mod body;
+mod conditions;
 mod dav;
 pub mod limits;
 mod names;

@@ -5,6 +5,7 @@
 
 use super::record::Record;
 use super::row::hex;
+use crate::say::human;
 use rustix::fs::{FlockOperation, flock};
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -178,7 +179,7 @@ fn sync(folder: &Path) -> io::Result<()> {
 }
 
 fn trouble(path: &Path, why: impl fmt::Display) -> Trouble {
-    Trouble(format!("{}: {why}", path.display()))
+    Trouble(format!("{}: {why}", human::path(path)))
 }
 
 /// Hexadecimal digits of a file's name: half of a BLAKE3.

@@ -1,13 +1,15 @@
 //! One repository at one location, as a line of text.
 //!
 //! ```text
-//! repository ID SUITE POSITION HASH SECONDS [doubt=SLOT:SECONDS] [clear-text]
+//! repository ID SUITE POSITION HASH SECONDS [key=ID] [doubt=SLOT:SECONDS] [clear-text]
 //! ```
 //! ID and HASH are hexadecimal, SUITE is `clear` or `aes-256-gcm`, SECONDS are this machine's clock or `-`.
+//! `key` names the key slot that opened last: it is tried first.
 //! `doubt` stands where this machine appended the entry of SLOT by a clock that nothing vouched for: SECONDS are the latest time that was known before.
 //! `clear-text` stands where a person accepted that a password is given for what is not encrypted.
 
 use engine::care::{Doubt, Remembered};
+use engine::repository::SlotId;
 use format_spec::RepositoryId;
 use format_spec::container::Suite;
 
@@ -24,6 +26,8 @@ pub(crate) struct Row {
     pub(crate) hash: [u8; 32],
     /// This machine's clock when it was seen last, in seconds since the epoch; `None` where that clock was not believed.
     pub(crate) seconds: Option<i64>,
+    /// The key slot that opened last.
+    pub(crate) key: Option<SlotId>,
     /// What this machine appended by a clock that nothing vouched for.
     pub(crate) doubt: Option<Doubt>,
     /// Whether a password may be given for it although it is not encrypted.
@@ -33,7 +37,7 @@ pub(crate) struct Row {
 impl Row {
     /// A repository of which nothing but its identity is known.
     pub(crate) fn new(id: RepositoryId, suite: Suite) -> Row {
-        Row { id, suite, position: 0, hash: [0; 32], seconds: None, doubt: None, clear_text: false }
+        Row { id, suite, position: 0, hash: [0; 32], seconds: None, key: None, doubt: None, clear_text: false }
     }
 
     /// Takes a position in, if it is not older than what is known.
@@ -60,10 +64,11 @@ impl Row {
 
     pub(super) fn line(&self) -> String {
         let seconds = self.seconds.map_or_else(|| "-".to_owned(), |seconds| seconds.to_string());
+        let key = self.key.map(|key| format!(" key={}", hex(&key))).unwrap_or_default();
         let doubt = self.doubt.map(|doubt| format!(" doubt={}:{}", doubt.slot, doubt.last)).unwrap_or_default();
         let accepted = if self.clear_text { " clear-text" } else { "" };
         let (id, suite) = (hex(&self.id.0), word(self.suite));
-        format!("repository {id} {suite} {} {} {seconds}{doubt}{accepted}", self.position, hex(&self.hash))
+        format!("repository {id} {suite} {} {} {seconds}{key}{doubt}{accepted}", self.position, hex(&self.hash))
     }
 
     pub(super) fn parse(line: &str) -> Option<Row> {
@@ -76,6 +81,10 @@ impl Row {
             Some((last, words)) if last.starts_with("doubt=") => (words, Some(doubt_of(last)?)),
             _ => (words, None),
         };
+        let (words, key) = match words.split_last() {
+            Some((last, words)) if last.starts_with("key=") => (words, Some(unhex(last.strip_prefix("key=")?)?)),
+            _ => (words, None),
+        };
         let ["repository", id, suite, position, hash, seconds] = words else { return None };
         Some(Row {
             id: RepositoryId(unhex(id)?),
@@ -83,6 +92,7 @@ impl Row {
             position: number(position)?,
             hash: unhex(hash)?,
             seconds: if *seconds == "-" { None } else { Some(number(seconds)?) },
+            key,
             doubt,
             clear_text,
         })
@@ -151,6 +161,8 @@ mod tests {
             Row { suite: Suite::Aes256Gcm, seconds: Some(-5), ..row(u32::MAX) },
             Row { doubt: Some(Doubt { slot: 42, last: -7 }), ..row(42) },
             Row { doubt: Some(Doubt { slot: 42, last: 7 }), clear_text: true, ..row(42) },
+            Row { key: Some([9; 8]), ..row(42) },
+            Row { key: Some([0xab; 8]), doubt: Some(Doubt { slot: 42, last: 7 }), clear_text: true, ..row(42) },
         ] {
             assert_eq!(Row::parse(&row.line()), Some(row), "{}", row.line());
         }
@@ -169,6 +181,8 @@ mod tests {
             format!("{good} "),
             format!("{good} more"),
             format!("{good} doubt=1"),
+            format!("{good} key=01"),
+            format!("{good} doubt=1:2 key=0101010101010101"),
             format!("{good} doubt=01:2"),
             format!("{good} clear-text doubt=1:2"),
             String::new(),

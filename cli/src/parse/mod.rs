@@ -4,6 +4,7 @@ pub(crate) mod accept;
 pub(crate) mod amount;
 pub(crate) mod duration;
 pub(crate) mod job;
+pub(crate) mod key_cost;
 pub(crate) mod pattern;
 pub(crate) mod period;
 pub(crate) mod place;

@@ -3,6 +3,9 @@
 //! `k M G T` are powers of 1000, `Ki Mi Gi Ti` of 1024; a `B` after them and upper or lower case change nothing. A rate is a
 //! size a second, with or without `/s`.
 
+use engine::limits::THREADS_MAX;
+use std::num::NonZeroUsize;
+
 /// A number of bytes.
 ///
 /// # Errors
@@ -35,6 +38,27 @@ pub(crate) fn rate(text: &str) -> Result<u64, String> {
     match size(body)? {
         0 => Err("a rate of zero would wait for ever; leave the option out for no limit".to_owned()),
         rate => Ok(rate),
+    }
+}
+
+/// How many threads: at least one, and no more than make sense.
+///
+/// # Errors
+/// What is wrong, for clap to print.
+pub(crate) fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    let number =
+        text.trim().parse().map_err(|_| format!("{text:?} is not a number of threads; write 1 to {THREADS_MAX}"))?;
+    sensible_threads(number)
+}
+
+/// Refuses more threads than any machine works with: each takes memory, and a queue of its own.
+///
+/// # Errors
+/// What is wrong.
+pub(crate) fn sensible_threads(number: NonZeroUsize) -> Result<NonZeroUsize, String> {
+    match number.get() <= THREADS_MAX {
+        true => Ok(number),
+        false => Err(format!("{number} threads are too many: at most {THREADS_MAX}")),
     }
 }
 

@@ -113,6 +113,7 @@ impl Recognised {
                 now.position = 0;
             }
             (now.suite, now.clear_text) = (suite, clear_text || now.clear_text);
+            now.key = repo.opened_by().or(now.key);
             now.forward(position, hash);
             if let Seen::Now(seconds) = seen {
                 now.believe(seconds);

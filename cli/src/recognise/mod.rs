@@ -19,9 +19,10 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::known::{Folder, Record, Row, Standing, Trouble, judge};
 use crate::parse::Accept;
+use crate::settings::password::Password;
 use crate::settings::{Settings, xdg};
 use engine::care::{Finding, Remembered};
-use engine::repository::Found;
+use engine::repository::{Found, SlotId};
 use engine::store::{self, Location, Store, explicit};
 use format_spec::RepositoryId;
 use format_spec::container::Suite;
@@ -37,6 +38,13 @@ pub(crate) struct Recognised {
     is_folder: bool,
     /// Whether this command writes there.
     is_written: bool,
+}
+
+impl Recognised {
+    /// The key slot that opened the repository last on this machine.
+    pub(crate) fn key(&self) -> Option<SlotId> {
+        self.before.and_then(|row| row.key)
+    }
 }
 
 /// What is known of an open repository beyond itself.
@@ -132,7 +140,14 @@ impl Context {
             }
         };
         let mut row = Row { suite, ..before.unwrap_or_else(|| Row::new(id, suite)) };
-        if suite == Suite::Clear && settings.password.is_given() && !row.clear_text {
+        // A password that lies ready for all repositories says that this one is meant to be encrypted only where it was, or is new here.
+        let was_clear = before.is_some_and(|row| row.suite == Suite::Clear);
+        let password = &settings.password;
+        let is_meant = password.is_given() || !was_clear && password.lies_ready();
+        if suite == Suite::Clear && !is_meant && matches!(password, Password::Common(_)) && !row.clear_text {
+            self.out.note(&format!("cairn: {place}: not encrypted; not used for it: {}", password.described()));
+        }
+        if suite == Suite::Clear && is_meant && !row.clear_text {
             let what = format!(
                 "{place}: a password is given ({}), and the repository {id} is not encrypted",
                 settings.password.described()

@@ -2,6 +2,7 @@
 
 pub(crate) use engine::monitor::{agree, count, counted};
 use format_spec::Time;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// A number of bytes with three or four digits: `999 B`, `1.23 kB`, `45.6 MB`.
@@ -61,21 +62,50 @@ pub(crate) fn instant(time: Time) -> Option<jiff::Zoned> {
     Some(seconds.to_zoned(jiff::tz::TimeZone::UTC))
 }
 
-/// A raw name or path on one line: control characters and bytes that are no UTF-8 as `\xNN`.
+/// A raw name or path on one line: what a terminal acts on, and bytes that are not UTF-8, as `\xNN`.
 pub(crate) fn name(raw: &[u8]) -> String {
     let mut text = String::with_capacity(raw.len());
     for part in raw.utf8_chunks() {
         for c in part.valid().chars() {
-            if c.is_control() {
-                let mut buffer = [0; 4];
-                c.encode_utf8(&mut buffer).bytes().for_each(|b| push_hex(&mut text, b));
-            } else {
-                text.push(c);
-            }
+            push_safe(&mut text, c);
         }
         part.invalid().iter().for_each(|b| push_hex(&mut text, *b));
     }
     text
+}
+
+/// A path on one line.
+pub(crate) fn path(path: impl AsRef<std::path::Path>) -> String {
+    name(path.as_ref().as_os_str().as_encoded_bytes())
+}
+
+/// A text of any origin, with its lines: everything but line feeds as in [`name`].
+pub(crate) fn safe(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(|c| c != '\n' && is_acted_on(c)) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len());
+    text.chars().for_each(|c| if c == '\n' { safe.push(c) } else { push_safe(&mut safe, c) });
+    Cow::Owned(safe)
+}
+
+/// The same, as one message: no line of it but the first begins where a line of ours would.
+pub(crate) fn message(text: &str) -> String {
+    safe(text.trim_end_matches('\n')).replace('\n', "\n  ")
+}
+
+/// What a terminal acts on, or what turns the text around it: control characters, separators of lines, and marks of direction.
+fn is_acted_on(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn push_safe(text: &mut String, c: char) {
+    if !is_acted_on(c) {
+        return text.push(c);
+    }
+    let mut buffer = [0; 4];
+    c.encode_utf8(&mut buffer).bytes().for_each(|b| push_hex(text, b));
 }
 
 /// Hexadecimal digits.
@@ -114,6 +144,15 @@ mod tests {
     fn names_stay_on_one_line() {
         assert_eq!(name("täg\n\u{1b}[1m".as_bytes()), "täg\\x0a\\x1b[1m");
         assert_eq!(name(b"a\xff"), "a\\xff");
+        // Marks that turn text around make `gpj.exe` look like a picture.
+        assert_eq!(name("a\u{202e}gpj.exe".as_bytes()), "a\\xe2\\x80\\xaegpj.exe");
+    }
+
+    #[test]
+    fn texts_keep_their_lines_and_lose_what_a_terminal_acts_on() {
+        assert_eq!(safe("täg\nb"), "täg\nb");
+        assert_eq!(safe("a\x1b]0;b\x07\nc\rd\u{9b}"), "a\\x1b]0;b\\x07\nc\\x0dd\\xc2\\x9b");
+        assert_eq!(message("a\ncairn: created\n"), "a\n  cairn: created");
     }
 
     #[test]

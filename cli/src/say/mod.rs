@@ -1,7 +1,9 @@
 //! Output: answers on stdout, words for people on stderr, with `--json` one object a line on stdout.
 //!
 //! Promises: the last line of `--json` is the summary, also of a failure; raw names never break a line (control characters
-//! and invalid UTF-8 are written `\xNN`). Refuses to: print while a bar is drawn without moving it aside.
+//! and invalid UTF-8 are written `\xNN`). This is the one place from which text reaches people, and foreign text (paths, URLs,
+//! labels, answers of servers) stands in all of it: what a terminal would act on is escaped here, whoever forgot it elsewhere.
+//! Refuses to: print while a bar is drawn without moving it aside.
 
 pub(crate) mod human;
 pub(crate) mod progress;
@@ -53,7 +55,7 @@ impl Output {
     /// # Errors
     /// When stdout cannot be written.
     pub(crate) fn answer(&self, row: impl FnOnce() -> Row, text: impl FnOnce() -> String) -> Result<()> {
-        let line = if self.json { row().line() } else { text() };
+        let line = if self.json { row().line() } else { human::safe(&text()).into_owned() };
         self.aside(|| write_line(&line)).map_err(|e| Failure::writing("stdout", &e))
     }
 
@@ -80,6 +82,11 @@ impl Output {
         }
     }
 
+    /// What somebody has just asked for by a signal: quiet does not hide it.
+    pub(crate) fn told_on_request(&self, text: &str) {
+        self.aside(|| to_stderr(text));
+    }
+
     /// Something that went wrong with one subject. Quiet does not hide it.
     pub(crate) fn warning(&self, subject: &[u8], reason: &str) {
         if self.json {
@@ -87,7 +94,7 @@ impl Output {
             // A reader that went away will be noticed at the next answer.
             let _ = self.answer(row, String::new);
         }
-        let subject = human::name(subject);
+        let (subject, reason) = (human::name(subject), human::message(reason));
         self.aside(|| match subject.is_empty() {
             true => to_stderr(&format!("cairn: warning: {reason}")),
             false => to_stderr(&format!("cairn: warning: {subject}: {reason}")),
@@ -100,9 +107,9 @@ impl Output {
             return failure.exit;
         }
         self.aside(|| {
-            to_stderr(&format!("cairn: {}", failure.message));
+            to_stderr(&format!("cairn: {}", human::message(&failure.message)));
             if let Some(advice) = &failure.advice {
-                to_stderr(&format!("  try: {advice}"));
+                to_stderr(&format!("  try: {}", human::message(advice)));
             }
         });
         if self.json {
@@ -146,6 +153,20 @@ fn write_line(line: &str) -> std::io::Result<()> {
 }
 
 /// A closed stderr leaves nobody to tell.
-fn to_stderr(line: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+pub(crate) fn to_stderr(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", human::safe(text));
+}
+
+/// What others than [`Output`] say to people: each write is a message, and goes the same way.
+pub(crate) struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        to_stderr(&human::message(&String::from_utf8_lossy(bytes)));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }

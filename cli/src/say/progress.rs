@@ -4,6 +4,7 @@
 
 use super::{Output, Row, human};
 use engine::monitor::{Counters, Monitor};
+use engine::threads;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use parking_lot::{Condvar, Mutex};
 use std::io::IsTerminal;
@@ -16,13 +17,17 @@ pub(crate) fn show<T>(output: &Output, label: &str, monitor: &Monitor, work: imp
     let ended = Ended::default();
     let display = Display::new(output, label);
     std::thread::scope(|scope| {
-        let ticker = scope.spawn(|| tick(output, &display, monitor, &ended));
+        let ticker = threads::scoped(scope, || tick(output, &display, monitor, &ended));
         // The ticker must end even if the work panics, or the scope would wait for ever.
         let finish = Finish(&ended);
         let result = work();
         drop(finish);
-        // A ticker that panicked has nothing more to show.
-        let _ = ticker.join();
+        match ticker {
+            // A ticker that panicked has nothing more to show.
+            Ok(ticker) => _ = ticker.join(),
+            // Without a thread nothing was shown; what went wrong is told all the same.
+            Err(_) => tick(output, &display, monitor, &ended),
+        }
         display.clear(output);
         result
     })

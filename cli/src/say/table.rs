@@ -1,5 +1,7 @@
 //! Aligned columns for people.
 
+use super::human;
+
 /// Which side a column's cells lean to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -21,9 +23,9 @@ impl Table {
         Table { sides: columns.iter().map(|(_, side)| *side).collect(), rows: vec![headings] }
     }
 
-    /// Adds a row; a cell for each column.
+    /// Adds a row; a cell for each column. What a terminal would act on is escaped here, so that columns are as wide as they look.
     pub(crate) fn push(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+        self.rows.push(cells.into_iter().map(|cell| human::name(cell.as_bytes())).collect());
     }
 
     /// The lines, without trailing spaces.
@@ -48,6 +50,13 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cell_stays_in_its_line() {
+        let mut table = Table::new(&[("NAME", Side::Left), ("X", Side::Left)]);
+        table.push(vec!["a\nb\x1b[2J".into(), "y".into()]);
+        assert_eq!(table.lines(), ["NAME           X", "a\\x0ab\\x1b[2J  y"]);
+    }
 
     #[test]
     fn columns_are_aligned_by_characters() {

@@ -8,11 +8,15 @@ pub(crate) mod xdg;
 
 use crate::exit::Result;
 use crate::globals::Globals;
+use crate::say::human;
+use engine::monitor::NOTE;
+use engine::repository::SlotBounds;
 pub(crate) use network::Network;
 use password::Password;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Once;
 
 /// The settings of this run.
 #[derive(Debug)]
@@ -21,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) repo: Repo,
     /// Where the password comes from.
     pub(crate) password: Password,
+    /// How much trying a password on key slots may cost.
+    pub(crate) slot_bounds: SlotBounds,
     /// Where the local cache lies.
     pub(crate) cache_dir: PathBuf,
     /// The host whose jobs are meant.
@@ -36,6 +42,23 @@ pub(crate) struct Settings {
     /// Settings of stores, by the names of their environment variables in lower case.
     pub(crate) store: BTreeMap<String, String>,
 }
+
+/// Where the cache lies that nobody has named. Without a home it lies where this user's passing files do: a cache ends no work.
+fn default_cache() -> Result<PathBuf> {
+    let why = match xdg::cache() {
+        Ok(folder) => return Ok(folder.join("cairn")),
+        Err(why) => why,
+    };
+    let Ok(folder) = xdg::passing().map(|folder| folder.join("cache")) else { return Err(why) };
+    NOTED.call_once(|| {
+        let folder = human::path(&folder);
+        tracing::warn!(target: NOTE, "{}: the cache lies in {folder} (--cache-dir names another folder)", why.message);
+    });
+    Ok(folder)
+}
+
+/// Settings are resolved more than once in a run.
+static NOTED: Once = Once::new();
 
 /// Which repository is meant.
 #[derive(Debug, Clone)]
@@ -53,18 +76,26 @@ impl Settings {
     /// Wrong usage when the config file cannot be read, or the environment names no home.
     pub(crate) fn resolve(globals: &Globals) -> Result<Settings> {
         let file = profile::load(globals.config.as_deref(), globals.profile.as_deref())?;
+        let is_of_file = globals.repo.as_ref().is_none_or(|repo| repo.is_empty()) && file.repo.is_some();
         let repo = match globals.repo.clone().filter(|repo| !repo.is_empty()).or(file.repo) {
             Some(repo) => Repo::Given(repo),
-            None => Repo::Default(xdg::data()?.join("cairn").join("default")),
+            None => Repo::Default(keyfile::repository()?),
         };
+        // A password file that stands outside of profiles is meant for one repository if that stands there as well.
+        let is_common = file.password_is_base && !(is_of_file && file.repo_is_base);
+        let configured = file.password_file.map(|path| match is_common {
+            true => Password::Common(path),
+            false => Password::File(path),
+        });
         let is_default = matches!(repo, Repo::Default(_));
         let processors = || std::thread::available_parallelism().map_or(1, Into::into);
         Ok(Settings {
-            password: Password::choose(globals.password_file.clone(), file.password_file, is_default)?,
+            password: Password::choose(globals.password_file.clone(), configured, is_default)?,
+            slot_bounds: globals.key_cost_max.or(file.key_cost_max).unwrap_or_default(),
             cache_dir: match globals.cache_dir.clone().or(file.cache_dir) {
                 // Absolute, as a mount in the background leaves the working folder.
                 Some(dir) => std::path::absolute(&dir).unwrap_or(dir),
-                None => xdg::cache()?.join("cairn"),
+                None => default_cache()?,
             },
             host: globals
                 .host

@@ -20,7 +20,9 @@
 
 use super::xdg;
 use crate::exit::{Failure, Result};
-use crate::parse::{job, quantity};
+use crate::parse::{job, key_cost, quantity};
+use crate::say::human;
+use engine::repository::SlotBounds;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -31,7 +33,12 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Default)]
 pub(crate) struct Profile {
     pub(crate) repo: Option<OsString>,
+    /// Whether it stands outside of profiles.
+    pub(crate) repo_is_base: bool,
     pub(crate) password_file: Option<PathBuf>,
+    /// Whether it stands outside of profiles.
+    pub(crate) password_is_base: bool,
+    pub(crate) key_cost_max: Option<SlotBounds>,
     pub(crate) cache_dir: Option<PathBuf>,
     pub(crate) host: Option<String>,
     pub(crate) threads: Option<NonZeroUsize>,
@@ -48,6 +55,7 @@ pub(crate) struct Profile {
 struct File {
     repo: Option<String>,
     password_file: Option<PathBuf>,
+    key_cost_max: Option<String>,
     cache_dir: Option<PathBuf>,
     host: Option<String>,
     threads: Option<NonZeroUsize>,
@@ -70,6 +78,7 @@ struct File {
 struct Table {
     repo: Option<String>,
     password_file: Option<PathBuf>,
+    key_cost_max: Option<String>,
     cache_dir: Option<PathBuf>,
     host: Option<String>,
     threads: Option<NonZeroUsize>,
@@ -116,9 +125,9 @@ pub(super) fn load(file: Option<&Path>, profile: Option<&str>) -> Result<Profile
     match std::fs::read_to_string(&path) {
         Ok(text) => parse(&text, &path, profile),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && file.is_none() => {
-            missing_profile(profile, &path.display().to_string())
+            missing_profile(profile, &human::path(&path))
         }
-        Err(e) => Err(Failure::usage(format!("{}: the config file cannot be read: {e}", path.display()))),
+        Err(e) => Err(Failure::usage(format!("{}: the config file cannot be read: {e}", human::path(&path)))),
     }
 }
 
@@ -132,7 +141,7 @@ fn missing_profile(profile: Option<&str>, place: &str) -> Result<Profile> {
 
 /// What the text of a config file at `path` says; as [`load`].
 pub(crate) fn parse(text: &str, path: &Path, profile: Option<&str>) -> Result<Profile> {
-    let refuse = |why: &str| Failure::usage(format!("{}: {}", path.display(), why.trim_end()));
+    let refuse = |why: &str| Failure::usage(format!("{}: {}", human::path(path), why.trim_end()));
     let mut file: File = toml::from_str(text).map_err(|e| refuse(&e.to_string()))?;
     let chosen = match profile {
         None => None,
@@ -148,6 +157,7 @@ pub(crate) fn parse(text: &str, path: &Path, profile: Option<&str>) -> Result<Pr
     let base = Table {
         repo: file.repo,
         password_file: file.password_file,
+        key_cost_max: file.key_cost_max,
         cache_dir: file.cache_dir,
         host: file.host,
         threads: file.threads,
@@ -161,7 +171,14 @@ pub(crate) fn parse(text: &str, path: &Path, profile: Option<&str>) -> Result<Pr
     };
     let mut result = Profile::default();
     let folder = path.parent().unwrap_or(Path::new(""));
-    for table in [Some(base), chosen].into_iter().flatten() {
+    for (table, is_base) in [(Some(base), true), (chosen, false)] {
+        let Some(table) = table else { continue };
+        if table.repo.is_some() {
+            result.repo_is_base = is_base;
+        }
+        if table.password_file.is_some() {
+            result.password_is_base = is_base;
+        }
         lay(&mut result, table, folder).map_err(|why| refuse(&why))?;
     }
     Ok(result)
@@ -179,10 +196,11 @@ fn lay(over: &mut Profile, table: Table, folder: &Path) -> Result<(), String> {
     let repo = table.repo.map(|repo| if is_relative_path(&repo) { folder.join(repo).into() } else { repo.into() });
     over.repo = repo.or(over.repo.take());
     over.password_file = table.password_file.map(|p| folder.join(p)).or(over.password_file.take());
+    over.key_cost_max = table.key_cost_max.map(|text| key_cost::bounds(&text)).transpose()?.or(over.key_cost_max);
     over.cache_dir = table.cache_dir.map(|p| folder.join(p)).or(over.cache_dir.take());
     let host = table.host.map(|host| job::host(&host)).transpose()?;
     over.host = host.or(over.host.take());
-    over.threads = table.threads.or(over.threads);
+    over.threads = table.threads.map(quantity::sensible_threads).transpose()?.or(over.threads);
     over.limit_upload = up.or(over.limit_upload);
     over.limit_download = down.or(over.limit_download);
     over.proxy = table.proxy.or(over.proxy.take());
@@ -267,6 +285,7 @@ mod tests {
         assert!(why("pasword-file = 'x'", None).contains("pasword-file"));
         assert!(why(TEXT, Some("home")).contains("home"));
         assert!(why("threads = 0", None).contains("threads"));
+        assert!(why("threads = 100000", None).contains("1024"));
         assert!(why("host = \"a\\nb\"", None).contains("host"));
         assert!(why("limit-upload = '10 apples'", None).contains("apples"));
         assert!(why("[profile.a]\npassword = 'secret'", None).contains("password"));

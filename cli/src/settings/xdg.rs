@@ -1,6 +1,7 @@
 //! Where a user's files belong (<https://specifications.freedesktop.org/basedir-spec/>).
 
 use crate::exit::{Failure, Result};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::PathBuf;
 
 /// `$XDG_DATA_HOME`, or `~/.local/share`.
@@ -30,6 +31,25 @@ pub(crate) fn state_dir() -> Result<PathBuf> {
 /// `CAIRN_STATE_DIR`, where it is set.
 pub(crate) fn given_state_dir() -> Option<PathBuf> {
     std::env::var_os("CAIRN_STATE_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from)
+}
+
+/// A folder that only this user can write to, at the same place for all runs until the machine is started again.
+///
+/// # Errors
+/// The system's; where others can write to it.
+pub(crate) fn passing() -> std::io::Result<PathBuf> {
+    let user = rustix::process::getuid().as_raw();
+    let folder = match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_dir()) {
+        Some(runtime) => runtime.join("cairn"),
+        None => std::env::temp_dir().join(format!("cairn-{user}")),
+    };
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+    // Temporary folders are shared: somebody else may have been there first.
+    let found = std::fs::symlink_metadata(&folder)?;
+    if !found.is_dir() || found.uid() != user || found.mode() & 0o022 != 0 {
+        return Err(std::io::Error::other(format!("{}: others can write there", folder.display())));
+    }
+    Ok(folder)
 }
 
 /// The specification ignores relative paths.

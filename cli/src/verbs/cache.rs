@@ -61,14 +61,14 @@ fn drop_cache(context: &Context) -> Result<Exit> {
         Ok(()) => true,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => false,
         Err(e) => {
-            let message = format!("{}: the cache cannot be deleted: {e}", folder.display());
+            let message = format!("{}: the cache cannot be deleted: {e}", human::path(&folder));
             return Err(Failure::new(Exit::Failed, "cannot_write", message));
         }
     };
     let row = context.summary(Exit::Done).set("folder", folder.display().to_string()).set("dropped", existed);
     context.out.summary(row, || match existed {
-        true => format!("dropped the cache in {}", folder.display()),
-        false => format!("there was no cache in {}", folder.display()),
+        true => format!("dropped the cache in {}", human::path(&folder)),
+        false => format!("there was no cache in {}", human::path(&folder)),
     })?;
     Ok(Exit::Done)
 }
@@ -86,7 +86,7 @@ pub(super) fn row(row: Row, status: &CacheStatus) -> Row {
 pub(super) fn text(status: &CacheStatus) -> String {
     format!(
         "{}\n  reaches log entry {} of {}\n  {} in {}, {}",
-        status.folder.display(),
+        human::path(&status.folder),
         status.position,
         status.head,
         human::counted(status.entries, "id", "ids"),

@@ -2,6 +2,7 @@
 
 use crate::exit::{Failure, Result};
 use crate::parse::quantity;
+use crate::say::human;
 use clap::Args;
 use engine::source::rules::{Patterns, Rules};
 use std::ffi::OsString;
@@ -67,5 +68,5 @@ pub(super) fn read(path: &Path, what: &str) -> Result<Vec<u8>> {
             .map(|_| bytes)
             .map_err(|e| Failure::usage(format!("{what} cannot be read from standard input: {e}")));
     }
-    std::fs::read(path).map_err(|e| Failure::usage(format!("{}: {what} cannot be read: {e}", path.display())))
+    std::fs::read(path).map_err(|e| Failure::usage(format!("{}: {what} cannot be read: {e}", human::path(path))))
 }

@@ -1,11 +1,12 @@
 //! `cairn init`: create a repository, after the store has shown what it really does.
 
-use crate::connect::{CHECKSUM_ENFORCED, Place, location, open_store};
+use crate::connect::{CHECKSUM_ENFORCED, Place, expect_folder, location, open_store, share_store};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::parse::period;
 use crate::parse::quantity;
-use crate::settings::password::{self, Password};
+use crate::say::human;
+use crate::settings::password::{self, Password, Secret};
 use crate::settings::{Settings, keyfile};
 use clap::{Args, ValueEnum};
 use engine::Kind;
@@ -20,6 +21,7 @@ use format_spec::period::Period;
 use std::ffi::OsString;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use zeroize::Zeroize;
 
 /// Create a repository
 ///
@@ -62,12 +64,25 @@ pub(crate) struct Init {
     /// How long things are kept: 30d, 2w, 6m, 3y, forever; `cairn expire` lets the rest go
     #[arg(long, value_name = "PERIOD", value_parser = period::period, default_value = "forever")]
     keep: Period,
+    /// Let a group use the repository's folder: it gets the set-gid bit, and all in it the rights that the group has on it
+    ///
+    /// The group is the folder's own: make the folder first and give it to a group with chgrp to choose another than yours. A folder that has
+    /// the set-gid bit already is shared without this option.
+    #[arg(long, value_enum, value_name = "WITH")]
+    shared: Option<Shared>,
     /// Lock every object in the store: nobody can delete it before its time (compliance), or only somebody with a special permission (governance)
     #[arg(long, value_enum, value_name = "MODE")]
     immutable: Option<LockMode>,
     /// Lock for so many days after the last use, not for the whole of --keep; can only be raised later
     #[arg(long, value_name = "DAYS", requires = "immutable")]
     immutable_days: Option<u32>,
+}
+
+/// Who may use a repository besides its owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Shared {
+    /// The folder's group
+    Group,
 }
 
 /// Who may lift a lock.
@@ -118,6 +133,8 @@ pub(crate) struct New<'a> {
     pub(crate) like: Option<&'a Repository>,
     /// Where its data packs rest.
     pub(crate) storage_class: Option<StorageClass>,
+    /// Whether its folder's group shares it.
+    pub(crate) shared: bool,
 }
 
 /// A repository that was just made.
@@ -137,8 +154,8 @@ impl Init {
         let policy = self.policy(&settings, retention)?;
         let (class, parity_percent) = (self.class.of_config(), self.parity.unwrap_or(0));
         let (encrypted, label, like) = (!self.no_encryption, &*self.label, like.as_deref());
-        let storage_class = self.storage_class;
-        let new = New { class, encrypted, label, retention, policy, parity_percent, like, storage_class };
+        let (storage_class, shared) = (self.storage_class, self.shared.is_some());
+        let new = New { class, encrypted, label, retention, policy, parity_percent, like, storage_class, shared };
         let created = create(context, &settings, &new)?;
         let (probed, location) = (&created.probed, created.place.store.location());
         let proven = serde_json::json!({
@@ -168,7 +185,7 @@ impl Init {
             .requests(&created.place.counts);
         context.out.summary(row, || format!("created the repository {} at {location}", created.id))?;
         match (&created.key_file, self.no_encryption) {
-            (Some(path), _) => context.out.note(&only_key(&path.display().to_string())),
+            (Some(path), _) => context.out.note(&only_key(&human::path(path))),
             (None, false) => context
                 .out
                 .note("The password is the only key: a recovery sheet, `cairn key export --paper`, is a second one."),
@@ -261,8 +278,17 @@ pub(crate) fn create(context: &Context, settings: &Settings, wanted: &New<'_>) -
         let what = format!("a password is given ({}), and --no-encryption needs none", settings.password.described());
         return Err(Failure::usage(what).advise("leave one of the two out"));
     }
-    let place = open_store(settings, true)?;
+    if !wanted.encrypted && matches!(settings.password, Password::Common(_)) {
+        context.out.note(&format!("Not used, as nothing is encrypted: {}.", settings.password.described()));
+    }
+    if wanted.shared {
+        expect_folder(settings)?;
+    }
+    let mut place = open_store(settings, true)?;
     refuse_existing(&place)?;
+    if wanted.shared {
+        place = share_store(settings)?;
+    }
     let (password, key_file) = match wanted.encrypted {
         true => new_password(context, &settings.password)?,
         false => (None, None),
@@ -289,9 +315,9 @@ pub(crate) fn create(context: &Context, settings: &Settings, wanted: &New<'_>) -
         lines = [lines, classes.lines().join("\n")].join("\n");
     }
     let like = wanted.like.map(|like| (like.config(), &like.vault().secrets));
-    let new = NewRepository {
+    let mut new = NewRepository {
         class: wanted.class,
-        password,
+        password: password.map(|mut password| std::mem::take(&mut *password)),
         cost: Cost::DEFAULT,
         label: wanted.label.to_owned(),
         probed: lines,
@@ -305,8 +331,10 @@ pub(crate) fn create(context: &Context, settings: &Settings, wanted: &New<'_>) -
         storage_class: wanted.storage_class.map_or_else(String::new, |class| class.as_str().to_owned()),
         origin: wanted.like.filter(|_| wanted.class == format_spec::config::Class::Copy).map(Repository::id),
     };
-    let id = Repository::create(&*place.store, &new, &context.env)?;
-    context.remember_new(settings, id, if new.password.is_some() { Suite::Aes256Gcm } else { Suite::Clear });
+    let created = Repository::create(&*place.store, &new, &context.env);
+    new.password.zeroize();
+    let id = created?;
+    context.remember_new(settings, id, if wanted.encrypted { Suite::Aes256Gcm } else { Suite::Clear });
     Ok(Created { id, place, probed, key_file })
 }
 
@@ -322,7 +350,7 @@ fn refuse_existing(place: &Place) -> Result<()> {
     }
 }
 
-fn new_password(context: &Context, source: &Password) -> Result<(Option<Vec<u8>>, Option<PathBuf>)> {
+fn new_password(context: &Context, source: &Password) -> Result<(Option<Secret>, Option<PathBuf>)> {
     if let Password::KeyFile(path) = source {
         return Ok((Some(keyfile::create(path, &context.env)?), Some(path.clone())));
     }

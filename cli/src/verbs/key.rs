@@ -2,20 +2,21 @@
 
 use crate::connect::{Connection, open_store};
 use crate::context::Context;
+use crate::durable;
 use crate::exit::{Exit, Failure, Result};
 use crate::paper;
 use crate::parse::quantity;
 use crate::say::table::{Side, Table};
 use crate::say::{Row, human};
-use crate::settings::Settings;
-use crate::settings::password::{self, Password};
+use crate::settings::password::{self, Password, Secret};
+use crate::settings::{Settings, keyfile};
 use clap::{Args, Subcommand};
+use engine::Kind;
 use engine::repository::{Replaced, Repository, SlotInfo};
 use format_spec::key_slot::Cost;
 use format_spec::log::KeyChange;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 /// Add, list, change and remove passwords; make and use the recovery sheet
 #[derive(Debug, Args)]
@@ -35,6 +36,9 @@ enum Action {
     /// Add a password; the others stay
     Add(New),
     /// Replace the password of a key slot: a new slot is made, then the old one removed
+    ///
+    /// The key file of the default repository is kept in step if it opened the old slot. The keys themselves stay: whoever kept a copy of the
+    /// old slot and knows its password can put it back. `cairn key remove --help` says how to end that.
     Rotate {
         /// The slot, by its id or a unique prefix of it; needed only if there are several
         #[arg(value_name = "SLOT")]
@@ -42,7 +46,11 @@ enum Action {
         #[command(flatten)]
         new: New,
     },
-    /// Remove a password; never the last one
+    /// Remove a password; never the last one, nor the one that this command was given
+    ///
+    /// The keys themselves stay. Whoever can write to the store, kept a copy of the slot and knows its password can put the slot back, and the
+    /// password opens the repository again, with everything that was backed up since. To end that, back up into a new repository, which has new
+    /// keys, and bring the old restore points over with `cairn copy --rekey --all`; docs/keys.md has the steps.
     Remove {
         /// The slot, by its id or a unique prefix of it
         #[arg(value_name = "SLOT")]
@@ -108,12 +116,7 @@ impl Key {
                 tell(context, &id, None, &format!("added the key slot {id}"))
             }
             Action::Rotate { slot, new } => rotate(context, slot.as_deref(), new),
-            Action::Remove { slot } => {
-                let removed = context.connect()?.repo.remove_slot(slot)?;
-                let row = context.summary(Exit::Done).set("removed", removed.as_str());
-                context.out.summary(row, || format!("removed the key slot {removed}"))?;
-                Ok(Exit::Done)
-            }
+            Action::Remove { slot } => remove(context, slot),
             Action::Reseal { slot, memory, passes } => {
                 let cost = Cost { memory_kib: *memory, passes: *passes, lanes: 1 };
                 reseal(context, slot.as_deref(), cost)
@@ -126,10 +129,14 @@ impl Key {
 
 impl New {
     fn add(&self, repo: &Repository) -> Result<String> {
-        Ok(repo.add_slot(&self.password()?, self.label.as_deref().unwrap_or_default(), Cost::DEFAULT)?)
+        self.add_password(repo, &self.password()?)
     }
 
-    fn password(&self) -> Result<Vec<u8>> {
+    fn add_password(&self, repo: &Repository, password: &[u8]) -> Result<String> {
+        Ok(repo.add_slot(password, self.label.as_deref().unwrap_or_default(), Cost::DEFAULT)?)
+    }
+
+    fn password(&self) -> Result<Secret> {
         match &self.new_password_file {
             Some(file) => password::read_file(file),
             None => password::ask("New password", true),
@@ -203,8 +210,60 @@ fn rotate(context: &Context, slot: Option<&str>, new: &New) -> Result<Exit> {
             }
         },
     };
-    let done = connection.repo.replace_slot(&old, &new.password()?, new.label.as_deref(), Cost::DEFAULT)?;
+    let password = new.password()?;
+    let key_file = keyfile::that_opens(&old, &connection.repo, &connection.settings)?;
+    let mut follow = || match &key_file {
+        None => Ok(()),
+        Some(path) => keyfile::keep(path, &password).map_err(|failure| {
+            engine::Error::new(Kind::Denied, failure.message).advise(
+                "make the folder of the key file writable; both slots open the repository until the old one is removed",
+            )
+        }),
+    };
+    let (label, cost) = (new.label.as_deref(), Cost::DEFAULT);
+    let done = connection.repo.replace_slot_after(&old, &password, label, cost, &mut follow)?;
+    if let Some(path) = &key_file {
+        context.out.note(&format!("the key file {} holds the new password", human::path(path)));
+    }
     tell_replaced(context, &done)
+}
+
+fn remove(context: &Context, slot: &str) -> Result<Exit> {
+    let connection = context.connect()?;
+    let repo = &connection.repo;
+    let slots = repo.slots()?;
+    let id = repo.slot(slot)?.id;
+    // Of the last one that works the engine says so.
+    if slots.iter().any(|other| other.id != id && other.damaged.is_none()) {
+        expect_other_slot(&connection, &id)?;
+    }
+    let removed = repo.remove_slot(&id)?;
+    let row = context.summary(Exit::Done).set("removed", removed.as_str());
+    context.out.summary(row, || format!("removed the key slot {removed}"))?;
+    context.out.note(
+        "The keys stay the same: whoever kept a copy of that slot can put it back, and its password opens the repository again.\n\
+         `cairn key remove --help` says how to end that.",
+    );
+    Ok(Exit::Done)
+}
+
+/// Refuses to take away what the password in use, or the key file of the default repository, opens: nobody knows that another password is at hand.
+fn expect_other_slot(connection: &Connection, id: &str) -> Result<()> {
+    let refuse = |what: String| Failure::new(Exit::Usage, "slot_in_use", format!("{id}: {what}"));
+    if connection.repo.slot_in_use().as_deref() == Some(id) {
+        let described = connection.settings.password.described();
+        return Err(refuse(format!("the password in use ({described}) opened this key slot")).advise(
+            "give the password of a slot that stays, with --password-file: that shows that it is known; or `cairn key rotate` this one",
+        ));
+    }
+    match keyfile::that_opens(id, &connection.repo, &connection.settings)? {
+        None => Ok(()),
+        Some(path) => {
+            let what =
+                format!("the key file {} opens it, which the default repository is opened with", human::path(&path));
+            Err(refuse(what).advise("`cairn key rotate` the slot, which keeps the key file in step"))
+        }
+    }
 }
 
 fn reseal(context: &Context, slot: Option<&str>, cost: Cost) -> Result<Exit> {
@@ -216,7 +275,11 @@ fn reseal(context: &Context, slot: Option<&str>, cost: Cost) -> Result<Exit> {
     };
     let place = open_store(&settings, false)?;
     let options = context.open_options(&settings);
-    let opened = context.open_by(place, settings, &|found| Ok(found.open(Some(&password), &options)?))?;
+    let opened = context.open_by(place, settings, &|found| Ok(found.open(Some(password.as_slice()), &options)?))?;
+    if !opened.repo.slot_bounds().allow(cost) {
+        return Err(Failure::usage("a slot of this cost would not be tried: it is above the bounds of --key-cost-max")
+            .advise("choose less, or raise the bounds for this command and for every later one on every machine"));
+    }
     let done = opened.repo.reseal_slots(&password, slot, cost)?;
     for one in &done {
         context
@@ -256,7 +319,9 @@ fn export(context: &Context, out: Option<&Path>) -> Result<Exit> {
     let key = connection.repo.paper()?;
     let text = paper::sheet(&key, &human::time(context.env.now()));
     match out {
-        Some(path) => write_new(path, &text).map_err(|e| Failure::writing(&path.display().to_string(), &e))?,
+        Some(path) => {
+            durable::create(path, text.as_bytes()).map_err(|e| Failure::writing(&human::path(path), &e))?;
+        }
         None => {
             let lines = key.lines.clone();
             let sheet = || {
@@ -269,7 +334,7 @@ fn export(context: &Context, out: Option<&Path>) -> Result<Exit> {
         }
     }
     paper::remember(&connection.repo);
-    let written = out.map(|path| path.display().to_string());
+    let written = out.map(human::path);
     let row = context.summary(Exit::Done).set("repository", key.repository.as_str()).set("file", written.clone());
     if context.out.json {
         context.out.summary(row, String::new)?;
@@ -279,24 +344,23 @@ fn export(context: &Context, out: Option<&Path>) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
-}
-
 fn import(context: &Context, sheet: &Path, new: &New) -> Result<Exit> {
     let settings = context.settings()?;
     let text = std::fs::read_to_string(sheet)
-        .map_err(|e| Failure::usage(format!("{}: the recovery sheet cannot be read: {e}", sheet.display())))?;
+        .map(Zeroizing::new)
+        .map_err(|e| Failure::usage(format!("{}: the recovery sheet cannot be read: {e}", human::path(sheet))))?;
     let place = open_store(&settings, false)?;
     // The password of these options is not the one that opens it here, and need not be there yet.
     let settings = Settings { password: Password::Ask, ..settings };
     let options = context.open_options(&settings);
-    let repo = context.open_by(place, settings, &|found| Ok(found.open_with_paper(&text, &options)?))?.repo;
-    let id = new.add(&repo)?;
+    let opened = context.open_by(place, settings, &|found| Ok(found.open_with_paper(&text, &options)?))?;
+    let (repo, password) = (&opened.repo, new.password()?);
+    let id = new.add_password(repo, &password)?;
+    if let Some(done) = keyfile::keep_after_import(repo, &opened.settings, &password)? {
+        context.out.note(&done);
+    }
     // Who used a sheet has one.
-    paper::remember(&repo);
+    paper::remember(repo);
     tell(
         context,
         &id,

@@ -20,10 +20,10 @@ impl Man {
         let written = std::fs::create_dir_all(&self.folder)
             .and_then(|()| clap_mangen::generate_to(cli::command(), &self.folder))
             .and_then(|()| std::fs::read_dir(&self.folder).map(Iterator::count));
-        let pages = written.map_err(|e| Failure::writing(&self.folder.display().to_string(), &e))?;
+        let pages = written.map_err(|e| Failure::writing(&human::path(&self.folder), &e))?;
         let row = context.summary(Exit::Done).set("folder", self.folder.display().to_string()).set("pages", pages);
         context.out.summary(row, || {
-            format!("{} in {}", human::counted(pages as u64, "page", "pages"), self.folder.display())
+            format!("{} in {}", human::counted(pages as u64, "page", "pages"), human::path(&self.folder))
         })?;
         Ok(Exit::Done)
     }

@@ -7,6 +7,7 @@ use crate::say::{Row, human};
 use crate::settings::password;
 use clap::{Args, Subcommand};
 use engine::monitor::Monitor;
+use engine::threads;
 use fusefs::catalog::RepositoryCatalog;
 use fusefs::limits;
 use fusefs::view::{Layout, Owner, Shown, View};
@@ -62,14 +63,15 @@ impl Webdav {
     fn run(&self, context: &Context) -> Result<Exit> {
         let options = Options { listen: self.listen, login: self.login()?, open_to_all: self.no_auth };
         let connection = context.connect_to_read(limits::CACHES, self.disk_cache, |_| ())?;
-        let catalog = Arc::new(RepositoryCatalog::new(connection.repo, limits::prefetch()));
+        let catalog = Arc::new(RepositoryCatalog::new(connection.repo, limits::prefetch())?);
         let view = Arc::new(View::open(catalog, as_recorded(), Layout::default())?);
         let server = Server::bind(Arc::clone(&view), options)?;
         let url = format!("http://{}/", server.address());
         let row = || Row::new("serving").set("url", url.as_str());
         context.out.answer(row, || format!("all restore points are at {url} until Ctrl-C"))?;
         let monitor = context.interrupt.shared();
-        keep_fresh(&view, &monitor);
+        keep_fresh(&view, &monitor)?;
+        context.interrupt.serves();
         let served = server.run(|| monitor.check().is_err())?;
         let row = context
             .summary(Exit::Done)
@@ -97,9 +99,9 @@ fn as_recorded() -> Shown {
 }
 
 /// New points appear and expired ones go, until the run is stopped. What cannot be asked now is asked again.
-fn keep_fresh(view: &Arc<View>, monitor: &Arc<Monitor>) {
+fn keep_fresh(view: &Arc<View>, monitor: &Arc<Monitor>) -> Result<()> {
     let (view, monitor) = (Arc::clone(view), Arc::clone(monitor));
-    std::thread::spawn(move || {
+    threads::spawn(move || {
         let mut asked = Instant::now();
         while monitor.check().is_ok() {
             std::thread::sleep(LOOK_EVERY);
@@ -110,7 +112,8 @@ fn keep_fresh(view: &Arc<View>, monitor: &Arc<Monitor>) {
                 asked = Instant::now();
             }
         }
-    });
+    })?;
+    Ok(())
 }
 
 const LOOK_EVERY: Duration = Duration::from_millis(200);

@@ -115,7 +115,7 @@ impl Verify {
         let rules = self.excludes.rules()?;
         if let Some(folder) = &self.source {
             let folder = std::path::absolute(folder)
-                .map_err(|e| Failure::usage(format!("{}: is no folder: {e}", folder.display())))?;
+                .map_err(|e| Failure::usage(format!("{}: is no folder: {e}", human::path(folder))))?;
             let source = FolderSource::new(&[folder.join("")], rules)?;
             return Ok(Box::new(Moved::new(source, &folder, &self.place.path)));
         }

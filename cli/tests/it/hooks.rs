@@ -17,6 +17,30 @@ fn hooks_run_around_the_backup_and_see_what_it_is_about() {
 }
 
 #[test]
+fn hooks_and_commands_do_not_see_the_password() {
+    let home = Home::new();
+    home.write("src/a", b"1");
+    let (repo, log, src) = (home.text("repo"), home.text("log"), home.text("src"));
+    let with = |args: &[&str]| {
+        Run::of(home.command(["--repo", &*repo]).args(args).env("CAIRN_PASSWORD", "a secret of the environment"))
+    };
+    with(&["init"]).expect(0);
+    let hook = format!("env >> '{log}'");
+    let hooks = ["backup", "--before", &hook, "--after", &hook, "--on-failure", &hook, &src];
+    with(&hooks).expect(0);
+    std::fs::remove_file(home.path("src/a")).unwrap();
+    std::fs::remove_dir(home.path("src")).unwrap();
+    with(&hooks).expect(1);
+    let command = format!("CAIRN_HOOK=command env >> '{log}'; echo dump");
+    with(&["backup", "--job", "dump", "--stdin-from-command", "--", "sh", "-c", &command]).expect(0);
+    let seen = std::fs::read_to_string(&log).unwrap();
+    for which in ["before", "after", "on-failure", "command"] {
+        assert!(seen.contains(&format!("CAIRN_HOOK={which}")), "{seen}");
+    }
+    assert!(!seen.contains("a secret") && !seen.contains("CAIRN_PASSWORD="), "{seen}");
+}
+
+#[test]
 fn what_a_hook_prints_never_mixes_with_answers() {
     let home = Home::with_repository();
     home.write("src/a", b"1");

@@ -386,6 +386,88 @@ fn a_password_for_what_is_not_encrypted_is_refused_once() {
     Run::of(home.command(["points"]).env("CAIRN_PASSWORD", "secret")).expect(0);
 }
 
+/// A config file whose password file stands outside of profiles, and no repository beside it.
+fn with_common_password() -> Home {
+    let home = Home::new();
+    home.write("password", b"secret");
+    home.write("src/a", b"1");
+    let text = format!("password-file = {:?}\n", home.text("password"));
+    home.write("config/cairn/config.toml", text.as_bytes());
+    home
+}
+
+#[test]
+fn a_password_file_for_all_repositories_is_a_note_where_a_clear_one_is_known() {
+    let home = with_common_password();
+    let (repo, src) = (home.text("repo"), home.text("src"));
+    let run = home.ok(["--repo", &repo, "init", "--no-encryption"]);
+    assert!(run.stderr.contains("Not used") && run.stderr.contains("for all repositories"), "{}", run.stderr);
+    for args in [&["backup", "--job", "j", &src][..], &["points"], &["check"]] {
+        let run = home.ok([&["--repo", &*repo], args].concat());
+        assert_eq!(run.stderr.matches("not encrypted; not used for it").count(), 1, "{args:?}: {}", run.stderr);
+    }
+    assert_eq!(known(&home)[0]["clear_text_accepted"], false, "nobody was asked");
+    // Given for this one it is no note.
+    let run = home.run(["--repo", &repo, "--password-file", &home.text("password"), "points"]).expect(13);
+    assert!(run.stderr.contains("--accept clear-text"), "{}", run.stderr);
+}
+
+#[test]
+fn a_password_file_for_all_repositories_refuses_a_clear_one_at_first_sight() {
+    let home = with_common_password();
+    let repo = home.text("repo");
+    home.ok(["--repo", &repo, "init", "--no-encryption"]);
+    std::fs::remove_dir_all(home.path("state")).unwrap();
+    let why = refused(&home, &["--repo", &repo, "backup", "--job", "j", &home.text("src")], "clear_text");
+    assert!(why.contains("for all repositories"), "{why}");
+    as_advised(&home, &why).expect(0);
+    let run = home.ok(["--repo", &repo, "points"]);
+    assert!(!run.stderr.contains("not used for it"), "it was accepted: {}", run.stderr);
+}
+
+#[test]
+fn a_password_file_for_all_repositories_refuses_a_clear_one_where_an_encrypted_one_was() {
+    let home = with_common_password();
+    let repo = home.text("repo");
+    home.ok(["--repo", &repo, "init"]);
+    std::fs::remove_dir_all(home.path("repo")).unwrap();
+    let mut theirs = home.command(["--repo", &repo, "init", "--no-encryption"]);
+    Run::of(theirs.env("CAIRN_STATE_DIR", home.path("theirs"))).expect(0);
+    refused(&home, &["--repo", &repo, "points"], "other_repository");
+    refused(&home, &["--repo", &repo, "--accept", "other-repository", "points"], "clear_text");
+    home.ok(["--repo", &repo, "--accept", "other-repository", "--accept", "clear-text", "points"]);
+}
+
+/// Outside of profiles, but the repository stands there as well: it is the one that is meant.
+#[test]
+fn a_password_file_beside_its_repository_in_the_config_file_is_given_for_it() {
+    let home = with_common_password();
+    let text = format!("repo = {:?}\npassword-file = {:?}\n", home.text("repo"), home.text("password"));
+    let mut bare = home.command(["--repo", &home.text("repo"), "init", "--no-encryption"]);
+    Run::of(bare.env("CAIRN_CONFIG", "/dev/null")).expect(0);
+    home.write("config/cairn/config.toml", text.as_bytes());
+    refused(&home, &["points"], "clear_text");
+    home.run(["init", "--no-encryption"]).expect(2);
+    // Another repository is not.
+    home.ok(["--repo", &home.text("other"), "init", "--no-encryption"]);
+}
+
+/// The key file says that the default repository was encrypted, also to a machine that remembers nothing else.
+#[test]
+fn a_clear_repository_in_the_place_of_the_default_one_is_refused_by_its_key_file() {
+    let home = Home::new();
+    home.write("src/a", b"1");
+    home.ok(["backup", "-q", &home.text("src")]);
+    std::fs::remove_dir_all(home.path("data/cairn/default")).unwrap();
+    let mut theirs = home.command(["init", "--no-encryption"]);
+    Run::of(theirs.env("CAIRN_STATE_DIR", home.path("theirs"))).expect(0);
+    std::fs::remove_dir_all(home.path("state")).unwrap();
+    let before = tree(&home.path("data/cairn/default"));
+    let run = home.run(["backup", &home.text("src")]).expect(13);
+    assert!(run.stderr.contains("default.key") && run.stderr.contains("--accept clear-text"), "{}", run.stderr);
+    assert_eq!(tree(&home.path("data/cairn/default")), before);
+}
+
 #[test]
 fn a_new_repository_without_encryption_takes_no_password() {
     let home = Home::new();

@@ -45,6 +45,33 @@ fn a_mount_in_the_background_lets_go_of_its_shell() {
     until(20, "the process ends", || !is_alive(serves));
 }
 
+/// The environment of a process can be read for as long as it runs; a mount runs for months.
+#[test]
+fn a_mount_in_the_background_keeps_no_password_in_its_environment() {
+    let Some(place) = Place::new() else { return };
+    let home = &place.home;
+    let (locked, mnt) = (home.text("locked"), home.text("mnt"));
+    let with = |args: &[&str]| {
+        let mut command = home.command(["--repo", &*locked]);
+        Run::of(command.args(args).env("CAIRN_PASSWORD", "a secret of the environment"))
+    };
+    with(&["init"]).expect(0);
+    with(&["backup", "--job", "j", &home.text("src")]).expect(0);
+    let run = with(&["mount", &mnt, "--json"]).expect(0);
+    let serves = pid(&run.last());
+    let environment = fs::read(format!("/proc/{}/environ", serves.as_raw_nonzero())).unwrap();
+    let environment = String::from_utf8_lossy(&environment).into_owned();
+    assert!(environment.contains("CAIRN_MOUNT_IN_BACKGROUND=") && !environment.contains("secret"), "{environment}");
+    let shown = place.shown("");
+    assert_eq!(within(move || tree(&shown)), tree(&home.path("src")));
+    home.ok(["umount", &mnt]);
+    until(20, "the process ends", || !is_alive(serves));
+    // A wrong one is told as ever.
+    let mut command = home.command(["--repo", &*locked, "mount", &mnt]);
+    Run::of(command.env("CAIRN_PASSWORD", "wrong")).expect(12);
+    Run::of(home.command(["--repo", &*locked, "mount", &mnt]).env("CAIRN_PASSWORD", "")).expect(2);
+}
+
 /// SEMANTICS, Mounting: "Every error is known before the command returns, by exit code and message."
 #[test]
 fn errors_of_a_mount_in_the_background_reach_the_shell() {
@@ -257,6 +284,8 @@ fn a_stopped_mount_is_refused_in_time_and_can_be_unmounted() {
     let Some(place) = Place::new() else { return };
     let serves = place.mount();
     kill_process(serves, Signal::STOP).unwrap();
+    // A thread that runs on until it hears of it could take a question and never answer: nobody who asks can be killed then.
+    until(20, "every thread stops", || has_stopped(serves));
     let bounded = |verb: &str| {
         let cairn = place.home.command(["unused"]);
         shell_like(&cairn, &format!("exec '{}' {verb} mnt", env!("CARGO_BIN_EXE_cairn")), &place)
@@ -266,6 +295,14 @@ fn a_stopped_mount_is_refused_in_time_and_can_be_unmounted() {
     assert!(refused.expect(2).stderr.contains("a cairn mount is there already"));
     unmounted.expect(0);
     until(20, "the process ends", || !is_alive(serves));
+}
+
+fn has_stopped(process: Pid) -> bool {
+    let threads = fs::read_dir(format!("/proc/{}/task", process.as_raw_nonzero())).unwrap();
+    threads.into_iter().all(|thread| {
+        let stat = fs::read_to_string(thread.unwrap().path().join("stat")).unwrap_or_default();
+        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+    })
 }
 
 /// SEMANTICS, Unmounting: "The mount disappears at once, also when it is busy", and "after `cairn umount` they stay readable".

@@ -23,6 +23,7 @@ mod keep;
 mod running;
 mod session;
 mod shrink;
+mod unchanged;
 
 pub use running::{RunningSession, SILENCE_SECONDS_MAX, running};
 

@@ -3,12 +3,14 @@
 //! Promises: an answer comes from a cache that belongs to this repository's history; a damaged cache is dropped and rebuilt
 //! from the published segments, once, and the question asked again (invariant 6: a hint that costs time, never data).
 
+use super::cache_place::{CachePlace, CachePlaces};
 use super::distrust::Distrust;
 use super::read::Vault;
 use crate::error::{Error, Kind, Result};
 use crate::index::{PersistentCache, Place};
 use crate::log::{Log, LogView, SegmentRef};
 use crate::store::{Name, reread};
+use crate::threads;
 use format_spec::container::{Header, Object, ObjectKind};
 use format_spec::index::{PackRow, Segment};
 use format_spec::{ChunkId, ObjectId, names};
@@ -17,26 +19,15 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Where the PersistentCache lives.
-#[derive(Debug, Clone)]
-pub enum CachePlace {
-    /// In a sub-folder, named by repository id, of this folder.
-    Folder(PathBuf),
-    /// In a temporary folder that goes away with the process.
-    Temporary,
-}
-
 /// Ids to places, in step with the log.
 #[derive(Debug)]
 pub struct Catalog {
     vault: Arc<Vault>,
     log: Arc<Log>,
-    folder: PathBuf,
+    places: CachePlaces,
     cache: RwLock<Arc<PersistentCache>>,
     /// Segments of our own that need not be read back from the store.
     own: Mutex<HashMap<ObjectId, Segment>>,
-    /// Keeps a temporary cache's folder alive.
-    _temporary: Option<tempfile::TempDir>,
     syncing: Mutex<()>,
     distrust: Distrust,
 }
@@ -46,36 +37,18 @@ const SEGMENTS_A_STEP: usize = 8;
 const BYTES_A_STEP: u64 = 96 << 20;
 
 impl Catalog {
-    /// Opens the cache of this repository; what cannot be trusted in it is discarded.
+    /// Opens the cache of this repository; what cannot be trusted in it is discarded. Where the place itself cannot be used, the
+    /// cache is a temporary one.
     pub fn open(vault: Arc<Vault>, log: Arc<Log>, place: &CachePlace) -> Result<Self> {
-        let (folder, temporary) = match place {
-            CachePlace::Folder(folder) => (folder.join(vault.repository.to_string()), None),
-            CachePlace::Temporary => {
-                let folder = tempfile::Builder::new().prefix("cairn-cache-").tempdir()?;
-                (folder.path().to_path_buf(), Some(folder))
-            }
-        };
-        let opened = PersistentCache::open(&folder, vault.repository)?;
-        if let Some(why) = opened.discarded {
-            tracing::info!(%why, folder = %folder.display(), "the local cache is rebuilt");
-        }
-        let cache = RwLock::new(Arc::new(opened.cache));
+        let places = CachePlaces::new(place, vault.repository);
+        let cache = RwLock::new(Arc::new(places.open()?));
         let own = Mutex::new(HashMap::new());
-        Ok(Catalog {
-            vault,
-            log,
-            folder,
-            cache,
-            own,
-            _temporary: temporary,
-            syncing: Mutex::new(()),
-            distrust: Distrust::default(),
-        })
+        Ok(Catalog { vault, log, places, cache, own, syncing: Mutex::new(()), distrust: Distrust::default() })
     }
 
     /// The cache's folder.
-    pub fn folder(&self) -> &std::path::Path {
-        &self.folder
+    pub fn folder(&self) -> PathBuf {
+        self.cache().folder().to_owned()
     }
 
     /// The cache as it is now.
@@ -98,8 +71,13 @@ impl Catalog {
                 return self.renew("it belongs to another history of this repository", view);
             }
             match self.catch_up(&cache, view) {
-                Err(e) if cache.is_poisoned() => self.renew(&e.to_string(), view),
-                other => other,
+                Ok(()) => Ok(()),
+                Err(Failed::Cache(e) | Failed::Store(e)) if cache.is_poisoned() => self.renew(&e.to_string(), view),
+                Err(Failed::Cache(e)) => {
+                    self.places.leave(e)?;
+                    self.renew("its place cannot be used any more", view)
+                }
+                Err(Failed::Store(e)) => Err(e),
             }
         })
     }
@@ -238,14 +216,20 @@ impl Catalog {
     /// A new cache, complete before anybody sees it: an empty one would say that nothing is stored.
     fn renew(&self, why: &str, view: &LogView) -> Result<()> {
         tracing::info!(why, "the local cache is made anew");
-        PersistentCache::drop_all(&self.folder)?;
-        let fresh = Arc::new(PersistentCache::open(&self.folder, self.vault.repository)?.cache);
-        self.catch_up(&fresh, view)?;
-        *self.cache.write() = fresh;
-        Ok(())
+        loop {
+            let fresh = self.places.empty()?;
+            match self.catch_up(&fresh, view) {
+                Ok(()) => {
+                    *self.cache.write() = Arc::new(fresh);
+                    return Ok(());
+                }
+                Err(Failed::Cache(e)) => self.places.leave(e)?,
+                Err(Failed::Store(e)) => return Err(e),
+            }
+        }
     }
 
-    fn catch_up(&self, cache: &PersistentCache, view: &LogView) -> Result<()> {
+    fn catch_up(&self, cache: &PersistentCache, view: &LogView) -> Result<(), Failed> {
         if cache.position() == view.head {
             return Ok(());
         }
@@ -254,25 +238,25 @@ impl Catalog {
         let read = |step: &[SegmentRef]| step.iter().map(|s| self.segment(s)).collect::<Result<Vec<_>>>();
         let add = |step: &[SegmentRef], segments: &[Segment]| {
             let last = step.last().map_or(0, |s| s.slot);
-            cache.add(segments, last, hash_of(view, last))
+            cache.add(segments, last, hash_of(view, last)).map_err(Failed::Cache)
         };
         match &steps[..] {
             [] => {}
             [only] => add(only, &read(only)?)?,
             // The next step is read and opened while this one is merged.
             [first, ..] => std::thread::scope(|scope| {
-                let mut coming = scope.spawn(|| read(first));
+                let mut coming = threads::scoped(scope, || read(first))?;
                 for (at, step) in steps.iter().enumerate() {
                     let segments =
                         coming.join().map_err(|_| Error::new(Kind::Bug, "a thread that reads segments died"))??;
                     let next = steps.get(at + 1).copied().unwrap_or_default();
-                    coming = scope.spawn(move || read(next));
+                    coming = threads::scoped(scope, move || read(next))?;
                     add(step, &segments)?;
                 }
-                Ok::<(), Error>(())
+                Ok::<(), Failed>(())
             })?,
         }
-        cache.add(&[], view.head, hash_of(view, view.head))
+        cache.add(&[], view.head, hash_of(view, view.head)).map_err(Failed::Cache)
     }
 
     /// One published segment, from our own memory or the store.
@@ -334,6 +318,20 @@ pub(crate) fn lost(e: Error, name: &Name) -> Error {
     Error::new(Kind::Damaged, "the repository needs this object and the store does not have it")
         .on(name)
         .advise("restore the object from a copy of the repository; `cairn check` names all that is missing")
+}
+
+/// What kept a cache from being brought up to the log.
+enum Failed {
+    /// The cache itself: its place, or its files.
+    Cache(Error),
+    /// What it is made of.
+    Store(Error),
+}
+
+impl From<Error> for Failed {
+    fn from(e: Error) -> Self {
+        Failed::Store(e)
+    }
 }
 
 /// A cache that holds nothing belongs to any history; another one only to that which has its hash. A position so long ago that the view does not

@@ -9,6 +9,7 @@
 //!        caller      caller        encoders           encoders           uploaders           uploaders
 //! ```
 
+mod cache_place;
 mod catalog;
 mod decoded;
 mod distrust;
@@ -21,8 +22,9 @@ mod segment;
 pub mod taken;
 mod writer;
 
+pub use cache_place::CachePlace;
+pub use catalog::Catalog;
 pub(crate) use catalog::lost;
-pub use catalog::{CachePlace, Catalog};
 pub use distrust::Distrust;
 pub use durable::{put_again, put_durable};
 pub use manifest::store_manifest;

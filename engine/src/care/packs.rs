@@ -9,6 +9,7 @@ use crate::monitor::Monitor;
 use crate::pack::PackTail;
 use crate::repository::Repository;
 use crate::store::{Look, Name, reread};
+use crate::threads;
 use bytes::Bytes;
 use crossbeam_channel::bounded;
 use format_spec::container::{DirectoryEntry, Header, Object, ObjectKind, kind};
@@ -80,9 +81,9 @@ impl PackCheck<'_> {
             let workers: Vec<_> = (0..self.options.threads.max(1))
                 .map(|_| {
                     let jobs = jobs_out.clone();
-                    scope.spawn(move || jobs.iter().try_for_each(|pack| self.one(pack)))
+                    threads::scoped(scope, move || jobs.iter().try_for_each(|pack| self.one(pack)))
                 })
-                .collect();
+                .collect::<Result<_>>()?;
             drop(jobs_out);
             for pack in packs {
                 // A worker that ended early has an error, which is returned below.

@@ -11,6 +11,7 @@ use crate::limits::STORED_FINDINGS_MAX;
 use crate::monitor::{Monitor, counted};
 use crate::repository::has_remains;
 use crate::store::{Look, Name, Store, reread};
+use crate::threads;
 use crossbeam_channel::bounded;
 use format_spec::config::Config;
 use format_spec::container::{Header, Object, ObjectKind, Suite};
@@ -47,9 +48,9 @@ pub fn check_stored(store: &dyn Store, threads: usize, monitor: &Monitor) -> Res
         let workers: Vec<_> = (0..threads.max(1))
             .map(|_| {
                 let (work, jobs) = (&work, jobs_out.clone());
-                scope.spawn(move || jobs.iter().try_for_each(|name| work.object(&name)))
+                threads::scoped(scope, move || jobs.iter().try_for_each(|name| work.object(&name)))
             })
-            .collect();
+            .collect::<Result<_>>()?;
         drop(jobs_out);
         let listed = store.list("", None, &mut |listed| {
             if let Some((ObjectKind::LogEntry, _, slot)) = names::parse(listed.name.as_str()) {

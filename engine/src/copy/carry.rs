@@ -12,6 +12,7 @@ use crate::block::EncodedBlock;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
+use crate::threads;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use format_spec::container::ObjectKind;
 use format_spec::{ChunkId, ObjectId, codec};
@@ -78,7 +79,7 @@ impl Carrier<'_> {
         std::thread::scope(|scope| {
             for _ in 0..threads {
                 let jobs = jobs_out.clone();
-                scope.spawn(move || work(from, manner, &jobs));
+                threads::scoped(scope, move || work(from, manner, &jobs))?;
             }
             drop(jobs_out);
             self.drain(packs, jobs_in)

@@ -77,7 +77,7 @@ fn attempt(
     asked: &mut Vec<PointId>,
 ) -> Result<()> {
     let spool = match &options.spool {
-        Some(folder) if !options.dry_run => Some(Spool::open(folder)?),
+        Some(folder) if !options.dry_run => Some(Spool::open_somewhere(folder)?),
         _ => None,
     };
     let waiting = spool.as_ref().map_or_else(Vec::new, Spool::waiting);
@@ -120,7 +120,7 @@ fn attempt(
         session,
         threads: options.threads,
         spool,
-    });
+    })?;
     if is_idle {
         // A process that was killed at its very end left files of which nothing is needed any more.
         return writer.forget_known();

@@ -14,6 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::log::Log;
 use crate::monitor::Monitor;
 use crate::store::{Name, Retention, Store};
+use crate::threads;
 use format_spec::container::ObjectKind;
 use format_spec::log::{Change, ObjectRange, ObjectRow};
 use format_spec::{ObjectId, Time};
@@ -142,7 +143,12 @@ fn run(securing: &Securing<'_>, tasks: &[Task]) -> Result<Vec<(ObjectRow, Time, 
     };
     match securing.env.threads(THREADS.min(tasks.len())) {
         0 | 1 => work(),
-        threads => std::thread::scope(|scope| (0..threads).for_each(|_| _ = scope.spawn(work))),
+        count => std::thread::scope(|scope| {
+            (0..count).try_for_each(|_| threads::scoped(scope, work).map(drop)).or_else(|e| {
+                failed.lock().get_or_insert(e);
+                Ok::<(), Error>(())
+            })
+        })?,
     }
     match failed.into_inner() {
         Some(e) => Err(e),

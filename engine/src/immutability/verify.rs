@@ -7,6 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::log::CommitRef;
 use crate::monitor::Monitor;
 use crate::store::{Name, Retention, Store};
+use crate::threads;
 use format_spec::Time;
 use format_spec::log::{ObjectRow, PointId};
 use parking_lot::Mutex;
@@ -96,7 +97,7 @@ fn read(store: &dyn Store, tasks: &[(Name, PointId, Retention)], monitor: &Monit
     let (next, gaps, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new(None::<Error>));
     std::thread::scope(|scope| {
         for _ in 0..THREADS.min(tasks.len()) {
-            scope.spawn(|| {
+            let started = threads::scoped(scope, || {
                 while failed.lock().is_none() {
                     let Some((name, point, wanted)) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
                     let (found, is_absent) = match monitor.check().and_then(|()| store.retention(name, None)) {
@@ -112,6 +113,9 @@ fn read(store: &dyn Store, tasks: &[(Name, PointId, Retention)], monitor: &Monit
                     gaps.lock().push(Gap { object, point, wanted, found, is_absent });
                 }
             });
+            if let Err(e) = started {
+                failed.lock().get_or_insert(e);
+            }
         }
     });
     match failed.into_inner() {

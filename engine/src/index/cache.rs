@@ -66,15 +66,29 @@ impl PersistentCache {
         Ok(Opened { cache, discarded })
     }
 
-    /// An empty cache in a folder of its own among the system's temporary files, removed when the cache is dropped.
+    /// An empty cache in a folder of its own below `around`, removed when the cache is dropped.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn temporary_in(around: &Path, repository: RepositoryId) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("cairn-cache-").tempdir_in(around);
+        let folder = folder.map_err(|e| Error::from(e).on(around.display()))?;
+        let mut cache = PersistentCache::open(folder.path(), repository)?.cache;
+        cache._temporary = Some(folder);
+        Ok(cache)
+    }
+
+    /// The same among the system's temporary files.
     ///
     /// # Errors
     /// As [`open`](Self::open).
     pub fn temporary(repository: RepositoryId) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("cairn-index-").tempdir()?;
-        let mut cache = PersistentCache::open(folder.path(), repository)?.cache;
-        cache._temporary = Some(folder);
-        Ok(cache)
+        PersistentCache::temporary_in(&std::env::temp_dir(), repository)
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The log slot up to which the cache is complete.

@@ -54,6 +54,10 @@ impl Folder {
         Ok(folder)
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Waits for the lock. A folder that was removed meanwhile is made again.
     pub(super) fn lock(&self) -> Result<Locked<'_>> {
         self.make()?;

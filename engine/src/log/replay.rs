@@ -7,6 +7,7 @@ use super::view::LogView;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{LOG_FETCH_THREADS, SMALL_OBJECT_BYTES_MAX};
 use crate::store::{Name, SecondLook, Store};
+use crate::threads;
 use bytes::Bytes;
 use format_spec::keys::Secrets;
 use format_spec::log::LogEntry;
@@ -354,7 +355,8 @@ impl Log {
             return Ok(vec![get(*slot)]);
         }
         std::thread::scope(|scope| {
-            let workers: Vec<_> = slots.iter().map(|slot| scope.spawn(move || get(*slot))).collect();
+            let workers: Vec<_> =
+                slots.iter().map(|slot| threads::scoped(scope, move || get(*slot))).collect::<Result<_>>()?;
             let lost = |_| Error::new(Kind::Bug, "a thread that reads the log died");
             workers.into_iter().map(|w| w.join().map_err(lost)).collect()
         })

@@ -5,6 +5,7 @@ use crate::blob::Blobs;
 use crate::error::Result;
 use crate::index::Place;
 use crate::limits::READ_AHEAD_BYTES;
+use crate::threads;
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use parking_lot::{Condvar, Mutex};
@@ -27,10 +28,13 @@ struct Window {
 
 impl ReadAhead {
     /// Starts `threads` threads that fetch and decode.
-    pub fn start(blobs: &Arc<Blobs>, threads: usize) -> Self {
+    ///
+    /// # Errors
+    /// `Transient` when one cannot be made.
+    pub fn start(blobs: &Arc<Blobs>, threads: usize) -> Result<Self> {
         let (runs, queue) = bounded(4 * threads.max(1));
-        let threads = (0..threads.max(1)).map(|_| spawn(blobs.clone(), queue.clone())).collect();
-        ReadAhead { runs: Some(runs), planner: RunPlanner::default(), window: Arc::default(), threads }
+        let threads = (0..threads.max(1)).map(|_| spawn(blobs.clone(), queue.clone())).collect::<Result<_>>()?;
+        Ok(ReadAhead { runs: Some(runs), planner: RunPlanner::default(), window: Arc::default(), threads })
     }
 
     /// Plans a blob that the reader of `account` will need; waits while the window is full. False when that reader has ended, or `stopped`
@@ -126,8 +130,8 @@ impl Consumer {
     }
 }
 
-fn spawn(blobs: Arc<Blobs>, queue: Receiver<BlockRun>) -> std::thread::JoinHandle<()> {
-    std::thread::spawn(move || {
+fn spawn(blobs: Arc<Blobs>, queue: Receiver<BlockRun>) -> Result<std::thread::JoinHandle<()>> {
+    threads::spawn(move || {
         while let Ok(run) = queue.recv() {
             if let Err(e) = fetch(&blobs, &run) {
                 tracing::debug!(error = %e, "a read ahead failed; the reader will try for itself");

@@ -1,6 +1,7 @@
 //! Creating a repository: a key slot, then the config, put if absent.
 
 use super::open::{Repository, has_remains};
+use super::unlock::{Unwatched, Watch, derived, shown};
 use crate::env::SharedEnv;
 use crate::error::{Error, Kind, Result};
 use crate::immutability::{Locked, Locks, Policy};
@@ -13,6 +14,7 @@ use format_spec::keys::{Secret, Secrets};
 use format_spec::{RepositoryId, names};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// What a new repository shall be.
 #[derive(Clone)]
@@ -144,7 +146,8 @@ fn put_all(
     }
     let (repository, name) = (config.repository, Name::new(names::CONFIG)?);
     if let Some(password) = &new.password {
-        put_slot(store, env, repository, secrets, password, &new.label, new.cost)?;
+        let slot = NewPassword { password, label: &new.label, cost: new.cost };
+        put_slot(store, env, repository, secrets, &slot, &Unwatched)?;
     }
     match store.put_new(&name, object.clone()) {
         Ok(_) => Ok(repository),
@@ -160,26 +163,38 @@ fn exists(store: &dyn Store) -> Error {
         .advise("use it, or choose another place")
 }
 
+/// A password that a slot is made for.
+pub(super) struct NewPassword<'a> {
+    pub(super) password: &'a [u8],
+    pub(super) label: &'a str,
+    pub(super) cost: Cost,
+}
+
 /// Makes a slot for one password and stores it; returns its id as hex.
 pub(super) fn put_slot(
     store: &dyn Store,
     env: &SharedEnv,
     repository: RepositoryId,
     secrets: &Secrets,
-    password: &[u8],
-    label: &str,
-    cost: Cost,
+    new: &NewPassword<'_>,
+    watch: &dyn Watch,
 ) -> Result<String> {
     let (mut id, mut header_salt, mut salt) = ([0; 8], [0; 32], [0; 16]);
     env.random(&mut id)?;
     env.random(&mut header_salt)?;
     env.random(&mut salt)?;
-    let slot = NewSlot { repository, id, label, created: env.now(), cost, header_salt, salt };
-    let object = Bytes::from(KeySlot::encode(&slot, password, secrets)?);
-    let opened = KeySlot::decode(&object, repository)?.unwrap_secrets(password)?;
-    if opened.is_none() {
-        return Err(Error::new(Kind::Bug, "a new key slot does not open with its own password"));
-    }
+    let (cost, created) = (new.cost, env.now());
+    let (label, password) = (new.label.to_owned(), Zeroizing::new(new.password.to_vec()));
+    let secrets = secrets.clone();
+    let what = format!("deriving the key of a new slot, which takes {}", shown(cost));
+    let object = derived(watch, &what, move || {
+        let slot = NewSlot { repository, id, label: &label, created, cost, header_salt, salt };
+        let object = Bytes::from(KeySlot::encode(&slot, &password, &secrets)?);
+        match KeySlot::decode(&object, repository)?.unwrap_secrets(&password)? {
+            Some(_) => Ok(object),
+            None => Err(Error::new(Kind::Bug, "a new key slot does not open with its own password")),
+        }
+    })?;
     crate::blob::put_durable(store, &Name::new(names::key_slot(id))?, &object)?;
     Ok(format!("{:016x}", u64::from_be_bytes(id)))
 }

@@ -3,8 +3,9 @@
 //! Promises: what is opened is what was looked at, as the config is read once. So whoever opens can ask which
 //! repository this is before a password is tried or the log is read.
 
-use super::open::{OpenOptions, Repository, decode_config, read_config, unlock};
+use super::open::{Key, OpenOptions, Repository, decode_config, read_config};
 use super::paper;
+use super::unlock::{Trying, unlock};
 use crate::error::{Error, Kind, Result};
 use crate::store::Store;
 use bytes::Bytes;
@@ -19,6 +20,7 @@ pub struct Found {
     store: Arc<dyn Store>,
     config: Config,
     object: Bytes,
+    trying: Trying,
 }
 
 impl Found {
@@ -28,7 +30,7 @@ impl Found {
     /// `NoRepository`; `Unsupported` for newer formats; `Damaged`; the store's.
     pub fn look(store: Arc<dyn Store>) -> Result<Found> {
         let (config, object) = read_config(&*store)?;
-        Ok(Found { store, config, object })
+        Ok(Found { store, config, object, trying: Trying::default() })
     }
 
     /// The same by a copy of the config, in the place of the store's own, which cannot be read. It is believed as far as keys and log confirm it
@@ -38,7 +40,13 @@ impl Found {
     /// `Damaged` where the copy is.
     pub fn by_copy(store: Arc<dyn Store>, copy: &Bytes) -> Result<Found> {
         let (config, object) = decode_config(copy.clone())?;
-        Ok(Found { store, config, object })
+        Ok(Found { store, config, object, trying: Trying::default() })
+    }
+
+    /// The same, whose key slots are tried in another way.
+    #[must_use]
+    pub fn trying(self, trying: Trying) -> Found {
+        Found { trying, ..self }
     }
 
     /// The repository's identity, as its config says; it is verified when the repository is opened.
@@ -57,11 +65,15 @@ impl Found {
     /// As [`Repository::open`].
     pub fn open(&self, password: Option<&[u8]>, options: &OpenOptions) -> Result<Arc<Repository>> {
         let (config, secrets) = Config::decode(&self.object)?;
-        let secrets = match secrets {
-            Some(secrets) => secrets,
-            None => unlock(&*self.store, config.repository, password)?,
+        let (secrets, slot) = match secrets {
+            Some(secrets) => (secrets, None),
+            None => {
+                let (secrets, slot) = unlock(&*self.store, config.repository, password, &self.trying)?;
+                (secrets, Some(slot))
+            }
         };
-        Repository::with_secrets(Arc::clone(&self.store), config, &self.object, secrets, options)
+        let key = Key { secrets, slot, trying: self.trying.clone() };
+        Repository::with_secrets(Arc::clone(&self.store), config, &self.object, key, options)
     }
 
     /// Opens it with the text of a recovery sheet.
@@ -74,6 +86,7 @@ impl Found {
             Error::new(Kind::WrongPassword, "the recovery sheet is of another repository").on(self.store.location())
         })?;
         let (config, _) = Config::decode(&self.object)?;
-        Repository::with_secrets(Arc::clone(&self.store), config, &self.object, secrets, options)
+        let key = Key { secrets, slot: None, trying: self.trying.clone() };
+        Repository::with_secrets(Arc::clone(&self.store), config, &self.object, key, options)
     }
 }

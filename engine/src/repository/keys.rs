@@ -9,8 +9,9 @@
 //! Each change is told in the log afterwards, for people; nothing rests on it. A slot is never changed: what takes its place is a new object. Refuses to hide a lock: a slot that retention holds cannot be removed
 //! (`Immutable`), and goes on opening the repository with its old password until the lock ends.
 
-use super::create::put_slot;
-use super::open::{Repository, read_slots};
+use super::create::{NewPassword, put_slot};
+use super::open::{Repository, read_slot, read_slots};
+use super::unlock::{SlotBounds, SlotId, by_rising_cost, unlock};
 use crate::error::{Error, Kind, Result};
 use crate::store::Name;
 use format_spec::Time;
@@ -81,7 +82,7 @@ impl Repository {
             }),
             Err(e) => Err(e),
         };
-        read_slots(&*self.vault().store, self.id())?.into_iter().map(info).collect()
+        read_slots(&*self.vault().store, self.id(), usize::MAX)?.slots.into_iter().map(info).collect()
     }
 
     /// The one slot whose id begins with `prefix`.
@@ -110,8 +111,9 @@ impl Repository {
             return Err(Error::new(Kind::Input, "an empty password protects nothing"));
         }
         self.expect_keys()?;
-        let secrets = &self.vault().secrets;
-        let id = put_slot(&*self.vault().store, self.env(), self.id(), secrets, password, label, cost)?;
+        let (store, secrets) = (&*self.vault().store, &self.vault().secrets);
+        let new = NewPassword { password, label, cost };
+        let id = put_slot(store, self.env(), self.id(), secrets, &new, &*self.trying.watch)?;
         self.note(KeyChange::Added, &id);
         Ok(id)
     }
@@ -122,9 +124,25 @@ impl Repository {
     /// # Errors
     /// As [`add_slot`](Self::add_slot) and [`remove_slot`](Self::remove_slot); after an error of the latter both slots open.
     pub fn replace_slot(&self, old: &str, password: &[u8], label: Option<&str>, cost: Cost) -> Result<Replaced> {
+        self.replace_slot_after(old, password, label, cost, &mut || Ok(()))
+    }
+
+    /// The same, with something that has to be done while both slots open: where a key file is kept in step, a crash at any moment leaves one that
+    /// opens.
+    ///
+    /// # Errors
+    /// As [`replace_slot`](Self::replace_slot), and what `meanwhile` says; both slots open then.
+    pub fn replace_slot_after(
+        &self,
+        old: &str,
+        password: &[u8],
+        label: Option<&str>,
+        cost: Cost,
+        meanwhile: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<Replaced> {
         let old = self.slot(old)?;
         let new = self.add_slot(password, label.unwrap_or(&old.label), cost)?;
-        match self.remove(&old.id) {
+        match meanwhile().and_then(|()| self.remove(&old.id)) {
             Ok(()) => Ok(Replaced { old: old.id, new }),
             Err(e) => {
                 let advice = format!(
@@ -145,12 +163,15 @@ impl Repository {
         self.expect_keys()?;
         let only = only.map(|prefix| self.slot(prefix)).transpose()?;
         let mut opened = Vec::new();
-        for (name, slot) in read_slots(&*self.vault().store, self.id())? {
-            let id = id_of(&name);
-            // Damaged slots are not opened by anything; `key list` shows them.
-            let Ok(slot) = slot else { continue };
-            if only.as_ref().is_none_or(|only| only.id == id) && slot.unwrap_secrets(password)?.is_some() {
-                opened.push(id);
+        let bounds = self.trying.bounds;
+        let read = read_slots(&*self.vault().store, self.id(), bounds.slots)?.slots;
+        // Damaged slots are not opened by anything; `key list` shows them.
+        let mut slots: Vec<KeySlot> = read.into_iter().filter_map(|(_, slot)| slot.ok()).collect();
+        slots.retain(|slot| bounds.allow(slot.cost()) && only.as_ref().is_none_or(|only| only.id == hex(slot.id)));
+        by_rising_cost(&mut slots);
+        for slot in slots {
+            if self.trying.open(&slot, password)?.is_some() {
+                opened.push(hex(slot.id));
             }
         }
         if opened.is_empty() {
@@ -160,6 +181,37 @@ impl Repository {
                 .advise("a slot is sealed anew with its own password: give that one with --password-file"));
         }
         opened.iter().map(|id| self.replace_slot(id, password, None, cost)).collect()
+    }
+
+    /// Whether a password opens the slot of this whole id, if that may be tried.
+    ///
+    /// # Errors
+    /// The store's, and those of a slot that cannot be read.
+    pub fn opens_slot(&self, id: &str, password: &[u8]) -> Result<bool> {
+        let slot = read_slot(&*self.vault().store, self.id(), &Name::new(format!("keys/{id}"))?)?;
+        Ok(self.trying.bounds.allow(slot.cost()) && self.trying.open(&slot, password)?.is_some())
+    }
+
+    /// Whether a password opens any slot that may be tried.
+    ///
+    /// # Errors
+    /// The store's, and the watch's.
+    pub fn opens_any_slot(&self, password: &[u8]) -> Result<bool> {
+        match unlock(&*self.vault().store, self.id(), Some(password), &self.trying) {
+            Ok(_) => Ok(true),
+            Err(e) if matches!(e.kind(), Kind::WrongPassword | Kind::Damaged | Kind::Unsupported) => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// The slot that the password in use opened, as 16 hex digits.
+    pub fn slot_in_use(&self) -> Option<String> {
+        self.opened_by().map(hex)
+    }
+
+    /// How much trying a password may cost.
+    pub fn slot_bounds(&self) -> SlotBounds {
+        self.trying.bounds
     }
 
     /// Removes a slot by its id or a unique prefix of it; never the last good one.
@@ -226,6 +278,10 @@ impl Repository {
             tracing::warn!(error = %e, slot = id, "the change of a key slot could not be written into the log");
         }
     }
+}
+
+fn hex(id: SlotId) -> String {
+    format!("{:016x}", u64::from_be_bytes(id))
 }
 
 fn id_of(name: &Name) -> String {

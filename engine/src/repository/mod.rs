@@ -20,6 +20,7 @@ mod seen;
 pub(crate) mod select;
 mod stopped;
 mod truncate;
+mod unlock;
 mod unread;
 
 pub use crate::env::utc;
@@ -34,4 +35,5 @@ pub(crate) use open::has_remains;
 pub use open::{CacheStatus, OpenOptions, Repository};
 pub use paper::PaperKey;
 pub use stopped::Stop;
+pub use unlock::{SlotBounds, SlotId, Trying, Watch};
 pub use unread::{Listing, Unread, Why, lost_point};

@@ -4,12 +4,14 @@ use super::as_of::AsOf;
 use super::collected::Since;
 use super::found::Found;
 use super::read_only::{ReadOnly, Why};
+use super::unlock::{SlotId, Trying};
 use crate::blob::{Blobs, CacheBudgets, CachePlace, Catalog, RangeCache, Vault};
 use crate::env::SharedEnv;
 use crate::error::{Error, Kind, Result};
 use crate::immutability::{Locked, Locks, Policy};
 use crate::limits::SMALL_OBJECT_BYTES_MAX;
 use crate::log::Log;
+use crate::monitor::NOTE;
 use crate::restore_point::Point;
 use crate::store::{Look, Name, Placed, StorageClass, Store, reread};
 use crate::tree::NodeSource;
@@ -55,6 +57,17 @@ pub struct Repository {
     pub(super) since: OnceLock<Option<Since>>,
     /// Where objects are locked.
     pub(super) locks: Option<Arc<Locks>>,
+    /// How passwords are tried on its key slots.
+    pub(super) trying: Trying,
+    /// The key slot that the password in use opened.
+    opened_by: Option<SlotId>,
+}
+
+/// What opens a repository: its secrets, the key slot that they come from, and how passwords are tried.
+pub(super) struct Key {
+    pub(super) secrets: Secrets,
+    pub(super) slot: Option<SlotId>,
+    pub(super) trying: Trying,
 }
 
 /// What the local cache holds.
@@ -88,9 +101,10 @@ impl Repository {
         store: Arc<dyn Store>,
         config: Config,
         object: &Bytes,
-        secrets: Secrets,
+        key: Key,
         options: &OpenOptions,
     ) -> Result<Arc<Self>> {
+        let Key { secrets, slot, trying } = key;
         Config::verify(object, &secrets).map_err(|e| Error::from(e).on(names::CONFIG))?;
         let (ids, repository) = (secrets.ids(), config.repository);
         let locks =
@@ -122,12 +136,16 @@ impl Repository {
             Some((folder, limit)) => match RangeCache::open(&folder.join(repository.to_string()), *limit) {
                 Ok(Some(ranges)) => Some(ranges),
                 Ok(None) => {
-                    tracing::warn!(folder = %folder.display(), "another process uses the disk cache; this one goes without");
+                    tracing::warn!(
+                        target: NOTE,
+                        "{}: another process uses the disk cache; this one goes without",
+                        folder.display()
+                    );
                     None
                 }
                 Err(e) if e.kind() == Kind::Input => return Err(e),
                 Err(e) => {
-                    tracing::warn!(folder = %folder.display(), "the disk cache cannot be used: {e}");
+                    tracing::warn!(target: NOTE, "the disk cache cannot be used: {e}; this run goes without");
                     None
                 }
             },
@@ -148,6 +166,8 @@ impl Repository {
             losses: Mutex::default(),
             since: OnceLock::new(),
             locks,
+            trying,
+            opened_by: slot,
         });
         opened.refresh()?;
         Ok(opened)
@@ -181,6 +201,11 @@ impl Repository {
     /// Where it is, without secrets.
     pub fn location(&self) -> String {
         self.vault.store.location()
+    }
+
+    /// The key slot that the password in use opened; none of a repository without encryption, or that a recovery sheet opened.
+    pub fn opened_by(&self) -> Option<SlotId> {
+        self.opened_by
     }
 
     /// Clock and dice.
@@ -224,7 +249,7 @@ impl Repository {
         let (cache, head) = (catalog.cache(), self.log.view().head);
         let s = cache.statistics();
         CacheStatus {
-            folder: catalog.folder().to_path_buf(),
+            folder: cache.folder().to_owned(),
             position: cache.position(),
             head,
             segments: s.segments as u64,
@@ -303,17 +328,25 @@ pub(crate) fn has_remains(store: &dyn Store) -> Result<bool> {
 
 const NO_CONFIG: &str = "`cairn repair plan` gives it back from what a machine that used the repository has kept of it, or from a copy of the repository: --from COPY";
 
-/// Reads every key slot; damaged ones are returned as errors beside the good ones.
-pub(super) fn read_slots(store: &dyn Store, repository: RepositoryId) -> Result<Vec<(Name, Result<KeySlot>)>> {
+/// Key slots as they were read.
+pub(super) struct SlotsRead {
+    /// Those that were read; of a damaged one, why.
+    pub(super) slots: Vec<(Name, Result<KeySlot>)>,
+    /// Whether there are more than were asked for.
+    pub(super) more: bool,
+}
+
+/// Reads at most `most` key slots; damaged ones are returned as errors beside the good ones.
+pub(super) fn read_slots(store: &dyn Store, repository: RepositoryId, most: usize) -> Result<SlotsRead> {
     for _ in 1..LISTINGS_MAX {
-        let slots = listed_slots(store, repository)?;
-        if !slots.iter().any(is_gone) {
-            return Ok(slots);
+        let read = listed_slots(store, repository, most)?;
+        if !read.slots.iter().any(is_gone) {
+            return Ok(read);
         }
     }
-    let mut slots = listed_slots(store, repository)?;
-    slots.retain(|slot| !is_gone(slot));
-    Ok(slots)
+    let mut read = listed_slots(store, repository, most)?;
+    read.slots.retain(|slot| !is_gone(slot));
+    Ok(read)
 }
 
 /// Slots that go while they are read are listed again: a rotation adds one and takes the others away, and the first listing may have none but those.
@@ -323,60 +356,31 @@ fn is_gone((_, slot): &(Name, Result<KeySlot>)) -> bool {
     slot.as_ref().is_err_and(|e| e.kind() == Kind::Absent)
 }
 
-fn listed_slots(store: &dyn Store, repository: RepositoryId) -> Result<Vec<(Name, Result<KeySlot>)>> {
+fn listed_slots(store: &dyn Store, repository: RepositoryId, most: usize) -> Result<SlotsRead> {
     let mut listed = Vec::new();
     store.list("keys", None, &mut |l| {
-        listed.push(l);
-        true
+        if names::parse(l.name.as_str()).is_some() {
+            listed.push(l.name);
+        }
+        listed.len() <= most
     })?;
-    listed.retain(|l| names::parse(l.name.as_str()).is_some());
+    let more = listed.len() > most;
+    listed.truncate(most);
     let read = |name: Name| {
-        let slot = reread(store, |look| {
-            let object = look.get(&name)?;
-            let slot = KeySlot::decode(&object, repository).map_err(|e| Error::from(e).on(&name))?;
-            if names::key_slot(slot.id) != name.as_str() {
-                return Err(Error::new(Kind::Damaged, "KEY-2: the slot's id is not the one of its name").on(&name));
-            }
-            Ok(slot)
-        });
+        let slot = read_slot(store, repository, &name);
         (name, slot)
     };
-    Ok(listed.into_iter().map(|l| read(l.name)).collect())
+    Ok(SlotsRead { slots: listed.into_iter().map(read).collect(), more })
 }
 
-pub(super) fn unlock(store: &dyn Store, repository: RepositoryId, password: Option<&[u8]>) -> Result<Secrets> {
-    let Some(password) = password else {
-        return Err(Error::new(Kind::WrongPassword, "the repository is encrypted and no password was given")
-            .on(store.location())
-            .advise("set --password-file or CAIRN_PASSWORD"));
-    };
-    let slots = read_slots(store, repository)?;
-    let mut damaged = None;
-    let count = slots.len();
-    for (_, slot) in slots {
-        match slot {
-            Ok(slot) => {
-                if let Some(secrets) = slot.unwrap_secrets(password)? {
-                    return Ok(secrets);
-                }
-            }
-            Err(e) => damaged = Some(e),
+/// Reads one key slot, whose id must be the one of its name.
+pub(super) fn read_slot(store: &dyn Store, repository: RepositoryId, name: &Name) -> Result<KeySlot> {
+    reread(store, |look| {
+        let object = look.get(name)?;
+        let slot = KeySlot::decode(&object, repository).map_err(|e| Error::from(e).on(name))?;
+        if names::key_slot(slot.id) != name.as_str() {
+            return Err(Error::new(Kind::Damaged, "KEY-2: the slot's id is not the one of its name").on(name));
         }
-    }
-    match damaged {
-        Some(e) if matches!(e.kind(), Kind::Damaged | Kind::Unsupported) => {
-            let what = "the password opens none of the key slots that can be read, and this one cannot";
-            let object = e.object().unwrap_or("keys").to_owned();
-            Err(Error::new(e.kind(), what).on(object).because(e).advise(
-                "use the password of another key slot, or `cairn key import --paper FILE` with the recovery sheet, which adds a slot; then `cairn key remove` this one",
-            ))
-        }
-        Some(e) => Err(e),
-        None if count == 0 => Err(Error::new(Kind::Damaged, "the repository is encrypted and has no key slot")
-            .on("keys")
-            .advise("restore the key slot, or open it with the recovery sheet: `cairn key import`")),
-        None => Err(Error::new(Kind::WrongPassword, format!("the password opens none of {count} key slots"))
-            .on(store.location())
-            .advise("check the password, or use the recovery sheet: `cairn key import`")),
-    }
+        Ok(slot)
+    })
 }

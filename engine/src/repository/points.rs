@@ -6,6 +6,7 @@ use super::unread::advised;
 use crate::error::{Error, Result};
 use crate::log::{CommitRef, LogView};
 use crate::restore_point::{JobId, JobName, Point, load_point, needs_suspects};
+use crate::threads;
 use format_spec::RepositoryId;
 use format_spec::point::Workload;
 use parking_lot::Mutex;
@@ -139,7 +140,7 @@ impl Repository {
         let loaded: Vec<_> = commits.iter().map(|_| Mutex::new(None)).collect();
         std::thread::scope(|scope| {
             for _ in 0..threads {
-                scope.spawn(|| {
+                let started = threads::scoped(scope, || {
                     while let Some((place, commit)) = {
                         let n = next.fetch_add(1, Ordering::Relaxed);
                         loaded.get(n).zip(commits.get(n))
@@ -147,9 +148,12 @@ impl Repository {
                         *place.lock() = Some(self.load(commit));
                     }
                 });
+                if started.is_err() {
+                    break;
+                }
             }
         });
-        // The threads have left none out.
+        // The threads have left none out, unless there was none.
         loaded.into_iter().zip(commits).map(|(point, c)| point.into_inner().unwrap_or_else(|| self.load(c))).collect()
     }
 

@@ -12,6 +12,7 @@ use crate::monitor::Monitor;
 use crate::reader::{Account, Consumer, ReadAhead};
 use crate::repository::Repository;
 use crate::restore_point::Point;
+use crate::threads;
 use crate::tree::lookup;
 use crossbeam_channel::{Receiver, bounded};
 use format_spec::tree::{Entry, Kind as ItemKind};
@@ -197,12 +198,12 @@ fn lay_out(
     });
     let target_fd = open_target(target, options.dry_run)?;
     let (tasks_in, tasks_out) = bounded(256);
-    let ahead = ReadAhead::start(blobs, options.threads);
+    let ahead = ReadAhead::start(blobs, options.threads)?;
     let consumer = ahead.consumer();
     let done: Result<Vec<Link>> = std::thread::scope(|scope| {
         for _ in 0..options.threads.max(1) {
             let (shared, tasks, consumer) = (shared.clone(), tasks_out.clone(), consumer.clone());
-            scope.spawn(move || work(&tasks, &shared, blobs, &consumer));
+            threads::scoped(scope, move || work(&tasks, &shared, blobs, &consumer))?;
         }
         drop(tasks_out);
         let mut planner = Planner {

@@ -4,6 +4,7 @@ use super::survey::name_of;
 use crate::error::{Error, Result};
 use crate::monitor::Monitor;
 use crate::store::{Asked, RetrievalMode, Store};
+use crate::threads;
 use format_spec::ObjectId;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -51,7 +52,7 @@ pub(super) fn for_each(
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(None::<Error>));
     std::thread::scope(|scope| {
         for _ in 0..ASKED_AT_ONCE.min(packs.len()) {
-            scope.spawn(|| {
+            let started = threads::scoped(scope, || {
                 while failed.lock().is_none() {
                     let Some(pack) = packs.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
                     if let Err(e) = monitor.check().and_then(|()| work(*pack)) {
@@ -59,6 +60,9 @@ pub(super) fn for_each(
                     }
                 }
             });
+            if let Err(e) = started {
+                failed.lock().get_or_insert(e);
+            }
         }
     });
     failed.into_inner().map_or(Ok(()), Err)

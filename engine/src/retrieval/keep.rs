@@ -4,6 +4,7 @@ use super::extend::extend;
 use crate::log::RetrievalRef;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
+use crate::threads;
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use format_spec::Time;
 use std::sync::Arc;
@@ -24,7 +25,7 @@ impl Keeper {
     /// Keeps these retrievals. `every` is how often to look.
     pub fn start(repository: &Arc<Repository>, retrievals: Vec<u32>, every: Duration, monitor: &Arc<Monitor>) -> Self {
         let (stop, stopped) = bounded(0);
-        let (repository, monitor) = (repository.clone(), monitor.clone());
+        let (repository, monitor, warned) = (repository.clone(), monitor.clone(), monitor);
         let watch = move || {
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(every) {
                 for retrieval in &retrievals {
@@ -35,7 +36,11 @@ impl Keeper {
                 }
             }
         };
-        Keeper { stop: Some(stop), thread: Some(std::thread::spawn(watch)) }
+        let started = threads::spawn(watch);
+        if let Err(e) = &started {
+            warned.warn(b"", format!("retrievals are not extended while data is read: {e}"));
+        }
+        Keeper { stop: Some(stop), thread: started.ok() }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::monitor::Monitor;
 use crate::price::{Budget, Estimate, PriceList, Requests};
 use crate::repository::Repository;
 use crate::store::{RetrievalMode, StorageClass};
+use crate::threads;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use format_spec::ChunkId;
 use format_spec::tree::{Content, Entry};
@@ -73,7 +74,7 @@ impl OnDemand {
                 asked();
             }
         };
-        Ok(OnDemand { wanted: Some(wanted), known, monitor, thread: Some(std::thread::spawn(work)) })
+        Ok(OnDemand { wanted: Some(wanted), known, monitor, thread: Some(threads::spawn(work)?) })
     }
 
     /// Somebody wants a file that rests. Returns at once.

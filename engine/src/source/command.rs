@@ -6,23 +6,22 @@
 //! ```text
 //! idle --first read--> running --end of output--> waited for --exit 0--> a point
 //!                         |                           \--anything else--> no point, and the status in the error
-//!                         \--stop or drop--> SIGTERM, after some seconds SIGKILL
+//!                         \--stop or drop--> SIGTERM, after a second SIGKILL
 //! ```
 
 use super::stream::StreamSource;
 use super::{About, Source, Walk};
+use crate::children::{self, LOOK_AGAIN, Started};
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use format_spec::Time;
 use parking_lot::Mutex;
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::Signal;
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// A command and the file that its output becomes.
 #[derive(Debug)]
@@ -53,11 +52,7 @@ struct Running {
 #[derive(Debug)]
 enum State {
     Idle,
-    /// With `group`, the process leads a group of its own.
-    Running {
-        child: Child,
-        group: bool,
-    },
+    Running(Started),
     Ended(io::Result<ExitStatus>),
 }
 
@@ -97,7 +92,7 @@ impl CommandSource {
                 None => CommandEnd::Signal(status.signal().unwrap_or_default()),
             }),
             State::Ended(Err(_)) => Some(CommandEnd::NotStarted),
-            State::Idle | State::Running { .. } => None,
+            State::Idle | State::Running(_) => None,
         }
     }
 }
@@ -136,9 +131,9 @@ impl Running {
         let mut state = self.state.lock();
         let started = self.spawn();
         match started {
-            Ok((mut child, group)) => {
-                let pipe = child.stdout.take().ok_or_else(|| io::Error::other("the command has no output"))?;
-                *state = State::Running { child, group };
+            Ok(mut started) => {
+                let pipe = started.take_stdout().ok_or_else(|| io::Error::other("the command has no output"))?;
+                *state = State::Running(started);
                 drop(state);
                 self.watch();
                 Ok(pipe)
@@ -151,24 +146,16 @@ impl Running {
         }
     }
 
-    fn spawn(&self) -> io::Result<(Child, bool)> {
+    fn spawn(&self) -> io::Result<Started> {
         let (program, arguments) = self.words.split_first().ok_or_else(|| io::Error::other("no command was named"))?;
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
-        // On a terminal it stays in the foreground, where it may ask for a password and hears Ctrl-C itself. Elsewhere it leads a group, so that
-        // what it has started ends with it.
-        let group = File::open("/dev/tty").is_err();
-        if group {
-            command.process_group(0);
-        }
-        Ok((command.spawn()?, group))
+        children::start(Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()))
     }
 
     /// A reader that waits for output does not see a stop: this thread ends the command then, and with it the output.
     fn watch(self: &Arc<Self>) {
         let running = Arc::clone(self);
         let looks = move || {
-            while matches!(*running.state.lock(), State::Running { .. }) {
+            while matches!(*running.state.lock(), State::Running(_)) {
                 if running.monitor.check().is_err() {
                     running.end();
                     return;
@@ -187,7 +174,7 @@ impl Running {
                 State::Idle => return Ok(None),
                 State::Ended(Ok(status)) => return Ok(Some(Ok(*status))),
                 State::Ended(Err(e)) => return Ok(Some(Err(io::Error::new(e.kind(), e.to_string())))),
-                State::Running { .. } => {}
+                State::Running(_) => {}
             }
             self.look();
             self.monitor.check()?;
@@ -198,8 +185,8 @@ impl Running {
     /// Notes the end of the command, if it has ended.
     fn look(&self) {
         let mut state = self.state.lock();
-        if let State::Running { child, .. } = &mut *state
-            && let Some(ended) = child.try_wait().transpose()
+        if let State::Running(started) = &mut *state
+            && let Some(ended) = started.try_wait().transpose()
         {
             *state = State::Ended(ended);
         }
@@ -207,23 +194,9 @@ impl Running {
 
     /// Ends the command: first politely, then not.
     fn end(&self) {
-        let begun = Instant::now();
-        let mut sent = false;
-        loop {
-            self.look();
-            let state = self.state.lock();
-            let State::Running { child, group } = &*state else { return };
-            let late = begun.elapsed() >= PATIENCE;
-            if !sent || late {
-                let signal = if late { Signal::KILL } else { Signal::TERM };
-                if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-                    // It may have ended in this moment.
-                    _ = if *group { kill_process_group(pid, signal) } else { kill_process(pid, signal) };
-                }
-                sent = true;
-            }
-            drop(state);
-            std::thread::sleep(LOOK_AGAIN);
+        let mut state = self.state.lock();
+        if let State::Running(started) = &mut *state {
+            *state = State::Ended(started.end(Signal::TERM));
         }
     }
 
@@ -240,8 +213,3 @@ impl Read for Output {
         self.pipe.as_mut().map_or(Ok(0), |pipe| pipe.read(buffer))
     }
 }
-
-/// How often the command and the stop button are looked at.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// How long a command may take to clean up behind itself.
-const PATIENCE: Duration = Duration::from_secs(10);

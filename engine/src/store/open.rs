@@ -14,6 +14,8 @@ use std::time::Duration;
 pub struct Options {
     /// Create a folder that is not there (only folders; buckets and containers are never created).
     pub create: bool,
+    /// Let the folder's group use what is kept in it; only where it is created.
+    pub shared: bool,
     /// Read credentials and endpoints from the environment (`AWS_*`, `AZURE_*`) too.
     pub environment: bool,
     /// Settings by the names of those variables (`aws_endpoint`, in any case); they win over the environment.
@@ -53,6 +55,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             create: false,
+            shared: false,
             environment: true,
             settings: BTreeMap::new(),
             connect_timeout: Duration::from_secs(15),
@@ -76,7 +79,7 @@ impl Default for Options {
 /// settings that make no sense.
 pub fn open(location: &Location, options: &Options) -> Result<Arc<dyn Store>> {
     let store: Arc<dyn Store> = match location {
-        Location::Folder(path) => Arc::new(Local::open(path, options.create)?),
+        Location::Folder(path) => Arc::new(Local::open(path, options.create, options.shared)?),
         Location::S3 { .. } | Location::Azure { .. } => {
             Arc::new(Retry::new(Arc::new(Remote::open(location, options)?), options.retries_max))
         }

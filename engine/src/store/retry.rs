@@ -10,6 +10,7 @@ use super::{
     Asked, Capabilities, Info, Listed, Name, Receipt, Resting, Retention, RetrievalMode, Space, StorageClass, Store,
     Terms, Version,
 };
+use crate::ending;
 use crate::error::{Kind, Result};
 use bytes::Bytes;
 use format_spec::Time;
@@ -36,9 +37,12 @@ impl Retry {
         let mut retries = 0;
         loop {
             match attempt() {
+                Err(e) if e.kind() == Kind::Transient && ending::has_begun() => {
+                    return Err(ending::given_up().because(e));
+                }
                 Err(e) if e.kind() == Kind::Transient && retries < self.retries_max && again() => {
                     tracing::debug!(error = %e, retries, "trying again");
-                    std::thread::sleep(pause(self.pause_first, retries, spread()));
+                    ending::sleep(pause(self.pause_first, retries, spread()));
                     retries += 1;
                 }
                 other => return other,

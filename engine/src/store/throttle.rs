@@ -2,12 +2,13 @@
 //!
 //! A bucket of tokens for each direction: bytes may go while it is not in debt, and a large object puts it into debt that the
 //! next one waits for. So a long run keeps the rate, whatever the sizes. Uploads pay before they go; downloads pay when they
-//! have come, as their length is not known before. Refuses to slice a request: an object goes at full speed once it goes.
+//! have come, as their length is not known before. Once the process is told to end nobody waits: what is ready is stored at full speed. Refuses to slice a request: an object goes at full speed once it goes.
 
 use super::{
     Asked, Capabilities, Info, Limits, Listed, Name, Receipt, Resting, Retention, RetrievalMode, Space, StorageClass,
     Store, Terms, Version,
 };
+use crate::ending;
 use crate::error::Result;
 use bytes::Bytes;
 use format_spec::Time;
@@ -179,7 +180,7 @@ impl Gate {
     fn pass(&self, bytes: usize) {
         let wait = self.bucket.lock().take(bytes as u64, self.start.elapsed());
         if !wait.is_zero() {
-            std::thread::sleep(wait);
+            ending::sleep(wait);
         }
     }
 }

@@ -87,7 +87,7 @@ fn open(rig: &Rig, ranges: Option<(PathBuf, u64)>) -> Opened {
     let budgets = CacheBudgets { blocks: 16 << 20, nodes: 1 << 20 };
     let options = OpenOptions { env: Machine::shared(), cache: CachePlace::Temporary, budgets, ranges, as_of: None };
     let repository = Repository::open(far.clone(), rig.password.as_deref(), &options).unwrap();
-    let prefetcher = Prefetcher::start(repository.blobs(), LIMITS);
+    let prefetcher = Prefetcher::start(repository.blobs(), LIMITS).expect("threads");
     Opened { far, repository, prefetcher, inside: rig.inside() }
 }
 

@@ -82,6 +82,12 @@ def slot(id, password, memory=64):
     return build(8, [(35, before + field(7, AESGCM(key).encrypt(bytes(12), MASTER + DEDUP, head + before)))])
 
 
+def planted(id, memory, passes):
+    """A slot of any cost that no password opens: no key is needed to make one."""
+    return build(8, [(35, field(1, id) + field(2, b"\1") + field(3, struct.pack("<III", memory, passes, 1)) + field(4, bytes(16))
+                      + field(7, bytes(80)))])
+
+
 def is_marked(tree, level, item):
     m = int.from_bytes((item["id"] if tree == 2 else blake3(item["key"]).digest())[:8], "little")
     return m % 128 == 0 if level == 0 else (m >> (7 + 5 * (level - 1))) % 32 == 0

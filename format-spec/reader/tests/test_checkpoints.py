@@ -11,7 +11,7 @@ from blake3 import blake3
 from . import encoder as e
 from .sample import PASSWORD
 from .summed import Summed, fields
-from .test_repository import run
+from .test_repository import read_with
 
 
 def log(*slots):
@@ -32,7 +32,7 @@ class Checkpoints(unittest.TestCase):
             file.write(PASSWORD)
 
     def read(self, *command):
-        return run("--repo", self.repo, "--password-file", self.password, *command)
+        return read_with(self.password, self.repo, *command)
 
     def made(self, at, change=None, gone=(), **hooks):
         shutil.rmtree(self.repo, ignore_errors=True)

@@ -22,6 +22,12 @@ def run(*arguments):
     return code, out.getvalue(), err.getvalue()
 
 
+def read_with(password, repo, *command):
+    """The command line on a repository, with the password where there are key slots: READ-1 refuses it elsewhere."""
+    given = ("--password-file", password) if os.path.isdir(os.path.join(repo, "keys")) else ()
+    return run("--repo", repo, *given, *command)
+
+
 class Repository(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -32,7 +38,7 @@ class Repository(unittest.TestCase):
             file.write(PASSWORD + b"\n")
 
     def read(self, *command):
-        return run("--repo", self.repo, "--password-file", self.password, *command)
+        return read_with(self.password, self.repo, *command)
 
     def broken(self, rule, **hooks):
         Sample(self.repo, **hooks)
@@ -136,6 +142,25 @@ class Repository(unittest.TestCase):
         code, _out, err = self.read("points")
         self.assertEqual(code, 1)
         self.assertIn("KEY-3: wrong password", err)
+
+    def test_a_password_for_a_clear_repository_is_refused(self):
+        Sample(self.repo, 0)
+        code, out, err = run("--repo", self.repo, "--password-file", self.password, "points")
+        self.assertEqual((code, out), (1, ""))
+        self.assertIn("READ-1: a password is given", err)
+        self.assertEqual(run("--repo", self.repo, "points")[0], 0)
+
+    def test_a_costly_slot_is_not_tried_before_a_cheap_one_nor_above_the_bounds(self):
+        sample = Sample(self.repo)
+        for memory, passes in ((4_194_304, 64), (1_048_576, 17)):
+            sample._put("keys/" + b"aaaaaaaa".hex(), e.planted(b"aaaaaaaa", memory, passes))
+            self.assertEqual(self.read("verify")[0], 0)
+            with open(self.password, "wb") as file:
+                file.write(b"wrong")
+            _code, _out, err = self.read("points")
+            self.assertIn("KEY-10: not tried", err)
+            with open(self.password, "wb") as file:
+                file.write(PASSWORD)
 
     def test_second_slot_opens_when_the_first_does_not(self):
         sample = Sample(self.repo)

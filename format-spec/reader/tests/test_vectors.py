@@ -10,7 +10,7 @@ from reader import point
 from reader.errors import Broken
 from reader.judge import judge
 
-from .test_repository import run
+from .test_repository import read_with
 
 VECTORS = os.path.join(os.path.dirname(__file__), "..", "..", "vectors")
 
@@ -44,7 +44,7 @@ class Golden(unittest.TestCase):
             file.write(self.told["password"])
 
     def read(self, repo, *command):
-        return run("--repo", repo, "--password-file", self.password, *command)
+        return read_with(self.password, repo, *command)
 
     def copy(self, name):
         """A copy of a golden repository that may be damaged."""

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Rules that no decoder can hold or break alone, and who holds them.
-const ELSEWHERE: [(&str, &str); 13] = [
+const ELSEWHERE: [(&str, &str); 14] = [
     ("CHUNK-1", "the cutter is the engine's"),
     ("CHUNK-2", "the cutter is the engine's"),
     ("CHUNK-3", "the cutter is the engine's; its table is KEY-8, whose hash stands in vectors.json"),
     ("CHUNK-4", "the cutter is the engine's"),
     ("KEY-4", "the caller strips the line feed; a vector shows that a password with one is another"),
+    ("KEY-10", "how slots are tried: the engine and the independent reader"),
     ("KEY-9", "readers verify ids; the judge of the golden packs does (PACK-7)"),
     ("LOG-7", "needs the log before the entry: the engine's log"),
     ("LOG-9", "the engine's log"),

@@ -125,7 +125,7 @@ impl View {
         match self.item(reach, inode)? {
             Item::Leading(leading) => Ok(self.of_leading(inode, &leading)),
             Item::Inside(inside) => self.of_entry(reach, &inside.entry, inode),
-            Item::Past(spot) => self.of_past(inode, &spot),
+            Item::Past(spot) => self.of_past(reach, inode, &spot),
         }
     }
 

@@ -22,7 +22,8 @@ const VIRTUAL: &[u8] = b"user.cairn.";
 const STATE: &[u8] = b"user.cairn.state";
 /// What a point that cannot be read says of itself.
 const SAID: [&[u8]; 2] = [b"user.cairn.state\0", b"user.cairn.why\0"];
-const ACCESS_LIST: &[u8] = b"system.posix_acl_access";
+/// Who may do what beside owner, group and others.
+pub(super) const ACCESS_LIST: &[u8] = b"system.posix_acl_access";
 const DEFAULT_LIST: &[u8] = b"system.posix_acl_default";
 
 impl View {

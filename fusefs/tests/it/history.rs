@@ -4,8 +4,9 @@ use crate::namespace::HANDLES;
 use crate::place::{Place, START, eventually, one_of_everything, run, shell, within};
 use fusefs::MountOptions;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 impl Place {
@@ -194,4 +195,63 @@ fn handles_into_the_history_are_stale_until_the_path_is_walked_again() {
     shell(&base, &format!("ls '{still}'"));
     // It can be opened, and read() of a folder is EISDIR.
     assert!(said(&place).contains("[Errno 21]"), "{}", said(&place));
+}
+
+/// Everything below a folder of the history, as nobody sees it: names, and what went wrong.
+fn seen_by_nobody(folder: &Path) -> String {
+    let folder = folder.to_owned();
+    within(move || {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "find"]).arg(&folder);
+        let output = command.output().unwrap();
+        String::from_utf8_lossy(&output.stdout).replace(folder.to_str().unwrap(), "")
+    })
+}
+
+/// SEMANTICS: History. "A folder has the strictest rights that anything at its path had".
+#[test]
+fn the_history_shows_no_name_to_whom_a_version_of_its_folder_did_not() {
+    let Some(mut place) = Place::new() else { return };
+    let source = place.source.clone();
+    // The folders above count as well.
+    fs::set_permissions(source.parent().unwrap(), fs::Permissions::from_mode(0o755)).unwrap();
+    let at = |below: &str| source.join(below);
+    let mode = |below: &str, mode: u32| fs::set_permissions(at(below), fs::Permissions::from_mode(mode)).unwrap();
+    for folder in ["alice/private", "opened", "closed", "open"] {
+        fs::create_dir_all(at(folder)).unwrap();
+        fs::write(at(folder).join("letter"), folder).unwrap();
+        chown(at(folder), Some(1001), Some(1001)).unwrap();
+        chown(at(folder).join("letter"), Some(1001), Some(1001)).unwrap();
+    }
+    chown(at("alice"), Some(1001), Some(1001)).unwrap();
+    for (below, bits) in
+        [("alice", 0o700), ("alice/private", 0o700), ("opened", 0o700), ("closed", 0o755), ("open", 0o755)]
+    {
+        mode(below, bits);
+    }
+    place.back_up_at(0);
+    // One opens, one closes; its names are the same, and so is its tree.
+    mode("opened", 0o755);
+    mode("closed", 0o700);
+    place.back_up_at(1);
+    fs::remove_file(at("open/letter")).unwrap();
+    place.back_up_at(2);
+    place.mount();
+    let history = place.history();
+    // By look-up alone, and with what a listing has found out.
+    for _ in 0..2 {
+        let seen = seen_by_nobody(&history);
+        assert!(seen.contains("/open/letter/") && seen.contains("/alice\n") && seen.contains("/opened\n"), "{seen}");
+        for hidden in ["private", "opened/letter", "closed/letter"] {
+            assert!(!seen.contains(hidden), "{hidden}: {seen}");
+        }
+        shell(&history, "ls -lR");
+    }
+    let of = |below: &str| {
+        let path = history.join(below);
+        within(move || fs::metadata(path).map(|m| (m.mode() & 0o7777, m.uid(), m.gid())).unwrap())
+    };
+    assert_eq!((of("alice"), of("opened")), ((0o500, 1001, 1001), (0o500, 1001, 1001)));
+    assert_eq!(of("open"), (0o555, 1001, 1001));
+    place.unmount();
 }

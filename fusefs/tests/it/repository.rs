@@ -56,7 +56,7 @@ fn reopen(path: &Path) -> Arc<Repository> {
 }
 
 fn catalog(path: &Path) -> Arc<RepositoryCatalog> {
-    Arc::new(RepositoryCatalog::new(reopen(path), fusefs::limits::prefetch()))
+    Arc::new(RepositoryCatalog::new(reopen(path), fusefs::limits::prefetch()).unwrap())
 }
 
 /// A place whose source is backed up, and the repository's folder.

@@ -42,7 +42,7 @@ fn trouble(
     place.unmount();
     place.handle = Some(
         fusefs::mount(
-            Arc::new(RepositoryCatalog::new(repository, fusefs::limits::prefetch())),
+            Arc::new(RepositoryCatalog::new(repository, fusefs::limits::prefetch()).unwrap()),
             &options(place.options()),
         )
         .unwrap(),

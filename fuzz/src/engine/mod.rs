@@ -9,7 +9,7 @@ use engine::Kind;
 use engine::fuzzing;
 use engine::pack::PackTail;
 use engine::repository::utc;
-use engine::source::rules::{Patterns, paths_in_list};
+use engine::source::rules::{Lines, Patterns, paths_in_list};
 use engine::store::Location;
 use format_spec::container::{HEADER_BYTES, Header};
 use std::ffi::OsStr;
@@ -93,15 +93,22 @@ pub fn patterns(bytes: &[u8]) -> bool {
     added.map_or_else(|e| refused(&e), |()| true)
 }
 
-/// A list of sources; it is accepted when it names any.
+/// A list of sources, with comments and without; it is accepted when it names any.
 pub fn source_list(bytes: &[u8]) -> bool {
-    let paths = paths_in_list(bytes);
     let separator = if bytes.contains(&0) { 0 } else { b'\n' };
-    let parts: Vec<&[u8]> = paths.iter().map(|path| path.as_os_str().as_bytes()).collect();
-    assert!(parts.iter().all(|part| !part.is_empty() && !part.contains(&separator)));
-    let written = [parts.join(&separator), vec![separator]].concat();
-    assert_eq!(paths_in_list(&written), paths);
-    !paths.is_empty()
+    let [commented, verbatim] = [Lines::Commented, Lines::Verbatim].map(|lines| {
+        let listed = paths_in_list(bytes, lines);
+        let parts: Vec<&[u8]> = listed.paths.iter().map(|path| path.as_os_str().as_bytes()).collect();
+        assert!(parts.iter().all(|part| !part.is_empty() && !part.contains(&separator)));
+        let written = [parts.join(&separator), vec![separator]].concat();
+        assert_eq!(paths_in_list(&written, lines).paths, listed.paths);
+        listed
+    });
+    assert!(
+        verbatim.comments.is_empty() && commented.comments.iter().all(|c| c.as_os_str().as_bytes().starts_with(b"#"))
+    );
+    assert_eq!(commented.paths.len() + commented.comments.len(), verbatim.paths.len());
+    !verbatim.paths.is_empty()
 }
 
 /// Where a repository is.

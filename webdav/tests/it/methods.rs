@@ -122,6 +122,43 @@ fn strangers_names_for_this_machine_are_refused() {
     }
 }
 
+/// SEMANTICS, WebDAV: "What a page of another site asks for is refused".
+#[test]
+fn pages_of_other_sites_get_nothing() {
+    for login in [None, Some(Login::new("reader", b"secret").unwrap())] {
+        let place = Place::with(some_files, login, |_, _| {});
+        let password = ("Authorization", "Basic cmVhZGVyOnNlY3JldA==");
+        let own = format!("http://{}", place.address);
+        let ask = |method: &str, said: (&str, &str)| {
+            place.ask(method, &place.url("large.bin"), &[password, said, ("Depth", "0")])
+        };
+        for said in [
+            ("Sec-Fetch-Site", "cross-site"),
+            ("Sec-Fetch-Site", "same-site"),
+            ("Origin", "https://evil.example"),
+            ("Origin", "null"),
+        ] {
+            for method in ["GET", "HEAD", "OPTIONS", "PROPFIND"] {
+                let answer = ask(method, said);
+                assert_eq!((answer.status, answer.header("etag")), (403, None), "{method} {said:?}");
+            }
+        }
+        for said in [
+            ("Sec-Fetch-Site", "none"),
+            ("Sec-Fetch-Site", "same-origin"),
+            ("Origin", &own),
+            ("Referer", "https://evil.example/"),
+        ] {
+            let answer = ask("GET", said);
+            assert_eq!(
+                (answer.status, answer.header("cross-origin-resource-policy")),
+                (200, Some("same-origin")),
+                "{said:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_password_is_asked_for_before_anything_else() {
     let login = Login::new("reader", b"secret").unwrap();

@@ -41,13 +41,27 @@ fn ranges_are_those_bytes() {
         assert!(answer.body == bytes[from..to], "{range}");
         assert_eq!(answer.header("content-range"), Some(&format!("bytes {from}-{}/3000000", to - 1)[..]));
     }
-    assert_eq!(get("bytes=3000000-").status, 416);
+    for range in
+        ["bytes=3000000-", "bytes=3000001-", "bytes=9000000-9000001", "bytes=99999999999999999999999-", "bytes=-0"]
+    {
+        let answer = get(range);
+        assert_eq!((answer.status, answer.body.len()), (416, 0), "{range}");
+        assert_eq!(answer.header("content-range"), Some("bytes */3000000"), "{range}");
+    }
+    assert_eq!(place.ask("GET", &place.url("empty"), &[("Range", "bytes=0-")]).status, 416);
+    assert_eq!(place.ask("HEAD", &url, &[("Range", "bytes=9000000-")]).status, 200, "only a GET has ranges");
     let several = get("bytes=0-1,5-6");
     assert_eq!((several.status, several.body.len()), (200, 3_000_000), "several ranges are answered by everything");
     let version = place.get(&url).header("etag").unwrap().to_owned();
     let same = place.ask("GET", &url, &[("Range", "bytes=0-4"), ("If-Range", &version)]);
     let other = place.ask("GET", &url, &[("Range", "bytes=0-4"), ("If-Range", "\"other\"")]);
     assert_eq!((same.status, other.status), (206, 200));
+    let weak = place.ask("GET", &url, &[("Range", "bytes=0-4"), ("If-Range", &format!("W/{version}"))]);
+    assert_eq!((weak.status, weak.body.len()), (200, 3_000_000), "If-Range is compared strongly");
+    let date = place.get(&url).header("last-modified").unwrap().to_owned();
+    let dated = |url: &str| place.ask("GET", url, &[("Range", "bytes=0-4"), ("If-Range", &date)]).status;
+    let fixed = place.within(&format!("by-job/host/job/{POINT}"), "large.bin");
+    assert_eq!((dated(&fixed), dated(&url)), (206, 200), "what latest leads to may change twice in a second");
 }
 
 /// SEMANTICS, WebDAV: "`ETag` is made of the content".
@@ -67,6 +81,13 @@ fn what_a_client_has_is_not_sent_again() {
     assert_eq!((again.status, again.body.len()), (304, 0));
     let date = place.get(&place.url("large.bin")).header("last-modified").unwrap().to_owned();
     assert_eq!(place.ask("GET", &place.url("large.bin"), &[("If-Modified-Since", &date)]).status, 304);
+    let ask = |name: &str, value: &str| place.ask("GET", &place.url("large.bin"), &[(name, value)]).status;
+    // A proxy that compresses makes tags weak: it still has the same bytes (RFC 9110, 13.1.2), but cannot vouch for them (13.1.1).
+    let weak = format!("W/{tag}");
+    assert_eq!((ask("If-None-Match", &weak), ask("If-None-Match", &format!("\"a,b\", {weak}"))), (304, 304));
+    assert_eq!((ask("If-Match", &weak), ask("If-Match", &tag), ask("If-Match", "*")), (412, 200, 200));
+    let both = [("If-None-Match", "\"other\""), ("If-Modified-Since", &*date)];
+    assert_eq!(place.ask("GET", &place.url("large.bin"), &both).status, 200);
 }
 
 /// SEMANTICS, WebDAV: "browsers may keep files of points for a day, but not what `latest` leads to".

@@ -4,6 +4,7 @@ use super::Backup;
 use crate::connect::{Connection, open_store};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
+use crate::say::human;
 use crate::settings::{Repo, Settings};
 use crate::verbs::init::{self, New};
 use format_spec::config::{Class, Retention};
@@ -32,14 +33,15 @@ impl Backup {
             parity_percent: 0,
             like: None,
             storage_class: None,
+            shared: false,
         };
         match init::create(context, &settings, &new) {
             Ok(created) => {
                 let key = match &created.key_file {
-                    Some(key) => format!("the generated key file {} (mode 600)", key.display()),
+                    Some(key) => format!("the generated key file {} (mode 600)", human::path(key)),
                     None => settings.password.described(),
                 };
-                let (path, id) = (path.display(), created.id);
+                let (path, id) = (human::path(path), created.id);
                 context.out.note(&format!("created the default repository {path} ({id}), opened by {key}"));
             }
             // Another first run was faster.

@@ -12,16 +12,19 @@ mod room;
 mod told;
 
 use super::sources::{Chosen, Sources};
-use crate::connect::Connection;
+use crate::connect::{Connection, location};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::hooks::{Hooks, When};
 use crate::parse::{Accept, job, quantity};
 use crate::say::progress;
+use crate::settings::Settings;
 use clap::Args;
 use engine::backup::{BackupOptions, BackupSummary, backup};
 use engine::restore_point::{JobId, Owner};
 use engine::source::Estimation;
+use engine::source::rules::OwnFolders;
+use engine::store::Location;
 use format_spec::point::Workload;
 use overlap::{IfRunning, Turn};
 use room::{Least, Rooms};
@@ -76,6 +79,15 @@ pub(crate) struct Backup {
     hooks: Hooks,
 }
 
+/// Where this backup writes to on this machine.
+fn own_folders(settings: &Settings) -> Result<OwnFolders> {
+    let repository = match location(settings)? {
+        Location::Folder(folder) => Some(folder),
+        _ => None,
+    };
+    Ok(OwnFolders { repository, cache: Some(settings.cache_dir.clone()) })
+}
+
 /// A backup that came to its end.
 struct Done {
     job: String,
@@ -109,12 +121,13 @@ impl Backup {
     fn run_to_end(&self, context: &Context, known: &mut Known) -> Result<Exit> {
         self.refuse_unnamed_job()?;
         // Sources that are not there are told before a repository is made for them; but a hook may yet bring them.
-        let host = context.settings()?.host;
+        let settings = context.settings()?;
+        let (host, own) = (settings.host.clone(), own_folders(&settings)?);
         if self.job.is_none() {
             self.sources.refuse_passing_lists()?;
         }
         let stop = context.interrupt.shared();
-        let open = || self.sources.open(&context.env, &host, &stop);
+        let open = || self.sources.open(&context.env, &host, &own, &stop);
         let early = if self.hooks.before.is_none() { Some(open()?) } else { None };
         let connection = self.connect(context)?;
         known.repo = Some(connection.repo.location());
@@ -137,8 +150,11 @@ impl Backup {
         };
         let mut variables = vec![("CAIRN_REPO", connection.repo.location())];
         variables.extend(self.job.clone().map(|job| ("CAIRN_JOB", job)));
-        told::hook(context, self.hooks.run(When::Before, &variables)?);
-        let make = |chosen| self.make(context, &connection, chosen, rooms.as_ref());
+        told::hook(context, self.hooks.run(&context.interrupt, When::Before, &variables)?);
+        let make = |chosen| {
+            told::own_folders(context, &chosen, &own)?;
+            self.make(context, &connection, chosen, rooms.as_ref())
+        };
         let done = match early {
             Some(chosen) => make(chosen),
             None => open().and_then(make),
@@ -155,7 +171,7 @@ impl Backup {
         }
         variables.push(("CAIRN_POINT", known.point.clone().unwrap_or_default()));
         variables.extend(told::outcome(exit));
-        let after = self.hooks.run(When::After, &variables);
+        let after = self.hooks.run(&context.interrupt, When::After, &variables);
         let done = done.inspect_err(|_| {
             // A failed backup is the graver news; that of the hook must not get lost.
             if let Err(hook) = &after {

@@ -10,12 +10,14 @@
 //! Of runs on other machines under the same host's name the log tells what they have published ([`engine::backup::running`]).
 //!
 //! Promises: a run that was killed never keeps the next one away on its machine. Refuses to be relied on: this is a courtesy, nothing is
-//! unsafe when two runs overlap (both make a restore point). Runs with different cache folders do not see each other's locks.
+//! unsafe when two runs overlap (both make a restore point). Runs with different cache folders do not see each other's locks. Where the cache
+//! folder cannot be written, the lock lies in a folder of the user's own (`$XDG_RUNTIME_DIR/cairn`, or `cairn-UID` among temporary files).
 
 use crate::connect::Connection;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::say::{Row, human};
+use crate::settings::xdg;
 use clap::ValueEnum;
 use engine::backup::running;
 use engine::restore_point::JobId;
@@ -68,7 +70,7 @@ pub(super) fn take_turn(
     };
     let mut told = Told::default();
     loop {
-        let held = locks.take().map_err(|e| Failure::writing(&locks.folder.display().to_string(), &e))?;
+        let held = locks.take().map_err(|e| Failure::writing(&human::path(&locks.folder), &e))?;
         let (other, rounds) = match held {
             Err(process) => (format!("another run of the job {job} is under way on this machine{process}"), 1),
             Ok(held) => {
@@ -137,8 +139,15 @@ struct Locks {
 }
 
 impl Locks {
+    /// Those in the cache folder; where that takes none, those in a folder of this user's that all its runs find.
     fn of(connection: &Connection, own: &JobId) -> Locks {
-        Locks::at(&connection.settings.cache_dir, &connection.repo.id().to_string(), &own.to_string())
+        let (repository, job) = (connection.repo.id().to_string(), own.to_string());
+        let usual = Locks::at(&connection.settings.cache_dir, &repository, &job);
+        match usual.gate() {
+            Ok(_) => usual,
+            // What cannot be made there either is told of the usual place.
+            Err(_) => xdg::passing().map_or(usual, |folder| Locks::at(&folder, &repository, &job)),
+        }
     }
 
     /// A job, `HOST/JOB`, may hold what a file's name may not, and be longer.

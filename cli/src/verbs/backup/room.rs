@@ -11,6 +11,7 @@ use crate::parse::quantity;
 use crate::say::human;
 use engine::monitor::Monitor;
 use engine::store::{Space, Store};
+use engine::threads;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -71,9 +72,9 @@ impl Rooms {
             )),
         }
         let cache = connection.settings.cache_dir.clone();
-        places.push(Place { what: format!("the cache {}", cache.display()), at: At::Folder(cache) });
+        places.push(Place { what: format!("the cache {}", human::path(&cache)), at: At::Folder(cache) });
         let temporary = std::env::temp_dir();
-        places.push(Place { what: format!("temporary files {}", temporary.display()), at: At::Folder(temporary) });
+        places.push(Place { what: format!("temporary files {}", human::path(&temporary)), at: At::Folder(temporary) });
         Ok(Rooms { least, places })
     }
 
@@ -94,7 +95,7 @@ impl Rooms {
     pub(super) fn watch<T>(&self, monitor: &Monitor, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let (ended, wait) = channel::<()>();
         std::thread::scope(|scope| {
-            let watcher = scope.spawn(move || {
+            let watcher = threads::scoped(scope, move || {
                 loop {
                     match wait.recv_timeout(EVERY) {
                         Err(RecvTimeoutError::Timeout) => {}
@@ -107,7 +108,7 @@ impl Rooms {
                         return why;
                     }
                 }
-            });
+            })?;
             // Dropped also when the work panics, or the watcher would never end.
             let ended = ended;
             let done = work();

@@ -1,6 +1,6 @@
 //! What a backup tells at its end.
 
-use super::{Backup, Done, Known};
+use super::{Backup, Chosen, Done, Known};
 use crate::connect::{self, Connection};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
@@ -10,7 +10,11 @@ use crate::say::{Row, human};
 use crate::settings::Repo;
 use crate::verbs::init;
 use engine::source::command::CommandEnd;
-use format_spec::point::PointKind;
+use engine::source::rules::OwnFolders;
+use format_spec::point::{PointKind, Workload};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Done, or done with warnings.
@@ -38,6 +42,25 @@ pub(super) fn hook(context: &Context, failure: Option<String>) {
     let monitor = context.interrupt.monitor();
     monitor.warn(b"", reason);
     monitor.take_warnings().iter().for_each(|w| context.out.warning(&w.subject, &w.reason));
+}
+
+/// Names what the backup itself writes to, where that lies in a source.
+pub(super) fn own_folders(context: &Context, chosen: &Chosen, own: &OwnFolders) -> Result<()> {
+    if chosen.workload != Workload::Folders {
+        return Ok(());
+    }
+    let paths = chosen.source.about().paths;
+    let sources: Vec<_> =
+        paths.iter().filter_map(|path| Path::new(OsStr::from_bytes(path)).canonicalize().ok()).collect();
+    for folder in own.found().iter().filter(|folder| sources.iter().any(|source| folder.path.starts_with(source))) {
+        context.out.note(&format!("cairn: {} is {}: it is left out", human::path(&folder.path), folder.what));
+        if context.out.json {
+            let row =
+                || Row::new("left_out").bytes("path", folder.path.as_os_str().as_bytes()).set("what", folder.what);
+            context.out.answer(row, String::new)?;
+        }
+    }
+    Ok(())
 }
 
 /// What hooks are told about the end.
@@ -80,7 +103,7 @@ impl Backup {
         let counted = || human::counted(context.interrupt.monitor().warnings_total(), "warning", "warnings");
         variables.push(("CAIRN_MESSAGE", failure.map_or_else(counted, |f| f.message.clone())));
         variables.push(("CAIRN_ADVICE", failure.and_then(|f| f.advice.clone()).unwrap_or_default()));
-        match self.hooks.run_on_failure(&variables) {
+        match self.hooks.run_on_failure(&context.interrupt, &variables) {
             None => {}
             Some(reason) if ended.is_err() => context.out.warning(b"", &reason),
             // The summary was the last line of JSON; what comes now is for people.

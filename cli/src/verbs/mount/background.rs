@@ -4,11 +4,13 @@
 //! parent: start child -> copy its stdout until the ready mark -> exit 0
 //! child:  password, repository, mount -> let go of the shell -> summary, ready mark -> serve
 //! ```
-//! A child that fails has said why on stderr; its exit code becomes the command's. What is let go of: standard streams, files
+//! A password of the environment does not go on in the child's, where it could be read for as long as the mount stands: it is handed over
+//! through the child's stdin. A child that fails has said why on stderr; its exit code becomes the command's. What is let go of: standard streams, files
 //! that the shell had open (its locks among them), terminal, session, working folder, umask.
 
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
+use crate::settings::password::{self, Password};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
@@ -19,20 +21,39 @@ pub(super) fn is_child() -> bool {
     std::env::var_os(VARIABLE).is_some()
 }
 
+/// In a child that is handed a password: takes it.
+///
+/// # Errors
+/// When there is none.
+pub(super) fn take_password() -> Result<()> {
+    match std::env::var_os(VARIABLE) {
+        Some(word) if word == HANDED => password::take_handed(),
+        _ => Ok(()),
+    }
+}
+
 /// Starts the child and waits until the mount answers.
 ///
 /// # Errors
 /// When no child can be started. What keeps the child from mounting it has told itself; its exit code is returned.
 pub(super) fn start(context: &Context) -> Result<Exit> {
     let failed = |e: io::Error| Failure::new(Exit::Failed, "bug", format!("the mount cannot be started: {e}"));
-    let mut child = Command::new(std::env::current_exe().map_err(failed)?)
-        // The file may be called `mount.cairn`; the child is told in words of `cairn`.
-        .arg0("cairn")
-        .args(context.args.iter().skip(1))
-        .env(VARIABLE, "1")
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(failed)?;
+    let handed = match context.settings()?.password {
+        source @ Password::Environment => source.read()?,
+        _ => None,
+    };
+    let mut command = Command::new(std::env::current_exe().map_err(failed)?);
+    // The file may be called `mount.cairn`; the child is told in words of `cairn`.
+    command.arg0("cairn").args(context.args.iter().skip(1)).stdout(Stdio::piped());
+    command.env(VARIABLE, if handed.is_some() { HANDED } else { "1" }).env_remove(password::VARIABLE);
+    if handed.is_some() {
+        command.stdin(Stdio::piped());
+    }
+    let mut child = command.spawn().map_err(failed)?;
+    if let (Some(password), Some(mut stdin)) = (handed, child.stdin.take()) {
+        // A child that ended has said why.
+        let _ = stdin.write_all(&password);
+    }
     let stdout = child.stdout.take().ok_or_else(|| failed(io::ErrorKind::BrokenPipe.into()))?;
     for line in BufReader::new(stdout).lines() {
         let line = line.map_err(failed)?;
@@ -91,4 +112,6 @@ pub(super) fn ready(inherited: Inherited) -> Result<()> {
 /// The same number on all of Linux that matters here, except where [`Inherited`] then finds nothing.
 const O_CLOEXEC: i64 = 0o2_000_000;
 const VARIABLE: &str = "CAIRN_MOUNT_IN_BACKGROUND";
+/// Its value where a password comes through stdin.
+const HANDED: &str = "password";
 const READY: &str = "\u{1}ready";

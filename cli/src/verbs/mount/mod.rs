@@ -88,6 +88,7 @@ impl Mount {
             return background::start(context);
         }
         let inherited = background::Inherited::now();
+        background::take_password()?;
         let patience = |options: &mut store::Options| patience::of_store(options, self.data_deadline);
         let connection =
             context.connect_to_read(limits::CACHES, if self.dry_run { 0 } else { self.disk_cache }, patience)?;
@@ -102,6 +103,7 @@ impl Mount {
         context
             .interrupt
             .says("unmounting; files that are still open can be read for some seconds. Again to stop at once.");
+        context.interrupt.serves();
         ignore_hangups()?;
         let handle = fusefs::mount(catalog, &options)?;
         let place = handle.mountpoint().display().to_string();
@@ -123,7 +125,7 @@ impl Mount {
     }
 
     fn catalog(&self, repo: Arc<Repository>) -> Result<Arc<RepositoryCatalog>> {
-        let catalog = RepositoryCatalog::new(repo, limits::prefetch());
+        let catalog = RepositoryCatalog::new(repo, limits::prefetch())?;
         if self.archived != Policy::Thaw {
             return Ok(Arc::new(catalog));
         }

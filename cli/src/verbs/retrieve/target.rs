@@ -106,7 +106,7 @@ pub(super) fn place(text: &OsStr) -> Result<Place> {
 
 /// The mount itself says which point and path it shows there.
 fn mounted(path: &Path) -> Result<Place> {
-    let shown = path.display();
+    let shown = human::path(path);
     let whole = path.canonicalize().map_err(|e| Failure::new(Exit::Failed, "absent", format!("{shown}: {e}")))?;
     let foreign = || {
         Failure::usage(format!("{shown}: no restore point is shown there"))

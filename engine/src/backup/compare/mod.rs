@@ -1,13 +1,14 @@
 //! The walk, compared with the base: decides what is unchanged, and tells the assembler.
 //!
-//! Unchanged means: same kind, size, modification time, change time, inode and device, and the change time is older than the start of the
-//! base's session. The last condition is what makes an edit within the same clock tick visible: such a file is read again.
+//! Unchanged means: same kind, size, modification time, change time and inode (`unchanged`), and the change time is older than the start of
+//! the base's session. The last condition is what makes an edit within the same clock tick visible: such a file is read again.
 
 mod unseen;
 
 use super::event::{Event, Slot};
 use super::file::FileJob;
 use super::keep::{Before, Keeper};
+use super::unchanged::{is_older, same_inode};
 use crate::error::{Error, Kind, Result};
 use crate::restore_point::IN_PART;
 use crate::source::{Failure, Found, Outcome, Step, Walk};
@@ -18,12 +19,6 @@ use format_spec::tree::{Content, Entry, Kind as ItemKind};
 use std::collections::HashMap;
 use std::sync::Arc;
 use unseen::Unseen;
-
-/// Change times within this many nanoseconds before the base's start count as "not older": the kernel's clock for file times
-/// ticks in steps of up to 10 ms.
-const CLOCK_STEP_NANOS: u32 = 50_000_000;
-/// File systems without fractions of a second have steps of up to two seconds.
-const COARSE_STEP_SECONDS: i64 = 2;
 
 /// Compares one walk with the base and sends events and files on.
 pub(super) struct Compare<'a> {
@@ -165,7 +160,10 @@ impl<'a> Compare<'a> {
             Some(before) if self.unchanged(&before, &found.entry, &found.path) => {
                 self.keeper.ledger.count(|c| c.unchanged += 1);
                 self.keeper.monitor.done(1, before.size);
-                self.same(&before)
+                match before.link_group == found.entry.link_group {
+                    true => self.same(&before),
+                    false => self.renumbered(&before, &found.entry),
+                }
             }
             before => {
                 if before.is_some() {
@@ -175,6 +173,15 @@ impl<'a> Compare<'a> {
                 self.changed(found, before)
             }
         }
+    }
+
+    /// An unchanged item with several names whose file system has another device number now. Its group is named by that number, which
+    /// another file system may have taken over: what is stored of it is renamed with it, and its content is not read.
+    fn renumbered(&mut self, before: &Entry, now: &Entry) -> Result<()> {
+        self.gone();
+        self.flush()?;
+        let entry = Entry { device: now.device, link_group: now.link_group, ..before.clone() };
+        self.send(Event::Put(Box::new(entry)))
     }
 
     /// A new or changed item: files go to the readers, everything else is complete after `fill`.
@@ -235,15 +242,13 @@ impl<'a> Compare<'a> {
     fn unchanged(&self, before: &Entry, now: &Entry, path: &[u8]) -> bool {
         let read = self.frames.last().map_or(self.keeper.last.read(), |f| f.as_of);
         !self.is_full()
-            && older_than(now.ctime, read)
+            && is_older(now.ctime, read)
             && !self.keeper.last.excepts(path)
             && before.kind == now.kind
-            && before.link_group == now.link_group
+            && same_inode(before, now)
             && (before.size == now.size || now.kind != ItemKind::File)
             && before.mtime == now.mtime
             && before.ctime == now.ctime
-            && before.inode == now.inode
-            && before.device == now.device
     }
 
     /// The base's entry of this name; entries that sort before it are gone.
@@ -344,32 +349,4 @@ fn below(folder: &[u8], name: &[u8]) -> Vec<u8> {
 
 fn ended() -> Error {
     Error::new(Kind::Interrupted, "the session has ended")
-}
-
-fn older_than(ctime: Time, start: Time) -> bool {
-    if ctime.nanos == 0 {
-        return ctime.seconds < start.seconds - COARSE_STEP_SECONDS;
-    }
-    let nanos = |t: Time| i128::from(t.seconds) * 1_000_000_000 + i128::from(t.nanos);
-    nanos(ctime) < nanos(start) - i128::from(CLOCK_STEP_NANOS)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_change_in_the_clocks_last_step_is_not_trusted() {
-        let start = Time::new(1000, 500_000_000);
-        assert!(older_than(Time::new(1000, 440_000_000), start));
-        assert!(!older_than(Time::new(1000, 460_000_000), start));
-        assert!(!older_than(Time::new(1000, 500_000_000), start));
-        assert!(!older_than(Time::new(2000, 1), start));
-    }
-
-    #[test]
-    fn whole_second_times_keep_two_seconds_distance() {
-        assert!(!older_than(Time::new(998, 0), Time::new(1000, 0)));
-        assert!(older_than(Time::new(997, 0), Time::new(1000, 0)));
-    }
 }

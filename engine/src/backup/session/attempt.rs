@@ -137,8 +137,8 @@ fn attempt(
         monitor: monitor.clone(),
         session,
         threads: options.threads,
-        spool: options.original.as_ref().and_then(|o| o.spool.as_deref()).map(Spool::open).transpose()?,
-    });
+        spool: options.original.as_ref().and_then(|o| o.spool.as_deref()).map(Spool::open_somewhere).transpose()?,
+    })?;
     let reads_old = Cell::new(false);
     let work = Session {
         repository,

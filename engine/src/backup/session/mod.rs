@@ -19,6 +19,7 @@ use crate::monitor::Monitor;
 use crate::repository::{Before, NameOf, Repository};
 use crate::restore_point::{Emission, JobId, Ledger, Owner, Point, PointSink, made, roots_of};
 use crate::source::Source;
+use crate::threads;
 use crate::tree::{MapBuilder, NodeSink};
 use crossbeam_channel::{bounded, unbounded};
 use format_spec::log::{Change, PointId, Purpose};
@@ -164,10 +165,10 @@ impl Session<'_> {
         std::thread::scope(|scope| {
             for _ in 0..self.options.threads {
                 let (reading, files) = (&reading, files_out.clone());
-                scope.spawn(move || reading.run(&files));
+                threads::scoped(scope, move || reading.run(&files))?;
             }
             drop(files_out);
-            let walker = scope.spawn(move || compare.run(&mut *walk, base.map(|b| &b.root)));
+            let walker = threads::scoped(scope, move || compare.run(&mut *walk, base.map(|b| &b.root)))?;
             let mut sink = PointSink::new(self.writer, ids, emission);
             let root = assemble(&events_out, &**blobs, keeper, &mut sink);
             drop(events_out);

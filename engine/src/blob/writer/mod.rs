@@ -18,6 +18,7 @@ use crate::limits::{BLOCKS_QUEUED_PER_THREAD, META_BLOCK_TARGET, PACKS_QUEUED_MA
 use crate::log::Log;
 use crate::monitor::Monitor;
 use crate::pack::{FinishedPack, PackBuilder};
+use crate::threads;
 pub use carried::Carried;
 use crossbeam_channel::{Sender, bounded};
 use format_spec::config::Config;
@@ -135,27 +136,30 @@ pub struct WriterParts {
 
 impl Writer {
     /// Starts the stages of an opened session.
-    pub fn start(parts: WriterParts) -> Self {
-        let threads = parts.threads;
+    ///
+    /// # Errors
+    /// `Transient` when a thread cannot be made; those that were made end.
+    pub fn start(parts: WriterParts) -> Result<Self> {
+        let encoders = parts.threads;
         // Packs that are filled in files are large: one is in memory at a time.
-        let uploads = match (threads, &parts.spool) {
+        let uploads = match (encoders, &parts.spool) {
             (0, _) => 0,
             (_, Some(_)) => 1,
             (_, None) => UPLOADS_MAX,
         };
-        let (blocks_in, blocks_out) = bounded(threads * BLOCKS_QUEUED_PER_THREAD);
+        let (blocks_in, blocks_out) = bounded(encoders * BLOCKS_QUEUED_PER_THREAD);
         let (packs_in, packs_out) = bounded(PACKS_QUEUED_MAX);
         let shared = Arc::new(Shared::new(parts, blocks_in, packs_in));
-        let mut handles = Vec::new();
-        for _ in 0..threads {
-            let (shared, blocks) = (shared.clone(), blocks_out.clone());
-            handles.push(std::thread::spawn(move || shared.run(&blocks)));
+        let mut writer = Writer { shared, threads: Vec::new() };
+        for _ in 0..encoders {
+            let (shared, blocks) = (writer.shared.clone(), blocks_out.clone());
+            writer.threads.push(threads::spawn(move || shared.run(&blocks))?);
         }
         for _ in 0..uploads {
-            let (shared, packs) = (shared.clone(), packs_out.clone());
-            handles.push(std::thread::spawn(move || shared.run(&packs)));
+            let (shared, packs) = (writer.shared.clone(), packs_out.clone());
+            writer.threads.push(threads::spawn(move || shared.run(&packs))?);
         }
-        Writer { shared, threads: handles }
+        Ok(writer)
     }
 
     /// Stores a data chunk unless it is known; returns whether it was new.

@@ -140,7 +140,7 @@ impl<'a> Work<'a> {
             session: Some(session),
             threads: options.threads,
             spool: None,
-        });
+        })?;
         Ok(Work { repository, options, plan, monitor, session, writer })
     }
 

@@ -51,7 +51,7 @@ impl<'a> Rewriter<'a> {
             session: Some(session),
             threads,
             spool: None,
-        });
+        })?;
         let cut = scope.cut(repository, repository.env().now(), monitor)?;
         Ok(Rewriter { repository, monitor, cut, reason: scope.to_string(), session, writer, made: HashSet::new() })
     }

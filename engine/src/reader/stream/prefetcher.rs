@@ -10,6 +10,7 @@ use crate::blob::Blobs;
 use crate::error::Result;
 use crate::index::Place;
 use crate::limits::{COALESCED_BYTES_MAX, COALESCED_GAP_MAX, WARM_BLOCKS_MAX};
+use crate::threads;
 use crate::tree::{Placement, pieces};
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -52,7 +53,10 @@ const HELD_UP: Duration = Duration::from_millis(500);
 
 impl Prefetcher {
     /// Starts the threads.
-    pub fn start(blobs: &Arc<Blobs>, limits: PrefetchLimits) -> Arc<Self> {
+    ///
+    /// # Errors
+    /// `Transient` when one cannot be made.
+    pub fn start(blobs: &Arc<Blobs>, limits: PrefetchLimits) -> Result<Arc<Self>> {
         let (plans, to_plan) = bounded(PLANS_QUEUED);
         let (fetches, to_fetch) = bounded::<Fetch>(2 * limits.fetchers.max(1));
         let (decodes, to_decode) = bounded::<Decode>(4 * limits.decoders.max(1));
@@ -60,16 +64,16 @@ impl Prefetcher {
         let budget = Budget::new(limits.windows);
         let planner =
             Planner { blobs: blobs.clone(), limits, budget: budget.clone(), fetches, streams: streams.clone() };
-        std::thread::spawn(move || planner.run(&to_plan));
+        threads::spawn(move || planner.run(&to_plan))?;
         for _ in 0..limits.fetchers.max(1) {
             let (blobs, to_fetch, decodes) = (blobs.clone(), to_fetch.clone(), decodes.clone());
-            std::thread::spawn(move || to_fetch.iter().for_each(|fetch| run_fetch(&blobs, fetch, &decodes)));
+            threads::spawn(move || to_fetch.iter().for_each(|fetch| run_fetch(&blobs, fetch, &decodes)))?;
         }
         for _ in 0..limits.decoders.max(1) {
             let (blobs, to_decode) = (blobs.clone(), to_decode.clone());
-            std::thread::spawn(move || to_decode.iter().for_each(|decode| run_decode(&blobs, decode)));
+            threads::spawn(move || to_decode.iter().for_each(|decode| run_decode(&blobs, decode)))?;
         }
-        Arc::new(Prefetcher { blobs: blobs.clone(), limits, budget, plans, streams })
+        Ok(Arc::new(Prefetcher { blobs: blobs.clone(), limits, budget, plans, streams }))
     }
 
     /// Opens a file's content.

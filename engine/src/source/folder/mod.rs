@@ -24,7 +24,7 @@ use super::{About, Source, Walk, host_name};
 use crate::error::{Error, Result};
 use owners::Owners;
 use selection::Selection;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Folders and files of this machine.
@@ -40,15 +40,18 @@ impl FolderSource {
     /// inside another one is covered by it. Rules judge what lies in a source, never a source itself.
     ///
     /// # Errors
-    /// `Absent` or `Denied` names a source that cannot be reached, `Input` a path that is none.
+    /// `Absent` or `Denied` when no source can be reached (the walk tells of single ones), `Input` a path that is none.
     pub fn new(roots: &[PathBuf], rules: Rules) -> Result<FolderSource> {
-        let current = std::env::current_dir().map_err(|e| {
-            Error::from(e)
-                .on("the working directory")
-                .advise("change to a folder that exists and run the command again")
-        })?;
-        let selection = Selection::new(roots, &current)?;
+        let selection = Selection::new(roots, &current()?)?;
         Ok(FolderSource { selection, rules, owners: Arc::new(Owners::of_this_machine()), host: host_name() })
+    }
+
+    /// A source's path as restore points record it, whether anything is there or not.
+    ///
+    /// # Errors
+    /// `Input` for a path that is none.
+    pub fn recorded_path(root: &Path) -> Result<Vec<u8>> {
+        Selection::recorded_path(root, &current()?)
     }
 
     /// The same sources, recorded as those of a host of this name.
@@ -56,6 +59,12 @@ impl FolderSource {
     pub fn on_host(self, host: impl Into<String>) -> FolderSource {
         FolderSource { host: host.into(), ..self }
     }
+}
+
+fn current() -> Result<PathBuf> {
+    std::env::current_dir().map_err(|e| {
+        Error::from(e).on("the working directory").advise("change to a folder that exists and run the command again")
+    })
 }
 
 impl Source for FolderSource {

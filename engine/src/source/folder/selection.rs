@@ -2,7 +2,8 @@
 //!
 //! Promises: relative paths are made absolute by their text alone (`.`, `..`, doubled and trailing slashes), so a symlink in
 //! the middle of a path stays in the stored path. A source inside another source is covered by it. The last component is
-//! taken as it is, a symlink as a symlink; only a trailing slash asks, as everywhere, for the folder that it leads to.
+//! taken as it is, a symlink as a symlink; only a trailing slash asks, as everywhere, for the folder that it leads to. A source
+//! that cannot be reached stays among them as long as another one can: the walk says of it what it says of any lost item.
 
 use super::attributes::{Stat, stat_at};
 use crate::error::{Error, Kind, Result};
@@ -47,21 +48,38 @@ impl Selection {
     /// Merges `roots`, relative ones against `current`.
     ///
     /// # Errors
-    /// `Absent` and `Denied` name the source that cannot be reached, `Input` one that is no path.
+    /// `Absent` and `Denied` when none can be reached, and name the first; `Input` names one that is no path.
     pub(super) fn new(roots: &[PathBuf], current: &Path) -> Result<Selection> {
         if roots.is_empty() {
             return Err(Error::new(Kind::Input, "no source was named").advise("name at least one folder or file"));
         }
         let mut chosen = Vec::with_capacity(roots.len());
+        let (mut lost, mut is_any_there, others) = (None, false, roots.len() - 1);
         for root in roots {
             let source = Chosen::parse(root, current)?;
-            source.stat().map_err(|e| unreachable_source(&e, root))?;
+            if !is_any_there {
+                match source.stat() {
+                    Ok(_) => is_any_there = true,
+                    Err(e) => _ = lost.get_or_insert_with(|| unreachable_source(&e, root, others)),
+                }
+            }
             chosen.push(source);
+        }
+        if let Some(lost) = lost.filter(|_| !is_any_there) {
+            return Err(lost);
         }
         // Of the same source with and without a trailing slash, the one that follows stands first and covers the other.
         chosen.sort_by(|a, b| a.path.cmp(&b.path).then(b.follow.cmp(&a.follow)));
         chosen.dedup_by(|later, kept| kept.covers(later));
         Ok(Selection { chosen })
+    }
+
+    /// The absolute path of one source, whatever is there.
+    ///
+    /// # Errors
+    /// `Input` for one that is no path.
+    pub(super) fn recorded_path(root: &Path, current: &Path) -> Result<Vec<u8>> {
+        Chosen::parse(root, current).map(|chosen| chosen.absolute())
     }
 
     /// The absolute paths of the sources.
@@ -141,7 +159,8 @@ impl Chosen {
     }
 }
 
-fn unreachable_source(e: &std::io::Error, root: &Path) -> Error {
+/// Of the first of several sources of which none can be reached.
+fn unreachable_source(e: &std::io::Error, root: &Path, others: usize) -> Error {
     use std::io::ErrorKind as Io;
     let kind = match e.kind() {
         Io::NotFound | Io::NotADirectory => Kind::Absent,
@@ -149,7 +168,12 @@ fn unreachable_source(e: &std::io::Error, root: &Path) -> Error {
         Io::InvalidFilename | Io::InvalidInput => Kind::Input,
         _ => Kind::Transient,
     };
-    Error::new(kind, format!("the source cannot be reached: {e}"))
+    let nor = match others {
+        0 => String::new(),
+        1 => ", and neither can the other one".to_owned(),
+        others => format!(", and neither can the other {others}"),
+    };
+    Error::new(kind, format!("the source cannot be reached: {e}{nor}"))
         .on(root.display())
         .advise("name folders and files that exist; nothing was backed up")
 }

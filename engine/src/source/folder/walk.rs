@@ -10,7 +10,7 @@ use super::opens::{Inside, Itself};
 use super::owners::Owners;
 use super::selection::{Part, Range, Selection};
 use crate::error::{Error, Result};
-use crate::source::rules::{CACHE_SIGNATURE, IGNORE_BYTES_MAX, IgnoreFiles, Rules};
+use crate::source::rules::{CACHE_SIGNATURE, IGNORE_BYTES_MAX, IgnoreFiles, OwnFolder, Rules};
 use crate::source::{Failure, Found, Opens, Outcome, Step, Walk, outcome_of};
 use format_spec::tree::Kind;
 use rustix::fs::{AtFlags, OFlags};
@@ -25,6 +25,8 @@ use std::sync::Arc;
 pub(super) struct FolderWalk<'a> {
     selection: &'a Selection,
     rules: &'a Rules,
+    /// What the backup writes to, as it is there when the walk begins.
+    own: Vec<OwnFolder>,
     owners: &'a Arc<Owners>,
     /// From the root to the current folder.
     frames: Vec<Frame>,
@@ -62,6 +64,7 @@ impl<'a> FolderWalk<'a> {
         let mut walk = FolderWalk {
             selection,
             rules,
+            own: rules.own.found(),
             owners,
             frames: Vec::new(),
             path: Vec::new(),
@@ -104,6 +107,9 @@ impl<'a> FolderWalk<'a> {
             Err(e) => return Some(missing(path, &e)),
         };
         if stat.kind == Kind::Folder {
+            if let Some(reason) = self.own.iter().find_map(|own| own.leaves_out(stat.device, stat.inode)) {
+                return Some(skipped(path, reason));
+            }
             let device = frame.device;
             return Some(self.visit_folder(name, path, &stat, Some(device)));
         }

@@ -10,9 +10,11 @@ mod glob;
 mod ignore_files;
 mod in_force;
 mod lists;
+mod own;
 mod patterns;
 
-pub use lists::paths_in_list;
+pub use lists::{Lines, Listed, paths_in_list, without_carriage_return};
+pub use own::{OwnFolder, OwnFolders};
 pub use patterns::Patterns;
 
 pub(crate) use ignore_files::IgnoreFiles;
@@ -33,6 +35,8 @@ pub struct Rules {
     /// Whether folders on another file system than their source are kept empty (`--one-file-system`). Single files that are
     /// mounted over others are kept: some file systems (overlays) show files under device numbers of their own.
     pub one_file_system: bool,
+    /// What the backup itself writes to is left out.
+    pub own: OwnFolders,
 }
 
 impl Default for Rules {
@@ -43,6 +47,7 @@ impl Default for Rules {
             exclude_caches: false,
             exclude_larger_than: None,
             one_file_system: false,
+            own: OwnFolders::default(),
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod error;
 mod foreign;
+mod rights;
 mod stage;
 mod walk;
 
@@ -16,6 +17,7 @@ use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
 use error::classify;
 use parking_lot::Mutex;
+use rights::Rights;
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
@@ -34,23 +36,30 @@ pub(super) struct Local {
     durable: Mutex<HashSet<String>>,
     /// Begins the names of our staged files: random, for on a share two machines can have processes of one number.
     writer: String,
+    /// Whose its objects are.
+    rights: Rights,
     /// Each read asks the disk, not the memory of the operating system.
     is_uncached: bool,
 }
 
 impl Local {
-    /// Opens the folder, or creates it (with its parents, durably) if `create` is set, and sweeps what dead writers left.
-    pub(super) fn open(path: &Path, create: bool) -> Result<Self> {
+    /// Opens the folder, or creates it (with its parents, durably) if `create` is set, and sweeps what dead writers left. A folder that is `shared` is
+    /// given to its group.
+    pub(super) fn open(path: &Path, create: bool, shared: bool) -> Result<Self> {
         if create {
             create_folder(path)?;
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(|e| refuse_root(path, e))?;
+        if shared {
+            rights::share(&root).map_err(|e| e.on(path.display()))?;
+        }
+        let rights = Rights::of(&root).map_err(|e| e.on(path.display()))?;
         let mut dice = [0; 16];
         Machine::shared().random(&mut dice)?;
         let writer = format!("{:032x}", u128::from_le_bytes(dice));
         let local =
-            Local { path: path.to_owned(), root, durable: Mutex::new(HashSet::new()), writer, is_uncached: false };
+            Local { path: path.to_owned(), root, durable: Mutex::default(), writer, rights, is_uncached: false };
         stage::sweep(&local.root);
         Ok(local)
     }
@@ -150,7 +159,15 @@ impl Store for Local {
         let failed = |e: std::io::Error| error::classify_io(&e, "cannot open the folder again").on(self.path.display());
         let root = self.root.try_clone().map_err(failed)?;
         let (path, writer) = (self.path.clone(), self.writer.clone());
-        Ok(Some(std::sync::Arc::new(Local { path, root, durable: Mutex::default(), writer, is_uncached: true })))
+        let rights = Rights::of(&root)?;
+        Ok(Some(std::sync::Arc::new(Local {
+            path,
+            root,
+            durable: Mutex::default(),
+            writer,
+            rights,
+            is_uncached: true,
+        })))
     }
 
     fn space(&self) -> Result<Option<Space>> {

@@ -105,10 +105,12 @@ impl Staged {
     fn write(local: &Local, bytes: &[u8]) -> Result<Self> {
         let root = &local.root;
         let (path, mut file) = create(local)?;
-        let written = file.write_all(bytes).and_then(|()| file.sync_all());
-        if let Err(e) = written {
+        let ready = local.rights.apply_to_file(&file).and_then(|()| {
+            file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|e| classify_io(&e, "cannot write the object"))
+        });
+        if let Err(e) = ready {
             let _ = rustix::fs::unlinkat(root, path.as_str(), AtFlags::empty());
-            return Err(classify_io(&e, "cannot write the object"));
+            return Err(e);
         }
         Ok(Staged { path, _locked: file })
     }
@@ -143,7 +145,8 @@ fn create(local: &Local) -> Result<(String, File)> {
                 return Ok((path, File::from(fd)));
             }
             Err(Errno::NOENT) => match rustix::fs::mkdirat(root, STAGED, Mode::from_raw_mode(0o700)) {
-                Ok(()) | Err(Errno::EXIST) => {}
+                Ok(()) => local.rights.apply_to_folder(root, STAGED)?,
+                Err(Errno::EXIST) => {}
                 Err(e) => return Err(classify(e, "cannot create the folder for unfinished objects")),
             },
             Err(e) => return Err(classify(e, "cannot create an unfinished object")),
@@ -160,7 +163,10 @@ fn ensure_folder(local: &Local, folder: &str) -> Result<()> {
     ensure_folder(local, above)?;
     match rustix::fs::mkdirat(&local.root, folder, Mode::from_raw_mode(0o700)) {
         // Also when it exists: whoever made it may not have come to the sync.
-        Ok(()) => sync_folder(&local.root, above)?,
+        Ok(()) => {
+            local.rights.apply_to_folder(&local.root, folder)?;
+            sync_folder(&local.root, above)?;
+        }
         Err(Errno::EXIST) => match foreign::on_the_way(&local.root, folder) {
             None => sync_folder(&local.root, above)?,
             Some(foreign) => return Err(foreign),

@@ -3,8 +3,9 @@
 use super::{Place, Probed};
 use crate::error::{Error, Kind, Result};
 use crate::store::Name;
+use crate::threads;
 use bytes::Bytes;
-use std::sync::Barrier;
+use parking_lot::RwLock;
 
 /// Runs the rounds and writes down whether each had exactly one winner whose bytes stand.
 pub(super) fn try_out(place: &Place<'_>, probed: &mut Probed) -> Result<()> {
@@ -49,18 +50,22 @@ impl Outcome {
 }
 
 fn round(place: &Place<'_>, name: &Name) -> Result<Outcome> {
-    let start = Barrier::new(CONTENDERS);
+    // Closed until all of them are there.
+    let gate = RwLock::new(());
     let contend = |number: usize| {
-        start.wait();
+        drop(gate.read());
         place.put(name, content(number))
     };
-    let results: Vec<Result<bool>> = std::thread::scope(|scope| {
+    let results: Result<Vec<Result<bool>>> = std::thread::scope(|scope| {
         let contend = &contend;
-        let threads: Vec<_> = (0..CONTENDERS).map(|number| scope.spawn(move || contend(number))).collect();
-        threads.into_iter().map(|thread| judge(thread.join())).collect()
+        let closed = gate.write();
+        let contending = (0..CONTENDERS).map(|number| threads::scoped(scope, move || contend(number)));
+        let contending: Result<Vec<_>> = contending.collect();
+        drop(closed);
+        Ok(contending?.into_iter().map(|thread| judge(thread.join())).collect())
     });
     let mut winners = Vec::new();
-    for (number, result) in results.into_iter().enumerate() {
+    for (number, result) in results?.into_iter().enumerate() {
         if result? {
             winners.push(number);
         }

@@ -3,6 +3,7 @@
 use super::{Place, Probed};
 use crate::error::{Error, Kind, Result};
 use crate::store::Name;
+use crate::threads;
 use bytes::Bytes;
 
 /// Ranges and tails are exact, and what reaches over the end is an error.
@@ -44,9 +45,10 @@ pub(super) fn try_listing(place: &Place<'_>, probed: &mut Probed) -> Result<()> 
     let create = |number| place.put(&place.name(&format!("list-{number}"))?, Bytes::from(vec![b'x'; number]));
     std::thread::scope(|scope| {
         let create = &create;
-        let threads: Vec<_> = (0..LISTED).map(|number| scope.spawn(move || create(number))).collect();
+        let creating = (0..LISTED).map(|number| threads::scoped(scope, move || create(number)));
+        let creating: Vec<_> = creating.collect::<Result<_>>()?;
         let lost = |_| Error::new(Kind::Bug, "a thread of the probe panicked");
-        threads.into_iter().try_for_each(|t| t.join().map_err(lost)?.map(drop))
+        creating.into_iter().try_for_each(|t| t.join().map_err(lost)?.map(drop))
     })?;
     let mut made: Vec<Name> = place.made.lock().iter().map(|(name, _)| name.clone()).collect();
     made.sort();

@@ -8,6 +8,7 @@ use super::page::Entry;
 use super::{Cloud, Remote};
 use crate::error::{Error, Kind, Result};
 use crate::store::{Name, Reach, Resting, StorageClass};
+use crate::threads;
 use format_spec::Time;
 use std::sync::atomic::Ordering;
 
@@ -116,9 +117,12 @@ impl Remote {
         let share = untold.len().div_ceil(ASKERS).max(1);
         std::thread::scope(|scope| {
             let ask = |rows: &mut [&mut Row]| rows.iter_mut().try_for_each(|row| self.ask_row(row));
-            let threads: Vec<_> = untold.chunks_mut(share).map(|part| scope.spawn(move || ask(part))).collect();
+            let asking: Vec<_> = untold
+                .chunks_mut(share)
+                .map(|part| threads::scoped(scope, move || ask(part)))
+                .collect::<Result<_>>()?;
             let lost = |_| Error::new(Kind::Bug, "a thread of a listing panicked");
-            threads.into_iter().try_for_each(|thread| thread.join().map_err(lost)?)
+            asking.into_iter().try_for_each(|thread| thread.join().map_err(lost)?)
         })?;
         Ok(rows.into_iter().all(|row| visit(row.name, row.resting)))
     }

@@ -201,7 +201,8 @@ fn publish_many(repository: &Arc<Repository>) {
         session: Some(session),
         threads: 1,
         spool: None,
-    });
+    })
+    .unwrap();
     for n in 0..SEGMENTS_MANY {
         let chunk = noise(10_000 + n, 100);
         writer.put_chunk(repository.vault().ids.chunk(&chunk), chunk).unwrap();

@@ -7,6 +7,7 @@ use engine::env::Machine;
 use engine::monitor::Monitor;
 use engine::repository::{NewRepository, OpenOptions, Repository};
 use engine::restore::{Overwrite, RestoreOptions, RestoreSummary, restore};
+use engine::source::Source;
 use engine::source::folder::FolderSource;
 use engine::source::rules::Rules;
 use engine::store::{Location, Options, Store, open};
@@ -83,6 +84,11 @@ impl Bench {
 
     pub(crate) fn try_back_up(&self, monitor: &Arc<Monitor>) -> engine::Result<BackupSummary> {
         let source = FolderSource::new(&[self.source()], Rules::default())?;
+        self.back_up_of(&source, monitor)
+    }
+
+    /// A point of the job `test`, of any source.
+    pub(crate) fn back_up_of(&self, source: &dyn Source, monitor: &Arc<Monitor>) -> engine::Result<BackupSummary> {
         let options = BackupOptions {
             job: "test".into(),
             tags: Vec::new(),
@@ -94,7 +100,7 @@ impl Bench {
             drop_unreadable: false,
             shrink_max: None,
         };
-        backup(&self.open(), &source, &options, monitor)
+        backup(&self.open(), source, &options, monitor)
     }
 
     /// Restores the newest point's source folder into `target` (below the bench's folder).

@@ -4,5 +4,6 @@ mod again;
 mod bench;
 mod incremental;
 mod points;
+mod renumbered;
 
 pub(crate) use bench::{Bench, restore_options};

@@ -77,12 +77,18 @@ fn a_symlink_in_the_middle_of_a_path_is_stored_as_the_folder_it_leads_to() {
 }
 
 #[test]
-fn a_missing_source_is_an_error_that_names_it() {
+fn only_when_no_source_is_left_is_a_missing_one_an_error() {
     let (_kept, top) = folder();
-    let missing = top.join("no such folder");
-    let error = FolderSource::new(&[top.clone(), missing.clone()], Rules::default()).unwrap_err();
+    let missing = ["no such folder", "no such folder either"].map(|name| top.join(name));
+    let error = FolderSource::new(&missing, Rules::default()).unwrap_err();
     assert_eq!(error.kind(), Kind::Absent);
-    assert!(error.to_string().contains("no such folder") && error.advice().is_some(), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("no such folder: ") && text.contains("the other one") && error.advice().is_some(), "{text}");
+    fs::write(top.join("there"), b"1").unwrap();
+    let roots = [missing[0].clone(), top.join("there"), missing[1].join("below")];
+    let seen = Seen::of_many(&roots, Rules::default(), &top);
+    assert_eq!(seen.steps, ["+", "!no such folder", "!no such folder either", "there", "-"]);
+    assert!(seen.failures.iter().all(|failure| failure.outcome == Outcome::Vanished), "{:?}", seen.failures);
     assert_eq!(FolderSource::new(&[], Rules::default()).unwrap_err().kind(), Kind::Input);
     assert_eq!(FolderSource::new(&["".into()], Rules::default()).unwrap_err().kind(), Kind::Input);
     let nul = PathBuf::from(OsStr::from_bytes(b"/a\0b"));

@@ -24,10 +24,12 @@ impl View {
         let past = self.past(reach, folder)?;
         let entries = past.folders().next().map_or(0, |(_, _, newest)| newest.totals.entries);
         let mut listed = Vec::new();
+        // What did not change is then looked up once for all states.
+        self.differences(reach, &past)?;
         if from < entries {
             for name in self.newest_names(reach, &past, from)? {
                 let next = from.saturating_add(listed.len() as u64 + 1);
-                listed.push(Listed { attributes: self.remembered(folder.child(&name))?, name, next });
+                listed.push(Listed { attributes: self.remembered(reach, folder.child(&name))?, name, next });
             }
             return Ok(listed);
         }
@@ -37,7 +39,7 @@ impl View {
         let all = below.chain(versions.into_iter().map(|(name, spot)| (name.into_bytes(), spot)));
         let start = usize::try_from(from - entries).unwrap_or(usize::MAX);
         for ((name, spot), next) in all.zip(entries.saturating_add(1)..).skip(start).take(LIST_ENTRIES) {
-            listed.push(Listed { name, attributes: self.remembered(spot)?, next });
+            listed.push(Listed { name, attributes: self.remembered(reach, spot)?, next });
         }
         Ok(listed)
     }

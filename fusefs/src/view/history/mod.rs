@@ -9,10 +9,14 @@
 //! the point in which this version stood first. Nothing is computed before it is asked for; a folder's states follow from those of
 //! the folder above, and points that hold the same are one state. A path is known by the hash of its names; which path a
 //! number stands for is remembered for a bounded number of them.
+//!
+//! A folder has the strictest rights that anything at its path had (`rights`): who may not look into one state of it does not learn
+//! here what was in it.
 
 mod known;
 mod listing;
 mod past;
+mod rights;
 
 use super::inode::Inode;
 use super::names::{Moment, hex};
@@ -24,6 +28,7 @@ use engine::restore_point::Point;
 use known::Known;
 use past::{Past, State};
 use quick_cache::sync::Cache;
+use rights::Rights;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -130,7 +135,7 @@ impl View {
         self.history.known.close(inode);
     }
 
-    pub(super) fn of_past(&self, inode: Inode, spot: &Spot) -> Result<Attributes, Failure> {
+    pub(super) fn of_past(&self, reach: Reach, inode: Inode, spot: &Spot) -> Result<Attributes, Failure> {
         let space = self.space();
         if spot.version.is_some() {
             let target = self.past_target(spot)?;
@@ -138,7 +143,11 @@ impl View {
             return Ok(self.shown.of_link(inode, target.len() as u64, point.point.manifest.started));
         }
         let newest = space.job(spot.job).and_then(|job| job.points.last()).ok_or(Failure::Gone)?;
-        Ok(self.shown.of_past(inode, newest.manifest.started))
+        let made = self.shown.of_past(inode, newest.manifest.started);
+        let past = self.past(reach, spot)?;
+        // Of a point that has just expired nothing is known, and nobody needs to see it.
+        let rights = self.rights(reach, inode, &past)?.unwrap_or(Rights { mode: 0, ..Rights::default() });
+        Ok(Attributes { mode: rights.mode & made.mode, uid: rights.uid, gid: rights.gid, ..made })
     }
 
     /// Where a version's link leads.
@@ -159,17 +168,17 @@ impl View {
         }
         let below = folder.child(name);
         if self.past(reach, &below)?.is_anything() {
-            return self.remembered(below);
+            return self.remembered(reach, below);
         }
         let past = self.past(reach, folder)?;
         let versions = self.versions(reach, folder, &past)?;
         let (_, version) =
             versions.into_iter().find(|(known, _)| known.as_bytes() == name).ok_or(Failure::NoSuchName)?;
-        self.remembered(version)
+        self.remembered(reach, version)
     }
 
-    fn remembered(&self, spot: Spot) -> Result<Attributes, Failure> {
-        let (inode, attributes) = (spot.inode(), self.of_past(spot.inode(), &spot)?);
+    fn remembered(&self, reach: Reach, spot: Spot) -> Result<Attributes, Failure> {
+        let (inode, attributes) = (spot.inode(), self.of_past(reach, spot.inode(), &spot)?);
         self.history.known.remember(inode, spot);
         Ok(attributes)
     }

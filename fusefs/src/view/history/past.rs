@@ -4,6 +4,7 @@ use super::Spot;
 use crate::view::inode::Inode;
 use crate::view::namespace::PastJob;
 use crate::view::nodes::Reach;
+use crate::view::xattrs::ACCESS_LIST;
 use crate::view::{Failure, View};
 use engine::restore_point::Point;
 use engine::tree;
@@ -40,7 +41,7 @@ pub(super) struct Run {
 #[derive(Debug, Clone)]
 pub(super) enum State {
     Absent,
-    /// With its tree and nothing else: nothing else of it is shown.
+    /// With its tree and whose it is: nothing else of it is shown.
     Folder(Arc<Entry>),
     Other(Arc<Entry>),
 }
@@ -86,14 +87,8 @@ impl State {
             None => State::Absent,
             Some(entry) if entry.kind == Kind::Folder => {
                 // Kept for long, so without what can be large.
-                let bare = Entry {
-                    name: Vec::new(),
-                    xattrs: Vec::new(),
-                    user: Vec::new(),
-                    group: Vec::new(),
-                    ..entry.clone()
-                };
-                State::Folder(Arc::new(bare))
+                let xattrs = entry.xattrs.iter().filter(|(name, _)| name == ACCESS_LIST).cloned().collect();
+                State::Folder(Arc::new(Entry { name: Vec::new(), xattrs, ..entry.clone() }))
             }
             Some(entry) => State::Other(Arc::new(Entry { extents: None, ..entry.clone() })),
         }
@@ -103,7 +98,11 @@ impl State {
     fn is_same(&self, other: &State) -> bool {
         match (self, other) {
             (State::Absent, State::Absent) => true,
-            (State::Folder(a), State::Folder(b)) => a.content == b.content,
+            // Of a folder the names count, and who may see them.
+            (State::Folder(a), State::Folder(b)) => {
+                let of = |e: &Entry| (e.content, e.mode, e.uid, e.gid);
+                of(a) == of(b) && (&a.user, &a.group, &a.xattrs) == (&b.user, &b.group, &b.xattrs)
+            }
             (State::Other(a), State::Other(b)) if Arc::ptr_eq(a, b) => true,
             (State::Other(a), State::Other(b)) => {
                 let of = |e: &Entry| (e.kind, e.content, e.size, e.mode, e.uid, e.gid, e.rdev, e.mtime);

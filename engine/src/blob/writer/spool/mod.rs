@@ -15,6 +15,7 @@ mod rows;
 
 use crate::block::EncodedBlock;
 use crate::error::{Error, Result};
+use crate::monitor::NOTE;
 use crate::pack::Body;
 use body::FileBody;
 use format_spec::container::ObjectKind;
@@ -33,6 +34,8 @@ pub struct Spool {
     /// Parts of processes that have ended, held by this one.
     left: Vec<(PathBuf, File)>,
     next: std::sync::atomic::AtomicU32,
+    /// Takes the folder away at the end, where it is a temporary one.
+    _temporary: Option<tempfile::TempDir>,
 }
 
 /// A block that a process left behind.
@@ -86,7 +89,26 @@ impl Spool {
         let own = tempfile::Builder::new().prefix(PART).tempdir_in(folder).map_err(failed)?.keep();
         let held = lock_file(&own.join("lock")).map_err(failed)?;
         held.lock().map_err(failed)?;
-        Ok(Spool { own, _held: held, left, next: Default::default() })
+        Ok(Spool { own, _held: held, left, next: Default::default(), _temporary: None })
+    }
+
+    /// The same, or a part among the system's temporary files where the folder cannot be used: a run that is killed then leaves
+    /// nothing to whoever goes on.
+    ///
+    /// # Errors
+    /// When temporary files cannot be made either.
+    pub fn open_somewhere(folder: &Path) -> Result<Self> {
+        let why = match Spool::open(folder) {
+            Ok(spool) => return Ok(spool),
+            Err(why) => why,
+        };
+        let around = std::env::temp_dir();
+        let temporary = tempfile::Builder::new().prefix("cairn-spool-").tempdir_in(&around);
+        let temporary = temporary.map_err(|e| Error::from(e).on(around.display()))?;
+        tracing::warn!(target: NOTE, "packs cannot be filled there: {why}; this run fills them below {}", around.display());
+        let mut spool = Spool::open(temporary.path())?;
+        spool._temporary = Some(temporary);
+        Ok(spool)
     }
 
     /// What ended processes left for whoever goes on; each word once.
