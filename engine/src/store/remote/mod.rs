@@ -11,6 +11,7 @@ mod line;
 mod locks;
 mod page;
 mod put;
+mod read;
 mod resting;
 mod runtime;
 pub(super) mod settings;
@@ -18,10 +19,9 @@ mod versions;
 mod wire;
 
 use super::{
-    Asked, Capabilities, Info, Listed, Location, Name, OBJECT_BYTES_MAX, Options, Receipt, Resting, Retention,
-    RetrievalMode, StorageClass, Store, Terms, Version,
+    Asked, Capabilities, Info, Listed, Location, Name, Options, Receipt, Resting, Retention, RetrievalMode,
+    StorageClass, Store, Terms, Version,
 };
-use super::{outside, too_large};
 use crate::error::{Error, Kind, Result};
 pub(crate) use answer::judge;
 use answer::{Verb, classify};
@@ -31,7 +31,7 @@ use object_store::aws::AmazonS3;
 use object_store::azure::MicrosoftAzure;
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use reqwest::Method;
 use runtime::wait;
 use std::ops::Range;
@@ -117,60 +117,6 @@ impl Remote {
         }
     }
 
-    /// Reads an object or a part of it; also its whole length.
-    fn read(&self, name: &Name, range: Option<GetRange>, version: Option<&str>) -> Result<(Bytes, u64)> {
-        self.ask(async {
-            let failed = |e: object_store::Error| classify(&e, Verb::Get, name);
-            let options = GetOptions { range, version: version.map(str::to_owned), ..GetOptions::default() };
-            let result = self.cloud.objects().get_opts(&self.path(name), options).await.map_err(failed)?;
-            let (length, expected) = (result.meta.size, result.range.end.saturating_sub(result.range.start));
-            if expected > OBJECT_BYTES_MAX {
-                return Err(too_large(name, expected));
-            }
-            let bytes = result.bytes().await.map_err(failed)?;
-            if bytes.len() as u64 == expected {
-                Ok((bytes, length))
-            } else {
-                let got = bytes.len();
-                Err(Error::new(Kind::Transient, format!("{got} bytes came of {expected}")).on(name).advise("try again"))
-            }
-        })
-    }
-
-    /// Reads a range that must lie inside the object, or inside one version of it.
-    fn read_range(&self, name: &Name, range: Range<u64>, version: Option<&str>) -> Result<Bytes> {
-        if range.start >= range.end {
-            // No server can be asked for nothing; the length still decides whether the place exists.
-            let length = self.length(name, version)?;
-            let inside = range.start == range.end && range.end <= length;
-            return if inside { Ok(Bytes::new()) } else { Err(outside(name, &range, length)) };
-        }
-        let read = self.read(name, Some(GetRange::Bounded(range.clone())), version);
-        let (bytes, length) = match read {
-            // Servers and the client word a range beyond the end in many ways; the length decides.
-            Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Transient | Kind::Unsupported) => {
-                return match self.length(name, version) {
-                    Ok(length) if range.end > length => Err(outside(name, &range, length)),
-                    Err(gone) if gone.kind() == Kind::Absent => Err(gone),
-                    _ => Err(e),
-                };
-            }
-            other => other?,
-        };
-        // A range that reaches over the end is cut by the server without a word.
-        if bytes.len() as u64 == range.end - range.start { Ok(bytes) } else { Err(outside(name, &range, length)) }
-    }
-
-    /// The length of an object, or of one version of it.
-    fn length(&self, name: &Name, version: Option<&str>) -> Result<u64> {
-        if version.is_none() {
-            return Ok(self.head(name)?.bytes);
-        }
-        let head = self.head_of(name, version)?;
-        let length = head.header("content-length").and_then(|text| text.parse().ok());
-        length.ok_or_else(|| Error::new(Kind::Unsupported, "the store does not tell the length of a version").on(name))
-    }
-
     fn put_headers(&self, bytes: &Bytes) -> Vec<(&'static str, String)> {
         vec![
             ("x-ms-blob-type", "BlockBlob".to_owned()),
@@ -218,16 +164,7 @@ impl Store for Remote {
     }
 
     fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        if matches!(self.cloud, Cloud::S3(_)) && bytes_max > 0 {
-            match self.read(name, Some(GetRange::Suffix(bytes_max)), None) {
-                // An empty object has no range at all; the other way below finds out.
-                Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Unsupported) => {}
-                other => return other,
-            }
-        }
-        let length = self.head(name)?.bytes;
-        let tail = self.get_range(name, length.saturating_sub(bytes_max)..length)?;
-        Ok((tail, length))
+        self.read_tail(name, bytes_max)
     }
 
     fn head(&self, name: &Name) -> Result<Info> {
