@@ -12,6 +12,7 @@ mod locks;
 mod page;
 mod put;
 mod read;
+mod renewal;
 mod resting;
 mod runtime;
 pub(super) mod settings;
@@ -32,6 +33,7 @@ use object_store::azure::MicrosoftAzure;
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use renewal::Renewal;
 use reqwest::Method;
 use runtime::wait;
 use std::ops::Range;
@@ -45,6 +47,7 @@ use wire::{Ask, Response, Wire};
 pub(super) struct Remote {
     cloud: Cloud,
     wire: Wire,
+    renewal: Arc<dyn Renewal>,
     location: Location,
     prefix: String,
     slots: Semaphore,
@@ -87,6 +90,7 @@ impl Remote {
         Ok(Remote {
             cloud,
             wire: Wire::connect(&connections.line, &connections.client)?,
+            renewal: connections.renewal,
             location: location.clone(),
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             slots: Semaphore::new(options.requests_max.clamp(1, Semaphore::MAX_PERMITS)),
@@ -100,12 +104,27 @@ impl Remote {
         Path::from(format!("{}{name}", self.prefix))
     }
 
-    /// Runs one request when there is room for it.
+    /// Runs one request when there is room for it. One whose credentials were refused ends as `Transient` when others have come.
     fn ask<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         wait(async {
             let closed = |e| Error::new(Kind::Bug, format!("the store was closed: {e}"));
             let _slot = self.slots.acquire().await.map_err(closed)?;
-            line::listening(self.options.0.outage.has_answered(), work).await
+            let seen = self.renewal.count();
+            line::listening(self.options.0.outage.has_answered(), async {
+                let done = work.await;
+                if !line::heard().refuses_credentials {
+                    return done;
+                }
+                match self.renewal.renew(seen).await {
+                    Ok(true) => Err(renewal::renewed()),
+                    Ok(false) => done,
+                    Err(e) => {
+                        let away = answer::of_client(&e, Verb::Get, &self.location.to_string());
+                        if away.kind() == Kind::Transient { Err(away) } else { done }
+                    }
+                }
+            })
+            .await
         })
     }
 

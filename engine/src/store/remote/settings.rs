@@ -4,15 +4,29 @@
 //! wins over the environment. Unknown names in the environment are other programs' affair; in a profile they are an error.
 
 use super::line::Line;
+use super::renewal::{Renewal, Renewing};
 use crate::error::{Error, Kind, Result};
 use crate::store::Options;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, Checksum};
 use object_store::azure::{AzureConfigKey, MicrosoftAzure, MicrosoftAzureBuilder};
 use object_store::{ClientConfigKey, ClientOptions, RetryConfig};
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// A client for a bucket, its connections, and whether it is one of Amazon's own.
 pub(super) fn s3(bucket: &str, options: &Options) -> Result<(AmazonS3, Connections, bool)> {
+    let (builder, line, client, amazon) = s3_builder(bucket, options)?;
+    let store = builder.clone().build().map_err(|e| refuse(&e))?;
+    let (bucket, options) = (bucket.to_owned(), options.clone());
+    let renewal = Renewing::new(Arc::clone(store.credentials()), move || {
+        let store = s3_builder(&bucket, &options)?.0.build().map_err(|e| refuse(&e))?;
+        Ok(Arc::clone(store.credentials()))
+    });
+    let store = builder.with_credentials(Arc::clone(&renewal) as _).build().map_err(|e| refuse(&e))?;
+    Ok((store, Connections { line, client, renewal }, amazon))
+}
+
+fn s3_builder(bucket: &str, options: &Options) -> Result<(AmazonS3Builder, Line, ClientOptions, bool)> {
     let mut client = connections(options)?;
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
@@ -32,12 +46,25 @@ pub(super) fn s3(bucket: &str, options: &Options) -> Result<(AmazonS3, Connectio
     refuse_plain(&endpoint, &client, "AWS_ALLOW_HTTP", "s3")?;
     let line = Line::new(&endpoint, options)?;
     let builder = builder.with_client_options(client.clone()).with_http_connector(line.clone());
-    let store = builder.build().map_err(|e| refuse(&e))?;
-    Ok((store, Connections { line, client }, is_amazon(&endpoint)))
+    Ok((builder, line, client, is_amazon(&endpoint)))
 }
 
 /// A client for a container, its connections, the account's name and the address of the container.
 pub(super) fn azure(container: &str, options: &Options) -> Result<(MicrosoftAzure, Connections, String, String)> {
+    let (builder, line, client, account, address) = azure_builder(container, options)?;
+    let store = builder.clone().build().map_err(|e| refuse(&e))?;
+    let (container, options) = (container.to_owned(), options.clone());
+    let renewal = Renewing::new(Arc::clone(store.credentials()), move || {
+        let store = azure_builder(&container, &options)?.0.build().map_err(|e| refuse(&e))?;
+        Ok(Arc::clone(store.credentials()))
+    });
+    let store = builder.with_credentials(Arc::clone(&renewal) as _).build().map_err(|e| refuse(&e))?;
+    Ok((store, Connections { line, client, renewal }, account, address))
+}
+
+type AzureParts = (MicrosoftAzureBuilder, Line, ClientOptions, String, String);
+
+fn azure_builder(container: &str, options: &Options) -> Result<AzureParts> {
     let mut client = connections(options)?;
     let mut builder = MicrosoftAzureBuilder::new().with_container_name(container).with_retry(no_retry());
     for (key, value) in merged("AZURE_", options, known::<AzureConfigKey>)? {
@@ -62,15 +89,15 @@ pub(super) fn azure(container: &str, options: &Options) -> Result<(MicrosoftAzur
     let line = Line::new(&endpoint, options)?;
     let container_url = format!("{}/{container}", endpoint.trim_end_matches('/'));
     let builder = builder.with_client_options(client.clone()).with_http_connector(line.clone());
-    let store = builder.build().map_err(|e| refuse(&e))?;
-    Ok((store, Connections { line, client }, account, container_url))
+    Ok((builder, line, client, account, container_url))
 }
 
-/// How requests of our own go out: as those of the client do.
+/// How requests of our own go out: as those of the client do, with the same credentials.
 #[derive(Debug)]
 pub(super) struct Connections {
     pub(super) line: Line,
     pub(super) client: ClientOptions,
+    pub(super) renewal: Arc<dyn Renewal>,
 }
 
 /// Refuses an endpoint without TLS where nobody has allowed it, before anything is sent.

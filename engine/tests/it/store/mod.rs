@@ -11,6 +11,7 @@ mod folder;
 mod lengths;
 mod locks;
 mod outages;
+mod renewal;
 mod servers;
 pub(crate) mod targets;
 pub(crate) mod thaw;
