@@ -103,7 +103,11 @@ impl Answer {
                 error.advise(format!("set AWS_REGION={region} (`region = \"{region}\"` in [s3] of the config file)")),
             );
         }
-        if (200..=299).contains(&status) && self.status.is_none() && !self.ignores_ranges() {
+        if (200..=299).contains(&status)
+            && self.status.is_none()
+            && !self.ignores_ranges()
+            && self.other_range().is_none()
+        {
             let kind = if *has_answered { Kind::Transient } else { Kind::Input };
             let what = format!("the store did not {what}: the answer is not one of a store: {}", shorten(&self.text));
             return Some(Error::new(kind, what).advise(ADVICE_KIND));
@@ -204,7 +208,21 @@ impl Answer {
 
     /// Whether a range was asked for, and everything came.
     fn ignores_ranges(&self) -> bool {
-        self.text.contains("non-partial response") || self.text.contains("Content-Range")
+        let says = |words: &str| self.text.contains(words);
+        says("non-partial response")
+            || says("Content-Range")
+            || self.other_range().is_some_and(|(wanted, came)| came.0 <= wanted.0 && wanted.1 <= came.1)
+    }
+
+    /// The range that was asked for, and the one that came in its place, as the client words it.
+    fn other_range(&self) -> Option<((u64, u64), (u64, u64))> {
+        let (wanted, came) = self.text.split_once("Requested ")?.1.split_once(", got ")?;
+        let range = |text: &str| {
+            let (start, end) = text.split_once("..")?;
+            let end = end.split(|c: char| !c.is_ascii_digit()).next()?;
+            Some((start.parse().ok()?, end.parse().ok()?))
+        };
+        Some((range(wanted)?, range(came)?))
     }
 
     /// No answer at all, or one that the client could not make sense of.

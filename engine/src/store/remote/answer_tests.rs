@@ -64,6 +64,16 @@ fn silence_is_transient_and_a_full_answer_to_a_ranged_read_is_unsupported() {
     assert_eq!(refused.kind(Verb::Get).0, Kind::Transient);
     let whole = Answer::read("Generic S3 error: Received non-partial response when range requested");
     assert_eq!(whole.kind(Verb::Get).0, Kind::Unsupported);
+    // A server may call the whole a part. What is less than asked for was cut on its way.
+    for (text, kind) in [
+        ("Generic S3 error: Requested 0..1, got 0..1000", Kind::Unsupported),
+        ("Generic S3 error: Requested 5..9, got 0..9", Kind::Unsupported),
+        ("Generic S3 error: Requested 0..100, got 0..10", Kind::Transient),
+    ] {
+        let heard = Heard { status: Some(206), ..Heard::default() };
+        let error = Answer { heard, ..Answer::read(text) }.error_on(Verb::Get, "a");
+        assert_eq!(error.kind(), kind, "{error}");
+    }
 }
 
 #[test]
