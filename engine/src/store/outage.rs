@@ -60,6 +60,7 @@ pub struct Outage {
     stop: Option<Arc<Monitor>>,
     stopped: OnceLock<Instant>,
     outlives_stop: AtomicBool,
+    is_proven_elsewhere: AtomicBool,
     has_answered: AtomicBool,
     is_on: AtomicBool,
     state: Mutex<State>,
@@ -80,6 +81,16 @@ impl Outage {
     /// Whether the store has answered as a store at least once.
     pub(super) fn has_answered(&self) -> bool {
         self.has_answered.load(Ordering::Relaxed)
+    }
+
+    /// From now on only [`Outage::is_a_store`] says that a store has answered, and no request that went well: whoever reads the answers knows better.
+    pub(super) fn prove_elsewhere(&self) {
+        self.is_proven_elsewhere.store(true, Ordering::Relaxed);
+    }
+
+    /// What answered is a store, and does its work.
+    pub(super) fn is_a_store(&self) {
+        self.has_answered.store(true, Ordering::Relaxed);
     }
 
     /// Whether requests fail just now.
@@ -105,7 +116,9 @@ impl Outage {
 
     /// The store has answered, at `now`.
     pub(super) fn end(&self, now: f64) {
-        self.has_answered.store(true, Ordering::Relaxed);
+        if !self.is_proven_elsewhere.load(Ordering::Relaxed) {
+            self.is_a_store();
+        }
         if !self.is_on() {
             return;
         }

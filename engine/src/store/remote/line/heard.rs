@@ -79,6 +79,21 @@ impl Heard {
     }
 }
 
+/// Whether this came from a store that does its work: a word of S3 or Azure in the head, a listing, an error with a code, an object of Cairn. A server
+/// that says 200 to everything has none of these, and one that is busy or sends us elsewhere shows nothing yet.
+pub(super) fn is_a_store(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
+    if status.is_redirection() || status.is_server_error() || matches!(status.as_u16(), 408 | 429) {
+        return false;
+    }
+    let is_ours =
+        |name: &reqwest::header::HeaderName| ["x-amz-", "x-ms-"].iter().any(|of| name.as_str().starts_with(of));
+    let text = String::from_utf8_lossy(body.get(..BODY_BYTES).unwrap_or(body));
+    headers.keys().any(is_ours)
+        || format_spec::container::has_magic(body)
+        || super::trouble::is_listing(&text)
+        || text.contains("<Error>") && field(&text, "Code").is_some()
+}
+
 /// Seconds, or the time of a clock that shows `date`.
 fn seconds(text: &str, date: Option<Time>) -> Option<Duration> {
     let until = || {
@@ -184,6 +199,23 @@ mod tests {
         // What could not be shown is not kept, and other answers are none of this.
         assert_eq!(of(400, &[], "<Region>\u{1b}[31m</Region>").region, None);
         assert_eq!(of(403, &[("x-amz-bucket-region", "eu-west-1")], "").region, None);
+    }
+
+    #[test]
+    fn a_store_is_known_by_what_no_web_server_says() {
+        let is = |status, headers: &[(&'static str, &str)], body: &str| {
+            let headers =
+                headers.iter().map(|(name, value)| ((*name).parse().unwrap(), value.parse().unwrap())).collect();
+            is_a_store(StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes())
+        };
+        let error = "<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code></Error>";
+        assert!(is(200, &[("x-amz-request-id", "1")], "") && is(404, &[("x-ms-request-id", "1")], ""));
+        assert!(is(404, &[], error) && is(200, &[], "<ListBucketResult>"));
+        let page = "<!DOCTYPE html><p>Code";
+        assert!(!is(200, &[("content-type", "text/html")], page) && !is(200, &[], "") && !is(404, &[], page));
+        for status in [301, 307, 429, 500, 503] {
+            assert!(!is(status, &[("x-amz-request-id", "1")], error), "{status}");
+        }
     }
 
     #[test]

@@ -9,11 +9,12 @@
 //!
 //! Promises: an answer is whole when it leaves here, and at most as large as the largest object; one that stays silent or drips is given up; a stop
 //! ends what is under way. What came is remembered beside the request ([`heard`]), because the errors of `object_store` keep neither headers nor the
-//! body of a redirection. Refuses to follow a redirection (its signature is of another host), to try again ([`crate::store::retry`] does), and to
+//! body of a redirection. Only an answer that no web server gives says that there is a store ([`Outage::is_a_store`]). Refuses to follow a redirection (its signature is of another host), to try again ([`crate::store::retry`] does), and to
 //! take a web page for an answer of a store.
 
 mod client;
 mod heard;
+mod knock;
 mod pulse;
 mod trouble;
 
@@ -65,6 +66,7 @@ impl Line {
     /// # Errors
     /// `Input` for root certificates that cannot be used.
     pub(super) fn new(endpoint: &str, options: &Options) -> Result<Line> {
+        options.outage.prove_elsewhere();
         let host = url::Url::parse(endpoint).ok().and_then(|url| url.host_str().map(str::to_owned));
         Ok(Line(Arc::new(Terms {
             host,
@@ -117,10 +119,20 @@ impl HttpService for Caller {
                 trouble = pulse.watch(&self.terms) => Err(trouble),
                 answered = self.exchange(request, &question, &pulse) => answered,
             };
+            let answered = match answered {
+                Err(Trouble::Lost(causes)) if question.may_want_tls(&heard) && knock::hung_up(&causes) => {
+                    let wants_tls = knock::answers_over_tls(&question.authority).await;
+                    Err(if wants_tls { Trouble::TlsServer } else { Trouble::Lost(causes) })
+                }
+                other => other,
+            };
             match answered {
                 Ok((response, body)) => {
                     let heard = heard.of(response.status(), response.headers(), &body);
                     let refuses_credentials = heard.refuses_credentials && question.is_of_store;
+                    if question.is_of_store && heard::is_a_store(response.status(), response.headers(), &body) {
+                        self.terms.outage.is_a_store();
+                    }
                     note(Heard { refuses_credentials, ..heard });
                     Ok(response)
                 }
@@ -213,6 +225,7 @@ fn paced(body: Bytes, headers: &mut reqwest::header::HeaderMap, pulse: &Arc<Puls
 struct Question {
     asked: Asked,
     host: String,
+    authority: String,
     is_tls: bool,
     is_of_store: bool,
 }
@@ -225,6 +238,7 @@ impl Question {
         let asks = |what: &str| uri.query().unwrap_or_default().split('&').any(|pair| pair == what);
         let lists = ["list-type=2", "versions", "versions=", "comp=list"].into_iter().any(asks);
         Question {
+            authority: uri.authority().map(ToString::to_string).unwrap_or_default(),
             is_tls: uri.scheme_str() == Some("https"),
             is_of_store: terms.host.as_ref().is_none_or(is_below),
             asked: match *method {
@@ -234,6 +248,11 @@ impl Question {
             },
             host,
         }
+    }
+
+    /// Whether a server that hangs up may have expected TLS.
+    fn may_want_tls(&self, heard: &Heard) -> bool {
+        self.is_of_store && !self.is_tls && !heard.has_answered
     }
 }
 

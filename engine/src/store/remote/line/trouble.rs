@@ -180,11 +180,14 @@ pub(super) fn expect_store(asked: Asked, status: StatusCode, headers: &HeaderMap
     match status {
         _ if status.is_success() && is_page => Err(Trouble::Foreign("a web page")),
         StatusCode::NOT_FOUND if is_page && asked != Asked::Head => Err(Trouble::Foreign("a web page")),
-        _ if status.is_success() && asked == Asked::List && !LISTINGS.iter().any(|tag| text.contains(tag)) => {
-            Err(Trouble::Foreign("not a listing"))
-        }
+        _ if status.is_success() && asked == Asked::List && !is_listing(text) => Err(Trouble::Foreign("not a listing")),
         _ => Ok(()),
     }
+}
+
+/// Whether this is the beginning of a listing.
+pub(super) fn is_listing(text: &str) -> bool {
+    LISTINGS.iter().any(|tag| text.contains(tag))
 }
 
 /// An error and its causes, each once.
