@@ -63,6 +63,7 @@ mod seaweed;
 mod serve;
 mod servers;
 mod soak;
+mod spoiled;
 mod stopped;
 mod support;
 #[expect(dead_code, reason = "losing an answer is tried by the engine's own tests")]

@@ -15,3 +15,4 @@ mod renewal;
 mod servers;
 pub(crate) mod targets;
 pub(crate) mod thaw;
+mod verdicts;
