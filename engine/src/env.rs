@@ -144,8 +144,10 @@ impl Env for Seeded {
         hasher.finalize_xof().fill(bytes);
         Ok(())
     }
-    /// Nobody waits: the clock is put on.
+
+    /// Nobody waits: the clock is put on, by a tick at least, or whoever waits for a part of one would wait for ever.
     fn sleep(&self, time: Duration) {
-        self.ticks.fetch_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX / 2), Ordering::Relaxed);
+        let ticks = time.as_micros().div_ceil(1000);
+        self.ticks.fetch_add(u64::try_from(ticks).unwrap_or(u64::MAX / 2), Ordering::Relaxed);
     }
 }
