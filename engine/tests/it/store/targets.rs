@@ -40,16 +40,15 @@ pub(crate) fn liar() -> Option<Target> {
 
 /// Servers that only the probe is held against.
 pub(crate) fn moto() -> Option<Target> {
-    bucket_of("CAIRN_TEST_MOTO_ENDPOINT", "cairn", &variable("CAIRN_TEST_S3_KEY")?, &variable("CAIRN_TEST_S3_SECRET")?)
+    with_our_key("CAIRN_TEST_MOTO_ENDPOINT", "cairn")
 }
 
 pub(crate) fn juicefs() -> Option<Target> {
-    bucket_of(
-        "CAIRN_TEST_JUICEFS_ENDPOINT",
-        "cairn",
-        &variable("CAIRN_TEST_S3_KEY")?,
-        &variable("CAIRN_TEST_S3_SECRET")?,
-    )
+    with_our_key("CAIRN_TEST_JUICEFS_ENDPOINT", "cairn")
+}
+
+pub(crate) fn ceph() -> Option<Target> {
+    with_our_key("CAIRN_TEST_CEPH_ENDPOINT", "cairn")
 }
 
 /// Its key cannot be chosen.
@@ -69,7 +68,11 @@ pub(crate) fn azure() -> Option<Target> {
 }
 
 fn bucket(endpoint: &str, bucket: &str) -> Option<Target> {
-    bucket_of(endpoint, &variable(bucket)?, &variable("CAIRN_TEST_S3_KEY")?, &variable("CAIRN_TEST_S3_SECRET")?)
+    with_our_key(endpoint, &variable(bucket)?)
+}
+
+fn with_our_key(endpoint: &str, bucket: &str) -> Option<Target> {
+    bucket_of(endpoint, bucket, &variable("CAIRN_TEST_S3_KEY")?, &variable("CAIRN_TEST_S3_SECRET")?)
 }
 
 fn bucket_of(endpoint: &str, bucket: &str, key: &str, secret: &str) -> Option<Target> {
