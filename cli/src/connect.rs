@@ -14,7 +14,7 @@ use engine::Kind;
 use engine::blob::{CacheBudgets, CachePlace};
 use engine::env::on_host;
 use engine::repository::{Found, OpenOptions, Repository, SlotId, Trying, Watch};
-use engine::store::{self, Counted, Counts, Limits, Location, Name, Store, Verb};
+use engine::store::{self, Counted, Counts, Limits, Location, Name, Outage, Store, Verb};
 use format_spec::config::Config;
 use std::cell::OnceCell;
 use std::ffi::OsStr;
@@ -81,7 +81,8 @@ impl Context {
         let far = !matches!(location(&settings)?, Location::Folder(_));
         let ranges = (far && disk_cache > 0).then(|| (settings.cache_dir.join(RANGES), disk_cache));
         let options = OpenOptions { budgets, ranges, ..self.open_options(&settings) };
-        self.open_with(&options, place, settings)
+        let connection = self.open_with(&options, place, settings)?;
+        Ok(connection)
     }
 
     /// Opens the repository that the options name, with what this machine's disk cache has kept of it.
@@ -274,6 +275,8 @@ fn store_options(settings: &Settings, create: bool) -> store::Options {
         proxy: settings.network.proxy.clone(),
         proxy_excludes: settings.network.no_proxy.clone(),
         root_certificate: settings.network.ca_file.clone(),
+        patience: settings.patience,
+        outage: Arc::new(Outage::new(settings.say.clone())),
         ..store::Options::default()
     }
 }

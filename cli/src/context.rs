@@ -10,6 +10,7 @@ use crate::settings::Settings;
 use engine::env::{Machine, SharedEnv};
 use engine::monitor::NOTE;
 use engine::repository::AsOf;
+use engine::store::Say;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -251,7 +252,9 @@ impl Context {
     /// # Errors
     /// Wrong usage, when the config file or the environment makes no sense.
     pub(crate) fn settings(&self) -> Result<Settings> {
-        Settings::resolve(&self.globals)
+        let out = self.out.clone();
+        let say = Say::new(move |text| out.note(&format!("cairn: {text}")));
+        Ok(Settings { say: Some(say), ..Settings::resolve(&self.globals)? })
     }
 
     /// What was said about place and password of the repository, by option or environment: the option, its variable, its value with paths made

@@ -41,6 +41,7 @@ type Script = dyn Fn(&Request) -> Option<Fault> + Send + Sync;
 /// A running proxy; ends, with all its connections, when it is dropped.
 pub struct Proxy {
     address: SocketAddr,
+    path: String,
     shared: Arc<Shared>,
 }
 
@@ -62,14 +63,17 @@ struct State {
 }
 
 impl Proxy {
-    /// A proxy in front of a server at `host:port`, which passes everything on.
+    /// A proxy in front of a server at `host:port`, which passes everything on. A path behind it belongs to the endpoint.
     ///
     /// # Errors
     /// When no port of loopback can be listened to.
     pub fn start(server: &str) -> io::Result<Proxy> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let server = server.strip_prefix("http://").unwrap_or(server).trim_end_matches('/').to_owned();
+        let server = server.strip_prefix("http://").unwrap_or(server).trim_end_matches('/');
+        let (server, path) =
+            server.split_once('/').map_or((server, String::new()), |(at, path)| (at, format!("/{path}")));
+        let server = server.to_owned();
         let shared = Arc::new(Shared { server, state: Mutex::default(), has_ended: AtomicBool::new(false) });
         let accepting = Arc::clone(&shared);
         std::thread::spawn(move || {
@@ -81,12 +85,12 @@ impl Proxy {
                 std::thread::spawn(move || serving.serve(&client));
             }
         });
-        Ok(Proxy { address, shared })
+        Ok(Proxy { address, path, shared })
     }
 
-    /// Where clients go: `http://127.0.0.1:PORT`.
+    /// Where clients go: `http://127.0.0.1:PORT`, and the server's path.
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}{}", self.address, self.path)
     }
 
     /// From now on this script chooses; what was seen before is forgotten.

@@ -11,6 +11,7 @@ use crate::globals::Globals;
 use crate::say::human;
 use engine::monitor::NOTE;
 use engine::repository::SlotBounds;
+use engine::store::{Patience, Say};
 pub(crate) use network::Network;
 use password::Password;
 use std::collections::BTreeMap;
@@ -37,6 +38,10 @@ pub(crate) struct Settings {
     pub(crate) limit_upload: Option<u64>,
     /// Bytes a second.
     pub(crate) limit_download: Option<u64>,
+    /// For how long stores that do not answer are asked again.
+    pub(crate) patience: Patience,
+    /// Who hears of outages meanwhile.
+    pub(crate) say: Option<Say>,
     /// How stores are reached.
     pub(crate) network: Network,
     /// Settings of stores, by the names of their environment variables in lower case.
@@ -88,6 +93,7 @@ impl Settings {
             false => Password::File(path),
         });
         let is_default = matches!(repo, Repo::Default(_));
+        let usual = Patience::default();
         let processors = || std::thread::available_parallelism().map_or(1, Into::into);
         Ok(Settings {
             password: Password::choose(globals.password_file.clone(), configured, is_default)?,
@@ -106,6 +112,11 @@ impl Settings {
             threads: globals.threads.or(file.threads).map_or_else(processors, Into::into),
             limit_upload: globals.limit_upload.or(file.limit_upload),
             limit_download: globals.limit_download.or(file.limit_download),
+            patience: Patience {
+                start: globals.retry_start.or(file.retry_start).unwrap_or(usual.start),
+                work: globals.retry_for.or(file.retry_for).unwrap_or(usual.work),
+            },
+            say: None,
             network: Network::choose(file.proxy, file.no_proxy, file.ca_file),
             store: file.store,
             repo,

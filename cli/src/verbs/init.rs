@@ -11,7 +11,7 @@ use crate::settings::{Settings, keyfile};
 use clap::{Args, ValueEnum};
 use engine::Kind;
 use engine::immutability::{Cover, Policy, Provider, Wish};
-use engine::repository::{NewRepository, Repository};
+use engine::repository::{Found, NewRepository, Repository};
 use engine::store::{Location, Mode, Name, Probed, StorageClass, probe, probe_class, probe_lock};
 use format_spec::RepositoryId;
 use format_spec::config::{Retention, RetentionKind};
@@ -21,6 +21,7 @@ use format_spec::period::Period;
 use std::ffi::OsString;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 use zeroize::Zeroize;
 
 /// Create a repository
@@ -293,16 +294,17 @@ pub(crate) fn create(context: &Context, settings: &Settings, wanted: &New<'_>) -
         true => new_password(context, &settings.password)?,
         false => (None, None),
     };
-    let probed = probe(&*place.store, &*context.env)?;
+    let tell = |what: &str| context.out.probing(what);
+    let probed = probe(&*place.store, &*context.env, &tell)?;
     probed.require()?;
     let mut lines = written(&probed);
     if wanted.policy.is_some() {
-        let locks = probe_lock(&*place.store, &*context.env)?;
+        let locks = probe_lock(&*place.store, &*context.env, &tell)?;
         locks.require().map_err(|e| e.on(place.store.location()))?;
         lines = [lines, locks.lines().join("\n")].join("\n");
     }
     if let Some(class) = wanted.storage_class {
-        let classes = probe_class(&*place.store, &*context.env, class)?;
+        let classes = probe_class(&*place.store, &*context.env, class, &tell)?;
         classes.require().map_err(|e| e.on(place.store.location()))?;
         if class.is_archive() && !probed.checksum_enforced {
             let message = format!(
@@ -342,6 +344,11 @@ pub(crate) fn create(context: &Context, settings: &Settings, wanted: &New<'_>) -
 fn refuse_existing(place: &Place) -> Result<()> {
     match place.store.head(&Name::new(format_spec::names::CONFIG)?) {
         Ok(_) => {
+            // A server that has an answer to everything has not shown that it has a repository.
+            Found::look(Arc::clone(&place.store)).map(drop).or_else(|e| match e.kind() {
+                Kind::Input => Err(e),
+                _ => Ok(()),
+            })?;
             let message = format!("{}: there is a repository already", place.store.location());
             Err(Failure::new(Exit::Failed, "exists", message).advise("use it as it is, or choose another place"))
         }

@@ -1,6 +1,7 @@
 //! `scripts/test`: its parts, and that a run which takes longer than `.ci/budget` allows fails.
 //! Commands are printed and not run.
 
+use crate::servers::server;
 use crate::support::{Home, Run};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -61,4 +62,44 @@ fn a_run_that_takes_longer_than_its_budget_fails() {
     home.write("budget", b"tools 5\ntotal 5\n");
     let wrong = dry_run(&home.path("budget"), "0").expect(2);
     assert!(wrong.stderr.contains("no row for the part 'build and lint'"), "{wrong:?}");
+}
+
+/// `scripts/with-servers` with one server of its own.
+fn with_server(command: &str, memory_kib: Option<&str>) -> Run {
+    let mut script = Command::new(project().join("scripts/with-servers"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CAIRN_")) {
+        script.env_remove(name);
+    }
+    script.args(["bash", "-c", command]).env("CAIRN_SERVERS", "liar");
+    if let Some(memory_kib) = memory_kib {
+        script.env("CAIRN_SERVERS_MEMORY_KIB", memory_kib);
+    }
+    Run::of(&mut script)
+}
+
+#[test]
+fn a_server_that_ends_while_the_tests_run_fails_them() {
+    if server("CAIRN_TEST_LIAR_ENDPOINT").is_none() {
+        return;
+    }
+    with_server("exit 7", None).expect(7);
+    let run = with_server("kill -KILL ${CAIRN_TEST_SERVER_PIDS#*=}; sleep 0.5", None).expect(1);
+    assert!(run.stderr.contains("liar ended while the tests ran"), "{}", run.stderr);
+    // A failed test keeps its code.
+    with_server("kill -KILL ${CAIRN_TEST_SERVER_PIDS#*=}; sleep 0.5; exit 7", None).expect(7);
+}
+
+#[test]
+fn a_server_gets_2_gb_of_memory_and_the_tests_all_that_there_is() {
+    if server("CAIRN_TEST_LIAR_ENDPOINT").is_none() {
+        return;
+    }
+    let limits = "grep 'Max data size' /proc/${CAIRN_TEST_SERVER_PIDS#*=}/limits /proc/self/limits";
+    let run = with_server(limits, None).expect(0);
+    let limit = |line: &str| line.split_whitespace().nth(3).map(str::to_owned);
+    let limits: Vec<_> = run.out().lines().map(limit).collect();
+    assert_eq!(limits[0].as_deref(), Some("2147483648"), "{}", run.out());
+    assert_ne!(limits[0], limits[1], "{}", run.out());
+    let run = with_server("true", Some("4000")).expect(1);
+    assert!(run.stderr.contains("liar did not come up"), "{}", run.stderr);
 }

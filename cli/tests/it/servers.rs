@@ -130,6 +130,18 @@ fn the_main_job_runs_over_azurite() {
 }
 
 #[test]
+#[ignore = "nightly: Ceph takes half a minute to start"]
+fn ceph_carries_the_main_job() {
+    let Some(endpoint) = server("CAIRN_TEST_CEPH_ENDPOINT") else { return };
+    let place = format!("s3://cairn/{}", unique("main-job"));
+    main_job(|command| {
+        command.env("CAIRN_REPO", &place).env("AWS_ENDPOINT", &endpoint).env("AWS_ALLOW_HTTP", "true");
+        command.env("AWS_ACCESS_KEY_ID", server("CAIRN_TEST_S3_KEY").unwrap());
+        command.env("AWS_SECRET_ACCESS_KEY", server("CAIRN_TEST_S3_SECRET").unwrap()).env("AWS_REGION", "us-east-1");
+    });
+}
+
+#[test]
 fn init_refuses_a_server_that_ignores_conditions() {
     let Some(endpoint) = server("CAIRN_TEST_LIAR_ENDPOINT") else { return };
     let of = |name: &str| std::env::var(name).unwrap();

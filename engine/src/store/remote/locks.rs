@@ -136,7 +136,7 @@ impl Remote {
         let answer = response.answer();
         let gone = matches!(answer.code.as_deref(), Some("NoSuchBucket" | "ContainerNotFound"));
         match response.status {
-            401 | 403 | 429 | 500 | 502..=599 => Err(answer.error_on(verb, &self.location.to_string())),
+            300..=399 | 401 | 403 | 429 | 500 | 502..=599 => Err(answer.error_on(verb, &self.location.to_string())),
             404 if gone => Err(answer.error_on(verb, &self.location.to_string())),
             _ => Ok(response),
         }

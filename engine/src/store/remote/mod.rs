@@ -1,4 +1,4 @@
-//! S3 and Azure Blob, by `object_store`.
+//! S3 and Azure Blob, by `object_store`, over [`line`].
 //!
 //! Promises: calls block the calling thread only, any number of threads at once; a refusal keeps its kind (see [`answer`]); a
 //! put carries a checksum of its bytes that the store can verify (SHA-256 to S3, CRC-64 to Azure). Refuses to retry by
@@ -6,9 +6,13 @@
 
 mod answer;
 mod archive;
+mod checksum;
+mod line;
 mod locks;
 mod page;
 mod put;
+mod read;
+mod renewal;
 mod resting;
 mod runtime;
 pub(super) mod settings;
@@ -16,11 +20,11 @@ mod versions;
 mod wire;
 
 use super::{
-    Asked, Capabilities, Info, Listed, Location, Name, OBJECT_BYTES_MAX, Options, Receipt, Resting, Retention,
-    RetrievalMode, StorageClass, Store, Terms, Version,
+    Asked, Capabilities, Info, Listed, Location, Name, Options, Receipt, Resting, Retention, RetrievalMode,
+    StorageClass, Store, Terms, Version,
 };
-use super::{outside, too_large};
 use crate::error::{Error, Kind, Result};
+pub(crate) use answer::judge;
 use answer::{Verb, classify};
 use bytes::Bytes;
 use format_spec::Time;
@@ -28,7 +32,8 @@ use object_store::aws::AmazonS3;
 use object_store::azure::MicrosoftAzure;
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use renewal::Renewal;
 use reqwest::Method;
 use runtime::wait;
 use std::ops::Range;
@@ -42,6 +47,7 @@ use wire::{Ask, Response, Wire};
 pub(super) struct Remote {
     cloud: Cloud,
     wire: Wire,
+    renewal: Arc<dyn Renewal>,
     location: Location,
     prefix: String,
     slots: Semaphore,
@@ -69,21 +75,22 @@ impl std::fmt::Debug for Secretive {
 impl Remote {
     /// A client for `location`, which must not be a folder; asks nothing yet.
     pub(super) fn open(location: &Location, options: &Options) -> Result<Self> {
-        let (cloud, client, prefix, tells_restores) = match location {
+        let (cloud, connections, prefix, tells_restores) = match location {
             Location::S3 { bucket, prefix } => {
-                let (store, client, amazon) = settings::s3(bucket, options).map_err(|e| e.on(location))?;
-                (Cloud::S3(store), client, prefix, amazon)
+                let (store, connections, amazon) = settings::s3(bucket, options).map_err(|e| e.on(location))?;
+                (Cloud::S3(store), connections, prefix, amazon)
             }
             Location::Azure { container, prefix } => {
-                let (store, client, account, address) =
+                let (store, connections, account, address) =
                     settings::azure(container, options).map_err(|e| e.on(location))?;
-                (Cloud::Azure { store, account, address }, client, prefix, true)
+                (Cloud::Azure { store, account, address }, connections, prefix, true)
             }
             Location::Folder(_) => return Err(Error::new(Kind::Bug, "a folder is no remote store").on(location)),
         };
         Ok(Remote {
             cloud,
-            wire: Wire::connect(&client)?,
+            wire: Wire::connect(&connections.line, &connections.client)?,
+            renewal: connections.renewal,
             location: location.clone(),
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             slots: Semaphore::new(options.requests_max.clamp(1, Semaphore::MAX_PERMITS)),
@@ -97,12 +104,27 @@ impl Remote {
         Path::from(format!("{}{name}", self.prefix))
     }
 
-    /// Runs one request when there is room for it.
+    /// Runs one request when there is room for it. One whose credentials were refused ends as `Transient` when others have come.
     fn ask<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         wait(async {
             let closed = |e| Error::new(Kind::Bug, format!("the store was closed: {e}"));
             let _slot = self.slots.acquire().await.map_err(closed)?;
-            work.await
+            let seen = self.renewal.count();
+            line::listening(self.options.0.outage.has_answered(), async {
+                let done = work.await;
+                if !line::heard().refuses_credentials {
+                    return done;
+                }
+                match self.renewal.renew(seen).await {
+                    Ok(true) => Err(renewal::renewed()),
+                    Ok(false) => done,
+                    Err(e) => {
+                        let away = answer::of_client(&e, Verb::Get, &self.location.to_string());
+                        if away.kind() == Kind::Transient { Err(away) } else { done }
+                    }
+                }
+            })
+            .await
         })
     }
 
@@ -112,60 +134,6 @@ impl Remote {
             Cloud::S3(store) => self.wire.s3(store, ask).await,
             Cloud::Azure { store, account, address } => self.wire.azure(store, account, address, ask).await,
         }
-    }
-
-    /// Reads an object or a part of it; also its whole length.
-    fn read(&self, name: &Name, range: Option<GetRange>, version: Option<&str>) -> Result<(Bytes, u64)> {
-        self.ask(async {
-            let failed = |e: object_store::Error| classify(&e, Verb::Get, name);
-            let options = GetOptions { range, version: version.map(str::to_owned), ..GetOptions::default() };
-            let result = self.cloud.objects().get_opts(&self.path(name), options).await.map_err(failed)?;
-            let (length, expected) = (result.meta.size, result.range.end.saturating_sub(result.range.start));
-            if expected > OBJECT_BYTES_MAX {
-                return Err(too_large(name, expected));
-            }
-            let bytes = result.bytes().await.map_err(failed)?;
-            if bytes.len() as u64 == expected {
-                Ok((bytes, length))
-            } else {
-                let got = bytes.len();
-                Err(Error::new(Kind::Transient, format!("{got} bytes came of {expected}")).on(name).advise("try again"))
-            }
-        })
-    }
-
-    /// Reads a range that must lie inside the object, or inside one version of it.
-    fn read_range(&self, name: &Name, range: Range<u64>, version: Option<&str>) -> Result<Bytes> {
-        if range.start >= range.end {
-            // No server can be asked for nothing; the length still decides whether the place exists.
-            let length = self.length(name, version)?;
-            let inside = range.start == range.end && range.end <= length;
-            return if inside { Ok(Bytes::new()) } else { Err(outside(name, &range, length)) };
-        }
-        let read = self.read(name, Some(GetRange::Bounded(range.clone())), version);
-        let (bytes, length) = match read {
-            // Servers and the client word a range beyond the end in many ways; the length decides.
-            Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Transient | Kind::Unsupported) => {
-                return match self.length(name, version) {
-                    Ok(length) if range.end > length => Err(outside(name, &range, length)),
-                    Err(gone) if gone.kind() == Kind::Absent => Err(gone),
-                    _ => Err(e),
-                };
-            }
-            other => other?,
-        };
-        // A range that reaches over the end is cut by the server without a word.
-        if bytes.len() as u64 == range.end - range.start { Ok(bytes) } else { Err(outside(name, &range, length)) }
-    }
-
-    /// The length of an object, or of one version of it.
-    fn length(&self, name: &Name, version: Option<&str>) -> Result<u64> {
-        if version.is_none() {
-            return Ok(self.head(name)?.bytes);
-        }
-        let head = self.head_of(name, version)?;
-        let length = head.header("content-length").and_then(|text| text.parse().ok());
-        length.ok_or_else(|| Error::new(Kind::Unsupported, "the store does not tell the length of a version").on(name))
     }
 
     fn put_headers(&self, bytes: &Bytes) -> Vec<(&'static str, String)> {
@@ -215,16 +183,7 @@ impl Store for Remote {
     }
 
     fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        if matches!(self.cloud, Cloud::S3(_)) && bytes_max > 0 {
-            match self.read(name, Some(GetRange::Suffix(bytes_max)), None) {
-                // An empty object has no range at all; the other way below finds out.
-                Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Unsupported) => {}
-                other => return other,
-            }
-        }
-        let length = self.head(name)?.bytes;
-        let tail = self.get_range(name, length.saturating_sub(bytes_max)..length)?;
-        Ok((tail, length))
+        self.read_tail(name, bytes_max)
     }
 
     fn head(&self, name: &Name) -> Result<Info> {
@@ -363,32 +322,7 @@ impl Store for Remote {
     }
 
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
-        let put = |wrong: bool| {
-            let body = Bytes::from_static(CHECKSUM_BODY);
-            let headers = match &self.cloud {
-                Cloud::S3(_) => {
-                    let digest = if wrong { &[7; 32] } else { &CHECKSUM_SHA256 };
-                    vec![("x-amz-checksum-sha256", wire::base64_sha256(digest))]
-                }
-                Cloud::Azure { .. } if wrong => self.put_headers(&Bytes::from_static(b"other bytes")),
-                Cloud::Azure { .. } => self.put_headers(&body),
-            };
-            self.ask(self.send(self.put_ask(name, body, headers)))
-        };
-        let wrong = put(true)?;
-        match wrong.status {
-            200..=299 => return Ok(false),
-            400 if self.head(name).is_err_and(|e| e.kind() == Kind::Absent) => {}
-            _ => return Err(wrong.answer().error(Verb::Put, name)),
-        }
-        // A server that refuses the right one too has refused something else.
-        let right = put(false)?;
-        if !(200..=299).contains(&right.status) {
-            return Ok(false);
-        }
-        let version = right.version();
-        self.delete(name, version.as_deref())?;
-        Ok(true)
+        self.tries_checksum(name)
     }
 }
 
@@ -407,10 +341,3 @@ impl Cloud {
         }
     }
 }
-
-const CHECKSUM_BODY: &[u8] = b"these bytes are sent twice, once with a checksum that is not theirs";
-/// The SHA-256 of these bytes.
-const CHECKSUM_SHA256: [u8; 32] = [
-    0x30, 0x7f, 0x8e, 0x86, 0x9b, 0xcf, 0xb8, 0xa0, 0x9a, 0x2c, 0x3c, 0x21, 0xaa, 0x3c, 0x73, 0x0b, 0xe5, 0xc3, 0xf8,
-    0x64, 0x1f, 0x40, 0x45, 0x17, 0x3b, 0xd1, 0x65, 0x5b, 0x6b, 0xc3, 0xcb, 0x56,
-];

@@ -38,6 +38,24 @@ pub(crate) fn liar() -> Option<Target> {
     bucket("CAIRN_TEST_LIAR_ENDPOINT", "CAIRN_TEST_LIAR_BUCKET")
 }
 
+/// Servers that only the probe is held against.
+pub(crate) fn moto() -> Option<Target> {
+    with_our_key("CAIRN_TEST_MOTO_ENDPOINT", "cairn")
+}
+
+pub(crate) fn juicefs() -> Option<Target> {
+    with_our_key("CAIRN_TEST_JUICEFS_ENDPOINT", "cairn")
+}
+
+pub(crate) fn ceph() -> Option<Target> {
+    with_our_key("CAIRN_TEST_CEPH_ENDPOINT", "cairn")
+}
+
+/// Its key cannot be chosen.
+pub(crate) fn s3rver() -> Option<Target> {
+    bucket_of("CAIRN_TEST_S3RVER_ENDPOINT", "cairn", "S3RVER", "S3RVER")
+}
+
 /// Azure Blob Storage.
 pub(crate) fn azure() -> Option<Target> {
     let settings = [
@@ -50,13 +68,21 @@ pub(crate) fn azure() -> Option<Target> {
 }
 
 fn bucket(endpoint: &str, bucket: &str) -> Option<Target> {
+    with_our_key(endpoint, &variable(bucket)?)
+}
+
+fn with_our_key(endpoint: &str, bucket: &str) -> Option<Target> {
+    bucket_of(endpoint, bucket, &variable("CAIRN_TEST_S3_KEY")?, &variable("CAIRN_TEST_S3_SECRET")?)
+}
+
+fn bucket_of(endpoint: &str, bucket: &str, key: &str, secret: &str) -> Option<Target> {
     let settings = [
         ("aws_endpoint", variable(endpoint)?),
-        ("aws_access_key_id", variable("CAIRN_TEST_S3_KEY")?),
-        ("aws_secret_access_key", variable("CAIRN_TEST_S3_SECRET")?),
+        ("aws_access_key_id", key.to_owned()),
+        ("aws_secret_access_key", secret.to_owned()),
         ("aws_allow_http", "true".to_owned()),
     ];
-    Some(target(&format!("s3://{}", variable(bucket)?), settings))
+    Some(target(&format!("s3://{bucket}"), settings))
 }
 
 fn target<const N: usize>(url: &str, settings: [(&str, String); N]) -> Target {
