@@ -17,6 +17,7 @@
 mod append;
 mod aside;
 mod checkpoint;
+mod ending;
 mod fork;
 mod locks;
 mod moves;

@@ -146,6 +146,7 @@ fn put_all(
     if let Some(password) = &new.password {
         put_slot(store, env, repository, secrets, password, &new.label, new.cost)?;
     }
+    store.keep_reserve();
     match store.put_new(&name, object.clone()) {
         Ok(_) => Ok(repository),
         Err(e) if e.kind() == Kind::Exists && store.get(&name)? == object => Ok(repository),

@@ -296,10 +296,24 @@ pub trait Store: Send + Sync + fmt::Debug {
     }
     /// The room that is left; `None` where the store does not tell.
     fn space(&self) -> Result<Option<Space>> {
+    /// Whether a listing after a name begins there. Where it begins at the folder's first name and leaves out what comes before, a late name costs a
+    /// request for each page of the folder.
+    fn seeks(&self) -> bool {
+        true
+    }
         Ok(None)
     }
 }
 
+    /// Keeps some room for those who make room, where a full place could not even be told that something is to go: as much as
+    /// there is, up to [`crate::limits::RESERVE_BYTES`]. Nothing where the place deletes without writing, or has no end.
+    fn keep_reserve(&self) {}
+    /// Gives at least so many bytes of that room back to the place, after `NoSpace`. False when none is kept any more: then the
+    /// place is full for good.
+    fn spend_reserve(&self, bytes: u64) -> bool {
+        let _ = bytes;
+        false
+    }
 /// A range that does not lie inside the object: somebody's length was wrong.
 fn outside(name: &Name, range: &Range<u64>, bytes: u64) -> Error {
     Error::new(Kind::Damaged, format!("bytes {}..{} were asked of an object of {bytes} bytes", range.start, range.end))

@@ -155,6 +155,14 @@ impl Store for Oldest {
     fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
         self.known.remove(name);
         match version {
+    fn keep_reserve(&self) {
+        self.inner.keep_reserve();
+    }
+
+    fn spend_reserve(&self, bytes: u64) -> bool {
+        self.inner.spend_reserve(bytes)
+    }
+
             Some(_) => self.inner.delete(name, version),
             None => delete_versions(&*self.inner, name),
         }

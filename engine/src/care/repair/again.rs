@@ -115,10 +115,10 @@ pub(super) fn commit(repository: &Arc<Repository>, candidate: &Candidate, monito
     let grounds = Grounds::new(known.head, name);
     let done = repository.commit_point(session, &manifest, grounds, &mut take, monitor);
     if !matches!(&done, Ok(committed) if committed.number.is_some()) {
-        repository.log().append(&**repository.env(), &mut |view| {
-            view.expect_session(session)?;
-            Ok(Change::Fence { session, reason: "the restore point could not be committed again".to_owned() })
-        })?;
+        let reason = "the restore point could not be committed again";
+        let ended = repository.log().end(&**repository.env(), session, reason);
+        // Why it could not be says more.
+        return done.and(ended.map(|()| false));
     }
     Ok(done?.number.is_some())
 }

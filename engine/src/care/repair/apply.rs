@@ -77,7 +77,7 @@ pub fn apply(
     if plan.heals_something() {
         let work = Work::open(repository, options, &plan, monitor)?;
         let session = work.session;
-        work.run(&mut report).map_err(|e| repository.log().cause_of(session, e))?;
+        work.run(&mut report).map_err(|e| repository.log().end_after(&**repository.env(), session, e, false))?;
         repository.refresh()?;
     }
     if report.segments > 0 {
@@ -305,11 +305,7 @@ impl<'a> Work<'a> {
         let (log, session) = (self.repository.log(), self.session);
         let stored = self.writer.stored();
         drop(self.writer);
-        log.append(&**self.repository.env(), &mut |view| {
-            view.expect_session(session)?;
-            Ok(Change::Fence { session, reason: "the repair is done".to_owned() })
-        })?;
-        Ok(stored)
+        log.end(&**self.repository.env(), session, "the repair is done").map(|()| stored)
     }
 }
 

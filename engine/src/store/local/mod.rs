@@ -7,6 +7,8 @@
 
 mod error;
 mod foreign;
+mod kind;
+mod reserve;
 mod stage;
 mod walk;
 
@@ -160,6 +162,14 @@ impl Store for Local {
     }
 }
 
+
+    fn keep_reserve(&self) {
+        reserve::keep(&self.root);
+    }
+
+    fn spend_reserve(&self, bytes: u64) -> bool {
+        reserve::spend(&self.root, bytes)
+    }
 /// Reads a range that was checked against the file's length; the length is bounded before memory is taken.
 fn read(file: &File, name: &Name, range: Range<u64>) -> Result<Bytes> {
     let wanted = range.end - range.start;

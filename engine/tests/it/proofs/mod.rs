@@ -10,6 +10,7 @@ mod crash;
 pub(crate) mod damage;
 mod faults;
 mod heal;
+mod full;
 mod keys;
 mod killed;
 mod left_alone;
