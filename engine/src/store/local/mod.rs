@@ -36,6 +36,8 @@ pub(super) struct Local {
     durable: Mutex<HashSet<String>>,
     /// Begins the names of our staged files: random, for on a share two machines can have processes of one number.
     writer: String,
+    /// What it lies on: decides whether a rename may give names.
+    kind: kind::Kind,
     /// Each read asks the disk, not the memory of the operating system.
     is_uncached: bool,
 }
@@ -51,8 +53,8 @@ impl Local {
         let mut dice = [0; 16];
         Machine::shared().random(&mut dice)?;
         let writer = format!("{:032x}", u128::from_le_bytes(dice));
-        let local =
-            Local { path: path.to_owned(), root, durable: Mutex::new(HashSet::new()), writer, is_uncached: false };
+        let (path, kind) = (path.to_owned(), kind::Kind::of(&root));
+        let local = Local { path, root, durable: Mutex::default(), writer, kind, is_uncached: false };
         stage::sweep(&local.root);
         Ok(local)
     }
@@ -151,8 +153,8 @@ impl Store for Local {
     fn fresh(&self) -> Result<Option<std::sync::Arc<dyn Store>>> {
         let failed = |e: std::io::Error| error::classify_io(&e, "cannot open the folder again").on(self.path.display());
         let root = self.root.try_clone().map_err(failed)?;
-        let (path, writer) = (self.path.clone(), self.writer.clone());
-        Ok(Some(std::sync::Arc::new(Local { path, root, durable: Mutex::default(), writer, is_uncached: true })))
+        let (path, writer, kind) = (self.path.clone(), self.writer.clone(), self.kind);
+        Ok(Some(std::sync::Arc::new(Local { path, root, durable: Mutex::default(), writer, kind, is_uncached: true })))
     }
 
     fn space(&self) -> Result<Option<Space>> {
@@ -160,8 +162,6 @@ impl Store for Local {
         told.map(|by| Some(Space::told(by)))
             .map_err(|e| classify(e, "cannot ask for the free space").on(self.path.display()))
     }
-}
-
 
     fn keep_reserve(&self) {
         reserve::keep(&self.root);
@@ -170,6 +170,8 @@ impl Store for Local {
     fn spend_reserve(&self, bytes: u64) -> bool {
         reserve::spend(&self.root, bytes)
     }
+}
+
 /// Reads a range that was checked against the file's length; the length is bounded before memory is taken.
 fn read(file: &File, name: &Name, range: Range<u64>) -> Result<Bytes> {
     let wanted = range.end - range.start;
