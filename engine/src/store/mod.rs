@@ -108,6 +108,8 @@ pub struct Listed {
     pub bytes: u64,
     /// When it was stored, by the store's clock, where its listings tell: what is charged by days counts from then.
     pub stored: Option<Time>,
+    /// Which version is shown, in a listing of the oldest ones.
+    pub version: Option<String>,
 }
 
 /// What `put_new` learned.
@@ -294,17 +296,15 @@ pub trait Store: Send + Sync + fmt::Debug {
         let _ = name;
         Ok(false)
     }
-    /// The room that is left; `None` where the store does not tell.
-    fn space(&self) -> Result<Option<Space>> {
     /// Whether a listing after a name begins there. Where it begins at the folder's first name and leaves out what comes before, a late name costs a
     /// request for each page of the folder.
     fn seeks(&self) -> bool {
         true
     }
+    /// The room that is left; `None` where the store does not tell.
+    fn space(&self) -> Result<Option<Space>> {
         Ok(None)
     }
-}
-
     /// Keeps some room for those who make room, where a full place could not even be told that something is to go: as much as
     /// there is, up to [`crate::limits::RESERVE_BYTES`]. Nothing where the place deletes without writing, or has no end.
     fn keep_reserve(&self) {}
@@ -314,6 +314,8 @@ pub trait Store: Send + Sync + fmt::Debug {
         let _ = bytes;
         false
     }
+}
+
 /// A range that does not lie inside the object: somebody's length was wrong.
 fn outside(name: &Name, range: &Range<u64>, bytes: u64) -> Error {
     Error::new(Kind::Damaged, format!("bytes {}..{} were asked of an object of {bytes} bytes", range.start, range.end))

@@ -4,6 +4,7 @@ mod attack;
 mod collection;
 mod generations;
 mod late;
+mod listings;
 mod past;
 pub(crate) mod place;
 mod raises;
