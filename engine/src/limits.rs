@@ -52,6 +52,11 @@ pub const EXCEPTIONS_MAX: usize = 1_000_000;
 pub const LEFT_OUT_ROWS_MAX: usize = 100_000;
 /// Left out items of one folder that are named one by one; of more, the folder is.
 pub const LEFT_OUT_IN_FOLDER_MAX: usize = 64;
+/// Items of a point's tree beyond twice those that were counted when it was made, above which it is refused: writers count each item once, and small
+/// trees are walked in no time whatever they say.
+pub const ITEMS_UNCOUNTED_MAX: u64 = 10_000;
+/// No point has more items, whatever was counted: a million a second would take twelve days.
+pub const ITEMS_MAX: u64 = 1 << 40;
 /// Rules that a point lists, in bytes: manifests are read whole. Of more, it says that there were more.
 pub const RULES_BYTES_MAX: usize = 256 * 1024;
 

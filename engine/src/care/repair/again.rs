@@ -10,7 +10,7 @@ use crate::care::trees::TreeCheck;
 use crate::error::{Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::{Grounds, NameOf, Repository};
-use crate::restore_point::Point;
+use crate::restore_point::{Point, expect_counted};
 use crate::store::Name;
 use crate::tree::MapCursor;
 use format_spec::container::{Header, ObjectKind};
@@ -87,7 +87,7 @@ fn read(repository: &Repository, id: ObjectId) -> Result<Option<Manifest>> {
     };
     let suite = vault.secrets.suite();
     let expected = Header::new(ObjectKind::RestorePoint, suite, vault.repository, id.session, id.ordinal, [0; 32]);
-    Ok(Manifest::decode(&bytes, &expected, &vault.secrets).ok())
+    Ok(Manifest::decode(&bytes, &expected, &vault.secrets).ok().filter(|manifest| expect_counted(manifest).is_ok()))
 }
 
 /// Commits the point; false when it is live already, or what it needs was moved in the meantime.
