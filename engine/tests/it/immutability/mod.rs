@@ -8,4 +8,5 @@ mod listings;
 mod past;
 pub(crate) mod place;
 mod raises;
+mod repaired;
 mod voids;
