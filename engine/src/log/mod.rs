@@ -25,6 +25,8 @@ mod remembered;
 mod replay;
 mod state;
 mod summed;
+#[cfg(test)]
+mod summed_tests;
 mod truncate;
 mod view;
 

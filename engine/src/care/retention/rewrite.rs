@@ -164,7 +164,7 @@ impl<'a> Rewriter<'a> {
             view.expect_session(session)?;
             outcome = match view.live(&manifest.id) {
                 Some(live) if live.slot == point.slot && !is_locked(view, &[manifest.id], now) => {
-                    let is_moved = view.condemned.after(known).next().is_some();
+                    let is_moved = view.condemned.any_after(known);
                     if is_moved || !repository.is_secured(secured.as_ref(), &then, view)? {
                         Outcome::Again
                     } else {
