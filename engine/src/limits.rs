@@ -52,6 +52,11 @@ pub const EXCEPTIONS_MAX: usize = 1_000_000;
 pub const LEFT_OUT_ROWS_MAX: usize = 100_000;
 /// Left out items of one folder that are named one by one; of more, the folder is.
 pub const LEFT_OUT_IN_FOLDER_MAX: usize = 64;
+/// Items of a point's tree beyond twice those that were counted when it was made, above which it is refused: writers count each item once, and small
+/// trees are walked in no time whatever they say.
+pub const ITEMS_UNCOUNTED_MAX: u64 = 10_000;
+/// No point has more items, whatever was counted: a million a second would take twelve days.
+pub const ITEMS_MAX: u64 = 1 << 40;
 /// Rules that a point lists, in bytes: manifests are read whole. Of more, it says that there were more.
 pub const RULES_BYTES_MAX: usize = 256 * 1024;
 
@@ -77,6 +82,9 @@ pub const CHECKPOINT_ENTRIES: u32 = 128;
 pub const CHECKPOINT_HASHES: usize = 2048;
 /// Checkpoints are refused beyond this length: half a million points, segments and condemned packs stay below.
 pub const CHECKPOINT_BYTES_MAX: u64 = 68 * 1024 * 1024;
+/// Kept in a folder for entries that make room ([`crate::store::Store::keep_reserve`]): one that condemns a hundred thousand packs has 2 MB,
+/// and those that shut a session out or tell of what was deleted come on top.
+pub const RESERVE_BYTES: u64 = 4_000_000;
 /// Small objects (config, key slots, log entries, manifests) are refused beyond this length before they are read whole.
 pub const SMALL_OBJECT_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Attempts at one call whose failure is transient, on top of the store's own.

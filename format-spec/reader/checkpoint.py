@@ -116,6 +116,15 @@ def _suspects(value, rule):
     return rows
 
 
+def _long_ago(value, rule):
+    """(slot, rows)"""
+    cursor = Cursor(value, rule, "packs condemned long ago")
+    (slot,) = cursor.unpack("I")
+    rows = log_rows.ranges(cursor.take(cursor.left()), "LOG-17")
+    need(rows, rule, "no packs were condemned long ago")
+    return slot, rows
+
+
 TAGS = [
     Tag(1, "slot", number("Q"), critical=True, required=True),
     Tag(2, "hashes", _hashes, critical=True, required=True),
@@ -132,6 +141,7 @@ TAGS = [
     Tag(13, "read_only", number("H"), critical=True),
     Tag(14, "retrievals", _retrieval, critical=True, repeat=True),
     Tag(15, "suspects", _suspects),
+    Tag(16, "long_ago", _long_ago, critical=True),
 ]
 
 
@@ -151,6 +161,13 @@ def parse(plaintexts, slot):
     need(len({p.point_id for p in own.points}) == len(own.points), RULE, "two live points have one id")
     _rising([s.number for s in own.sessions], "sessions")
     _rising([at for at, _packs in own.condemned], "condemned packs")
+    if own.long_ago:
+        at, ranges = own.long_ago
+        rows = [log_rows.Condemned(kind, (session, ordinal)) for kind, session, first, count in ranges for ordinal in range(first, first + count)]
+        need(all(row.kind in (container.DATA, container.META) for row in rows), RULE, "an object condemned long ago is no pack")
+        need(all(at < later for later, _rows in own.condemned), RULE, "condemned packs do not rise")
+        # Its slot is that of the newest of their Condemns at least, not of each.
+        own.condemned.insert(0, (at, rows))
     packs = [row.pack for _at, rows in own.condemned for row in rows]
     need(len(packs) == len(set(packs)), RULE, "a pack is condemned twice")
     _rising([r.slot for r in own.retrievals], "retrievals")

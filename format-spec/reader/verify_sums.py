@@ -70,10 +70,11 @@ class SumCheck:
         slots = [row.slot for row in self.own.points + self.own.held]
         for at, (slot, row) in own.items():
             pack = told[at]
-            need(slot == pack.condemned_slot, RULE, f"pack {_name(at)} was condemned at slot {pack.condemned_slot}, not {slot}")
+            is_old = self.own.long_ago is not None and slot == self.own.long_ago[0]
+            need(slot == pack.condemned_slot or (is_old and pack.condemned_slot < slot), RULE, f"pack {_name(at)} was condemned at slot {pack.condemned_slot}, not {slot}")
             need(row.kind == pack.condemned.kind, RULE, f"pack {_name(at)} is of object kind {pack.condemned.kind}, not {row.kind}")
             if row.blobs == 0:
-                needed = pack.condemned.blobs and any(other < slot for other in slots)
+                needed = (is_old or pack.condemned.blobs) and any(other < slot for other in slots)
                 need(not needed, RULE, f"the survivors of pack {_name(at)} are left out, a point from before slot {slot} is there")
             else:
                 need(row == pack.condemned, RULE, f"the survivors of pack {_name(at)} are not those of its entry")

@@ -1,5 +1,6 @@
 //! `cairn immutability`: what may be changed about locks, which is only to make them longer.
 
+use super::locked::in_words;
 use crate::context::Context;
 use crate::exit::{Exit, Result};
 use crate::say::human;
@@ -30,9 +31,12 @@ impl Immutability {
         let Action::Raise { days } = self.action;
         let connection = context.connect()?;
         let secured = connection.repo.raise_immutable_days(days, context.interrupt.monitor())?;
+        let locked = connection.repo.policy().map(|policy| policy.days_locked()).transpose()?;
         let row = context
             .summary(Exit::Done)
             .set("immutable_days", days)
+            .set("locked_days_least", locked.map(|(least, _)| least))
+            .set("locked_days_most", locked.map(|(_, most)| most))
             .set("objects", secured.objects)
             .set("locks_asked", secured.asked)
             .set("locks_extended", secured.extended)
@@ -44,6 +48,9 @@ impl Immutability {
                 human::counted(secured.extended, "lock was", "locks were")
             )
         })?;
+        if let Some(policy) = connection.repo.policy() {
+            context.out.note(&in_words(&policy)?);
+        }
         Ok(Exit::Done)
     }
 }

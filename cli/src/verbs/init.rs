@@ -1,5 +1,6 @@
 //! `cairn init`: create a repository, after the store has shown what it really does.
 
+use super::locked::in_words;
 use crate::connect::{CHECKSUM_ENFORCED, Place, expect_folder, location, open_store, share_store};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
@@ -74,7 +75,7 @@ pub(crate) struct Init {
     /// Lock every object in the store: nobody can delete it before its time (compliance), or only somebody with a special permission (governance)
     #[arg(long, value_enum, value_name = "MODE")]
     immutable: Option<LockMode>,
-    /// Lock for so many days after the last use, not for the whole of --keep; can only be raised later
+    /// Lock for so many days after the last use, and 10 to 31 days more so that not every backup extends all locks, not for the whole of --keep; can only be raised later
     #[arg(long, value_name = "DAYS", requires = "immutable")]
     immutable_days: Option<u32>,
 }
@@ -158,6 +159,7 @@ impl Init {
         let (storage_class, shared) = (self.storage_class, self.shared.is_some());
         let new = New { class, encrypted, label, retention, policy, parity_percent, like, storage_class, shared };
         let created = create(context, &settings, &new)?;
+        let locked = policy.map(|policy| policy.days_locked()).transpose()?;
         let (probed, location) = (&created.probed, created.place.store.location());
         let proven = serde_json::json!({
             "create_is_atomic": probed.create_is_atomic,
@@ -181,6 +183,8 @@ impl Init {
             .set("keep", retention.period.to_string())
             .set("immutable", policy.map(|p| p.wish().mode.as_str()))
             .set("immutable_days", policy.and_then(|p| p.field().days).map(NonZeroU32::get))
+            .set("locked_days_least", locked.map(|(least, _)| least))
+            .set("locked_days_most", locked.map(|(_, most)| most))
             .set("key_file", created.key_file.as_ref().map(|path| path.display().to_string()))
             .set("probed", proven)
             .requests(&created.place.counts);
@@ -191,6 +195,9 @@ impl Init {
                 .out
                 .note("The password is the only key: a recovery sheet, `cairn key export --paper`, is a second one."),
             (None, true) => context.out.note("Nothing is encrypted: whoever can read the store can read everything."),
+        }
+        if let Some(policy) = policy {
+            context.out.note(&in_words(&policy)?);
         }
         if self.class == Class::Copy && like.is_none() {
             context.out.note("It has a dedup key of its own: only `cairn copy --rekey`, which reads and cuts everything anew, can copy into it.");

@@ -19,6 +19,7 @@ pub(crate) mod index;
 pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod known;
+mod locked;
 mod look;
 pub(crate) mod ls;
 pub(crate) mod man;

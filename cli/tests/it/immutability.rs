@@ -80,6 +80,7 @@ fn a_locked_repository_lives_on_seaweedfs() {
     home.write("src/a", b"what is locked");
     let made = run(&["init", "--immutable", "compliance", "--keep", "30d", "--immutable-days", "1"]).expect(0).last();
     assert_eq!((made["immutable"].as_str(), made["immutable_days"].as_u64()), (Some("compliance"), Some(1)), "{made}");
+    assert_eq!((&made["locked_days_least"], &made["locked_days_most"]), (&11.into(), &12.into()), "{made}");
     let src = home.text("src");
     let first = run(&["backup", "--job", "j", &src]).expect(0).last();
     assert_eq!(first["locks_extended"], 0, "{first}");

@@ -89,3 +89,50 @@ fn room_that_runs_out_meanwhile_stops_the_backup_and_keeps_what_was_published() 
     assert!(second["bytes_stored"].as_u64().unwrap() < 36_000_000, "{second}");
     assert_eq!(tree(&home.path("src")), tree(&home.path("out")));
 }
+
+/// Fills the file system to the last byte.
+const FILL: &str = r#"
+    fill() { dd if=/dev/zero of="$M/fill$1" bs=64k 2>/dev/null; dd if=/dev/zero bs=1k 2>/dev/null >> "$M/fill$1"; df -B1 --output=avail "$M" | tail -1 | grep -qx ' *0' || exit 95; }
+    planned() { sed -n 's/.*"plan":"\([0-9a-f]*\)".*/\1/p' | tail -1; }
+"#;
+
+/// A repository whose disk is full to the last byte is made room on by its own commands, whichever comes first.
+#[test]
+fn a_full_disk_lets_restore_points_go_and_gives_back_what_a_failed_backup_left() {
+    let home = Home::new();
+    home.write("src/a", &noise(6_000_000, 1));
+    (0..6).for_each(|n| home.write(&format!("src/b/{n}"), &noise(5_000_000, 10 + n)));
+    let script = r#"
+        $CAIRN init --no-encryption || exit 98
+        $CAIRN backup --job a "$SRC/a" || exit 97
+        $CAIRN backup --job b "$SRC/b"; echo "failed: $?" >&2
+        fill 1
+        ID=$($CAIRN points --json | sed -n 's/.*"id":"\([0-9a-f]*\)".*/\1/p' | head -1)
+        H=$($CAIRN expire "$ID" --empty-job a plan --json | planned)
+        $CAIRN expire "$ID" --empty-job a apply "$H"; echo "expire: $?" >&2
+        fill 2
+        $CAIRN gc plan
+        H=$($CAIRN gc plan --json | planned)
+        $CAIRN gc apply "$H" --json; echo "leftovers: $?" >&2
+        fill 3
+        O="--grace 0 --no-readers"
+        H=$($CAIRN gc $O plan --json | planned)
+        $CAIRN gc $O apply "$H" --json; echo "collected: $?" >&2
+        rm -f "$M"/fill*
+        $CAIRN check --read-data && $CAIRN backup --job a "$SRC/a" && $CAIRN restore "latest:$SRC/a" "$OUT/a" && cmp "$SRC/a" "$OUT/a/a"
+    "#;
+    let Some(run) = in_small_room(&home, "28m", &format!("{FILL}{script}")) else { return };
+    let run = run.expect(0);
+    for told in ["failed: 1", "expire: 0", "leftovers: 0", "collected: 0"] {
+        assert!(run.stderr.contains(told), "{told}: {}\n{}", run.out(), run.stderr);
+    }
+    assert!(run.stderr.contains("`cairn gc plan` says what can go"), "{}", run.stderr);
+    assert!(run.out().contains("that ended sessions left behind are deleted"), "{}", run.out());
+    let freed = |line: &str| {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        row["bytes_freed"].as_u64()
+    };
+    let out = run.out();
+    let freed: Vec<u64> = out.lines().filter(|line| line.contains("\"bytes_freed\"")).filter_map(freed).collect();
+    assert!(freed.len() == 2 && freed.iter().all(|bytes| *bytes > 5_000_000), "{freed:?}");
+}

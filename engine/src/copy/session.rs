@@ -106,6 +106,9 @@ fn attempt(
             Ok(Change::Open { job: "copy".into(), host: options.host.clone(), base: None, purpose: Purpose::Copy })
         })?),
     };
+    if session.is_some() {
+        target.vault().store.keep_reserve();
+    }
     let mut config = target.config().clone();
     if let Some(level) = options.regroup {
         (config.level, config.block_target) = (level, REGROUPED_BLOCK_TARGET);
@@ -129,6 +132,11 @@ fn attempt(
     let (waiting, failed) = (Vec::new(), Vec::new());
     let work = Copying { source, target, options, monitor, writer, summary, words, waiting, failed };
     work.run(selected, session).map_err(|e| match session {
+        // What was carried before a stop waits for the next copy.
+        Some(session) if e.kind() != Kind::Interrupted => {
+            writer.settle();
+            target.log().end_after(&**target.env(), session, e, false)
+        }
         Some(session) => target.log().cause_of(session, e),
         None => e,
     })
@@ -267,10 +275,6 @@ impl Copying<'_> {
     }
 
     pub(super) fn end(&self, session: u32) -> Result<()> {
-        self.target.log().append(&**self.target.env(), &mut |view| {
-            view.expect_session(session)?;
-            Ok(Change::Fence { session, reason: "the copy is done".to_owned() })
-        })?;
-        Ok(())
+        self.target.log().end(&**self.target.env(), session, "the copy is done")
     }
 }

@@ -21,16 +21,30 @@ pub(super) fn end(period: Period, start: Time) -> Result<Option<Time>> {
 /// # Errors
 /// `Input` when the end lies beyond the calendar.
 pub(super) fn days_least(period: Period) -> Result<Option<u32>> {
+    Ok(days(period)?.map(|(least, _)| least))
+}
+
+/// The days of the longest such period; `None` for one without end.
+///
+/// # Errors
+/// `Input` when the end lies beyond the calendar.
+pub(super) fn days_most(period: Period) -> Result<Option<u32>> {
+    Ok(days(period)?.map(|(_, most)| most))
+}
+
+/// The days of the shortest and of the longest such period.
+fn days(period: Period) -> Result<Option<(u32, u32)>> {
     let Some(span) = span(period)? else { return Ok(None) };
-    let mut least = u32::MAX;
+    let (mut least, mut most) = (u32::MAX, 0);
     // Month lengths repeat every 400 years; leap days every 4 within any century. The first days of 48 months see every mixture.
     for month in 0..48 {
         let day = civil::date(2001, 1, 1).checked_add(month.months()).map_err(|e| beyond(period, e))?;
         let end = day.checked_add(span).map_err(|e| beyond(period, e))?;
         let days = end.since((jiff::Unit::Day, day)).map_err(|e| beyond(period, e))?.get_days();
-        least = least.min(u32::try_from(days).unwrap_or(0));
+        let days = u32::try_from(days).unwrap_or(0);
+        (least, most) = (least.min(days), most.max(days));
     }
-    Ok(Some(least))
+    Ok(Some((least, most)))
 }
 
 /// So many days after `start`.
@@ -110,6 +124,9 @@ mod tests {
             [("30d", 30), ("1m", 28), ("2m", 59), ("3m", 89), ("12m", 365), ("1y", 365), ("4y", 1461), ("3y", 1095)];
         for (text, days) in cases {
             assert_eq!(days_least(period(text)).unwrap(), Some(days), "{text}");
+        }
+        for (text, days) in [("30d", 30), ("1m", 31), ("2m", 62), ("1y", 366), ("3y", 1096), ("4y", 1461)] {
+            assert_eq!(days_most(period(text)).unwrap(), Some(days), "{text}");
         }
         assert_eq!(days_least(Period::FOR_EVER).unwrap(), None);
     }

@@ -1,6 +1,6 @@
 //! What may be asked for together, and the dates that follow from it.
 
-use super::period::{day_up, days_after, days_least, end};
+use super::period::{day_up, days_after, days_least, days_most, end};
 use crate::error::{Error, Kind, Result};
 use crate::log::Raises;
 use crate::store::{Mode, Retention};
@@ -172,6 +172,18 @@ impl Policy {
         let end = self.needed_until(commit)?;
         let generation = days_after(self.wish.generation_days, end)?;
         Ok(Retention::new(self.wish.mode, day_up(generation)?))
+    }
+
+    /// For how many days an object will be locked that is put now and that no later restore point needs: at least, and at most. Months and years
+    /// are reckoned in their shortest run, and their longest.
+    ///
+    /// # Errors
+    /// `Input` when it lies beyond the calendar.
+    pub fn days_locked(&self) -> Result<(u32, u32)> {
+        let more = self.wish.generation_days;
+        let (least, most) = (days_least(self.locked)?.unwrap_or(0), days_most(self.locked)?.unwrap_or(0));
+        // Up to the end of the day on which it would end.
+        Ok((least.saturating_add(more), most.saturating_add(more).saturating_add(1)))
     }
 
     /// Whether an object with this lock must be extended before a restore point that needs it is committed at `commit`.

@@ -20,7 +20,7 @@ use crate::error::{Error, Kind, Result};
 use crate::limits::TRANSIENT_ATTEMPTS;
 use crate::store::Name;
 use bytes::Bytes;
-use format_spec::log::{Change, LogEntry};
+use format_spec::log::{Change, LogEntry, Purpose};
 use format_spec::names;
 use std::sync::Arc;
 
@@ -66,7 +66,7 @@ impl Log {
                     Error::new(Kind::Bug, "a log entry does not decode to what was written").on(names::log(slot))
                 );
             }
-            let put = self.put(slot, &object, attempt);
+            let put = self.put(slot, &object, attempt, makes_room(&entry.change));
             match &put {
                 Ok(false) => continue,
                 Ok(true) => {}
@@ -144,8 +144,8 @@ impl Log {
             .advise("run the command again: it reads the log anew, and what was published is not stored twice"))
     }
 
-    /// True when the slot is ours now, false when another entry took it.
-    fn put(&self, slot: u32, object: &Bytes, attempt: [u8; 16]) -> Result<bool> {
+    /// True when the slot is ours now, false when another entry took it. An entry that makes room may use what is kept for it.
+    fn put(&self, slot: u32, object: &Bytes, attempt: [u8; 16], makes_room: bool) -> Result<bool> {
         let name = Name::new(names::log(slot))?;
         for failures in 1.. {
             match self.store.put_new(&name, object.clone()) {
@@ -160,6 +160,8 @@ impl Log {
                 },
                 // The same bytes again: whether the first try had an effect shows as `Exists` with our attempt id.
                 Err(e) if e.kind() == Kind::Transient && failures < TRANSIENT_ATTEMPTS => {}
+                // Ends with the reserve, of which each turn takes some.
+                Err(e) if e.kind() == Kind::NoSpace && makes_room && self.store.spend_reserve(object.len() as u64) => {}
                 Err(e) => return Err(e),
             }
         }
@@ -192,6 +194,15 @@ impl Log {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether an entry gives room back, or leads to one that does: it may use what is kept of a place that is full.
+fn makes_room(change: &Change) -> bool {
+    match change {
+        Change::Expire { .. } | Change::Fence { .. } | Change::Condemn { .. } | Change::Swept { .. } => true,
+        Change::Open { purpose, .. } => *purpose == Purpose::Care,
+        _ => false,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::limits::{CHECKPOINT_BYTES_MAX, CHECKPOINT_ENTRIES, TRANSIENT_ATTEMPTS};
 use crate::store::{Look, Name, reread};
 use bytes::Bytes;
-use format_spec::checkpoint::Checkpoint;
+use format_spec::checkpoint::{Checkpoint, PLAIN_TOTAL_MAX};
 use format_spec::{Time, names};
 use std::collections::BTreeSet;
 
@@ -54,14 +54,19 @@ impl Log {
             self.known.lock().newest = covering;
             return Ok(None);
         }
-        let checkpoint = view.to_checkpoint(env.now());
+        let checkpoint = view.to_checkpoint_within(env.now(), PLAIN_TOTAL_MAX);
+        let bytes = checkpoint.plain_bytes();
+        if bytes > PLAIN_TOTAL_MAX {
+            return Err(Error::new(
+                Kind::Unsupported,
+                format!("the log's sum has {bytes} bytes, more than a checkpoint may have"),
+            )
+            .on(names::checkpoint(slot)));
+        }
         let mut salt = [0; 32];
         env.random(&mut salt)?;
         let object = Bytes::from(checkpoint.encode(self.repository, &self.secrets, salt));
         let name = Name::new(names::checkpoint(slot))?;
-        if object.len() as u64 > CHECKPOINT_BYTES_MAX {
-            return Err(Error::new(Kind::Unsupported, "the log's sum is longer than a checkpoint may be").on(name));
-        }
         if self.decode_checkpoint(slot, &object)? != checkpoint {
             return Err(Error::new(Kind::Bug, "a checkpoint does not decode to what was written").on(name));
         }

@@ -17,6 +17,7 @@
 mod append;
 mod aside;
 mod checkpoint;
+mod ending;
 mod fork;
 mod locks;
 mod moves;
@@ -24,6 +25,8 @@ mod remembered;
 mod replay;
 mod state;
 mod summed;
+#[cfg(test)]
+mod summed_tests;
 mod truncate;
 mod view;
 

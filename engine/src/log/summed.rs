@@ -51,13 +51,29 @@ impl LogView {
             settings: self.settings_fields(),
             read_only: self.forbids_older(),
             suspects: self.suspects.iter().map(|(pack, slot)| SuspectRow { pack: *pack, slot: *slot }).collect(),
+            condemned_long_ago: self.condemned.long_ago().cloned(),
             retrievals: self.retrievals.iter().map(|(slot, r)| retrieval(*slot, r)).collect(),
         }
+    }
+
+    /// The same in so many bytes of fields at most, as far as that is possible: where there are very many condemned packs, those of before anything
+    /// that is in use are told in ranges. Releases that do not know these ranges do not read such a checkpoint, so it is made only where the other
+    /// would be none.
+    pub(super) fn to_checkpoint_within(&self, now: Time, bytes_max: usize) -> Checkpoint {
+        let mut checkpoint = self.to_checkpoint(now);
+        if checkpoint.condemned_long_ago.is_some() || checkpoint.plain_bytes() > bytes_max {
+            let points = self.needed().map(|c| c.slot);
+            // A session's number is the slot of its Open.
+            let in_use = points.chain(self.sessions.keys().copied()).min().unwrap_or(self.head);
+            checkpoint.sum_up_condemned(in_use);
+        }
+        checkpoint
     }
 
     /// The view that a checkpoint sums up.
     pub(super) fn from_checkpoint(checkpoint: Checkpoint, raises: Option<Raises>) -> Result<LogView> {
         let mut condemned = Condemned::default();
+        checkpoint.condemned_long_ago.into_iter().for_each(|packs| condemned.add_long_ago(packs));
         checkpoint.condemned.iter().for_each(|batch| condemned.add(batch.slot, &batch.packs));
         let sessions = checkpoint.sessions.into_iter().map(|s| {
             let SessionRow { number, next_ordinal, opened, last, purpose, base, job, host } = s;

@@ -72,7 +72,7 @@ impl Repository {
         let manifest = ObjectRow { kind: ObjectKind::RestorePoint, id: manifest };
         let is_as_it_was = live.is_some_and(|live| live.slot == commit.slot);
         let is_swept = !is_as_it_was && !since.view.given_up.contains_key(&manifest);
-        let has_moved = since.view.condemned.after(self.log().view().head).next().is_some();
+        let has_moved = since.view.condemned.any_after(self.log().view().head);
         if !is_swept && !has_moved {
             return None;
         }

@@ -49,7 +49,7 @@ impl Repository {
     /// The log's and the index's.
     pub fn is_overtaken(&self, slot: u32) -> Result<bool> {
         self.refresh()?;
-        Ok(self.log().view().condemned.after(slot).next().is_some())
+        Ok(self.log().view().condemned.any_after(slot))
     }
 
     /// Settles what the point's name needs, stores the manifest, locks what the point needs, and commits.
@@ -111,7 +111,7 @@ impl Repository {
             if overtaken {
                 return Err(Error::new(Kind::Conflict, "another point was committed meanwhile"));
             }
-            moved = view.condemned.after(known).next().is_some()
+            moved = view.condemned.any_after(known)
                 || view.is_suspected_after(known)
                 || !self.is_secured(secured.as_ref(), &then, view)?;
             if moved {

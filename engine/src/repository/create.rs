@@ -149,6 +149,7 @@ fn put_all(
         let slot = NewPassword { password, label: &new.label, cost: new.cost };
         put_slot(store, env, repository, secrets, &slot, &Unwatched)?;
     }
+    store.keep_reserve();
     match store.put_new(&name, object.clone()) {
         Ok(_) => Ok(repository),
         Err(e) if e.kind() == Kind::Exists && store.get(&name)? == object => Ok(repository),

@@ -148,6 +148,10 @@ impl Store for ReadOnly {
         Ok(self.inner.fresh()?.map(|inner| Arc::new(ReadOnly::new(inner, self.why)) as Arc<dyn Store>))
     }
 
+    fn seeks(&self) -> bool {
+        self.inner.seeks()
+    }
+
     fn space(&self) -> Result<Option<Space>> {
         self.inner.space()
     }

@@ -2,6 +2,7 @@
 
 use crate::blob::Vault;
 use crate::error::{Error, Kind, Result};
+use crate::limits::{ITEMS_MAX, ITEMS_UNCOUNTED_MAX};
 use crate::log::CommitRef;
 use crate::store::{Name, reread};
 use format_spec::container::{Header, Object, ObjectKind};
@@ -26,6 +27,23 @@ impl Point {
     pub fn place(&self) -> u32 {
         self.manifest.first.unwrap_or(self.number)
     }
+}
+
+/// A folder may stand in a tree many times and is stored once: one that names its child a thousand times, which does the same in turn, is a few
+/// nodes and a walk without an end. Every reader holds the sums of each node against what names it, so the root's say how far a walk goes; here they
+/// are held against what was counted when the point was made, once for all who walk.
+///
+/// # Errors
+/// `Damaged` when the tree has many more items.
+pub fn expect_counted(manifest: &Manifest) -> Result<()> {
+    let (counted, claimed) = (manifest.counts.items(), manifest.root.totals.descendants);
+    let allowed = counted.saturating_mul(2).saturating_add(ITEMS_UNCOUNTED_MAX).min(ITEMS_MAX);
+    if claimed <= allowed {
+        return Ok(());
+    }
+    let what = format!("POINT-15: its tree has {claimed} items, and {counted} were counted when it was made");
+    Err(Error::new(Kind::Damaged, what)
+        .advise("no backup makes such a point: find out who writes into this repository, and let the point go with `cairn expire ID`"))
 }
 
 /// The name of a manifest's object.
@@ -64,6 +82,7 @@ pub fn load_point(vault: &Vault, commit: &CommitRef) -> Result<Point> {
         if manifest.id != commit.id || manifest.references != commit.references {
             return Err(Error::new(Kind::Damaged, "LOG-10: it is not the restore point that the log names").on(&name));
         }
+        expect_counted(&manifest).map_err(|e| e.on(&name))?;
         Ok(manifest)
     })?;
     Ok(Point { number: commit.number, slot: commit.slot, session: commit.session, manifest })

@@ -22,7 +22,7 @@ pub use job::{JobId, JobName, Owner, escaped, newest_of_each};
 pub use kept::{EachKept, each_kept, kept_as_of};
 pub use ledger::{IN_PART, LEFT_OUT, Ledger};
 pub use left_out::listing_of;
-pub use load::{Point, load_point, manifest_name};
+pub use load::{Point, expect_counted, load_point, manifest_name};
 pub use order::{Oddity, contradicts, oddities};
 pub use references::{ReferenceChange, needs_suspects, reference_set};
 pub use sink::{Emission, PointSink};

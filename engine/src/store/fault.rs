@@ -207,8 +207,20 @@ impl Store for Faulty {
         self.run(Verb::Put, name.as_str(), || self.inner.refuses_wrong_checksum(name))
     }
 
+    fn seeks(&self) -> bool {
+        self.inner.seeks()
+    }
+
     fn space(&self) -> Result<Option<Space>> {
         self.inner.space()
+    }
+
+    fn keep_reserve(&self) {
+        self.inner.keep_reserve();
+    }
+
+    fn spend_reserve(&self, bytes: u64) -> bool {
+        self.inner.spend_reserve(bytes)
     }
 }
 

@@ -155,7 +155,8 @@ impl Memory {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let shown = |name: &Name, layer: &Layer| {
             let resting = self.shown(layer)?;
-            Some((Listed { name: name.clone(), bytes: resting.bytes, stored: Some(layer.stored) }, resting))
+            let (name, version) = (name.clone(), self.locking.then(|| layer.id.clone()));
+            Some((Listed { name, bytes: resting.bytes, stored: Some(layer.stored), version }, resting))
         };
         let found: Vec<(Listed, Resting)> = self
             .kept

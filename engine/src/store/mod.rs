@@ -111,6 +111,8 @@ pub struct Listed {
     pub bytes: u64,
     /// When it was stored, by the store's clock, where its listings tell: what is charged by days counts from then.
     pub stored: Option<Time>,
+    /// Which version is shown, in a listing of the oldest ones.
+    pub version: Option<String>,
 }
 
 /// What `put_new` learned.
@@ -297,9 +299,23 @@ pub trait Store: Send + Sync + fmt::Debug {
         let _ = name;
         Ok(false)
     }
+    /// Whether a listing after a name begins there. Where it begins at the folder's first name and leaves out what comes before, a late name costs a
+    /// request for each page of the folder.
+    fn seeks(&self) -> bool {
+        true
+    }
     /// The room that is left; `None` where the store does not tell.
     fn space(&self) -> Result<Option<Space>> {
         Ok(None)
+    }
+    /// Keeps some room for those who make room, where a full place could not even be told that something is to go: as much as
+    /// there is, up to [`crate::limits::RESERVE_BYTES`]. Nothing where the place deletes without writing, or has no end.
+    fn keep_reserve(&self) {}
+    /// Gives at least so many bytes of that room back to the place, after `NoSpace`. False when none is kept any more: then the
+    /// place is full for good.
+    fn spend_reserve(&self, bytes: u64) -> bool {
+        let _ = bytes;
+        false
     }
 }
 

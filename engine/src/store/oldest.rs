@@ -11,9 +11,10 @@
 //! ```
 //!
 //! Promises: reads, tails, heads and listings show the oldest version of each name; `put_new` succeeds only if what it put *is* the
-//! oldest; `delete` without a version frees every version, and is refused by a lock. Costs one listing a put, and one a name that is
-//! read for the first time (what is known is remembered, within bounds: a version's place at the bottom never changes while it
-//! exists). Refuses to sit over a store that keeps no versions: there it would only cost.
+//! oldest; `delete` without a version frees every version, and is refused by a lock. What a listing has shown is remembered, within
+//! bounds: a version's place at the bottom never changes while it exists. So reading costs one listing for some hundred objects of
+//! sessions, which are looked up together with those behind them, and none for entries of the log, which are listed before they are
+//! read. A put costs one. Refuses to sit over a store that keeps no versions: there it would only cost.
 //!
 //! Why a look *after* the put: of two creates of one name the store lets both through only if a marker came between them; both are
 //! then versions, and each looks at their order after its own put, so the older one alone finds itself at the bottom. A look before
@@ -32,14 +33,22 @@ use super::{
 use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
 use format_spec::Time;
+use format_spec::container::ObjectKind;
+use format_spec::{ObjectId, names};
+use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A store of versions, seen by this rule.
 pub struct Oldest {
     inner: Arc<dyn Store>,
     known: Cache<Name, Bottom>,
+    /// One thread looks around at a time: what it finds is what the others would ask for.
+    around: Mutex<()>,
+    /// A listing did not show what was there: this store's listings do not begin where they are told to.
+    is_short_sighted: AtomicBool,
 }
 
 /// The oldest version of a name.
@@ -52,7 +61,36 @@ struct Bottom {
 impl Oldest {
     /// Sees `inner` by the rule.
     pub fn new(inner: Arc<dyn Store>) -> Self {
-        Oldest { inner, known: Cache::new(KNOWN_MAX) }
+        let known = Cache::new(KNOWN_MAX);
+        Oldest { inner, known, around: Mutex::new(()), is_short_sighted: AtomicBool::new(false) }
+    }
+
+    /// Remembers what a listing of oldest versions shows.
+    fn note(&self, listed: &Listed) {
+        if let Some(id) = listed.version.clone() {
+            self.known.insert(listed.name.clone(), Bottom { id, bytes: listed.bytes });
+        }
+    }
+
+    /// Looks a session's object up together with those behind it: whoever reads one reads its neighbours. `None` where that shows nothing;
+    /// it proves nothing then.
+    fn look_around(&self, name: &Name) -> Option<Bottom> {
+        let (folder, after) = neighbourhood(name, self.inner.seeks())?;
+        if self.is_short_sighted.load(Ordering::Relaxed) {
+            return None;
+        }
+        let _alone = self.around.lock();
+        if let Some(found) = self.known.get(name) {
+            return Some(found);
+        }
+        let mut left = if self.inner.seeks() { LOOKED_AROUND } else { LOOKED_AROUND_FROM_START };
+        let listed = self.inner.list_oldest(&folder, after.as_ref(), &mut |listed| {
+            self.note(&listed);
+            left -= 1;
+            left > 0
+        });
+        // Who asks for the one name says what is wrong.
+        listed.ok().and_then(|()| self.known.get(name))
     }
 
     /// The oldest version as the store has it now.
@@ -76,7 +114,14 @@ impl Oldest {
                 other => return other,
             }
         }
-        read(&self.look(name)?)
+        if let Some(bottom) = self.look_around(name) {
+            return read(&bottom);
+        }
+        let found = self.look(name)?;
+        if neighbourhood(name, true).is_some() {
+            self.is_short_sighted.store(true, Ordering::Relaxed);
+        }
+        read(&found)
     }
 
     /// Whether the version just put is the oldest; one that is not is taken away again, if its lock allows.
@@ -108,6 +153,14 @@ impl Store for Oldest {
 
     fn space(&self) -> Result<Option<Space>> {
         self.inner.space()
+    }
+
+    fn keep_reserve(&self) {
+        self.inner.keep_reserve();
+    }
+
+    fn spend_reserve(&self, bytes: u64) -> bool {
+        self.inner.spend_reserve(bytes)
     }
 
     fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
@@ -145,11 +198,14 @@ impl Store for Oldest {
     }
 
     fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.inner.list_oldest(prefix, after, visit)
+        self.list_oldest(prefix, after, visit)
     }
 
     fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.inner.list_oldest(prefix, after, visit)
+        self.inner.list_oldest(prefix, after, &mut |listed| {
+            self.note(&listed);
+            visit(listed)
+        })
     }
 
     fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
@@ -241,6 +297,27 @@ impl std::fmt::Debug for Oldest {
     }
 }
 
+/// Where to list so that a session's object is the first that shows: a folder, and a name before it. `None` of other objects: they are few, or
+/// listed before they are read.
+fn neighbourhood(name: &Name, seeks: bool) -> Option<(String, Option<Name>)> {
+    let (kind, session, ordinal) = names::parse(name.as_str())?;
+    let kinds = [ObjectKind::DataPack, ObjectKind::MetaPack, ObjectKind::IndexSegment, ObjectKind::RestorePoint];
+    if !kinds.contains(&kind) {
+        return None;
+    }
+    if !seeks {
+        return Some((name.as_str().rsplit_once('/')?.0.to_owned(), None));
+    }
+    // A whole name, whether there is such an object or not: some servers skip folders for anything else.
+    let before = match (session, ordinal) {
+        (0, 0) => None,
+        (_, 0) => Some(ObjectId { session: session - 1, ordinal: u32::MAX }),
+        _ => Some(ObjectId { session, ordinal: ordinal - 1 }),
+    };
+    let before = before.map(|id| Name::new(names::of_session(kind, id))).transpose().ok()?;
+    Some((names::folder(kind).to_owned(), before))
+}
+
 /// The rule needs names for versions.
 fn unnamed(name: &Name) -> Error {
     no_locks(name).because("a version came without an id")
@@ -248,6 +325,10 @@ fn unnamed(name: &Name) -> Error {
 
 /// Remembered versions: some 150 bytes each.
 const KNOWN_MAX: usize = 32 * 1024;
+/// Versions that are looked up together: what one request shows, and somewhat less, so that no second one follows.
+const LOOKED_AROUND: usize = 500;
+/// The same of a session's folder, where a listing begins with its first name: Azure shows five thousand in one request.
+const LOOKED_AROUND_FROM_START: usize = 4000;
 
 #[cfg(test)]
 #[path = "oldest_tests.rs"]

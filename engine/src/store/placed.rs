@@ -142,8 +142,20 @@ impl<S: Deref<Target: Store> + Send + Sync + std::fmt::Debug> Store for Placed<S
         self.inner.refuses_wrong_checksum(name)
     }
 
+    fn seeks(&self) -> bool {
+        self.inner.seeks()
+    }
+
     fn space(&self) -> Result<Option<Space>> {
         self.inner.space()
+    }
+
+    fn keep_reserve(&self) {
+        self.inner.keep_reserve();
+    }
+
+    fn spend_reserve(&self, bytes: u64) -> bool {
+        self.inner.spend_reserve(bytes)
     }
 }
 

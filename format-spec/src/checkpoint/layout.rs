@@ -1,8 +1,8 @@
 //! The fields of a checkpoint and the rows in them ([LOG-21]).
 
 use super::{
-    Checkpoint, CondemnedRow, GivenUpRow, HASHES_LEAST, LockRow, PointRow, RetrievalRow, SegmentRow, SessionRow,
-    SuspectRow,
+    Checkpoint, CondemnedLongAgo, CondemnedRow, GivenUpRow, HASHES_LEAST, LockRow, PointRow, RetrievalRow, SegmentRow,
+    SessionRow, SuspectRow,
 };
 use crate::bytes::{Cursor, put_time};
 use crate::container::ObjectKind;
@@ -13,12 +13,12 @@ use crate::log::rows::{
     encode_vouched, expect_pack, rising,
 };
 use crate::log::{ObjectRow, PointId, Purpose};
-use crate::{ChunkId, FormatError, Result};
+use crate::{ChunkId, FormatError, ObjectId, Result};
 use std::collections::HashSet;
 
 const C: u16 = CRITICAL;
 const RULE: &str = "LOG-21";
-const KNOWN: [(u16, bool); 15] = [
+const KNOWN: [(u16, bool); 16] = [
     (1 | C, false),
     (2 | C, false),
     (3, false),
@@ -34,6 +34,7 @@ const KNOWN: [(u16, bool); 15] = [
     (13 | C, false),
     (14 | C, true),
     (15, false),
+    (16 | C, false),
 ];
 
 pub(super) fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
@@ -71,6 +72,9 @@ pub(super) fn encode(checkpoint: &Checkpoint) -> Vec<u8> {
     if !checkpoint.suspects.is_empty() {
         fields.put(15, &encode_suspects(&checkpoint.suspects));
     }
+    if let Some(old) = &checkpoint.condemned_long_ago {
+        fields.put(16 | C, &[&old.slot.to_le_bytes()[..], &encode_ranges(&old.packs)].concat());
+    }
     fields.finish()
 }
 
@@ -106,7 +110,14 @@ pub(super) fn decode(plain: &[u8], slot: u32) -> Result<Checkpoint> {
             .map(|_| decode_suspects(fields.cursor(15, RULE)?, slot))
             .transpose()?
             .unwrap_or_default(),
+        condemned_long_ago: fields
+            .get(16 | C)
+            .map(|_| decode_long_ago(fields.cursor(16 | C, RULE)?, slot))
+            .transpose()?,
     };
+    if let Some(old) = &checkpoint.condemned_long_ago {
+        expect_apart(old, &checkpoint.condemned)?;
+    }
     let mut ids = HashSet::new();
     if checkpoint.points.iter().any(|p| !ids.insert(p.id)) {
         return Err(FormatError::broken(RULE, "live points of one id", 1, 2));
@@ -255,6 +266,32 @@ fn decode_batches<'a>(rows: impl Iterator<Item = &'a [u8]>, slot: u32) -> Result
         batches.push(CondemnedRow { slot: at, packs });
     }
     Ok(batches)
+}
+
+fn decode_long_ago(mut rows: Cursor<'_>, slot: u32) -> Result<CondemnedLongAgo> {
+    let at = rows.u32()?;
+    expect_slot(at, slot)?;
+    let packs = decode_ranges(rows)?;
+    if packs.is_empty() {
+        return Err(FormatError::broken(RULE, "packs condemned long ago", "at least one", 0));
+    }
+    packs.iter().try_for_each(|range| expect_pack(range.kind, RULE))?;
+    Ok(CondemnedLongAgo { slot: at, packs })
+}
+
+/// What was condemned long ago comes before the batches, and no pack stands twice.
+fn expect_apart(old: &CondemnedLongAgo, batches: &[CondemnedRow]) -> Result<()> {
+    if let Some(first) = batches.first().filter(|first| first.slot <= old.slot) {
+        return Err(FormatError::broken(RULE, "order of condemned packs", "rising slots", first.slot));
+    }
+    let mut ids: Vec<(ObjectId, u32)> = old.packs.iter().map(|range| (range.first, range.count)).collect();
+    ids.extend(batches.iter().flat_map(|batch| &batch.packs).map(|pack| (pack.id, 1)));
+    ids.sort_unstable();
+    let twice = ids.windows(2).find_map(|pair| match pair {
+        [(a, count), (b, _)] if a.session == b.session && b.ordinal - a.ordinal < *count => Some(*b),
+        _ => None,
+    });
+    twice.map_or(Ok(()), |id| Err(FormatError::broken(RULE, "condemnations of a pack", "one", id)))
 }
 
 fn encode_given_up(rows: &[GivenUpRow]) -> Vec<u8> {

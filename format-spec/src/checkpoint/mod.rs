@@ -4,6 +4,7 @@
 //! compared with an entry that is at hand. Refuses to say whether it tells the truth beyond that; who may delete what it sums up ([LOG-22]), who reads it ([LOG-23]) and what it proves ([LOG-24]) is the engine's log's concern.
 
 mod layout;
+mod long_ago;
 
 use crate::container::{Header, Object, ObjectKind, ObjectWriter, PLAIN_BYTES_MAX, kind};
 use crate::keys::Secrets;
@@ -48,6 +49,17 @@ pub struct Checkpoint {
     pub retrievals: Vec<RetrievalRow>,
     /// Suspect packs, rising.
     pub suspects: Vec<SuspectRow>,
+    /// Packs that were condemned before anything that is still in use, where there are very many.
+    pub condemned_long_ago: Option<CondemnedLongAgo>,
+}
+
+/// Packs of several Condemns, with nothing about where their survivors went.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CondemnedLongAgo {
+    /// At least the slot of each of those Condemns.
+    pub slot: u32,
+    /// The packs, rising.
+    pub packs: Vec<ObjectRange>,
 }
 
 /// A restore point.
@@ -166,6 +178,11 @@ impl Checkpoint {
             object.push_plain(kind::CHECKPOINT, part, 3);
         }
         object.finish().0
+    }
+
+    /// Bytes of its fields in a row; no object is made of more than [`PLAIN_TOTAL_MAX`].
+    pub fn plain_bytes(&self) -> usize {
+        layout::encode(self).len()
     }
 
     /// Whether somebody with the keys has sealed these bytes as the checkpoint of this slot ([CONT-17]), whatever they say.

@@ -65,6 +65,12 @@ impl LedgerCounts {
         [self.failed, self.vanished, self.changed_while_read] == [0; 3]
     }
 
+    /// All that was met and not left out: what the point's tree has, its root included, is among it ([POINT-15]).
+    pub fn items(&self) -> u64 {
+        let counts = [self.new, self.changed, self.unchanged, self.folders, self.failed];
+        counts.into_iter().fold(0, u64::saturating_add)
+    }
+
     fn to_array(self) -> [u64; 8] {
         [
             self.new,

@@ -5,7 +5,8 @@ use crate::log_round_trips::{mode, vouched};
 use crate::round_trips::{chunk_id, pack_kind, point_id, suite, time};
 use format_spec::ObjectId;
 use format_spec::checkpoint::{
-    Checkpoint, CondemnedRow, GivenUpRow, LockRow, PointRow, RetrievalRow, SegmentRow, SessionRow, SuspectRow,
+    Checkpoint, CondemnedLongAgo, CondemnedRow, GivenUpRow, LockRow, PointRow, RetrievalRow, SegmentRow, SessionRow,
+    SuspectRow,
 };
 use format_spec::container::ObjectKind;
 use format_spec::log::{CondemnedPack, ObjectRange, ObjectRow, Purpose, Run, Survivors};
@@ -137,6 +138,14 @@ fn checkpoint() -> impl Strategy<Value = Checkpoint> {
                 read_only,
                 retrievals,
                 suspects,
+                condemned_long_ago: (slot > 1 && read_only.is_some()).then(|| CondemnedLongAgo {
+                    slot: slot - 1,
+                    packs: vec![ObjectRange {
+                        kind: ObjectKind::MetaPack,
+                        first: ObjectId { session: 7, ordinal: 9 },
+                        count: next_number,
+                    }],
+                }),
             },
         )
     })

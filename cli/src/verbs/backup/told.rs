@@ -78,7 +78,7 @@ pub(super) fn what_is_left(context: &Context, failure: Failure) -> Failure {
     let (items, bytes) = (human::count(read(&counters.items)), human::bytes(read(&counters.bytes)));
     failure.advise(format!(
         "free some space or raise the quota, then run the same command: {items} items ({bytes}) were read, no restore point was made, and what \
-         was published is kept and not stored again"
+         was published is not stored again until a collection takes it; `cairn gc plan` says what can go"
     ))
 }
 

@@ -138,6 +138,7 @@ fn plan(context: &Context, options: &CollectOptions, spending: &Spending) -> Res
         .set("requests_delete", plan.due.len())
         .set("objects_due", plan.due.len())
         .set("objects_waiting", plan.waiting)
+        .set("bytes_waiting", plan.bytes_waiting)
         .set("sweep_after", plan.next_due.map(human::time_exact))
         .set("objects_orphaned", plan.orphans)
         .set("bytes_orphaned", plan.bytes_orphaned)
@@ -200,6 +201,12 @@ fn in_words(plan: &CollectPlan, priced: &Priced, options: &CollectOptions, comma
         human::counted(plan.waiting, "waits", "wait"),
         plan.next_due.map(|t| format!(" (the first until {})", human::time(t))).unwrap_or_default(),
     ));
+    if plan.bytes_waiting > 0 {
+        lines.push(format!(
+            "{} of those that wait are packs: they come back only when their grace and the sessions below are over",
+            human::bytes(plan.bytes_waiting)
+        ));
+    }
     lines.extend(plan.holding.iter().map(|session| holding_in_words(session, options)));
     if plan.orphans > 0 {
         lines.push(format!(
@@ -255,6 +262,7 @@ fn apply(context: &Context, options: &CollectOptions, hash: &PlanHash, spending:
         .set("objects_damaged", report.damaged.len())
         .set("retrievals_ended", tidied.ended.len())
         .set("partial", report.is_partial)
+        .set("short_of_room", report.is_short_of_room)
         .requests(&connection.counts);
     context.out.summary(row, || done_in_words(&report))?;
     Ok(exit)
@@ -285,6 +293,11 @@ fn done_in_words(report: &CollectReport) -> String {
         let waiting = human::count(report.waiting);
         text.push_str(&format!("\n{waiting} objects wait for sessions that are open: `cairn gc plan` names them"));
     }
+    if report.is_short_of_room {
+        text.push_str(
+            "\nthere was no room to pack the rest again: what was dead is gone or waits for its grace; plan and apply again when there is room",
+        );
+    }
     if report.is_partial {
         text.push_str("\na limit ended the work before it was done: plan and apply again to go on");
     }
@@ -299,6 +312,10 @@ fn holding_in_words(held: &Holding, options: &CollectOptions) -> String {
     }
     if held.packs > 0 {
         what.push(format!("{} packs of its own ({})", human::count(held.packs), human::bytes(held.bytes)));
+    }
+    if held.unpublished > 0 {
+        let objects = human::counted(held.unpublished, "object", "objects");
+        what.push(format!("{objects} that it has not published ({})", human::bytes(held.unpublished_bytes)));
     }
     if held.holds_base {
         what.push("an expired restore point that it builds upon".to_owned());
@@ -329,6 +346,8 @@ fn holding_row(held: &Holding) -> Row {
         .set("objects", held.objects)
         .set("packs", held.packs)
         .set("bytes", held.bytes)
+        .set("unpublished", held.unpublished)
+        .set("bytes_unpublished", held.unpublished_bytes)
         .set("holds_base", held.holds_base)
 }
 

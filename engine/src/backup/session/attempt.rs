@@ -29,6 +29,9 @@ pub(in crate::backup) fn run(
             .advise("back up into a repository of the class backup, and bring its points here with `cairn copy`"));
     }
     repository.refresh()?;
+    if !options.dry_run {
+        repository.vault().store.keep_reserve();
+    }
     for _ in 1..SESSION_ATTEMPTS_MAX {
         match one(repository, source, options, monitor) {
             // Fenced after a long silence, or what it relied on is gone: what it published is there, and the next one stores the rest.
@@ -153,20 +156,29 @@ fn attempt(
         reads_old: &reads_old,
         locks: Cell::default(),
     };
-    let done = work.run(source, session).map_err(|e| match session {
+    let done = work.run(source, session);
+    let is_of_old = reads_old.get() && !writer.has_failed();
+    let done = done.map_err(|e| match session {
         // A session that has committed is ended by that.
         Some(session) if repository.log().view().commits.iter().all(|c| c.session != session) => {
-            repository.log().cause_of(session, e)
+            give_up(repository, session, &writer, e, is_of_old)
         }
         _ => e,
     });
-    if let Err(e) = &done
-        && e.kind() == Kind::Interrupted
-        && let Err(also) = writer.salvage()
-    {
+    Ok((done, is_of_old))
+}
+
+/// What an error means, and what becomes of its session. One that was stopped is to go on: it publishes what it has stored, and stays open so that
+/// no collection takes that before the next one builds on it. Any other is of no use to anybody, and ends.
+fn give_up(repository: &Repository, session: u32, writer: &Writer, error: Error, is_of_old: bool) -> Error {
+    if error.kind() != Kind::Interrupted {
+        writer.settle();
+        return repository.log().end_after(&**repository.env(), session, error, is_of_old);
+    }
+    if let Err(also) = writer.salvage() {
         tracing::warn!(error = %also, "what was stored before the stop could not be published");
     }
-    Ok((done, reads_old.get() && !writer.has_failed()))
+    error
 }
 
 /// Sessions that a backup opens at most, one after the other, when each is fenced or loses what it relied on.

@@ -180,9 +180,14 @@ impl Writer {
     /// Publishes what is stored, and what is on its way to the store, and begins nothing more: what a stopped session leaves behind for the next
     /// one. The session has failed from then on.
     pub fn salvage(&self) -> Result<()> {
+        self.settle();
+        self.shared.publish()
+    }
+
+    /// Begins nothing more, and waits for what is on its way to the store: nothing is put from then on, so the session can end. It has failed.
+    pub fn settle(&self) {
         self.shared.failed.store(true, Ordering::SeqCst);
         self.shared.wait_for_arrivals();
-        self.shared.publish()
     }
 
     /// Whether a stage has failed: the store refused, or did not keep what it was given.

@@ -50,6 +50,8 @@ pub struct CollectReport {
     pub requests: u64,
     /// Whether a limit ended the work before it was done.
     pub is_partial: bool,
+    /// Whether packs or segments were left as they are because the store has no room for what would take their place. What was deleted may have made some.
+    pub is_short_of_room: bool,
 }
 
 /// What was spent of the limits.
@@ -117,9 +119,12 @@ pub fn collect(
         spent: &mut spent,
         monitor,
     };
-    condemning.run().map_err(|e| session.cause_of(e))?;
-    let folded = fold(repository, &mut session, &mut spent, &mut report.damaged, monitor);
-    report.segments_folded = folded.map_err(|e| session.cause_of(e))?;
+    condemning.run().map_err(|e| session.end_after(e))?;
+    match fold(repository, &mut session, &mut spent, &mut report.damaged, monitor) {
+        // A fold saves requests, not room: deleting goes before it.
+        Err(e) if e.kind() == Kind::NoSpace => report.is_short_of_room = true,
+        other => report.segments_folded = other.map_err(|e| session.end_after(e))?,
+    }
     session.end()?;
     if !spent.is_over() && monitor.check().is_ok() {
         // What was due before was asked for already: gone, or locked.
@@ -133,6 +138,7 @@ pub fn collect(
         sum_up(repository, options, &mut spent, &mut report)?;
     }
     (report.objects_deleted, report.bytes_freed, report.objects_locked) = (swept.objects, swept.bytes, swept.locked);
+    repository.vault().store.keep_reserve();
     let left = left(repository, options);
     (report.waiting, report.sweep_after) = (left.waiting, left.next_due);
     report.damaged.sort();

@@ -6,7 +6,7 @@
 use super::apply::{CollectReport, Spent};
 use super::mark::Marks;
 use super::plan::{CollectPlan, PackPlan};
-use super::repack::{Repacked, Repacker};
+use super::repack::Repacker;
 use super::session::CareSession;
 use crate::blob::store_segment;
 use crate::care::findings::Finding;
@@ -16,9 +16,10 @@ use crate::monitor::Monitor;
 use crate::repository::Repository;
 use format_spec::container::ObjectKind;
 use format_spec::index::PackRow;
-use format_spec::log::{Change, CondemnedPack, ObjectRow, PublishedPack};
+use format_spec::log::{Change, CondemnedPack, ObjectRow, PublishedPack, Vouched};
 use format_spec::{ObjectId, names};
 use std::collections::BTreeMap;
+use std::iter::Peekable;
 
 /// One collection's work on packs.
 pub(super) struct Condemning<'a, 's> {
@@ -36,6 +37,16 @@ pub(super) struct Condemning<'a, 's> {
 #[derive(Default)]
 struct Batch {
     condemned: BTreeMap<ObjectId, (CondemnedPack, u64)>,
+    packs: Vec<PublishedPack>,
+    segment: Option<Vouched>,
+}
+
+impl Batch {
+    /// Leaves what is dead. What was stored for the others is left behind, and goes with the session.
+    fn drop_repacked(&mut self) {
+        self.condemned.retain(|_, (row, _)| row.survivors.is_none());
+        (self.packs, self.segment) = (Vec::new(), None);
+    }
 }
 
 /// Packs without survivors in one `Condemn`: 20 bytes each.
@@ -57,30 +68,17 @@ impl Condemning<'_, '_> {
                 let row = CondemnedPack { kind: pack.kind, id: pack.id, survivors: None };
                 batch.condemned.insert(pack.id, (row, pack.bytes));
             }
-            let mut repacker = Repacker::new(self.repository, self.session);
-            while let Some(pack) = sparse.peek() {
-                let is_full = repacker.stored >= PUBLISH_BYTES || repacker.blobs >= PUBLISH_BLOBS;
-                if is_full || self.spent.is_over() || self.monitor.check().is_err() {
-                    break;
+            match self.repack(&rows, &mut sparse, &mut batch) {
+                // What is dead can go without anything being stored, and gives room for the rest.
+                Err(e) if e.kind() == Kind::NoSpace => {
+                    tracing::info!(error = %e, "there is no room to pack sparse packs again");
+                    self.report.is_short_of_room = true;
+                    sparse = [].iter().peekable();
+                    batch.drop_repacked();
                 }
-                let before = (repacker.requests, repacker.bytes);
-                let taken = match rows.get(&pack.id) {
-                    Some(row) => take_over(self.repository, &mut repacker, pack, row, self.report)?,
-                    // Others have condemned it since the plan.
-                    None => None,
-                };
-                if let Some(row) = taken {
-                    batch.condemned.insert(pack.id, (row, pack.bytes));
-                }
-                self.spent.requests += repacker.requests - before.0;
-                self.spent.bytes += repacker.bytes - before.1;
-                self.monitor.done(1, pack.bytes);
-                sparse.next();
+                other => other?,
             }
-            let repacked = repacker.finish()?;
-            self.report.packs_written += repacked.packs.len() as u64;
-            self.report.bytes_written += repacker.stored;
-            self.append(batch, repacked)?;
+            self.append(batch)?;
             self.spent.requests += 3;
             let is_done = sparse.peek().is_none() && dead.len() == 0;
             if is_done || self.spent.is_over() || self.monitor.check().is_err() {
@@ -89,20 +87,55 @@ impl Condemning<'_, '_> {
         }
     }
 
+    /// Carries the survivors of as many sparse packs over as one entry publishes, and stores what that makes.
+    fn repack<'p>(
+        &mut self,
+        rows: &BTreeMap<ObjectId, PackRow>,
+        sparse: &mut Peekable<impl Iterator<Item = &'p PackPlan>>,
+        batch: &mut Batch,
+    ) -> Result<()> {
+        let mut repacker = Repacker::new(self.repository, self.session);
+        while let Some(pack) = sparse.peek() {
+            let is_full = repacker.stored >= PUBLISH_BYTES || repacker.blobs >= PUBLISH_BLOBS;
+            if is_full || self.spent.is_over() || self.monitor.check().is_err() {
+                break;
+            }
+            let before = (repacker.requests, repacker.bytes);
+            let taken = match rows.get(&pack.id) {
+                Some(row) => take_over(self.repository, &mut repacker, pack, row, self.report)?,
+                // Others have condemned it since the plan.
+                None => None,
+            };
+            if let Some(row) = taken {
+                batch.condemned.insert(pack.id, (row, pack.bytes));
+            }
+            self.spent.requests += repacker.requests - before.0;
+            self.spent.bytes += repacker.bytes - before.1;
+            self.monitor.done(1, pack.bytes);
+            sparse.next();
+        }
+        let repacked = repacker.finish()?;
+        let stored = repacker.stored;
+        if let Some(new) = repacked.segment {
+            let (vault, env) = (self.repository.vault(), &**self.repository.env());
+            let mut take = || self.session.take();
+            let (id, object) = store_segment(vault, env, self.monitor, &mut take, &new)?;
+            batch.segment = Some(object);
+            self.repository.blobs().catalog().remember(id, new);
+        }
+        batch.packs = repacked.packs.iter().map(|p| p.published).collect();
+        self.report.packs_written += batch.packs.len() as u64;
+        self.report.bytes_written += stored;
+        Ok(())
+    }
+
     /// One `Condemn`. What came before its slot is marked first: a pack of which more is live than was carried over stays.
-    fn append(&mut self, batch: Batch, repacked: Repacked) -> Result<()> {
-        if batch.condemned.is_empty() && repacked.packs.is_empty() {
+    fn append(&mut self, batch: Batch) -> Result<()> {
+        if batch.condemned.is_empty() && batch.packs.is_empty() {
             return Ok(());
         }
         let (repository, marks, monitor, plan) = (self.repository, &mut self.marks, self.monitor, self.plan.hash);
-        let packs: Vec<PublishedPack> = repacked.packs.iter().map(|p| p.published).collect();
-        let mut segment = None;
-        if let Some(new) = repacked.segment {
-            let (vault, env, mut take) = (repository.vault(), &**repository.env(), || self.session.take());
-            let (id, object) = store_segment(vault, env, monitor, &mut take, &new)?;
-            segment = Some(object);
-            repository.blobs().catalog().remember(id, new);
-        }
+        let Batch { condemned, packs, segment } = batch;
         let mut taken = Vec::new();
         let mut is_empty = false;
         let session = self.session.number()?;
@@ -118,7 +151,7 @@ impl Condemning<'_, '_> {
                 let survivors = row.survivors.as_ref().map(|s| &s.bitmap[..]).unwrap_or_default();
                 !view.condemned.has(row.id) && marks.is_within(row.id, survivors)
             };
-            taken = batch.condemned.values().filter(fits).cloned().collect();
+            taken = condemned.values().filter(fits).cloned().collect();
             let condemned: Vec<CondemnedPack> = taken.iter().map(|(row, _)| row.clone()).collect();
             is_empty = condemned.is_empty() && packs.is_empty();
             if is_empty {

@@ -25,6 +25,8 @@ pub(super) struct Orphans {
     pub(super) objects: BTreeMap<ObjectRow, u64>,
     /// Segments that cannot be read, and those of their packs that cannot be read either: they are nobody's orphans.
     pub(super) damaged: Vec<Finding>,
+    /// Objects that open sessions have stored and no entry names yet, with their stored bytes, by session: they are no orphans.
+    pub(super) unpublished: BTreeMap<u32, (u64, u64)>,
 }
 
 impl Orphans {
@@ -87,7 +89,7 @@ impl Orphans {
 /// Objects of ended sessions that neither an entry nor a segment names; `None` when the log moved on under a segment that is not there.
 fn look(repository: &Repository, fenced: &[u32], spent: &mut Spent, monitor: &Monitor) -> Result<Option<Orphans>> {
     let view = repository.log().view();
-    let mut orphans = Orphans { objects: list(repository, &view, fenced, spent)?, damaged: Vec::new() };
+    let mut orphans = list(repository, &view, fenced, spent)?;
     if orphans.objects.is_empty() {
         return Ok(Some(orphans));
     }
@@ -123,14 +125,10 @@ impl Orphans {
     }
 }
 
-/// Objects of ended sessions that the log's view does not name. Packs are named by segments, which are not looked at yet.
-fn list(
-    repository: &Repository,
-    view: &LogView,
-    fenced: &[u32],
-    spent: &mut Spent,
-) -> Result<BTreeMap<ObjectRow, u64>> {
-    let mut found = BTreeMap::new();
+/// Objects that the log's view does not name: those of ended sessions, and how many open ones have. Packs are named by segments, which are not
+/// looked at yet.
+fn list(repository: &Repository, view: &LogView, fenced: &[u32], spent: &mut Spent) -> Result<Orphans> {
+    let (mut found, mut of_open) = (BTreeMap::new(), BTreeMap::new());
     let is_open = |session: u32| view.sessions.contains_key(&session) && !fenced.contains(&session);
     let kinds = [ObjectKind::DataPack, ObjectKind::MetaPack, ObjectKind::IndexSegment, ObjectKind::RestorePoint];
     for kind in kinds {
@@ -138,8 +136,9 @@ fn list(
         repository.vault().store.list(names::folder(kind), None, &mut |listed| {
             if let Some((_, session, ordinal)) = names::parse(listed.name.as_str()) {
                 let row = ObjectRow { kind, id: ObjectId { session, ordinal } };
-                if session <= view.head && !is_open(session) && !is_named(view, &row) {
-                    found.insert(row, listed.bytes);
+                if session <= view.head && !is_named(view, &row) {
+                    let rows = if is_open(session) { &mut of_open } else { &mut found };
+                    rows.insert(row, listed.bytes);
                 }
             }
             true
@@ -147,9 +146,16 @@ fn list(
     }
     // Packs that the index knows are published for certain: so mostly no segment need be read at all.
     for pack in repository.blobs().catalog().packs()? {
-        found.remove(&ObjectRow { kind: pack.kind, id: pack.id });
+        let row = ObjectRow { kind: pack.kind, id: pack.id };
+        found.remove(&row);
+        of_open.remove(&row);
     }
-    Ok(found)
+    let mut orphans = Orphans { objects: found, ..Orphans::default() };
+    for (row, bytes) in of_open {
+        let sums = orphans.unpublished.entry(row.id.session).or_default();
+        *sums = (sums.0 + 1, sums.1 + bytes);
+    }
+    Ok(orphans)
 }
 
 /// Whether the log's view names an object: as something that counts, or that was given up.

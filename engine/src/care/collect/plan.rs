@@ -95,8 +95,18 @@ pub struct Holding {
     pub packs: u64,
     /// Their stored bytes.
     pub bytes: u64,
+    /// Objects that it stored and no entry names so far: what a session leaves that was killed, or whose machine died.
+    pub unpublished: u64,
+    /// Their stored bytes.
+    pub unpublished_bytes: u64,
     /// Whether it builds upon a restore point that was expired.
     pub holds_base: bool,
+}
+
+impl Holding {
+    fn holds_something(&self) -> bool {
+        self.objects > 0 || self.packs > 0 || self.unpublished > 0 || self.holds_base
+    }
 }
 
 /// What a collection would do.
@@ -106,7 +116,7 @@ pub struct CollectPlan {
     pub head: u32,
     /// Silent sessions to be fenced.
     pub fence: Vec<u32>,
-    /// Open sessions that stay, and hold space back.
+    /// Open sessions that stay, and hold space back; where only packs were looked at, all that stay.
     pub holding: Vec<Holding>,
     /// Packs without a live blob.
     pub dead: Vec<PackPlan>,
@@ -124,6 +134,8 @@ pub struct CollectPlan {
     pub due: Vec<ObjectRow>,
     /// Objects that were given up and wait.
     pub waiting: u64,
+    /// Stored bytes of the packs among them.
+    pub bytes_waiting: u64,
     /// When the first is due of those that wait for the end of their grace alone: never a time that is over.
     pub next_due: Option<Time>,
     /// Objects that ended sessions left behind and no entry of the log names. They are looked for anew when the plan is carried out.
@@ -161,6 +173,7 @@ impl CollectPlan {
             plain_dead_kept: 0,
             due: Vec::new(),
             waiting: 0,
+            bytes_waiting: 0,
             next_due: None,
             orphans: 0,
             bytes_orphaned: 0,
@@ -205,7 +218,23 @@ pub fn plan_collection(repository: &Repository, options: &CollectOptions, monito
     (plan.orphans, plan.bytes_orphaned) = (orphans.objects.len() as u64, orphans.bytes());
     plan.left_behind = orphans.objects.into_keys().collect();
     plan.damaged = orphans.damaged;
+    for row in &mut plan.holding {
+        (row.unpublished, row.unpublished_bytes) = orphans.unpublished.get(&row.session).copied().unwrap_or_default();
+    }
+    plan.holding.retain(Holding::holds_something);
+    plan.bytes_waiting = bytes_waiting(repository, &plan)?;
     Ok(plan)
+}
+
+/// Stored bytes of the packs that were given up and are not due.
+fn bytes_waiting(repository: &Repository, plan: &CollectPlan) -> Result<u64> {
+    if plan.waiting == 0 {
+        return Ok(0);
+    }
+    let lengths = repository.blobs().catalog().pack_lengths()?;
+    let view = repository.log().view();
+    let waits = view.given_up.keys().filter(|row| plan.due.binary_search(row).is_err());
+    Ok(waits.filter_map(|row| lengths.get(&row.id)).sum())
 }
 
 /// The plan at the known head, and the marks that it rests on.
@@ -293,7 +322,7 @@ pub(super) fn heard(view: &LogView, session: &SessionRef, now: Time) -> Option<T
     if session.last > now { view.seen_since(session.heard, now) } else { Some(session.last) }
 }
 
-/// The open sessions that stay and keep space from coming back: their own packs by session, and the slots where what waits for them was given up.
+/// The open sessions that stay, and what of space each keeps from coming back: their own packs by session, and the slots where what waits for them was given up.
 fn holding(view: &LogView, now: Time, fence: &[u32], own: &BTreeMap<u32, (u64, u64)>, waiting: &[u32]) -> Vec<Holding> {
     let stays = view.sessions.iter().filter(|(number, _)| !fence.contains(number));
     let row = |(number, s): (&u32, &SessionRef)| {
@@ -308,10 +337,12 @@ fn holding(view: &LogView, now: Time, fence: &[u32], own: &BTreeMap<u32, (u64, u
             objects: waiting.iter().filter(|slot| *slot > number).count() as u64,
             packs,
             bytes,
+            unpublished: 0,
+            unpublished_bytes: 0,
             holds_base: view.held.iter().any(|held| Some(held.id) == s.base),
         }
     };
-    stays.map(row).filter(|row| row.objects > 0 || row.packs > 0 || row.holds_base).collect()
+    stays.map(row).collect()
 }
 
 /// Plaintext of these packs, live and in all: one pass over the index, only when there is a question.

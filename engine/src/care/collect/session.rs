@@ -38,21 +38,18 @@ impl<'a> CareSession<'a> {
         Ok(id)
     }
 
-    /// What an error means: the session may have been fenced.
-    pub(super) fn cause_of(&self, error: Error) -> Error {
+    /// Ends it after an error, if it was opened; what the error means: it may have been fenced.
+    pub(super) fn end_after(&self, error: Error) -> Error {
+        let log = self.repository.log();
         match self.number {
-            Some(number) => self.repository.log().cause_of(number, error),
+            Some(number) => log.end_after(&**self.repository.env(), number, error, false),
             None => error,
         }
     }
 
     /// Ends it, if it was opened.
     pub(super) fn end(self) -> Result<()> {
-        let Some(session) = self.number else { return Ok(()) };
-        self.repository.log().append(&**self.repository.env(), &mut |view| {
-            view.expect_session(session)?;
-            Ok(Change::Fence { session, reason: "the collection is done".to_owned() })
-        })?;
-        Ok(())
+        let log = self.repository.log();
+        self.number.map_or(Ok(()), |number| log.end(&**self.repository.env(), number, "the collection is done"))
     }
 }

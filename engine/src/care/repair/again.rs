@@ -10,7 +10,7 @@ use crate::care::trees::TreeCheck;
 use crate::error::{Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::{Grounds, NameOf, Repository};
-use crate::restore_point::Point;
+use crate::restore_point::{Point, expect_counted};
 use crate::store::Name;
 use crate::tree::MapCursor;
 use format_spec::container::{Header, ObjectKind};
@@ -88,7 +88,7 @@ fn read(repository: &Repository, id: ObjectId) -> Result<Option<Manifest>> {
     };
     let suite = vault.secrets.suite();
     let expected = Header::new(ObjectKind::RestorePoint, suite, vault.repository, id.session, id.ordinal, [0; 32]);
-    Ok(Manifest::decode(&bytes, &expected, &vault.secrets).ok())
+    Ok(Manifest::decode(&bytes, &expected, &vault.secrets).ok().filter(|manifest| expect_counted(manifest).is_ok()))
 }
 
 /// Commits the point; false when it is live already, or what it needs was moved in the meantime.
@@ -114,10 +114,10 @@ pub(super) fn commit(repository: &Arc<Repository>, candidate: &Candidate, monito
     let grounds = Grounds::new(known.head, name);
     let done = repository.commit_point(session, manifest, grounds, &mut take, monitor);
     if !matches!(&done, Ok(committed) if committed.number.is_some()) {
-        repository.log().append(&**repository.env(), &mut |view| {
-            view.expect_session(session)?;
-            Ok(Change::Fence { session, reason: "the restore point could not be committed again".to_owned() })
-        })?;
+        let reason = "the restore point could not be committed again";
+        let ended = repository.log().end(&**repository.env(), session, reason);
+        // Why it could not be says more.
+        return done.and(ended.map(|()| false));
     }
     Ok(done?.number.is_some())
 }

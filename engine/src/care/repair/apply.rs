@@ -15,7 +15,7 @@ use crate::restore_point::{Emission, Point, PointSink, ReferenceChange, referenc
 use bytes::Bytes;
 use format_spec::config::Class;
 use format_spec::container::ObjectKind;
-use format_spec::log::{Change, PointId, Purpose};
+use format_spec::log::{Change, ObjectRow, PointId, Purpose};
 use format_spec::point::Manifest;
 use format_spec::{ChunkId, ObjectId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,7 +77,7 @@ pub fn apply(
     if plan.heals_something() {
         let work = Work::open(repository, options, &plan, monitor)?;
         let session = work.session;
-        work.run(&mut report).map_err(|e| repository.log().cause_of(session, e))?;
+        work.run(&mut report).map_err(|e| repository.log().end_after(&**repository.env(), session, e, false))?;
         repository.refresh()?;
     }
     if report.segments > 0 {
@@ -227,6 +227,9 @@ impl<'a> Work<'a> {
             if is_late {
                 return Err(Error::new(Kind::Conflict, "somebody else has replaced this segment"));
             }
+            // As a collection does: who stored it may have stood still since (I8).
+            let row = |ordinal| ObjectRow { kind: ObjectKind::IndexSegment, id: ObjectId { session, ordinal } };
+            repository.hold(segments.iter().map(|segment| row(segment.ordinal)), view)?;
             Ok(Change::Fold { session, replaced: vec![reference.id()], segments: segments.clone() })
         });
         match appended {
@@ -258,11 +261,22 @@ impl<'a> Work<'a> {
             let manifest = Manifest { first: Some(first), references, source, seen, unnamed, ..point.manifest.clone() };
             let mut take = || ObjectId { session, ordinal: self.writer.take_ordinal() };
             let object = store_manifest(repository.vault(), &**repository.env(), self.monitor, &mut take, &manifest)?;
+            let then = repository.log().view();
+            let id = ObjectId { session, ordinal: object.ordinal };
+            let secured = match repository.secure(id, references, self.monitor) {
+                // What the reference set names has gone since it was made.
+                Err(e) if e.kind() == Kind::Damaged && repository.is_overtaken(known.head)? => {
+                    repository.refresh()?;
+                    continue;
+                }
+                other => other?,
+            };
             let (mut is_gone, mut has_moved) = (false, false);
             let appended = repository.log().append(&**repository.env(), &mut |view| {
                 view.expect_session(session)?;
                 is_gone = view.live(&commit.id).is_none_or(|live| live.slot != commit.slot);
-                has_moved = view.condemned.after(known.head).next().is_some();
+                has_moved =
+                    view.condemned.any_after(known.head) || !repository.is_secured(secured.as_ref(), &then, view)?;
                 if is_gone || has_moved {
                     return Err(Error::new(Kind::Conflict, "the log has moved on").on(commit.id));
                 }
@@ -281,7 +295,7 @@ impl<'a> Work<'a> {
     fn references(&self, commit: &CommitRef, manifest: &Manifest) -> Result<ChunkId> {
         let repository = self.repository;
         let log = repository.log().view();
-        if log.condemned.after(commit.slot).next().is_none() {
+        if !log.condemned.any_after(commit.slot) {
             return Ok(commit.references);
         }
         let roots = roots_of(&manifest.root, manifest.links, manifest.exceptions);
@@ -305,11 +319,7 @@ impl<'a> Work<'a> {
         let (log, session) = (self.repository.log(), self.session);
         let stored = self.writer.stored();
         drop(self.writer);
-        log.append(&**self.repository.env(), &mut |view| {
-            view.expect_session(session)?;
-            Ok(Change::Fence { session, reason: "the repair is done".to_owned() })
-        })?;
-        Ok(stored)
+        log.end(&**self.repository.env(), session, "the repair is done").map(|()| stored)
     }
 }
 

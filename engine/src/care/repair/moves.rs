@@ -14,7 +14,7 @@ use crate::log::LogView;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use format_spec::container::ObjectKind;
-use format_spec::log::{Change, CondemnedPack, Run, Survivors};
+use format_spec::log::{Change, CondemnedPack, ObjectRow, Run, Survivors};
 use format_spec::{ChunkId, ObjectId};
 use std::collections::BTreeSet;
 
@@ -150,6 +150,7 @@ impl Moves<'_> {
             if taken.is_empty() {
                 return Err(Error::new(Kind::Conflict, "no damaged pack can be given up"));
             }
+            self.hold(&taken, view)?;
             let (session, condemned, plan) = (self.session, taken.clone(), self.plan);
             Ok(Change::Condemn { session, condemned, packs: Vec::new(), segment: None, plan })
         });
@@ -161,6 +162,21 @@ impl Moves<'_> {
                 Ok(taken.len() as u64)
             }
         }
+    }
+}
+
+impl Moves<'_> {
+    /// Locks what takes the place of these packs as long as any live point needs it (I8): the packs that survivors lie in, of this session or not,
+    /// and the segments that map those of this one. They were locked when they were stored, perhaps long before this entry.
+    fn hold(&self, condemned: &[CondemnedPack], view: &LogView) -> Result<()> {
+        let mut rows = BTreeSet::new();
+        for pack in condemned {
+            let runs = pack.survivors.iter().flat_map(|survivors| &survivors.runs);
+            rows.extend(runs.map(|run| ObjectRow { kind: pack.kind, id: run.pack }));
+        }
+        let own = view.segments.iter().filter(|segment| segment.session == self.session);
+        rows.extend(own.map(|segment| ObjectRow { kind: ObjectKind::IndexSegment, id: segment.id() }));
+        self.repository.hold(rows, view)
     }
 }
 

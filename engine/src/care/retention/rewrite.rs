@@ -115,15 +115,7 @@ impl<'a> Rewriter<'a> {
         let (log, session) = (self.repository.log(), self.session);
         let stored = self.writer.stored();
         drop(self.writer);
-        let ended = log.append(&**self.repository.env(), &mut |view| {
-            view.expect_session(session)?;
-            Ok(Change::Fence { session, reason: "it has ended".to_owned() })
-        });
-        match ended {
-            // Somebody else has ended it.
-            Err(e) if e.kind() == Kind::Conflict => Ok(stored),
-            other => other.map(|_| stored),
-        }
+        log.end(&**self.repository.env(), session, "it has ended").map(|()| stored)
     }
 
     /// Every new node of the point, with what it names: those of its nodes that this session made, for this point or another.
@@ -172,7 +164,7 @@ impl<'a> Rewriter<'a> {
             view.expect_session(session)?;
             outcome = match view.live(&manifest.id) {
                 Some(live) if live.slot == point.slot && !is_locked(view, &[manifest.id], now) => {
-                    let is_moved = view.condemned.after(known).next().is_some();
+                    let is_moved = view.condemned.any_after(known);
                     if is_moved || !repository.is_secured(secured.as_ref(), &then, view)? {
                         Outcome::Again
                     } else {

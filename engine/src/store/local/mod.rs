@@ -7,6 +7,8 @@
 
 mod error;
 mod foreign;
+mod kind;
+mod reserve;
 mod rights;
 mod stage;
 mod walk;
@@ -38,6 +40,8 @@ pub(super) struct Local {
     writer: String,
     /// Whose its objects are.
     rights: Rights,
+    /// What it lies on: decides whether a rename may give names.
+    kind: kind::Kind,
     /// Each read asks the disk, not the memory of the operating system.
     is_uncached: bool,
 }
@@ -58,8 +62,8 @@ impl Local {
         let mut dice = [0; 16];
         Machine::shared().random(&mut dice)?;
         let writer = format!("{:032x}", u128::from_le_bytes(dice));
-        let local =
-            Local { path: path.to_owned(), root, durable: Mutex::default(), writer, rights, is_uncached: false };
+        let (path, kind) = (path.to_owned(), kind::Kind::of(&root));
+        let local = Local { path, root, durable: Mutex::default(), writer, rights, kind, is_uncached: false };
         stage::sweep(&local.root);
         Ok(local)
     }
@@ -158,7 +162,7 @@ impl Store for Local {
     fn fresh(&self) -> Result<Option<std::sync::Arc<dyn Store>>> {
         let failed = |e: std::io::Error| error::classify_io(&e, "cannot open the folder again").on(self.path.display());
         let root = self.root.try_clone().map_err(failed)?;
-        let (path, writer) = (self.path.clone(), self.writer.clone());
+        let (path, writer, kind) = (self.path.clone(), self.writer.clone(), self.kind);
         let rights = Rights::of(&root)?;
         Ok(Some(std::sync::Arc::new(Local {
             path,
@@ -166,6 +170,7 @@ impl Store for Local {
             durable: Mutex::default(),
             writer,
             rights,
+            kind,
             is_uncached: true,
         })))
     }
@@ -174,6 +179,14 @@ impl Store for Local {
         let told = rustix::fs::fstatvfs(&self.root);
         told.map(|by| Some(Space::told(by)))
             .map_err(|e| classify(e, "cannot ask for the free space").on(self.path.display()))
+    }
+
+    fn keep_reserve(&self) {
+        reserve::keep(&self.root);
+    }
+
+    fn spend_reserve(&self, bytes: u64) -> bool {
+        reserve::spend(&self.root, bytes)
     }
 }
 

@@ -3,13 +3,15 @@
 //! ```text
 //! +staged/<random>   create, lock          (a name outside the alphabet: no listing shows it)
 //!                    write, fsync
-//! packs/0/7          rename, no replace    (hard link and unlink where the file system knows no such rename)
+//! packs/0/7          link, unlink staged   (a rename that does not replace, where there are no links and nobody else writes: see `kind`)
 //! packs/0            fsync                 (and each folder above it that this process has not yet seen durable)
 //! ```
 //!
 //! A crash leaves at most a staged file. Its writer holds a lock on it, so the next opener can tell the dead from the living
 //! without a clock: what can be locked is nobody's and is removed. Where locks do not reach (some network file systems) a
-//! living writer may lose its staged file that way; its rename then fails and it stages once more. No object is ever at risk.
+//! living writer may lose its staged file that way; its link then fails and it stages once more. No object is ever at risk.
+//! A link whose answer was lost is tried again by the client of a network file system, and then says that the name is taken:
+//! the caller compares, as for any name that is taken.
 
 use super::Local;
 use super::error::{classify, classify_io};
@@ -27,13 +29,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(super) fn put_new(local: &Local, name: &Name, bytes: &[u8]) -> Result<()> {
     let folder = parent(name);
     ensure_folder(local, folder).map_err(|e| e.on(name))?;
-    // Cheap and common: the name is taken and nothing needs to be written. Only the rename below decides.
-    if rustix::fs::statat(&local.root, name.as_str(), AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+    // Cheap and common: the name is taken and nothing needs to be written. Only the link below decides.
+    if is_there(&local.root, name.as_str()) {
         return Err(taken(local, name));
     }
     for _ in 0..STAGE_ATTEMPTS {
         let staged = Staged::write(local, bytes).map_err(|e| e.on(name))?;
-        match staged.publish(&local.root, name) {
+        match staged.publish(local, name) {
             Ok(()) => return sync_folder(&local.root, folder).map_err(|e| e.on(name)),
             Err(Errno::EXIST) => return Err(taken(local, name)),
             // Somebody took the staged file or the folder away (see the module's text, and `tidy_probe`).
@@ -41,6 +43,7 @@ pub(super) fn put_new(local: &Local, name: &Name, bytes: &[u8]) -> Result<()> {
                 local.durable.lock().clear();
                 ensure_folder(local, folder).map_err(|e| e.on(name))?;
             }
+            Err(Errno::OPNOTSUPP) => return Err(refuse_kind(local).on(name)),
             Err(e) => return Err(classify(e, "cannot give the written object its name").on(name)),
         }
     }
@@ -115,21 +118,23 @@ impl Staged {
         Ok(Staged { path, _locked: file })
     }
 
-    fn publish(&self, root: &OwnedFd, name: &Name) -> rustix::io::Result<()> {
-        let (staged, name) = (self.path.as_str(), name.as_str());
-        let renamed = match rustix::fs::renameat_with(root, staged, root, name, RenameFlags::NOREPLACE) {
-            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-                let linked = rustix::fs::linkat(root, staged, root, name, AtFlags::empty());
-                let _ = rustix::fs::unlinkat(root, staged, AtFlags::empty());
-                // A file system with neither reports the missing link as a missing right.
-                linked.map_err(|e| if e == Errno::PERM { Errno::OPNOTSUPP } else { e })
+    /// Gives the object its name. `OPNOTSUPP` where nothing does that once.
+    fn publish(&self, local: &Local, name: &Name) -> rustix::io::Result<()> {
+        let (root, staged, name) = (&local.root, self.path.as_str(), name.as_str());
+        let named = match rustix::fs::linkat(root, staged, root, name, AtFlags::empty()) {
+            // A file system without links reports that as a missing right, mostly; and so does SFTP, which has no word for it, a name that is taken.
+            Err(Errno::PERM | Errno::NOSYS | Errno::OPNOTSUPP | Errno::XDEV) if is_there(root, name) => {
+                Err(Errno::EXIST)
             }
+            Err(Errno::PERM | Errno::NOSYS | Errno::OPNOTSUPP | Errno::XDEV) => match local.kind.renames_once() {
+                true => rustix::fs::renameat_with(root, staged, root, name, RenameFlags::NOREPLACE),
+                false => Err(Errno::OPNOTSUPP),
+            },
             other => other,
         };
-        if renamed.is_err() {
-            let _ = rustix::fs::unlinkat(root, staged, AtFlags::empty());
-        }
-        renamed
+        // Its second name, or a file that nobody needs; after a rename there is none.
+        let _ = rustix::fs::unlinkat(root, staged, AtFlags::empty());
+        named.map_err(|e| if matches!(e, Errno::INVAL | Errno::NOSYS) { Errno::OPNOTSUPP } else { e })
     }
 }
 
@@ -175,6 +180,20 @@ fn ensure_folder(local: &Local, folder: &str) -> Result<()> {
     }
     local.durable.lock().insert(folder.to_owned());
     Ok(())
+}
+
+fn is_there(root: &OwnedFd, name: &str) -> bool {
+    rustix::fs::statat(root, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+}
+
+/// Nothing on this file system gives a name once.
+fn refuse_kind(local: &Local) -> Error {
+    let what = match local.kind.renames_once() {
+        true => "has neither hard links nor a rename that does not replace",
+        false => "makes no hard links, and a rename there may replace what another machine has just written",
+    };
+    Error::new(Kind::Unsupported, format!("this file system, {}, {what}", local.kind))
+        .advise("keep the repository on a disk of this machine, on a share with hard links, or in a bucket: docs/network-file-systems.md")
 }
 
 /// The name is taken; whoever relies on that must find it after a crash too, so its entry is made durable first.

@@ -216,7 +216,7 @@ impl Store for Remote {
                 };
                 let at = meta.last_modified;
                 let stored = Some(Time::new(at.timestamp(), at.timestamp_subsec_nanos()));
-                if !visit(Listed { name, bytes: meta.size, stored }) {
+                if !visit(Listed { name, bytes: meta.size, stored, version: None }) {
                     return Ok(());
                 }
             }
@@ -248,6 +248,10 @@ impl Store for Remote {
             Err(e) => Err(self.explain_refused_delete(name, version, e)),
             Ok(()) => Ok(()),
         }
+    }
+
+    fn seeks(&self) -> bool {
+        matches!(self.cloud, Cloud::S3(_))
     }
 
     fn now(&self) -> Result<Time> {

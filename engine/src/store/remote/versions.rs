@@ -39,7 +39,10 @@ impl Remote {
         visit: &mut dyn FnMut(Listed) -> bool,
     ) -> Result<()> {
         self.each_oldest(prefix, after, &mut |entry, _| match self.listed_name(&entry, prefix, after) {
-            Some(name) => visit(Listed { name, bytes: entry.bytes, stored: time(&entry.modified) }),
+            Some(name) => {
+                let (stored, version) = (time(&entry.modified), entry.id);
+                visit(Listed { name, bytes: entry.bytes, stored, version })
+            }
             None => true,
         })
     }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "what was tried is counted, what could not be tried is said")]
 
+mod bomb;
 mod broken_line;
 mod cache;
 pub(crate) mod collect;
@@ -9,6 +10,7 @@ mod collected_since;
 mod crash;
 pub(crate) mod damage;
 mod faults;
+mod full;
 mod heal;
 mod key_slots;
 mod keys;

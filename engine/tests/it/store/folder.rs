@@ -140,6 +140,37 @@ fn a_device_without_space_is_no_space_and_leaves_nothing() {
 }
 
 #[test]
+fn a_reserve_is_kept_shown_to_nobody_and_given_back_piece_by_piece() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = create(folder.path());
+    let file = folder.path().join("+reserve");
+    let length = || fs::metadata(&file).map_or(0, |metadata| metadata.len());
+    assert!(!store.spend_reserve(1), "there is none yet");
+    store.keep_reserve();
+    assert_eq!(length(), engine::limits::RESERVE_BYTES);
+    assert!(list(&*store, "", None).is_empty());
+    let first = fs::read(&file).unwrap();
+    assert!(zstd::bulk::compress(&first, 3).unwrap().len() as u64 >= length(), "nothing compresses it");
+    assert!(store.spend_reserve(1_000_000));
+    assert_eq!(length(), engine::limits::RESERVE_BYTES - 2_000_000);
+    let turns = std::iter::from_fn(|| store.spend_reserve(1).then_some(())).take(1000).count();
+    assert!((2..100).contains(&turns) && !file.exists(), "{turns}");
+    store.keep_reserve();
+    assert_eq!(length(), engine::limits::RESERVE_BYTES);
+}
+
+#[test]
+fn a_reserve_on_a_device_without_space_is_what_there_is() {
+    let Some(device) = Device::mount("size=1m") else { return };
+    let store = create(device.path());
+    store.keep_reserve();
+    assert_eq!(store.put_new(&name("log/1"), Bytes::from(vec![1; 10])).unwrap_err().kind(), Kind::NoSpace);
+    assert!(store.spend_reserve(10));
+    store.put_new(&name("log/1"), Bytes::from(vec![1; 10])).unwrap();
+    assert!(fs::metadata(device.path().join("+reserve")).unwrap().len() > 500_000, "the rest is kept");
+}
+
+#[test]
 fn a_read_only_device_can_be_read_and_denies_the_rest() {
     let Some(device) = Device::mount("size=64k") else { return };
     create(device.path()).put_new(&name("log/1"), Bytes::from_static(b"x")).unwrap();

@@ -10,6 +10,7 @@ mod conformance;
 mod folder;
 mod lengths;
 mod locks;
+mod network;
 mod outages;
 mod renewal;
 mod servers;

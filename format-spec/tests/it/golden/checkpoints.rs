@@ -3,7 +3,8 @@
 use super::forge::{Forge, Row, broken, rle_frame, verdict};
 use super::{REPOSITORY, Shape, Vector, fixed, header, name, secrets, suite_name};
 use format_spec::checkpoint::{
-    Checkpoint, CondemnedRow, GivenUpRow, LockRow, PointRow, RetrievalRow, SegmentRow, SessionRow, SuspectRow,
+    Checkpoint, CondemnedLongAgo, CondemnedRow, GivenUpRow, LockRow, PointRow, RetrievalRow, SegmentRow, SessionRow,
+    SuspectRow,
 };
 use format_spec::container::{Codec, Object, ObjectKind, PLAIN_BYTES_MAX, Suite, kind};
 use format_spec::fields::{CRITICAL as C, FieldsWriter};
@@ -141,7 +142,39 @@ pub(crate) fn vectors(suite: Suite) -> Vec<Vector> {
         one("ok no suspect pack", &row.without(15)),
         one("CONT-19 an unknown critical field", &row.and(99 | C, &[])),
     ]);
+    out.extend(long_ago(suite));
     out
+}
+
+/// With packs that were condemned long ago, and what is wrong with those.
+fn long_ago(suite: Suite) -> Vec<Vector> {
+    let row = |old: &CondemnedLongAgo| {
+        let whole = Checkpoint { condemned_long_ago: Some(old.clone()), ..whole() };
+        Row::of_repeated(&whole, suite)
+    };
+    let id = |session, ordinal| ObjectId { session, ordinal };
+    let range = |kind, first, count| ObjectRange { kind, first, count };
+    let good = CondemnedLongAgo {
+        slot: 4,
+        packs: vec![range(ObjectKind::DataPack, id(3, 0), 7), range(ObjectKind::MetaPack, id(3, 7), 2)],
+    };
+    let one = |case: &str, row: &Row| {
+        let forge = Forge::new(KIND, suite, SLOT, "fields", &[(kind::CHECKPOINT, row.encode())]);
+        broken(KIND, suite, SLOT, case, forge.finish())
+    };
+    let with = |slot, packs: Vec<ObjectRange>| row(&CondemnedLongAgo { slot, packs });
+    let data = |session, ordinal, count| range(ObjectKind::DataPack, id(session, ordinal), count);
+    vec![
+        one("ok packs condemned long ago", &row(&good)),
+        one("LOG-21 packs condemned long ago by slot 0", &with(0, good.packs.clone())),
+        one("LOG-21 packs condemned long ago by the slot of a Condemn that is told", &with(5, good.packs.clone())),
+        one("LOG-21 no packs condemned long ago", &with(4, Vec::new())),
+        one("LOG-21 segments condemned long ago", &with(4, vec![range(ObjectKind::IndexSegment, id(3, 0), 1)])),
+        one("LOG-21 a pack condemned long ago and later", &with(4, vec![data(8, 0, 1)])),
+        one("LOG-21 packs condemned twice long ago", &with(4, vec![data(3, 0, 3), data(3, 2, 1)])),
+        one("LOG-17 a range of no packs condemned long ago", &with(4, vec![data(3, 0, 0)])),
+        one("LOG-17 ranges of packs that do not rise", &with(4, vec![data(3, 4, 1), data(3, 0, 1)])),
+    ]
 }
 
 /// A vector whose name is still to be given.
@@ -243,6 +276,7 @@ fn whole() -> Checkpoint {
             SuspectRow { pack: ObjectRow { kind: ObjectKind::DataPack, id: id(3, 1) }, slot: 7 },
             SuspectRow { pack: ObjectRow { kind: ObjectKind::MetaPack, id: id(3, 0) }, slot: 7 },
         ],
+        condemned_long_ago: None,
     }
 }
 

@@ -1,0 +1,67 @@
+//! Listings of versions are paid for dearly: a command asks for them by the folder, however many objects it reads.
+
+use super::place::in_memory;
+use crate::proofs::rig::{Rig, noise, restore_options, shown};
+use engine::Kind;
+use engine::monitor::Monitor;
+use engine::store::{Counted, Fault, Faulty, Memory, Oldest, Store, Verb};
+use std::sync::Arc;
+
+/// A command of its own: nothing is known of the store yet. What it asked for.
+fn counted(rig: &Rig, memory: &Arc<Memory>, command: impl Fn(&Rig)) -> [u64; 2] {
+    let store = Counted::new(memory.clone() as Arc<dyn Store>);
+    let counts = store.counts();
+    command(&rig.over(Arc::new(Oldest::new(Arc::new(store)))));
+    [Verb::List, Verb::Get].map(|verb| counts.requests(verb))
+}
+
+fn restore_all(rig: &Rig) {
+    let target = tempfile::tempdir().unwrap();
+    let (done, warnings) = rig.restore_with("latest", target.path(), &restore_options(), &Arc::new(Monitor::new()));
+    done.unwrap_or_else(|e| panic!("{}", shown(&e)));
+    assert_eq!(warnings, Vec::<String>::new());
+}
+
+fn list_points(rig: &Rig) {
+    assert!(!rig.open().unwrap().points().unwrap().is_empty());
+}
+
+fn check(rig: &Rig) {
+    assert_eq!(rig.check().unwrap().errors, Vec::new());
+}
+
+#[test]
+fn a_command_lists_versions_by_the_folder_and_not_by_the_object() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rig, memory, clock) = in_memory(folder.path(), None);
+    let commands: [(&str, fn(&Rig)); 3] = [("points", list_points), ("restore", restore_all), ("check", check)];
+    let mut rounds = Vec::new();
+    for points in [4, 40] {
+        for n in 0..points {
+            clock.turn_seconds(60);
+            rig.write(format!("{points}-{n}"), &noise(points * 100 + n, 300_000));
+            rig.back_up().unwrap();
+        }
+        rounds.push(commands.map(|(_, command)| counted(&rig, &memory, command)));
+    }
+    let [few, many] = &rounds[..] else { unreachable!() };
+    for (((what, _), few), many) in commands.iter().zip(few).zip(many) {
+        println!("{what}: {few:?} listings and reads of 4 points, {many:?} of 44");
+        assert!(many[1] > few[1], "{what} reads more: {few:?} {many:?}");
+        assert!(many[0] <= few[0] + 1 && many[0] < 25, "{what}: {few:?} {many:?}");
+    }
+}
+
+#[test]
+fn what_a_listing_does_not_show_is_still_found_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rig, memory, _) = in_memory(folder.path(), None);
+    rig.write("a", &noise(1, 3_000_000));
+    rig.back_up().unwrap();
+    // Folders of sessions cannot be listed; single names can.
+    let folders = ["data", "meta", "index", "points"];
+    let blind = Faulty::new(memory, move |call| {
+        (call.verb == Verb::List && folders.contains(&&*call.name)).then_some(Fault::Before(Kind::Denied))
+    });
+    restore_all(&rig.over(Arc::new(Oldest::new(Arc::new(blind)))));
+}

@@ -1,0 +1,102 @@
+//! A point of few nodes and a thousand million items, made by somebody with the keys: each level names its child a thousand times.
+
+use super::Rig;
+use super::rig::{restore_options, shown};
+use engine::Kind;
+use engine::blob::{Writer, WriterParts};
+use engine::monitor::Monitor;
+use engine::repository::{Grounds, NameOf};
+use engine::restore_point::{Emission, PointSink, ReferenceChange, reference_set, roots_of};
+use engine::store::Memory;
+use engine::tree::FolderBuilder;
+use format_spec::ObjectId;
+use format_spec::log::{Change, PointId, Purpose};
+use format_spec::point::Manifest;
+use format_spec::tree::{Content, Entry};
+use std::sync::Arc;
+
+/// Commits a point whose tree has so many levels of a thousand names each, and counts as many items as the point before it.
+fn commit_bomb(rig: &Rig, levels: u32) -> PointId {
+    let repository = rig.open().unwrap();
+    let good = repository.points().unwrap().pop().unwrap();
+    let before = repository.before();
+    let open = Change::Open { job: "bomb".into(), host: "h".into(), base: None, purpose: Purpose::Backup };
+    let session = repository.log().append(&*rig.env, &mut |_| Ok(open.clone())).unwrap();
+    let monitor = Arc::new(Monitor::new());
+    let writer = Writer::start(WriterParts {
+        vault: repository.vault().clone(),
+        catalog: repository.blobs().catalog().clone(),
+        log: repository.log().clone(),
+        env: rig.env.clone(),
+        config: repository.config().clone(),
+        monitor: monitor.clone(),
+        session: Some(session),
+        threads: 1,
+        spool: None,
+    })
+    .unwrap();
+    let emission = Emission::default();
+    let ids = &repository.vault().ids;
+    let mut sink = PointSink::new(&writer, ids, &emission);
+    let mut root = Entry { content: Content::None, totals: Default::default(), ..good.manifest.root.clone() };
+    for _ in 0..levels {
+        let mut folder = FolderBuilder::new();
+        for n in 0..1000 {
+            folder.push(&Entry { name: format!("{n:03}").into_bytes(), ..root.clone() }, &mut sink).unwrap();
+        }
+        (root.content, root.totals) = folder.finish(&mut sink).unwrap();
+    }
+    writer.flush().unwrap();
+    let roots = roots_of(&root, None, None);
+    let change = ReferenceChange {
+        base: None,
+        base_roots: Vec::new(),
+        roots,
+        emission: &emission,
+        blobs: repository.blobs(),
+        log: repository.log().view(),
+    };
+    let references = reference_set(change, &mut PointSink::unaccounted(&writer, ids)).unwrap();
+    writer.flush().unwrap();
+    let (id, known) = (PointId([9; 16]), repository.log().view().head);
+    let exceptions = None;
+    let manifest = Manifest { id, root, references, links: None, exceptions, base: None, ..good.manifest.clone() };
+    let mut take = || ObjectId { session, ordinal: writer.take_ordinal() };
+    let grounds = Grounds::new(known, NameOf::Made(before));
+    let done = repository.commit_point(session, &manifest, grounds, &mut take, &monitor);
+    assert!(done.unwrap_or_else(|e| panic!("{}", shown(&e))).number.is_some());
+    id
+}
+
+#[test]
+fn a_tree_that_names_each_child_a_thousand_times_ends_every_walk_with_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = Rig::new(folder.path(), Arc::new(Memory::new()));
+    rig.write("a", b"a");
+    rig.back_up().unwrap();
+    let bomb = commit_bomb(&rig, 3).to_string();
+    let repository = rig.open().unwrap();
+    // The one door through which all who walk get a point: ls, find, stats, restore, copy, mount.
+    let error = repository.find_point(&bomb).unwrap_err();
+    assert_eq!(error.kind(), Kind::Damaged, "{}", shown(&error));
+    assert!(error.to_string().contains("its tree has 1001001000 items"), "{error}");
+    let target = tempfile::tempdir().unwrap();
+    let (done, _) = rig.restore_with(&bomb, target.path(), &restore_options(), &Arc::new(Monitor::new()));
+    assert_eq!(done.unwrap_err().kind(), Kind::Damaged);
+    let report = rig.check().unwrap();
+    assert!(report.errors.iter().any(|finding| finding.what.contains("were counted")), "{:?}", report.errors);
+    // The others are as they were, and the next backup builds upon the one that is sound.
+    assert_eq!(repository.points().unwrap().len(), 1);
+    rig.back_up().unwrap();
+}
+
+#[test]
+fn a_few_more_items_than_were_counted_are_no_reason_to_refuse_a_point() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = Rig::new(folder.path(), Arc::new(Memory::new()));
+    rig.write("a", b"a");
+    rig.back_up().unwrap();
+    let point = commit_bomb(&rig, 1).to_string();
+    assert_eq!(rig.open().unwrap().find_point(&point).unwrap().manifest.root.totals.descendants, 1000);
+    assert_eq!(rig.check().unwrap().errors, Vec::new());
+}
