@@ -97,7 +97,7 @@ impl Answer {
             return Some(error.advise("check the settings of the store, and the files that its credentials come from"));
         }
         let status = self.status.or(self.heard.status)?;
-        if let (Some(region), 300..=399 | 400) = (region, status) {
+        if let (Some(region), 300..=400) = (region, status) {
             let error = Error::new(Kind::Input, format!("the bucket is in another region: {region} ({status})"));
             return Some(
                 error.advise(format!("set AWS_REGION={region} (`region = \"{region}\"` in [s3] of the config file)")),

@@ -30,11 +30,14 @@ fn check(rig: &Rig) {
     assert_eq!(rig.check().unwrap().errors, Vec::new());
 }
 
+/// What a command does with a repository.
+type Command = fn(&Rig);
+
 #[test]
 fn a_command_lists_versions_by_the_folder_and_not_by_the_object() {
     let folder = tempfile::tempdir().unwrap();
     let (rig, memory, clock) = in_memory(folder.path(), None);
-    let commands: [(&str, fn(&Rig)); 3] = [("points", list_points), ("restore", restore_all), ("check", check)];
+    let commands: [(&str, Command); 3] = [("points", list_points), ("restore", restore_all), ("check", check)];
     let mut rounds = Vec::new();
     for points in [4, 40] {
         for n in 0..points {

@@ -37,7 +37,7 @@ fn every_request_is_tried_again_whatever_its_verb() {
         proxy.script(move |request: &Request| {
             let is_first =
                 asked.lock().unwrap().insert((request.method.clone(), request.path.clone(), request.lists()));
-            let fault = if request.number % 2 == 0 { Fault::ResetBefore } else { Fault::busy(None) };
+            let fault = if request.number.is_multiple_of(2) { Fault::ResetBefore } else { Fault::busy(None) };
             is_first.then_some(fault)
         });
         conform(&*connect(&target, Options::default()));

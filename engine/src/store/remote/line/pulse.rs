@@ -64,11 +64,11 @@ impl Pulse {
             if now.0 != before.0.0 || now.0 == WAITS {
                 (window, before) = (Instant::now(), (now, line));
             } else if window.elapsed() >= terms.drip_window {
-                let seconds = window.elapsed().as_secs_f64();
-                let rate = |from: u64, to: u64| (to - from) as f64 / seconds;
+                let seconds = window.elapsed().as_secs().max(1);
+                let rate = |from: u64, to: u64| (to - from) / seconds;
                 let (own, all) = (rate(before.0.1, now.1), rate(before.1, line));
                 if own < DRIP_BYTES_PER_SECOND && all < LINE_BYTES_PER_SECOND {
-                    return Trouble::Drips(own as u64);
+                    return Trouble::Drips(own);
                 }
                 (window, before) = (Instant::now(), (now, line));
             }
@@ -84,6 +84,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Before the first answer, another connection is tried soon: the patience of a start is a minute.
 const SILENCE_AT_START: Duration = Duration::from_secs(20);
 /// At this speed a pack of 5 MB takes forty minutes.
-const DRIP_BYTES_PER_SECOND: f64 = 2_000.0;
+const DRIP_BYTES_PER_SECOND: u64 = 2_000;
 /// A line that moves more than this in all is only slow, and shared.
-const LINE_BYTES_PER_SECOND: f64 = 16_000.0;
+const LINE_BYTES_PER_SECOND: u64 = 16_000;
