@@ -14,7 +14,7 @@ use engine::Kind;
 use engine::blob::{CacheBudgets, CachePlace};
 use engine::env::on_host;
 use engine::repository::{Found, OpenOptions, Repository};
-use engine::store::{self, Counted, Counts, Limits, Location, Name, Store, Verb};
+use engine::store::{self, Counted, Counts, Limits, Location, Name, Outage, Store, Verb};
 use format_spec::config::Config;
 use std::cell::OnceCell;
 use std::ffi::OsStr;
@@ -77,11 +77,15 @@ impl Context {
         let settings = self.settings()?;
         let mut of_store = store_options(&settings, false);
         patience(&mut of_store);
+        let outage = Arc::clone(&of_store.outage);
         let place = open_store_with(&settings, of_store)?;
         let far = !matches!(location(&settings)?, Location::Folder(_));
         let ranges = (far && disk_cache > 0).then(|| (settings.cache_dir.join(RANGES), disk_cache));
         let options = OpenOptions { budgets, ranges, ..self.open_options(&settings) };
-        self.open_with(&options, place, settings)
+        let connection = self.open_with(&options, place, settings)?;
+        // Whoever was asked to stop serves what is open for a while.
+        outage.outlive_stop();
+        Ok(connection)
     }
 
     /// Opens the repository that the options name, with what this machine's disk cache has kept of it.
@@ -234,6 +238,8 @@ fn store_options(settings: &Settings, create: bool) -> store::Options {
         proxy: settings.network.proxy.clone(),
         proxy_excludes: settings.network.no_proxy.clone(),
         root_certificate: settings.network.ca_file.clone(),
+        patience: settings.patience,
+        outage: Arc::new(Outage::new(settings.told.0.clone(), settings.told.1.clone())),
         ..store::Options::default()
     }
 }

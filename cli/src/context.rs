@@ -9,6 +9,7 @@ use crate::say::{Output, Row, human};
 use crate::settings::Settings;
 use engine::env::{Machine, SharedEnv};
 use engine::repository::AsOf;
+use engine::store::Say;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -246,7 +247,9 @@ impl Context {
     /// # Errors
     /// Wrong usage, when the config file or the environment makes no sense.
     pub(crate) fn settings(&self) -> Result<Settings> {
-        Settings::resolve(&self.globals)
+        let out = self.out.clone();
+        let say = Say::new(move |text| out.note(&format!("cairn: {text}")));
+        Ok(Settings { told: (Some(say), Some(self.interrupt.shared())), ..Settings::resolve(&self.globals)? })
     }
 
     /// What was said about place and password of the repository, by option or environment: the option, its variable, its value with paths made

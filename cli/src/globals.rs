@@ -1,11 +1,12 @@
 //! The options that every verb takes, defined once.
 
-use crate::parse::{Accept, job, quantity};
+use crate::parse::{Accept, duration::duration, job, quantity};
 use clap::Args;
 use engine::repository::AsOf;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Options that hold for every verb. The command line wins over the environment, the environment over the config file.
 #[derive(Debug, Args)]
@@ -75,6 +76,16 @@ pub(crate) struct Globals {
     #[arg(long, global = true, value_name = "RATE", env = "CAIRN_LIMIT_DOWNLOAD", hide_env_values = true)]
     #[arg(value_parser = quantity::rate)]
     pub(crate) limit_download: Option<u64>,
+
+    /// How long to go on asking a store that stops answering in the middle of work (default: 15m)
+    #[arg(long, global = true, value_name = "TIME", env = "CAIRN_RETRY_FOR", hide_env_values = true)]
+    #[arg(value_parser = duration)]
+    pub(crate) retry_for: Option<Duration>,
+
+    /// How long to go on asking a store that has not answered yet (default: 1m)
+    #[arg(long, global = true, value_name = "TIME", env = "CAIRN_RETRY_START", hide_env_values = true)]
+    #[arg(value_parser = duration)]
+    pub(crate) retry_start: Option<Duration>,
 }
 
 fn as_of(text: &str) -> Result<AsOf, String> {

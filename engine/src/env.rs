@@ -7,6 +7,7 @@ use crate::error::{Error, Kind, Result};
 use format_spec::Time;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// The clock and the dice.
 pub trait Env: Send + Sync {
@@ -16,6 +17,10 @@ pub trait Env: Send + Sync {
     fn elapsed(&self) -> f64;
     /// Fills `bytes` with randomness fit for keys.
     fn random(&self, bytes: &mut [u8]) -> Result<()>;
+    /// Lets time pass on the clock of [`Env::elapsed`]: what waits for a store waits here.
+    fn sleep(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
     /// How many threads are to ask the store for small things beside each other, where `wanted` would be fastest; with 1 the caller asks itself.
     /// A simulation wants an order that repeats itself.
     fn threads(&self, wanted: usize) -> usize {
@@ -92,6 +97,10 @@ impl Env for OnHost {
         self.env.random(bytes)
     }
 
+    fn sleep(&self, time: Duration) {
+        self.env.sleep(time);
+    }
+
     fn threads(&self, wanted: usize) -> usize {
         self.env.threads(wanted)
     }
@@ -134,5 +143,9 @@ impl Env for Seeded {
         hasher.update(&draw.to_le_bytes());
         hasher.finalize_xof().fill(bytes);
         Ok(())
+    }
+    /// Nobody waits: the clock is put on.
+    fn sleep(&self, time: Duration) {
+        self.ticks.fetch_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX / 2), Ordering::Relaxed);
     }
 }

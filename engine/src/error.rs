@@ -5,6 +5,7 @@
 //! Refuses to: log (an error is logged once, where it is handled) and to be matched by text.
 
 use std::fmt;
+use std::time::Duration;
 
 /// What a caller can do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,6 +52,7 @@ pub struct Error {
     object: Option<String>,
     advice: Option<String>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    retry_after: Option<Duration>,
 }
 
 /// The engine's result.
@@ -59,7 +61,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of `kind` that says `message`.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Error { kind, message: message.into(), object: None, advice: None, source: None }
+        Error { kind, message: message.into(), object: None, advice: None, source: None, retry_after: None }
     }
 
     /// Names the object (a store name, a path, an id) that the error is about, unless a deeper room named it already.
@@ -90,10 +92,23 @@ impl Error {
         self
     }
 
+    /// Says how long the other side wants to be left alone.
+    #[must_use]
+    pub fn retry_after(mut self, pause: Option<Duration>) -> Self {
+        self.retry_after = pause;
+        self
+    }
+
+    /// How long the other side wants to be left alone, if it said so.
+    pub fn pause(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
     /// The same error for one more caller; the causes become part of the message.
     pub(crate) fn again(&self) -> Self {
-        let Error { kind, object, advice, .. } = self;
-        Error { kind: *kind, message: self.whole(), object: object.clone(), advice: advice.clone(), source: None }
+        let Error { kind, object, advice, retry_after, .. } = self;
+        let (object, advice, retry_after) = (object.clone(), advice.clone(), *retry_after);
+        Error { kind: *kind, message: self.whole(), object, advice, source: None, retry_after }
     }
 
     /// The message with its causes.

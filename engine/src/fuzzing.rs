@@ -27,6 +27,14 @@ pub fn sheet_check_group(number: usize, digits: &str) -> String {
     paper::check_group(number, digits)
 }
 
+/// What an answer from the network means to whoever asked.
+///
+/// # Errors
+/// As whoever asked would be told.
+pub fn answer(lists: bool, status: u16, headers: &[(&str, &str)], body: &[u8]) -> Result<()> {
+    crate::store::judge_answer(lists, status, headers, body)
+}
+
 /// The last moment that a restore point's selector means when it is a time.
 pub fn selector_time(text: &str) -> Option<Time> {
     select::parse_time(text)

@@ -8,11 +8,14 @@ pub(crate) mod xdg;
 
 use crate::exit::Result;
 use crate::globals::Globals;
+use engine::monitor::Monitor;
+use engine::store::{Patience, Say};
 pub(crate) use network::Network;
 use password::Password;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The settings of this run.
 #[derive(Debug)]
@@ -31,6 +34,10 @@ pub(crate) struct Settings {
     pub(crate) limit_upload: Option<u64>,
     /// Bytes a second.
     pub(crate) limit_download: Option<u64>,
+    /// For how long stores that do not answer are asked again.
+    pub(crate) patience: Patience,
+    /// Who hears of outages meanwhile, and whose stop ends the waiting.
+    pub(crate) told: (Option<Say>, Option<Arc<Monitor>>),
     /// How stores are reached.
     pub(crate) network: Network,
     /// Settings of stores, by the names of their environment variables in lower case.
@@ -58,6 +65,7 @@ impl Settings {
             None => Repo::Default(xdg::data()?.join("cairn").join("default")),
         };
         let is_default = matches!(repo, Repo::Default(_));
+        let usual = Patience::default();
         let processors = || std::thread::available_parallelism().map_or(1, Into::into);
         Ok(Settings {
             password: Password::choose(globals.password_file.clone(), file.password_file, is_default)?,
@@ -75,6 +83,11 @@ impl Settings {
             threads: globals.threads.or(file.threads).map_or_else(processors, Into::into),
             limit_upload: globals.limit_upload.or(file.limit_upload),
             limit_download: globals.limit_download.or(file.limit_download),
+            patience: Patience {
+                start: globals.retry_start.or(file.retry_start).unwrap_or(usual.start),
+                work: globals.retry_for.or(file.retry_for).unwrap_or(usual.work),
+            },
+            told: (None, None),
             network: Network::choose(file.proxy, file.no_proxy, file.ca_file),
             store: file.store,
             repo,

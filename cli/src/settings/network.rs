@@ -1,7 +1,8 @@
 //! The way to stores that are far away: an HTTP proxy, and whom to trust.
 //!
 //! `proxy`, `no-proxy` and `ca-file` stand in the config file. Without `proxy`, the variables `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` hold,
-//! as for other programs; with it, `no-proxy` (else `NO_PROXY`) names what is reached directly. `CAIRN_CA_FILE` wins over `ca-file`.
+//! as for other programs; with it, `no-proxy` (else `NO_PROXY`) names what is reached directly. `CAIRN_CA_FILE` wins over `ca-file`; without either,
+//! `AWS_CA_BUNDLE` holds, as for the aws command.
 //! Certificates of a private CA are trusted besides those of the system, never instead.
 
 use std::path::PathBuf;
@@ -25,7 +26,7 @@ impl Network {
         Network {
             no_proxy: proxy.as_ref().and_then(|_| no_proxy.or_else(excluded)),
             proxy,
-            ca_file: set(CA_FILE).map(PathBuf::from).or(ca_file),
+            ca_file: set(CA_FILE).map(PathBuf::from).or(ca_file).or_else(|| set("AWS_CA_BUNDLE").map(PathBuf::from)),
         }
     }
 }

@@ -12,6 +12,7 @@
 //! [profile.office]                     # holds with --profile office, over what holds always
 //! repo = "az://container/prefix"
 //! limit-upload = "2MiB/s"
+//! retry-for = "1h"
 //! az = { storage_account_name = "office" }
 //! ```
 //!
@@ -20,12 +21,13 @@
 
 use super::xdg;
 use crate::exit::{Failure, Result};
-use crate::parse::{job, quantity};
+use crate::parse::{duration::duration, job, quantity};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What the config file says, with the profile laid over it.
 #[derive(Debug, Default)]
@@ -37,6 +39,8 @@ pub(crate) struct Profile {
     pub(crate) threads: Option<NonZeroUsize>,
     pub(crate) limit_upload: Option<u64>,
     pub(crate) limit_download: Option<u64>,
+    pub(crate) retry_for: Option<Duration>,
+    pub(crate) retry_start: Option<Duration>,
     pub(crate) proxy: Option<String>,
     pub(crate) no_proxy: Option<String>,
     pub(crate) ca_file: Option<PathBuf>,
@@ -53,6 +57,8 @@ struct File {
     threads: Option<NonZeroUsize>,
     limit_upload: Option<Rate>,
     limit_download: Option<Rate>,
+    retry_for: Option<String>,
+    retry_start: Option<String>,
     proxy: Option<String>,
     no_proxy: Option<String>,
     ca_file: Option<PathBuf>,
@@ -75,6 +81,8 @@ struct Table {
     threads: Option<NonZeroUsize>,
     limit_upload: Option<Rate>,
     limit_download: Option<Rate>,
+    retry_for: Option<String>,
+    retry_start: Option<String>,
     proxy: Option<String>,
     no_proxy: Option<String>,
     ca_file: Option<PathBuf>,
@@ -153,6 +161,8 @@ pub(crate) fn parse(text: &str, path: &Path, profile: Option<&str>) -> Result<Pr
         threads: file.threads,
         limit_upload: file.limit_upload,
         limit_download: file.limit_download,
+        retry_for: file.retry_for,
+        retry_start: file.retry_start,
         proxy: file.proxy,
         no_proxy: file.no_proxy,
         ca_file: file.ca_file,
@@ -185,6 +195,9 @@ fn lay(over: &mut Profile, table: Table, folder: &Path) -> Result<(), String> {
     over.threads = table.threads.or(over.threads);
     over.limit_upload = up.or(over.limit_upload);
     over.limit_download = down.or(over.limit_download);
+    let time = |time: Option<String>| time.map(|text| duration(&text)).transpose();
+    over.retry_for = time(table.retry_for)?.or(over.retry_for);
+    over.retry_start = time(table.retry_start)?.or(over.retry_start);
     over.proxy = table.proxy.or(over.proxy.take());
     over.no_proxy = table.no_proxy.or(over.no_proxy.take());
     over.ca_file = table.ca_file.map(|p| folder.join(p)).or(over.ca_file.take());
@@ -223,6 +236,7 @@ mod tests {
         host = "web-1"
         proxy = "http://a:1"
         no-proxy = ".local"
+        retry-for = "1h"
         [s3]
         endpoint = "http://a"
         allow_http = true
@@ -230,6 +244,7 @@ mod tests {
         repo = "az://box/p"
         host = "office"
         limit-download = "2MiB/s"
+        retry-start = "5s"
         proxy = "http://b:2"
         s3 = { AWS_ENDPOINT = "http://b" }
         az = { storage_account_name = "n" }
@@ -256,6 +271,8 @@ mod tests {
         assert_eq!(found.repo.unwrap(), "az://box/p");
         assert_eq!((found.limit_upload, found.limit_download), (Some(1000), Some(2 << 20)));
         assert_eq!(found.store["aws_endpoint"], "http://b");
+        let times = (Some(Duration::from_secs(3600)), Some(Duration::from_secs(5)));
+        assert_eq!((found.retry_for, found.retry_start), times);
         assert_eq!((found.proxy.as_deref(), found.no_proxy.as_deref()), (Some("http://b:2"), Some(".local")));
         assert_eq!(found.host.as_deref(), Some("office"));
         assert_eq!(found.store["azure_storage_account_name"], "n");
@@ -269,6 +286,7 @@ mod tests {
         assert!(why("threads = 0", None).contains("threads"));
         assert!(why("host = \"a\\nb\"", None).contains("host"));
         assert!(why("limit-upload = '10 apples'", None).contains("apples"));
+        assert!(why("retry-for = '3 parsecs'", None).contains("parsecs"));
         assert!(why("[profile.a]\npassword = 'secret'", None).contains("password"));
     }
 }

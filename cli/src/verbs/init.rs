@@ -10,7 +10,7 @@ use crate::settings::{Settings, keyfile};
 use clap::{Args, ValueEnum};
 use engine::Kind;
 use engine::immutability::{Cover, Policy, Provider, Wish};
-use engine::repository::{NewRepository, Repository};
+use engine::repository::{Found, NewRepository, Repository};
 use engine::store::{Location, Mode, Name, Probed, StorageClass, probe, probe_class, probe_lock};
 use format_spec::RepositoryId;
 use format_spec::config::{Retention, RetentionKind};
@@ -20,6 +20,7 @@ use format_spec::period::Period;
 use std::ffi::OsString;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Create a repository
 ///
@@ -314,6 +315,11 @@ pub(crate) fn create(context: &Context, settings: &Settings, wanted: &New<'_>) -
 fn refuse_existing(place: &Place) -> Result<()> {
     match place.store.head(&Name::new(format_spec::names::CONFIG)?) {
         Ok(_) => {
+            // A server that has an answer to everything has not shown that it has a repository.
+            Found::look(Arc::clone(&place.store)).map(drop).or_else(|e| match e.kind() {
+                Kind::Input => Err(e),
+                _ => Ok(()),
+            })?;
             let message = format!("{}: there is a repository already", place.store.location());
             Err(Failure::new(Exit::Failed, "exists", message).advise("use it as it is, or choose another place"))
         }

@@ -61,7 +61,9 @@ impl Serve {
 impl Webdav {
     fn run(&self, context: &Context) -> Result<Exit> {
         let options = Options { listen: self.listen, login: self.login()?, open_to_all: self.no_auth };
-        let connection = context.connect_to_read(limits::CACHES, self.disk_cache, |_| ())?;
+        let connection = context.connect_to_read(limits::CACHES, self.disk_cache, |options| {
+            options.patience.work = options.patience.work.min(RETRIED_FOR);
+        })?;
         let catalog = Arc::new(RepositoryCatalog::new(connection.repo, limits::prefetch()));
         let view = Arc::new(View::open(catalog, as_recorded(), Layout::default())?);
         let server = Server::bind(Arc::clone(&view), options)?;
@@ -113,4 +115,6 @@ fn keep_fresh(view: &Arc<View>, monitor: &Arc<Monitor>) {
     });
 }
 
+/// Nobody waits longer for a page.
+const RETRIED_FOR: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(200);

@@ -47,6 +47,8 @@ mod mount_updatedb;
 mod mounted;
 mod network;
 mod newer;
+mod no_store;
+mod outages;
 mod overlap;
 mod packages;
 mod profiles;

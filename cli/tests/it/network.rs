@@ -10,8 +10,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// `cairn points` of a repository at this endpoint, with nothing of the machine's own proxies.
-fn points(home: &Home, endpoint: &str) -> Command {
-    let mut command = home.command(["--repo", "s3://bucket/x", "points"]);
+pub(crate) fn points(home: &Home, endpoint: &str) -> Command {
+    asks(home, endpoint, &["points"])
+}
+
+/// The same of any command.
+pub(crate) fn asks(home: &Home, endpoint: &str, words: &[&str]) -> Command {
+    let mut command = home.command([&["--repo", "s3://bucket/x"][..], words].concat());
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
         command.env_remove(name).env_remove(name.to_ascii_lowercase());
     }
@@ -21,13 +26,13 @@ fn points(home: &Home, endpoint: &str) -> Command {
 }
 
 /// A server that has nothing, for as long as the test runs.
-struct Nothing {
-    address: String,
+pub(crate) struct Nothing {
+    pub(crate) address: String,
     asked: Arc<Mutex<String>>,
 }
 
 impl Nothing {
-    fn start() -> Nothing {
+    pub(crate) fn start() -> Nothing {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(String::new()));
@@ -36,7 +41,7 @@ impl Nothing {
         Nothing { address, asked }
     }
 
-    fn was_asked(&self, what: &str) -> bool {
+    pub(crate) fn was_asked(&self, what: &str) -> bool {
         self.asked.lock().unwrap().contains(what)
     }
 }
@@ -52,7 +57,7 @@ fn answer(client: &mut TcpStream, heard: &Mutex<String>) {
 }
 
 /// A name that nobody resolves: only a proxy can have been asked for it.
-const NOWHERE: &str = "http://store.invalid";
+pub(crate) const NOWHERE: &str = "http://store.invalid";
 
 #[test]
 fn a_proxy_of_the_environment_is_asked_for_the_store() {
@@ -133,14 +138,19 @@ fn relay(upstream: String) -> (String, Arc<AtomicU32>) {
 }
 
 /// A relay that speaks TLS to its clients, with a certificate of a CA of its own.
-struct Tls {
+pub(crate) struct Tls {
     child: Child,
-    endpoint: String,
-    ca: PathBuf,
+    pub(crate) endpoint: String,
+    pub(crate) ca: PathBuf,
 }
 
 impl Tls {
-    fn start(home: &Home, upstream: &str) -> Tls {
+    pub(crate) fn start(home: &Home, upstream: &str) -> Tls {
+        Tls::with(home, upstream, "IP:127.0.0.1", "20990101000000Z")
+    }
+
+    /// With a certificate for this name that holds until then.
+    pub(crate) fn with(home: &Home, upstream: &str, san: &str, until: &str) -> Tls {
         let make = |args: &[&str]| {
             let output = Command::new("openssl").args(args).current_dir(home.path("tls")).output().expect("openssl");
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -165,10 +175,13 @@ impl Tls {
             "-out",
             "leaf.csr",
         ]);
-        home.write("tls/san", b"subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n");
-        let sign =
-            ["x509", "-req", "-in", "leaf.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2"];
-        make(&[&sign[..], &["-extfile", "san", "-out", "leaf.pem"]].concat());
+        home.write("tls/san", format!("subjectAltName={san}\nbasicConstraints=CA:FALSE\n").as_bytes());
+        home.write("tls/ca.cnf", CA_SETTINGS.as_bytes());
+        home.write("tls/index.txt", b"");
+        home.write("tls/serial", b"01\n");
+        let sign = ["ca", "-batch", "-notext", "-config", "ca.cnf", "-cert", "ca.pem", "-keyfile", "ca.key"];
+        let holds = ["-startdate", "20240101000000Z", "-enddate", until];
+        make(&[&sign[..], &holds, &["-extfile", "san", "-in", "leaf.csr", "-out", "leaf.pem"]].concat());
         let mut child = Command::new(python())
             .args(["-c", RELAY, upstream.trim_start_matches("http://"), "leaf.pem", "leaf.key"])
             .current_dir(home.path("tls"))
@@ -192,6 +205,19 @@ fn python() -> PathBuf {
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/py/bin/python");
     if ours.exists() { ours } else { "python3".into() }
 }
+
+/// What `openssl ca` needs to sign with dates of one's own.
+const CA_SETTINGS: &str = "[ca]
+default_ca = test
+[test]
+database = index.txt
+serial = serial
+new_certs_dir = .
+default_md = sha256
+policy = any
+[any]
+commonName = supplied
+";
 
 const RELAY: &str = r#"
 import asyncio, ssl, sys

@@ -257,8 +257,26 @@ impl NodeSource for Blobs {
 
 pub(super) fn read_config(store: &dyn Store) -> Result<(Config, Bytes)> {
     let name = Name::new(names::CONFIG)?;
-    reread(store, |look| look_at_config(look, store, &name))
-        .map_err(|e| if e.kind() == Kind::Damaged { e.advise_instead(NO_CONFIG) } else { e })
+    match reread(store, |look| look_at_config(look, store, &name)) {
+        Err(e) if e.kind() == Kind::Damaged && is_of_others(store, &name)? => Err(Error::new(
+            Kind::Input,
+            "what stands here is not an object of Cairn, and nothing else of a repository is there",
+        )
+        .on(&name)
+        .advise("check the URL and the endpoint: this is another program's place, or not a store")),
+        Err(e) if e.kind() == Kind::Damaged => Err(e.advise_instead(NO_CONFIG)),
+        other => other,
+    }
+}
+
+/// Whether what stands in the place of a config was never Cairn's. It is only damage if it begins as our objects do, or if other objects say that a
+/// repository is here.
+fn is_of_others(store: &dyn Store, name: &Name) -> Result<bool> {
+    match store.get(name) {
+        Ok(object) => Ok(!format_spec::container::has_magic(&object) && !has_remains(store)?),
+        Err(e) if e.kind() == Kind::Absent => Ok(false),
+        Err(e) => Err(e),
+    }
 }
 
 fn look_at_config(look: &Look<'_>, store: &dyn Store, name: &Name) -> Result<(Config, Bytes)> {

@@ -1,6 +1,7 @@
 //! From a location to a store: options, and the one function that opens.
 
 use super::local::Local;
+use super::outage::{Outage, Patience};
 use super::remote::Remote;
 use super::{Location, Name, Oldest, Retry, Store, Throttled};
 use crate::error::{Kind, Result};
@@ -26,8 +27,12 @@ pub struct Options {
     pub requests_max: usize,
     /// Keep connections open between requests. Without, each request opens its own.
     pub keep_connections: bool,
-    /// Attempts after the first, for one request.
-    pub retries_max: u32,
+    /// A request that moves less than 2,000 bytes a second over this time, on a line that moves little else, is given up and tried again.
+    pub drip_window: Duration,
+    /// For how long a store that does not answer is asked again.
+    pub patience: Patience,
+    /// What all who ask this store share about its outages: whom to tell, and what ends the waiting.
+    pub outage: Arc<Outage>,
     /// Rates.
     pub limits: Limits,
     /// The probe has proven that the store refuses a wrong checksum, so `put_new` may rely on it.
@@ -59,7 +64,9 @@ impl Default for Options {
             read_timeout: Duration::from_secs(60),
             requests_max: 32,
             keep_connections: true,
-            retries_max: 6,
+            drip_window: Duration::from_secs(30),
+            patience: Patience::default(),
+            outage: Arc::default(),
             limits: Limits::default(),
             checksum_enforced: false,
             proxy: None,
@@ -78,7 +85,8 @@ pub fn open(location: &Location, options: &Options) -> Result<Arc<dyn Store>> {
     let store: Arc<dyn Store> = match location {
         Location::Folder(path) => Arc::new(Local::open(path, options.create)?),
         Location::S3 { .. } | Location::Azure { .. } => {
-            Arc::new(Retry::new(Arc::new(Remote::open(location, options)?), options.retries_max))
+            let remote = Arc::new(Remote::open(location, options)?);
+            Arc::new(Retry::new(remote, options.patience, Arc::clone(&options.outage)))
         }
     };
     let limited = options.limits != Limits::default();

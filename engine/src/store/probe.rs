@@ -61,8 +61,12 @@ impl Probed {
             return Ok(());
         }
         let (missing, observed) = (missing.join(", "), self.observed.join("; "));
-        Err(Error::new(Kind::Unsupported, format!("this store lacks: {missing} (observed: {observed})"))
-            .advise("use a store that honours these, or another place on it (a bucket without versioning, say)"))
+        Err(Error::new(Kind::Unsupported, format!("this store lacks: {missing} (observed: {observed})")).advise(
+            match self.versioned {
+                Some(true) => "use a store that honours these, or a bucket without versioning",
+                _ => "use a store that honours these: Cairn relies on them at every write",
+            },
+        ))
     }
 }
 

@@ -106,7 +106,7 @@ fn a_second_look_goes_over_a_connection_of_its_own() {
     // Through every decorator that stands between an open repository and its place.
     let line: Arc<dyn Store> = Arc::new(Line(memory, false));
     let counted = crate::store::Counted::new(line);
-    let retried = crate::store::Retry::new(Arc::new(counted), 1);
+    let retried = crate::store::Retry::new(Arc::new(counted), Default::default(), Default::default());
     let limits = crate::store::Limits { upload_bytes_per_second: None, download_bytes_per_second: Some(1 << 40) };
     let placed = crate::store::Placed::new(
         Arc::new(crate::store::Throttled::new(Arc::new(retried), limits)) as Arc<dyn Store>,

@@ -1,15 +1,17 @@
-//! Tries again what failed for now: the one retry policy for every request of a remote store.
+//! Tries again what failed for now: the one retry policy for every request of a remote store, whatever its verb, those for credentials included.
 //!
-//! Promises: only `Transient` errors are tried again, a bounded number of times, with growing pauses that differ between
-//! threads. A put is tried again too: it can create its object only once, and when an earlier attempt did so while its answer
-//! was lost, the later one says `Exists`, which by the door's contract the caller answers by comparing (and by asking for the lock
-//! again, which costs nothing where it is there). A listing is tried
-//! again only while nothing of it was shown.
+//! Promises: only `Transient` errors are tried again, for as long as the store's [`Patience`] lasts and no longer, with growing pauses that differ
+//! between threads and are never shorter than the store asked for (`Retry-After`). A pause ends early when the store answers somebody else, and at
+//! once when the work is asked to stop. A put is tried again too: it can create its object only once, and when an earlier attempt did so while its
+//! answer was lost, the later one says `Exists`, which by the door's contract the caller answers by comparing (and by asking for the lock again,
+//! which costs nothing where it is there). A listing is tried again only while nothing of it was shown.
 
+use super::outage::{Outage, Patience};
 use super::{
     Asked, Capabilities, Info, Listed, Name, Receipt, Resting, Retention, RetrievalMode, Space, StorageClass, Store,
     Terms, Version,
 };
+use crate::env::{Machine, SharedEnv};
 use crate::error::{Kind, Result};
 use bytes::Bytes;
 use format_spec::Time;
@@ -19,30 +21,68 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// A store whose passing failures are retried.
-#[derive(Debug)]
 pub struct Retry {
     inner: Arc<dyn Store>,
-    retries_max: u32,
-    pause_first: Duration,
+    patience: Patience,
+    outage: Arc<Outage>,
+    env: SharedEnv,
+}
+
+impl std::fmt::Debug for Retry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Retry").field("inner", &self.inner).field("patience", &self.patience).finish_non_exhaustive()
+    }
 }
 
 impl Retry {
-    /// Retries each request at most `retries_max` times after its first attempt.
-    pub fn new(inner: Arc<dyn Store>, retries_max: u32) -> Self {
-        Retry { inner, retries_max, pause_first: PAUSE_FIRST }
+    /// Retries requests for as long as `patience` lasts; `outage` is what all who ask this store share.
+    pub fn new(inner: Arc<dyn Store>, patience: Patience, outage: Arc<Outage>) -> Self {
+        Retry::timed(inner, patience, outage, Machine::shared())
+    }
+
+    /// The same by the clock of `env`.
+    pub fn timed(inner: Arc<dyn Store>, patience: Patience, outage: Arc<Outage>, env: SharedEnv) -> Self {
+        Retry { inner, patience, outage, env }
     }
 
     fn run<T>(&self, mut attempt: impl FnMut() -> Result<T>, again: impl Fn() -> bool) -> Result<T> {
-        let mut retries = 0;
+        let (mut retries, mut since) = (0, None);
         loop {
-            match attempt() {
-                Err(e) if e.kind() == Kind::Transient && retries < self.retries_max && again() => {
-                    tracing::debug!(error = %e, retries, "trying again");
-                    std::thread::sleep(pause(self.pause_first, retries, spread()));
-                    retries += 1;
+            let begun = self.env.elapsed();
+            let error = match attempt() {
+                Err(e) if e.kind() == Kind::Transient => e,
+                other => {
+                    if is_answer(&other) {
+                        self.outage.end(self.env.elapsed());
+                    }
+                    return other;
                 }
-                other => return other,
+            };
+            let now = self.env.elapsed();
+            // The upload of a large object may take long and fail in its last second.
+            let since = *since.get_or_insert(begun.max(now - ATTEMPT_COUNTS_MAX));
+            let Some(left) = self.outage.left(since, now, &self.patience) else { return Err(error) };
+            if !again() {
+                return Err(error);
             }
+            let wished = error.pause();
+            let pause = pause(retries, spread()).max(wished.unwrap_or_default()).as_secs_f64().min(left);
+            tracing::debug!(error = %error, retries, pause, "trying again");
+            self.outage.say(now, pause, left, &error);
+            self.wait(now + pause, wished.is_some())?;
+            retries += 1;
+        }
+    }
+
+    /// Waits until then; where the store did not ask to be left alone, only until it answers somebody else.
+    fn wait(&self, until: f64, is_wished: bool) -> Result<()> {
+        loop {
+            self.outage.check_stop()?;
+            let left = until - self.env.elapsed();
+            if left <= 0.0 || !is_wished && !self.outage.is_on() {
+                return Ok(());
+            }
+            self.env.sleep(LOOK_EVERY.min(Duration::try_from_secs_f64(left).unwrap_or_default()));
         }
     }
 
@@ -179,7 +219,7 @@ impl Store for Retry {
     }
 
     fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
-        let over = |inner| Retry { inner, retries_max: self.retries_max, pause_first: self.pause_first };
+        let over = |inner| Retry::timed(inner, self.patience, Arc::clone(&self.outage), Arc::clone(&self.env));
         Ok(self.inner.fresh()?.map(|inner| Arc::new(over(inner)) as Arc<dyn Store>))
     }
 
@@ -192,9 +232,18 @@ impl Store for Retry {
     }
 }
 
+/// Whether this came from the store. A refused certificate or a wrong setting did not.
+fn is_answer<T>(outcome: &Result<T>) -> bool {
+    use Kind::{Absent, Archived, Exists, Immutable, NoRepository, NoSpace};
+    match outcome {
+        Ok(_) => true,
+        Err(e) => matches!(e.kind(), Absent | Exists | Archived | Immutable | NoRepository | NoSpace),
+    }
+}
+
 /// The pause before retry number `retries`: doubled each time up to a bound, and between half and all of it by `spread`.
-fn pause(first: Duration, retries: u32, spread: f64) -> Duration {
-    let whole = first.saturating_mul(1_u32.checked_shl(retries).unwrap_or(u32::MAX)).min(PAUSE_MAX);
+fn pause(retries: u32, spread: f64) -> Duration {
+    let whole = PAUSE_FIRST.saturating_mul(1_u32.checked_shl(retries).unwrap_or(u32::MAX)).min(PAUSE_MAX);
     whole.mul_f64(0.5 + 0.5 * spread.clamp(0.0, 1.0))
 }
 
@@ -206,60 +255,13 @@ fn spread() -> f64 {
 }
 
 const PAUSE_FIRST: Duration = Duration::from_millis(200);
-const PAUSE_MAX: Duration = Duration::from_secs(20);
+/// What is back is noticed soon, and a store that comes up is not stormed.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// A stop is noticed within this time.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// The seconds of a failed attempt that count as outage, at most.
+const ATTEMPT_COUNTS_MAX: f64 = 60.0;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::{Counted, Counts, Fault, Faulty, Memory, Verb};
-
-    fn retried(faulty: Faulty, retries_max: u32) -> (Retry, Arc<Counts>) {
-        let counted = Counted::new(Arc::new(faulty));
-        let counts = counted.counts();
-        (Retry { inner: Arc::new(counted), retries_max, pause_first: Duration::ZERO }, counts)
-    }
-
-    fn name() -> Name {
-        Name::new("a/b").unwrap()
-    }
-
-    #[test]
-    fn passing_failures_are_retried_and_others_are_not() {
-        let faulty = Faulty::new(Arc::new(Memory::new()), |call| match call.number {
-            1 | 2 => Some(Fault::Before(Kind::Transient)),
-            4 => Some(Fault::Before(Kind::Denied)),
-            _ => None,
-        });
-        let (store, counts) = retried(faulty, 3);
-        store.put_new(&name(), Bytes::from_static(b"x")).unwrap();
-        assert_eq!(counts.requests(Verb::Put), 3);
-        assert_eq!(store.get(&name()).unwrap_err().kind(), Kind::Denied);
-        assert_eq!(counts.requests(Verb::Get), 1);
-    }
-
-    #[test]
-    fn retries_are_bounded() {
-        let faulty = Faulty::new(Arc::new(Memory::new()), |_| Some(Fault::Before(Kind::Transient)));
-        let (store, counts) = retried(faulty, 2);
-        assert_eq!(store.get(&name()).unwrap_err().kind(), Kind::Transient);
-        assert_eq!(counts.requests(Verb::Get), 3);
-    }
-
-    #[test]
-    fn a_put_whose_answer_was_lost_says_exists() {
-        let faulty =
-            Faulty::new(Arc::new(Memory::new()), |call| (call.number == 1).then_some(Fault::After(Kind::Transient)));
-        let (store, _) = retried(faulty, 2);
-        assert_eq!(store.put_new(&name(), Bytes::from_static(b"x")).unwrap_err().kind(), Kind::Exists);
-        assert_eq!(&store.get(&name()).unwrap()[..], b"x");
-    }
-
-    #[test]
-    fn pauses_grow_and_are_bounded() {
-        let at = |retries| pause(PAUSE_FIRST, retries, 1.0);
-        assert_eq!(at(0), PAUSE_FIRST);
-        assert_eq!(at(1), PAUSE_FIRST * 2);
-        assert_eq!(at(40), PAUSE_MAX);
-        assert_eq!(pause(PAUSE_FIRST, 0, 0.0), PAUSE_FIRST / 2);
-    }
-}
+#[path = "retry_tests.rs"]
+mod tests;

@@ -69,6 +69,11 @@ impl Suite {
 /// Length of a header of version 1.0.
 pub const HEADER_BYTES: usize = 96;
 const HEADER_BYTES_MAX: u16 = 4096;
+/// Whether bytes begin as every object of Cairn does (CONT-2).
+pub fn has_magic(bytes: &[u8]) -> bool {
+    bytes.starts_with(&MAGIC)
+}
+
 pub(super) const MAGIC: [u8; 8] = [0x89, b'C', b'R', b'N', 0x0D, 0x0A, 0x1A, 0x0A];
 const MAJOR: u16 = 1;
 

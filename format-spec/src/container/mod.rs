@@ -15,7 +15,7 @@ mod version;
 mod writer;
 
 pub use directory::{DirectoryEntry, ENTRY_BYTES, RECORDS_MAX, TRAILER_BYTES, Trailer};
-pub use header::{HEADER_BYTES, Header, ObjectKind, Suite};
+pub use header::{HEADER_BYTES, Header, ObjectKind, Suite, has_magic};
 pub use object::{Object, open_record};
 pub use record::{Codec, HEAD_BYTES, PLAIN_BYTES_MAX, RecordHead, STORED_BYTES_MAX, TAG_BYTES, kind};
 pub use version::Version;

@@ -16,13 +16,14 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 /// Name and function of every target; each has a file in `fuzz_targets` and a folder in `corpus`.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     ("recovery_sheet", recovery_sheet),
     ("index_cache", cache::index_cache),
     ("pack_tail", pack_tail),
     ("patterns", patterns),
     ("source_list", source_list),
     ("location", location),
+    ("answer", answer),
     ("selector_time", selector_time),
 ];
 
@@ -102,6 +103,24 @@ pub fn source_list(bytes: &[u8]) -> bool {
     let written = [parts.join(&separator), vec![separator]].concat();
     assert_eq!(paths_in_list(&written), paths);
     !paths.is_empty()
+}
+
+/// An answer from the network. Bit 0 of the first byte: a listing was asked for. A status of two bytes, lines of headers, an empty line, the body.
+pub fn answer(bytes: &[u8]) -> bool {
+    let Some(([choice, low, high], rest)) = bytes.split_first_chunk() else { return false };
+    let end = rest.windows(2).position(|two| two == b"\n\n").unwrap_or(rest.len());
+    let (head, body) = rest.split_at(end);
+    let head = String::from_utf8_lossy(head);
+    let headers: Vec<_> = head.lines().filter_map(|line| line.split_once(": ")).collect();
+    let status = u16::from_le_bytes([*low, *high]);
+    match fuzzing::answer(choice & 1 == 1, status, &headers, body.get(2..).unwrap_or_default()) {
+        Ok(()) => true,
+        Err(e) => {
+            let told = format!("{e} {}", e.advice().unwrap_or_default());
+            assert!(told.len() < 2000 && !told.contains(char::is_control), "{told:?}");
+            false
+        }
+    }
 }
 
 /// Where a repository is.

@@ -54,7 +54,7 @@ pub(super) fn deadline(text: &str) -> Result<Duration, String> {
 /// The mount asks again by itself until its deadline, and a request that hangs for much longer than that would only hold a
 /// thread; one that is merely slow shall still come to its end, for whoever asks next.
 pub(super) fn of_store(options: &mut store::Options, data_deadline: Duration) {
-    options.retries_max = 1;
+    options.patience.work = options.patience.work.min(RETRIED_FOR);
     options.read_timeout = options.read_timeout.min((data_deadline * 2).max(READ_TIMEOUT_MIN));
     options.connect_timeout = options.connect_timeout.min(data_deadline.max(CONNECT_TIMEOUT_MIN));
 }
@@ -63,6 +63,8 @@ pub(super) fn of_store(options: &mut store::Options, data_deadline: Duration) {
 const WAIT: Duration = Duration::from_secs(24 * 3600);
 const DEADLINE_MIN: Duration = Duration::from_millis(100);
 const DEADLINE_MAX: Duration = Duration::from_secs(3600);
+/// The store of a mount is asked again by whoever asks the mount again.
+const RETRIED_FOR: Duration = Duration::from_secs(1);
 const READ_TIMEOUT_MIN: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT_MIN: Duration = Duration::from_secs(3);
 
@@ -89,8 +91,8 @@ mod tests {
     fn the_store_is_not_waited_for_much_longer_than_the_mount_waits() {
         let mut options = store::Options::default();
         of_store(&mut options, Duration::from_secs(3));
-        let times = (options.read_timeout.as_secs(), options.connect_timeout.as_secs(), options.retries_max);
-        assert_eq!(times, (10, 3, 1));
+        let times = [options.read_timeout, options.connect_timeout, options.patience.work, options.patience.start];
+        assert_eq!(times.map(|time| time.as_secs()), [10, 3, 1, 60]);
         let mut options = store::Options::default();
         of_store(&mut options, Duration::from_secs(60));
         assert_eq!((options.read_timeout.as_secs(), options.connect_timeout.as_secs()), (60, 15));

@@ -3,6 +3,7 @@
 //! A 409 may be a taken name, a race that should be tried again, or data in an archive; a 403 may be a wrong key, a retention
 //! lock, or an archive too. Only the code in the body tells them apart.
 
+use super::line::{Heard, heard};
 use crate::error::{Error, Kind};
 use crate::store::Name;
 use crate::store::reach::ADVICE_RETRIEVE;
@@ -25,19 +26,21 @@ pub(super) struct Answer {
     pub(super) status: Option<u16>,
     pub(super) code: Option<String>,
     pub(super) text: String,
+    /// What the answer said beside this, or why there was none.
+    pub(super) heard: Heard,
 }
 
 impl Answer {
     /// Reads the text of an error of the client: the status, and the code in the body that it quotes.
     pub(super) fn read(text: &str) -> Self {
         let status = text.split_once("status code: ").and_then(|(_, rest)| rest.get(..3)).and_then(|s| s.parse().ok());
-        Answer { status, code: find_code(text), text: text.to_owned() }
+        Answer { status, code: find_code(text), text: text.to_owned(), heard: heard() }
     }
 
     /// Reads a response that we asked for ourselves.
     pub(super) fn of(status: u16, header_code: Option<&str>, body: &str) -> Self {
         let code = find_code(body).or_else(|| header_code.map(str::to_owned));
-        Answer { status: Some(status), code, text: body.to_owned() }
+        Answer { status: Some(status), code, text: body.to_owned(), heard: Heard::default() }
     }
 
     /// The error for an object.
@@ -47,9 +50,11 @@ impl Answer {
 
     /// The error for whatever `subject` names.
     pub(super) fn error_on(&self, verb: Verb, subject: &str) -> Error {
+        if let Some(error) = self.by_what_was_heard(verb) {
+            return error.on(subject).retry_after(self.heard.retry_after);
+        }
         let (kind, advice) = self.kind(verb);
         let mut message = match kind {
-            _ if self.is_untrusted() => "the certificate of the server (or of the proxy) is not trusted".to_owned(),
             Kind::Absent => "no such object".to_owned(),
             Kind::Exists => "an object of this name exists already".to_owned(),
             Kind::Archived => "the object rests in an archive class".to_owned(),
@@ -64,11 +69,65 @@ impl Answer {
             (None, Some(status)) => message.push_str(&format!(" ({status})")),
             _ => message.push_str(&format!(": {}", shorten(&self.text))),
         }
-        let error = Error::new(kind, message).on(subject);
+        let error = Error::new(kind, message).on(subject).retry_after(self.heard.retry_after);
+        if let (Kind::Denied, Some(advice)) = (kind, self.wrong_clock()) {
+            return error.advise(advice);
+        }
         match advice {
             Some(advice) => error.advise(advice),
             None => error,
         }
+    }
+
+    /// What needs no word of the store's own: that there was no answer, or one that leads elsewhere.
+    fn by_what_was_heard(&self, verb: Verb) -> Option<Error> {
+        let Heard { trouble, region, elsewhere, has_answered, .. } = &self.heard;
+        let what = verb.as_str();
+        if let Some(trouble) = trouble {
+            let (kind, advice) = trouble.verdict(*has_answered);
+            // Where nothing but a service for credentials was asked, the store itself has not been reached.
+            let is_of_store = !self.text.contains(METADATA_SERVICE) || *has_answered || kind == Kind::Interrupted;
+            return is_of_store
+                .then(|| Error::new(kind, format!("the store did not {what}: {trouble}")).advise(advice));
+        }
+        if self.heard.nothing_sent && self.status.is_none() {
+            // Credentials come from files that are renewed while the work goes on.
+            let kind = if *has_answered { Kind::Transient } else { Kind::Input };
+            let error = Error::new(kind, format!("no request could be made: {}", shorten(&self.text)));
+            return Some(error.advise("check the settings of the store, and the files that its credentials come from"));
+        }
+        let status = self.status.or(self.heard.status)?;
+        if let (Some(region), 300..=399 | 400) = (region, status) {
+            let error = Error::new(Kind::Input, format!("the bucket is in another region: {region} ({status})"));
+            return Some(
+                error.advise(format!("set AWS_REGION={region} (`region = \"{region}\"` in [s3] of the config file)")),
+            );
+        }
+        if (200..=299).contains(&status) && self.status.is_none() && !self.ignores_ranges() {
+            let kind = if *has_answered { Kind::Transient } else { Kind::Input };
+            let what = format!("the store did not {what}: the answer is not one of a store: {}", shorten(&self.text));
+            return Some(Error::new(kind, what).advise(ADVICE_KIND));
+        }
+        if !(300..=399).contains(&status) {
+            return None;
+        }
+        // Later it is a portal in between, and the store is behind it again soon.
+        let kind = if *has_answered { Kind::Transient } else { Kind::Input };
+        let place = elsewhere.as_deref().unwrap_or("an address that it does not name");
+        let error = Error::new(kind, format!("the store did not {what}: it sends us to {place} ({status})"));
+        Some(error.advise(match elsewhere {
+            Some(place) => format!(
+                "a signature holds for one address: name {place} as the endpoint if the store is there, or wait if the bucket is young"
+            ),
+            None => "check endpoint, region and bucket: the bucket is perhaps in another region".to_owned(),
+        }))
+    }
+
+    /// What to do where a refusal has no code (to a head request) and the clocks are apart.
+    fn wrong_clock(&self) -> Option<String> {
+        let ahead = self.heard.clock_ahead.filter(|ahead| ahead.abs() > CLOCK_SECONDS_APART)?;
+        let (minutes, word) = (ahead.abs() / 60, if ahead > 0 { "behind" } else { "ahead of" });
+        Some(format!("set the clock of this machine: it is {minutes} minutes {word} that of the store"))
     }
 
     /// What a caller can do, and what to tell the user.
@@ -137,25 +196,22 @@ impl Answer {
             (507, _) => (Kind::NoSpace, Some("raise the quota or free some space, then run again")),
             (408 | 409 | 412 | 429 | 500..=599, _) => (Kind::Transient, Some(ADVICE_AGAIN)),
             (300..=399, _) => (Kind::Input, Some("the endpoint or the region is wrong")),
-            (400..=499, _) => (Kind::Input, Some("check endpoint, region and bucket; is this a store of this kind?")),
+            (400..=499, _) => (Kind::Input, Some(ADVICE_KIND)),
             _ => return None,
         })
     }
 
-    /// Whether the connection was given up because of the other side's certificate.
-    fn is_untrusted(&self) -> bool {
-        self.status.is_none() && self.text.contains("invalid peer certificate")
+    /// Whether a range was asked for, and everything came.
+    fn ignores_ranges(&self) -> bool {
+        self.text.contains("non-partial response") || self.text.contains("Content-Range")
     }
 
     /// No answer at all, or one that the client could not make sense of.
     fn kind_by_text(&self) -> (Kind, Option<&'static str>) {
-        if self.text.contains("non-partial response") || self.text.contains("Content-Range") {
+        if self.ignores_ranges() {
             (Kind::Unsupported, Some("this server does not honour ranged reads: use another one"))
-        } else if self.text.contains("169.254.169.254") {
+        } else if self.text.contains(METADATA_SERVICE) {
             (Kind::Denied, Some("no credentials were found: set the environment variables of the store"))
-        } else if self.is_untrusted() {
-            // Trying again changes nothing, and going on would talk to somebody else.
-            (Kind::Denied, Some(ADVICE_CA))
         } else {
             (Kind::Transient, Some("check the endpoint and the network, then try again"))
         }
@@ -179,6 +235,22 @@ impl Verb {
 /// The error of the client, classified.
 pub(super) fn classify(error: &object_store::Error, verb: Verb, name: &Name) -> Error {
     Answer::read(&whole(error)).error(verb, name)
+}
+
+/// What an answer from the network means, for its fuzz target: nothing that a client has judged before.
+///
+/// # Errors
+/// As whoever asked would be told.
+pub(crate) fn judge(lists: bool, status: u16, headers: &[(&str, &str)], body: &[u8]) -> crate::error::Result<()> {
+    let read = |(name, value): &(&str, &str)| Some((name.parse().ok()?, value.parse().ok()?));
+    let headers = headers.iter().filter_map(read).collect();
+    let status = reqwest::StatusCode::from_u16(status).unwrap_or(reqwest::StatusCode::IM_A_TEAPOT);
+    let heard = super::line::listen(lists, status, &headers, body);
+    if status.is_success() && heard.trouble.is_none() {
+        return Ok(());
+    }
+    let answer = Answer::of(status.as_u16(), None, &String::from_utf8_lossy(body));
+    Err(Answer { heard, ..answer }.error_on(if lists { Verb::List } else { Verb::Get }, "config"))
 }
 
 /// The error's text and that of each cause that it does not repeat: why a connection failed stands at the very end.
@@ -209,13 +281,16 @@ fn shorten(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect()
 }
 
+/// Where clouds tell their machines credentials.
+const METADATA_SERVICE: &str = "169.254.169.254";
+/// Stores refuse signatures that are older or younger than this.
+const CLOCK_SECONDS_APART: i64 = 900;
 const ADVICE_AGAIN: &str = "try again";
 const ADVICE_BUCKET: &str = "create the bucket or container first, or check its name and the endpoint";
-const ADVICE_CA: &str =
-    "if the store has a private CA, name its certificate: `ca-file` in the config file, or CAIRN_CA_FILE";
-const ADVICE_CLASS: &str = "use another storage class: this place does not have it";
+pub(super) const ADVICE_CLASS: &str = "use another storage class: this place does not have it";
 const ADVICE_EXPEDITED: &str =
     "the store has no capacity for expedited retrievals now: choose standard, or try again later";
+const ADVICE_KIND: &str = "check endpoint, region and bucket; is this a store of this kind?";
 const ADVICE_KEYS: &str = "check the credentials and what they are allowed to do";
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::store::remote::line::{Flaw, Trouble};
 
 fn client_error(status: &str, body: &str) -> Answer {
     Answer::read(&format!(
@@ -79,30 +80,51 @@ fn a_hostile_body_makes_a_short_message() {
     assert!(message.len() < 500 && !message.contains('\n'), "{message}");
 }
 
-/// A certificate that is not trusted is no bad weather: trying again changes nothing, and the cause stands at the end of the chain.
+/// A certificate that is not trusted is no bad weather: trying again changes nothing.
 #[test]
-fn an_untrusted_certificate_is_found_in_the_last_cause_and_not_tried_again() {
-    #[derive(Debug)]
-    struct Chain(&'static str, Option<Box<Chain>>);
-    impl std::fmt::Display for Chain {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str(self.0)
-        }
+fn what_was_heard_decides_where_there_is_no_answer_or_one_that_leads_elsewhere() {
+    let of = |heard: Heard| Answer { heard, ..Answer::default() }.error_on(Verb::Get, "config");
+    let trouble = |trouble, has_answered| of(Heard { trouble: Some(trouble), has_answered, ..Heard::default() });
+    let untrusted = trouble(Trouble::Certificate(Flaw::UnknownIssuer, "UnknownIssuer".into()), false);
+    assert_eq!(untrusted.kind(), Kind::Denied);
+    assert!(untrusted.to_string().contains("UnknownIssuer") && untrusted.advice().unwrap().contains("CAIRN_CA_FILE"));
+    let page = || Trouble::Foreign("a web page");
+    assert_eq!((trouble(page(), false).kind(), trouble(page(), true).kind()), (Kind::Input, Kind::Transient));
+
+    // A file with a token that is not there is no outage.
+    let unsent = |has_answered| of(Heard { nothing_sent: true, has_answered, ..Heard::default() }).kind();
+    assert_eq!((unsent(false), unsent(true)), (Kind::Input, Kind::Transient));
+
+    let region = Some("eu-west-1".to_owned());
+    for status in [301, 307, 400] {
+        let moved = of(Heard { status: Some(status), region: region.clone(), has_answered: true, ..Heard::default() });
+        assert_eq!(moved.kind(), Kind::Input);
+        assert!(moved.advice().unwrap().contains("AWS_REGION=eu-west-1"), "{moved}");
     }
-    impl std::error::Error for Chain {
-        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-            self.1.as_deref().map(|e| e as _)
-        }
+    let elsewhere = Some("https://b.example".to_owned());
+    let moved = of(Heard { status: Some(307), elsewhere, ..Heard::default() });
+    assert_eq!(moved.kind(), Kind::Input);
+    assert!(moved.to_string().contains("https://b.example (307)"), "{moved}");
+    assert_eq!(of(Heard { status: Some(302), has_answered: true, ..Heard::default() }).kind(), Kind::Transient);
+}
+
+#[test]
+fn a_refusal_without_a_code_is_explained_by_clocks_that_are_apart() {
+    let of = |clock_ahead| {
+        let heard = Heard { clock_ahead, ..Heard::default() };
+        Answer { heard, ..Answer::of(403, None, "") }.error_on(Verb::Head, "config")
+    };
+    assert!(of(Some(3600)).advice().unwrap().contains("60 minutes behind"), "{}", of(Some(3600)));
+    assert!(of(Some(-1200)).advice().unwrap().contains("20 minutes ahead of"));
+    for near in [Some(0), Some(-899), None] {
+        assert_eq!(of(near).advice(), Some(ADVICE_KEYS));
     }
-    let tls = Chain("invalid peer certificate: UnknownIssuer", None);
-    let source =
-        Box::new(Chain("error sending request", Some(Box::new(Chain("client error (Connect)", Some(Box::new(tls)))))));
-    let error =
-        classify(&object_store::Error::Generic { store: "S3", source }, Verb::Get, &Name::new("config").unwrap());
-    assert_eq!(error.kind(), Kind::Denied, "{error}");
-    assert!(
-        error.to_string().contains("certificate of the server") && error.to_string().contains("UnknownIssuer"),
-        "{error}"
-    );
-    assert!(error.advice().unwrap().contains("CAIRN_CA_FILE"));
+}
+
+#[test]
+fn how_long_to_stay_away_goes_with_the_error() {
+    let pause = Some(std::time::Duration::from_secs(30));
+    let heard = Heard { status: Some(503), retry_after: pause, ..Heard::default() };
+    let busy = Answer { heard, ..Answer::of(503, None, "") }.error_on(Verb::Put, "a");
+    assert_eq!((busy.kind(), busy.pause()), (Kind::Transient, pause));
 }

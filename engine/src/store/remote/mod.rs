@@ -1,4 +1,4 @@
-//! S3 and Azure Blob, by `object_store`.
+//! S3 and Azure Blob, by `object_store`, over [`line`].
 //!
 //! Promises: calls block the calling thread only, any number of threads at once; a refusal keeps its kind (see [`answer`]); a
 //! put carries a checksum of its bytes that the store can verify (SHA-256 to S3, CRC-64 to Azure). Refuses to retry by
@@ -6,6 +6,8 @@
 
 mod answer;
 mod archive;
+mod checksum;
+mod line;
 mod locks;
 mod page;
 mod put;
@@ -21,6 +23,7 @@ use super::{
 };
 use super::{outside, too_large};
 use crate::error::{Error, Kind, Result};
+pub(crate) use answer::judge;
 use answer::{Verb, classify};
 use bytes::Bytes;
 use format_spec::Time;
@@ -69,21 +72,21 @@ impl std::fmt::Debug for Secretive {
 impl Remote {
     /// A client for `location`, which must not be a folder; asks nothing yet.
     pub(super) fn open(location: &Location, options: &Options) -> Result<Self> {
-        let (cloud, client, prefix, tells_restores) = match location {
+        let (cloud, connections, prefix, tells_restores) = match location {
             Location::S3 { bucket, prefix } => {
-                let (store, client, amazon) = settings::s3(bucket, options).map_err(|e| e.on(location))?;
-                (Cloud::S3(store), client, prefix, amazon)
+                let (store, connections, amazon) = settings::s3(bucket, options).map_err(|e| e.on(location))?;
+                (Cloud::S3(store), connections, prefix, amazon)
             }
             Location::Azure { container, prefix } => {
-                let (store, client, account, address) =
+                let (store, connections, account, address) =
                     settings::azure(container, options).map_err(|e| e.on(location))?;
-                (Cloud::Azure { store, account, address }, client, prefix, true)
+                (Cloud::Azure { store, account, address }, connections, prefix, true)
             }
             Location::Folder(_) => return Err(Error::new(Kind::Bug, "a folder is no remote store").on(location)),
         };
         Ok(Remote {
             cloud,
-            wire: Wire::connect(&client)?,
+            wire: Wire::connect(&connections.line, &connections.client)?,
             location: location.clone(),
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             slots: Semaphore::new(options.requests_max.clamp(1, Semaphore::MAX_PERMITS)),
@@ -102,7 +105,7 @@ impl Remote {
         wait(async {
             let closed = |e| Error::new(Kind::Bug, format!("the store was closed: {e}"));
             let _slot = self.slots.acquire().await.map_err(closed)?;
-            work.await
+            line::listening(self.options.0.outage.has_answered(), work).await
         })
     }
 
@@ -363,32 +366,7 @@ impl Store for Remote {
     }
 
     fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
-        let put = |wrong: bool| {
-            let body = Bytes::from_static(CHECKSUM_BODY);
-            let headers = match &self.cloud {
-                Cloud::S3(_) => {
-                    let digest = if wrong { &[7; 32] } else { &CHECKSUM_SHA256 };
-                    vec![("x-amz-checksum-sha256", wire::base64_sha256(digest))]
-                }
-                Cloud::Azure { .. } if wrong => self.put_headers(&Bytes::from_static(b"other bytes")),
-                Cloud::Azure { .. } => self.put_headers(&body),
-            };
-            self.ask(self.send(self.put_ask(name, body, headers)))
-        };
-        let wrong = put(true)?;
-        match wrong.status {
-            200..=299 => return Ok(false),
-            400 if self.head(name).is_err_and(|e| e.kind() == Kind::Absent) => {}
-            _ => return Err(wrong.answer().error(Verb::Put, name)),
-        }
-        // A server that refuses the right one too has refused something else.
-        let right = put(false)?;
-        if !(200..=299).contains(&right.status) {
-            return Ok(false);
-        }
-        let version = right.version();
-        self.delete(name, version.as_deref())?;
-        Ok(true)
+        self.tries_checksum(name)
     }
 }
 
@@ -407,10 +385,3 @@ impl Cloud {
         }
     }
 }
-
-const CHECKSUM_BODY: &[u8] = b"these bytes are sent twice, once with a checksum that is not theirs";
-/// The SHA-256 of these bytes.
-const CHECKSUM_SHA256: [u8; 32] = [
-    0x30, 0x7f, 0x8e, 0x86, 0x9b, 0xcf, 0xb8, 0xa0, 0x9a, 0x2c, 0x3c, 0x21, 0xaa, 0x3c, 0x73, 0x0b, 0xe5, 0xc3, 0xf8,
-    0x64, 0x1f, 0x40, 0x45, 0x17, 0x3b, 0xd1, 0x65, 0x5b, 0x6b, 0xc3, 0xcb, 0x56,
-];

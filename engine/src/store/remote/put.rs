@@ -3,7 +3,7 @@
 //! What was put into an archive cannot be read back to compare it when an answer was lost. So its SHA-256 goes along as metadata, in the
 //! request whose bytes the store checks, and a name that is taken is looked at: the same digest means that our own put was done.
 
-use super::answer::Verb;
+use super::answer::{ADVICE_CLASS, Verb};
 use super::wire::{base64_sha256, sha256};
 use super::{Cloud, Remote};
 use crate::error::{Error, Kind, Result};
@@ -44,6 +44,11 @@ impl Remote {
         let version = match (response.done(Verb::Put, name), &terms.retention) {
             (Ok(()), _) => response.version(),
             (Err(e), _) if archived && e.kind() == Kind::Exists => self.ours(name, length, &digest, e)?,
+            // Ceph says so of a class that it does not have; nothing else in the request is unusual.
+            (Err(e), None) if terms.class.is_some() && response.answer().code.as_deref() == Some("InvalidArgument") => {
+                let what = "the store does not take this storage class (InvalidArgument)";
+                return Err(Error::new(Kind::Unsupported, what).on(name).because(e).advise(ADVICE_CLASS));
+            }
             (Err(e), Some(wanted)) => return Err(self.explain_refused_lock(name, &response, wanted, e)),
             (Err(e), None) => return Err(e),
         };

@@ -3,15 +3,16 @@
 //! Names are those that `object_store` documents (`AWS_ENDPOINT`, `AZURE_STORAGE_ACCOUNT_NAME`, ...), in any case. A profile
 //! wins over the environment. Unknown names in the environment are other programs' affair; in a profile they are an error.
 
+use super::line::Line;
 use crate::error::{Error, Kind, Result};
 use crate::store::Options;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, Checksum};
 use object_store::azure::{AzureConfigKey, MicrosoftAzure, MicrosoftAzureBuilder};
-use object_store::{Certificate, ClientOptions, RetryConfig};
+use object_store::{ClientConfigKey, ClientOptions, RetryConfig};
 use std::str::FromStr;
 
-/// A client for a bucket, the options of its connections, and whether it is one of Amazon's own.
-pub(super) fn s3(bucket: &str, options: &Options) -> Result<(AmazonS3, ClientOptions, bool)> {
+/// A client for a bucket, its connections, and whether it is one of Amazon's own.
+pub(super) fn s3(bucket: &str, options: &Options) -> Result<(AmazonS3, Connections, bool)> {
     let mut client = connections(options)?;
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
@@ -21,17 +22,22 @@ pub(super) fn s3(bucket: &str, options: &Options) -> Result<(AmazonS3, ClientOpt
     for (key, value) in merged("AWS_", options, known::<AmazonS3ConfigKey>)? {
         match key {
             AmazonS3ConfigKey::Client(key) => client = client.with_config(key, value),
-            AmazonS3ConfigKey::Endpoint => builder = builder.with_endpoint(address(&value)?),
+            AmazonS3ConfigKey::Endpoint | AmazonS3ConfigKey::S3Endpoint => {
+                builder = builder.with_config(key, address(&value)?);
+            }
             key => builder = builder.with_config(key, value),
         }
     }
-    let amazon = builder.get_config_value(&AmazonS3ConfigKey::Endpoint).is_none_or(|endpoint| is_amazon(&endpoint));
-    let store = builder.with_client_options(client.clone()).build().map_err(|e| refuse(&e))?;
-    Ok((store, client, amazon))
+    let (endpoint, _) = s3_place(bucket, options)?;
+    refuse_plain(&endpoint, &client, "AWS_ALLOW_HTTP", "s3")?;
+    let line = Line::new(&endpoint, options)?;
+    let builder = builder.with_client_options(client.clone()).with_http_connector(line.clone());
+    let store = builder.build().map_err(|e| refuse(&e))?;
+    Ok((store, Connections { line, client }, is_amazon(&endpoint)))
 }
 
-/// A client for a container, its connections' options, the account's name and the address of the container.
-pub(super) fn azure(container: &str, options: &Options) -> Result<(MicrosoftAzure, ClientOptions, String, String)> {
+/// A client for a container, its connections, the account's name and the address of the container.
+pub(super) fn azure(container: &str, options: &Options) -> Result<(MicrosoftAzure, Connections, String, String)> {
     let mut client = connections(options)?;
     let mut builder = MicrosoftAzureBuilder::new().with_container_name(container).with_retry(no_retry());
     for (key, value) in merged("AZURE_", options, known::<AzureConfigKey>)? {
@@ -52,10 +58,32 @@ pub(super) fn azure(container: &str, options: &Options) -> Result<(MicrosoftAzur
     let endpoint = builder
         .get_config_value(&AzureConfigKey::Endpoint)
         .unwrap_or_else(|| format!("https://{account}.blob.core.windows.net"));
-    address(&endpoint)?;
+    refuse_plain(address(&endpoint)?, &client, "AZURE_ALLOW_HTTP", "az")?;
+    let line = Line::new(&endpoint, options)?;
     let container_url = format!("{}/{container}", endpoint.trim_end_matches('/'));
-    let store = builder.with_client_options(client.clone()).build().map_err(|e| refuse(&e))?;
-    Ok((store, client, account, container_url))
+    let builder = builder.with_client_options(client.clone()).with_http_connector(line.clone());
+    let store = builder.build().map_err(|e| refuse(&e))?;
+    Ok((store, Connections { line, client }, account, container_url))
+}
+
+/// How requests of our own go out: as those of the client do.
+#[derive(Debug)]
+pub(super) struct Connections {
+    pub(super) line: Line,
+    pub(super) client: ClientOptions,
+}
+
+/// Refuses an endpoint without TLS where nobody has allowed it, before anything is sent.
+fn refuse_plain(endpoint: &str, client: &ClientOptions, variable: &str, table: &str) -> Result<()> {
+    let allowed = client.get_config_value(&ClientConfigKey::AllowHttp).unwrap_or_default();
+    let is_plain = url::Url::parse(endpoint).is_ok_and(|url| url.scheme() == "http");
+    // What is neither yes nor no is refused by its name when connections are made.
+    if !is_plain || !matches!(&*allowed.to_ascii_lowercase(), "" | "false" | "0" | "no" | "n" | "off") {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Input, "the endpoint is http: requests would go over the network without TLS").on(endpoint).advise(
+        format!("name an https:// endpoint; or, where the network is yours, allow it: {variable}=true (`allow_http = true` in [{table}] of the config file)"),
+    ))
 }
 
 /// The endpoint and the region of a bucket, with what holds where neither is named.
@@ -116,10 +144,7 @@ fn proxy_address(text: &str) -> Result<&str> {
 }
 
 fn connections(options: &Options) -> Result<ClientOptions> {
-    let mut client = ClientOptions::new()
-        .with_timeout_disabled()
-        .with_connect_timeout(options.connect_timeout)
-        .with_read_timeout(options.read_timeout);
+    let mut client = ClientOptions::new().with_timeout_disabled().with_connect_timeout(options.connect_timeout);
     if !options.keep_connections {
         client = client.with_pool_max_idle_per_host(0).with_http1_only();
     }
@@ -128,19 +153,6 @@ fn connections(options: &Options) -> Result<ClientOptions> {
     }
     if let Some(excludes) = &options.proxy_excludes {
         client = client.with_proxy_excludes(excludes);
-    }
-    if let Some(path) = &options.root_certificate {
-        let wrong = |e: &dyn std::fmt::Display| {
-            Error::new(Kind::Input, format!("cannot use the root certificates: {e}")).on(path.display())
-        };
-        let pem = std::fs::read(path).map_err(|e| wrong(&e))?;
-        let certificates = Certificate::from_pem_bundle(&pem).map_err(|e| wrong(&e))?;
-        if certificates.is_empty() {
-            return Err(wrong(&"the file holds none").advise("name a file of certificates in PEM (BEGIN CERTIFICATE)"));
-        }
-        for certificate in certificates {
-            client = client.with_root_certificate(certificate);
-        }
     }
     Ok(client)
 }
@@ -197,6 +209,31 @@ mod tests {
         let error = s3("b", &options(&[("aws_endpiont", "x")])).unwrap_err();
         assert_eq!(error.kind(), Kind::Input);
         assert!(error.to_string().contains("aws_endpiont"), "{error}");
+    }
+
+    #[test]
+    fn an_endpoint_without_tls_is_refused_with_the_setting_that_allows_it() {
+        let refused = |outcome: Result<()>, variable: &str| {
+            let error = outcome.unwrap_err();
+            assert_eq!(error.kind(), Kind::Input);
+            assert!(error.to_string().contains("http://store.lan:9000"), "{error}");
+            assert!(error.advice().unwrap().contains(variable), "{error}");
+        };
+        for name in ["aws_endpoint", "aws_endpoint_url_s3"] {
+            let asked = |more: &[(&str, &str)]| {
+                s3("b", &options(&[&[(name, "http://store.lan:9000")], more].concat())).map(drop)
+            };
+            refused(asked(&[]), "AWS_ALLOW_HTTP=true");
+            refused(asked(&[("aws_allow_http", "false")]), "AWS_ALLOW_HTTP=true");
+            asked(&[("aws_allow_http", "true")]).unwrap();
+        }
+        let account = [("azure_storage_account_name", "acc"), ("azure_storage_account_key", "a2V5")];
+        let asked = |more: &[(&str, &str)]| {
+            let all = [&account[..], &[("azure_storage_endpoint", "http://store.lan:9000")], more].concat();
+            azure("c", &options(&all)).map(drop)
+        };
+        refused(asked(&[]), "AZURE_ALLOW_HTTP=true");
+        asked(&[("azure_allow_http", "true")]).unwrap();
     }
 
     #[test]

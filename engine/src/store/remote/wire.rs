@@ -2,6 +2,7 @@
 //! puts with a checksum and single deletes, and a put whose checksum is wrong on purpose.
 
 use super::answer::{Answer, Verb};
+use super::line::{Heard, Line, heard};
 use super::locks::http_date;
 use crate::error::{Error, Kind, Result};
 use crate::store::Name;
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use format_spec::Time;
 use object_store::aws::AmazonS3;
 use object_store::azure::{AzureAuthorizer, MicrosoftAzure};
-use object_store::client::{HttpClient, HttpConnector, HttpRequest, HttpRequestBody, ReqwestConnector};
+use object_store::client::{HttpClient, HttpError, HttpRequest, HttpRequestBody};
 use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer};
 use object_store::{ClientOptions, HeaderMap, HeaderValue};
@@ -31,14 +32,12 @@ pub(super) struct Response {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    heard: Heard,
 }
 
 impl Wire {
-    pub(super) fn connect(options: &ClientOptions) -> Result<Self> {
-        let http = ReqwestConnector::default()
-            .connect(options)
-            .map_err(|e| Error::new(Kind::Input, format!("cannot set up connections: {e}")))?;
-        Ok(Wire { http })
+    pub(super) fn connect(line: &Line, options: &ClientOptions) -> Result<Self> {
+        Ok(Wire { http: line.client(options)? })
     }
 
     /// A request to S3, signed in its address.
@@ -95,11 +94,11 @@ impl Wire {
         request.headers_mut().extend(pairs(&ask.headers)?);
         request.headers_mut().insert(reqwest::header::CONTENT_LENGTH, HeaderValue::from(length));
         sign(&mut request)?;
-        let lost = |e| Answer { text: text_of(&e), ..Answer::default() }.error(ask.verb, ask.name);
+        let lost = |e: HttpError| Answer::read(&e.to_string()).error(ask.verb, ask.name);
         let response = self.http.execute(request).await.map_err(lost)?;
         let (parts, body) = response.into_parts();
         let body = body.bytes().await.map_err(lost)?;
-        Ok(Response { status: parts.status.as_u16(), headers: parts.headers, body })
+        Ok(Response { status: parts.status.as_u16(), headers: parts.headers, body, heard: heard() })
     }
 }
 
@@ -122,7 +121,8 @@ impl Response {
 
     /// The refusal.
     pub(super) fn answer(&self) -> Answer {
-        Answer::of(self.status, self.header("x-ms-error-code").as_deref(), &self.text())
+        let answer = Answer::of(self.status, self.header("x-ms-error-code").as_deref(), &self.text());
+        Answer { heard: self.heard.clone(), ..answer }
     }
 
     /// The body as text.
@@ -171,17 +171,6 @@ fn pairs(headers: &[(&'static str, String)]) -> Result<Vec<(HeaderName, HeaderVa
         Ok((HeaderName::from_static(name), value))
     };
     headers.iter().map(pair).collect()
-}
-
-fn text_of(error: &object_store::client::HttpError) -> String {
-    let mut text = error.to_string();
-    // The error's own text already has its first cause.
-    let mut cause = std::error::Error::source(error).and_then(std::error::Error::source);
-    while let Some(e) = cause {
-        text.push_str(&format!(": {e}"));
-        cause = e.source();
-    }
-    text
 }
 
 /// A signature must outlive the longest upload of one object, and stay below what stores allow (7 days).

@@ -162,7 +162,8 @@ fn every_decorator_passes_classes_and_retrievals_on() {
     let place: Arc<dyn Store> = Arc::new(Memory::locking(clock.clone()).with_archive(60));
     let limits = Limits { upload_bytes_per_second: Some(1 << 30), download_bytes_per_second: Some(1 << 30) };
     let faulty = Arc::new(Faulty::new(place, |_| None));
-    let limited = Arc::new(Throttled::new(Arc::new(Retry::new(faulty, 1)), limits));
+    let retried = Arc::new(Retry::new(faulty, Default::default(), Default::default()));
+    let limited = Arc::new(Throttled::new(retried, limits));
     let counted = Counted::new(Arc::new(Oldest::new(limited)));
     let counts = counted.counts();
     let store = Placed::new(Arc::new(counted) as Arc<dyn Store>, StorageClass::StandardIa);

@@ -8,6 +8,7 @@ mod azure;
 mod conformance;
 mod folder;
 mod locks;
+mod outages;
 mod servers;
 pub(crate) mod targets;
 pub(crate) mod thaw;

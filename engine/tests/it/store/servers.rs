@@ -5,8 +5,9 @@ use super::targets::{self, Target};
 use bytes::Bytes;
 use engine::Kind;
 use engine::env::Machine;
-use engine::store::{Location, Options, Probed, Store, open, probe};
+use engine::store::{Location, Options, Patience, Probed, Store, open, probe};
 use std::sync::Arc;
+use std::time::Duration;
 
 fn connect(target: &Target) -> Arc<dyn Store> {
     open(&target.location, &target.options).unwrap()
@@ -125,7 +126,12 @@ fn a_server_that_is_not_there_is_transient_after_bounded_retries() {
         ("aws_allow_http", "true"),
     ];
     let settings = settings.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-    let options = Options { environment: false, settings, retries_max: 1, ..Options::default() };
+    let options = Options {
+        environment: false,
+        settings,
+        patience: Patience { start: Duration::from_secs(1), ..Patience::default() },
+        ..Options::default()
+    };
     let store = open(&Location::parse("s3://b/p").unwrap(), &options).unwrap();
     let error = store.get(&name("log/1")).unwrap_err();
     assert_eq!(error.kind(), Kind::Transient, "{error}");

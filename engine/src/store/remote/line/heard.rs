@@ -1,0 +1,143 @@
+//! What an answer says beside itself: how long to stay away, which region, which other address, what time it is there.
+//!
+//! It is kept beside the request that is under way, because the errors of `object_store` drop it.
+
+use super::trouble::Trouble;
+use crate::env::Machine;
+use crate::store::remote::locks::http_date;
+use format_spec::Time;
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use std::cell::RefCell;
+use std::time::Duration;
+
+/// What the last answer of a request said, or why there was none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::store::remote) struct Heard {
+    pub(in crate::store::remote) status: Option<u16>,
+    pub(in crate::store::remote) retry_after: Option<Duration>,
+    /// Where a bucket is that is not here.
+    pub(in crate::store::remote) region: Option<String>,
+    /// Where a redirection leads.
+    pub(in crate::store::remote) elsewhere: Option<String>,
+    /// How far the store's clock is ahead of this machine's, in seconds.
+    pub(in crate::store::remote) clock_ahead: Option<i64>,
+    pub(in crate::store::remote) trouble: Option<Trouble>,
+    /// Nothing went out: what fails before that fails on this machine.
+    pub(in crate::store::remote) nothing_sent: bool,
+    /// Whether this store has answered as a store before.
+    pub(in crate::store::remote) has_answered: bool,
+}
+
+tokio::task_local! {
+    static HEARD: RefCell<Heard>;
+}
+
+/// Runs the requests of `work`, of which the last one can be asked for by [`heard`].
+pub(in crate::store::remote) async fn listening<T>(has_answered: bool, work: impl Future<Output = T>) -> T {
+    HEARD.scope(RefCell::new(Heard { nothing_sent: true, has_answered, ..Heard::default() }), work).await
+}
+
+/// What was heard last in the work that calls; nothing outside of [`listening`].
+pub(in crate::store::remote) fn heard() -> Heard {
+    HEARD.try_with(|heard| heard.borrow().clone()).unwrap_or_default()
+}
+
+/// Keeps what was heard.
+pub(super) fn note(what: Heard) {
+    // Nobody listens where a test asks without a store.
+    let _ = HEARD.try_with(|heard| heard.replace(what));
+}
+
+impl Heard {
+    /// With what an answer says.
+    pub(super) fn of(mut self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Heard {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        self.status = Some(status.as_u16());
+        let date = header("date").and_then(http_date);
+        self.clock_ahead = date.map(|there| there.seconds - now().seconds);
+        self.retry_after = header("x-ms-retry-after-ms")
+            .and_then(|text| text.parse().ok().map(Duration::from_millis))
+            .or_else(|| header("retry-after").and_then(|text| seconds(text, date)))
+            .map(|pause| pause.min(PAUSE_MAX));
+        if status.is_redirection() || status == StatusCode::BAD_REQUEST {
+            let text = String::from_utf8_lossy(body.get(..BODY_BYTES).unwrap_or(body));
+            self.region = header("x-amz-bucket-region").and_then(word).or_else(|| field(&text, "Region"));
+            self.elsewhere = header("location").and_then(place).or_else(|| field(&text, "Endpoint"));
+        }
+        self
+    }
+}
+
+/// Seconds, or the time of a clock that shows `date`.
+fn seconds(text: &str, date: Option<Time>) -> Option<Duration> {
+    let until = || {
+        let there = date.unwrap_or_else(now);
+        u64::try_from(http_date(text)?.seconds - there.seconds).ok()
+    };
+    text.trim().parse().ok().or_else(until).map(Duration::from_secs)
+}
+
+fn now() -> Time {
+    Machine::shared().now()
+}
+
+/// The value of an XML field, if it is a plain word.
+fn field(text: &str, tag: &str) -> Option<String> {
+    let (_, rest) = text.split_once(&format!("<{tag}>"))?;
+    word(rest.split_once("</")?.0)
+}
+
+/// A word that can be shown: regions and hosts have no other letters.
+fn word(text: &str) -> Option<String> {
+    let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b':');
+    (!text.is_empty() && text.len() <= 200 && text.bytes().all(good)).then(|| text.to_owned())
+}
+
+/// Scheme, host and port of an address; what follows may hold a signature.
+fn place(text: &str) -> Option<String> {
+    let url = url::Url::parse(text).ok()?;
+    let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+    Some(format!("{}://{}{port}", url.scheme(), url.host_str()?))
+}
+
+/// Nobody waits longer for a store because it says so; the patience for it is shorter anyway.
+const PAUSE_MAX: Duration = Duration::from_secs(3600);
+/// Fields of an error stand in its first bytes.
+const BODY_BYTES: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(status: u16, headers: &[(&'static str, &str)], body: &str) -> Heard {
+        let headers = headers.iter().map(|(name, value)| ((*name).parse().unwrap(), value.parse().unwrap())).collect();
+        Heard::default().of(StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes())
+    }
+
+    #[test]
+    fn the_wish_to_be_left_alone_is_read_in_its_three_forms() {
+        let wish = |headers: &[(&'static str, &str)]| of(503, headers, "").retry_after.map(|pause| pause.as_millis());
+        assert_eq!(wish(&[("retry-after", "30")]), Some(30_000));
+        assert_eq!(wish(&[("x-ms-retry-after-ms", "1500"), ("retry-after", "2")]), Some(1500));
+        let date = ("date", "Fri, 21 Dec 2012 00:00:00 GMT");
+        assert_eq!(wish(&[date, ("retry-after", "Fri, 21 Dec 2012 00:00:07 GMT")]), Some(7000));
+        assert_eq!(wish(&[date, ("retry-after", "Thu, 20 Dec 2012 00:00:00 GMT")]), None);
+        assert_eq!((wish(&[("retry-after", "soon")]), wish(&[("retry-after", "-1")]), wish(&[])), (None, None, None));
+        assert_eq!(wish(&[("retry-after", "18446744073709551615")]), Some(3_600_000));
+    }
+
+    #[test]
+    fn the_right_region_and_another_address_are_read_from_header_and_body() {
+        let body = "<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>";
+        assert_eq!(of(400, &[], body).region.as_deref(), Some("eu-west-1"));
+        assert_eq!(of(301, &[("x-amz-bucket-region", "eu-north-1")], body).region.as_deref(), Some("eu-north-1"));
+        let moved = of(301, &[], "<Error><Endpoint>b.s3.eu-west-1.amazonaws.com</Endpoint></Error>");
+        assert_eq!(moved.elsewhere.as_deref(), Some("b.s3.eu-west-1.amazonaws.com"));
+        let moved = of(307, &[("location", "https://other.example:9000/b/k?X-Amz-Signature=secret")], "");
+        assert_eq!(moved.elsewhere.as_deref(), Some("https://other.example:9000"));
+        // What could not be shown is not kept, and other answers are none of this.
+        assert_eq!(of(400, &[], "<Region>\u{1b}[31m</Region>").region, None);
+        assert_eq!(of(403, &[("x-amz-bucket-region", "eu-west-1")], "").region, None);
+    }
+}
