@@ -9,6 +9,7 @@ mod check;
 mod ci;
 mod clocks;
 mod copy;
+mod credentials;
 mod cures;
 mod damage_table;
 mod exit_codes;

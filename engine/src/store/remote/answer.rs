@@ -254,7 +254,7 @@ pub(crate) fn judge(lists: bool, status: u16, headers: &[(&str, &str)], body: &[
 }
 
 /// The error's text and that of each cause that it does not repeat: why a connection failed stands at the very end.
-fn whole(error: &object_store::Error) -> String {
+pub(super) fn whole(error: &object_store::Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(e) = cause {

@@ -7,6 +7,7 @@
 mod answer;
 mod archive;
 mod checksum;
+pub(crate) mod credentials;
 mod line;
 mod locks;
 mod page;
@@ -105,7 +106,19 @@ impl Remote {
         wait(async {
             let closed = |e| Error::new(Kind::Bug, format!("the store was closed: {e}"));
             let _slot = self.slots.acquire().await.map_err(closed)?;
-            line::listening(self.options.0.outage.has_answered(), work).await
+            let has_answered = self.options.0.outage.has_answered();
+            line::listening(has_answered, async {
+                let done = work.await;
+                let heard = line::heard();
+                match heard.lack {
+                    // Without credentials nothing was asked of the store; unless it is a stop that ended all.
+                    Some(lack) if done.is_err() && heard.trouble != Some(line::Trouble::Stopped) => {
+                        Err(lack.error(has_answered).on(&self.location))
+                    }
+                    _ => done,
+                }
+            })
+            .await
         })
     }
 

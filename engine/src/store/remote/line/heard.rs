@@ -4,6 +4,7 @@
 
 use super::trouble::Trouble;
 use crate::env::Machine;
+use crate::store::remote::credentials::Lack;
 use crate::store::remote::locks::http_date;
 use format_spec::Time;
 use reqwest::StatusCode;
@@ -23,6 +24,8 @@ pub(in crate::store::remote) struct Heard {
     /// How far the store's clock is ahead of this machine's, in seconds.
     pub(in crate::store::remote) clock_ahead: Option<i64>,
     pub(in crate::store::remote) trouble: Option<Trouble>,
+    /// Why there are no credentials to ask with.
+    pub(in crate::store::remote) lack: Option<Box<Lack>>,
     /// Nothing went out: what fails before that fails on this machine.
     pub(in crate::store::remote) nothing_sent: bool,
     /// Whether this store has answered as a store before.
@@ -44,7 +47,7 @@ pub(in crate::store::remote) fn heard() -> Heard {
 }
 
 /// Keeps what was heard.
-pub(super) fn note(what: Heard) {
+pub(in crate::store::remote) fn note(what: Heard) {
     // Nobody listens where a test asks without a store.
     let _ = HEARD.try_with(|heard| heard.replace(what));
 }
