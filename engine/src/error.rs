@@ -111,8 +111,8 @@ impl Error {
         Error { kind: *kind, message: self.whole(), object, advice, source: None, retry_after }
     }
 
-    /// The message with its causes.
-    fn whole(&self) -> String {
+    /// The message with its causes, and without the object: for whoever names that already, or where it says nothing.
+    pub(crate) fn whole(&self) -> String {
         let mut text = self.message.clone();
         let mut cause = self.source.as_deref().map(|e| e as &dyn std::error::Error);
         while let Some(e) = cause {

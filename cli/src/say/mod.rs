@@ -15,7 +15,7 @@ use crate::globals::Globals;
 use indicatif::ProgressBar;
 use parking_lot::Mutex;
 use serde_json::json;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
 /// Where answers and words go. Cheap to clone; all clones share the bar.
@@ -24,6 +24,7 @@ pub(crate) struct Output {
     pub(crate) json: bool,
     quiet: bool,
     progress: bool,
+    verbose: bool,
     bar: Arc<Mutex<Option<ProgressBar>>>,
 }
 
@@ -34,13 +35,14 @@ impl Output {
             json: globals.json,
             quiet: globals.quiet,
             progress: !globals.no_progress && !globals.quiet,
+            verbose: globals.verbose > 0,
             bar: Arc::default(),
         }
     }
 
     /// Before the options are known.
     pub(crate) fn plain(json: bool) -> Output {
-        Output { json, quiet: false, progress: false, bar: Arc::default() }
+        Output { json, quiet: false, progress: false, verbose: false, bar: Arc::default() }
     }
 
     /// Whether anybody looks at progress.
@@ -77,6 +79,18 @@ impl Output {
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
             self.aside(|| to_stderr(text));
+        }
+    }
+
+    /// What is tried out now: a line on stderr for whoever watches, and progress with `--json`.
+    pub(crate) fn probing(&self, what: &str) {
+        if self.json && self.progress {
+            // A reader that went away will be noticed at the next answer.
+            let _ = self.row(|| Row::new("probing").set("what", what));
+        }
+        let is_watched = self.progress && std::io::stderr().is_terminal();
+        if self.verbose || is_watched && !self.json {
+            self.note(&format!("probing: {what}"));
         }
     }
 

@@ -268,16 +268,17 @@ pub(crate) fn create(context: &Context, settings: &Settings, wanted: &New<'_>) -
         true => new_password(context, &settings.password)?,
         false => (None, None),
     };
-    let probed = probe(&*place.store, &*context.env)?;
+    let tell = |what: &str| context.out.probing(what);
+    let probed = probe(&*place.store, &*context.env, &tell)?;
     probed.require()?;
     let mut lines = written(&probed);
     if wanted.policy.is_some() {
-        let locks = probe_lock(&*place.store, &*context.env)?;
+        let locks = probe_lock(&*place.store, &*context.env, &tell)?;
         locks.require().map_err(|e| e.on(place.store.location()))?;
         lines = [lines, locks.lines().join("\n")].join("\n");
     }
     if let Some(class) = wanted.storage_class {
-        let classes = probe_class(&*place.store, &*context.env, class)?;
+        let classes = probe_class(&*place.store, &*context.env, class, &tell)?;
         classes.require().map_err(|e| e.on(place.store.location()))?;
         if class.is_archive() && !probed.checksum_enforced {
             let message = format!(

@@ -111,26 +111,10 @@ fn a_first_use_is_noted_on_a_terminal_and_nowhere_else() {
     forget();
     assert_eq!(home.run(["points"]).expect(0).stderr, "", "a pipe is not a terminal");
     forget();
-    let first = on_a_terminal(&home, "points");
+    let first = home.on_a_terminal("points");
     assert!(first.contains("first use on this machine: repository ") && first.contains(", not encrypted."), "{first}");
-    let second = on_a_terminal(&home, "points");
+    let second = home.on_a_terminal("points");
     assert!(!second.contains("first use"), "{second}");
-}
-
-/// What the program writes when its three streams are a terminal.
-fn on_a_terminal(home: &Home, args: &str) -> String {
-    let program = home.command([""; 0]);
-    let mut command = Command::new("script");
-    command.args(["-qec", &format!("'{}' {args}", program.get_program().to_str().unwrap()), "/dev/null"]);
-    for (key, value) in program.get_envs() {
-        match value {
-            Some(value) => command.env(key, value),
-            None => command.env_remove(key),
-        };
-    }
-    let done = command.stdin(std::process::Stdio::null()).output().unwrap();
-    assert!(done.status.success(), "{done:?}");
-    String::from_utf8(done.stdout).unwrap()
 }
 
 #[test]

@@ -52,6 +52,7 @@ mod no_store;
 mod outages;
 mod overlap;
 mod packages;
+mod probing;
 mod profiles;
 mod reader;
 mod repair;

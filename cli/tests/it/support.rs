@@ -125,6 +125,22 @@ impl Home {
         self.rows(args).pop().unwrap()
     }
 
+    /// What the program writes when its three streams are a terminal.
+    pub(crate) fn on_a_terminal(&self, args: &str) -> String {
+        let program = self.command([""; 0]);
+        let mut command = Command::new("script");
+        command.args(["-qec", &format!("'{}' {args}", program.get_program().to_str().unwrap()), "/dev/null"]);
+        for (key, value) in program.get_envs() {
+            match value {
+                Some(value) => command.env(key, value),
+                None => command.env_remove(key),
+            };
+        }
+        let done = command.stdin(Stdio::null()).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+        String::from_utf8(done.stdout).unwrap()
+    }
+
     /// Runs with `--json`, expects exit code 0; every line.
     pub(crate) fn rows<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Vec<Value> {
         Run::of(self.command(args).arg("--json")).expect(0).rows()

@@ -40,7 +40,7 @@ pub use oldest::Oldest;
 pub use open::{Limits, Options, open, open_settled};
 pub use outage::{Outage, Patience, Say};
 pub use placed::Placed;
-pub use probe::{ClassProbed, LockProbed, Probed, probe, probe_class, probe_lock};
+pub use probe::{ClassProbed, LockProbed, Probed, Tell, probe, probe_class, probe_lock};
 pub use reach::{Asked, Reach, Resting, RetrievalMode};
 pub(crate) use remote::{credentials, judge as judge_answer};
 pub use reread::{Look, SecondLook, reread, spoiled};

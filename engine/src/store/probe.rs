@@ -18,6 +18,9 @@ use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+/// Who is told what is tried next, in words that follow "probing: ".
+pub type Tell<'a> = &'a dyn Fn(&str);
+
 /// What was proven, and what was seen where it was not.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Probed {
@@ -75,23 +78,28 @@ impl Probed {
 /// # Errors
 /// What the store says when the trial itself is impossible: no permission, no bucket, out of reach, no space. What a store
 /// does wrong is no error here but a missing capability.
-pub fn probe(store: &dyn Store, env: &dyn Env) -> Result<Probed> {
+pub fn probe(store: &dyn Store, env: &dyn Env, tell: Tell<'_>) -> Result<Probed> {
     let place = Place::new(store, env)?;
     let mut probed = Probed::default();
-    let tried = try_all(&place, env, &mut probed);
+    let tried = try_all(&place, env, tell, &mut probed);
     let cleaned = place.clean();
     tried.and(cleaned).map_err(|e| e.on(store.location()))?;
     Ok(probed)
 }
 
-fn try_all(place: &Place<'_>, env: &dyn Env, probed: &mut Probed) -> Result<()> {
+fn try_all(place: &Place<'_>, env: &dyn Env, tell: Tell<'_>, probed: &mut Probed) -> Result<()> {
+    tell("creating one object from many sides at once");
     race::try_out(place, probed)?;
+    tell("reading parts of an object");
     let content = random(env, CONTENT_BYTES)?;
     let whole = place.name("whole")?;
     place.put(&whole, content.clone())?;
     reads::try_ranges(place, &whole, &content, probed)?;
+    tell("listing");
     reads::try_listing(place, probed)?;
+    tell("sending a wrong checksum");
     try_checksum(place, probed)?;
+    tell("deleting");
     reads::try_delete(place, &whole, probed)?;
     probed.versioned = place.versioned();
     Ok(())

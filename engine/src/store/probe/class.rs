@@ -3,7 +3,7 @@
 //! Some servers take every class and keep none of them; what was meant for a cheap archive would lie in the dear default. The trial puts one
 //! object of some bytes, looks, and deletes it again; a class with a minimum time charges those bytes for it.
 
-use super::{CONTENT_BYTES, PROBE_PREFIX, random};
+use super::{CONTENT_BYTES, PROBE_PREFIX, Tell, random};
 use crate::env::Env;
 use crate::error::{Error, Kind, Result};
 use crate::store::{Name, Reach, Receipt, StorageClass, Store, Terms};
@@ -54,7 +54,8 @@ impl ClassProbed {
 /// # Errors
 /// `Input` for a class of another kind of store; what the store says when the trial itself is impossible. What it does wrong is no error
 /// here but a missing capability.
-pub fn probe_class(store: &dyn Store, env: &dyn Env, class: StorageClass) -> Result<ClassProbed> {
+pub fn probe_class(store: &dyn Store, env: &dyn Env, class: StorageClass, tell: Tell<'_>) -> Result<ClassProbed> {
+    tell(&format!("storing an object as {class}"));
     let mut probed = ClassProbed { class, kept: false, listed: false, rests: false, observed: Vec::new() };
     let mut corner = format!("{PROBE_PREFIX}/");
     for byte in random(env, 16)? {
@@ -65,7 +66,7 @@ pub fn probe_class(store: &dyn Store, env: &dyn Env, class: StorageClass) -> Res
     let receipt = match store.put_in(&name, content.clone(), &terms) {
         Ok(receipt) => receipt,
         Err(e) if e.kind() == Kind::Unsupported => {
-            probed.observed.push(e.to_string());
+            probed.observed.push(e.whole());
             return Ok(probed);
         }
         Err(e) => return Err(e.on(store.location())),
@@ -136,7 +137,7 @@ mod tests {
     fn a_class_that_is_kept_is_believed_and_nothing_is_left() {
         let store = Memory::archiving(Seeded::shared(1), 10);
         for class in StorageClass::ALL {
-            let probed = probe_class(&store, &*Seeded::shared(2), class).unwrap();
+            let probed = probe_class(&store, &*Seeded::shared(2), class, &|_| ()).unwrap();
             probed.require().unwrap();
             assert_eq!(probed.rests, class.is_archive(), "{class}");
             assert_eq!(left(&store), 0);
@@ -145,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_store_without_classes_is_refused() {
-        let probed = probe_class(&Memory::new(), &*Seeded::shared(2), StorageClass::Glacier).unwrap();
+        let probed = probe_class(&Memory::new(), &*Seeded::shared(2), StorageClass::Glacier, &|_| ()).unwrap();
         let error = probed.require().unwrap_err();
         assert_eq!(error.kind(), Kind::Unsupported);
         assert!(error.to_string().contains("ignores storage classes"), "{error}");
@@ -192,7 +193,7 @@ mod tests {
     #[test]
     fn a_store_that_takes_classes_and_keeps_none_is_refused_by_what_it_does() {
         let store = Careless(Arc::new(Memory::archiving(Seeded::shared(1), 10)));
-        let probed = probe_class(&store, &*Seeded::shared(2), StorageClass::DeepArchive).unwrap();
+        let probed = probe_class(&store, &*Seeded::shared(2), StorageClass::DeepArchive, &|_| ()).unwrap();
         let message = probed.require().unwrap_err().to_string();
         assert!(message.contains("an object put as DEEP_ARCHIVE is shown as STANDARD"), "{message}");
         assert_eq!(left(&store), 0);

@@ -4,7 +4,7 @@
 //! lift, so that nothing stays for ever. It cannot delete that object itself: it goes with the next trial that finds its lock ended.
 //! The place is tried in the state in which it will be used.
 
-use super::{CONTENT_BYTES, random};
+use super::{CONTENT_BYTES, Tell, random};
 use crate::env::Env;
 use crate::error::{Error, Kind, Result};
 use crate::store::retention::delete_versions;
@@ -73,7 +73,8 @@ impl LockProbed {
 ///
 /// # Errors
 /// What the store says when the trial itself is impossible. What it does wrong is no error here but a missing capability.
-pub fn probe_lock(store: &dyn Store, env: &dyn Env) -> Result<LockProbed> {
+pub fn probe_lock(store: &dyn Store, env: &dyn Env, tell: Tell<'_>) -> Result<LockProbed> {
+    tell("locking an object, and deleting it all the same");
     let mut probed = LockProbed::default();
     try_out(store, env, &mut probed).map_err(|e| e.on(store.location()))?;
     Ok(probed)
@@ -173,7 +174,7 @@ impl Trial<'_> {
                 Ok((!there).then(|| "a locked version was not deleted, but lost its bytes".to_owned()))
             }
             Err(e) if e.kind() == Kind::Denied => {
-                Ok(Some(format!("a locked version was not deleted, but not because it is locked ({e})")))
+                Ok(Some(format!("a locked version was not deleted, but not because it is locked ({})", e.whole())))
             }
             Err(e) => Err(e),
         }
@@ -203,7 +204,8 @@ fn judge<T>(result: Result<T>) -> Result<std::result::Result<T, String>> {
     match result {
         Ok(value) => Ok(Ok(value)),
         Err(e) if matches!(e.kind(), Kind::Transient | Kind::NoRepository | Kind::NoSpace | Kind::Bug) => Err(e),
-        Err(e) => Ok(Err(e.to_string())),
+        // Nobody knows the trial's object by its name.
+        Err(e) => Ok(Err(e.whole())),
     }
 }
 

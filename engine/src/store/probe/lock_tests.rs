@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 fn tried(store: &dyn Store, clock: &SharedEnv) -> LockProbed {
-    probe_lock(store, &**clock).unwrap()
+    probe_lock(store, &**clock, &|_| ()).unwrap()
 }
 
 #[test]
@@ -99,7 +99,7 @@ impl Store for Liar {
         match self.lie {
             Lie::ShowsTheLockAndDeletes => Ok(()),
             Lie::HidesUnderAMarker => self.inner.delete(name, None),
-            Lie::DeniesAllDeletes => Err(Error::new(Kind::Denied, "no right to delete")),
+            Lie::DeniesAllDeletes => Err(Error::new(Kind::Denied, "no right to delete").on(name)),
             _ => self.inner.delete(name, version),
         }
     }
@@ -135,12 +135,13 @@ fn each_lie_about_locks_is_found_and_refused_by_name() {
     let clock = Machine::shared();
     for (lie, observed, missing) in cases {
         let liar = Liar { inner: Memory::locking(Arc::clone(&clock)), lie };
-        let error = match probe_lock(&liar, &*clock) {
+        let error = match probe_lock(&liar, &*clock, &|_| ()) {
             Ok(probed) => probed.require().unwrap_err(),
             Err(e) => e,
         };
         assert_eq!(error.kind(), Kind::Unsupported, "{lie:?}: {error}");
         let message = error.to_string();
         assert!(message.contains(observed) && message.contains(missing), "{lie:?}: {message}");
+        assert!(!message.contains("probe/"), "nobody knows the probe's objects: {message}");
     }
 }

@@ -10,32 +10,35 @@ pub(super) fn try_ranges(place: &Place<'_>, name: &Name, content: &Bytes, probed
     let (store, length) = (place.store, content.len() as u64);
     let mut wrong = Vec::new();
     if store.get(name)? != *content || store.head(name)?.bytes != length {
-        wrong.push("an object did not come back as it was put".to_owned());
+        wrong.push(("an object".to_owned(), "did not come back as it was put".to_owned()));
     }
     for range in [0..1, 100..200, length - 1..length, 0..length] {
         let expected = slice(content, range.start, range.end);
         match judge(store.get_range(name, range.clone()))? {
             Ok(bytes) if bytes == expected => {}
-            Ok(bytes) => wrong.push(format!("bytes {range:?} came as {} other bytes", bytes.len())),
-            Err(message) => wrong.push(format!("bytes {range:?} did not come ({message})")),
+            Ok(bytes) => wrong.push((format!("bytes {range:?}"), format!("came as {} other bytes", bytes.len()))),
+            Err(message) => wrong.push((format!("bytes {range:?}"), format!("did not come ({message})"))),
         }
     }
     for bytes_max in [10, length, length * 5] {
         let expected = slice(content, length.saturating_sub(bytes_max), length);
         match judge(store.get_tail(name, bytes_max))? {
             Ok((bytes, whole)) if bytes == expected && whole == length => {}
-            Ok((bytes, _)) => wrong.push(format!("the last {bytes_max} bytes came as {} other bytes", bytes.len())),
-            Err(message) => wrong.push(format!("the last {bytes_max} bytes did not come ({message})")),
+            Ok((bytes, _)) => {
+                wrong.push((format!("the last {bytes_max} bytes"), format!("came as {} other bytes", bytes.len())));
+            }
+            Err(message) => wrong.push((format!("the last {bytes_max} bytes"), format!("did not come ({message})"))),
         }
     }
     for range in [length - 10..length + 10, length * 2..length * 2 + 10] {
         if judge(store.get_range(name, range.clone()))?.is_ok() {
-            wrong.push(format!("bytes {range:?} of an object of {length} bytes came without an error"));
+            wrong.push((format!("bytes {range:?} of an object of {length} bytes"), "came without an error".to_owned()));
         }
     }
     probed.ranges = wrong.is_empty();
     // One of a kind is enough to name: a server that sends whole objects fails every line above.
-    probed.observed.extend(wrong.into_iter().take(2));
+    wrong.dedup_by(|later, first| later.1 == first.1);
+    probed.observed.extend(wrong.into_iter().take(2).map(|(what, why)| format!("{what} {why}")));
     Ok(())
 }
 
@@ -97,7 +100,8 @@ fn judge<T>(result: Result<T>) -> Result<std::result::Result<T, String>> {
     match result {
         Ok(value) => Ok(Ok(value)),
         Err(e) if matches!(e.kind(), Kind::Unsupported | Kind::Damaged | Kind::Input | Kind::Immutable) => {
-            Ok(Err(e.to_string()))
+            // Nobody knows the probe's objects by their names.
+            Ok(Err(e.whole()))
         }
         Err(e) => Err(e),
     }

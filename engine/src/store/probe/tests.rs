@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 fn probe_memory(store: &dyn Store) -> Probed {
-    probe(store, &*Seeded::shared(1)).unwrap()
+    probe(store, &*Seeded::shared(1), &|_| ()).unwrap()
 }
 
 fn left(store: &dyn Store) -> usize {
@@ -33,7 +33,7 @@ fn an_honest_store_passes_and_nothing_is_left_in_it() {
 #[test]
 fn a_store_that_cannot_be_reached_is_an_error_and_no_verdict() {
     let down = Faulty::new(Arc::new(Memory::new()), |_| Some(Fault::Before(Kind::Denied)));
-    assert_eq!(probe(&down, &*Seeded::shared(1)).unwrap_err().kind(), Kind::Denied);
+    assert_eq!(probe(&down, &*Seeded::shared(1), &|_| ()).unwrap_err().kind(), Kind::Denied);
 }
 
 #[test]
@@ -61,6 +61,7 @@ enum Lie {
     SaysCreatedButKeepsOther,
     CutsRanges,
     SendsWhole,
+    RefusesRanges,
     ForgetsInListings,
     IgnoresAfter,
     DeletesNothing,
@@ -84,6 +85,7 @@ impl Store for Liar {
     fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
         match self.lie {
             Lie::SendsWhole => self.inner.get(name),
+            Lie::RefusesRanges => Err(Error::new(Kind::Unsupported, "no ranges here").on(name)),
             Lie::CutsRanges => {
                 let length = self.inner.head(name)?.bytes;
                 self.inner.get_range(name, range.start.min(length)..range.end.min(length))
@@ -114,6 +116,7 @@ fn each_lie_is_found_and_refused_by_name() {
         (Lie::SaysCreatedButKeepsOther, "another one's bytes were kept", "creating an object only if"),
         (Lie::CutsRanges, "came without an error", "ranged reads"),
         (Lie::SendsWhole, "came as 1000 other bytes", "ranged reads"),
+        (Lie::RefusesRanges, "(observed: bytes 0..1 did not come (no ranges here))", "ranged reads"),
         (Lie::ForgetsInListings, "a listing showed", "complete listings"),
         (Lie::IgnoresAfter, "start after a name", "complete listings"),
         (Lie::DeletesNothing, "was still there", "deleting"),
@@ -124,5 +127,6 @@ fn each_lie_is_found_and_refused_by_name() {
         assert_eq!(error.kind(), Kind::Unsupported, "{lie:?}");
         let message = error.to_string();
         assert!(message.contains(observed) && message.contains(missing), "{lie:?}: {message}");
+        assert!(!message.contains("probe/"), "nobody knows the probe's objects: {message}");
     }
 }

@@ -157,9 +157,10 @@ impl Answer {
             | "AuthorizationFailure"
             | "AuthorizationPermissionMismatch"
             | "InvalidToken"
-            | "ExpiredToken"
+            | "InvalidAuthenticationInfo"
             | "AllAccessDisabled"
             | "AccountIsDisabled" => (Kind::Denied, Some(ADVICE_KEYS)),
+            "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" => (Kind::Denied, Some(ADVICE_EXPIRED)),
             "QuotaExceeded" | "XMinioStorageFull" | "StorageFull" | "InsufficientStorage" => {
                 (Kind::NoSpace, Some("raise the quota or free some space, then run again"))
             }
@@ -234,7 +235,12 @@ impl Verb {
 
 /// The error of the client, classified.
 pub(super) fn classify(error: &object_store::Error, verb: Verb, name: &Name) -> Error {
-    Answer::read(&whole(error)).error(verb, name)
+    of_client(error, verb, name.as_str())
+}
+
+/// The same of whatever `subject` names.
+pub(super) fn of_client(error: &object_store::Error, verb: Verb, subject: &str) -> Error {
+    Answer::read(&whole(error)).error_on(verb, subject)
 }
 
 /// What an answer from the network means, for its fuzz target: nothing that a client has judged before.
@@ -291,6 +297,7 @@ pub(super) const ADVICE_CLASS: &str = "use another storage class: this place doe
 const ADVICE_EXPEDITED: &str =
     "the store has no capacity for expedited retrievals now: choose standard, or try again later";
 const ADVICE_KIND: &str = "check endpoint, region and bucket; is this a store of this kind?";
+const ADVICE_EXPIRED: &str = "the credentials have expired: get others, then run again";
 const ADVICE_KEYS: &str = "check the credentials and what they are allowed to do";
 
 #[cfg(test)]

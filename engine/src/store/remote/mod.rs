@@ -12,6 +12,8 @@ mod line;
 mod locks;
 mod page;
 mod put;
+mod read;
+mod renewal;
 mod resting;
 mod runtime;
 pub(super) mod settings;
@@ -19,10 +21,9 @@ mod versions;
 mod wire;
 
 use super::{
-    Asked, Capabilities, Info, Listed, Location, Name, OBJECT_BYTES_MAX, Options, Receipt, Resting, Retention,
-    RetrievalMode, StorageClass, Store, Terms, Version,
+    Asked, Capabilities, Info, Listed, Location, Name, Options, Receipt, Resting, Retention, RetrievalMode,
+    StorageClass, Store, Terms, Version,
 };
-use super::{outside, too_large};
 use crate::error::{Error, Kind, Result};
 pub(crate) use answer::judge;
 use answer::{Verb, classify};
@@ -32,7 +33,8 @@ use object_store::aws::AmazonS3;
 use object_store::azure::MicrosoftAzure;
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use renewal::Renewal;
 use reqwest::Method;
 use runtime::wait;
 use std::ops::Range;
@@ -46,6 +48,7 @@ use wire::{Ask, Response, Wire};
 pub(super) struct Remote {
     cloud: Cloud,
     wire: Wire,
+    renewal: Arc<dyn Renewal>,
     location: Location,
     prefix: String,
     slots: Semaphore,
@@ -88,6 +91,7 @@ impl Remote {
         Ok(Remote {
             cloud,
             wire: Wire::connect(&connections.line, &connections.client)?,
+            renewal: connections.renewal,
             location: location.clone(),
             prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}/") },
             slots: Semaphore::new(options.requests_max.clamp(1, Semaphore::MAX_PERMITS)),
@@ -101,25 +105,40 @@ impl Remote {
         Path::from(format!("{}{name}", self.prefix))
     }
 
-    /// Runs one request when there is room for it.
+    /// Runs one request when there is room for it. One whose credentials were refused ends as `Transient` when others have come.
     fn ask<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         wait(async {
             let closed = |e| Error::new(Kind::Bug, format!("the store was closed: {e}"));
             let _slot = self.slots.acquire().await.map_err(closed)?;
-            let has_answered = self.options.0.outage.has_answered();
+            let (seen, has_answered) = (self.renewal.count(), self.options.0.outage.has_answered());
             line::listening(has_answered, async {
                 let done = work.await;
-                let heard = line::heard();
-                match heard.lack {
-                    // Without credentials nothing was asked of the store; unless it is a stop that ended all.
-                    Some(lack) if done.is_err() && heard.trouble != Some(line::Trouble::Stopped) => {
-                        Err(lack.error(has_answered).on(&self.location))
+                if let (Some(lack), Err(_)) = (self.lack(has_answered), &done) {
+                    return Err(lack);
+                }
+                if !line::heard().refuses_credentials {
+                    return done;
+                }
+                match self.renewal.renew(seen).await {
+                    Ok(true) => Err(renewal::renewed()),
+                    Ok(false) => done,
+                    Err(e) => {
+                        let of_client = || answer::of_client(&e, Verb::Get, &self.location.to_string());
+                        let away = self.lack(has_answered).unwrap_or_else(of_client);
+                        if away.kind() == Kind::Transient { Err(away) } else { done }
                     }
-                    _ => done,
                 }
             })
             .await
         })
+    }
+
+    /// Why there are no credentials to ask with: then nothing was asked of the store, and its own words are
+    /// of another request. A stop that ended all is none.
+    fn lack(&self, has_answered: bool) -> Option<Error> {
+        let heard = line::heard();
+        let lack = heard.lack.filter(|_| heard.trouble != Some(line::Trouble::Stopped))?;
+        Some(lack.error(has_answered).on(&self.location))
     }
 
     /// One request of our own.
@@ -128,60 +147,6 @@ impl Remote {
             Cloud::S3(store) => self.wire.s3(store, ask).await,
             Cloud::Azure { store, account, address } => self.wire.azure(store, account, address, ask).await,
         }
-    }
-
-    /// Reads an object or a part of it; also its whole length.
-    fn read(&self, name: &Name, range: Option<GetRange>, version: Option<&str>) -> Result<(Bytes, u64)> {
-        self.ask(async {
-            let failed = |e: object_store::Error| classify(&e, Verb::Get, name);
-            let options = GetOptions { range, version: version.map(str::to_owned), ..GetOptions::default() };
-            let result = self.cloud.objects().get_opts(&self.path(name), options).await.map_err(failed)?;
-            let (length, expected) = (result.meta.size, result.range.end.saturating_sub(result.range.start));
-            if expected > OBJECT_BYTES_MAX {
-                return Err(too_large(name, expected));
-            }
-            let bytes = result.bytes().await.map_err(failed)?;
-            if bytes.len() as u64 == expected {
-                Ok((bytes, length))
-            } else {
-                let got = bytes.len();
-                Err(Error::new(Kind::Transient, format!("{got} bytes came of {expected}")).on(name).advise("try again"))
-            }
-        })
-    }
-
-    /// Reads a range that must lie inside the object, or inside one version of it.
-    fn read_range(&self, name: &Name, range: Range<u64>, version: Option<&str>) -> Result<Bytes> {
-        if range.start >= range.end {
-            // No server can be asked for nothing; the length still decides whether the place exists.
-            let length = self.length(name, version)?;
-            let inside = range.start == range.end && range.end <= length;
-            return if inside { Ok(Bytes::new()) } else { Err(outside(name, &range, length)) };
-        }
-        let read = self.read(name, Some(GetRange::Bounded(range.clone())), version);
-        let (bytes, length) = match read {
-            // Servers and the client word a range beyond the end in many ways; the length decides.
-            Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Transient | Kind::Unsupported) => {
-                return match self.length(name, version) {
-                    Ok(length) if range.end > length => Err(outside(name, &range, length)),
-                    Err(gone) if gone.kind() == Kind::Absent => Err(gone),
-                    _ => Err(e),
-                };
-            }
-            other => other?,
-        };
-        // A range that reaches over the end is cut by the server without a word.
-        if bytes.len() as u64 == range.end - range.start { Ok(bytes) } else { Err(outside(name, &range, length)) }
-    }
-
-    /// The length of an object, or of one version of it.
-    fn length(&self, name: &Name, version: Option<&str>) -> Result<u64> {
-        if version.is_none() {
-            return Ok(self.head(name)?.bytes);
-        }
-        let head = self.head_of(name, version)?;
-        let length = head.header("content-length").and_then(|text| text.parse().ok());
-        length.ok_or_else(|| Error::new(Kind::Unsupported, "the store does not tell the length of a version").on(name))
     }
 
     fn put_headers(&self, bytes: &Bytes) -> Vec<(&'static str, String)> {
@@ -231,16 +196,7 @@ impl Store for Remote {
     }
 
     fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        if matches!(self.cloud, Cloud::S3(_)) && bytes_max > 0 {
-            match self.read(name, Some(GetRange::Suffix(bytes_max)), None) {
-                // An empty object has no range at all; the other way below finds out.
-                Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Unsupported) => {}
-                other => return other,
-            }
-        }
-        let length = self.head(name)?.bytes;
-        let tail = self.get_range(name, length.saturating_sub(bytes_max)..length)?;
-        Ok((tail, length))
+        self.read_tail(name, bytes_max)
     }
 
     fn head(&self, name: &Name) -> Result<Info> {

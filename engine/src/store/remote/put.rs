@@ -45,9 +45,9 @@ impl Remote {
             (Ok(()), _) => response.version(),
             (Err(e), _) if archived && e.kind() == Kind::Exists => self.ours(name, length, &digest, e)?,
             // Ceph says so of a class that it does not have; nothing else in the request is unusual.
-            (Err(e), None) if terms.class.is_some() && response.answer().code.as_deref() == Some("InvalidArgument") => {
-                let what = "the store does not take this storage class (InvalidArgument)";
-                return Err(Error::new(Kind::Unsupported, what).on(name).because(e).advise(ADVICE_CLASS));
+            (Err(_), None) if terms.class.is_some() && response.answer().code.as_deref() == Some("InvalidArgument") => {
+                let what = format!("the store does not take this storage class ({} InvalidArgument)", response.status);
+                return Err(Error::new(Kind::Unsupported, what).on(name).advise(ADVICE_CLASS));
             }
             (Err(e), Some(wanted)) => return Err(self.explain_refused_lock(name, &response, wanted, e)),
             (Err(e), None) => return Err(e),

@@ -6,6 +6,7 @@
 
 use super::credentials::{self, Ground, Profiles, Way, World};
 use super::line::Line;
+use super::renewal::{Renewal, Renewing};
 use crate::error::{Error, Kind, Result};
 use crate::store::Options;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, Checksum};
@@ -16,6 +17,23 @@ use std::sync::Arc;
 
 /// A client for a bucket, its connections, and whether it is one of Amazon's own.
 pub(super) fn s3(bucket: &str, options: &Options) -> Result<(AmazonS3, Connections, bool)> {
+    let (builder, line, client, amazon) = s3_builder(bucket, options)?;
+    let store = builder.clone().build().map_err(|e| refuse(&e))?;
+    let (bucket, options) = (bucket.to_owned(), options.clone());
+    let renewal = Renewing::new(Arc::clone(store.credentials()), move || {
+        let store = s3_builder(&bucket, &anew(&options))?.0.build().map_err(|e| refuse(&e))?;
+        Ok(Arc::clone(store.credentials()))
+    });
+    let store = builder.with_credentials(Arc::clone(&renewal) as _).build().map_err(|e| refuse(&e))?;
+    Ok((store, Connections { line, client, renewal }, amazon))
+}
+
+/// The same options with nothing fetched yet.
+fn anew(options: &Options) -> Options {
+    Options { wallet: Arc::default(), ..options.clone() }
+}
+
+fn s3_builder(bucket: &str, options: &Options) -> Result<(AmazonS3Builder, Line, ClientOptions, bool)> {
     let world = World::of(options, "aws_");
     let profiles = Profiles::read(&world)?;
     let bundle = || profiles.word("ca_bundle").map(|path| world.path(path));
@@ -53,12 +71,25 @@ pub(super) fn s3(bucket: &str, options: &Options) -> Result<(AmazonS3, Connectio
         builder = builder.with_credentials(options.wallet.s3(&options.settings, find)?);
     }
     let builder = builder.with_region(region).with_client_options(client.clone()).with_http_connector(line.clone());
-    let store = builder.build().map_err(|e| refuse(&e))?;
-    Ok((store, Connections { line, client }, is_amazon(&endpoint)))
+    Ok((builder, line, client, is_amazon(&endpoint)))
 }
 
 /// A client for a container, its connections, the account's name and the address of the container.
 pub(super) fn azure(container: &str, options: &Options) -> Result<(MicrosoftAzure, Connections, String, String)> {
+    let (builder, line, client, account, address) = azure_builder(container, options)?;
+    let store = builder.clone().build().map_err(|e| refuse(&e))?;
+    let (container, options) = (container.to_owned(), options.clone());
+    let renewal = Renewing::new(Arc::clone(store.credentials()), move || {
+        let store = azure_builder(&container, &anew(&options))?.0.build().map_err(|e| refuse(&e))?;
+        Ok(Arc::clone(store.credentials()))
+    });
+    let store = builder.with_credentials(Arc::clone(&renewal) as _).build().map_err(|e| refuse(&e))?;
+    Ok((store, Connections { line, client, renewal }, account, address))
+}
+
+type AzureParts = (MicrosoftAzureBuilder, Line, ClientOptions, String, String);
+
+fn azure_builder(container: &str, options: &Options) -> Result<AzureParts> {
     let world = World::of(options, "azure_");
     let pairs = credentials::azure_pairs(&world)?;
     let mut client = connections(options)?;
@@ -94,15 +125,15 @@ pub(super) fn azure(container: &str, options: &Options) -> Result<(MicrosoftAzur
     };
     let provider = options.wallet.azure(&options.settings, find)?;
     let builder = builder.with_credentials(provider).with_http_connector(line.clone());
-    let store = builder.build().map_err(|e| refuse(&e))?;
-    Ok((store, Connections { line, client }, account, container_url))
+    Ok((builder, line, client, account, container_url))
 }
 
-/// How requests of our own go out: as those of the client do.
+/// How requests of our own go out: as those of the client do, with the same credentials.
 #[derive(Debug)]
 pub(super) struct Connections {
     pub(super) line: Line,
     pub(super) client: ClientOptions,
+    pub(super) renewal: Arc<dyn Renewal>,
 }
 
 /// Refuses an endpoint without TLS where nobody has allowed it, before anything is sent.

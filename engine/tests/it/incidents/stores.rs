@@ -20,7 +20,7 @@ use std::sync::Arc;
 fn incident_03_pbs_5982_what_a_store_does_not_do_is_refused_and_not_relied_upon() {
     let lying = |lie| Liar { inner: Arc::new(Memory::new()), lie };
     for (lie, named) in [(Lie::CreatesAgain, "if it is absent"), (Lie::ListsHalf, "complete listings")] {
-        let refused = probe(&lying(lie), &*Machine::shared()).unwrap().require().unwrap_err();
+        let refused = probe(&lying(lie), &*Machine::shared(), &|_| ()).unwrap().require().unwrap_err();
         assert_eq!(refused.kind(), Kind::Unsupported);
         assert!(refused.to_string().contains(named), "{refused}");
     }
@@ -91,18 +91,18 @@ fn incident_15_kopia_1067_a_lock_that_is_not_kept_is_an_error() {
     let (name, lock) = (Name::new("data/locked").unwrap(), Retention::new(Mode::Governance, until));
     // A place without locks: refused by name, and a put with a lock is no put without one.
     let plain = Memory::new();
-    let refused = probe_lock(&plain, &*clock).unwrap().require().unwrap_err();
+    let refused = probe_lock(&plain, &*clock, &|_| ()).unwrap().require().unwrap_err();
     assert_eq!(refused.kind(), Kind::Unsupported);
     assert_eq!(plain.put_locked(&name, Bytes::from_static(b"x"), &lock).unwrap_err().kind(), Kind::Unsupported);
     assert_eq!(plain.extend_retention(&name, None, &lock).unwrap_err().kind(), Kind::Unsupported);
     // A place that takes locks and forgets them.
     let forgetful = Liar { inner: Arc::new(Memory::locking(clock.clone())), lie: Lie::DropsLocks };
-    let refused = probe_lock(&forgetful, &*clock).unwrap().require().unwrap_err();
+    let refused = probe_lock(&forgetful, &*clock, &|_| ()).unwrap().require().unwrap_err();
     assert_eq!(refused.kind(), Kind::Unsupported);
     assert!(refused.to_string().contains("locks on new objects"), "{refused}");
     // One that keeps them: read back, and enforced.
     let keeping = Memory::locking(clock.clone());
-    probe_lock(&keeping, &*clock).unwrap().require().unwrap();
+    probe_lock(&keeping, &*clock, &|_| ()).unwrap().require().unwrap();
     let version = keeping.put_locked(&name, Bytes::from_static(b"x"), &lock).unwrap().version;
     assert_eq!(keeping.retention(&name, version.as_deref()).unwrap(), Some(lock));
     assert_eq!(keeping.delete(&name, version.as_deref()).unwrap_err().kind(), Kind::Immutable);

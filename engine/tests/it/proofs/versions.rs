@@ -15,7 +15,7 @@ fn what_is_collected_in_a_bucket_that_keeps_versions_leaves_none_behind() {
     let Some(target) = targets::s3_versioned() else { return };
     let (folder, env) = (tempfile::tempdir().unwrap(), Machine::shared());
     let store = open_settled(&target.location, &target.options).unwrap();
-    assert_eq!(probe(&*store, &*env).unwrap().versioned, Some(true));
+    assert_eq!(probe(&*store, &*env, &|_| ()).unwrap().versioned, Some(true));
     let new = NewRepository {
         class: Class::Backup,
         password: Some(PASSWORD.to_vec()),

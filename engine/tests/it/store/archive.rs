@@ -248,7 +248,7 @@ fn the_probe_believes_classes_that_are_kept_and_refuses_servers_that_ignore_them
     ];
     for (target, class, must_be_retrieved) in honest {
         let Some(target) = target else { return };
-        let probed = probe_class(&*plain(&target), &*env, class).unwrap();
+        let probed = probe_class(&*plain(&target), &*env, class, &|_| ()).unwrap();
         probed.require().unwrap();
         assert_eq!(probed.rests, must_be_retrieved, "{class} {probed:?}");
         assert!(rests(&*plain(&target)).is_empty(), "the probe cleans up");
@@ -258,12 +258,12 @@ fn the_probe_believes_classes_that_are_kept_and_refuses_servers_that_ignore_them
     let folder = open(&location, &Options::default()).unwrap();
     let Some(liar) = targets::liar() else { return };
     for store in [plain(&liar), folder] {
-        let error = probe_class(&*store, &*env, StorageClass::Glacier).unwrap().require().unwrap_err();
+        let error = probe_class(&*store, &*env, StorageClass::Glacier, &|_| ()).unwrap().require().unwrap_err();
         assert_eq!(error.kind(), Kind::Unsupported, "{error}");
         assert!(error.to_string().contains("storage classes"), "{error}");
     }
     let Some(azure) = targets::azure() else { return };
-    assert_eq!(kind(probe_class(&*plain(&azure), &*env, StorageClass::Glacier)), Kind::Input);
+    assert_eq!(kind(probe_class(&*plain(&azure), &*env, StorageClass::Glacier, &|_| ())), Kind::Input);
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn a_folder_conforms() {
 fn the_probe_believes_a_folder_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let store = create(folder.path());
-    probe(&*store, &*Machine::shared()).unwrap().require().unwrap();
+    probe(&*store, &*Machine::shared(), &|_| ()).unwrap().require().unwrap();
     assert_eq!(list(&*store, "", None).len(), 0);
     assert!(!folder.path().join("probe").exists());
 }

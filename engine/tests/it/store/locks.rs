@@ -51,10 +51,10 @@ fn only_a_bucket_with_object_lock_is_seen_by_the_rule() {
 fn the_probe_believes_locks_that_hold_and_both_probes_fit_together() {
     let Some(target) = targets::s3_locked() else { return };
     let (store, env) = (settled(&target), Machine::shared());
-    let probed = probe_lock(&*store, &*env).unwrap();
+    let probed = probe_lock(&*store, &*env, &|_| ()).unwrap();
     probed.require().unwrap();
     assert!(probed.lines().iter().all(|line| line.ends_with("=yes")), "{probed:?}");
-    let probed = probe(&*store, &*env).unwrap();
+    let probed = probe(&*store, &*env, &|_| ()).unwrap();
     probed.require().unwrap();
     assert_eq!(probed.versioned, Some(true));
 }
@@ -63,7 +63,7 @@ fn the_probe_believes_locks_that_hold_and_both_probes_fit_together() {
 fn a_server_that_ignores_locks_is_refused_by_name() {
     let env = Machine::shared();
     for target in [targets::s3(), targets::s3_versioned(), targets::liar(), targets::azure()].into_iter().flatten() {
-        let error = match probe_lock(&*plain(&target), &*env) {
+        let error = match probe_lock(&*plain(&target), &*env, &|_| ()) {
             Ok(probed) => probed.require().unwrap_err(),
             Err(e) => e,
         };

@@ -3,12 +3,15 @@
 //! Servers are found through the variables that `scripts/with-servers` sets. Without them a test says so and returns, unless
 //! `CAIRN_TEST_SERVERS=required` is set: then it fails.
 
+mod answering;
 mod archive;
 mod azure;
 mod conformance;
 mod folder;
+mod lengths;
 mod locks;
 mod outages;
+mod renewal;
 mod servers;
 pub(crate) mod targets;
 pub(crate) mod thaw;

@@ -9,7 +9,7 @@ use faultproxy::{Fault, Proxy, Request};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The servers that are there, each behind a proxy.
 fn scenes() -> Vec<(Proxy, Target)> {
@@ -62,9 +62,7 @@ fn what_drips_is_given_up_and_tried_again() {
             let is_first = request.reads("data") && reads.fetch_add(1, Ordering::SeqCst) == 0;
             is_first.then_some(Fault::Drip { bytes: 100, pause: Duration::from_millis(100) })
         });
-        let begun = Instant::now();
         assert_eq!(store.get(&name("data/1")).unwrap(), content);
-        assert!((1..10).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
         assert_eq!(proxy.seen().iter().filter(|seen| seen.request.reads("data")).count(), 2);
         // For ever, it is an error that names the drip.
         proxy.script(|request| {
@@ -84,8 +82,8 @@ fn what_drips_is_given_up_and_tried_again() {
 #[test]
 fn what_is_only_slow_comes_to_its_end() {
     for (proxy, target) in scenes() {
-        let store = connect(&target, Options { drip_window: Duration::from_secs(1), ..Options::default() });
-        let content = Bytes::from(vec![7; 30_000]);
+        let store = connect(&target, Options { drip_window: Duration::from_secs(3), ..Options::default() });
+        let content = Bytes::from(vec![7; 70_000]);
         store.put_new(&name("data/1"), content.clone()).unwrap();
         proxy.script(|request| {
             request.reads("data").then_some(Fault::Drip { bytes: 1000, pause: Duration::from_millis(100) })

@@ -14,7 +14,7 @@ fn connect(target: &Target) -> Arc<dyn Store> {
 }
 
 fn probed(target: &Target) -> Probed {
-    probe(&*connect(target), &*Machine::shared()).unwrap()
+    probe(&*connect(target), &*Machine::shared(), &|_| ()).unwrap()
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub(in crate::store::remote) struct Heard {
     pub(in crate::store::remote) elsewhere: Option<String>,
     /// How far the store's clock is ahead of this machine's, in seconds.
     pub(in crate::store::remote) clock_ahead: Option<i64>,
+    /// The credentials are the fault, or may be.
+    pub(in crate::store::remote) refuses_credentials: bool,
     pub(in crate::store::remote) trouble: Option<Trouble>,
     /// Why there are no credentials to ask with.
     pub(in crate::store::remote) lack: Option<Box<Lack>>,
@@ -63,10 +65,18 @@ impl Heard {
             .and_then(|text| text.parse().ok().map(Duration::from_millis))
             .or_else(|| header("retry-after").and_then(|text| seconds(text, date)))
             .map(|pause| pause.min(PAUSE_MAX));
+        let text = String::from_utf8_lossy(body.get(..BODY_BYTES).unwrap_or(body));
         if status.is_redirection() || status == StatusCode::BAD_REQUEST {
-            let text = String::from_utf8_lossy(body.get(..BODY_BYTES).unwrap_or(body));
-            self.region = header("x-amz-bucket-region").and_then(word).or_else(|| field(&text, "Region"));
             self.elsewhere = header("location").and_then(place).or_else(|| field(&text, "Endpoint"));
+            let named = header("x-amz-bucket-region").and_then(word).or_else(|| field(&text, "Region"));
+            self.region = named.or_else(|| self.elsewhere.as_deref().and_then(region_of));
+        }
+        if status.is_client_error() {
+            let code = field(&text, "Code").or_else(|| header("x-ms-error-code").and_then(word));
+            // To a head request the status is all that is said, and it is 400 or 403 for many reasons.
+            let is_silent = code.is_none() && body.is_empty() && matches!(status.as_u16(), 400 | 403);
+            let is_named = code.is_some_and(|code| NO_CREDENTIALS.contains(&&*code));
+            self.refuses_credentials = is_named || is_silent || status == StatusCode::UNAUTHORIZED;
         }
         self
     }
@@ -97,6 +107,20 @@ fn word(text: &str) -> Option<String> {
     (!text.is_empty() && text.len() <= 200 && text.bytes().all(good)).then(|| text.to_owned())
 }
 
+/// The region in a host of Amazon's: `bucket.s3.eu-west-1.amazonaws.com`, `bucket.s3-eu-west-1.amazonaws.com`.
+fn region_of(place: &str) -> Option<String> {
+    let host = place.split_once("://").map_or(place, |(_, rest)| rest);
+    let labels: Vec<&str> = host.split_once(".amazonaws.com")?.0.split('.').collect();
+    let region = match *labels.as_slice() {
+        [.., "s3" | "dualstack", region] => region,
+        [.., last] => last.strip_prefix("s3-")?,
+        [] => return None,
+    };
+    // Two words and a number; others are names of services.
+    let is_region = region.matches('-').count() >= 2 && region.ends_with(|last: char| last.is_ascii_digit());
+    is_region.then(|| region.to_owned())
+}
+
 /// Scheme, host and port of an address; what follows may hold a signature.
 fn place(text: &str) -> Option<String> {
     let url = url::Url::parse(text).ok()?;
@@ -106,6 +130,17 @@ fn place(text: &str) -> Option<String> {
 
 /// Nobody waits longer for a store because it says so; the patience for it is shorter anyway.
 const PAUSE_MAX: Duration = Duration::from_secs(3600);
+/// The codes of S3 and Azure that say that the credentials are the fault, and not what they allow.
+const NO_CREDENTIALS: [&str; 8] = [
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "TokenRefreshRequired",
+    "InvalidToken",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "AuthenticationFailed",
+    "InvalidAuthenticationInfo",
+];
 /// Fields of an error stand in its first bytes.
 const BODY_BYTES: usize = 4096;
 
@@ -139,8 +174,34 @@ mod tests {
         assert_eq!(moved.elsewhere.as_deref(), Some("b.s3.eu-west-1.amazonaws.com"));
         let moved = of(307, &[("location", "https://other.example:9000/b/k?X-Amz-Signature=secret")], "");
         assert_eq!(moved.elsewhere.as_deref(), Some("https://other.example:9000"));
+        for (host, region) in [
+            ("b.s3.eu-west-1.amazonaws.com", Some("eu-west-1")),
+            ("b.s3-us-gov-west-1.amazonaws.com", Some("us-gov-west-1")),
+            ("b.c.s3.dualstack.cn-north-1.amazonaws.com.cn", Some("cn-north-1")),
+            ("b.s3.amazonaws.com", None),
+            ("b.s3.eu-west-1.example.com", None),
+        ] {
+            let moved = of(307, &[("location", &format!("https://{host}/k"))], "");
+            assert_eq!(moved.region.as_deref(), region, "{host}");
+        }
         // What could not be shown is not kept, and other answers are none of this.
         assert_eq!(of(400, &[], "<Region>\u{1b}[31m</Region>").region, None);
         assert_eq!(of(403, &[("x-amz-bucket-region", "eu-west-1")], "").region, None);
+    }
+
+    #[test]
+    fn refused_credentials_are_told_from_refused_permission() {
+        let refused =
+            |status, headers: &[(&'static str, &str)], body: &str| of(status, headers, body).refuses_credentials;
+        let code = |code: &str| format!("<Error><Code>{code}</Code></Error>");
+        for (status, body) in [(400, "ExpiredToken"), (403, "InvalidAccessKeyId"), (403, "SignatureDoesNotMatch")] {
+            assert!(refused(status, &[], &code(body)), "{body}");
+        }
+        assert!(refused(401, &[], "") && refused(400, &[], "") && refused(403, &[], ""));
+        assert!(refused(403, &[("x-ms-error-code", "AuthenticationFailed")], ""));
+        for (status, body) in [(403, "AccessDenied"), (403, "InvalidObjectState"), (400, "BadDigest"), (404, "")] {
+            assert!(!refused(status, &[], &code(body)), "{status} {body}");
+        }
+        assert!(!refused(403, &[("x-ms-error-code", "AuthorizationPermissionMismatch")], "") && !refused(200, &[], ""));
     }
 }

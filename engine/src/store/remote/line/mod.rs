@@ -128,7 +128,9 @@ impl HttpService for Caller {
             };
             match answered {
                 Ok((response, body)) => {
-                    note(heard.of(response.status(), response.headers(), &body));
+                    let heard = heard.of(response.status(), response.headers(), &body);
+                    let refuses_credentials = heard.refuses_credentials && question.is_of_store;
+                    note(Heard { refuses_credentials, ..heard });
                     Ok(response)
                 }
                 Err(trouble) => {

@@ -70,12 +70,12 @@ fn a_container_with_immutability_conforms_by_the_rule_of_the_oldest_version() {
 fn the_probe_believes_policies_that_hold_and_refuses_those_that_do_not() {
     let Some((layer, target)) = immutable() else { return };
     let (store, env) = (settled(&target), Machine::shared());
-    probe_lock(&*store, &*env).unwrap().require().unwrap();
-    probe(&*store, &*env).unwrap().require().unwrap();
+    probe_lock(&*store, &*env, &|_| ()).unwrap().require().unwrap();
+    probe(&*store, &*env, &|_| ()).unwrap().require().unwrap();
     // Elsewhere, as the next trial here would first free what this one left, and meet the fault there.
     let elsewhere = Target { location: target.location.below("elsewhere"), ..target };
     layer.inject(Fault::DeleteLocked);
-    let error = probe_lock(&*settled(&elsewhere), &*env).unwrap().require().unwrap_err();
+    let error = probe_lock(&*settled(&elsewhere), &*env, &|_| ()).unwrap().require().unwrap_err();
     assert!(error.to_string().contains("a locked version was deleted"), "{error}");
 }
 
