@@ -25,7 +25,10 @@ fn here() -> Option<Vec<(&'static str, Vec<(&'static str, String)>)>> {
     let bucket = |variable: &str| Some(("s3://bucket/", place("s3", variable)?));
     let seaweed = [("http://127.0.0.1:8333", server("CAIRN_TEST_S3_ENDPOINT")?), bucket("CAIRN_TEST_S3_BUCKET")?];
     let ministack = [("http://127.0.0.1:4566", server("CAIRN_TEST_ARCHIVE_ENDPOINT")?), bucket("CAIRN_TEST_ARCHIVE_BUCKET")?];
-    let moto = [("http://127.0.0.1:5000", server("CAIRN_TEST_MOTO_ENDPOINT")?), bucket("CAIRN_TEST_MOTO_BUCKET")?];
+    let moto = [
+        ("http://127.0.0.1:5000", server("CAIRN_TEST_MOTO_ENDPOINT")?),
+        ("s3://bucket/", format!("s3://cairn/{}/", unique("docs"))),
+    ];
     let azurite = [
         ("http://127.0.0.1:10000/devstoreaccount1", server("CAIRN_TEST_AZURE_ENDPOINT")?),
         ("az://container/", place("az", "CAIRN_TEST_AZURE_CONTAINER")?),

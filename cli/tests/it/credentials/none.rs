@@ -104,10 +104,10 @@ fn sso_is_refused_by_name_with_what_to_do() {
 #[test]
 fn a_credential_process_that_fails_speaks_for_itself() {
     let home = Home::new();
-    home.write("get", b"#!/bin/sh\necho 'the vault is sealed' >&2\necho SECRET\nexit 3\n");
+    home.write("get", b"echo \"the vault is sealed; password: ${CAIRN_PASSWORD-unset}\" >&2\necho SECRET\nexit 3\n");
     home.write(".aws/config", format!("[default]\ncredential_process = sh {}\n", home.text("get")).as_bytes());
-    let run = Run::of(&mut asks(&home, &["points"])).expect(1);
-    assert!(run.stderr.contains("the vault is sealed"), "its stderr is passed on: {}", run.stderr);
+    let run = Run::of(asks(&home, &["points"]).env("CAIRN_PASSWORD", "of the repository")).expect(1);
+    assert!(run.stderr.contains("the vault is sealed; password: unset"), "its stderr is passed on: {}", run.stderr);
     assert!(
         run.stderr.contains("credential_process of the profile default (sh): it failed (exit status: 3)"),
         "{}",

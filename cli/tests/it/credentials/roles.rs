@@ -17,7 +17,7 @@ struct Moto {
 impl Moto {
     fn new(name: &str) -> Option<Moto> {
         let endpoint = server("CAIRN_TEST_MOTO_ENDPOINT")?;
-        let repo = format!("s3://{}/{}", server("CAIRN_TEST_MOTO_BUCKET")?, unique(name));
+        let repo = format!("s3://cairn/{}", unique(name));
         Some(Moto { home: Home::new(), repo, endpoint })
     }
 
