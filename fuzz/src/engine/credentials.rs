@@ -32,7 +32,10 @@ pub fn connection_string(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
     match fuzzing::connection_string(text) {
         Ok((account, endpoint)) => {
-            assert!(!account.is_empty() && account.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'), "{account:?}");
+            assert!(
+                !account.is_empty() && account.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'),
+                "{account:?}"
+            );
             assert!(endpoint.is_none_or(|endpoint| !endpoint.contains(['?', '#'])));
             true
         }

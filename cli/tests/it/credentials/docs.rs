@@ -20,11 +20,17 @@ fn commands(section: &str) -> String {
 
 /// What a section says, and what it is here. Nothing where there are no servers.
 fn here() -> Option<Vec<(&'static str, Vec<(&'static str, String)>)>> {
-    let keys = || Some([("=key ", format!("={} ", server("CAIRN_TEST_S3_KEY")?)), ("=secret\n", format!("={}\n", server("CAIRN_TEST_S3_SECRET")?))]);
+    let keys = || {
+        Some([
+            ("=key ", format!("={} ", server("CAIRN_TEST_S3_KEY")?)),
+            ("=secret\n", format!("={}\n", server("CAIRN_TEST_S3_SECRET")?)),
+        ])
+    };
     let place = |scheme: &str, variable: &str| Some(format!("{scheme}://{}/{}/", server(variable)?, unique("docs")));
     let bucket = |variable: &str| Some(("s3://bucket/", place("s3", variable)?));
     let seaweed = [("http://127.0.0.1:8333", server("CAIRN_TEST_S3_ENDPOINT")?), bucket("CAIRN_TEST_S3_BUCKET")?];
-    let ministack = [("http://127.0.0.1:4566", server("CAIRN_TEST_ARCHIVE_ENDPOINT")?), bucket("CAIRN_TEST_ARCHIVE_BUCKET")?];
+    let ministack =
+        [("http://127.0.0.1:4566", server("CAIRN_TEST_ARCHIVE_ENDPOINT")?), bucket("CAIRN_TEST_ARCHIVE_BUCKET")?];
     let moto = [
         ("http://127.0.0.1:5000", server("CAIRN_TEST_MOTO_ENDPOINT")?),
         ("s3://bucket/", format!("s3://cairn/{}/", unique("docs"))),
@@ -71,12 +77,18 @@ fn the_page_lists_every_name_that_is_looked_for() {
     let home = Home::new();
     let said = |repo: &str| {
         let mut command = home.command(["--repo", repo, "points"]);
-        command.env("AWS_EC2_METADATA_DISABLED", "true").env("AZURE_STORAGE_ACCOUNT", "a").env("IDENTITY_ENDPOINT", "http://127.0.0.1:1");
+        command
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AZURE_STORAGE_ACCOUNT", "a")
+            .env("IDENTITY_ENDPOINT", "http://127.0.0.1:1");
         String::from_utf8(command.output().unwrap().stderr).unwrap()
     };
     let told = said("s3://bucket/x") + &said("az://box/x");
     let is_name = |word: &str| word.starts_with("AWS_") || word.starts_with("AZURE_");
-    let names: Vec<_> = told.split(|c: char| !c.is_ascii_uppercase() && !c.is_ascii_digit() && c != '_').filter(|word| is_name(word)).collect();
+    let names: Vec<_> = told
+        .split(|c: char| !c.is_ascii_uppercase() && !c.is_ascii_digit() && c != '_')
+        .filter(|word| is_name(word))
+        .collect();
     assert!(names.len() > 15, "{told}");
     for name in names {
         assert!(page.contains(name), "{name} is not in docs/stores.md");
