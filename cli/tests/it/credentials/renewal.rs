@@ -21,7 +21,8 @@ fn a_program_is_asked_again_before_its_credentials_end() {
     assert!(before >= 1);
     let src = place.home.text("src");
     Run::of(&mut place.command(&["backup", "--job", "j", "--limit-upload", "600k", &src])).expect(0);
-    assert!(runs() >= before + 3, "it was asked {} times for ten seconds of work", runs() - before);
+    // Once at the start, and again by a request after the end of those: the backup takes ten seconds.
+    assert!(runs() >= before + 2, "it was asked {} times", runs() - before);
     Run::of(&mut place.command(&["check", "--read-data"])).expect(0);
 }
 

@@ -115,7 +115,7 @@ impl Names {
             );
             holds.extend(found.endpoint.filter(|_| !endpoint).map(|endpoint| (Key::Endpoint, endpoint)));
             // What else could be used for this account is not meant.
-            let rest = [self.own, self.of_az].concat().into_iter().filter(|(key, _)| !is_credential(*key));
+            let rest = [self.own, self.of_az].concat().into_iter().filter(|(key, _)| !CREDENTIALS.contains(key));
             rest.for_each(|(key, value)| add(&mut holds, key, value));
             return Ok(holds);
         }
