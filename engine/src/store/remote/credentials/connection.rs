@@ -90,7 +90,7 @@ impl<'a> Parts<'a> {
                 "endpointsuffix" => parts.suffix = value,
                 "defaultendpointsprotocol" => parts.protocol = value,
                 "usedevelopmentstorage" => {
-                    parts.is_development = value.is_some_and(|text| text.eq_ignore_ascii_case("true"))
+                    parts.is_development = value.is_some_and(|text| text.eq_ignore_ascii_case("true"));
                 }
                 _ => {}
             }

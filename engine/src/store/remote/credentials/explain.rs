@@ -10,10 +10,13 @@ use object_store::CredentialProvider;
 use std::fmt;
 use std::sync::Arc;
 
+/// From the text of an error, and what was heard last, to words that help.
+type Explain = dyn Fn(&str, &Heard) -> Lack + Send + Sync;
+
 /// A provider of `object_store`, whose errors are made ours.
 pub(super) struct Explained<T> {
     pub(super) inner: Arc<dyn CredentialProvider<Credential = T>>,
-    pub(super) explain: Box<dyn Fn(&str, &Heard) -> Lack + Send + Sync>,
+    pub(super) explain: Box<Explain>,
 }
 
 impl<T> fmt::Debug for Explained<T> {

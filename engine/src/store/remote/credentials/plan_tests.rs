@@ -73,9 +73,12 @@ fn told(source: &Source) -> String {
 
 const KEYS: &str = "[default]\naws_access_key_id = file\naws_secret_access_key = s\naws_session_token = t\n";
 
+/// Name, variables, lines of the config file, credentials file, and what is told.
+type Alone = (&'static str, Vec<(&'static str, &'static str)>, &'static str, &'static str, &'static str);
+
 /// Each source alone, from the one that wins over all others to the last; each with what it is told
 /// as.
-fn sources() -> Vec<(&'static str, Vec<(&'static str, &'static str)>, &'static str, &'static str, &'static str)> {
+fn sources() -> Vec<Alone> {
     vec![
         ("variables", vec![("AWS_ACCESS_KEY_ID", "env"), ("AWS_SECRET_ACCESS_KEY", "s")], "", "", "keys env s"),
         (
