@@ -15,7 +15,8 @@ pub(crate) struct Globals {
     /// Where the repository is: a path, file:///path, s3://bucket/prefix or az://container/prefix
     ///
     /// Without it, the default repository under $XDG_DATA_HOME/cairn/default is used. Credentials and endpoints come from
-    /// the environment (AWS_ACCESS_KEY_ID, AWS_ENDPOINT, AZURE_STORAGE_ACCOUNT_NAME, ...) or from the config file.
+    /// the config file, the environment (AWS_ACCESS_KEY_ID, AWS_PROFILE, AZURE_STORAGE_CONNECTION_STRING, ...) or the files
+    /// of the aws command; docs/stores.md lists them all.
     #[arg(long, global = true, value_name = "URL", env = "CAIRN_REPO", hide_env_values = true)]
     pub(crate) repo: Option<OsString>,
 

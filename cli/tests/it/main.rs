@@ -10,6 +10,7 @@ mod check;
 mod ci;
 mod clocks;
 mod copy;
+mod credentials;
 mod cures;
 mod damage_table;
 mod escaped;

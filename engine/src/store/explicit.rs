@@ -30,8 +30,8 @@ pub fn explicit(location: &Location, options: &Options) -> Result<String> {
             let what = "the folder has no absolute path";
             return Ok(url.map_err(|()| Error::new(Kind::Input, what).on(path.display()))?.into());
         }
-        Location::S3 { bucket, .. } => {
-            let (endpoint, region) = s3_place(bucket, options)?;
+        Location::S3 { .. } => {
+            let (endpoint, region) = s3_place(options)?;
             (location.to_string(), [("endpoint", address(&endpoint)), ("region", region)])
         }
         Location::Azure { .. } => {

@@ -28,6 +28,7 @@ pub mod retry;
 mod space;
 mod thaw;
 pub mod throttle;
+mod wallet;
 
 pub use class::{Provider, StorageClass, Terms};
 pub use count::{Counted, Counts, Verb};
@@ -41,13 +42,14 @@ pub use outage::{Outage, Patience, Say};
 pub use placed::Placed;
 pub use probe::{ClassProbed, LockProbed, Probed, Tell, probe, probe_class, probe_lock};
 pub use reach::{Asked, Reach, Resting, RetrievalMode};
-pub(crate) use remote::judge as judge_answer;
+pub(crate) use remote::{credentials, judge as judge_answer};
 pub use reread::{Look, SecondLook, reread, spoiled};
 pub(crate) use retention::delete_versions;
 pub use retention::{Capabilities, Mode, Retention, Version};
 pub use retry::Retry;
 pub use space::Space;
 pub use throttle::Throttled;
+pub use wallet::Wallet;
 
 use crate::error::{Error, Kind, Result};
 use bytes::Bytes;

@@ -3,7 +3,7 @@
 use super::local::Local;
 use super::outage::{Outage, Patience};
 use super::remote::Remote;
-use super::{Location, Name, Oldest, Retry, Store, Throttled};
+use super::{Location, Name, Oldest, Retry, Store, Throttled, Wallet};
 use crate::error::{Kind, Result};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ pub struct Options {
     pub create: bool,
     /// Let the folder's group use what is kept in it; only where it is created.
     pub shared: bool,
-    /// Read credentials and endpoints from the environment (`AWS_*`, `AZURE_*`) too.
+    /// Read credentials and endpoints from the environment (`AWS_*`, `AZURE_*`) and from the files of the aws command too.
     pub environment: bool,
     /// Settings by the names of those variables (`aws_endpoint`, in any case); they win over the environment.
     pub settings: BTreeMap<String, String>,
@@ -35,6 +35,8 @@ pub struct Options {
     pub patience: Patience,
     /// What all who ask this store share about its outages: whom to tell, and what ends the waiting.
     pub outage: Arc<Outage>,
+    /// Credentials that were fetched, for whoever opens this store again.
+    pub wallet: Arc<Wallet>,
     /// Rates.
     pub limits: Limits,
     /// The probe has proven that the store refuses a wrong checksum, so `put_new` may rely on it.
@@ -70,6 +72,7 @@ impl Default for Options {
             drip_window: Duration::from_secs(30),
             patience: Patience::default(),
             outage: Arc::default(),
+            wallet: Arc::default(),
             limits: Limits::default(),
             checksum_enforced: false,
             proxy: None,

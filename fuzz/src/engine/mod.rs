@@ -2,6 +2,7 @@
 //! where there is a writer. Each says whether it accepted. What the bytes of an input mean stands beside each function.
 
 pub mod cache;
+pub mod credentials;
 
 use super::format;
 use super::replay::Target;
@@ -16,7 +17,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 /// Name and function of every target; each has a file in `fuzz_targets` and a folder in `corpus`.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 13] = [
     ("recovery_sheet", recovery_sheet),
     ("index_cache", cache::index_cache),
     ("pack_tail", pack_tail),
@@ -25,6 +26,11 @@ pub const TARGETS: [Target; 8] = [
     ("location", location),
     ("answer", answer),
     ("selector_time", selector_time),
+    ("aws_file", credentials::aws_file),
+    ("command_words", credentials::command_words),
+    ("connection_string", credentials::connection_string),
+    ("credential_reply", credentials::credential_reply),
+    ("role_answer", credentials::role_answer),
 ];
 
 /// A recovery sheet. Bit 0 of the first byte: the lines of the rest are digits, which get their numbers and check groups;

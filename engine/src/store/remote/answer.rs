@@ -85,10 +85,7 @@ impl Answer {
         let what = verb.as_str();
         if let Some(trouble) = trouble {
             let (kind, advice) = trouble.verdict(*has_answered);
-            // Where nothing but a service for credentials was asked, the store itself has not been reached.
-            let is_of_store = !self.text.contains(METADATA_SERVICE) || *has_answered || kind == Kind::Interrupted;
-            return is_of_store
-                .then(|| Error::new(kind, format!("the store did not {what}: {trouble}")).advise(advice));
+            return Some(Error::new(kind, format!("the store did not {what}: {trouble}")).advise(advice));
         }
         if self.heard.nothing_sent && self.status.is_none() {
             // Credentials come from files that are renewed while the work goes on.
@@ -229,8 +226,6 @@ impl Answer {
     fn kind_by_text(&self) -> (Kind, Option<&'static str>) {
         if self.ignores_ranges() {
             (Kind::Unsupported, Some("this server does not honour ranged reads: use another one"))
-        } else if self.text.contains(METADATA_SERVICE) {
-            (Kind::Denied, Some("no credentials were found: set the environment variables of the store"))
         } else {
             (Kind::Transient, Some("check the endpoint and the network, then try again"))
         }
@@ -278,7 +273,7 @@ pub(crate) fn judge(lists: bool, status: u16, headers: &[(&str, &str)], body: &[
 }
 
 /// The error's text and that of each cause that it does not repeat: why a connection failed stands at the very end.
-fn whole(error: &object_store::Error) -> String {
+pub(super) fn whole(error: &object_store::Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(e) = cause {
@@ -305,8 +300,6 @@ fn shorten(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect()
 }
 
-/// Where clouds tell their machines credentials.
-const METADATA_SERVICE: &str = "169.254.169.254";
 /// Stores refuse signatures that are older or younger than this.
 const CLOCK_SECONDS_APART: i64 = 900;
 const ADVICE_AGAIN: &str = "try again";

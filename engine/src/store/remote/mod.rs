@@ -7,6 +7,7 @@
 mod answer;
 mod archive;
 mod checksum;
+pub(crate) mod credentials;
 mod line;
 mod locks;
 mod page;
@@ -109,9 +110,12 @@ impl Remote {
         wait(async {
             let closed = |e| Error::new(Kind::Bug, format!("the store was closed: {e}"));
             let _slot = self.slots.acquire().await.map_err(closed)?;
-            let seen = self.renewal.count();
-            line::listening(self.options.0.outage.has_answered(), async {
+            let (seen, has_answered) = (self.renewal.count(), self.options.0.outage.has_answered());
+            line::listening(has_answered, async {
                 let done = work.await;
+                if let (Some(lack), Err(_)) = (self.lack(has_answered), &done) {
+                    return Err(lack);
+                }
                 if !line::heard().refuses_credentials {
                     return done;
                 }
@@ -119,13 +123,22 @@ impl Remote {
                     Ok(true) => Err(renewal::renewed()),
                     Ok(false) => done,
                     Err(e) => {
-                        let away = answer::of_client(&e, Verb::Get, &self.location.to_string());
+                        let of_client = || answer::of_client(&e, Verb::Get, &self.location.to_string());
+                        let away = self.lack(has_answered).unwrap_or_else(of_client);
                         if away.kind() == Kind::Transient { Err(away) } else { done }
                     }
                 }
             })
             .await
         })
+    }
+
+    /// Why there are no credentials to ask with: then nothing was asked of the store, and its own words are
+    /// of another request. A stop that ended all is none.
+    fn lack(&self, has_answered: bool) -> Option<Error> {
+        let heard = line::heard();
+        let lack = heard.lack.filter(|_| heard.trouble != Some(line::Trouble::Stopped))?;
+        Some(lack.error(has_answered).on(&self.location))
     }
 
     /// One request of our own.

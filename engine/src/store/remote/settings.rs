@@ -1,8 +1,10 @@
-//! From the environment and a profile to a client of S3 or Azure.
+//! From settings, the environment and the aws command's files to a client of S3 or Azure.
 //!
-//! Names are those that `object_store` documents (`AWS_ENDPOINT`, `AZURE_STORAGE_ACCOUNT_NAME`, ...), in any case. A profile
-//! wins over the environment. Unknown names in the environment are other programs' affair; in a profile they are an error.
+//! Names are those that `object_store` documents (`AWS_ENDPOINT`, `AZURE_STORAGE_ACCOUNT_NAME`, ...), in any case, and those of the aws and az
+//! commands. Settings win over the environment, and that over the files. Unknown names in the environment are other programs' affair; in the
+//! settings they are an error.
 
+use super::credentials::{self, Ground, Profiles, Way, World};
 use super::line::Line;
 use super::renewal::{Renewal, Renewing};
 use crate::error::{Error, Kind, Result};
@@ -19,14 +21,23 @@ pub(super) fn s3(bucket: &str, options: &Options) -> Result<(AmazonS3, Connectio
     let store = builder.clone().build().map_err(|e| refuse(&e))?;
     let (bucket, options) = (bucket.to_owned(), options.clone());
     let renewal = Renewing::new(Arc::clone(store.credentials()), move || {
-        let store = s3_builder(&bucket, &options)?.0.build().map_err(|e| refuse(&e))?;
+        let store = s3_builder(&bucket, &anew(&options))?.0.build().map_err(|e| refuse(&e))?;
         Ok(Arc::clone(store.credentials()))
     });
     let store = builder.with_credentials(Arc::clone(&renewal) as _).build().map_err(|e| refuse(&e))?;
     Ok((store, Connections { line, client, renewal }, amazon))
 }
 
+/// The same options with nothing fetched yet.
+fn anew(options: &Options) -> Options {
+    Options { wallet: Arc::default(), ..options.clone() }
+}
+
 fn s3_builder(bucket: &str, options: &Options) -> Result<(AmazonS3Builder, Line, ClientOptions, bool)> {
+    let world = World::of(options, "aws_");
+    let profiles = Profiles::read(&world)?;
+    let bundle = || profiles.word("ca_bundle").map(|path| world.path(path));
+    let options = &Options { root_certificate: options.root_certificate.clone().or_else(bundle), ..options.clone() };
     let mut client = connections(options)?;
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
@@ -34,18 +45,32 @@ fn s3_builder(bucket: &str, options: &Options) -> Result<(AmazonS3Builder, Line,
         .with_disable_bulk_delete(true)
         .with_retry(no_retry());
     for (key, value) in merged("AWS_", options, known::<AmazonS3ConfigKey>)? {
+        use AmazonS3ConfigKey::{Client, DefaultRegion, Endpoint, Region, S3Endpoint};
         match key {
-            AmazonS3ConfigKey::Client(key) => client = client.with_config(key, value),
-            AmazonS3ConfigKey::Endpoint | AmazonS3ConfigKey::S3Endpoint => {
-                builder = builder.with_config(key, address(&value)?);
-            }
+            Client(key) => client = client.with_config(key, value),
+            Endpoint | S3Endpoint | Region | DefaultRegion => {}
             key => builder = builder.with_config(key, value),
         }
     }
-    let (endpoint, _) = s3_place(bucket, options)?;
+    let Place { endpoint, region } = Place::of(&world, &profiles);
+    if let Some(endpoint) = &endpoint {
+        builder = builder.with_endpoint(address(endpoint)?);
+    }
+    let endpoint = endpoint.unwrap_or_else(|| amazon(&region));
     refuse_plain(&endpoint, &client, "AWS_ALLOW_HTTP", "s3")?;
     let line = Line::new(&endpoint, options)?;
-    let builder = builder.with_client_options(client.clone()).with_http_connector(line.clone());
+    let is_signed = builder.get_config_value(&AmazonS3ConfigKey::SkipSignature).is_none_or(|text| text != "true");
+    if is_signed {
+        let ground = Ground {
+            line: line.clone(),
+            client: client.clone(),
+            outage: Arc::clone(&options.outage),
+            retry: no_retry(),
+        };
+        let find = || Ok(credentials::aws(&world, &profiles, &region, ground)?);
+        builder = builder.with_credentials(options.wallet.s3(&options.settings, find)?);
+    }
+    let builder = builder.with_region(region).with_client_options(client.clone()).with_http_connector(line.clone());
     Ok((builder, line, client, is_amazon(&endpoint)))
 }
 
@@ -55,7 +80,7 @@ pub(super) fn azure(container: &str, options: &Options) -> Result<(MicrosoftAzur
     let store = builder.clone().build().map_err(|e| refuse(&e))?;
     let (container, options) = (container.to_owned(), options.clone());
     let renewal = Renewing::new(Arc::clone(store.credentials()), move || {
-        let store = azure_builder(&container, &options)?.0.build().map_err(|e| refuse(&e))?;
+        let store = azure_builder(&container, &anew(&options))?.0.build().map_err(|e| refuse(&e))?;
         Ok(Arc::clone(store.credentials()))
     });
     let store = builder.with_credentials(Arc::clone(&renewal) as _).build().map_err(|e| refuse(&e))?;
@@ -65,9 +90,11 @@ pub(super) fn azure(container: &str, options: &Options) -> Result<(MicrosoftAzur
 type AzureParts = (MicrosoftAzureBuilder, Line, ClientOptions, String, String);
 
 fn azure_builder(container: &str, options: &Options) -> Result<AzureParts> {
+    let world = World::of(options, "azure_");
+    let pairs = credentials::azure_pairs(&world)?;
     let mut client = connections(options)?;
     let mut builder = MicrosoftAzureBuilder::new().with_container_name(container).with_retry(no_retry());
-    for (key, value) in merged("AZURE_", options, known::<AzureConfigKey>)? {
+    for (key, value) in pairs.clone() {
         match key {
             AzureConfigKey::Client(key) => client = client.with_config(key, value),
             AzureConfigKey::UseEmulator => {
@@ -79,7 +106,7 @@ fn azure_builder(container: &str, options: &Options) -> Result<AzureParts> {
     }
     let missing = || {
         Error::new(Kind::Input, "no storage account is named")
-            .advise("set AZURE_STORAGE_ACCOUNT_NAME and its credentials")
+            .advise("set AZURE_STORAGE_ACCOUNT_NAME and its credentials, or AZURE_STORAGE_CONNECTION_STRING")
     };
     let account = builder.get_config_value(&AzureConfigKey::AccountName).ok_or_else(missing)?;
     let endpoint = builder
@@ -88,7 +115,16 @@ fn azure_builder(container: &str, options: &Options) -> Result<AzureParts> {
     refuse_plain(address(&endpoint)?, &client, "AZURE_ALLOW_HTTP", "az")?;
     let line = Line::new(&endpoint, options)?;
     let container_url = format!("{}/{container}", endpoint.trim_end_matches('/'));
-    let builder = builder.with_client_options(client.clone()).with_http_connector(line.clone());
+    let builder = builder.with_client_options(client.clone());
+    let find = || {
+        let is_direct = credentials::is_of_this_machine(&pairs);
+        let allows_http = is_direct || world.is_on(&["azure_allow_http"]);
+        let way = Way { line: line.clone(), is_direct, allows_http };
+        let store = builder.clone().with_http_connector(way).build().map_err(|e| refuse(&e))?;
+        Ok(credentials::azure(Arc::clone(store.credentials()), &pairs))
+    };
+    let provider = options.wallet.azure(&options.settings, find)?;
+    let builder = builder.with_credentials(provider).with_http_connector(line.clone());
     Ok((builder, line, client, account, container_url))
 }
 
@@ -113,32 +149,46 @@ fn refuse_plain(endpoint: &str, client: &ClientOptions, variable: &str, table: &
     ))
 }
 
-/// The endpoint and the region of a bucket, with what holds where neither is named.
-pub(in crate::store) fn s3_place(bucket: &str, options: &Options) -> Result<(String, String)> {
-    let mut builder = AmazonS3Builder::new().with_bucket_name(bucket);
-    for (key, value) in merged("AWS_", options, known::<AmazonS3ConfigKey>)? {
-        use AmazonS3ConfigKey::{DefaultRegion, Endpoint, Region, S3Endpoint};
-        if matches!(key, Endpoint | S3Endpoint | Region | DefaultRegion) {
-            builder = builder.with_config(key, value);
-        }
+/// Where a bucket is.
+struct Place {
+    /// As it was named; else it is Amazon's.
+    endpoint: Option<String>,
+    region: String,
+}
+
+impl Place {
+    /// Settings, then variables, then the profile of the aws command.
+    fn of(world: &World, profiles: &Profiles) -> Place {
+        let region = world.word(&["aws_region", "aws_default_region"]).or_else(|| profiles.word("region"));
+        let set = world.setting(&["aws_endpoint_url_s3", "aws_endpoint", "aws_endpoint_url"]);
+        let is_ignored = world.is_on(&["aws_ignore_configured_endpoint_urls"]);
+        let configured = |name| world.variable(name).filter(|_| !is_ignored);
+        let endpoint = set
+            .or_else(|| configured("AWS_ENDPOINT_URL_S3"))
+            .or_else(|| world.variable("AWS_ENDPOINT"))
+            .or_else(|| configured("AWS_ENDPOINT_URL"))
+            .or_else(|| profiles.endpoint("s3").filter(|_| !is_ignored));
+        Place { endpoint: endpoint.map(str::to_owned), region: region.unwrap_or("us-east-1").to_owned() }
     }
-    let said = |key: AmazonS3ConfigKey| builder.get_config_value(&key).filter(|text| !text.is_empty());
-    let region = said(AmazonS3ConfigKey::Region).unwrap_or_else(|| "us-east-1".to_owned());
-    let endpoint = said(AmazonS3ConfigKey::S3Endpoint).or_else(|| said(AmazonS3ConfigKey::Endpoint));
-    let endpoint = endpoint.unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
-    Ok((endpoint, region))
+}
+
+fn amazon(region: &str) -> String {
+    format!("https://s3.{region}.amazonaws.com")
+}
+
+/// The endpoint and the region of a bucket, with what holds where neither is named.
+pub(in crate::store) fn s3_place(options: &Options) -> Result<(String, String)> {
+    let world = World::of(options, "aws_");
+    let Place { endpoint, region } = Place::of(&world, &Profiles::read(&world)?);
+    Ok((endpoint.unwrap_or_else(|| amazon(&region)), region))
 }
 
 /// The endpoint and the account of a container, with the endpoint that holds where none is named.
 pub(in crate::store) fn azure_place(options: &Options) -> Result<(String, String)> {
-    let mut builder = MicrosoftAzureBuilder::new();
-    for (key, value) in merged("AZURE_", options, known::<AzureConfigKey>)? {
-        if matches!(key, AzureConfigKey::AccountName | AzureConfigKey::Endpoint) {
-            builder = builder.with_config(key, value);
-        }
-    }
-    let account = builder.get_config_value(&AzureConfigKey::AccountName).unwrap_or_default();
-    let endpoint = builder.get_config_value(&AzureConfigKey::Endpoint);
+    let pairs = credentials::azure_pairs(&World::of(options, "azure_"))?;
+    let value = |wanted| pairs.iter().find(|(key, _)| *key == wanted).map(|(_, value)| value.clone());
+    let account = value(AzureConfigKey::AccountName).unwrap_or_default();
+    let endpoint = value(AzureConfigKey::Endpoint);
     Ok((endpoint.unwrap_or_else(|| format!("https://{account}.blob.core.windows.net")), account))
 }
 
@@ -193,13 +243,14 @@ fn known<K: FromStr>(name: &str) -> Option<K> {
     name.to_ascii_lowercase().parse().ok()
 }
 
-/// The environment's settings, then the profile's.
+/// The environment's settings, then the profile's; those that only say where credentials are belong to [`credentials`].
 fn merged<K>(prefix: &str, options: &Options, known: impl Fn(&str) -> Option<K>) -> Result<Vec<(K, String)>> {
     let mut pairs = Vec::new();
     if options.environment {
         for (name, value) in std::env::vars_os() {
             if let (Some(name), Some(value)) = (name.to_str(), value.to_str())
                 && name.starts_with(prefix)
+                && !value.is_empty()
                 && let Some(key) = known(name)
             {
                 pairs.push((key, value.to_owned()));
@@ -207,11 +258,11 @@ fn merged<K>(prefix: &str, options: &Options, known: impl Fn(&str) -> Option<K>)
         }
     }
     for (name, value) in &options.settings {
-        let key = known(name).ok_or_else(|| {
-            Error::new(Kind::Input, format!("{name:?} is no setting of this kind of store"))
-                .advise(format!("settings are named like the environment variables: {prefix}..."))
-        })?;
-        pairs.push((key, value.clone()));
+        match known(name) {
+            Some(key) => pairs.push((key, value.clone())),
+            None if credentials::is_own(name) => {}
+            None => return Err(credentials::unknown(name, prefix).into()),
+        }
     }
     Ok(pairs)
 }

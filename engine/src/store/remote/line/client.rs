@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use object_store::{ClientConfigKey, ClientOptions};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, NoProxy, Proxy};
+use reqwest::{Certificate, Client, ClientBuilder, NoProxy, Proxy};
 use std::net::ToSocketAddrs;
 use std::path::Path;
 use std::str::FromStr;
@@ -33,6 +33,15 @@ pub(super) fn roots(file: Option<&Path>) -> Result<Vec<Certificate>> {
 
 /// A client as the options have it, that follows no redirection.
 pub(super) fn build(options: &ClientOptions, roots: &[Certificate]) -> std::result::Result<Client, String> {
+    builder(options, roots)?.build().map_err(said)
+}
+
+/// The same past every proxy: what is of this machine, a proxy would ask of its own.
+pub(super) fn direct(options: &ClientOptions, roots: &[Certificate]) -> std::result::Result<Client, String> {
+    builder(options, roots)?.no_proxy().build().map_err(said)
+}
+
+fn builder(options: &ClientOptions, roots: &[Certificate]) -> std::result::Result<ClientBuilder, String> {
     use ClientConfigKey as Key;
     let wishes = Wishes(options);
     let mut builder = Client::builder()
@@ -74,7 +83,7 @@ pub(super) fn build(options: &ClientOptions, roots: &[Certificate]) -> std::resu
     } else if wishes.flag(Key::Http1Only)? {
         builder = builder.http1_only();
     }
-    builder.build().map_err(said)
+    Ok(builder)
 }
 
 /// The options, read back by their names.

@@ -4,6 +4,7 @@
 
 use super::trouble::Trouble;
 use crate::env::Machine;
+use crate::store::remote::credentials::Lack;
 use crate::store::remote::locks::http_date;
 use format_spec::Time;
 use reqwest::StatusCode;
@@ -25,6 +26,8 @@ pub(in crate::store::remote) struct Heard {
     /// The credentials are the fault, or may be.
     pub(in crate::store::remote) refuses_credentials: bool,
     pub(in crate::store::remote) trouble: Option<Trouble>,
+    /// Why there are no credentials to ask with.
+    pub(in crate::store::remote) lack: Option<Box<Lack>>,
     /// Nothing went out: what fails before that fails on this machine.
     pub(in crate::store::remote) nothing_sent: bool,
     /// Whether this store has answered as a store before.
@@ -46,7 +49,7 @@ pub(in crate::store::remote) fn heard() -> Heard {
 }
 
 /// Keeps what was heard.
-pub(super) fn note(what: Heard) {
+pub(in crate::store::remote) fn note(what: Heard) {
     // Nobody listens where a test asks without a store.
     let _ = HEARD.try_with(|heard| heard.replace(what));
 }

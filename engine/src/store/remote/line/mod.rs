@@ -18,7 +18,7 @@ mod knock;
 mod pulse;
 mod trouble;
 
-pub(super) use heard::{Heard, heard, listening};
+pub(super) use heard::{Heard, heard, listening, note};
 #[cfg(test)]
 pub(super) use trouble::Flaw;
 pub(super) use trouble::Trouble;
@@ -28,7 +28,6 @@ use crate::store::outage::Outage;
 use crate::store::{OBJECT_BYTES_MAX, Options};
 use bytes::Bytes;
 use futures_util::stream;
-use heard::note;
 use http_body_util::BodyExt;
 use object_store::ClientOptions;
 use object_store::client::{
@@ -87,11 +86,21 @@ impl Line {
     }
 }
 
+impl Line {
+    /// Connections past every proxy, to services of this machine.
+    pub(super) fn direct(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        self.over(client::direct(options, &self.0.roots))
+    }
+
+    fn over(&self, client: std::result::Result<reqwest::Client, String>) -> object_store::Result<HttpClient> {
+        let client = client.map_err(|e| object_store::Error::Generic { store: "HTTP client", source: e.into() })?;
+        Ok(HttpClient::new(Caller { client, terms: Arc::clone(&self.0) }))
+    }
+}
+
 impl HttpConnector for Line {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
-        let client = client::build(options, &self.0.roots)
-            .map_err(|e| object_store::Error::Generic { store: "HTTP client", source: e.into() })?;
-        Ok(HttpClient::new(Caller { client, terms: Arc::clone(&self.0) }))
+        self.over(client::build(options, &self.0.roots))
     }
 }
 
