@@ -24,6 +24,7 @@ use super::{
     Asked, Capabilities, Info, Listed, Location, Name, Options, Receipt, Resting, Retention, RetrievalMode,
     StorageClass, Store, Terms, Version,
 };
+use crate::ending;
 use crate::error::{Error, Kind, Result};
 pub(crate) use answer::judge;
 use answer::{Verb, classify};
@@ -136,8 +137,7 @@ impl Remote {
     /// Why there are no credentials to ask with: then nothing was asked of the store, and its own words are
     /// of another request. A stop that ended all is none.
     fn lack(&self, has_answered: bool) -> Option<Error> {
-        let heard = line::heard();
-        let lack = heard.lack.filter(|_| heard.trouble != Some(line::Trouble::Stopped))?;
+        let lack = line::heard().lack.filter(|_| !ending::is_over())?;
         Some(lack.error(has_answered).on(&self.location))
     }
 

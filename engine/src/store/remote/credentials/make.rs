@@ -42,8 +42,7 @@ impl Maker {
                 token: keys.token.map(|token| token.expose().to_owned()),
             })),
             Source::Process { profile, command } => {
-                let outage = Arc::clone(&self.ground.outage);
-                Arc::new(Renewed::new(OfProcess { profile, command: command.into(), outage }))
+                Arc::new(Renewed::new(OfProcess { profile, command: command.into() }))
             }
             Source::Role(role) => {
                 let of = self.provider(role.of.as_ref().clone(), looked)?;

@@ -8,7 +8,7 @@
 use super::lack::Lack;
 use super::renew::{Fetch, Pending};
 use super::reply::{self, Fresh};
-use crate::store::Outage;
+use crate::ending;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -20,15 +20,13 @@ use zeroize::Zeroizing;
 pub(super) struct OfProcess {
     pub(super) profile: String,
     pub(super) command: Arc<[String]>,
-    pub(super) outage: Arc<Outage>,
 }
 
 impl Fetch for OfProcess {
     fn fetch(&self) -> Pending<'_, Result<Fresh, Lack>> {
         Box::pin(async {
-            let (profile, command, outage) =
-                (self.profile.clone(), Arc::clone(&self.command), Arc::clone(&self.outage));
-            let ended = tokio::task::spawn_blocking(move || run(&profile, &command, LIMIT, &outage));
+            let (profile, command) = (self.profile.clone(), Arc::clone(&self.command));
+            let ended = tokio::task::spawn_blocking(move || run(&profile, &command, LIMIT));
             let printed = ended.await.map_err(|e| Lack::away(format!("{}: {e}", self.name()), "run again"))??;
             reply::read(&printed, true).map_err(|why| {
                 Lack::settings(
@@ -50,7 +48,7 @@ impl Fetch for OfProcess {
 /// # Errors
 /// It could not be started, took too long, printed too much, or says by its exit code that it
 /// failed.
-fn run(profile: &str, command: &[String], limit: Duration, outage: &Outage) -> Result<Zeroizing<Vec<u8>>, Lack> {
+fn run(profile: &str, command: &[String], limit: Duration) -> Result<Zeroizing<Vec<u8>>, Lack> {
     let (program, arguments) = command.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
     let told = |why: String| format!("credential_process of the profile {profile} ({program}): {why}");
     let by_hand = "run the same line in a shell, and mend what it says";
@@ -63,26 +61,26 @@ fn run(profile: &str, command: &[String], limit: Duration, outage: &Outage) -> R
         .spawn();
     let mut child = started.map_err(|e| Lack::settings(told(format!("it cannot be started: {e}")), by_hand))?;
     let end = Instant::now() + limit;
-    match printed(&mut child, end, outage) {
+    match printed(&mut child, end) {
         Ok(bytes) if bytes.len() > PRINTED_BYTES_MAX => {
             Err(Lack::settings(told(format!("it printed more than {PRINTED_BYTES_MAX} bytes")), by_hand))
         }
-        Ok(bytes) => match wait(&mut child, end, outage) {
+        Ok(bytes) => match wait(&mut child, end) {
             Some(status) if status.success() => Ok(bytes),
             Some(status) => Err(Lack::refused(told(format!("it failed ({status})")), by_hand).may_pass()),
-            None => Err(late(&told, limit, outage)),
+            None => Err(late(&told, limit)),
         },
         Err(()) => {
             // It may have ended by itself meanwhile; either way nothing of it is left.
             let _ = child.kill();
             let _ = child.wait();
-            Err(late(&told, limit, outage))
+            Err(late(&told, limit))
         }
     }
 }
 
-fn late(told: &dyn Fn(String) -> String, limit: Duration, outage: &Outage) -> Lack {
-    if outage.must_end() {
+fn late(told: &dyn Fn(String) -> String, limit: Duration) -> Lack {
+    if ending::is_over() {
         return Lack::away(
             told("it was ended, as the work was asked to stop".to_owned()),
             "run the same command again to resume",
@@ -97,7 +95,7 @@ fn late(told: &dyn Fn(String) -> String, limit: Duration, outage: &Outage) -> La
 }
 
 /// All that it prints, one byte more than allowed at most.
-fn printed(child: &mut Child, end: Instant, outage: &Outage) -> Result<Zeroizing<Vec<u8>>, ()> {
+fn printed(child: &mut Child, end: Instant) -> Result<Zeroizing<Vec<u8>>, ()> {
     let Some(stdout) = child.stdout.take() else { return Err(()) };
     let (sender, receiver) = mpsc::channel();
     // A program that it left behind may hold the pipe; then the thread stays until that one ends,
@@ -111,18 +109,18 @@ fn printed(child: &mut Child, end: Instant, outage: &Outage) -> Result<Zeroizing
         match receiver.recv_timeout(LOOK_EVERY) {
             Ok(read) => return read.map_err(|_| ()),
             Err(RecvTimeoutError::Disconnected) => return Err(()),
-            Err(RecvTimeoutError::Timeout) if Instant::now() >= end || outage.must_end() => return Err(()),
+            Err(RecvTimeoutError::Timeout) if Instant::now() >= end || ending::is_over() => return Err(()),
             Err(RecvTimeoutError::Timeout) => {}
         }
     }
 }
 
 /// How it ended, if it did in time.
-fn wait(child: &mut Child, end: Instant, outage: &Outage) -> Option<std::process::ExitStatus> {
+fn wait(child: &mut Child, end: Instant) -> Option<std::process::ExitStatus> {
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return Some(status),
-            Ok(None) if Instant::now() < end && !outage.must_end() => std::thread::sleep(LOOK_EVERY),
+            Ok(None) if Instant::now() < end && !ending::is_over() => std::thread::sleep(LOOK_EVERY),
             _ => {
                 let _ = child.kill();
                 let _ = child.wait();
