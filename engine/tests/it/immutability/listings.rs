@@ -48,7 +48,8 @@ fn a_command_lists_versions_by_the_folder_and_not_by_the_object() {
     for (((what, _), few), many) in commands.iter().zip(few).zip(many) {
         println!("{what}: {few:?} listings and reads of 4 points, {many:?} of 44");
         assert!(many[1] > few[1], "{what} reads more: {few:?} {many:?}");
-        assert!(many[0] <= few[0] + 1 && many[0] < 25, "{what}: {few:?} {many:?}");
+        // A listing shows some hundred objects.
+        assert!((many[0] - few[0]) * 50 < many[1] - few[1] && many[0] < 25, "{what}: {few:?} {many:?}");
     }
 }
 
