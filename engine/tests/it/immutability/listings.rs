@@ -7,6 +7,8 @@ use engine::monitor::Monitor;
 use engine::store::{Counted, Fault, Faulty, Memory, Oldest, Store, Verb};
 use std::sync::Arc;
 
+type Command = fn(&Rig);
+
 /// A command of its own: nothing is known of the store yet. What it asked for.
 fn counted(rig: &Rig, memory: &Arc<Memory>, command: impl Fn(&Rig)) -> [u64; 2] {
     let store = Counted::new(memory.clone() as Arc<dyn Store>);
@@ -34,7 +36,7 @@ fn check(rig: &Rig) {
 fn a_command_lists_versions_by_the_folder_and_not_by_the_object() {
     let folder = tempfile::tempdir().unwrap();
     let (rig, memory, clock) = in_memory(folder.path(), None);
-    let commands: [(&str, fn(&Rig)); 3] = [("points", list_points), ("restore", restore_all), ("check", check)];
+    let commands: [(&str, Command); 3] = [("points", list_points), ("restore", restore_all), ("check", check)];
     let mut rounds = Vec::new();
     for points in [4, 40] {
         for n in 0..points {
