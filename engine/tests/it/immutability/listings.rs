@@ -7,6 +7,8 @@ use engine::monitor::Monitor;
 use engine::store::{Counted, Fault, Faulty, Memory, Oldest, Store, Verb};
 use std::sync::Arc;
 
+type Command = fn(&Rig);
+
 /// A command of its own: nothing is known of the store yet. What it asked for.
 fn counted(rig: &Rig, memory: &Arc<Memory>, command: impl Fn(&Rig)) -> [u64; 2] {
     let store = Counted::new(memory.clone() as Arc<dyn Store>);
@@ -51,7 +53,8 @@ fn a_command_lists_versions_by_the_folder_and_not_by_the_object() {
     for (((what, _), few), many) in commands.iter().zip(few).zip(many) {
         println!("{what}: {few:?} listings and reads of 4 points, {many:?} of 44");
         assert!(many[1] > few[1], "{what} reads more: {few:?} {many:?}");
-        assert!(many[0] <= few[0] + 1 && many[0] < 25, "{what}: {few:?} {many:?}");
+        // A listing shows some hundred objects.
+        assert!((many[0] - few[0]) * 50 < many[1] - few[1] && many[0] < 25, "{what}: {few:?} {many:?}");
     }
 }
 
