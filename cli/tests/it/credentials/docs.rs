@@ -18,8 +18,11 @@ fn commands(section: &str) -> String {
     rest.split_once("```").expect("an end of the commands").0.to_owned()
 }
 
+/// A section, and what takes the place of words in it.
+type Section = (&'static str, Vec<(&'static str, String)>);
+
 /// What a section says, and what it is here. Nothing where there are no servers.
-fn here() -> Option<Vec<(&'static str, Vec<(&'static str, String)>)>> {
+fn here() -> Option<Vec<Section>> {
     let keys = || {
         Some([
             ("=key ", format!("={} ", server("CAIRN_TEST_S3_KEY")?)),

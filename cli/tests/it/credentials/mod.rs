@@ -147,10 +147,11 @@ fn each_source_alone_opens_a_repository_and_of_two_the_documented_one_wins() {
         assert_eq!(wrong.code, Some(1), "{name} with a wrong key: {}", wrong.stderr);
         assert!(wrong.stderr.contains("403") && !wrong.stderr.contains(&place.secret), "{name}: {}", wrong.stderr);
     }
-    for first in 0..SOURCES.len() {
+    for (first, (name, _)) in SOURCES.iter().enumerate() {
         // A container has one address.
-        for second in (first + 1..SOURCES.len()).filter(|second| (first, *second) != (5, 6)) {
-            let names = (SOURCES[first].0, SOURCES[second].0);
+        for (second, (other, _)) in SOURCES.iter().enumerate().skip(first + 1).filter(|(at, _)| (first, *at) != (5, 6))
+        {
+            let names = (name, other);
             let (run, services) = run(&[(first, true), (second, false)]);
             assert_eq!(run.code, Some(0), "{names:?}: {}", run.stderr);
             drop(services);

@@ -61,12 +61,7 @@ fn s3_builder(bucket: &str, options: &Options) -> Result<(AmazonS3Builder, Line,
     let line = Line::new(&endpoint, options)?;
     let is_signed = builder.get_config_value(&AmazonS3ConfigKey::SkipSignature).is_none_or(|text| text != "true");
     if is_signed {
-        let ground = Ground {
-            line: line.clone(),
-            client: client.clone(),
-            outage: Arc::clone(&options.outage),
-            retry: no_retry(),
-        };
+        let ground = Ground { line: line.clone(), client: client.clone(), retry: no_retry() };
         let find = || Ok(credentials::aws(&world, &profiles, &region, ground)?);
         builder = builder.with_credentials(options.wallet.s3(&options.settings, find)?);
     }

@@ -7,8 +7,6 @@ use engine::monitor::Monitor;
 use engine::store::{Counted, Fault, Faulty, Memory, Oldest, Store, Verb};
 use std::sync::Arc;
 
-type Command = fn(&Rig);
-
 /// A command of its own: nothing is known of the store yet. What it asked for.
 fn counted(rig: &Rig, memory: &Arc<Memory>, command: impl Fn(&Rig)) -> [u64; 2] {
     let store = Counted::new(memory.clone() as Arc<dyn Store>);

@@ -39,7 +39,6 @@ pub(crate) use words::split as split_words;
 pub(super) use world::World;
 
 use super::line::Line;
-use crate::store::Outage;
 use explain::{ADVICE_AZURE, ADVICE_S3, Explained, nothing, of_machine, of_service};
 use lack::said;
 use make::Maker;
@@ -54,7 +53,6 @@ use std::sync::Arc;
 pub(super) struct Ground {
     pub(super) line: Line,
     pub(super) client: ClientOptions,
-    pub(super) outage: Arc<Outage>,
     pub(super) retry: RetryConfig,
 }
 

@@ -144,7 +144,7 @@ mod tests {
 
     fn runs(command: &[&str], limit: Duration) -> Result<String, Lack> {
         let command: Vec<_> = command.iter().map(|&word| word.to_owned()).collect();
-        run("p", &command, limit, &Outage::default()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        run("p", &command, limit).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
     #[test]
