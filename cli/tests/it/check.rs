@@ -47,7 +47,7 @@ fn damage_is_named_and_ends_with_exit_5() {
 
 /// The pack with the large file.
 fn largest(home: &Home) -> PathBuf {
-    let mut open = vec![home.path("repo")];
+    let mut open = vec![home.path("repo/data")];
     let mut found: Option<(u64, PathBuf)> = None;
     while let Some(folder) = open.pop() {
         for item in std::fs::read_dir(folder).unwrap() {

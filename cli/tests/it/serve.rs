@@ -137,7 +137,7 @@ fn a_flipped_byte_in_the_repository_fails_the_copy_and_gives_no_file() {
     home.write("src/whole", b"small");
     home.write("src/big", &noise(3_000_000, 7));
     home.backup();
-    flip_largest(&home.path("repo"));
+    flip_largest(&home.path("repo/data"));
     std::fs::remove_dir_all(home.path("cache")).unwrap();
     let serving = Serving::of(&home, &[]);
     let copied = run_rclone(&rclone, &home, &serving, &["copy", "dav:", &home.text("out")]);
