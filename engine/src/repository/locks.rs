@@ -113,7 +113,17 @@ impl Repository {
             let policy = locks.policy().raised(days)?;
             // What is written from here on is needed by those points, too.
             locks.set_policy(policy);
-            let secured = self.secure_points(&locks, &policy, &view, monitor)?;
+            let secured = match self.secure_points(&locks, &policy, &view, monitor) {
+                Err(e) if matches!(e.kind(), Kind::Absent | Kind::Damaged) => {
+                    // What a point needed may have gone with it.
+                    self.refresh()?;
+                    if self.log().view().commits == view.commits {
+                        return Err(e);
+                    }
+                    continue;
+                }
+                other => other?,
+            };
             let mut is_stale = false;
             let appended = self.log().append(&**self.env(), &mut |now| {
                 is_stale = now.commits != view.commits || now.settings != view.settings;

@@ -182,7 +182,7 @@ impl Store for Local {
     }
 
     fn keep_reserve(&self) {
-        reserve::keep(&self.root);
+        reserve::keep(&self.root, &self.rights);
     }
 
     fn spend_reserve(&self, bytes: u64) -> bool {

@@ -9,6 +9,7 @@
 //! get all of it. Refuses to fail anything: where it cannot be kept, there is none. Random bytes, for a file of zeros takes no
 //! room where a file system compresses, and an allocation without bytes takes none where it writes elsewhere anyway.
 
+use super::rights::Rights;
 use super::stage::sync_folder;
 use crate::env::Machine;
 use crate::limits::RESERVE_BYTES;
@@ -17,8 +18,8 @@ use rustix::fs::{AtFlags, Mode, OFlags};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-/// Fills the file up, as far as there is room.
-pub(super) fn keep(root: &OwnedFd) {
+/// Fills the file up, as far as there is room. It has the rights of an object: whoever shares the folder may spend it.
+pub(super) fn keep(root: &OwnedFd, rights: &Rights) {
     if rustix::fs::statat(root, RESERVE, AtFlags::SYMLINK_NOFOLLOW)
         .is_ok_and(|s| s.st_size.cast_unsigned() >= RESERVE_BYTES)
     {
@@ -26,6 +27,9 @@ pub(super) fn keep(root: &OwnedFd) {
     }
     let Some(file) = open(root, OFlags::CREATE) else { return };
     let Ok(mut length) = file.metadata().map(|metadata| metadata.len()) else { return };
+    if let Err(error) = rights.apply_to_file(&file) {
+        tracing::debug!(%error, "the reserve is its maker's alone");
+    }
     let mut noise = vec![0; STEP_BYTES];
     while length < RESERVE_BYTES {
         let step = usize::try_from(RESERVE_BYTES - length).unwrap_or(STEP_BYTES).min(STEP_BYTES);
