@@ -146,11 +146,12 @@ fn a_cache_of_another_future_is_dropped() {
     assert!(summary.bytes_new >= 3_000_000, "{summary:?}");
 }
 
+/// Its place is a file: the run goes on with a cache of its own, and the file stays.
 #[test]
-fn a_cache_that_cannot_be_kept_is_an_error_that_names_its_place() {
+fn a_cache_that_cannot_be_kept_changes_no_result() {
     let folder = tempfile::tempdir().unwrap();
     let rig = rig(folder.path());
     fs::write(folder.path().join("cache"), b"a file").unwrap();
-    let error = rig.open().map(|_| ()).unwrap_err();
-    assert!(error.to_string().contains("cache"), "{}", super::rig::shown(&error));
+    rig.expect_healthy();
+    assert_eq!(fs::read(folder.path().join("cache")).unwrap(), b"a file");
 }

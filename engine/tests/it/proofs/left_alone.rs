@@ -116,9 +116,13 @@ fn orphans_are_told_by_the_plan() {
     assert_eq!((plan.orphans, plan.bytes_orphaned), (2, 22));
     assert_eq!(plan.hash, before.hash, "they are looked for anew");
     // What a silent session left goes with its fence, in the same run.
-    let dying = engine::store::Faulty::new(store.clone(), |call| {
-        (call.verb == engine::store::Verb::Put && call.name.starts_with("index/"))
-            .then_some(engine::store::Fault::Before(engine::Kind::Denied))
+    let dead = std::sync::atomic::AtomicBool::new(false);
+    let dying = engine::store::Faulty::new(store.clone(), move |call| {
+        use std::sync::atomic::Ordering::SeqCst;
+        let dies = call.verb == engine::store::Verb::Put && call.name.starts_with("index/");
+        // From then on nothing of it is heard: it cannot close its session.
+        dead.fetch_or(dies, SeqCst);
+        dead.load(SeqCst).then_some(engine::store::Fault::Before(engine::Kind::Denied))
     });
     rig.write("new", &noise(77, 5_000));
     rig.over(Arc::new(dying)).back_up().unwrap_err();
