@@ -203,12 +203,12 @@ impl Answer {
         })
     }
 
-    /// Whether a range was asked for, and everything came.
+    /// Whether a range was asked for, and everything came, or another one. What is only less was cut on its way.
     fn ignores_ranges(&self) -> bool {
         let says = |words: &str| self.text.contains(words);
         says("non-partial response")
             || says("Content-Range")
-            || self.other_range().is_some_and(|(wanted, came)| came.0 <= wanted.0 && wanted.1 <= came.1)
+            || self.other_range().is_some_and(|(wanted, came)| came.0 != wanted.0 || wanted.1 <= came.1)
     }
 
     /// The range that was asked for, and the one that came in its place, as the client words it.

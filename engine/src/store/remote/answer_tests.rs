@@ -68,6 +68,8 @@ fn silence_is_transient_and_a_full_answer_to_a_ranged_read_is_unsupported() {
     for (text, kind) in [
         ("Generic S3 error: Requested 0..1, got 0..1000", Kind::Unsupported),
         ("Generic S3 error: Requested 5..9, got 0..9", Kind::Unsupported),
+        // The last ten bytes were asked for, and the first ones came.
+        ("Generic S3 error: Requested 990..1000, got 0..11", Kind::Unsupported),
         ("Generic S3 error: Requested 0..100, got 0..10", Kind::Transient),
     ] {
         let heard = Heard { status: Some(206), ..Heard::default() };
