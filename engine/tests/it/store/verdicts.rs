@@ -11,7 +11,7 @@ server     creates once  ranges  listing  delete  checksum  versions
 SeaweedFS  yes           yes     yes      yes     yes       unknown
 -versioned yes           yes     yes      yes     yes       yes
 Azurite    yes           yes     yes      yes     yes       unknown
-MiniStack  yes           yes     yes      yes     no        unknown
+MiniStack  yes           yes     yes      yes     yes       unknown
 moto       yes           yes     yes      yes     no        unknown
 rclone     no            no      yes      yes     no        unknown
 JuiceFS    no            yes     yes      yes     no        unknown
