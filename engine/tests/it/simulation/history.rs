@@ -18,6 +18,7 @@ use engine::repository::{NewRepository, Repository};
 use format_spec::config::{Class, Cutting};
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// What came of a seed.
 pub(super) struct Outcome {
@@ -58,6 +59,7 @@ pub(super) fn run(seed: u64, mutant: Mutant) -> Outcome {
             let seconds = if world.locking.is_some() { 3 * (hours % HOURS_OF_YEAR) } else { 3600 * hours };
             let seconds = seconds + mutant.ahead_seconds(number);
             world.count(|c| c.far_clocks += u64::from(seconds.abs() >= 3600 * HOURS_OF_YEAR));
+            world.has_far_clocks.fetch_or(seconds.abs() >= 3600, Ordering::SeqCst);
             let actor = Actor::new(shared.clone(), number, seconds);
             let world = world.clone();
             scope.spawn(move || {

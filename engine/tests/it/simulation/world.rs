@@ -13,7 +13,7 @@ use format_spec::Time;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// What becomes of a call.
@@ -146,6 +146,8 @@ pub(super) struct World {
     pub(super) rotten: Mutex<BTreeSet<Name>>,
     /// The newest entry of the log, where it is damaged.
     pub(super) wreck: Mutex<Option<Wreck>>,
+    /// Somebody's clock is hours off or more.
+    pub(super) has_far_clocks: AtomicBool,
     /// Those that ever were.
     wrecked: Mutex<BTreeSet<Name>>,
     rates: Rates,
@@ -198,6 +200,7 @@ impl World {
             rots: World::rots(seed),
             rotten: Mutex::default(),
             wreck: Mutex::default(),
+            has_far_clocks: AtomicBool::new(false),
             wrecked: Mutex::default(),
             rates,
             turns: Mutex::new(turns),

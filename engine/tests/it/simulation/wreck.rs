@@ -6,8 +6,8 @@
 //! bytes come back instead, as from a copy of the repository.
 //!
 //! What is promised of an entry that is set aside: a point that it committed is live again, unless the cure died in between; a point that it expired or
-//! changed may be as it was before; nothing else changes. Entries that condemn or fold are left alone: a collection without a grace may have deleted
-//! by them already, and `docs/damage.md` says so.
+//! changed may be as it was before; nothing else changes. Entries that condemn or fold are left alone, and where clocks are far apart those that expire or change: a collection whose grace is
+//! over may have deleted by them already, and `docs/damage.md` says so.
 
 use super::actor::{Actor, Shared};
 use super::mutants::Mutant;
@@ -25,6 +25,7 @@ use engine::{Kind, Result};
 use format_spec::log::{Change, PointId};
 use format_spec::names;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// An entry that is damaged.
 #[derive(Debug, Clone)]
@@ -59,11 +60,13 @@ fn damage(shared: &Shared, repository: &Repository) -> Result<()> {
     let world = &shared.world;
     let (slot, memory) = (repository.log().view().head, &world.backups.memory);
     let Some(change) = repository.log().entry(slot)?.map(|entry| entry.change) else { return Ok(()) };
+    // By a clock that is hours ahead a grace has passed at once.
+    let has_grace = !world.has_far_clocks.load(Ordering::SeqCst);
     let (committed, undone) = match change {
         Change::Open { .. } | Change::Publish { .. } | Change::Fence { .. } => (None, Vec::new()),
         Change::Commit { id, .. } => (Some(id), Vec::new()),
-        Change::Expire { points, .. } => (None, points),
-        Change::Rewrite { id, .. } => (None, vec![id]),
+        Change::Expire { points, .. } if has_grace => (None, points),
+        Change::Rewrite { id, .. } if has_grace => (None, vec![id]),
         _ => return Ok(()),
     };
     // Nobody else runs from here on: is it the newest still?
