@@ -23,6 +23,8 @@ pub struct Request {
     pub path: String,
     /// As on the wire.
     pub query: String,
+    /// The header that asks for a part of an object, empty where there is none.
+    pub range: String,
 }
 
 /// A request that was answered, or met its fault.
@@ -222,7 +224,9 @@ impl Shared {
         };
         let (path, query) = incoming.head.word(1).split_once('?').unwrap_or((incoming.head.word(1), ""));
         let (method, path, query) = (incoming.head.word(0).to_owned(), path.to_owned(), query.to_owned());
-        let request = Request { number, connection, on_connection, method, path, query };
+        let range = incoming.head.header("range").or_else(|| incoming.head.header("x-ms-range"));
+        let range = range.unwrap_or_default().to_owned();
+        let request = Request { number, connection, on_connection, method, path, query, range };
         let fault = script.and_then(|script| script(&request));
         (request, fault)
     }

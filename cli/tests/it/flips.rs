@@ -101,11 +101,14 @@ impl Scene {
     }
 }
 
-/// Whether the one flipped answer was asked for once more, over a connection that had not been used. `None` where none was flipped.
+/// Whether the one flipped answer was asked for once more, over a connection that had not been used. `None` where none was flipped. Another thread may
+/// read another part of the same object meanwhile.
 fn second_look(seen: &[Seen]) -> Option<bool> {
     let at = seen.iter().position(|seen| seen.fault.is_some())?;
     let (flipped, later) = (&seen[at].request, &seen[at + 1..]);
-    let again = later.iter().find(|seen| seen.request.method == "GET" && seen.request.path == flipped.path)?;
+    let part = |seen: &Seen| (seen.request.method.clone(), seen.request.path.clone(), seen.request.range.clone());
+    let asked = ("GET".to_owned(), flipped.path.clone(), flipped.range.clone());
+    let again = later.iter().find(|seen| part(seen) == asked)?;
     let used: BTreeSet<u64> = seen
         .iter()
         .filter(|seen| seen.request.number < again.request.number)

@@ -9,6 +9,7 @@ use super::lack::Lack;
 use super::renew::{Fetch, Pending};
 use super::reply::{self, Fresh};
 use crate::ending;
+use crate::threads;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -100,11 +101,12 @@ fn printed(child: &mut Child, end: Instant) -> Result<Zeroizing<Vec<u8>>, ()> {
     let (sender, receiver) = mpsc::channel();
     // A program that it left behind may hold the pipe; then the thread stays until that one ends,
     // and nobody waits for it.
-    std::thread::spawn(move || {
+    let started = threads::spawn(move || {
         let mut bytes = Zeroizing::new(Vec::with_capacity(PRINTED_BYTES_MAX + 1));
         let read = stdout.take(PRINTED_BYTES_MAX as u64 + 1).read_to_end(&mut bytes);
         let _ = sender.send(read.map(|_| bytes));
     });
+    started.map_err(drop)?;
     loop {
         match receiver.recv_timeout(LOOK_EVERY) {
             Ok(read) => return read.map_err(|_| ()),
