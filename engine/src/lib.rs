@@ -3,28 +3,11 @@
 //! Rooms stand in the order in which data flows; each imports the shared types and earlier rooms, never later ones
 //! (`tests/it/architecture.rs` holds it). `ARCHITECTURE.md` at the top has the map.
 
-pub mod env;
-pub mod error;
-pub mod limits;
-pub mod monitor;
-
-pub mod threads;
-
-pub mod children;
-
-pub mod ending;
-
-pub mod source;
-
 pub mod chunk;
 
 pub mod block;
 
 pub mod pack;
-
-pub mod store;
-
-pub mod price;
 
 pub mod log;
 
@@ -57,4 +40,7 @@ pub mod restore;
 #[doc(hidden)]
 pub mod fuzzing;
 
-pub use error::{Error, Kind, Result};
+pub use ::source;
+pub use ::store;
+pub use ::store::price;
+pub use base::{Error, Kind, Result, children, ending, env, error, limits, monitor, threads};

@@ -9,13 +9,13 @@ use engine::blob::CachePlace;
 use engine::env::Machine;
 use engine::repository::{OpenOptions, Repository};
 use engine::store::{Info, Listed, Location, Name, Options, Receipt, Store, open};
-use fusefs::catalog::RepositoryCatalog;
-use fusefs::{MountOptions, limits};
+use fusefs::MountOptions;
 use std::error::Error;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use view::catalog::RepositoryCatalog;
 
 /// A store behind a long line.
 #[derive(Debug)]
@@ -86,12 +86,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = OpenOptions {
         env: Machine::shared(),
         cache: CachePlace::Folder(PathBuf::from(cache)),
-        budgets: limits::CACHES,
+        budgets: view::limits::CACHES,
         ranges: None,
         as_of: None,
     };
     let repository = Repository::open(far, Some(password.trim_ascii_end()), &options)?;
-    let catalog = Arc::new(RepositoryCatalog::new(repository, limits::prefetch())?);
+    let catalog = Arc::new(RepositoryCatalog::new(repository, view::limits::prefetch())?);
     let handle = fusefs::mount(catalog, &MountOptions::at(mountpoint))?;
     handle.wait()?;
     Ok(())

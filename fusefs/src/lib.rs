@@ -6,15 +6,11 @@
 //!                                                                 +-- engine::tree (walks nothing itself)
 //! ```
 //!
-//! `SEMANTICS.md` says what the mount promises. [`view`] knows nothing of FUSE, so that something else can serve it where FUSE is
+//! `SEMANTICS.md` says what the mount promises. The crate `view` knows nothing of FUSE, so that something else can serve it where FUSE is
 //! missing; `fs` alone knows `fuser`; `mount` alone mounts.
 
-pub mod catalog;
 mod fs;
 pub mod limits;
 mod mount;
-pub mod view;
 
-pub use catalog::Catalog;
 pub use mount::{MountHandle, MountOptions, check, mount, umount};
-pub use view::{Archived, Layout, Owner};

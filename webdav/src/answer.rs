@@ -18,7 +18,6 @@ use crate::trouble::Trouble;
 use bytes::Bytes;
 use dav_server::DavHandler;
 use dav_server::davpath::DavPath;
-use fusefs::view::View;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -26,6 +25,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use view::View;
 
 /// What every request is answered with.
 pub(crate) struct Answering {

@@ -1,7 +1,7 @@
 //! Cairn's view over WebDAV, read-only: for macOS, Windows and browsers, where there is no FUSE.
 //!
 //! ```text
-//!   client -- server (connections, drain) -- answer (host, password, method) -- dav (the protocol crate) -- session -- place -- fusefs::view
+//!   client -- server (connections, drain) -- answer (host, password, method) -- dav (the protocol crate) -- session -- place -- view
 //!                                                   |                                                        |
 //!                                                   +-- page (folders for browsers) -------------------------+
 //! ```

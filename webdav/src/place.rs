@@ -17,8 +17,8 @@ use crate::limits::LINKS_MAX;
 use crate::names;
 use engine::repository::Why;
 use format_spec::tree::Kind;
-use fusefs::view::{Attributes, Failure, File, Inode, Listed, Reach, View};
 use std::sync::Arc;
+use view::{Attributes, Failure, File, Inode, Listed, Reach, View};
 
 /// A folder or a file as clients see it.
 #[derive(Debug, Clone)]

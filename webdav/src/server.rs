@@ -8,7 +8,6 @@ use crate::body::Body;
 use crate::limits::{ACCEPT_AGAIN, CONNECTIONS, DRAIN, LOOK_EVERY, REQUEST_DEADLINE, SERVING_THREADS, STORE_THREADS};
 use bytes::Bytes;
 use engine::{Error, Kind, Result};
-use fusefs::view::View;
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Frame, Incoming};
 use hyper::server::conn::http1;
@@ -23,6 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use view::View;
 
 /// Where, and for whom.
 #[derive(Debug, Clone)]

@@ -4,12 +4,12 @@
 use crate::limits::PIECE_BYTES;
 use crate::place::{self, Bytes, Page, Place};
 use crate::trouble::Trouble;
-use fusefs::limits::{DATA_DEADLINE, METADATA_DEADLINE};
-use fusefs::view::{Failure, View};
 use hyper::StatusCode;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
+use view::limits::{DATA_DEADLINE, METADATA_DEADLINE};
+use view::{Failure, View};
 
 /// Shared by everything that answers one request.
 #[derive(Clone)]

@@ -1,8 +1,8 @@
 //! Why a request has no answer, as an HTTP status and a text: each kind of trouble its own, as on the mount.
 
 use engine::Kind;
-use fusefs::view::Failure;
 use hyper::StatusCode;
+use view::Failure;
 
 /// A status, and what to say with it.
 #[derive(Debug, Clone, PartialEq, Eq)]

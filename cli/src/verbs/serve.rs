@@ -8,13 +8,13 @@ use crate::settings::password;
 use clap::{Args, Subcommand};
 use engine::monitor::Monitor;
 use engine::threads;
-use fusefs::catalog::RepositoryCatalog;
-use fusefs::limits;
-use fusefs::view::{Layout, Owner, Shown, View};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use view::catalog::RepositoryCatalog;
+use view::limits;
+use view::{Layout, Owner, Shown, View};
 use webdav::{Login, Options, Server};
 
 /// Serve all restore points to other programs, read-only

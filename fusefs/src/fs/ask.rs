@@ -11,12 +11,12 @@ use super::pool::{Ended, Job, guard};
 use super::serve::{Flow, Turn, guarded, told};
 use super::watch::{Answer, Ticket};
 use crate::limits::{ARCHIVED_PAUSES, TRANSIENT_PAUSES};
-use crate::view::{Failure, Reach};
 use engine::Kind;
 use fuser::Errno;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use view::{Failure, Reach};
 
 /// A request that needs the store.
 pub(super) struct Ask<R, Q, S> {

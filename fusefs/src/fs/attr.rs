@@ -1,10 +1,10 @@
 //! The view's attributes in the words of `fuser`.
 
-use crate::view::{Attributes, Inode};
 use format_spec::Time;
 use format_spec::tree::Kind;
 use fuser::{FileAttr, FileType, INodeNo};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use view::{Attributes, Inode};
 
 /// Bytes that programs read at a time when they ask `stat`.
 const PREFERRED_BYTES: u32 = 128 << 10;

@@ -3,9 +3,9 @@
 //! EIO is for damage alone; what needs a newer release is EOPNOTSUPP. Never EAGAIN (programs spin on it), never ENOSYS (the kernel would never ask again), never
 //! ENOENT for what is only out of reach.
 
-use crate::view::Failure;
 use engine::Kind;
 use fuser::Errno;
+use view::Failure;
 
 /// What the kernel is told.
 pub(super) fn errno(failure: &Failure) -> Errno {

@@ -1,10 +1,10 @@
 //! Open files by the number that the kernel hands back.
 
-use crate::view::File;
 use fuser::FileHandle;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
+use view::File;
 
 #[derive(Default)]
 pub(super) struct Handles {

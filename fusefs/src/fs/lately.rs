@@ -3,11 +3,11 @@
 //!
 //! Promises: nothing is remembered for longer than it was said to be, nor more of it.
 
-use crate::view::Inode;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::{Duration, Instant};
+use view::Inode;
 
 /// Parts of files that could not be read lately. By inode, because readers of one file wait for each other at its pages.
 #[derive(Debug)]

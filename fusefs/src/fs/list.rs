@@ -2,11 +2,11 @@
 
 use super::attr::{attr, file_type};
 use super::{GENERATION, ttl};
-use crate::view::{Attributes, Failure, Inode, Listed, Reach, View};
 use fuser::{INodeNo, ReplyDirectory, ReplyDirectoryPlus};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
+use view::{Attributes, Failure, Inode, Listed, Reach, View};
 
 const DOTS: u64 = 2;
 

@@ -8,7 +8,6 @@
 //! under way holds until it was answered (libfuse #341). By then the view is the new one, so that whatever the kernel asks next
 //! is answered with it. A poll that fails changes nothing; the next one is made as if nothing had been.
 
-use crate::view::{Changes, View};
 use fuser::{INodeNo, Notifier};
 use parking_lot::{Condvar, Mutex};
 use std::ffi::OsStr;
@@ -16,6 +15,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::time::Duration;
+use view::{Changes, View};
 
 /// The thread of one session. Dropping it ends the thread as soon as a store that is asked answers; it is not waited for.
 pub(crate) struct Live {

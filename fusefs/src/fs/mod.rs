@@ -20,7 +20,6 @@ use crate::limits::{
     BACKGROUND_REQUESTS, DAMAGED_FOR, DAMAGED_PIECES, READ_BYTES_MAX, TTL_HISTORY, TTL_INSIDE, TTL_NAMESPACE,
     XATTR_BYTES_MAX,
 };
-use crate::view::{Archived, Attributes, Failure, File, Inode, Reach, Seek, View};
 use attr::{absent, attr};
 use bytes::Bytes;
 use engine::{Error, Kind};
@@ -39,6 +38,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use view::{Archived, Attributes, Failure, File, Inode, Reach, Seek, View};
 
 /// The file system that a session serves.
 pub(crate) struct PointsFs {

@@ -22,7 +22,6 @@ use crate::limits::{
     BREAKER_PAUSE, DATA_THREADS_MAX, DATA_WORKERS, METADATA_THREADS_MAX, METADATA_WORKERS, PROBES_MAX, QUEUE_MAX,
     QUEUE_OF_ONE_MAX, SILENCE, SILENT_READS,
 };
-use crate::view::{Failure, Reach};
 use engine::{Error, Kind};
 use fuser::{Errno, Request};
 use std::io;
@@ -30,6 +29,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use view::{Failure, Reach};
 
 /// What a request waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,15 +12,15 @@ mod table;
 
 pub use handle::MountHandle;
 
-use crate::catalog::Catalog;
 use crate::fs::{Live, Patience, PointsFs};
 use crate::limits::{DATA_DEADLINE, DRAIN, METADATA_DEADLINE, REFRESH_EVERY, SESSION_THREADS};
-use crate::view::{Archived, Layout, Owner, Shown, View};
 use engine::{Error, Kind, Result};
 use fuser::{Config, Session, SessionACL};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use view::catalog::Catalog;
+use view::{Archived, Layout, Owner, Shown, View};
 
 /// What to mount where, and how it is shown.
 #[derive(Debug, Clone)]

@@ -16,12 +16,12 @@ use engine::store::{Memory, Name, RetrievalMode, StorageClass, Store};
 use format_spec::config::Class;
 use format_spec::key_slot::Cost;
 use format_spec::point::Workload;
-use fusefs::catalog::RepositoryCatalog;
 use rustix::io::Errno;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use view::catalog::RepositoryCatalog;
 
 const FILE_BYTES: usize = 100_000;
 /// Longer than the mount keeps an answer of the store.
@@ -48,7 +48,7 @@ fn mounted(place: &mut Place) -> (PathBuf, Arc<Memory>) {
 
 /// Mounts the repository of a store; with terms, what is opened is brought back.
 fn mount(place: &mut Place, store: &Arc<Memory>, terms: Option<Terms>) {
-    let catalog = RepositoryCatalog::new(open(store), fusefs::limits::prefetch()).unwrap();
+    let catalog = RepositoryCatalog::new(open(store), view::limits::prefetch()).unwrap();
     let catalog = match terms {
         Some(terms) => catalog.bringing_back(terms).unwrap(),
         None => catalog,
@@ -224,7 +224,7 @@ fn what_would_cost_more_than_is_allowed_is_not_brought_back_and_says_so() {
     assert_eq!(state(&file), "archived");
     assert_eq!(retrievals(&open(&store), &Monitor::new()).unwrap(), []);
     let wrong = Terms { mode: RetrievalMode::Bulk, ..terms(Budget::default()) };
-    let refused = RepositoryCatalog::new(open(&store), fusefs::limits::prefetch()).unwrap().bringing_back(wrong);
+    let refused = RepositoryCatalog::new(open(&store), view::limits::prefetch()).unwrap().bringing_back(wrong);
     assert_eq!(refused.err().map(|e| e.kind()), Some(engine::Kind::Input), "Azure has no such mode");
 }
 

@@ -1,9 +1,10 @@
 //! Owners, modes, and who may read what.
 
 use crate::place::{Place, START, run, shell, within};
-use fusefs::{MountOptions, Owner};
+use fusefs::MountOptions;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use view::Owner;
 
 /// SEMANTICS: Read-only. "Every change is EROFS."
 #[test]

@@ -148,7 +148,7 @@ fn new_versions_and_expired_ones_show_without_remount() {
 #[test]
 fn the_history_looks_at_the_newest_points_alone() {
     let Some(mut place) = Place::new() else { return };
-    let max = i64::try_from(fusefs::limits::HISTORY_POINTS_MAX).unwrap();
+    let max = i64::try_from(view::limits::HISTORY_POINTS_MAX).unwrap();
     for n in 0..=max {
         fs::write(place.source.join("file"), n.to_string()).unwrap();
         place.catalog.back_up(&place.source, "host", "job", START + n);

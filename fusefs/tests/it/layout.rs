@@ -2,10 +2,10 @@
 
 use crate::place::{Place, START, eventually, one_of_everything, shell, within};
 use fusefs::MountOptions;
-use fusefs::view::{Alone, Layout, Rule, Space, Template, Templates};
 use rustix::io::Errno;
 use std::fs;
 use std::time::Duration;
+use view::{Alone, Layout, Rule, Space, Template, Templates};
 
 impl Place {
     fn mount_layout(&mut self, layout: Layout) {

@@ -12,14 +12,14 @@ use format_spec::log::PointId;
 use format_spec::point::{LedgerCounts, Manifest, PointKind, Workload};
 use format_spec::tree::{Entry, Extent, Node};
 use format_spec::{ChunkId, Time};
-use fusefs::catalog::{Catalog, Content, Points, Unreadable};
-use fusefs::view::Sources;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
+use view::Sources;
+use view::catalog::{Catalog, Content, Points, Unreadable};
 
 const CHUNK_BYTES: usize = 64 << 10;
 

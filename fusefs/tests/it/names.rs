@@ -5,9 +5,9 @@ use crate::place::START;
 use engine::restore_point::Point;
 use format_spec::RepositoryId;
 use format_spec::point::{Alone, Manifest, Naming};
-use fusefs::view::{Failure, Inode, Layout, Reach, Shown, Sources, Template, Templates, View};
 use std::path::PathBuf;
 use std::sync::Arc;
+use view::{Failure, Inode, Layout, Reach, Shown, Sources, Template, Templates, View};
 
 const SECOND: &str = "2026-11-22T00-37-49Z";
 

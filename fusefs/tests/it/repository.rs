@@ -12,11 +12,11 @@ use engine::store::{Location, Options, Store, open};
 use format_spec::config::Class;
 use format_spec::key_slot::Cost;
 use format_spec::point::Workload;
-use fusefs::catalog::RepositoryCatalog;
 use rustix::io::Errno;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use view::catalog::RepositoryCatalog;
 
 pub(crate) const PASSWORD: &[u8] = b"correct horse";
 
@@ -56,7 +56,7 @@ fn reopen(path: &Path) -> Arc<Repository> {
 }
 
 fn catalog(path: &Path) -> Arc<RepositoryCatalog> {
-    Arc::new(RepositoryCatalog::new(reopen(path), fusefs::limits::prefetch()).unwrap())
+    Arc::new(RepositoryCatalog::new(reopen(path), view::limits::prefetch()).unwrap())
 }
 
 /// A place whose source is backed up, and the repository's folder.

@@ -8,14 +8,15 @@ use engine::env::Machine;
 use engine::repository::{OpenOptions, Repository};
 use engine::store::{Fault, Faulty, Info, Listed, Name, Receipt, Store};
 use engine::{Kind, Result};
-use fusefs::catalog::RepositoryCatalog;
-use fusefs::{Archived, MountOptions};
+use fusefs::MountOptions;
 use rustix::io::Errno;
 use std::fs::{self, File};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use view::Archived;
+use view::catalog::RepositoryCatalog;
 
 /// What happens to reads of data packs.
 type Trouble = Arc<Mutex<Option<Fault>>>;
@@ -42,7 +43,7 @@ fn trouble(
     place.unmount();
     place.handle = Some(
         fusefs::mount(
-            Arc::new(RepositoryCatalog::new(repository, fusefs::limits::prefetch()).unwrap()),
+            Arc::new(RepositoryCatalog::new(repository, view::limits::prefetch()).unwrap()),
             &options(place.options()),
         )
         .unwrap(),

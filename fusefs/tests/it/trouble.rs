@@ -3,13 +3,14 @@
 use crate::memory::Outage;
 use crate::place::{Place, START, errno, noise, one_of_everything, shell, state, within, xattr};
 use engine::Kind;
-use fusefs::{Archived, MountOptions};
+use fusefs::MountOptions;
 use rustix::io::Errno;
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use view::Archived;
 
 fn code(errno: Errno) -> Option<i32> {
     Some(errno.raw_os_error())

@@ -3,11 +3,11 @@
 use crate::place::{Place, START, errno, eventually, shell, within, xattr};
 use engine::Kind;
 use fusefs::MountOptions;
-use fusefs::view::{Layout, Template, Templates};
 use rustix::io::Errno;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use view::{Layout, Template, Templates};
 
 const SECOND: &str = "02020202020202020202020202020202";
 
@@ -82,7 +82,7 @@ fn templates_and_filters_leave_no_unreadable_point_out() {
     place.catalog.spoil(&second, Kind::Damaged);
     let templates = ["all/{org}-{job}/{time}", "by-tag/{tag}/{time}", "ids/{id8}"];
     let templates = templates.map(|text| Template::parse(text).unwrap()).to_vec();
-    let filter = [fusefs::view::Rule::parse("job=another").unwrap()].into_iter().collect();
+    let filter = [view::Rule::parse("job=another").unwrap()].into_iter().collect();
     let layout = Layout { templates: Templates::new(templates).unwrap(), filter, ..Layout::default() };
     place.mount_with(&MountOptions { layout, ..place.options() });
     let listed = shell(

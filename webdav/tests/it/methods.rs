@@ -4,7 +4,7 @@ use crate::memory::Memory;
 use crate::served::{POINT, Place, START, some_files};
 use engine::restore_point::Point;
 use format_spec::RepositoryId;
-use fusefs::view::Sources;
+use view::Sources;
 use webdav::{Login, Options, Server};
 
 /// SEMANTICS, WebDAV: "Every method but OPTIONS, GET, HEAD and PROPFIND is refused by 405, MKCOL by 403"
@@ -179,8 +179,8 @@ fn a_password_is_asked_for_before_anything_else() {
 #[test]
 fn other_machines_are_not_served_without_a_password() {
     let place = Place::of(some_files);
-    let shown = fusefs::view::Shown::default();
-    let view = std::sync::Arc::new(fusefs::view::View::open(place.catalog.clone(), shown, Default::default()).unwrap());
+    let shown = view::Shown::default();
+    let view = std::sync::Arc::new(view::View::open(place.catalog.clone(), shown, Default::default()).unwrap());
     let bind = |listen: &str, login, open_to_all| {
         Server::bind(view.clone(), Options { listen: listen.parse().unwrap(), login, open_to_all })
     };

@@ -3,7 +3,6 @@
 use crate::asked::{Asked, ask};
 use crate::memory::{Memory, Outage};
 use engine::restore_point::Point;
-use fusefs::view::{Shown, View};
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
@@ -11,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use view::{Shown, View};
 use webdav::{Login, Options, Served, Server};
 
 /// 2026-11-22T00:37:49Z.

@@ -54,7 +54,7 @@ fn a_damaged_folder_is_an_error_and_never_a_short_list() {
     });
     let entry = place.catalog.entry(&place.point, &place.source.join("many"));
     let Content::Tree(root) = entry.content else { panic!("a folder has a tree") };
-    let node = fusefs::Catalog::node(&*place.catalog, &root).unwrap();
+    let node = view::Catalog::node(&*place.catalog, &root).unwrap();
     let format_spec::tree::Node::Inner { children, .. } = &*node else { panic!("3000 names need several nodes") };
     place.catalog.fail(children.last().unwrap().id, Kind::Damaged);
     for (method, ended) in [("PROPFIND", "multistatus>"), ("GET", "</html>")] {

@@ -6,9 +6,10 @@ use crate::exit::{Failure, Result};
 use crate::parse::Place;
 use crate::parse::place::PlaceParser;
 use clap::Args;
-use fusefs::view::{Alone, Layout, Rule, Space, Template, Templates};
-use fusefs::{MountOptions, Owner};
+use fusefs::MountOptions;
 use std::time::Duration;
+use view::Owner;
+use view::{Alone, Layout, Rule, Space, Template, Templates};
 
 /// Flattened into `mount`.
 #[derive(Debug, Args)]
@@ -47,7 +48,7 @@ pub(super) struct Look {
     #[arg(long, value_name = "real|zero", default_value = "real", value_parser = space)]
     statfs: Space,
     /// How often to look for new and expired restore points, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = fusefs::limits::REFRESH_EVERY.as_secs(),
+    #[arg(long, value_name = "SECONDS", default_value_t = view::limits::REFRESH_EVERY.as_secs(),
         value_parser = clap::value_parser!(u64).range(1..=86_400))]
     refresh: u64,
 }

@@ -17,8 +17,7 @@ use crate::say::Row;
 use clap::Args;
 use engine::repository::Repository;
 use engine::store::{self, Location};
-use fusefs::catalog::RepositoryCatalog;
-use fusefs::{MountHandle, MountOptions, limits};
+use fusefs::{MountHandle, MountOptions};
 use look::Look;
 use patience::{Policy, archived, deadline};
 use signal_hook::consts::SIGHUP;
@@ -26,6 +25,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use thaw::Thaw;
+use view::catalog::RepositoryCatalog;
 
 /// Show all restore points as ordinary, read-only folders
 ///
@@ -91,7 +91,7 @@ impl Mount {
         background::take_password()?;
         let patience = |options: &mut store::Options| patience::of_store(options, self.data_deadline);
         let connection =
-            context.connect_to_read(limits::CACHES, if self.dry_run { 0 } else { self.disk_cache }, patience)?;
+            context.connect_to_read(view::limits::CACHES, if self.dry_run { 0 } else { self.disk_cache }, patience)?;
         let options = self.options(&connection)?;
         let catalog = self.catalog(connection.repo)?;
         if self.dry_run {
@@ -125,7 +125,7 @@ impl Mount {
     }
 
     fn catalog(&self, repo: Arc<Repository>) -> Result<Arc<RepositoryCatalog>> {
-        let catalog = RepositoryCatalog::new(repo, limits::prefetch())?;
+        let catalog = RepositoryCatalog::new(repo, view::limits::prefetch())?;
         if self.archived != Policy::Thaw {
             return Ok(Arc::new(catalog));
         }

@@ -1,6 +1,6 @@
 //! `--owner` and `--umask`.
 
-use fusefs::Owner;
+use view::Owner;
 
 /// Whom things belong to.
 ///

@@ -2,8 +2,8 @@
 
 use crate::parse::duration::duration;
 use engine::store;
-use fusefs::Archived;
 use std::time::Duration;
+use view::Archived;
 
 /// What `--archived` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

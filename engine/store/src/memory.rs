@@ -1,0 +1,396 @@
+//! A store in memory, for tests of other rooms and for the simulation: the same semantics, no disk, no waiting.
+//!
+//! [`Memory::new`] is a plain store: one object a name. [`Memory::locking`] is a bucket with object lock: every put makes a version, a
+//! plain delete only a marker, and a locked version goes by nobody's hand until the injected clock has passed its lock's end.
+//! [`Memory::archiving`] (or [`Memory::with_archive`] on a locking one) keeps storage classes: what rests in an archive refuses reads until it
+//! was retrieved, which takes as long as the test says, by the injected clock; then it is readable for the days asked for.
+
+use super::retention::{self, locked, no_locks};
+use super::thaw::Rest;
+use super::{
+    Asked, Capabilities, Info, Listed, Name, Receipt, Resting, Retention, RetrievalMode, StorageClass, Store, Terms,
+    Version,
+};
+use super::{class, outside, reach};
+use base::env::{Machine, SharedEnv};
+use base::error::{Error, Kind, Result};
+use bytes::Bytes;
+use format_spec::Time;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::{Bound, Range};
+
+/// Objects in memory; clones of an [`std::sync::Arc`] around it share them.
+pub struct Memory {
+    kept: Mutex<Kept>,
+    clock: SharedEnv,
+    locking: bool,
+    /// Seconds that a retrieval takes; without them there are no classes.
+    thaw_seconds: Option<i64>,
+}
+
+/// Versions of each name, the oldest first. No list is empty.
+#[derive(Default)]
+struct Kept {
+    objects: BTreeMap<Name, Vec<Layer>>,
+    made: u64,
+}
+
+/// One version; a marker has no bytes.
+#[derive(Clone)]
+struct Layer {
+    id: String,
+    bytes: Option<Bytes>,
+    lock: Option<Retention>,
+    rest: Option<Rest>,
+    stored: Time,
+}
+
+impl Memory {
+    /// An empty store that keeps one object a name.
+    pub fn new() -> Self {
+        Memory { kept: Mutex::default(), clock: Machine::shared(), locking: false, thaw_seconds: None }
+    }
+
+    /// An empty store that keeps storage classes by `clock`; a retrieval takes `thaw_seconds` of it.
+    pub fn archiving(clock: SharedEnv, thaw_seconds: u32) -> Self {
+        Memory { clock, ..Memory::new() }.with_archive(thaw_seconds)
+    }
+
+    /// The same store with storage classes; a retrieval takes `thaw_seconds` of its clock.
+    #[must_use]
+    pub fn with_archive(self, thaw_seconds: u32) -> Self {
+        Memory { thaw_seconds: Some(i64::from(thaw_seconds)), ..self }
+    }
+
+    /// An empty store that keeps versions and enforces locks by `clock`.
+    pub fn locking(clock: SharedEnv) -> Self {
+        Memory { clock, locking: true, ..Memory::new() }
+    }
+
+    /// Puts `bytes` over an object, present or not, as somebody could who has the rights and no manners: in place of it, or as its
+    /// newest version where versions are kept. For tests that damage things.
+    pub fn replace(&self, name: &Name, bytes: Bytes) {
+        self.push(name, Some(bytes));
+    }
+
+    fn push(&self, name: &Name, bytes: Option<Bytes>) {
+        let layer = Layer { id: String::new(), bytes, lock: None, rest: None, stored: self.clock.now() };
+        self.kept.lock().push(name, layer, self.locking);
+    }
+
+    fn create(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
+        let (lock, rest) = (terms.retention, terms.class.map(Rest::new));
+        let mut kept = self.kept.lock();
+        if terms.class.is_some_and(StorageClass::is_archive)
+            && let Some(ours) = kept.objects.get(name).and_then(|layers| layers.last())
+            && ours.bytes.as_ref() == Some(&bytes)
+        {
+            return Ok(Receipt { version: self.locking.then(|| ours.id.clone()), checksum_enforced: false });
+        }
+        if kept.objects.get(name).and_then(|layers| layers.last()).is_some_and(|newest| newest.bytes.is_some()) {
+            return Err(Error::new(Kind::Exists, "an object of this name exists already").on(name));
+        }
+        let layer = Layer { id: String::new(), bytes: Some(bytes), lock, rest, stored: self.clock.now() };
+        let id = kept.push(name, layer, self.locking);
+        Ok(Receipt { version: self.locking.then_some(id), checksum_enforced: false })
+    }
+
+    /// The newest version, if it is no marker.
+    fn newest(&self, name: &Name) -> Result<(Layer, Bytes)> {
+        self.layer(name, None)
+    }
+
+    /// The bytes of a version, if they can be read.
+    fn read(&self, name: &Name, version: Option<&str>) -> Result<Bytes> {
+        let (layer, bytes) = self.layer(name, version)?;
+        match layer.rest {
+            Some(rest) => rest.admit(name, self.clock.now()).map(|()| bytes),
+            None => Ok(bytes),
+        }
+    }
+
+    /// Changes how a version rests.
+    fn change<T>(
+        &self,
+        name: &Name,
+        version: Option<&str>,
+        change: impl FnOnce(&mut Rest, u64) -> Result<T>,
+    ) -> Result<T> {
+        if self.thaw_seconds.is_none() {
+            return Err(reach::no_archive(name));
+        }
+        let mut kept = self.kept.lock();
+        let layers = kept.objects.get_mut(name).map_or(&mut [][..], Vec::as_mut_slice);
+        let layer = match version {
+            Some(id) => layers.iter_mut().find(|l| l.id == id),
+            None => layers.last_mut(),
+        };
+        let found = layer.and_then(|l| Some((l.bytes.as_ref()?.len() as u64, &mut l.rest)));
+        let (bytes, rest) = found.ok_or_else(|| Error::new(Kind::Absent, "no such object").on(name))?;
+        change(rest.get_or_insert(Rest::new(StorageClass::Standard)), bytes)
+    }
+
+    /// The version of this id, or the newest one.
+    fn layer(&self, name: &Name, version: Option<&str>) -> Result<(Layer, Bytes)> {
+        let kept = self.kept.lock();
+        let layers = kept.objects.get(name).map_or(&[][..], Vec::as_slice);
+        let layer = match version {
+            Some(id) => layers.iter().find(|l| l.id == id),
+            None => layers.last(),
+        };
+        let found = layer.and_then(|l| Some((l.clone(), l.bytes.clone()?)));
+        found.ok_or_else(|| Error::new(Kind::Absent, "no such object").on(name))
+    }
+
+    fn list_by(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        visit: &mut dyn FnMut(Listed, Resting) -> bool,
+        pick: impl Fn(&[Layer]) -> Option<&Layer>,
+    ) {
+        // Collected first: the visitor may call the store.
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let shown = |name: &Name, layer: &Layer| {
+            let resting = self.shown(layer)?;
+            let (name, version) = (name.clone(), self.locking.then(|| layer.id.clone()));
+            Some((Listed { name, bytes: resting.bytes, stored: Some(layer.stored), version }, resting))
+        };
+        let found: Vec<(Listed, Resting)> = self
+            .kept
+            .lock()
+            .objects
+            .range::<Name, _>((start, Bound::Unbounded))
+            .filter(|(name, _)| name.is_below(prefix))
+            .filter_map(|(name, layers)| shown(name, pick(layers)?))
+            .collect();
+        for (listed, resting) in found {
+            if !visit(listed, resting) {
+                break;
+            }
+        }
+    }
+
+    /// How a version rests; `None` for a marker.
+    fn shown(&self, layer: &Layer) -> Option<Resting> {
+        let bytes = layer.bytes.as_ref()?.len() as u64;
+        let Some(rest) = layer.rest else {
+            let class = self.thaw_seconds.map(|_| StorageClass::Standard);
+            return Some(Resting { class, ..Resting::online(bytes) });
+        };
+        let now = self.clock.now();
+        Some(Resting { class: Some(rest.class(now)), reach: rest.reach(now), bytes })
+    }
+
+    fn delete_version(&self, name: &Name, version: &str) -> Result<()> {
+        let now = self.clock.now();
+        let mut kept = self.kept.lock();
+        let Some(layers) = kept.objects.get_mut(name) else { return Ok(()) };
+        let Some(at) = layers.iter().position(|l| l.id == version) else { return Ok(()) };
+        if let Some(lock) = layers.get(at).and_then(|l| l.lock).filter(|lock| lock.until > now) {
+            return Err(locked(name, Some(&lock)));
+        }
+        layers.remove(at);
+        if layers.is_empty() {
+            kept.objects.remove(name);
+        }
+        Ok(())
+    }
+}
+
+impl Kept {
+    /// Lays a version on top, under a new id; in place of the others where only one is kept.
+    fn push(&mut self, name: &Name, layer: Layer, keep: bool) -> String {
+        self.made += 1;
+        let id = format!("v{:08}", self.made);
+        let layers = self.objects.entry(name.clone()).or_default();
+        if !keep {
+            layers.clear();
+        }
+        layers.push(Layer { id: id.clone(), ..layer });
+        id
+    }
+}
+
+impl Store for Memory {
+    fn location(&self) -> String {
+        "memory:".to_owned()
+    }
+
+    fn now(&self) -> Result<Time> {
+        Ok(self.clock.now())
+    }
+
+    fn capabilities(&self) -> Result<Capabilities> {
+        Ok(Capabilities { versions: self.locking, locks: self.locking })
+    }
+
+    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
+        self.create(name, bytes, &Terms::default())
+    }
+
+    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
+        self.put_in(name, bytes, &Terms::locked(retention))
+    }
+
+    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
+        if let Some(class) = terms.class.filter(|_| self.thaw_seconds.is_none()) {
+            return Err(class::no_classes(name, class));
+        }
+        if let Some(retention) = terms.retention {
+            if !self.locking {
+                return Err(no_locks(name));
+            }
+            if retention.until <= self.clock.now() {
+                return Err(Error::new(Kind::Input, format!("a lock must end in the future ({retention})")).on(name));
+            }
+        }
+        self.create(name, bytes, terms)
+    }
+
+    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
+        let (layer, bytes) = self.layer(name, version)?;
+        Ok(self.shown(&layer).unwrap_or(Resting::online(bytes.len() as u64)))
+    }
+
+    fn retrieve_of(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        reach::some_days(name, days)?;
+        let (now, thaw_seconds) = (self.clock.now(), self.thaw_seconds.unwrap_or_default());
+        self.change(name, version, |rest, bytes| {
+            rest.retrieve(bytes, (mode, days), now, thaw_seconds).map_err(|e| e.on(name))
+        })
+    }
+
+    fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
+        self.change(name, version, |rest, _| {
+            rest.rest_again(class);
+            Ok(())
+        })
+    }
+
+    fn get(&self, name: &Name) -> Result<Bytes> {
+        self.read(name, None)
+    }
+
+    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
+        slice(name, &self.read(name, None)?, &range)
+    }
+
+    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+        let bytes = self.read(name, None)?;
+        let length = bytes.len();
+        let start = length.saturating_sub(usize::try_from(bytes_max).unwrap_or(usize::MAX));
+        Ok((bytes.slice(start..), length as u64))
+    }
+
+    fn head(&self, name: &Name) -> Result<Info> {
+        let (layer, bytes) = self.newest(name)?;
+        Ok(Info { bytes: bytes.len() as u64, version: self.locking.then_some(layer.id) })
+    }
+
+    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        self.list_by(prefix, after, &mut |listed, _| visit(listed), <[Layer]>::last);
+        Ok(())
+    }
+
+    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        self.list_by(prefix, after, &mut |listed, _| visit(listed), oldest);
+        Ok(())
+    }
+
+    fn list_resting(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        visit: &mut dyn FnMut(Name, Resting) -> bool,
+    ) -> Result<()> {
+        self.list_by(prefix, after, &mut |listed, resting| visit(listed.name, resting), <[Layer]>::last);
+        Ok(())
+    }
+
+    fn list_resting_oldest(
+        &self,
+        prefix: &str,
+        after: Option<&Name>,
+        visit: &mut dyn FnMut(Name, Resting) -> bool,
+    ) -> Result<()> {
+        self.list_by(prefix, after, &mut |listed, resting| visit(listed.name, resting), oldest);
+        Ok(())
+    }
+
+    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
+        match version {
+            Some(version) if self.locking => self.delete_version(name, version),
+            None if self.locking => {
+                self.push(name, None);
+                Ok(())
+            }
+            _ => {
+                self.kept.lock().objects.remove(name);
+                Ok(())
+            }
+        }
+    }
+
+    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
+        let kept = self.kept.lock();
+        let layers = kept.objects.get(name).map_or(&[][..], Vec::as_slice);
+        let version = |l: &Layer| Version {
+            id: self.locking.then(|| l.id.clone()),
+            bytes: l.bytes.as_ref().map_or(0, |b| b.len() as u64),
+            marker: l.bytes.is_none(),
+        };
+        Ok(layers.iter().map(version).collect())
+    }
+
+    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
+        slice(name, &self.read(name, Some(version))?, &range)
+    }
+
+    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
+        Ok(self.layer(name, version)?.0.lock)
+    }
+
+    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
+        if !self.locking {
+            return Err(no_locks(name));
+        }
+        let id = self.layer(name, version)?.0.id;
+        let read = || self.retention(name, Some(&id));
+        retention::raise(name, wanted, read, |stronger| {
+            let mut kept = self.kept.lock();
+            let layers = kept.objects.get_mut(name).into_iter().flatten();
+            layers.filter(|l| l.id == id).for_each(|l| l.lock = Some(*stronger));
+            Ok(())
+        })
+    }
+}
+
+/// The oldest version that is no marker.
+fn oldest(layers: &[Layer]) -> Option<&Layer> {
+    layers.iter().find(|layer| layer.bytes.is_some())
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Memory::new()
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory").field("names", &self.kept.lock().objects.len()).finish_non_exhaustive()
+    }
+}
+
+/// A range of an object in memory.
+fn slice(name: &Name, bytes: &Bytes, range: &Range<u64>) -> Result<Bytes> {
+    let length = bytes.len();
+    let inside = || Some((usize::try_from(range.start).ok()?, usize::try_from(range.end).ok()?));
+    match inside() {
+        Some((start, end)) if start <= end && end <= length => Ok(bytes.slice(start..end)),
+        _ => Err(outside(name, range, length as u64)),
+    }
+}

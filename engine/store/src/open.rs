@@ -1,0 +1,173 @@
+//! From a location to a store: options, and the one function that opens.
+
+use super::local::Local;
+use super::outage::{Outage, Patience};
+use super::remote::Remote;
+use super::{Location, Name, Oldest, Retry, Store, Throttled, Wallet};
+use base::error::{Kind, Result};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How a store is opened and used.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Create a folder that is not there (only folders; buckets and containers are never created).
+    pub create: bool,
+    /// Let the folder's group use what is kept in it; only where it is created.
+    pub shared: bool,
+    /// Read credentials and endpoints from the environment (`AWS_*`, `AZURE_*`) and from the files of the aws command too.
+    pub environment: bool,
+    /// Settings by the names of those variables (`aws_endpoint`, in any case); they win over the environment.
+    pub settings: BTreeMap<String, String>,
+    /// Longest wait for a connection.
+    pub connect_timeout: Duration,
+    /// Longest silence of a server while bytes are due. There is no limit for a whole request: large objects on slow lines.
+    pub read_timeout: Duration,
+    /// Requests in flight at once.
+    pub requests_max: usize,
+    /// Keep connections open between requests. Without, each request opens its own.
+    pub keep_connections: bool,
+    /// A request that moves less than 2,000 bytes a second over this time, on a line that moves little else, is given up and tried again.
+    pub drip_window: Duration,
+    /// For how long a store that does not answer is asked again.
+    pub patience: Patience,
+    /// What all who ask this store share about its outages: whom to tell, and what ends the waiting.
+    pub outage: Arc<Outage>,
+    /// Credentials that were fetched, for whoever opens this store again.
+    pub wallet: Arc<Wallet>,
+    /// Rates.
+    pub limits: Limits,
+    /// The probe has proven that the store refuses a wrong checksum, so `put_new` may rely on it.
+    pub checksum_enforced: bool,
+    /// An HTTP proxy, as a URL; without one, the environment's (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`).
+    pub proxy: Option<String>,
+    /// What that proxy does not serve: host names, domains and networks, parted by commas.
+    pub proxy_excludes: Option<String>,
+    /// A file with further root certificates (PEM), for a private CA.
+    pub root_certificate: Option<PathBuf>,
+}
+
+/// Rates in bytes a second; `None` is unlimited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// To the store.
+    pub upload_bytes_per_second: Option<u64>,
+    /// From the store.
+    pub download_bytes_per_second: Option<u64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            create: false,
+            shared: false,
+            environment: true,
+            settings: BTreeMap::new(),
+            connect_timeout: Duration::from_secs(15),
+            read_timeout: Duration::from_secs(60),
+            requests_max: 32,
+            keep_connections: true,
+            drip_window: Duration::from_secs(30),
+            patience: Patience::default(),
+            outage: Arc::default(),
+            wallet: Arc::default(),
+            limits: Limits::default(),
+            checksum_enforced: false,
+            proxy: None,
+            proxy_excludes: None,
+            root_certificate: None,
+        }
+    }
+}
+
+/// Opens the store at `location`. For S3 and Azure nothing is asked yet: a wrong key shows at the first request.
+///
+/// # Errors
+/// `NoRepository` when the folder is not there and `create` is not set, `Denied` when it may not be entered, `Input` for
+/// settings that make no sense.
+pub fn open(location: &Location, options: &Options) -> Result<Arc<dyn Store>> {
+    let store: Arc<dyn Store> = match location {
+        Location::Folder(path) => Arc::new(Local::open(path, options.create, options.shared)?),
+        Location::S3 { .. } | Location::Azure { .. } => {
+            let remote = Arc::new(Remote::open(location, options)?);
+            Arc::new(Retry::new(remote, options.patience, Arc::clone(&options.outage)))
+        }
+    };
+    let limited = options.limits != Limits::default();
+    Ok(if limited { Arc::new(Throttled::new(store, options.limits)) } else { store })
+}
+
+/// Opens the store and asks its place about locks: where it has them, the oldest version counts ([`Oldest`]). Two more requests
+/// than [`open`], and none for a folder.
+///
+/// # Errors
+/// As [`open`], and the store's own.
+pub fn open_settled(location: &Location, options: &Options) -> Result<Arc<dyn Store>> {
+    settle(open(location, options)?)
+}
+
+/// The store by the rule of the oldest version, if its place has locks. Where we may not ask, the versions of the config tell:
+/// who hides it by a marker must not thereby hide the rule too.
+fn settle(store: Arc<dyn Store>) -> Result<Arc<dyn Store>> {
+    let locks = match store.capabilities() {
+        Ok(capabilities) => capabilities.locks,
+        Err(e) if e.kind() == Kind::Denied => match store.versions(&Name::new(format_spec::names::CONFIG)?) {
+            Ok(versions) => versions.iter().any(|v| v.id.as_deref().is_some_and(|id| id != "null")),
+            // Whoever may not see versions cannot keep the rule, and no repository with locks was made by these rights.
+            Err(e) if matches!(e.kind(), Kind::Denied | Kind::Unsupported) => false,
+            Err(e) => return Err(e),
+        },
+        Err(e) => return Err(e),
+    };
+    Ok(if locks { Arc::new(Oldest::new(store)) } else { store })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Fault, Faulty, Memory, Verb};
+    use base::env::Machine;
+    use bytes::Bytes;
+
+    #[test]
+    fn the_rule_holds_also_where_the_place_may_not_be_asked() {
+        let (config, bytes) = (Name::new(format_spec::names::CONFIG).unwrap(), Bytes::from_static(b"config"));
+        let memory = Arc::new(Memory::locking(Machine::shared()));
+        memory.put_new(&config, bytes.clone()).unwrap();
+        memory.delete(&config, None).unwrap();
+        let dumb = |call: &crate::fault::Call| {
+            (call.verb == Verb::Head && call.name.is_empty()).then_some(Fault::Before(Kind::Denied))
+        };
+        let settled = settle(Arc::new(Faulty::new(Arc::clone(&memory) as Arc<dyn Store>, dumb))).unwrap();
+        assert_eq!(settled.get(&config).unwrap(), bytes);
+        assert_eq!(settle(memory).unwrap().get(&config).unwrap(), bytes);
+        // And a plain store stays one.
+        let plain = Arc::new(Memory::new());
+        plain.put_new(&config, bytes).unwrap();
+        let plain = settle(Arc::new(Faulty::new(plain, dumb))).unwrap();
+        plain.delete(&config, None).unwrap();
+        plain.put_new(&config, Bytes::new()).unwrap();
+    }
+
+    #[test]
+    fn a_remote_place_opens_anew_for_a_second_look() {
+        let pairs = [("aws_access_key_id", "key"), ("aws_secret_access_key", "secret"), ("aws_region", "eu-central-1")];
+        let settings = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let options = Options { environment: false, settings, ..Options::default() };
+        let limits = Limits { download_bytes_per_second: Some(1 << 30), ..Limits::default() };
+        let location = Location::S3 { bucket: "bucket".into(), prefix: "prefix".into() };
+        let store = open(&location, &Options { limits, ..options }).unwrap();
+        let fresh = store.fresh().unwrap().expect("connections stand between");
+        assert_eq!(fresh.location(), store.location());
+        // It shows nothing of what it was opened with.
+        assert!(!format!("{fresh:?}").contains("\"secret\""), "{fresh:?}");
+    }
+
+    #[test]
+    fn a_place_out_of_reach_is_no_place_without_locks() {
+        let down = Faulty::new(Arc::new(Memory::new()), |_| Some(Fault::Before(Kind::Transient)));
+        assert_eq!(settle(Arc::new(down)).unwrap_err().kind(), Kind::Transient);
+    }
+}

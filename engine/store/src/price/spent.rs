@@ -1,0 +1,41 @@
+//! What was spent so far, from the requests that were counted.
+
+use super::estimate::Requests;
+use super::list::PriceList;
+use crate::{Counts, Verb};
+
+/// What work has taken.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spent {
+    /// Requests that were made.
+    pub requests: Requests,
+    /// Bytes received.
+    pub bytes_read: u64,
+    /// Bytes sent.
+    pub bytes_written: u64,
+    /// Requests and traffic, in the list's currency; `None` without a list. What an archive charges for giving back comes on top.
+    pub cost: Option<f64>,
+}
+
+impl Spent {
+    /// What `counts` amounts to. Requests are priced as those of `class`, the class of data packs; where there is none, or the list does not
+    /// know it, as those of the class that is read most: STANDARD or Hot.
+    pub fn of(counts: &Counts, prices: Option<&PriceList>, class: Option<&str>) -> Self {
+        let n = |verb| counts.requests(verb);
+        let requests = Requests {
+            put: n(Verb::Put).saturating_add(n(Verb::Lock)),
+            get: n(Verb::Get),
+            list: n(Verb::List),
+            head: n(Verb::Head),
+            delete: n(Verb::Delete),
+            retrieve: n(Verb::Retrieve),
+        };
+        let (bytes_read, bytes_written) = (counts.bytes_down(), counts.bytes_up());
+        let cost = prices.and_then(|list| {
+            let usual = class.into_iter().chain(["STANDARD", "Hot"]);
+            let class = usual.filter_map(|name| list.class(name)).next()?;
+            Some(list.requests(class, &requests) + list.reading(class, bytes_read))
+        });
+        Spent { requests, bytes_read, bytes_written, cost }
+    }
+}

@@ -1,0 +1,201 @@
+//! A storage class, tried out: it is believed only when the store shows an object in it.
+//!
+//! Some servers take every class and keep none of them; what was meant for a cheap archive would lie in the dear default. The trial puts one
+//! object of some bytes, looks, and deletes it again; a class with a minimum time charges those bytes for it.
+
+use super::{CONTENT_BYTES, PROBE_PREFIX, Tell, random};
+use crate::{Name, Reach, Receipt, StorageClass, Store, Terms};
+use base::env::Env;
+use base::error::{Error, Kind, Result};
+use bytes::Bytes;
+
+/// What a trial of a storage class has proven, and what was seen where it was not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClassProbed {
+    /// The class that was tried.
+    pub class: StorageClass,
+    /// An object put in the class is shown in it.
+    pub kept: bool,
+    /// Listings show it in the class too.
+    pub listed: bool,
+    /// What is in the class must be retrieved before it is read. For an archive class it may be otherwise: some servers keep the word only.
+    pub rests: bool,
+    /// One sentence for each thing that was not as it should be.
+    pub observed: Vec<String>,
+}
+
+impl ClassProbed {
+    /// Refuses a store that does not keep the class.
+    ///
+    /// # Errors
+    /// `Unsupported`, with what was observed.
+    pub fn require(&self) -> Result<()> {
+        if self.kept && self.listed {
+            return Ok(());
+        }
+        let what = if self.kept { "does not list storage classes" } else { "ignores storage classes" };
+        Err(Error::new(Kind::Unsupported, format!("the store {what} (observed: {})", self.observed.join("; ")))
+            .advise("use a store that has this class, or leave the storage class out"))
+    }
+
+    /// What was proven, as lines `name=value` for the config.
+    pub fn lines(&self) -> Vec<String> {
+        let word = |proven: bool| if proven { "yes" } else { "no" };
+        vec![
+            format!("class_kept={}", word(self.kept)),
+            format!("class_listed={}", word(self.listed)),
+            format!("class_rests={}", word(self.rests)),
+        ]
+    }
+}
+
+/// Tries a storage class out; some five small requests. To be asked for only when a class is wished for.
+///
+/// # Errors
+/// `Input` for a class of another kind of store; what the store says when the trial itself is impossible. What it does wrong is no error
+/// here but a missing capability.
+pub fn probe_class(store: &dyn Store, env: &dyn Env, class: StorageClass, tell: Tell<'_>) -> Result<ClassProbed> {
+    tell(&format!("storing an object as {class}"));
+    let mut probed = ClassProbed { class, kept: false, listed: false, rests: false, observed: Vec::new() };
+    let mut corner = format!("{PROBE_PREFIX}/");
+    for byte in random(env, 16)? {
+        corner.push_str(&format!("{byte:02x}"));
+    }
+    let (name, content) = (Name::new(format!("{corner}/class"))?, random(env, CONTENT_BYTES)?);
+    let terms = Terms { class: Some(class), retention: None };
+    let receipt = match store.put_in(&name, content.clone(), &terms) {
+        Ok(receipt) => receipt,
+        Err(e) if e.kind() == Kind::Unsupported => {
+            probed.observed.push(e.whole());
+            return Ok(probed);
+        }
+        Err(e) => return Err(e.on(store.location())),
+    };
+    let tried = look(store, &corner, &name, &content, &mut probed);
+    let cleaned = clean(store, &name, &receipt);
+    tried.and(cleaned).map_err(|e| e.on(store.location()))?;
+    Ok(probed)
+}
+
+fn look(store: &dyn Store, corner: &str, name: &Name, content: &Bytes, probed: &mut ClassProbed) -> Result<()> {
+    let class = probed.class;
+    let as_shown = |shown: Option<StorageClass>| shown.map_or("no class that is known", StorageClass::as_str);
+    let resting = store.resting(name)?;
+    probed.kept = resting.class == Some(class);
+    if !probed.kept {
+        probed.observed.push(format!("an object put as {class} is shown as {}", as_shown(resting.class)));
+    }
+    let mut listed = None;
+    store.list_resting(corner, None, &mut |shown, resting| {
+        listed = (shown == *name).then_some(resting).or(listed);
+        listed.is_none()
+    })?;
+    probed.listed = listed.is_some_and(|resting| resting.class == Some(class));
+    if !probed.listed {
+        let shown = listed.map_or("not at all", |resting| as_shown(resting.class));
+        probed.observed.push(format!("an object put as {class} is listed as {shown}"));
+    }
+    match store.get(name) {
+        Ok(bytes) if bytes == *content => {
+            if resting.reach == Reach::Archived {
+                probed.observed.push("what rests in an archive can be read all the same".to_owned());
+            }
+        }
+        Ok(_) => probed.observed.push("an object did not come back as it was put".to_owned()),
+        Err(e) if e.kind() == Kind::Archived => probed.rests = true,
+        Err(e) => return Err(e),
+    }
+    Ok(())
+}
+
+fn clean(store: &dyn Store, name: &Name, receipt: &Receipt) -> Result<()> {
+    match store.delete(name, receipt.version.as_deref()) {
+        // The place locks everything for a while by itself.
+        Err(e) if e.kind() == Kind::Immutable => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Memory;
+    use base::env::Seeded;
+    use std::sync::Arc;
+
+    fn left(store: &dyn Store) -> usize {
+        let mut count = 0;
+        let mut visit = |_| {
+            count += 1;
+            true
+        };
+        store.list("", None, &mut visit).unwrap();
+        count
+    }
+
+    #[test]
+    fn a_class_that_is_kept_is_believed_and_nothing_is_left() {
+        let store = Memory::archiving(Seeded::shared(1), 10);
+        for class in StorageClass::ALL {
+            let probed = probe_class(&store, &*Seeded::shared(2), class, &|_| ()).unwrap();
+            probed.require().unwrap();
+            assert_eq!(probed.rests, class.is_archive(), "{class}");
+            assert_eq!(left(&store), 0);
+        }
+    }
+
+    #[test]
+    fn a_store_without_classes_is_refused() {
+        let probed = probe_class(&Memory::new(), &*Seeded::shared(2), StorageClass::Glacier, &|_| ()).unwrap();
+        let error = probed.require().unwrap_err();
+        assert_eq!(error.kind(), Kind::Unsupported);
+        assert!(error.to_string().contains("ignores storage classes"), "{error}");
+        assert!(probed.lines().iter().all(|line| line.ends_with("=no")));
+    }
+
+    /// Takes every class and keeps none.
+    #[derive(Debug)]
+    struct Careless(Arc<Memory>);
+
+    impl Store for Careless {
+        fn location(&self) -> String {
+            self.0.location()
+        }
+        fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
+            self.0.put_new(name, bytes)
+        }
+        fn put_in(&self, name: &Name, bytes: Bytes, _: &Terms) -> Result<Receipt> {
+            self.0.put_new(name, bytes)
+        }
+        fn get(&self, name: &Name) -> Result<Bytes> {
+            self.0.get(name)
+        }
+        fn get_range(&self, name: &Name, range: std::ops::Range<u64>) -> Result<Bytes> {
+            self.0.get_range(name, range)
+        }
+        fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+            self.0.get_tail(name, bytes_max)
+        }
+        fn head(&self, name: &Name) -> Result<crate::Info> {
+            self.0.head(name)
+        }
+        fn list(&self, p: &str, a: Option<&Name>, v: &mut dyn FnMut(crate::Listed) -> bool) -> Result<()> {
+            self.0.list(p, a, v)
+        }
+        fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
+            self.0.delete(name, version)
+        }
+        fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<crate::Resting> {
+            self.0.resting_of(name, version)
+        }
+    }
+
+    #[test]
+    fn a_store_that_takes_classes_and_keeps_none_is_refused_by_what_it_does() {
+        let store = Careless(Arc::new(Memory::archiving(Seeded::shared(1), 10)));
+        let probed = probe_class(&store, &*Seeded::shared(2), StorageClass::DeepArchive, &|_| ()).unwrap();
+        let message = probed.require().unwrap_err().to_string();
+        assert!(message.contains("an object put as DEEP_ARCHIVE is shown as STANDARD"), "{message}");
+        assert_eq!(left(&store), 0);
+    }
+}

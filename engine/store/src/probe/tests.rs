@@ -1,0 +1,132 @@
+use super::*;
+use crate::{Counted, Fault, Faulty, Info, Memory, Verb};
+use base::env::Seeded;
+use std::ops::Range;
+use std::sync::Arc;
+
+fn probe_memory(store: &dyn Store) -> Probed {
+    probe(store, &*Seeded::shared(1), &|_| ()).unwrap()
+}
+
+fn left(store: &dyn Store) -> usize {
+    let mut count = 0;
+    store
+        .list("", None, &mut |_| {
+            count += 1;
+            true
+        })
+        .unwrap();
+    count
+}
+
+#[test]
+fn an_honest_store_passes_and_nothing_is_left_in_it() {
+    let store = Memory::new();
+    let probed = probe_memory(&store);
+    assert!(probed.create_is_atomic && probed.ranges && probed.listing_complete && probed.delete, "{probed:?}");
+    assert!(!probed.checksum_enforced);
+    assert_eq!((probed.versioned, probed.rounds), (None, 3));
+    probed.require().unwrap();
+    assert_eq!(left(&store), 0);
+}
+
+#[test]
+fn a_store_that_cannot_be_reached_is_an_error_and_no_verdict() {
+    let down = Faulty::new(Arc::new(Memory::new()), |_| Some(Fault::Before(Kind::Denied)));
+    assert_eq!(probe(&down, &*Seeded::shared(1), &|_| ()).unwrap_err().kind(), Kind::Denied);
+}
+
+#[test]
+fn lost_answers_during_the_race_prove_nothing_and_are_no_fault() {
+    // Every put of the first rounds loses its answer and is retried at once: nobody wins.
+    let counted = Arc::new(Counted::new(Arc::new(Memory::new())));
+    let faulty = Faulty::new(counted, |call| {
+        (call.verb == Verb::Put && call.name.ends_with("/race-0")).then_some(Fault::After(Kind::Exists))
+    });
+    let probed = probe_memory(&faulty);
+    assert!(probed.create_is_atomic, "{probed:?}");
+    assert_eq!(probed.rounds, 3);
+}
+
+/// A store that lies in one way.
+#[derive(Debug)]
+struct Liar {
+    inner: Memory,
+    lie: Lie,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Lie {
+    CreatesAgain,
+    SaysCreatedButKeepsOther,
+    CutsRanges,
+    SendsWhole,
+    RefusesRanges,
+    ForgetsInListings,
+    IgnoresAfter,
+    DeletesNothing,
+}
+
+impl Store for Liar {
+    fn location(&self) -> String {
+        "liar:".to_owned()
+    }
+    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
+        match self.lie {
+            Lie::CreatesAgain => self.inner.replace(name, bytes),
+            Lie::SaysCreatedButKeepsOther => self.inner.put_new(name, Bytes::from_static(b"other")).map(|_| ())?,
+            _ => self.inner.put_new(name, bytes).map(|_| ())?,
+        }
+        Ok(Receipt::default())
+    }
+    fn get(&self, name: &Name) -> Result<Bytes> {
+        self.inner.get(name)
+    }
+    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
+        match self.lie {
+            Lie::SendsWhole => self.inner.get(name),
+            Lie::RefusesRanges => Err(Error::new(Kind::Unsupported, "no ranges here").on(name)),
+            Lie::CutsRanges => {
+                let length = self.inner.head(name)?.bytes;
+                self.inner.get_range(name, range.start.min(length)..range.end.min(length))
+            }
+            _ => self.inner.get_range(name, range),
+        }
+    }
+    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+        self.inner.get_tail(name, bytes_max)
+    }
+    fn head(&self, name: &Name) -> Result<Info> {
+        self.inner.head(name)
+    }
+    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        let after = if self.lie == Lie::IgnoresAfter { None } else { after };
+        let forgets = |l: &Listed| self.lie == Lie::ForgetsInListings && l.name.as_str().ends_with("list-3");
+        self.inner.list(prefix, after, &mut |l| forgets(&l) || visit(l))
+    }
+    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
+        if self.lie == Lie::DeletesNothing { Ok(()) } else { self.inner.delete(name, version) }
+    }
+}
+
+#[test]
+fn each_lie_is_found_and_refused_by_name() {
+    let cases = [
+        (Lie::CreatesAgain, "16 of 16 parallel creates of one object succeeded", "creating an object only if"),
+        (Lie::SaysCreatedButKeepsOther, "another one's bytes were kept", "creating an object only if"),
+        (Lie::CutsRanges, "came without an error", "ranged reads"),
+        (Lie::SendsWhole, "came as 1000 other bytes", "ranged reads"),
+        (Lie::RefusesRanges, "(observed: bytes 0..1 did not come (no ranges here))", "ranged reads"),
+        (Lie::ForgetsInListings, "a listing showed", "complete listings"),
+        (Lie::IgnoresAfter, "start after a name", "complete listings"),
+        (Lie::DeletesNothing, "was still there", "deleting"),
+    ];
+    for (lie, observed, missing) in cases {
+        let probed = probe_memory(&Liar { inner: Memory::new(), lie });
+        let error = probed.require().unwrap_err();
+        assert_eq!(error.kind(), Kind::Unsupported, "{lie:?}");
+        let message = error.to_string();
+        assert!(message.contains(observed) && message.contains(missing), "{lie:?}: {message}");
+        assert!(!message.contains("probe/"), "nobody knows the probe's objects: {message}");
+    }
+}

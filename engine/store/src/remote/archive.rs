@@ -1,0 +1,188 @@
+//! Archives: how an object rests, asking for it, letting it rest again. In S3's words (restore) and in Azure's (tiers).
+
+use super::answer::Verb;
+use super::locks::http_date;
+use super::wire::{Ask, Response, base64_sha256, sha256};
+use super::{Cloud, Remote};
+use crate::class::foreign_class;
+use crate::reach::{no_archive, some_days};
+use crate::{Asked, Name, Provider, Reach, Resting, RetrievalMode, StorageClass};
+use base::error::{Error, Kind, Result};
+use bytes::Bytes;
+use reqwest::Method;
+
+impl Remote {
+    /// See [`crate::Store::resting_of`].
+    pub(super) fn rest_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
+        let head = self.head_of(name, version)?;
+        let bytes = head.header("content-length").and_then(|text| text.parse().ok());
+        let untold = || Error::new(Kind::Unsupported, "the store does not tell the length of an object").on(name);
+        let bytes = bytes.ok_or_else(untold)?;
+        let (class, reach) = match &self.cloud {
+            Cloud::S3(_) => {
+                // Amazon shows no class for the one that everything has.
+                let class = head.header("x-amz-storage-class").unwrap_or_else(|| DEFAULT_CLASS.to_owned());
+                (StorageClass::known(&class), s3_reach(&head, &class))
+            }
+            Cloud::Azure { .. } => {
+                let tier = head.header("x-ms-access-tier").unwrap_or_default();
+                let status = head.header("x-ms-archive-status");
+                (StorageClass::known(&tier), Reach::of_azure(&tier, status.as_deref()))
+            }
+        };
+        Ok(Resting { class, reach, bytes })
+    }
+
+    /// See [`crate::Store::retrieve_of`].
+    pub(super) fn ask_back(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        some_days(name, days)?;
+        match &self.cloud {
+            Cloud::S3(_) => self.restore(name, version, mode, days),
+            Cloud::Azure { .. } => self.rehydrate(name, version, mode),
+        }
+    }
+
+    /// See [`crate::Store::rest_again_of`].
+    pub(super) fn send_back(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
+        match &self.cloud {
+            Cloud::S3(_) if class.provider() == Provider::S3 => Ok(()),
+            Cloud::S3(_) => Err(foreign_class(name, class, Provider::S3)),
+            Cloud::Azure { .. } => {
+                let header = self.class_header(name, class)?;
+                self.insist_on_newest(name, version)?;
+                self.set_tier(name, vec![header])?.done(Verb::Retrieve, name)
+            }
+        }
+    }
+
+    fn restore(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        let refuse = |e: Error| e.on(name);
+        mode.allows(StorageClass::Glacier, 0).map_err(refuse)?;
+        if mode == RetrievalMode::Expedited {
+            // Not every object can be had so; the store would say it late, or take the money and not do it.
+            let resting = self.rest_of(name, version)?;
+            match (resting.reach, resting.class) {
+                (Reach::Online, _) => return Ok(Asked::Ready),
+                (Reach::Retrieving, _) => return Ok(Asked::Underway),
+                (_, Some(class)) => mode.allows(class, resting.bytes).map_err(refuse)?,
+                (_, None) => {}
+            }
+        }
+        let body = Bytes::from(restore_xml(mode, days));
+        let mut query = vec![("restore", "")];
+        query.extend(self.version_query(version));
+        let headers = vec![
+            ("x-amz-checksum-sha256", base64_sha256(&sha256(&body))),
+            ("x-amz-sdk-checksum-algorithm", "SHA256".to_owned()),
+        ];
+        let (verb, method, path) = (Verb::Retrieve, Method::POST, self.path(name));
+        let response = self.ask(self.send(Ask { verb, method, name, path, query: &query, headers, body }))?;
+        match (response.status, response.answer().code.as_deref()) {
+            (200..=299, _) => Ok(Asked::Accepted),
+            (_, Some("RestoreAlreadyInProgress")) => Ok(Asked::Underway),
+            (_, Some("ObjectAlreadyInActiveTierError")) => Ok(Asked::Ready),
+            (_, Some("InvalidObjectState")) => match self.rest_of(name, version)?.reach {
+                Reach::Online => Ok(Asked::Ready),
+                _ => Err(response.answer().error(verb, name)),
+            },
+            (405 | 501, _) => Err(no_archive(name).because(response.answer().error(verb, name))),
+            _ => Err(response.answer().error(verb, name)),
+        }
+    }
+
+    fn rehydrate(&self, name: &Name, version: Option<&str>, mode: RetrievalMode) -> Result<Asked> {
+        mode.allows(StorageClass::Archive, 0).map_err(|e| e.on(name))?;
+        // Asked first: to set the tier of what does not rest would move it, and cost.
+        let reach = self.rest_of(name, version)?.reach;
+        match (reach, mode) {
+            (Reach::Online | Reach::Ready { .. }, _) => return Ok(Asked::Ready),
+            (Reach::Retrieving, RetrievalMode::Standard) => return Ok(Asked::Underway),
+            // Its priority can be raised on the way.
+            _ => self.insist_on_newest(name, version)?,
+        }
+        let priority = if mode == RetrievalMode::High { "High" } else { "Standard" };
+        let header = self.class_header(name, StorageClass::Hot)?;
+        let response = self.set_tier(name, vec![header, ("x-ms-rehydrate-priority", priority.to_owned())])?;
+        match (response.status, response.answer().code.as_deref()) {
+            (200..=299, _) if reach == Reach::Retrieving => Ok(Asked::Underway),
+            (202, _) => Ok(Asked::Accepted),
+            (200..=299, _) => Ok(Asked::Ready),
+            (_, Some("BlobBeingRehydrated")) => Ok(Asked::Underway),
+            _ => Err(response.answer().error(Verb::Retrieve, name)),
+        }
+    }
+
+    fn set_tier(&self, name: &Name, headers: Vec<(&'static str, String)>) -> Result<Response> {
+        let (verb, method, path) = (Verb::Retrieve, Method::PUT, self.path(name));
+        let (query, body) = ([("comp", "tier")], Bytes::new());
+        self.ask(self.send(Ask { verb, method, name, path, query: &query, headers, body }))
+    }
+
+    /// Azure moves only the newest version out of its archive; an earlier one can but be copied.
+    fn insist_on_newest(&self, name: &Name, version: Option<&str>) -> Result<()> {
+        let Some(version) = version else { return Ok(()) };
+        let newest = match self.head_of(name, None) {
+            Ok(head) => head.version(),
+            Err(e) if e.kind() == Kind::Absent => None,
+            Err(e) => return Err(e),
+        };
+        if newest.as_deref() == Some(version) {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Unsupported, "the store moves only the newest version of an object out of its archive")
+            .on(name)
+            .advise("somebody deleted or overwrote this object: make its first version the newest one again"))
+    }
+}
+
+fn s3_reach(head: &Response, class: &str) -> Reach {
+    let restore = head.header("x-amz-restore");
+    let ongoing = restore.as_deref().and_then(|text| Some(quoted(text, "ongoing-request")? == "true"));
+    let until = restore.as_deref().and_then(|text| http_date(quoted(text, "expiry-date")?));
+    // A class that moves objects by itself tells in which of its archives one is.
+    match (ongoing, head.header("x-amz-archive-status")) {
+        (None, Some(_)) => Reach::Archived,
+        _ => Reach::of_s3(class, ongoing, until, head.time()),
+    }
+}
+
+/// The value of `name="value"`.
+fn quoted<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(name)?;
+    let (value, _) = rest.trim_start().strip_prefix('=')?.trim_start().strip_prefix('"')?.split_once('"')?;
+    Some(value)
+}
+
+fn restore_xml(mode: RetrievalMode, days: u32) -> String {
+    let tier = match mode {
+        RetrievalMode::Expedited => "Expedited",
+        RetrievalMode::Bulk => "Bulk",
+        RetrievalMode::Standard | RetrievalMode::High => "Standard",
+    };
+    format!(
+        "<RestoreRequest xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Days>{days}</Days>\
+         <GlacierJobParameters><Tier>{tier}</Tier></GlacierJobParameters></RestoreRequest>"
+    )
+}
+
+pub(super) const DEFAULT_CLASS: &str = "STANDARD";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_of_a_restore_is_read() {
+        let text = "ongoing-request=\"false\", expiry-date=\"Fri, 21 Dec 2012 00:00:00 GMT\"";
+        assert_eq!(quoted(text, "ongoing-request"), Some("false"));
+        assert_eq!(quoted(text, "expiry-date").and_then(http_date).map(|t| t.seconds), Some(1_356_048_000));
+        assert_eq!(quoted("ongoing-request=\"true\"", "expiry-date"), None);
+        assert_eq!(quoted("ongoing-request=true", "ongoing-request"), None);
+    }
+
+    #[test]
+    fn a_request_names_days_and_tier() {
+        let text = restore_xml(RetrievalMode::Bulk, 7);
+        assert!(text.contains("<Days>7</Days><GlacierJobParameters><Tier>Bulk</Tier>"), "{text}");
+    }
+}

@@ -1,0 +1,144 @@
+//! A simulated archive for one object in memory: what stores do in hours and days, done by an injected clock.
+//!
+//! ```text
+//!   S3      archived --retrieve--> retrieving --thaw--> ready --days--> archived
+//!   Azure   archived --retrieve--> retrieving --thaw--> in Hot --rest_again--> archived
+//! ```
+//!
+//! Pure. Promises the state machine that stores document, refusals included; refuses to know what time it is.
+
+use super::{Asked, Name, Provider, Reach, RetrievalMode, StorageClass, reach};
+use base::error::Result;
+use format_spec::Time;
+
+/// How one object rests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rest {
+    class: StorageClass,
+    asked: Option<Thaw>,
+}
+
+/// A retrieval that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Thaw {
+    ready: Time,
+    /// Days of S3's readable copy, counted from when it is there.
+    until: Time,
+}
+
+impl Rest {
+    pub(super) fn new(class: StorageClass) -> Self {
+        Rest { class, asked: None }
+    }
+
+    /// The class that is shown now.
+    pub(super) fn class(&self, now: Time) -> StorageClass {
+        match self.asked {
+            Some(thaw) if self.class == StorageClass::Archive && thaw.ready <= now => StorageClass::Hot,
+            _ => self.class,
+        }
+    }
+
+    pub(super) fn reach(&self, now: Time) -> Reach {
+        match self.asked {
+            _ if !self.class.is_archive() => Reach::Online,
+            Some(thaw) if now < thaw.ready => Reach::Retrieving,
+            Some(_) if self.class == StorageClass::Archive => Reach::Online,
+            Some(thaw) if now < thaw.until => Reach::Ready { until: Some(thaw.until) },
+            _ => Reach::Archived,
+        }
+    }
+
+    /// A retrieval in `mode` for `days`; it takes `thaw_seconds`.
+    pub(super) fn retrieve(
+        &mut self,
+        bytes: u64,
+        (mode, days): (RetrievalMode, u32),
+        now: Time,
+        thaw_seconds: i64,
+    ) -> Result<Asked> {
+        let after = |time: Time, seconds: i64| Time::new(time.seconds.saturating_add(seconds), time.nanos);
+        let days = i64::from(days).saturating_mul(DAY_SECONDS);
+        match self.reach(now) {
+            Reach::Online => Ok(Asked::Ready),
+            Reach::Retrieving => Ok(Asked::Underway),
+            Reach::Ready { .. } => {
+                self.asked = Some(Thaw { ready: now, until: after(now, days) });
+                Ok(Asked::Accepted)
+            }
+            Reach::Archived => {
+                mode.allows(self.class, bytes)?;
+                let ready = after(now, thaw_seconds);
+                self.asked = Some(Thaw { ready, until: after(ready, days) });
+                Ok(Asked::Accepted)
+            }
+        }
+    }
+
+    /// Azure's way back; S3's copies go by themselves.
+    pub(super) fn rest_again(&mut self, class: StorageClass) {
+        if class.provider() == Provider::Azure {
+            *self = Rest::new(class);
+        }
+    }
+
+    /// Lets a read through, or refuses it.
+    pub(super) fn admit(&self, name: &Name, now: Time) -> Result<()> {
+        let reach = self.reach(now);
+        if reach.is_readable() { Ok(()) } else { Err(reach::archived(name, reach)) }
+    }
+}
+
+const DAY_SECONDS: i64 = 86_400;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::error::Kind;
+
+    fn at(seconds: i64) -> Time {
+        Time::new(seconds, 0)
+    }
+
+    #[test]
+    fn a_copy_of_s3_comes_stays_its_days_and_goes() {
+        let mut rest = Rest::new(StorageClass::Glacier);
+        let (name, standard) = (Name::new("data/1").unwrap(), (RetrievalMode::Standard, 2));
+        assert_eq!(rest.admit(&name, at(0)).unwrap_err().kind(), Kind::Archived);
+        assert_eq!(rest.retrieve(9, standard, at(0), 100).unwrap(), Asked::Accepted);
+        assert_eq!(
+            (rest.reach(at(99)), rest.retrieve(9, standard, at(99), 100).unwrap()),
+            (Reach::Retrieving, Asked::Underway)
+        );
+        let end = 100 + 2 * DAY_SECONDS;
+        assert_eq!(rest.reach(at(100)), Reach::Ready { until: Some(at(end)) });
+        rest.admit(&name, at(end - 1)).unwrap();
+        assert_eq!(rest.reach(at(end)), Reach::Archived);
+        // Asked again while it is ready, its days count anew, shorter or longer.
+        assert_eq!(rest.retrieve(9, (RetrievalMode::Bulk, 1), at(200), 100).unwrap(), Asked::Accepted);
+        assert_eq!(rest.reach(at(300)), Reach::Ready { until: Some(at(200 + DAY_SECONDS)) });
+        assert_eq!(rest.class(at(300)), StorageClass::Glacier);
+    }
+
+    #[test]
+    fn a_blob_of_azure_moves_out_and_stays_until_it_is_sent_back() {
+        let mut rest = Rest::new(StorageClass::Archive);
+        assert_eq!(rest.retrieve(9, (RetrievalMode::Bulk, 1), at(0), 100).unwrap_err().kind(), Kind::Input);
+        assert_eq!(rest.retrieve(9, (RetrievalMode::High, 1), at(0), 100).unwrap(), Asked::Accepted);
+        assert_eq!((rest.reach(at(99)), rest.class(at(99))), (Reach::Retrieving, StorageClass::Archive));
+        let late = at(100 * DAY_SECONDS);
+        assert_eq!((rest.reach(late), rest.class(late)), (Reach::Online, StorageClass::Hot));
+        assert_eq!(rest.retrieve(9, (RetrievalMode::High, 1), late, 100).unwrap(), Asked::Ready);
+        rest.rest_again(StorageClass::Archive);
+        assert_eq!(rest.reach(late), Reach::Archived);
+    }
+
+    #[test]
+    fn what_does_not_rest_is_ready_at_once() {
+        let mut rest = Rest::new(StorageClass::StandardIa);
+        assert_eq!(
+            (rest.reach(at(0)), rest.retrieve(9, (RetrievalMode::Bulk, 1), at(0), 9).unwrap()),
+            (Reach::Online, Asked::Ready)
+        );
+    }
+}
