@@ -1,5 +1,7 @@
 //! The definitions that parsing, help, completions and manual pages are all made from.
 
+use crate::context::Context;
+use crate::exit::{Exit, Result};
 use crate::globals::Globals;
 use crate::{exit, later, verbs};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -14,76 +16,77 @@ pub(crate) struct Cli {
     pub(crate) verb: Verb,
 }
 
-/// What to do.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Verb {
-    Init(verbs::init::Init),
-    Backup(verbs::backup::Backup),
-    Points(verbs::points::Points),
-    Ls(verbs::ls::Ls),
-    Cat(verbs::cat::Cat),
-    Find(verbs::find::Find),
-    Diff(verbs::diff::Diff),
-    History(verbs::history::History),
-    Stats(verbs::stats::Stats),
-    Restore(verbs::restore::Restore),
-    Retrieve(verbs::retrieve::Retrieve),
-    Verify(verbs::verify::Verify),
-    Check(verbs::check::Check),
-    Repair(verbs::repair::Repair),
-    Expire(verbs::expire::Expire),
-    Tag(verbs::tag::Tag),
-    Gc(verbs::gc::Gc),
-    Copy(verbs::copy::Copy),
-    Mount(verbs::mount::Mount),
-    Umount(verbs::umount::Umount),
-    Serve(verbs::serve::Serve),
-    Cache(verbs::cache::Cache),
-    Known(verbs::known::Known),
-    Index(verbs::index::Index),
-    Immutability(verbs::immutability::Immutability),
-    Key(verbs::key::Key),
-    Schedule(verbs::schedule::Schedule),
-    Migrate(verbs::migrate::Migrate),
-    Completions(verbs::completions::Completions),
-    Man(verbs::man::Man),
+/// One row per verb. `writes` says whether it changes what a repository holds; `asks` leaves the answer to the verb,
+/// because a plan and a dry run only read. A verb that `reads past` can show an earlier state (`--as-of`).
+macro_rules! verbs {
+    ($($name:ident($verb:ty), writes $writes:ident, reads $reads:ident;)*) => {
+        /// What to do.
+        #[derive(Debug, Subcommand)]
+        pub(crate) enum Verb {
+            $($name($verb),)*
+        }
+
+        impl Verb {
+            /// Does it.
+            pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
+                match self {
+                    $(Verb::$name(verb) => verb.run(context),)*
+                }
+            }
+
+            /// Whether it changes what a repository holds.
+            pub(crate) fn writes(&self) -> bool {
+                match self {
+                    $(Verb::$name(_verb) => verbs!(@writes $writes, _verb),)*
+                }
+            }
+
+            /// Whether it takes `--as-of`.
+            pub(crate) fn reads_the_past(&self) -> bool {
+                match self {
+                    $(Verb::$name(_) => verbs!(@reads $reads),)*
+                }
+            }
+        }
+    };
+    (@writes asks, $verb:ident) => { $verb.writes() };
+    (@writes always, $verb:ident) => { true };
+    (@writes never, $verb:ident) => { false };
+    (@reads past) => { true };
+    (@reads now) => { false };
 }
 
-impl Verb {
-    /// Whether it changes what a repository holds. A plan and a dry run only read.
-    pub(crate) fn writes(&self) -> bool {
-        match self {
-            Verb::Backup(verb) => verb.writes(),
-            Verb::Restore(verb) => verb.writes(),
-            Verb::Retrieve(verb) => verb.writes(),
-            Verb::Repair(verb) => verb.writes(),
-            Verb::Expire(verb) => verb.writes(),
-            Verb::Tag(verb) => verb.writes(),
-            Verb::Gc(verb) => verb.writes(),
-            Verb::Copy(verb) => verb.writes(),
-            Verb::Mount(verb) => verb.writes(),
-            Verb::Key(verb) => verb.writes(),
-            Verb::Migrate(verb) => verb.writes(),
-            Verb::Init(_) | Verb::Immutability(_) => true,
-            Verb::Points(_)
-            | Verb::Ls(_)
-            | Verb::Cat(_)
-            | Verb::Find(_)
-            | Verb::Diff(_)
-            | Verb::History(_)
-            | Verb::Stats(_)
-            | Verb::Verify(_)
-            | Verb::Check(_)
-            | Verb::Umount(_)
-            | Verb::Serve(_)
-            | Verb::Cache(_)
-            | Verb::Known(_)
-            | Verb::Index(_)
-            | Verb::Schedule(_)
-            | Verb::Completions(_)
-            | Verb::Man(_) => false,
-        }
-    }
+verbs! {
+    Init(verbs::init::Init), writes always, reads now;
+    Backup(verbs::backup::Backup), writes asks, reads now;
+    Points(verbs::points::Points), writes never, reads past;
+    Ls(verbs::ls::Ls), writes never, reads past;
+    Cat(verbs::cat::Cat), writes never, reads past;
+    Find(verbs::find::Find), writes never, reads past;
+    Diff(verbs::diff::Diff), writes never, reads past;
+    History(verbs::history::History), writes never, reads past;
+    Stats(verbs::stats::Stats), writes never, reads past;
+    Restore(verbs::restore::Restore), writes asks, reads past;
+    Retrieve(verbs::retrieve::Retrieve), writes asks, reads now;
+    Verify(verbs::verify::Verify), writes never, reads past;
+    Check(verbs::check::Check), writes never, reads past;
+    Repair(verbs::repair::Repair), writes asks, reads now;
+    Expire(verbs::expire::Expire), writes asks, reads now;
+    Tag(verbs::tag::Tag), writes asks, reads now;
+    Gc(verbs::gc::Gc), writes asks, reads now;
+    Copy(verbs::copy::Copy), writes asks, reads now;
+    Mount(verbs::mount::Mount), writes asks, reads past;
+    Umount(verbs::umount::Umount), writes never, reads now;
+    Serve(verbs::serve::Serve), writes never, reads past;
+    Cache(verbs::cache::Cache), writes never, reads now;
+    Known(verbs::known::Known), writes never, reads now;
+    Index(verbs::index::Index), writes never, reads now;
+    Immutability(verbs::immutability::Immutability), writes always, reads now;
+    Key(verbs::key::Key), writes asks, reads now;
+    Schedule(verbs::schedule::Schedule), writes never, reads now;
+    Migrate(verbs::migrate::Migrate), writes asks, reads now;
+    Completions(verbs::completions::Completions), writes never, reads now;
+    Man(verbs::man::Man), writes never, reads now;
 }
 
 /// All definitions, with those that are refused until a later release.

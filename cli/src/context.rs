@@ -1,27 +1,18 @@
-//! One run of the command: options, output, signals, clock; and how it ends.
+//! One run of the command: options, output, signals, clock. It does not know the verbs, so that every verb can know it.
 
-use crate::cli::{Cli, Verb};
 use crate::exit::{Exit, Failure, Result};
 use crate::globals::Globals;
 use crate::interrupt::Interrupt;
 use crate::parse::{Accept, key_cost};
-use crate::say::{Output, Row, Stderr, human};
+use crate::say::{Output, Row};
 use crate::settings::Settings;
-use engine::env::{Machine, SharedEnv};
-use engine::monitor::NOTE;
+use engine::env::SharedEnv;
 use engine::repository::AsOf;
 use engine::store::Say;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::Layer;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::util::SubscriberInitExt;
 
 /// What every verb works with.
 #[derive(Clone)]
@@ -30,12 +21,14 @@ pub(crate) struct Context {
     pub(crate) interrupt: Interrupt,
     pub(crate) env: SharedEnv,
     /// The command line, the program's name first.
-    pub(crate) args: std::sync::Arc<[OsString]>,
-    globals: std::sync::Arc<Globals>,
+    pub(crate) args: Arc<[OsString]>,
+    globals: Arc<Globals>,
     start: f64,
     /// Whether the verb changes what a repository holds.
     writes: bool,
-    said: std::sync::Arc<Said>,
+    /// All definitions of the command line.
+    definitions: fn() -> clap::Command,
+    said: Arc<Said>,
 }
 
 /// What this run has learned and said once.
@@ -45,118 +38,22 @@ struct Said {
     trouble: AtomicBool,
 }
 
-/// Runs the verb and tells how it ended.
-pub(crate) fn run(cli: Cli, args: Vec<OsString>) -> Exit {
-    trace(cli.globals.verbose, cli.globals.quiet);
-    let out = Output::new(&cli.globals);
-    let interrupt = match Interrupt::listen(&out) {
-        Ok(interrupt) => interrupt,
-        Err(failure) => return out.failed(&failure, 0.0),
-    };
-    let env = Machine::shared();
-    let start = env.elapsed();
-    let (writes, said) = (cli.verb.writes(), std::sync::Arc::default());
-    let context = Context { out, interrupt, env, args: args.into(), globals: cli.globals.into(), start, writes, said };
-    let ended = act(&context, &cli.verb);
-    tell_spoiled(&context);
-    match ended {
-        Ok(exit) => exit,
-        Err(failure) => {
-            let stopped = context.interrupt.exit().filter(|_| failure.exit == Exit::Interrupted);
-            let failure = Failure { exit: stopped.unwrap_or(failure.exit), ..failure };
-            context.out.failed(&failure, context.seconds_elapsed())
-        }
-    }
-}
-
-/// What came wrong and was right when it was read again harms nothing that was done, and is the fault of something that somebody has to find.
-fn tell_spoiled(context: &Context) {
-    let spoiled = engine::store::spoiled();
-    if spoiled > 0 {
-        let objects = human::counted(spoiled, "object", "objects");
-        context.out.warning(
-            b"",
-            &format!(
-                "{objects} came damaged and, read again over another connection, whole: something on the way changes bytes; look at proxies, cables and this machine's memory, or use https"
-            ),
-        );
-    }
-}
-
-fn act(context: &Context, verb: &Verb) -> Result<Exit> {
-    if context.globals.as_of.is_some() && !only_reads(verb) {
-        return Err(Failure::usage("--as-of only shows the past: this verb writes, or opens no repository")
-            .advise("leave --as-of out; points, ls, find, diff, cat, history, stats, verify, check, restore, mount and serve take it"));
-    }
-    match verb {
-        Verb::Init(verb) => verb.run(context),
-        Verb::Backup(verb) => verb.run(context),
-        Verb::Points(verb) => verb.run(context),
-        Verb::Ls(verb) => verb.run(context),
-        Verb::Cat(verb) => verb.run(context),
-        Verb::Find(verb) => verb.run(context),
-        Verb::Diff(verb) => verb.run(context),
-        Verb::History(verb) => verb.run(context),
-        Verb::Stats(verb) => verb.run(context),
-        Verb::Restore(verb) => verb.run(context),
-        Verb::Retrieve(verb) => verb.run(context),
-        Verb::Verify(verb) => verb.run(context),
-        Verb::Check(verb) => verb.run(context),
-        Verb::Repair(verb) => verb.run(context),
-        Verb::Expire(verb) => verb.run(context),
-        Verb::Tag(verb) => verb.run(context),
-        Verb::Gc(verb) => verb.run(context),
-        Verb::Copy(verb) => verb.run(context),
-        Verb::Mount(verb) => verb.run(context),
-        Verb::Umount(verb) => verb.run(context),
-        Verb::Serve(verb) => verb.run(context),
-        Verb::Cache(verb) => verb.run(context),
-        Verb::Known(verb) => verb.run(context),
-        Verb::Index(verb) => verb.run(context),
-        Verb::Immutability(verb) => verb.run(context),
-        Verb::Key(verb) => verb.run(context),
-        Verb::Schedule(verb) => verb.run(context),
-        Verb::Migrate(verb) => verb.run(context),
-        Verb::Completions(verb) => verb.run(context),
-        Verb::Man(verb) => verb.run(context),
-    }
-}
-
-/// Verbs that show what is there, and can as well show what was there.
-fn only_reads(verb: &Verb) -> bool {
-    matches!(
-        verb,
-        Verb::Points(_)
-            | Verb::Ls(_)
-            | Verb::Cat(_)
-            | Verb::Find(_)
-            | Verb::Diff(_)
-            | Verb::History(_)
-            | Verb::Stats(_)
-            | Verb::Restore(_)
-            | Verb::Verify(_)
-            | Verb::Check(_)
-            | Verb::Mount(_)
-            | Verb::Serve(_)
-    )
-}
-
 impl Context {
-    /// A run with these words.
-    #[cfg(test)]
-    pub(crate) fn for_tests(args: &[&str]) -> Context {
-        let cli = <Cli as clap::Parser>::try_parse_from(args).expect("a command line of a test");
-        let (env, out) = (Machine::shared(), Output::new(&cli.globals));
-        Context {
-            interrupt: Interrupt::listen(&out).expect("signals can be listened to"),
-            out,
-            start: env.elapsed(),
-            env,
-            args: args.iter().map(OsString::from).collect::<Vec<_>>().into(),
-            writes: cli.verb.writes(),
-            globals: cli.globals.into(),
-            said: std::sync::Arc::default(),
-        }
+    /// A run that begins now.
+    pub(crate) fn new(
+        (out, interrupt, env): (Output, Interrupt, SharedEnv),
+        args: Vec<OsString>,
+        globals: Globals,
+        writes: bool,
+        definitions: fn() -> clap::Command,
+    ) -> Context {
+        let (args, start, said) = (args.into(), env.elapsed(), Arc::default());
+        Context { out, interrupt, start, env, args, globals: globals.into(), writes, definitions, said }
+    }
+
+    /// All definitions of the command line: what completions, manual pages and the check of a schedule are made from.
+    pub(crate) fn definitions(&self) -> clap::Command {
+        (self.definitions)()
     }
 
     /// The earlier position of the log that was asked for.
@@ -316,47 +213,4 @@ fn quoted(word: &OsStr) -> String {
         return text.into_owned();
     }
     format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-fn trace(verbose: u8, quiet: bool) {
-    if verbose == 0 {
-        let notes = if quiet { LevelFilter::OFF } else { LevelFilter::WARN };
-        let said = Targets::new().with_default(LevelFilter::ERROR).with_target(NOTE, notes);
-        let plain = tracing_subscriber::fmt::layer().with_writer(|| Stderr).with_ansi(false).event_format(Plain);
-        // A second subscriber can only come from a test that runs in this process.
-        let _ = tracing_subscriber::registry().with(plain.with_filter(said)).try_init();
-        return;
-    }
-    let level = match verbose {
-        1 => LevelFilter::INFO,
-        2 => LevelFilter::DEBUG,
-        _ => LevelFilter::TRACE,
-    };
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(|| Stderr)
-        .with_ansi(false)
-        .with_target(verbose > 1);
-    let _ = subscriber.try_init();
-}
-
-/// What the engine notices beside its work, as everything else is said to people: a line without the time of day and without a level.
-struct Plain;
-
-impl<S, N> FormatEvent<S, N> for Plain
-where
-    S: tracing::Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'w> FormatFields<'w> + 'static,
-{
-    fn format_event(
-        &self,
-        context: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &tracing::Event<'_>,
-    ) -> std::fmt::Result {
-        let is_note = event.metadata().target() == NOTE;
-        writer.write_str(if is_note { "cairn: " } else { "cairn: warning: " })?;
-        context.field_format().format_fields(writer.by_ref(), event)?;
-        writer.write_char('\n')
-    }
 }

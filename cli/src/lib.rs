@@ -9,6 +9,7 @@ mod cli;
 mod connect;
 mod context;
 mod damaged;
+mod dispatch;
 mod durable;
 mod exit;
 #[doc(hidden)]
@@ -41,7 +42,7 @@ pub fn main() -> ExitCode {
         return mount_helper(args);
     }
     match parse(&args) {
-        Ok(cli) => context::run(cli, args).code(),
+        Ok(cli) => dispatch::run(cli, args).code(),
         Err(exit) => exit.code(),
     }
 }
@@ -71,7 +72,7 @@ fn mount_helper(args: Vec<OsString>) -> ExitCode {
     };
     request.notes.iter().for_each(|note| out.note(&format!("cairn: {note}")));
     match parse(&request.args) {
-        Ok(cli) => helper::exit_code(context::run(cli, request.args)).into(),
+        Ok(cli) => helper::exit_code(dispatch::run(cli, request.args)).into(),
         Err(_) => helper::WRONG_USAGE.into(),
     }
 }

@@ -1,6 +1,5 @@
 //! `cairn completions`: a shell's completion script, made from the same definitions as the parser.
 
-use crate::cli;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use clap::Args;
@@ -19,7 +18,7 @@ impl Completions {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         context.refuse_json("completions")?;
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut cli::command(), "cairn", &mut script);
+        clap_complete::generate(self.shell, &mut context.definitions(), "cairn", &mut script);
         std::io::stdout().lock().write_all(&script).map_err(|e| Failure::writing("stdout", &e))?;
         Ok(Exit::Done)
     }

@@ -1,6 +1,5 @@
 //! `cairn man`: manual pages, made from the same definitions as the parser.
 
-use crate::cli;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::say::human;
@@ -18,7 +17,7 @@ pub(crate) struct Man {
 impl Man {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         let written = std::fs::create_dir_all(&self.folder)
-            .and_then(|()| clap_mangen::generate_to(cli::command(), &self.folder))
+            .and_then(|()| clap_mangen::generate_to(context.definitions(), &self.folder))
             .and_then(|()| std::fs::read_dir(&self.folder).map(Iterator::count));
         let pages = written.map_err(|e| Failure::writing(&human::path(&self.folder), &e))?;
         let row = context.summary(Exit::Done).set("folder", self.folder.display().to_string()).set("pages", pages);

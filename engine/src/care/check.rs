@@ -1,11 +1,4 @@
-//! Checking a repository: log, index, packs, trees, reference sets.
-//!
-//! | level | log, key slots, manifests, segments | every tree node decoded | data packs |
-//! |---|---|---|---|
-//! | list | yes | no | there, with the promised length (one listing) |
-//! | tails | yes | yes | and their directory and contents agree with the index |
-//! | stored | yes | yes | and every stored byte matches its checksums and its parity (needs no keys) |
-//! | full | yes | yes | and every chunk decodes to its id |
+//! Checking a repository: log, index, packs, trees, reference sets. How deep is said by [`Level`].
 //!
 //! A pack that is damaged but that nobody needs any more, because each blob in it has a sound place elsewhere or is named by no point, is
 //! *superseded*: told apart from damage. What was given up while the check ran (a condemned pack, an expired point, a folded segment) is no
@@ -14,6 +7,7 @@
 use super::findings::{Finding, Findings, Found, Subject, drop_given_up, is_live, take_collected};
 use super::harm::Harm;
 use super::histories::histories;
+use super::level::{CheckOptions, Level};
 use super::packs::{PackCheck, Published, published_packs};
 use super::rolling::{self, Memory};
 use super::summed::summed_up;
@@ -28,37 +22,8 @@ use format_spec::ObjectId;
 use format_spec::container::ObjectKind;
 use format_spec::log::ObjectRow;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// How deep to look into packs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
-    /// Objects are there, with the promised length.
-    List,
-    /// And their tails are read and compared with the index.
-    Tails,
-    /// And every stored byte is read and matches its checksums.
-    Stored,
-    /// And every chunk is decoded and matches its id.
-    Full,
-}
-
-/// What to check.
-#[derive(Debug, Clone)]
-pub struct CheckOptions {
-    /// How deep.
-    pub level: Level,
-    /// The share of data packs that are read (0 to 1), other ones each time; of the others the tails are. `None` reads all.
-    pub share: Option<f64>,
-    /// The folder in which it is remembered which packs were read; without one the day decides.
-    pub remember: Option<PathBuf>,
-    /// Only what this point needs.
-    pub point: Option<Arc<Point>>,
-    /// Threads that read and decode.
-    pub threads: usize,
-}
 
 /// What was checked and found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

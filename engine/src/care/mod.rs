@@ -12,6 +12,7 @@ mod compare;
 mod findings;
 mod harm;
 mod histories;
+mod level;
 mod marks;
 pub mod migrate;
 mod packs;
@@ -24,7 +25,7 @@ mod summed;
 mod trees;
 mod uncommitted;
 
-pub use check::{CheckOptions, CheckReport, Level, check};
+pub use check::{CheckReport, check};
 pub use clock::{ClockVerdict, Clocks, Contradiction, Doubt, Remembered};
 pub use collect::{
     CollectOptions, CollectPlan, CollectReport, Early, Holding, LockedPack, PackPlan, collect, early_deletion,
@@ -32,5 +33,6 @@ pub use collect::{
 };
 pub use compare::{CompareReport, Difference, compare};
 pub use findings::Finding;
+pub use level::{CheckOptions, Level};
 pub use plan_hash::PlanHash;
 pub use stored::{StoredReport, check_stored};

@@ -1,7 +1,7 @@
 //! Checking packs: there, of the promised length, whole, and holding what the index says.
 
-use super::check::{CheckOptions, Level};
 use super::findings::{Findings, Subject};
+use super::level::{CheckOptions, Level};
 use crate::blob::{Lack, lost, rebuild_segment};
 use crate::error::{Error, Kind, Result};
 use crate::limits::TAIL_BYTES;

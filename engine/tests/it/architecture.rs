@@ -93,7 +93,8 @@ fn stands_on(name: &str) -> BTreeSet<String> {
 
 /// The crates of this workspace, each with those of them that it names.
 fn named() -> BTreeMap<String, BTreeSet<String>> {
-    let metadata: Value = serde_json::from_str(&cargo(&["metadata", "--no-deps", "--format-version", "1"])).expect("JSON");
+    let metadata: Value =
+        serde_json::from_str(&cargo(&["metadata", "--no-deps", "--format-version", "1"])).expect("JSON");
     let packages = metadata["packages"].as_array().expect("packages");
     let name = |of: &Value| of["name"].as_str().expect("a name").to_owned();
     let all: BTreeSet<String> = packages.iter().map(name).collect();

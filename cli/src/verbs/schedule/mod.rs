@@ -6,7 +6,6 @@
 mod cron;
 mod systemd;
 
-use crate::cli;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::later;
@@ -128,7 +127,7 @@ impl Print {
     fn job(&self, context: &Context) -> Result<Job> {
         let wrong = |why: String| Failure::usage(format!("the command after `--`: {why}"));
         let words = std::iter::once("cairn").chain(self.command.iter().map(String::as_str));
-        let matches = cli::command().try_get_matches_from(words).map_err(|e| {
+        let matches = context.definitions().try_get_matches_from(words).map_err(|e| {
             let text = e.to_string();
             wrong(text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned())
         })?;

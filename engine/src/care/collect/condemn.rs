@@ -3,10 +3,10 @@
 //! Promises: a pack of which more is live by then than was carried over stays, and one that others took is left out (I3); what takes the place of packs
 //! is locked as long as any point needs it that came meanwhile (I8). Refuses to give up a pack whose survivors cannot be read.
 
-use super::apply::{CollectReport, Spent};
 use super::mark::Marks;
 use super::plan::{CollectPlan, PackPlan};
 use super::repack::Repacker;
+use super::report::{CollectReport, Spent};
 use super::session::CareSession;
 use crate::blob::store_segment;
 use crate::care::findings::Finding;

@@ -4,7 +4,7 @@
 //! decoded and verified; memory is bounded by [`ENTRIES_MAX`] entries and one segment. Refuses to fold a segment that cannot be read: it is told,
 //! and stays.
 
-use super::apply::Spent;
+use super::report::Spent;
 use super::session::CareSession;
 use crate::blob::store_segment;
 use crate::care::findings::Finding;

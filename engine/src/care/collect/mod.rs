@@ -36,12 +36,14 @@ mod orphans;
 mod plan;
 mod quoted;
 mod repack;
+mod report;
 mod session;
 mod survivors;
 mod sweep;
 
-pub use apply::{CollectReport, collect};
+pub use apply::collect;
 pub use early::{Early, early_deletion};
 pub(super) use mark::Marks as LiveBlobs;
 pub(super) use orphans::is_named;
 pub use plan::{CollectOptions, CollectPlan, Holding, LockedPack, PackPlan, plan_collection};
+pub use report::CollectReport;

@@ -4,8 +4,8 @@
 //! packs are published is asked of the segments in the store, never of the local cache: what is deleted by mistake cannot be rebuilt. For a segment
 //! that cannot be read its packs are asked; those that cannot be read either stay, and are told.
 
-use super::apply::Spent;
 use super::held::Held;
+use super::report::Spent;
 use crate::blob::rebuild_segment;
 use crate::care::findings::Finding;
 use crate::error::{Kind, Result};

@@ -1,10 +1,10 @@
 //! What a collection would do: pure but for reading, and told with a hash that `collect` takes.
 
-use super::apply::Spent;
 use super::held::Held;
 use super::mark::Marks;
 use super::orphans::Orphans;
 use super::quoted::hash;
+use super::report::Spent;
 use crate::care::findings::Finding;
 use crate::error::{Error, Kind, Result};
 use crate::index::Place;

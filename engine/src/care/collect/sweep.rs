@@ -1,8 +1,8 @@
 //! Deleting what was given up, after the grace.
 
-use super::apply::Spent;
 use super::held::Held;
 use super::plan::CollectPlan;
+use super::report::Spent;
 use crate::error::{Error, Kind, Result};
 use crate::log::LogView;
 use crate::monitor::Monitor;

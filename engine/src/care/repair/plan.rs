@@ -3,9 +3,10 @@
 use super::affected;
 use super::cure::{Cure, Healer};
 use crate::blob::{Rebuilt, rebuild_segment};
-use crate::care::check::{CheckOptions, Closely, Level, check_closely};
+use crate::care::check::{Closely, check_closely};
 use crate::care::findings::{Finding, Found, Subject};
 use crate::care::harm::{Bad, is_damage};
+use crate::care::level::{CheckOptions, Level};
 use crate::care::plan_hash::PlanHash;
 use crate::error::{Error, Kind, Result};
 use crate::log::{CommitRef, SegmentRef};
