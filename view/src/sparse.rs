@@ -33,32 +33,10 @@ pub(super) fn seek(entry: &Entry, offset: u64, what: Seek) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use format_spec::tree::{Content, Extent, Kind, Totals};
+    use format_spec::tree::{Extent, Kind};
 
     fn file(size: u64, extents: Option<Vec<Extent>>) -> Entry {
-        Entry {
-            name: b"f".to_vec(),
-            kind: Kind::File,
-            mode: 0o644,
-            uid: 0,
-            gid: 0,
-            user: Vec::new(),
-            group: Vec::new(),
-            mtime: format_spec::Time::default(),
-            ctime: format_spec::Time::default(),
-            btime: None,
-            inode: 1,
-            device: 1,
-            nlink: 1,
-            size,
-            rdev: (0, 0),
-            target: Vec::new(),
-            xattrs: Vec::new(),
-            extents,
-            link_group: None,
-            content: Content::None,
-            totals: Totals::default(),
-        }
+        Entry { mode: 0o644, inode: 1, device: 1, size, extents, ..Entry::new(b"f".to_vec(), Kind::File) }
     }
 
     #[test]

@@ -192,32 +192,9 @@ pub(super) fn attributes_differ(old: &Entry, new: &Entry) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use format_spec::tree::{Content, Totals};
 
     fn with_mode(kind: Kind, mode: u32) -> Entry {
-        Entry {
-            name: b"a".to_vec(),
-            kind,
-            mode,
-            uid: 0,
-            gid: 0,
-            user: Vec::new(),
-            group: Vec::new(),
-            mtime: Time::default(),
-            ctime: Time::default(),
-            btime: None,
-            inode: 1,
-            device: 1,
-            nlink: 1,
-            size: 0,
-            rdev: (0, 0),
-            target: Vec::new(),
-            xattrs: Vec::new(),
-            extents: None,
-            link_group: None,
-            content: Content::None,
-            totals: Totals::default(),
-        }
+        Entry { mode, inode: 1, device: 1, ..Entry::new(b"a".to_vec(), kind) }
     }
 
     #[test]

@@ -137,7 +137,7 @@ impl Restore {
                 let done = progress::show(&context.out, label, &monitor, || {
                     restore(repo, point, inside, &self.target, options, &monitor)
                 })?;
-                add(&mut sum, &done);
+                sum += &done;
             }
         }
         let warnings = monitor.warnings_total();
@@ -256,21 +256,6 @@ fn exit(sum: &RestoreSummary, warnings: u64) -> Exit {
         _ if warnings > 0 => Exit::Warnings,
         _ => Exit::Done,
     }
-}
-
-fn add(sum: &mut RestoreSummary, done: &RestoreSummary) {
-    sum.files += done.files;
-    sum.files_unchanged += done.files_unchanged;
-    sum.folders += done.folders;
-    sum.others += done.others;
-    sum.bytes += done.bytes;
-    sum.deleted += done.deleted;
-    sum.left += done.left;
-    sum.differing += done.differing;
-    sum.damaged += done.damaged;
-    sum.archived += done.archived;
-    sum.denied += done.denied;
-    sum.bytes_downloaded += done.bytes_downloaded;
 }
 
 #[cfg(test)]

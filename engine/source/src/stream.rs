@@ -7,7 +7,7 @@
 use super::{About, Found, ItemReader, Opens, Source, Step, Walk, host_name};
 use base::error::{Error, Kind, Result};
 use format_spec::Time;
-use format_spec::tree::{self, Content, Entry, Extent, Totals};
+use format_spec::tree::{self, Entry, Extent};
 use parking_lot::Mutex;
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -57,27 +57,12 @@ impl StreamSource {
 
     fn found(&self, name: &[u8], kind: tree::Kind, mode: u32) -> Found {
         let entry = Entry {
-            name: name.to_vec(),
-            kind,
             mode,
             uid: rustix::process::geteuid().as_raw(),
             gid: rustix::process::getegid().as_raw(),
-            user: Vec::new(),
-            group: Vec::new(),
             mtime: self.now,
             ctime: self.now,
-            btime: None,
-            inode: 0,
-            device: 0,
-            nlink: 1,
-            size: 0,
-            rdev: (0, 0),
-            target: Vec::new(),
-            xattrs: Vec::new(),
-            extents: None,
-            link_group: None,
-            content: Content::None,
-            totals: Totals::default(),
+            ..Entry::new(name.to_vec(), kind)
         };
         Found { entry, path: name.to_vec(), opens: Arc::clone(&self.pipe) as Arc<dyn Opens> }
     }

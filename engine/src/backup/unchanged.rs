@@ -37,34 +37,12 @@ pub(super) fn is_older(ctime: Time, start: Time) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use format_spec::tree::{Content, Kind, Totals};
+    use format_spec::tree::Kind;
 
     fn entry(device: u64, inode: u64, group: Option<u8>, nanos: u32) -> Entry {
         let ctime = Time::new(1000, nanos);
         let link_group = group.map(|group| [group; 16]);
-        Entry {
-            name: b"x".to_vec(),
-            kind: Kind::File,
-            mode: 0o644,
-            uid: 0,
-            gid: 0,
-            user: Vec::new(),
-            group: Vec::new(),
-            mtime: ctime,
-            ctime,
-            btime: None,
-            inode,
-            device,
-            nlink: 1,
-            size: 0,
-            rdev: (0, 0),
-            target: Vec::new(),
-            xattrs: Vec::new(),
-            extents: None,
-            link_group,
-            content: Content::None,
-            totals: Totals::default(),
-        }
+        Entry { mode: 0o644, mtime: ctime, ctime, inode, device, link_group, ..Entry::new(b"x".to_vec(), Kind::File) }
     }
 
     #[test]

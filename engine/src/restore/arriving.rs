@@ -108,7 +108,9 @@ pub fn restore_arriving(
                 let select = arrived(repository, &part.options.select, before.clone(), now.clone());
                 let options = RestoreOptions { select, dry_run: false, ..part.options.clone() };
                 let done = run::run(repository, &part.point, &part.inside, target, &options, monitor)?;
-                add(&mut restored, &done, before.is_none());
+                // Each pass meets every folder, and what is left where it is.
+                let (folders, left) = if before.is_none() { (done.folders, done.left) } else { (0, 0) };
+                restored += &RestoreSummary { folders, left, ..done };
             }
             before = Some(now);
         }
@@ -141,21 +143,6 @@ fn arrived(repository: &Arc<Repository>, select: &Select, before: Option<Arc<Arr
 }
 
 /// Adds a round. Folders are gone through in each, and counted in the first.
-fn add(sum: &mut RestoreSummary, done: &RestoreSummary, first: bool) {
-    sum.files += done.files;
-    sum.files_unchanged += done.files_unchanged;
-    sum.folders += if first { done.folders } else { 0 };
-    sum.others += done.others;
-    sum.bytes += done.bytes;
-    sum.deleted += done.deleted;
-    sum.left += if first { done.left } else { 0 };
-    sum.differing += done.differing;
-    sum.damaged += done.damaged;
-    sum.archived += done.archived;
-    sum.denied += done.denied;
-    sum.bytes_downloaded += done.bytes_downloaded;
-}
-
 /// Waits, unless somebody asks to stop.
 fn pause(time: Duration, monitor: &Monitor) -> Result<()> {
     let mut left = time;

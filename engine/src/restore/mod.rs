@@ -113,6 +113,23 @@ pub struct RestoreSummary {
     pub bytes_downloaded: u64,
 }
 
+impl std::ops::AddAssign<&RestoreSummary> for RestoreSummary {
+    fn add_assign(&mut self, more: &RestoreSummary) {
+        self.files += more.files;
+        self.files_unchanged += more.files_unchanged;
+        self.folders += more.folders;
+        self.others += more.others;
+        self.bytes += more.bytes;
+        self.deleted += more.deleted;
+        self.left += more.left;
+        self.differing += more.differing;
+        self.damaged += more.damaged;
+        self.archived += more.archived;
+        self.denied += more.denied;
+        self.bytes_downloaded += more.bytes_downloaded;
+    }
+}
+
 /// Restores what lies at `inside` (a path without leading `/`; empty means everything) into the folder `target`. A folder's content is
 /// laid directly into it; a single item under its own name.
 ///

@@ -113,3 +113,32 @@ pub struct Entry {
     /// Sums below a folder; the sums over nothing for other kinds.
     pub totals: Totals,
 }
+
+impl Entry {
+    /// An item of which nothing is known but its name and kind: no mode, no times, no bytes, one name.
+    pub fn new(name: impl Into<Vec<u8>>, kind: Kind) -> Self {
+        Entry {
+            name: name.into(),
+            kind,
+            mode: 0,
+            uid: 0,
+            gid: 0,
+            user: Vec::new(),
+            group: Vec::new(),
+            mtime: Time::default(),
+            ctime: Time::default(),
+            btime: None,
+            inode: 0,
+            device: 0,
+            nlink: 1,
+            size: 0,
+            rdev: (0, 0),
+            target: Vec::new(),
+            xattrs: Vec::new(),
+            extents: None,
+            link_group: None,
+            content: Content::None,
+            totals: Totals::default(),
+        }
+    }
+}

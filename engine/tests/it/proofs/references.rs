@@ -5,9 +5,8 @@ use super::{Rig, noise};
 use engine::monitor::Monitor;
 use engine::source::{About, Found, ItemReader, Opens, Source, Step, Walk};
 use engine::store::Memory;
-use format_spec::Time;
 use format_spec::config::Cutting;
-use format_spec::tree::{Content, Entry, Extent, Kind, Totals};
+use format_spec::tree::{Entry, Extent, Kind};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -172,29 +171,7 @@ impl Source for Failing {
 }
 
 fn entry(name: &[u8], kind: Kind, size: u64) -> Entry {
-    Entry {
-        name: name.to_vec(),
-        kind,
-        mode: 0o755,
-        uid: 0,
-        gid: 0,
-        user: Vec::new(),
-        group: Vec::new(),
-        mtime: Time::default(),
-        ctime: Time::default(),
-        btime: None,
-        inode: 1,
-        device: 1,
-        nlink: 1,
-        size,
-        rdev: (0, 0),
-        target: Vec::new(),
-        xattrs: Vec::new(),
-        extents: None,
-        link_group: None,
-        content: Content::None,
-        totals: Totals::default(),
-    }
+    Entry { mode: 0o755, inode: 1, device: 1, size, ..Entry::new(name.to_vec(), kind) }
 }
 
 /// Steps, the next one last.

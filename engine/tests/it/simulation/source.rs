@@ -6,7 +6,7 @@ use crate::proofs::noise;
 use engine::Result;
 use engine::source::{About, Found, ItemReader, Opens, Source, Step, Walk};
 use format_spec::Time;
-use format_spec::tree::{Content, Entry, Extent, Kind, Totals};
+use format_spec::tree::{Entry, Extent, Kind};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -95,29 +95,7 @@ impl TreeSource {
     }
 
     fn entry(&self, name: &str, kind: Kind, time: Time, size: u64) -> Entry {
-        Entry {
-            name: name.into(),
-            kind,
-            mode: 0o600,
-            uid: 0,
-            gid: 0,
-            user: Vec::new(),
-            group: Vec::new(),
-            mtime: time,
-            ctime: time,
-            btime: None,
-            inode: 1,
-            device: self.device,
-            nlink: 1,
-            size,
-            rdev: (0, 0),
-            target: Vec::new(),
-            xattrs: Vec::new(),
-            extents: None,
-            link_group: None,
-            content: Content::None,
-            totals: Totals::default(),
-        }
+        Entry { mode: 0o600, mtime: time, ctime: time, inode: 1, device: self.device, size, ..Entry::new(name, kind) }
     }
 }
 

@@ -59,8 +59,6 @@ pub(crate) fn id(n: u64) -> ChunkId {
 /// An empty file.
 pub(crate) fn file(name: impl AsRef<[u8]>) -> Entry {
     Entry {
-        name: name.as_ref().to_vec(),
-        kind: ItemKind::File,
         mode: 0o644,
         uid: 1000,
         gid: 1000,
@@ -68,18 +66,9 @@ pub(crate) fn file(name: impl AsRef<[u8]>) -> Entry {
         group: b"people".to_vec(),
         mtime: Time::new(1_700_000_000, 5),
         ctime: Time::new(1_700_000_001, 6),
-        btime: None,
         inode: 7,
         device: 1,
-        nlink: 1,
-        size: 0,
-        rdev: (0, 0),
-        target: Vec::new(),
-        xattrs: Vec::new(),
-        extents: None,
-        link_group: None,
-        content: Content::None,
-        totals: Totals::default(),
+        ..Entry::new(name.as_ref().to_vec(), ItemKind::File)
     }
 }
 

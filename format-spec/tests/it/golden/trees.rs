@@ -13,27 +13,14 @@ use format_spec::{ChunkId, Time};
 /// A plain item of this kind.
 pub(crate) fn entry(name: &[u8], kind: Kind) -> Entry {
     Entry {
-        name: name.to_vec(),
-        kind,
         mode: 0o644,
         uid: 1000,
         gid: 100,
-        user: Vec::new(),
-        group: Vec::new(),
         mtime: Time::new(1_600_000_000, 123_456_789),
         ctime: Time::new(1_600_000_001, 0),
-        btime: None,
         inode: 77,
         device: 5,
-        nlink: 1,
-        size: 0,
-        rdev: (0, 0),
-        target: Vec::new(),
-        xattrs: Vec::new(),
-        extents: None,
-        link_group: None,
-        content: Content::None,
-        totals: Totals::default(),
+        ..Entry::new(name.to_vec(), kind)
     }
 }
 
