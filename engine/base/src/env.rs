@@ -73,18 +73,24 @@ impl Env for Machine {
     }
 }
 
-/// An environment whose jobs belong to a host of another name.
-struct OnHost {
+/// An environment of which somebody says more than the machine does.
+struct Said {
     env: SharedEnv,
-    host: String,
+    host: Option<String>,
+    threads_max: usize,
 }
 
 /// The same environment, under another host's name.
 pub fn on_host(env: SharedEnv, host: impl Into<String>) -> SharedEnv {
-    Arc::new(OnHost { env, host: host.into() })
+    Arc::new(Said { env, host: Some(host.into()), threads_max: usize::MAX })
 }
 
-impl Env for OnHost {
+/// The same environment with at most so many threads that ask the store beside each other.
+pub fn with_threads(env: SharedEnv, threads_max: usize) -> SharedEnv {
+    Arc::new(Said { env, host: None, threads_max })
+}
+
+impl Env for Said {
     fn now(&self) -> Time {
         self.env.now()
     }
@@ -102,11 +108,11 @@ impl Env for OnHost {
     }
 
     fn threads(&self, wanted: usize) -> usize {
-        self.env.threads(wanted)
+        self.env.threads(wanted.min(self.threads_max))
     }
 
     fn host(&self) -> String {
-        self.host.clone()
+        self.host.clone().unwrap_or_else(|| self.env.host())
     }
 }
 

@@ -1,6 +1,10 @@
-//! The page of limits: every queue, budget and depth of the engine, each with its reason.
+//! The page of limits: every queue, budget and depth that bounds memory, threads or a wait of the engine, each with its reason.
 //!
-//! Memory of a backup is bounded by the sum of what stands here, whatever the size of the source or the repository.
+//! Memory of a backup is bounded by the sum of what stands here, whatever the size of the source or the repository. Not here are
+//! numbers that mean something in one file alone and bound nothing that another file holds: the layout of a record, how often a loop
+//! looks again, the attempts of one act, a threshold of a plan. They stand at the end of that file, with their reason. The format's own
+//! limits are the format's (`format-spec`), and those of the view and of the mount stand in `view/src/limits.rs` and
+//! `fusefs/src/limits.rs`.
 
 /// Default zstd level. Blocks of 512 KiB at level 3 beat single files at level 9 in size; a higher level costs more than it saves.
 pub const ZSTD_LEVEL: i32 = 3;
@@ -112,3 +116,14 @@ pub const KEY_MEMORY_KIB_MAX: u32 = 1 << 20;
 pub const KEY_PASSES_MAX: u32 = 16;
 /// Key slots that a password is tried on: a person has a handful, and whoever plants slots shall not choose how many are read.
 pub const KEY_SLOTS_MAX: usize = 64;
+/// Manifests asked for at once: a thousand points of a store that is far away cost some sixty waits.
+pub const MANIFEST_READERS_MAX: usize = 16;
+/// Locks asked for, or extended, at once: each is a small request, and the store is what takes the time.
+pub const LOCK_REQUESTS_MAX: usize = 8;
+
+/// Seconds of a day.
+pub const DAY_SECONDS: i64 = 86_400;
+/// The most that the clocks of a store and of a writer may differ: with more, locks would end at the wrong time.
+pub const STORE_SKEW_SECONDS_MAX: i64 = 300;
+/// The most that the clocks of machines differ that are kept right: time zones that were mistaken for each other differ by more.
+pub const MACHINE_SKEW_SECONDS_MAX: i64 = 3600;

@@ -4,6 +4,7 @@
 //! machine's own zone was rejected: a plan made on one machine could not be applied from another, nor before and after a change of the clocks.
 //! Of a day that a month does not have, the month's last is taken, as calendars do: a month before 31 March is 28 February.
 
+use crate::limits::DAY_SECONDS;
 use format_spec::Time;
 use format_spec::period::{Period, Unit};
 use jiff::civil::DateTime;
@@ -49,8 +50,6 @@ fn span(period: Period) -> Option<Span> {
 fn time(civil: DateTime, nanos: u32) -> Option<Time> {
     TimeZone::UTC.to_timestamp(civil).ok().map(|stamp| Time::new(stamp.as_second(), nanos))
 }
-
-const DAY_SECONDS: i64 = 86_400;
 
 #[cfg(test)]
 mod tests {

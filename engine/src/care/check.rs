@@ -14,6 +14,7 @@ use super::summed::summed_up;
 use super::trees::TreeCheck;
 use super::uncommitted::uncommitted;
 use crate::error::{Error, Kind, Result};
+use crate::limits::DAY_SECONDS;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::Point;
@@ -196,7 +197,7 @@ fn choose(
             (Some(chosen.into_iter().collect()), Some(memory))
         }
         None => {
-            let day = u64::try_from(repository.env().now().seconds).unwrap_or(0) / 86_400;
+            let day = u64::try_from(repository.env().now().seconds).unwrap_or(0) / DAY_SECONDS.unsigned_abs();
             (Some(rolling::of_the_day(&data, share, day).into_iter().collect()), None)
         }
     }

@@ -19,6 +19,7 @@
 
 use crate::env::utc;
 use crate::error::{Error, Kind, Result};
+use crate::limits::{DAY_SECONDS, MACHINE_SKEW_SECONDS_MAX};
 use crate::repository::Repository;
 use format_spec::Time;
 
@@ -92,11 +93,11 @@ impl Clocks {
     /// What this machine's clock contradicts, if anything.
     pub fn contradiction(&self) -> Option<Contradiction> {
         let ahead_of = |time: i64| self.now.saturating_sub(time);
-        if let Some(newest) = self.newest.filter(|newest| newest.saturating_sub(self.now) > SKEW_SECONDS_MAX) {
+        if let Some(newest) = self.newest.filter(|newest| newest.saturating_sub(self.now) > MACHINE_SKEW_SECONDS_MAX) {
             return Some(Contradiction::BehindNewest(newest));
         }
         if let Some(store) = self.store {
-            return (ahead_of(store) > SKEW_SECONDS_MAX).then_some(Contradiction::AheadOfStore(store));
+            return (ahead_of(store) > MACHINE_SKEW_SECONDS_MAX).then_some(Contradiction::AheadOfStore(store));
         }
         self.last().filter(|last| ahead_of(*last) > SILENCE_SECONDS_MAX).map(Contradiction::AheadOfAll)
     }
@@ -104,7 +105,7 @@ impl Clocks {
     /// Whether this machine's clock may be remembered: it contradicts nothing, and where the store has a clock that was not asked, the log vouches for
     /// it.
     pub fn is_believed(&self, store_has_clock: bool) -> bool {
-        let near = |time: i64| self.now.saturating_sub(time) <= SKEW_SECONDS_MAX;
+        let near = |time: i64| self.now.saturating_sub(time) <= MACHINE_SKEW_SECONDS_MAX;
         self.contradiction().is_none() && (!store_has_clock || self.store.or(self.word).is_some_and(near))
     }
 }
@@ -184,16 +185,14 @@ impl ClockVerdict {
     }
 }
 
-/// Clocks of machines that are kept right differ by less; time zones that were mistaken for each other, by more.
-const SKEW_SECONDS_MAX: i64 = 3600;
 /// A repository may rest for two months before a clock is asked about.
-const SILENCE_SECONDS_MAX: i64 = 60 * 86_400;
+const SILENCE_SECONDS_MAX: i64 = 60 * DAY_SECONDS;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const DAY: i64 = 86_400;
+    const DAY: i64 = DAY_SECONDS;
     const NOW: i64 = 20_000 * DAY;
 
     fn folder(newest: i64, seen: Option<i64>) -> Clocks {

@@ -4,6 +4,7 @@
 
 use crate::env::SharedEnv;
 use crate::error::{Error, Kind, Result};
+use crate::limits::STORE_SKEW_SECONDS_MAX;
 use crate::store::Store;
 use format_spec::Time;
 use parking_lot::Mutex;
@@ -43,7 +44,7 @@ impl StoreClock {
         let elapsed = self.env.elapsed();
         let time = store.now()?;
         let skew = time.seconds.saturating_sub(self.env.now().seconds);
-        if skew.saturating_abs() > SKEW_SECONDS_MAX {
+        if skew.saturating_abs() > STORE_SKEW_SECONDS_MAX {
             let what = format!(
                 "the store's clock differs from this machine's by {skew} seconds: nothing is locked by such clocks"
             );
@@ -57,5 +58,3 @@ impl StoreClock {
 }
 
 const AGE_SECONDS_MAX: f64 = 600.0;
-/// The most that the clocks of the store and of a writer differ.
-pub(super) const SKEW_SECONDS_MAX: i64 = 300;

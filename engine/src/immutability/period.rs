@@ -1,6 +1,7 @@
 //! The ends of periods, and days: reckoned by the calendar in UTC, and refused where the calendar ends ([CONF-5]).
 
 use crate::error::{Error, Kind, Result};
+use crate::limits::DAY_SECONDS;
 use format_spec::Time;
 use format_spec::period::{Period, Unit};
 use jiff::tz::TimeZone;
@@ -52,7 +53,7 @@ fn days(period: Period) -> Result<Option<(u32, u32)>> {
 /// # Errors
 /// `Input` when that lies beyond the calendar.
 pub(super) fn days_after(days: u32, start: Time) -> Result<Time> {
-    let later = Time::new(start.seconds.saturating_add(i64::from(days).saturating_mul(DAY)), start.nanos);
+    let later = Time::new(start.seconds.saturating_add(i64::from(days).saturating_mul(DAY_SECONDS)), start.nanos);
     zoned(later).map(|_| later)
 }
 
@@ -61,9 +62,10 @@ pub(super) fn days_after(days: u32, start: Time) -> Result<Time> {
 /// # Errors
 /// `Input` when it lies beyond the calendar.
 pub(super) fn day_up(time: Time) -> Result<Time> {
-    let whole = |seconds: i64| seconds.div_euclid(DAY).saturating_add(i64::from(seconds.rem_euclid(DAY) > 0));
+    let whole =
+        |seconds: i64| seconds.div_euclid(DAY_SECONDS).saturating_add(i64::from(seconds.rem_euclid(DAY_SECONDS) > 0));
     let seconds = if time.nanos > 0 { time.seconds.saturating_add(1) } else { time.seconds };
-    let up = Time::new(whole(seconds).saturating_mul(DAY), 0);
+    let up = Time::new(whole(seconds).saturating_mul(DAY_SECONDS), 0);
     zoned(up).map(|_| up)
 }
 
@@ -87,8 +89,6 @@ fn zoned(time: Time) -> Result<Zoned> {
 fn beyond(period: Period, e: jiff::Error) -> Error {
     Error::new(Kind::Input, format!("a period of {period} ends beyond the calendar")).because(e)
 }
-
-const DAY: i64 = 86_400;
 
 #[cfg(test)]
 mod tests {
@@ -135,7 +135,7 @@ mod tests {
     fn a_day_is_rounded_up_and_midnight_stays() {
         assert_eq!(day_up(at("2024-02-28T00:00:00Z")).unwrap(), at("2024-02-28T00:00:00Z"));
         assert_eq!(day_up(at("2024-02-28T00:00:01Z")).unwrap(), at("2024-02-29T00:00:00Z"));
-        assert_eq!(day_up(Time::new(0, 1)).unwrap(), Time::new(DAY, 0));
+        assert_eq!(day_up(Time::new(0, 1)).unwrap(), Time::new(DAY_SECONDS, 0));
         assert_eq!(day_up(Time::new(-1, 0)).unwrap(), Time::new(0, 0));
         assert_eq!(day_up(Time::new(i64::MAX, 5)).unwrap_err().kind(), Kind::Input);
     }

@@ -11,6 +11,7 @@ use super::locked::Locks;
 use super::needs::name_of;
 use crate::env::SharedEnv;
 use crate::error::{Error, Kind, Result};
+use crate::limits::LOCK_REQUESTS_MAX;
 use crate::log::Log;
 use crate::monitor::Monitor;
 use crate::store::{Name, Retention, Store};
@@ -141,7 +142,7 @@ fn run(securing: &Securing<'_>, tasks: &[Task]) -> Result<Vec<(ObjectRow, Time, 
             }
         }
     };
-    match securing.env.threads(THREADS.min(tasks.len())) {
+    match securing.env.threads(LOCK_REQUESTS_MAX.min(tasks.len())) {
         0 | 1 => work(),
         count => std::thread::scope(|scope| {
             (0..count).try_for_each(|_| threads::scoped(scope, work).map(drop)).or_else(|e| {
@@ -209,7 +210,6 @@ fn ranges(mut rows: Vec<ObjectRow>) -> Vec<ObjectRange> {
     out
 }
 
-const THREADS: usize = 8;
 /// Lock entries that one commit writes at most, but for very many objects.
 const ENDS_MAX: usize = 2;
 /// Rows in one entry: 16 bytes each.

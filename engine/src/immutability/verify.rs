@@ -1,9 +1,10 @@
 //! Reading locks back from the store, for everything that restore points need.
 
-use super::clock::SKEW_SECONDS_MAX;
 use super::locked::Locks;
 use super::needs::{Needs, name_of};
+use crate::env::Env;
 use crate::error::{Error, Kind, Result};
+use crate::limits::{LOCK_REQUESTS_MAX, STORE_SKEW_SECONDS_MAX};
 use crate::log::CommitRef;
 use crate::monitor::Monitor;
 use crate::store::{Name, Retention, Store};
@@ -53,6 +54,7 @@ pub fn verify(
     store: &dyn Store,
     needs: &Needs<'_>,
     points: &[(CommitRef, Time)],
+    env: &dyn Env,
     monitor: &Monitor,
 ) -> Result<Verified> {
     let (policy, now) = (locks.policy(), locks.ask_now(store)?);
@@ -69,7 +71,7 @@ pub fn verify(
     let mut longest: Option<(Time, PointId)> = None;
     for (commit, finished) in points {
         monitor.check()?;
-        let granted = Time::new(finished.seconds.saturating_sub(SKEW_SECONDS_MAX), finished.nanos);
+        let granted = Time::new(finished.seconds.saturating_sub(STORE_SKEW_SECONDS_MAX), finished.nanos);
         let until = policy.needed_until(granted)?;
         if until <= now {
             done.points_over += 1;
@@ -88,15 +90,20 @@ pub fn verify(
         .map(|(row, (until, id))| Ok((name_of(&row)?, id, Retention { mode, until })))
         .collect::<Result<_>>()?;
     done.objects = tasks.len() as u64;
-    done.gaps = read(store, &tasks, monitor)?;
+    done.gaps = read(store, env.threads(LOCK_REQUESTS_MAX.min(tasks.len())), &tasks, monitor)?;
     done.gaps.sort_by(|a, b| a.object.cmp(&b.object));
     Ok(done)
 }
 
-fn read(store: &dyn Store, tasks: &[(Name, PointId, Retention)], monitor: &Monitor) -> Result<Vec<Gap>> {
+fn read(
+    store: &dyn Store,
+    threads: usize,
+    tasks: &[(Name, PointId, Retention)],
+    monitor: &Monitor,
+) -> Result<Vec<Gap>> {
     let (next, gaps, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new(None::<Error>));
     std::thread::scope(|scope| {
-        for _ in 0..THREADS.min(tasks.len()) {
+        for _ in 0..threads {
             let started = threads::scoped(scope, || {
                 while failed.lock().is_none() {
                     let Some((name, point, wanted)) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
@@ -123,5 +130,3 @@ fn read(store: &dyn Store, tasks: &[(Name, PointId, Retention)], monitor: &Monit
         None => Ok(gaps.into_inner()),
     }
 }
-
-const THREADS: usize = 8;

@@ -94,7 +94,7 @@ impl Repository {
     pub fn verify_immutability(&self, points: &[(CommitRef, Time)], monitor: &Monitor) -> Result<Verified> {
         let locks = self.expect_locks()?;
         let view = self.log().view();
-        verify(locks, &*self.vault().store, &self.needs(&view)?, points, monitor)
+        verify(locks, &*self.vault().store, &self.needs(&view)?, points, &**self.env(), monitor)
     }
 
     /// Raises the days of locking: what live points need is locked longer first, then the log says so to all.

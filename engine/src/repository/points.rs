@@ -4,6 +4,7 @@ use super::gone::{Standing, may_be_gone};
 use super::open::Repository;
 use super::unread::advised;
 use crate::error::{Error, Result};
+use crate::limits::MANIFEST_READERS_MAX;
 use crate::log::{CommitRef, LogView};
 use crate::restore_point::{JobId, JobName, Point, load_point, needs_suspects};
 use crate::threads;
@@ -112,9 +113,9 @@ impl Repository {
     /// For whoever looks through points from the newest on, and is `back` behind it: the first is most often the one. Where it is not, those before
     /// are asked for together.
     pub(super) fn load_before(&self, view: &LogView, back: usize) {
-        if back % READERS == 1 {
+        if back % MANIFEST_READERS_MAX == 1 {
             let until = view.commits.len().saturating_sub(back);
-            self.load_all(view.commits.get(until.saturating_sub(READERS)..until).unwrap_or_default());
+            self.load_all(view.commits.get(until.saturating_sub(MANIFEST_READERS_MAX)..until).unwrap_or_default());
         }
     }
 
@@ -132,7 +133,7 @@ impl Repository {
             let known = self.points.lock();
             commits.iter().filter(|c| !known.contains_key(&c.slot)).count()
         };
-        let threads = self.env().threads(READERS).min(missing);
+        let threads = self.env().threads(MANIFEST_READERS_MAX).min(missing);
         if threads < 2 {
             return commits.iter().map(|c| self.load(c)).collect();
         }
@@ -167,6 +168,3 @@ impl Repository {
         Ok(point)
     }
 }
-
-/// Manifests asked for at once: a thousand points of a store that is far away cost some sixty waits.
-const READERS: usize = 16;

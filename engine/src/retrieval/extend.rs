@@ -1,10 +1,10 @@
 //! Changing how long retrieved data stay readable.
 
 use super::ask::ask_all;
-use super::plan::DAY_SECONDS;
 use super::start::{asked, packs_in};
 use super::survey::survey;
 use crate::error::{Error, Kind, Result};
+use crate::limits::DAY_SECONDS;
 use crate::log::LogView;
 use crate::monitor::Monitor;
 use crate::repository::Repository;

@@ -1,6 +1,7 @@
 //! Keeping what was retrieved readable for as long as somebody reads it.
 
 use super::extend::extend;
+use crate::limits::DAY_SECONDS;
 use crate::log::RetrievalRef;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
@@ -10,8 +11,6 @@ use format_spec::Time;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-
-use super::plan::DAY_SECONDS;
 
 /// Extends retrievals by a day whenever their end comes near, until it is dropped. That it could not is worth a warning: the data may go away under
 /// who reads, and then reading says so.

@@ -3,6 +3,7 @@
 use super::needs::Needs;
 use super::survey::{lost, survey};
 use crate::error::{Error, Kind, Result};
+use crate::limits::DAY_SECONDS;
 use crate::monitor::Monitor;
 use crate::price::{Estimate, Order, PriceList, Requests};
 use crate::repository::Repository;
@@ -158,7 +159,6 @@ fn estimate(classes: &BTreeMap<StorageClass, Tally>, asks: u64, wish: &Wish, pri
     }
 }
 
-pub(super) const DAY_SECONDS: i64 = 86_400;
 const HALF_A_DAY: i64 = DAY_SECONDS / 2;
 /// Who wants data for longer than a year wants another storage class.
 const DAYS_MAX: u32 = 366;

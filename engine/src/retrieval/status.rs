@@ -1,9 +1,10 @@
 //! How far retrievals are: what the log says was wanted against what the store says can be read.
 
-use super::plan::{DAY_SECONDS, Tally};
+use super::plan::Tally;
 use super::start::packs_in;
 use super::survey::survey;
 use crate::error::Result;
+use crate::limits::DAY_SECONDS;
 use crate::log::RetrievalRef;
 use crate::monitor::Monitor;
 use crate::repository::Repository;

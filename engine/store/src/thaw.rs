@@ -9,6 +9,7 @@
 
 use super::{Asked, Name, Provider, Reach, RetrievalMode, StorageClass, reach};
 use base::error::Result;
+use base::limits::DAY_SECONDS;
 use format_spec::Time;
 
 /// How one object rests.
@@ -88,8 +89,6 @@ impl Rest {
         if reach.is_readable() { Ok(()) } else { Err(reach::archived(name, reach)) }
     }
 }
-
-const DAY_SECONDS: i64 = 86_400;
 
 #[cfg(test)]
 mod tests {

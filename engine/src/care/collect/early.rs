@@ -4,6 +4,7 @@
 
 use super::plan::{CollectOptions, CollectPlan};
 use crate::error::{Kind, Result};
+use crate::limits::DAY_SECONDS;
 use crate::monitor::Monitor;
 use crate::price::{ClassPrices, Estimate, PriceList, Requests};
 use crate::repository::Repository;
@@ -133,7 +134,6 @@ impl<'a> Minimum<'a> {
 
 /// Where what is never archived is, by what providers call it.
 const USUAL: [&str; 2] = ["STANDARD", "Hot"];
-const DAY_SECONDS: i64 = 86_400;
 
 #[cfg(test)]
 mod tests {

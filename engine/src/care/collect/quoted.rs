@@ -3,6 +3,7 @@
 use super::plan::{CollectOptions, CollectPlan};
 use crate::care::plan_hash::{PlanHash, Quotes};
 use crate::error::{Error, Kind, Result};
+use crate::limits::DAY_SECONDS;
 use crate::repository::Repository;
 
 /// What names exactly this plan, for whoever applies it.
@@ -77,6 +78,6 @@ impl CollectOptions {
 }
 
 /// The grace and the lease of a command line that does not say otherwise.
-const USUAL_SECONDS: i64 = 86_400;
+const USUAL_SECONDS: i64 = DAY_SECONDS;
 /// The share of dead data of a command line that does not say otherwise.
 const USUAL_SHARE: f64 = 0.25;

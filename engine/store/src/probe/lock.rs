@@ -9,6 +9,7 @@ use crate::retention::delete_versions;
 use crate::{Mode, Name, Retention, Store};
 use base::env::Env;
 use base::error::{Error, Kind, Result};
+use base::limits::STORE_SKEW_SECONDS_MAX;
 use bytes::Bytes;
 use format_spec::Time;
 
@@ -49,7 +50,7 @@ impl LockProbed {
                 .advise("use a place whose locks hold, or make the repository without immutability"));
         }
         match self.skew_seconds {
-            Some(skew) if skew.abs() > SKEW_SECONDS_MAX => {
+            Some(skew) if skew.abs() > STORE_SKEW_SECONDS_MAX => {
                 let what = format!("the store's clock differs from this machine's by {skew} seconds");
                 Err(Error::new(Kind::Input, what).advise("set the clock of this machine, then try again"))
             }
@@ -213,8 +214,6 @@ fn judge<T>(result: Result<T>) -> Result<std::result::Result<T, String>> {
 const LOCKS: &str = "probe/locks";
 /// Long enough for the trial on the slowest store, short enough to be forgotten.
 const LOCK_SECONDS: i64 = 180;
-/// A clock that is further off makes locks that end at the wrong time.
-const SKEW_SECONDS_MAX: i64 = 300;
 const SWEPT_MAX: usize = 100;
 
 #[cfg(test)]
