@@ -4,8 +4,10 @@
 //! before anything of it is opened; what cannot be read is reported as a [`Failure`] and never ends the walk.
 //! Refuses to: compare with earlier points (that is the engine's concern) and to follow symlinks.
 //!
-//! `folder` reads file systems, `stream` one pipe, `command` what a command writes. Other sources implement [`Source`] in their own crates.
+//! `folder` reads file systems, `stream` one pipe, `command` what a command writes. Other sources implement [`Source`] in their own crates,
+//! or, where they are told what changed, [`ChangedSource`].
 
+mod changes;
 pub mod command;
 mod estimate;
 mod failure;
@@ -16,6 +18,7 @@ pub mod rules;
 pub mod stream;
 
 pub use base::env::host_name;
+pub use changes::{Base, ChangedSource, Closing, PointDraft, Stored, Visit};
 pub use estimate::{Estimate, Estimation};
 pub use failure::outcome_of;
 pub use format_spec::ledger::Outcome;
