@@ -9,13 +9,14 @@
 #![expect(clippy::print_stdout, reason = "a table is what it makes")]
 
 use engine::backup::{BackupOptions, backup};
-use engine::blob::{CachePlace, Writer, WriterParts, put_durable, store_segment};
+use engine::blob::{CachePlace, WriterOptions, put_durable, store_segment};
 use engine::care::{CollectOptions, plan_collection};
 use engine::env::{Machine, SharedEnv};
 use engine::index::SegmentBuilder;
 use engine::monitor::Monitor;
 use engine::repository::{NewRepository, OpenOptions, Repository};
 use engine::restore_point::PointSink;
+use engine::session::{Opening, Session};
 use engine::source::folder::FolderSource;
 use engine::source::rules::Rules;
 use engine::store::{Location, Name, Options, Store};
@@ -27,7 +28,7 @@ use format_spec::key_slot::Cost;
 use format_spec::log::{Change, PointId, PublishedPack, Purpose, Vouched};
 use format_spec::pack::BlobEntry;
 use format_spec::point::{LedgerCounts, Manifest, PackReferences, PointKind, Workload, reference_key};
-use format_spec::tree::{Content, Entry, Kind};
+use format_spec::tree::{Entry, Kind};
 use format_spec::{ChunkId, ObjectId, Time, names};
 use std::error::Error;
 use std::path::Path;
@@ -167,7 +168,7 @@ fn build(store: &Arc<dyn Store>, env: &SharedEnv, cache: &CachePlace, points: u3
 
 fn publish(repository: &Arc<Repository>, packs: u32) -> Result<Vec<ObjectId>> {
     let (log, env) = (repository.log(), repository.env());
-    let session = log.append(&**env, &mut |_| Ok(opened()))?;
+    let session = Session::open(repository, OPENING)?.number();
     let mut all = Vec::new();
     let mut ordinal = 0;
     while all.len() < packs as usize {
@@ -202,27 +203,15 @@ fn publish(repository: &Arc<Repository>, packs: u32) -> Result<Vec<ObjectId>> {
     Ok(all)
 }
 
-fn opened() -> Change {
-    Change::Open { job: "bench".into(), host: "bench".into(), base: None, purpose: Purpose::Backup }
-}
+const OPENING: Opening<'_> = Opening { job: "bench", host: "bench", purpose: Purpose::Backup, base: None };
 
 type Edits = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
 /// One session that writes a reference set and commits it.
 fn commit(repository: &Arc<Repository>, base: Option<ChunkId>, edits: Edits) -> Result<(PointId, ChunkId)> {
     let (log, env, vault) = (repository.log(), repository.env(), repository.vault());
-    let session = log.append(&**env, &mut |_| Ok(opened()))?;
-    let writer = Writer::start(WriterParts {
-        vault: vault.clone(),
-        catalog: repository.blobs().catalog().clone(),
-        log: log.clone(),
-        env: env.clone(),
-        config: repository.config().clone(),
-        monitor: Arc::new(Monitor::new()),
-        session: Some(session),
-        threads: 1,
-        spool: None,
-    })?;
+    let session = Session::open(repository, OPENING)?;
+    let writer = session.writer(WriterOptions { threads: 1, ..WriterOptions::default() }, &Arc::new(Monitor::new()))?;
     let mut sink = PointSink::unaccounted(&writer, &vault.ids);
     let references = edit_map(repository.nodes(), base, edits, &mut sink)?.ok_or("an empty set")?;
     writer.flush()?;
@@ -258,7 +247,8 @@ fn commit(repository: &Arc<Repository>, base: Option<ChunkId>, edits: Edits) -> 
         source: None,
         seen: Vec::new(),
     };
-    let object = ObjectId { session, ordinal: writer.take_ordinal() };
+    let object = session.take()?;
+    let session = session.number();
     let mut salt = [0; 32];
     env.random(&mut salt)?;
     let (kind, suite) = (ObjectKind::RestorePoint, vault.secrets.suite());
@@ -274,29 +264,7 @@ fn commit(repository: &Arc<Repository>, base: Option<ChunkId>, edits: Edits) -> 
 }
 
 fn empty_folder(time: Time) -> Entry {
-    Entry {
-        name: Vec::new(),
-        kind: Kind::Folder,
-        mode: 0o40755,
-        uid: 0,
-        gid: 0,
-        user: Vec::new(),
-        group: Vec::new(),
-        mtime: time,
-        ctime: time,
-        btime: None,
-        inode: 0,
-        device: 0,
-        nlink: 1,
-        size: 0,
-        rdev: (0, 0),
-        target: Vec::new(),
-        xattrs: Vec::new(),
-        extents: None,
-        link_group: None,
-        content: Content::None,
-        totals: engine::tree::NOTHING,
-    }
+    Entry { mode: 0o40755, mtime: time, ctime: time, ..Entry::new(Vec::new(), Kind::Folder) }
 }
 
 /// Runs something; its seconds, and the most anonymous memory of the process meanwhile in MB.
@@ -347,6 +315,7 @@ fn many_writers(folder: &Path, env: &SharedEnv) -> Result<()> {
                     original: None,
                     drop_unreadable: false,
                     shrink_max: None,
+                    point: None,
                 };
                 let source = FolderSource::new(std::slice::from_ref(&source), Rules::default())?;
                 backup(&repository, &source, &options, &Arc::new(Monitor::new()))?;

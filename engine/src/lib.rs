@@ -25,6 +25,8 @@ pub mod immutability;
 
 pub mod repository;
 
+pub mod session;
+
 pub mod coverage;
 
 pub mod retrieval;

@@ -63,6 +63,7 @@ fn repository(folder: &Path, through: impl FnOnce(Arc<Memory>) -> Arc<dyn Store>
         original: None,
         drop_unreadable: false,
         shrink_max: None,
+        point: None,
     };
     let source = FolderSource::new(&[folder.to_owned()], Rules::default()).unwrap();
     backup(&open(store.clone()), &source, &options, &Arc::new(Monitor::new())).unwrap();

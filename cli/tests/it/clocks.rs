@@ -60,6 +60,7 @@ fn backup_at(home: &Home, seconds: i64) {
         original: None,
         drop_unreadable: false,
         shrink_max: None,
+        point: None,
     };
     backup(&repo, &source, &options, &Arc::new(Monitor::new())).unwrap();
 }

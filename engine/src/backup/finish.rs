@@ -6,24 +6,32 @@
 //! immutability all that the point needs is locked long enough first.
 
 use super::LockWork;
-use super::session::Session;
+use super::session::{Ended, Session};
 use crate::error::{Error, Kind, Result};
 use crate::log::LogView;
 use crate::repository::{Grounds, NameOf};
 use crate::restore_point::{Emission, Point, PointSink, ReferenceChange, reference_set, roots_of, store_again};
+use crate::session;
 use crate::tree::Names;
+use format_spec::ChunkId;
 use format_spec::point::Manifest;
-use format_spec::{ChunkId, ObjectId};
 use std::sync::Arc;
 
 impl Session<'_> {
     /// The reference set's nodes are stored after everything that it names, and published on their own. What was given up while the session
     /// relied on it is stored again first.
-    pub(super) fn references(&self, roots: &[Names], emission: &Emission, known: &Arc<LogView>) -> Result<ChunkId> {
+    pub(super) fn references(
+        &self,
+        roots: &[Names],
+        emission: &Emission,
+        known: &Arc<LogView>,
+    ) -> std::result::Result<ChunkId, Ended> {
         let repository = self.repository;
         if self.base.as_deref().map_or(Ok(false), |base| repository.relies_on_suspects(base))? {
             let what = "packs that the base needs were found damaged while this session ran";
-            return Err(Error::new(Kind::Conflict, what).advise("run the backup again: it reads the whole source"));
+            return Err(Error::new(Kind::Conflict, what)
+                .advise("run the backup again: it reads the whole source")
+                .into());
         }
         if !known.condemned.is_empty() || !known.suspects.is_empty() {
             store_again(roots, emission, repository.blobs(), self.writer, "run the backup again")?;
@@ -40,9 +48,7 @@ impl Session<'_> {
             log: repository.log().view(),
         };
         let mut sink = PointSink::unaccounted(self.writer, &repository.vault().ids);
-        self.reads_old.set(true);
-        let set = reference_set(change, &mut sink)?;
-        self.reads_old.set(false);
+        let set = reference_set(change, &mut sink).map_err(Ended::reading_old)?;
         self.writer.flush()?;
         Ok(set)
     }
@@ -54,13 +60,12 @@ impl Session<'_> {
     /// meanwhile must not come back.
     pub(super) fn commit(
         &self,
-        session: u32,
+        session: &session::Session,
         manifest: &Manifest,
         known: u32,
         kept_from: Option<&Point>,
         name: NameOf,
     ) -> Result<Option<u32>> {
-        let mut take = || ObjectId { session, ordinal: self.writer.take_ordinal() };
         let expect = |view: &LogView| {
             if let Some(original) = self.options.original.as_deref() {
                 self.repository.expect_history_of(&original.repository, view)?;
@@ -73,13 +78,7 @@ impl Session<'_> {
             let what = "the restore point that unreadable items are kept from was rewritten, or let go, meanwhile";
             Err(Error::new(Kind::Conflict, what).on(point.manifest.id))
         };
-        let done = self.repository.commit_point(
-            session,
-            manifest,
-            Grounds { known, expect: &expect, name },
-            &mut take,
-            self.monitor,
-        )?;
+        let done = session.commit(manifest, Grounds { known, expect: &expect, name }, self.monitor)?;
         if let Some(secured) = &done.secured {
             let LockWork { asked, extended } = self.locks.get();
             self.locks.set(LockWork { asked: asked + secured.asked, extended: extended + secured.extended });

@@ -59,6 +59,8 @@ pub struct BackupOptions {
     pub drop_unreadable: bool,
     /// The share of bytes or items that a point may lose against the last whole one of its job without a warning; `None` asks nothing.
     pub shrink_max: Option<f64>,
+    /// The id of the new point, where somebody has to know it before the point is there; `None` takes a random one.
+    pub point: Option<PointId>,
 }
 
 /// More than half of bytes or items gone is rarely meant.
@@ -129,7 +131,7 @@ pub fn backup(
     options: &BackupOptions,
     monitor: &Arc<Monitor>,
 ) -> Result<BackupSummary> {
-    session::run(repository, source, options, monitor)
+    session::backup_with_retries(repository, source, options, monitor)
 }
 
 /// A reader's buffer: two chunks, so that a cut is always possible before the next read.

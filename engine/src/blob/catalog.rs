@@ -5,15 +5,14 @@
 
 use super::cache_place::{CachePlace, CachePlaces};
 use super::distrust::Distrust;
-use super::read::Vault;
+use super::vault::Vault;
 use crate::error::{Error, Kind, Result};
 use crate::index::{PersistentCache, Place};
 use crate::log::{Log, LogView, SegmentRef};
-use crate::store::{Name, reread};
 use crate::threads;
-use format_spec::container::{Header, Object, ObjectKind};
+use format_spec::container::ObjectKind;
 use format_spec::index::{PackRow, Segment};
-use format_spec::{ChunkId, ObjectId, names};
+use format_spec::{ChunkId, ObjectId};
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -282,42 +281,6 @@ impl Catalog {
         }
         Ok(rebuilt.segment)
     }
-}
-
-impl Vault {
-    /// Reads and verifies a published segment.
-    pub fn segment(&self, published: &SegmentRef) -> Result<Segment> {
-        let id = ObjectId { session: published.session, ordinal: published.object.ordinal };
-        let name = Name::new(names::of_session(ObjectKind::IndexSegment, id))?;
-        let expected = Header::new(
-            ObjectKind::IndexSegment,
-            self.secrets.suite(),
-            self.repository,
-            id.session,
-            id.ordinal,
-            [0; 32],
-        );
-        reread(&*self.store, |look| {
-            let bytes = look.get(&name).map_err(|e| lost(e, &name))?;
-            let read = || -> format_spec::Result<Segment> {
-                published.object.expect_length(bytes.len() as u64)?;
-                let segment = Segment::decode(&bytes, &expected, &self.secrets)?;
-                published.object.expect_object(&Object::parse(&bytes)?)?;
-                Ok(segment)
-            };
-            read().map_err(|e| Error::from(e).on(&name))
-        })
-    }
-}
-
-/// An object that the log names and the store does not have is damage, not absence.
-pub(crate) fn lost(e: Error, name: &Name) -> Error {
-    if e.kind() != Kind::Absent {
-        return e.on(name);
-    }
-    Error::new(Kind::Damaged, "the repository needs this object and the store does not have it")
-        .on(name)
-        .advise("restore the object from a copy of the repository; `cairn check` names all that is missing")
 }
 
 /// What kept a cache from being brought up to the log.

@@ -5,7 +5,7 @@
 //! place is always tried before a distrusted one. What this process has seen itself ends with it: damage is a fact of the store, and the store is
 //! asked again. What two reads have proven stands in the log ([LOG-27]), for every machine, until a right read withdraws it.
 
-use super::read::Vault;
+use super::vault::Vault;
 use crate::error::Result;
 use crate::index::Place;
 use crate::log::LogView;

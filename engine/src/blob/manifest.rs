@@ -1,7 +1,7 @@
 //! Storing a manifest: sealed, decoded again and compared, then stored for good.
 
 use super::durable::put_again;
-use super::read::Vault;
+use super::vault::Vault;
 use crate::env::Env;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
@@ -21,11 +21,11 @@ pub fn store_manifest(
     vault: &Vault,
     env: &dyn Env,
     monitor: &Monitor,
-    take: &mut dyn FnMut() -> ObjectId,
+    take: &mut dyn FnMut() -> Result<ObjectId>,
     manifest: &Manifest,
 ) -> Result<Vouched> {
     put_again(&*vault.store, monitor, &mut || {
-        let id = take();
+        let id = take()?;
         let mut salt = [0; 32];
         env.random(&mut salt)?;
         let secrets = &vault.secrets;

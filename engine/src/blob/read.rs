@@ -1,124 +1,19 @@
 //! Reading blobs: id -> place -> block -> verified bytes, with decoded blocks and nodes kept under a budget.
 
-use super::catalog::{Catalog, lost};
+use super::catalog::Catalog;
 use super::decoded::{BlockKey, Decoded, DecodedBlocks};
-use super::ranges::RangeCache;
+use super::vault::Vault;
 use crate::error::{Error, Kind, Result};
 use crate::index::Place;
 use crate::limits::{DECODED_BYTES_MAX, NODES_BYTES_MAX};
-use crate::pack::open_block;
-use crate::store::{Look, Name, SecondLook, Store, reread};
 use bytes::Bytes;
+use format_spec::ChunkId;
 use format_spec::container::ObjectKind;
-use format_spec::keys::{IdKeys, Secrets};
 use format_spec::tree::Node;
-use format_spec::{ChunkId, ObjectId, RepositoryId, names};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// What every room needs to open objects of one repository: the store, the identity, the secrets.
-#[derive(Debug)]
-pub struct Vault {
-    /// The store.
-    pub store: Arc<dyn Store>,
-    /// The repository's identity.
-    pub repository: RepositoryId,
-    /// Its secrets.
-    pub secrets: Secrets,
-    /// The keys of ids.
-    pub ids: IdKeys,
-    /// Records kept on this machine's disk, if any are.
-    pub ranges: Option<RangeCache>,
-}
-
-impl Vault {
-    /// Fetches and opens one block. A kept record that does not open is fetched again.
-    pub fn read_block(&self, place: &Place) -> Result<Vec<u8>> {
-        if let Some((ranges, record)) = self.ranges.as_ref().and_then(|r| Some((r, r.get(place)?))) {
-            match self.open_block(place, &record) {
-                Err(e) if e.kind() == Kind::Damaged => ranges.forget(place),
-                other => return other,
-            }
-        }
-        let name = Name::new(names::of_session(place.pack_kind, place.pack))?;
-        let (record, block) = reread(&*self.store, |look| self.look_at_block(look, &name, place))?;
-        if let Some(ranges) = &self.ranges {
-            ranges.put(place, &record);
-        }
-        Ok(block)
-    }
-
-    fn look_at_block(&self, look: &Look<'_>, name: &Name, place: &Place) -> Result<(Bytes, Vec<u8>)> {
-        let range = u64::from(place.block_offset)..place.record_end();
-        let record = look.get_range(name, range).map_err(|e| lost(e, name))?;
-        let block = self.open_block(place, &record)?;
-        Ok((record, block))
-    }
-
-    /// Opens a block whose record came with others; where it is damaged it is looked at once more, alone and over another connection.
-    ///
-    /// # Errors
-    /// `Damaged` when both looks show the same; the store's.
-    pub fn open_fetched(&self, place: &Place, record: &Bytes) -> Result<Vec<u8>> {
-        match self.open_block(place, record) {
-            Err(e) if e.kind() == Kind::Damaged => {
-                let name = Name::new(names::of_session(place.pack_kind, place.pack))?;
-                if let Some(ranges) = &self.ranges {
-                    ranges.forget(place);
-                }
-                let again = SecondLook::after(record, e);
-                Ok(again.over(&*self.store, |look| self.look_at_block(look, &name, place))?.1)
-            }
-            other => other,
-        }
-    }
-
-    /// Fetches the records of several blocks of one pack, in rising order, with one request.
-    ///
-    /// # Errors
-    /// The store's; `Damaged` when the pack is not there, or not that long.
-    pub fn read_records(&self, places: &[Place]) -> Result<Vec<Bytes>> {
-        let Some(ranges) = &self.ranges else { return self.fetch_records(places) };
-        let mut records: Vec<Option<Bytes>> = places.iter().map(|place| ranges.get(place)).collect();
-        // From the first to the last that is missing, as one request.
-        let missing = |r: &Option<Bytes>| r.is_none();
-        let (first, last) = (records.iter().position(missing), records.iter().rposition(missing));
-        if let Some((fetch, slots)) =
-            first.zip(last).and_then(|(a, b)| Some((places.get(a..=b)?, records.get_mut(a..=b)?)))
-        {
-            for ((place, slot), record) in fetch.iter().zip(slots).zip(self.fetch_records(fetch)?) {
-                ranges.put(place, &record);
-                *slot = Some(record);
-            }
-        }
-        Ok(records.into_iter().flatten().collect())
-    }
-
-    fn fetch_records(&self, places: &[Place]) -> Result<Vec<Bytes>> {
-        let Some((first, last)) = places.first().zip(places.last()) else { return Ok(Vec::new()) };
-        let name = Name::new(names::of_session(first.pack_kind, first.pack))?;
-        let start = u64::from(first.block_offset);
-        let bytes = self.store.get_range(&name, start..last.record_end()).map_err(|e| lost(e, &name))?;
-        let record = |place: &Place| {
-            let from = u64::from(place.block_offset).checked_sub(start).and_then(|n| usize::try_from(n).ok());
-            let to = place.record_end().checked_sub(start).and_then(|n| usize::try_from(n).ok());
-            let (from, to) = from.zip(to).filter(|(from, to)| from <= to && *to <= bytes.len())?;
-            Some(bytes.slice(from..to))
-        };
-        let all: Option<Vec<Bytes>> = places.iter().map(record).collect();
-        all.ok_or_else(|| Error::new(Kind::Bug, "blocks of one request are not in order").on(name))
-    }
-
-    /// Opens a block from its stored bytes.
-    pub fn open_block(&self, place: &Place, record: &[u8]) -> Result<Vec<u8>> {
-        let ObjectId { session, ordinal } = place.pack;
-        let cipher = self.secrets.cipher_for(place.pack_kind, self.repository, session, ordinal, &place.salt);
-        let pack = || names::of_session(place.pack_kind, place.pack);
-        open_block(record, &cipher).map_err(|e| e.on(format!("{} at {}", pack(), place.block_offset)))
-    }
-}
 
 /// How much the reading half of the hall may keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -335,28 +230,6 @@ impl Blobs {
         }
         let bytes = self.vault.verified(kind, id, place, &block.plain)?;
         block.set_verified(place.offset, place.bytes, *id);
-        Ok(bytes)
-    }
-}
-
-impl Vault {
-    /// Cuts a blob out of its decoded block and verifies it against its id (invariant 2).
-    ///
-    /// # Errors
-    /// `Damaged` when it is not there or not this blob.
-    pub fn verified(&self, kind: ObjectKind, id: &ChunkId, place: &Place, block: &Bytes) -> Result<Bytes> {
-        let (start, end) = (place.offset as usize, place.offset as usize + place.bytes as usize);
-        let damaged = |what: &str| {
-            Error::new(Kind::Damaged, what.to_owned())
-                .on(format!("blob {id} in {}", names::of_session(kind, place.pack)))
-        };
-        if end > block.len() {
-            return Err(damaged("its place reaches beyond its block"));
-        }
-        let bytes = block.slice(start..end);
-        if self.ids.blob(kind, &bytes) != *id {
-            return Err(damaged("its bytes do not have its id"));
-        }
         Ok(bytes)
     }
 }

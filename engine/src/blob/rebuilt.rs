@@ -7,8 +7,7 @@
 //! still does; packs that were condemned are left out; a damaged pack is healed by its parity in memory. Refuses to guess: a pack that cannot be
 //! read has no rows, and its blobs are unknown until they are stored again.
 
-use super::catalog::lost;
-use super::read::Vault;
+use super::vault::{Vault, lost};
 use crate::error::{Error, Kind, Result};
 use crate::index::SegmentBuilder;
 use crate::limits::TAIL_BYTES;

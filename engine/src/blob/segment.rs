@@ -1,7 +1,7 @@
 //! Storing an index segment: sealed, decoded again and compared, then stored for good.
 
 use super::durable::put_again;
-use super::read::Vault;
+use super::vault::Vault;
 use crate::env::Env;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;

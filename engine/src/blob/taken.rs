@@ -3,7 +3,7 @@
 //! Promises: what stands in a pack is believed under its seal alone; blocks that lie near each other come by one request; what reading cost is
 //! counted. Memory: one run at a time. Refuses to open blocks: whoever wants them decides what is verified.
 
-use super::read::Vault;
+use super::vault::Vault;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{COALESCED_GAP_MAX, TAIL_BYTES};
 use crate::pack::{PackTail, open_block};

@@ -5,17 +5,18 @@
 
 use super::delta::Delta;
 use super::select::base_of;
-use super::session::Copying;
+use super::session::{Copying, DONE};
 use crate::error::{Error, Kind, Result};
 use crate::index::Place;
 use crate::log::LogView;
 use crate::monitor::counted;
 use crate::repository::{Grounds, NameOf, Repository};
 use crate::restore_point::{CountChange, Point, PointSink, edited_set};
+use crate::session::{Opening, Session};
+use format_spec::ChunkId;
 use format_spec::container::ObjectKind;
-use format_spec::log::{Change, Purpose};
+use format_spec::log::Purpose;
 use format_spec::point::{Alone, Manifest};
-use format_spec::{ChunkId, ObjectId};
 use std::collections::BTreeMap;
 
 impl Copying<'_> {
@@ -50,10 +51,8 @@ impl Copying<'_> {
             }
             let references = edited?;
             self.writer.flush()?;
-            let session = target.log().append(&**target.env(), &mut |_| {
-                let (job, host) = (point.manifest.job.clone(), self.options.host.clone());
-                Ok(Change::Open { job, host, base: None, purpose: Purpose::Copy })
-            })?;
+            let (job, host) = (&*point.manifest.job, &*self.options.host);
+            let session = Session::open(target, Opening { job, host, purpose: Purpose::Copy, base: None })?;
             let mut manifest = point.manifest.clone();
             manifest.references = references;
             // Without the number that it had there, it would look as if it had never been rewritten.
@@ -63,24 +62,19 @@ impl Copying<'_> {
             manifest.seen = source.seen_with(point);
             manifest.base = base.as_ref().map(|(base, _)| base.manifest.id);
             let name = NameOf::Copied(named(source, target, &manifest), before);
-            let mut ordinal = 0;
-            let mut take = || {
-                ordinal += 1;
-                ObjectId { session, ordinal: ordinal - 1 }
-            };
             // Two copies in one moment must not mix two histories, either.
             let expect = |view: &LogView| {
                 target.expect_history_of(source, view)?;
                 target.expect_beside(view, &point.manifest)
             };
             let grounds = Grounds { expect: &expect, ..Grounds::new(known.head, name) };
-            match target.commit_point(session, &manifest, grounds, &mut take, self.monitor) {
+            match session.commit(&manifest, grounds, self.monitor) {
                 Ok(done) if done.number.is_some() => return Ok(Outcome::Copied),
                 // Made again from what is known now.
-                Ok(_) => self.end(session)?,
+                Ok(_) => session.end(DONE)?,
                 // Another copy was faster.
                 Err(e) if e.kind() == Kind::Exists => {
-                    self.end(session)?;
+                    session.end(DONE)?;
                     return Ok(Outcome::Present);
                 }
                 Err(e) => return Err(e),

@@ -51,6 +51,7 @@ pub(super) fn run(
             })),
             drop_unreadable: false,
             shrink_max: None,
+            point: None,
         };
         let id = manifest.id.to_string();
         let done = match backup(target, &PointSource { repository: source, point: &point }, &how, monitor) {

@@ -15,16 +15,19 @@ use super::lift::Manner;
 use super::select::{Selected, Which, base_of, select};
 use super::wanted::Wanted;
 use super::{CopyOptions, CopySummary, Failed};
-use crate::blob::{Spool, Writer, WriterParts};
+use crate::blob::{Spool, Writer, WriterOptions};
 use crate::error::{Error, Kind, Result};
 use crate::limits::REGROUPED_BLOCK_TARGET;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::{JobId, Point};
-use format_spec::log::{Change, PointId, Purpose};
+use crate::session::{Opening, Session};
+use format_spec::log::{PointId, Purpose};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+/// Why the sessions of a copy end.
+pub(super) const DONE: &str = "the copy is done";
 /// Attempts of a copy whose ground moves: packs that were swept here or there, a session that was fenced.
 const ATTEMPTS: usize = 3;
 /// A point is committed at the latest when so many bytes were read for those before it and itself: some dozens of full packs.
@@ -102,28 +105,20 @@ fn attempt(
     let is_idle = selected.points.is_empty();
     let session = match options.dry_run || is_idle {
         true => None,
-        false => Some(target.log().append(&**target.env(), &mut |_| {
-            Ok(Change::Open { job: "copy".into(), host: options.host.clone(), base: None, purpose: Purpose::Copy })
-        })?),
+        false => {
+            let opening = Opening { job: "copy", host: &options.host, purpose: Purpose::Copy, base: None };
+            Some(Session::open(target, opening)?)
+        }
     };
     if session.is_some() {
         target.vault().store.keep_reserve();
     }
-    let mut config = target.config().clone();
-    if let Some(level) = options.regroup {
-        (config.level, config.block_target) = (level, REGROUPED_BLOCK_TARGET);
-    }
-    let writer = Writer::start(WriterParts {
-        vault: target.vault().clone(),
-        catalog: target.blobs().catalog().clone(),
-        log: target.log().clone(),
-        env: target.env().clone(),
-        config,
-        monitor: monitor.clone(),
-        session,
-        threads: options.threads,
-        spool,
-    })?;
+    let regroup = options.regroup.map(|level| (level, REGROUPED_BLOCK_TARGET));
+    let how = WriterOptions { threads: options.threads, spool, regroup };
+    let writer = match &session {
+        Some(session) => session.writer(how, monitor)?,
+        None => target.writer(None, how, monitor)?,
+    };
     if is_idle {
         // A process that was killed at its very end left files of which nothing is needed any more.
         return writer.forget_known();
@@ -131,13 +126,13 @@ fn attempt(
     let (words, writer) = (waiting, &writer);
     let (waiting, failed) = (Vec::new(), Vec::new());
     let work = Copying { source, target, options, monitor, writer, summary, words, waiting, failed };
-    work.run(selected, session).map_err(|e| match session {
+    work.run(selected, session.as_ref()).map_err(|e| match &session {
         // What was carried before a stop waits for the next copy.
         Some(session) if e.kind() != Kind::Interrupted => {
             writer.settle();
-            target.log().end_after(&**target.env(), session, e, false)
+            session.end_after(e, false)
         }
-        Some(session) => target.log().cause_of(session, e),
+        Some(session) => session.explain(e),
         None => e,
     })
 }
@@ -157,7 +152,7 @@ pub(super) struct Copying<'a> {
 }
 
 impl Copying<'_> {
-    fn run(mut self, mut selected: Selected, session: Option<u32>) -> Result<()> {
+    fn run(mut self, mut selected: Selected, session: Option<&Session>) -> Result<()> {
         if selected.points.iter().any(|point| base_of(self.source, self.target, point).is_none()) {
             // A copy without a base relies on the index alone, so the store is asked whether the packs are there.
             self.target.blobs().catalog().compare_with_store()?;
@@ -175,7 +170,7 @@ impl Copying<'_> {
         if let Err(refused) = allowed {
             // Nothing was carried: the session ends as it began, and what waited before goes on waiting.
             self.writer.leave(&self.words)?;
-            session.map_or(Ok(()), |session| self.end(session))?;
+            session.map_or(Ok(()), |session| session.end(DONE))?;
             return Err(refused);
         }
         let lanes = Lanes::new(self.source, self.target, &selected, &deltas);
@@ -233,7 +228,7 @@ impl Copying<'_> {
         self.summary.failed.append(&mut self.failed);
         // Full packs of points that wait are published, and only an open session keeps them from being collected.
         match session {
-            Some(session) if self.waiting.is_empty() => self.end(session),
+            Some(session) if self.waiting.is_empty() => session.end(DONE),
             _ => Ok(()),
         }
     }
@@ -272,9 +267,5 @@ impl Copying<'_> {
 
     pub(super) fn fail(&mut self, point: &Point, reason: String) {
         self.failed.push(Failed { point: point.manifest.id, reason });
-    }
-
-    pub(super) fn end(&self, session: u32) -> Result<()> {
-        self.target.log().end(&**self.target.env(), session, "the copy is done")
     }
 }

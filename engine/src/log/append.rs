@@ -27,7 +27,7 @@ use std::sync::Arc;
 impl Log {
     /// What an error of a session means. The objects of a fenced session may be deleted under its hands: what it does not find as it has stored it is
     /// no damage then, but the fence.
-    pub(crate) fn cause_of(&self, session: u32, error: Error) -> Error {
+    pub(crate) fn explain_session_error(&self, session: u32, error: Error) -> Error {
         if !matches!(error.kind(), Kind::Absent | Kind::Damaged) {
             return error;
         }
@@ -44,7 +44,7 @@ impl Log {
     /// was put turned out to be void; what it returns is written. Returns the slot.
     ///
     /// # Errors
-    /// What `check` refuses; `Unsupported` when the log forbids writing; `Conflict` when it cannot be told whether the entry counts; the store's errors.
+    /// What `check` refuses; `Conflict` when its session has published an object of this ordinal before ([LOG-7]); `Unsupported` when the log forbids writing; `Conflict` when it cannot be told whether the entry counts; the store's errors.
     pub fn append(&self, env: &dyn Env, check: &mut dyn FnMut(&LogView) -> Result<Change>) -> Result<u32> {
         if let Some(slot) = self.until {
             return Err(as_of(slot).on(self.store.location()));
@@ -56,7 +56,9 @@ impl Log {
             view.expect_writable()?;
             view.voids_at_head().iter().try_for_each(|slot| self.hold(*slot))?;
             let slot = view.head.checked_add(1).ok_or_else(|| Error::new(Kind::Unsupported, "the log is full"))?;
-            let entry = LogEntry { slot, previous: view.head_hash, attempt, time: env.now(), change: check(&view)? };
+            let change = check(&view)?;
+            view.published.expect_new(&change)?;
+            let entry = LogEntry { slot, previous: view.head_hash, attempt, time: env.now(), change };
             let mut salt = [0; 32];
             env.random(&mut salt)?;
             let object = Bytes::from(entry.encode(self.repository, &self.secrets, salt));

@@ -23,10 +23,10 @@ impl Log {
         if has_ended { Ok(()) } else { appended.map(|_| ()) }
     }
 
-    /// Ends a session whose work ended with this error, and says what the error means: see [`Log::cause_of`]. `is_of_old` says
+    /// Ends a session whose work ended with this error, and says what the error means: see [`Log::explain_session_error`]. `is_of_old` says
     /// that damage, if the error is one, is of what others have stored.
     pub(crate) fn end_after(&self, env: &dyn Env, session: u32, error: Error, is_of_old: bool) -> Error {
-        let error = self.cause_of(session, error);
+        let error = self.explain_session_error(session, error);
         let is_told = match error.kind() {
             Kind::Transient => false,
             Kind::Damaged => is_of_old,

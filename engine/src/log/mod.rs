@@ -21,6 +21,7 @@ mod ending;
 mod fork;
 mod locks;
 mod moves;
+mod published;
 mod remembered;
 mod replay;
 mod state;

@@ -2,6 +2,7 @@
 
 use super::locks::{Raises, may_replace};
 use super::moves::Condemned;
+use super::published::Published;
 use super::state::{CommitRef, Given, LockRef, RetrievalRef, SegmentRef, SessionRef, settings};
 use super::view::{LogView, VOID};
 use crate::error::Result;
@@ -12,6 +13,7 @@ use format_spec::checkpoint::{
 };
 use format_spec::fields::FieldsWriter;
 use format_spec::log::{CondemnedPack, KIND_KNOWN_MAX, KIND_SUSPECT};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl LogView {
@@ -89,15 +91,22 @@ impl LogView {
         let mut voids: Vec<u32> =
             checkpoint.hashes.iter().rev().zip(slots).filter(|(h, _)| **h == VOID).map(|(_, s)| s).collect();
         voids.reverse();
+        let mut published = Published::default();
+        for segment in &checkpoint.segments {
+            published.add(segment.session, std::iter::once(segment.object.ordinal));
+        }
+        let sessions: BTreeMap<u32, SessionRef> = sessions.collect();
+        published.keep(&sessions);
         Ok(LogView {
             voids,
+            published,
             head: checkpoint.slot,
             newest: None,
             head_hash: checkpoint.hashes.last().copied().unwrap_or_default(),
             hashes: checkpoint.hashes.into(),
             // Who summed it up had read it all.
             times: [(checkpoint.slot.saturating_add(1), checkpoint.time)].into(),
-            sessions: sessions.collect(),
+            sessions,
             segments: checkpoint
                 .segments
                 .into_iter()

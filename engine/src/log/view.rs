@@ -5,6 +5,7 @@
 
 use super::locks::{Raises, may_replace};
 use super::moves::Condemned;
+use super::published::Published;
 use super::state::{CommitRef, Given, LockRef, RetrievalRef, SegmentRef, SessionRef};
 use crate::error::{Error, Kind, Result};
 use format_spec::container::ObjectKind;
@@ -28,6 +29,8 @@ pub struct LogView {
     pub(super) times: VecDeque<(u32, Time)>,
     /// Open sessions by number.
     pub sessions: BTreeMap<u32, SessionRef>,
+    /// What those have published.
+    pub(super) published: Published,
     /// Segments that count, in the order of their slots.
     pub segments: Vec<SegmentRef>,
     /// Live points in the order of their numbers.
@@ -257,9 +260,10 @@ impl LogView {
         Err(broken(&format!("LOG-7: {what} of a session that is not open")))
     }
 
-    fn published(&mut self, session: u32, ordinals: impl Iterator<Item = u32>, slot: u32, time: Time) {
+    fn published(&mut self, session: u32, ordinals: impl Iterator<Item = u32> + Clone, slot: u32, time: Time) {
         if let Some(known) = self.sessions.get_mut(&session) {
-            let next = ordinals.map(|o| o.saturating_add(1)).max().unwrap_or(0);
+            let next = ordinals.clone().map(|o| o.saturating_add(1)).max().unwrap_or(0);
+            self.published.add(session, ordinals);
             known.next_ordinal = known.next_ordinal.max(next);
             (known.last, known.heard) = (time, slot);
         }
@@ -286,6 +290,7 @@ impl LogView {
     /// A session ends: what only it held is held no more.
     fn end(&mut self, session: u32) {
         self.sessions.remove(&session);
+        self.published.forget(session);
         let sessions = &self.sessions;
         self.held.retain(|held| sessions.values().any(|s| s.base == Some(held.id)));
     }

@@ -61,7 +61,7 @@ impl Repository {
         session: u32,
         manifest: &Manifest,
         grounds: Grounds<'_>,
-        take: &mut dyn FnMut() -> ObjectId,
+        take: &mut dyn FnMut() -> Result<ObjectId>,
         monitor: &Monitor,
     ) -> Result<Committed> {
         let mut manifest = manifest.clone();
@@ -87,7 +87,7 @@ impl Repository {
         manifest: &Manifest,
         Grounds { known, expect, .. }: Grounds<'_>,
         number: Option<u32>,
-        take: &mut dyn FnMut() -> ObjectId,
+        take: &mut dyn FnMut() -> Result<ObjectId>,
         monitor: &Monitor,
     ) -> Result<Option<Committed>> {
         let point = store_manifest(self.vault(), &**self.env(), monitor, take, manifest)?;

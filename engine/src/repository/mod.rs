@@ -22,6 +22,7 @@ mod stopped;
 mod truncate;
 mod unlock;
 mod unread;
+mod writing;
 
 pub use crate::env::utc;
 pub use as_of::AsOf;

@@ -12,13 +12,13 @@ use engine::care::{ClockVerdict, CompareReport, compare};
 use engine::monitor::Monitor;
 use engine::repository::{Grounds, NameOf, Repository};
 use engine::restore::{RestoreOptions, RestoreSummary, Told, restore};
+use engine::session::{Opening, Session};
 use engine::source::folder::FolderSource;
 use engine::source::rules::{Patterns, Rules};
 use engine::source::{About, Failure, Outcome, Source, Step, Walk};
 use engine::store::Memory;
-use format_spec::ObjectId;
 use format_spec::config::RetentionKind;
-use format_spec::log::{Change, PointId, Purpose};
+use format_spec::log::{PointId, Purpose};
 use format_spec::point::Manifest;
 use parking_lot::Mutex;
 use std::path::Path;
@@ -401,16 +401,11 @@ fn recommit(scene: &Scene, change: impl FnOnce(&mut Manifest)) {
     let mut manifest = Manifest { id: PointId([9; 16]), ..newest };
     manifest.started.seconds += 1;
     change(&mut manifest);
-    let open = Change::Open { job: "test".into(), host: String::new(), base: None, purpose: Purpose::Backup };
-    let session = repository.log().append(&**repository.env(), &mut |_| Ok(open.clone())).unwrap();
+    let opening = Opening { job: "test", host: "", purpose: Purpose::Backup, base: None };
+    let session = Session::open(&repository, opening).unwrap();
     let known = repository.log().view().head;
-    let mut ordinal = 0;
-    let mut take = || {
-        ordinal += 1;
-        ObjectId { session, ordinal }
-    };
     let grounds = Grounds::new(known, NameOf::Made(repository.before()));
-    let done = repository.commit_point(session, &manifest, grounds, &mut take, &Monitor::new()).unwrap();
+    let done = session.commit(&manifest, grounds, &Monitor::new()).unwrap();
     assert!(done.number.is_some());
 }
 

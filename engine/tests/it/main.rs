@@ -20,6 +20,7 @@ mod proofs;
 mod retention;
 mod retrieval;
 mod round_trip;
+mod sessions;
 mod simulation;
 mod source;
 mod store;

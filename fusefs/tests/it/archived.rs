@@ -88,6 +88,7 @@ fn resting(place: &Place) -> Arc<Memory> {
         original: None,
         drop_unreadable: false,
         shrink_max: None,
+        point: None,
     };
     let source = FolderSource::new(std::slice::from_ref(&place.source), Rules::default()).unwrap();
     let original = open(&online);

@@ -75,6 +75,7 @@ pub(crate) fn backed_up() -> Option<(Place, PathBuf)> {
         original: None,
         drop_unreadable: false,
         shrink_max: None,
+        point: None,
     };
     let source = FolderSource::new(std::slice::from_ref(&place.source), Rules::default()).unwrap();
     let monitor = Arc::new(Monitor::new());

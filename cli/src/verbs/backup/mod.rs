@@ -204,6 +204,7 @@ impl Backup {
             threads: connection.settings.threads,
             original: None,
             drop_unreadable: self.drop_unreadable,
+            point: None,
             shrink_max: Some(self.shrink_max).filter(|_| !context.accepts(Accept::Shrink)),
         };
         let monitor = context.interrupt.shared();

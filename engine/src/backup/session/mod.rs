@@ -1,8 +1,10 @@
 //! One session: open, walk, store, publish, commit.
 
-mod attempt;
+mod attempts;
+mod blame;
 
-pub(super) use attempt::run;
+pub(super) use attempts::backup_with_retries;
+pub(super) use blame::Ended;
 
 use super::assemble::assemble;
 use super::compare::Compare;
@@ -10,7 +12,7 @@ use super::file::{FileJob, Reading};
 use super::keep::{Again, Keeper, LastGood, LinkNames};
 use super::shrink::shrunken;
 use super::{BackupOptions, BackupSummary, LockWork, Original};
-use crate::blob::Writer;
+use crate::blob::{Spool, Writer, WriterOptions};
 use crate::care::retention::items_from;
 use crate::chunk::Cutter;
 use crate::error::{Error, Kind, Result};
@@ -18,11 +20,12 @@ use crate::limits::{EVENTS_QUEUED_MAX, FILES_QUEUED_MAX};
 use crate::monitor::Monitor;
 use crate::repository::{Before, NameOf, Repository};
 use crate::restore_point::{Emission, JobId, Ledger, Owner, Point, PointSink, made, roots_of};
+use crate::session::{self, Opening};
 use crate::source::Source;
 use crate::threads;
 use crate::tree::{MapBuilder, NodeSink};
 use crossbeam_channel::{bounded, unbounded};
-use format_spec::log::{Change, PointId, Purpose};
+use format_spec::log::{PointId, Purpose};
 use format_spec::point::{Manifest, PointKind};
 use format_spec::tree::Entry;
 use format_spec::{ChunkId, Time};
@@ -40,19 +43,16 @@ pub(super) struct Session<'a> {
     started: Time,
     before: Before,
     pub(super) writer: &'a Writer,
-    pub(super) reads_old: &'a Cell<bool>,
     /// Locks that were asked for and extended.
     pub(super) locks: Cell<LockWork>,
 }
 
 impl Session<'_> {
-    fn run(self, source: &dyn Source, session: Option<u32>) -> Result<BackupSummary> {
+    fn run(self, source: &dyn Source, session: Option<&session::Session>) -> std::result::Result<BackupSummary, Ended> {
         let (emission, ledger) = (Emission::default(), Ledger::default());
         let ids = &self.repository.vault().ids;
         self.writer.recover()?;
-        self.reads_old.set(true);
-        let (root, links) = self.read(source, &emission, &ledger)?;
-        self.reads_old.set(false);
+        let (root, links) = self.read(source, &emission, &ledger).map_err(Ended::reading_old)?;
         if let Some(original) = self.options.original.as_deref() {
             expect_as_whole(ledger.counts().failed, &original.manifest)?;
         }
@@ -65,12 +65,10 @@ impl Session<'_> {
         summary.shrunken = shrunken(self.repository, source, self.options, &root, self.monitor)?;
         let Some(session) = session else { return Ok(summary) };
         let roots = roots_of(&root, links, exceptions);
-        let mut id = [0; 16];
-        self.repository.env().random(&mut id)?;
         let about = source.about();
         let stored = self.writer.stored();
         let mut manifest = Manifest {
-            id: PointId(id),
+            id: self.point_id()?,
             started: self.started,
             finished: self.repository.env().now(),
             job: self.options.job.clone(),
@@ -105,10 +103,7 @@ impl Session<'_> {
             let known = self.repository.log().view();
             manifest.references = match self.references(&roots, &emission, &known) {
                 // A collection came while the set was made: what it took is stored again, and the set made anew.
-                Err(e) if e.kind() == Kind::Damaged && self.repository.is_overtaken(known.head)? => {
-                    self.reads_old.set(false);
-                    continue;
-                }
+                Err(e) if e.error.kind() == Kind::Damaged && self.repository.is_overtaken(known.head)? => continue,
                 other => other?,
             };
             let stored = self.writer.stored();
@@ -182,6 +177,16 @@ impl Session<'_> {
         })
     }
 
+    /// The id of the new point: the caller's, or a random one.
+    fn point_id(&self) -> Result<PointId> {
+        if let Some(id) = self.options.point {
+            return Ok(id);
+        }
+        let mut id = [0; 16];
+        self.repository.env().random(&mut id)?;
+        Ok(PointId(id))
+    }
+
     /// The ledger of the point before. Where nothing is built upon it, one that is damaged only means that nothing is kept.
     fn last_good(&self, base: Option<&Manifest>) -> Result<LastGood> {
         match LastGood::load(&**self.repository.blobs(), base) {
@@ -245,20 +250,62 @@ fn take_over(manifest: &mut Manifest, original: &Original) {
     manifest.counts.skipped = original.counts.skipped.saturating_add(left_out_here);
 }
 
-fn open(repository: &Repository, options: &BackupOptions, source: &dyn Source, base: Option<&Point>) -> Result<u32> {
+/// The newest point of the job, as far as a session needs it.
+struct Last {
+    /// What is built upon.
+    base: Option<Arc<Point>>,
+    /// What is kept from.
+    newest: Option<Arc<Point>>,
+}
+
+/// One session, from its first entry to its last.
+fn run_session(
+    repository: &Arc<Repository>,
+    source: &dyn Source,
+    options: &BackupOptions,
+    last: Last,
+    reason: String,
+    monitor: &Arc<Monitor>,
+) -> std::result::Result<BackupSummary, Ended> {
+    let before = repository.before();
+    let started = repository.env().now();
+    let Last { base, newest } = last;
+    // What is kept must not be collected before it is named again. A copy keeps nothing: its original says what is in it.
+    let newest = newest.filter(|_| !options.drop_unreadable && options.original.is_none());
+    let needed = base.as_deref().or(newest.as_deref());
     let host = source.about().host;
-    let slot = base.map(|p| p.slot);
-    let base = base.map(|p| p.manifest.id);
-    repository.log().append(&**repository.env(), &mut |view| {
-        // What it needs is held from this entry on: until then it may have been given up, or written anew.
-        if let Some(id) = base
-            && view.live(&id).map(|live| live.slot) != slot
-        {
-            return Err(Error::new(Kind::Conflict, "the base was given up before the session was opened").on(id));
-        }
-        let (job, host) = (options.job.clone(), host.clone());
-        Ok(Change::Open { job, host, base, purpose: Purpose::Backup })
+    let opening = Opening { job: &options.job, host: &host, purpose: Purpose::Backup, base: needed };
+    let session = if options.dry_run { None } else { Some(session::Session::open(repository, opening)?) };
+    let spool = options.original.as_ref().and_then(|o| o.spool.as_deref()).map(Spool::open_somewhere).transpose()?;
+    let how = WriterOptions { threads: options.threads, spool, regroup: None };
+    let writer = match &session {
+        Some(session) => session.writer(how, monitor)?,
+        None => repository.writer(None, how, monitor)?,
+    };
+    let (writer, locks) = (&writer, Cell::default());
+    let work = Session { repository, options, monitor, base, newest, reason, started, before, writer, locks };
+    work.run(source, session.as_ref()).map_err(|ended| {
+        let read_old = ended.read_old && !writer.has_failed();
+        let error = match &session {
+            // A session that has committed is ended by that.
+            Some(session) if !session.has_committed() => give_up(session, writer, ended.error, read_old),
+            _ => ended.error,
+        };
+        Ended { error, read_old }
     })
+}
+
+/// What an error means, and what becomes of its session. One that was stopped is to go on: it publishes what it has stored, and stays open so that
+/// no collection takes that before the next one builds on it. Any other is of no use to anybody, and ends.
+fn give_up(session: &session::Session, writer: &Writer, error: Error, read_old: bool) -> Error {
+    if error.kind() != Kind::Interrupted {
+        writer.settle();
+        return session.end_after(error, read_old);
+    }
+    if let Err(also) = writer.salvage() {
+        tracing::warn!(error = %also, "what was stored before the stop could not be published");
+    }
+    error
 }
 
 /// The job of a session. One whose name was made and that has no point yet goes on from those of its host and sources whose name an earlier

@@ -130,7 +130,7 @@ impl Shared {
         for blob in &block.blobs {
             self.pending[usize::from(blob.id.0[0]) % PENDING_SHARDS].lock().insert(blob.id);
         }
-        if self.session.is_none() {
+        if self.ordinals.is_none() {
             return Ok(());
         }
         self.pack_block(kind, lane, block)

@@ -10,7 +10,8 @@ mod spool;
 mod stages;
 
 use super::catalog::Catalog;
-use super::read::Vault;
+use super::ordinals::Ordinals;
+use super::vault::Vault;
 use crate::block::OpenBlock;
 use crate::env::SharedEnv;
 use crate::error::{Error, Kind, Result};
@@ -29,7 +30,7 @@ use publish::Unpublished;
 pub use spool::Spool;
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 /// What a session has stored so far.
@@ -62,11 +63,10 @@ struct Shared {
     env: SharedEnv,
     config: Config,
     monitor: Arc<Monitor>,
-    /// `None` in a dry run: nothing is stored, only counted.
-    session: Option<u32>,
+    /// The session's; `None` in a dry run: nothing is stored, only counted.
+    ordinals: Option<Arc<Ordinals>>,
     /// There are no stages: who sends a job does it.
     is_inline: bool,
-    next_ordinal: AtomicU32,
     pending: [Mutex<HashSet<ChunkId>>; PENDING_SHARDS],
     open: [Mutex<OpenBlock>; LANES],
     packs: [Mutex<Option<PackBuilder>>; LANES],
@@ -126,12 +126,23 @@ pub struct WriterParts {
     pub config: Config,
     /// Progress and the stop button.
     pub monitor: Arc<Monitor>,
-    /// The session; `None` for a dry run.
-    pub session: Option<u32>,
+    /// The names of the session's objects; `None` for a dry run.
+    pub ordinals: Option<Arc<Ordinals>>,
     /// Encoding threads. 0: no thread is started, each put does what it causes, so that a simulation repeats itself.
     pub threads: usize,
     /// Where packs are filled, if not in memory.
     pub spool: Option<Spool>,
+}
+
+/// How a writer works, beyond what the repository says.
+#[derive(Debug, Default)]
+pub struct WriterOptions {
+    /// Encoding threads. 0: no thread is started, each put does what it causes, so that a simulation repeats itself.
+    pub threads: usize,
+    /// Where packs are filled, if not in memory.
+    pub spool: Option<Spool>,
+    /// Another compression level and block size than the repository's.
+    pub regroup: Option<(i32, u32)>,
 }
 
 impl Writer {
@@ -195,11 +206,6 @@ impl Writer {
         self.shared.failed.load(Ordering::SeqCst)
     }
 
-    /// An ordinal for an object of this session that is not a pack.
-    pub fn take_ordinal(&self) -> u32 {
-        self.shared.next_ordinal.fetch_add(1, Ordering::SeqCst)
-    }
-
     /// What was stored so far.
     pub fn stored(&self) -> Stored {
         let c = &self.shared.counts;
@@ -241,7 +247,7 @@ impl Shared {
             self.counts.chunks_new.fetch_add(1, Ordering::Relaxed);
             self.counts.bytes_new.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         }
-        if self.session.is_none() {
+        if self.ordinals.is_none() {
             return Ok(true);
         }
         let target = if kind == ObjectKind::DataPack { self.config.block_target as usize } else { META_BLOCK_TARGET };

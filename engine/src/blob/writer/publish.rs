@@ -8,10 +8,8 @@ use crate::limits::{
     PUBLISH_BLOBS, PUBLISH_BYTES, PUBLISH_FIRST_BYTES, PUBLISH_FIRST_SECONDS, PUBLISH_SECONDS, PUBLISH_SPOOLED_BYTES,
 };
 use crate::pack::{Body, FinishedPack, PackedBlock};
-use format_spec::ObjectId;
 use format_spec::index::PackRow;
 use format_spec::log::{Change, PublishedPack, Vouched};
-use std::sync::atomic::Ordering;
 
 /// Packs that are stored and checked, but not published.
 pub(super) struct Unpublished {
@@ -64,7 +62,7 @@ impl Unpublished {
 impl Shared {
     /// A sign of life when one is due: what is stored is published, or an entry without packs. Whoever is silent for long is fenced.
     pub(super) fn beat(&self) -> Result<()> {
-        let Some(session) = self.session else { return Ok(()) };
+        let Some(ordinals) = &self.ordinals else { return Ok(()) };
         let now = self.env.elapsed();
         let is_due =
             |unpublished: &Unpublished| now - unpublished.since >= PUBLISH_SECONDS || unpublished.is_first_due(now);
@@ -82,7 +80,7 @@ impl Shared {
             drop(one);
             return self.publish();
         }
-        self.append(session, &[], None)
+        self.append(ordinals.session(), &[], None)
     }
 
     fn append(&self, session: u32, packs: &[PublishedPack], segment: Option<Vouched>) -> Result<()> {
@@ -95,7 +93,7 @@ impl Shared {
 
     /// Publishes what is stored now. Others go on storing meanwhile; two publishes never overlap.
     pub(super) fn publish(&self) -> Result<()> {
-        let Some(session) = self.session else { return Ok(()) };
+        let Some(ordinals) = &self.ordinals else { return Ok(()) };
         let _one = self.publishing.lock();
         let mut taken = {
             let mut unpublished = self.unpublished.lock();
@@ -111,12 +109,12 @@ impl Shared {
             builder.add_pack(row.clone(), &blocks)?;
         }
         let segment = builder.finish();
-        let mut take = || Ok(ObjectId { session, ordinal: self.next_ordinal.fetch_add(1, Ordering::SeqCst) });
+        let mut take = || ordinals.take();
         let (id, object) = store_segment(&self.vault, &*self.env, &self.monitor, &mut take, &segment)?;
         let ids: Vec<_> = segment.ids.clone();
         self.catalog.remember(id, segment);
         let packs: Vec<PublishedPack> = taken.packs.iter().map(|(_, published, _)| *published).collect();
-        self.append(session, &packs, Some(object))?;
+        self.append(ordinals.session(), &packs, Some(object))?;
         self.catalog.sync()?;
         self.forget(ids.into_iter());
         taken.bodies.into_iter().for_each(|body| body.discard());

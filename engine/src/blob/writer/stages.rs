@@ -10,10 +10,10 @@ use crate::store::Name;
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
 use format_spec::config::{Class, Config};
 use format_spec::container::ObjectKind;
-use format_spec::{ObjectId, names};
+use format_spec::names;
 use parking_lot::{Condvar, Mutex};
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How long a waiting thread sleeps before it looks whether the session has failed.
@@ -29,9 +29,8 @@ impl Shared {
             env: parts.env,
             config: parts.config,
             monitor: parts.monitor,
-            session: parts.session,
+            ordinals: parts.ordinals,
             is_inline: parts.threads == 0,
-            next_ordinal: AtomicU32::new(0),
             pending: std::array::from_fn(|_| Mutex::new(HashSet::new())),
             open: std::array::from_fn(|_| Mutex::new(OpenBlock::default())),
             packs: std::array::from_fn(|_| Mutex::new(None)),
@@ -155,8 +154,8 @@ impl Shared {
     }
 
     fn new_pack(&self, kind: ObjectKind, lane: usize) -> Result<PackBuilder> {
-        let session = self.session.ok_or_else(|| Error::new(Kind::Bug, "a dry run makes no packs"))?;
-        let id = ObjectId { session, ordinal: self.next_ordinal.fetch_add(1, Ordering::SeqCst) };
+        let ordinals = self.ordinals.as_ref().ok_or_else(|| Error::new(Kind::Bug, "a dry run makes no packs"))?;
+        let id = ordinals.take()?;
         let mut salt = [0; 32];
         self.env.random(&mut salt)?;
         let (most, parity) = (fill(&self.config, kind), self.config.parity_percent);
@@ -200,7 +199,7 @@ impl Shared {
 
     /// Waits until nothing is on its way, then publishes.
     pub(super) fn flush(&self) -> Result<()> {
-        if self.session.is_none() {
+        if self.ordinals.is_none() {
             return self.expect_sound();
         }
         self.close_blocks()?;

@@ -5,13 +5,14 @@ use super::fold::fold;
 use super::orphans::Orphans;
 use super::plan::{CollectOptions, CollectPlan, draw, heard, is_over};
 use super::report::{CollectReport, Spent};
-use super::session::CareSession;
 use super::sweep::{Swept, sweep};
 use crate::care::clock::ClockVerdict;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use format_spec::log::Change;
+use crate::session::{LateSession, Opening, fence};
+use format_spec::log::Purpose;
+use std::sync::Arc;
 
 /// Carries out the plan of this hash (the beginning of 12 bytes is enough), then sweeps what is due.
 ///
@@ -21,7 +22,7 @@ use format_spec::log::Change;
 /// # Errors
 /// `Unrecognised` when the plan takes something by a clock that is refused; `Conflict` when the plan at the present head is another one, `Input` when it was made with other options; the store's and the log's.
 pub fn collect(
-    repository: &Repository,
+    repository: &Arc<Repository>,
     options: &CollectOptions,
     hash: &[u8],
     clock: &ClockVerdict,
@@ -37,14 +38,15 @@ pub fn collect(
     }
     let mut report = CollectReport::default();
     let mut spent = Spent { requests_max: options.requests_max, bytes_max: options.bytes_max, ..Spent::default() };
-    fence(repository, options, &plan.fence, &mut report)?;
+    fence_silent(repository, options, &plan.fence, &mut report)?;
     // First what costs least and gives most; what this run condemns is due at once only without a grace.
     let mut swept = sweep(repository, &plan.due, &mut spent, monitor)?;
-    let mut session = CareSession::new(repository, &options.host);
+    let opening = Opening { job: "collection", host: &options.host, purpose: Purpose::Care, base: None };
+    let mut session = LateSession::new(repository, opening);
     let (view, now) = (repository.log().view(), repository.env().now());
     if view.sessions.values().any(|s| heard(&view, s, now).is_none()) {
         // Nothing was written since a session whose clock is ahead: from this entry on it counts as silent.
-        session.number()?;
+        session.get()?;
     }
     let condemning = Condemning {
         repository,
@@ -61,7 +63,7 @@ pub fn collect(
         Err(e) if e.kind() == Kind::NoSpace => report.is_short_of_room = true,
         other => report.segments_folded = other.map_err(|e| session.end_after(e))?,
     }
-    session.end()?;
+    session.end("the collection is done")?;
     if !spent.is_over() && monitor.check().is_ok() {
         // What was due before was asked for already: gone, or locked.
         let mut due = due_now(repository, options)?;
@@ -122,7 +124,7 @@ fn sum_up(
 }
 
 /// Shuts silent sessions out; one that has spoken meanwhile stays.
-fn fence(
+fn fence_silent(
     repository: &Repository,
     options: &CollectOptions,
     sessions: &[u32],
@@ -134,15 +136,12 @@ fn fence(
             true => format!("named on {}", options.host),
             false => format!("no sign of life for more than {} s, seen by {}", options.lease_seconds, options.host),
         };
-        let appended = repository.log().append(&**repository.env(), &mut |view| {
-            if is_over(view, *session, now, options) {
-                return Ok(Change::Fence { session: *session, reason: reason.clone() });
-            }
-            Err(Error::new(Kind::Conflict, "a session that seemed silent is alive, or has ended")
+        fence(repository, *session, &reason, &|view| match is_over(view, *session, now, options) {
+            true => Ok(()),
+            false => Err(Error::new(Kind::Conflict, "a session that seemed silent is alive, or has ended")
                 .on(format!("session {session}"))
-                .advise("look at `cairn gc plan` again"))
-        });
-        appended?;
+                .advise("look at `cairn gc plan` again")),
+        })?;
         report.fenced += 1;
     }
     Ok(())

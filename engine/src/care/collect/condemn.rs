@@ -7,13 +7,13 @@ use super::mark::Marks;
 use super::plan::{CollectPlan, PackPlan};
 use super::repack::Repacker;
 use super::report::{CollectReport, Spent};
-use super::session::CareSession;
 use crate::blob::store_segment;
 use crate::care::findings::Finding;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{PUBLISH_BLOBS, PUBLISH_BYTES};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
+use crate::session::LateSession;
 use format_spec::container::ObjectKind;
 use format_spec::index::PackRow;
 use format_spec::log::{Change, CondemnedPack, ObjectRow, PublishedPack, Vouched};
@@ -24,7 +24,7 @@ use std::iter::Peekable;
 /// One collection's work on packs.
 pub(super) struct Condemning<'a, 's> {
     pub(super) repository: &'a Repository,
-    pub(super) session: &'a mut CareSession<'s>,
+    pub(super) session: &'a mut LateSession<'s>,
     pub(super) plan: &'a CollectPlan,
     /// What was live when the plan was drawn; what came since is added.
     pub(super) marks: Marks,
@@ -138,12 +138,12 @@ impl Condemning<'_, '_> {
         let Batch { condemned, packs, segment } = batch;
         let mut taken = Vec::new();
         let mut is_empty = false;
-        let session = self.session.number()?;
+        let open = self.session.get()?;
+        let session = open.number();
         let row = |kind, ordinal| ObjectRow { kind, id: ObjectId { session, ordinal } };
         let stored: Vec<ObjectRow> = packs.iter().map(|p| row(p.kind, p.object.ordinal)).collect();
         let stored = [stored, segment.iter().map(|s| row(ObjectKind::IndexSegment, s.ordinal)).collect()].concat();
-        let appended = repository.log().append(&**repository.env(), &mut |view| {
-            view.expect_session(session)?;
+        let appended = open.append(&mut |view| {
             // New reference sets lie in packs that were published since.
             repository.blobs().catalog().sync()?;
             marks.add(view.needed(), view, repository, monitor)?;

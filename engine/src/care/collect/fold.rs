@@ -5,7 +5,6 @@
 //! and stays.
 
 use super::report::Spent;
-use super::session::CareSession;
 use crate::blob::store_segment;
 use crate::care::findings::Finding;
 use crate::error::{Error, Kind, Result};
@@ -13,6 +12,7 @@ use crate::index::SegmentBuilder;
 use crate::log::{LogView, SegmentRef};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
+use crate::session::LateSession;
 use format_spec::container::ObjectKind;
 use format_spec::index::{PackRow, Segment};
 use format_spec::log::{Change, ObjectRow, Vouched};
@@ -28,7 +28,7 @@ const ENTRIES_MAX: usize = 1 << 20;
 /// Folds the small segments when there are many; how many were replaced.
 pub(super) fn fold(
     repository: &Repository,
-    session: &mut CareSession<'_>,
+    session: &mut LateSession<'_>,
     spent: &mut Spent,
     damaged: &mut Vec<Finding>,
     monitor: &Monitor,
@@ -119,7 +119,7 @@ fn add_pack(
 /// One `Fold`; given up when another collector folded one of these first.
 fn append(
     repository: &Repository,
-    session: &mut CareSession<'_>,
+    session: &mut LateSession<'_>,
     gathered: SegmentBuilder,
     replaced: Vec<SegmentRef>,
     spent: &mut Spent,
@@ -137,11 +137,11 @@ fn append(
     spent.requests += 2 + segments.len() as u64;
     let mut ids: Vec<ObjectId> = replaced.iter().map(SegmentRef::id).collect();
     ids.sort_unstable();
-    let number = session.number()?;
+    let session = session.get()?;
+    let number = session.number();
     let row = |ordinal| ObjectRow { kind: ObjectKind::IndexSegment, id: ObjectId { session: number, ordinal } };
     let mut is_late = false;
-    let appended = repository.log().append(&**repository.env(), &mut |view| {
-        view.expect_session(number)?;
+    let appended = session.append(&mut |view| {
         is_late = replaced.iter().any(|old| !view.segments.contains(old));
         if is_late {
             return Err(Error::new(Kind::Conflict, "another collection folded these segments"));

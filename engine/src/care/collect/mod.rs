@@ -37,7 +37,6 @@ mod plan;
 mod quoted;
 mod repack;
 mod report;
-mod session;
 mod survivors;
 mod sweep;
 

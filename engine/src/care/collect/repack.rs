@@ -5,7 +5,6 @@
 
 use super::copies::for_each_copy;
 use super::plan::PackPlan;
-use super::session::CareSession;
 use super::survivors::for_each_survivor;
 use crate::blob::put_durable;
 use crate::block::OpenBlock;
@@ -14,6 +13,7 @@ use crate::index::SegmentBuilder;
 use crate::limits::META_BLOCK_TARGET;
 use crate::pack::{FinishedPack, PackBuilder};
 use crate::repository::Repository;
+use crate::session::LateSession;
 use crate::store::Name;
 use bytes::Bytes;
 use format_spec::container::ObjectKind;
@@ -24,7 +24,7 @@ use format_spec::{ChunkId, ObjectId, names};
 /// One batch of packs on its way into new ones.
 pub(super) struct Repacker<'a, 's> {
     repository: &'a Repository,
-    session: &'a mut CareSession<'s>,
+    session: &'a mut LateSession<'s>,
     open: [Open; 2],
     finished: Vec<FinishedPack>,
     /// Bytes read and stored.
@@ -53,7 +53,7 @@ pub(super) struct Repacked {
 }
 
 impl<'a, 's> Repacker<'a, 's> {
-    pub(super) fn new(repository: &'a Repository, session: &'a mut CareSession<'s>) -> Self {
+    pub(super) fn new(repository: &'a Repository, session: &'a mut LateSession<'s>) -> Self {
         let open = [Open::default(), Open::default()];
         let finished = Vec::new();
         Repacker { repository, session, open, finished, bytes: 0, stored: 0, blobs: 0, requests: 0 }

@@ -11,10 +11,11 @@ use crate::error::{Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::{Grounds, NameOf, Repository};
 use crate::restore_point::{Point, expect_counted};
+use crate::session::{Opening, Session};
 use crate::store::Name;
 use crate::tree::MapCursor;
 use format_spec::container::{Header, ObjectKind};
-use format_spec::log::{Change, PointId, Purpose};
+use format_spec::log::{PointId, Purpose};
 use format_spec::point::{Manifest, reference_pack};
 use format_spec::{ChunkId, ObjectId, names};
 use std::collections::{BTreeMap, HashSet};
@@ -100,22 +101,14 @@ pub(super) fn commit(repository: &Arc<Repository>, candidate: &Candidate, monito
         return Ok(false);
     }
     let before = repository.before();
-    let session = repository.log().append(&**repository.env(), &mut |_| {
-        let (job, host) = (manifest.job.clone(), manifest.host.clone());
-        Ok(Change::Open { job, host, base: None, purpose: Purpose::Care })
-    })?;
-    let mut ordinal = 0;
-    let mut take = || {
-        ordinal += 1;
-        ObjectId { session, ordinal: ordinal - 1 }
-    };
+    let opening = Opening { job: &manifest.job, host: &manifest.host, purpose: Purpose::Care, base: None };
+    let session = Session::open(repository, opening)?;
     // It had its name before.
     let name = NameOf::Copied(manifest.naming.map(|naming| naming.alone), before);
     let grounds = Grounds::new(known.head, name);
-    let done = repository.commit_point(session, manifest, grounds, &mut take, monitor);
+    let done = session.commit(manifest, grounds, monitor);
     if !matches!(&done, Ok(committed) if committed.number.is_some()) {
-        let reason = "the restore point could not be committed again";
-        let ended = repository.log().end(&**repository.env(), session, reason);
+        let ended = session.end("the restore point could not be committed again");
         // Why it could not be says more.
         return done.and(ended.map(|()| false));
     }

@@ -4,7 +4,7 @@ use super::cure::{Cure, Healer};
 use super::moves::Moves;
 use super::plan::{Job, RepairOptions, RepairPlan, plan, segment_again};
 use super::suspect::record;
-use crate::blob::{Writer, WriterParts, store_manifest, store_segment};
+use crate::blob::{Writer, WriterOptions, store_manifest, store_segment};
 use crate::care::findings::Findings;
 use crate::care::trees::TreeCheck;
 use crate::error::{Error, Kind, Result};
@@ -12,6 +12,7 @@ use crate::log::{CommitRef, SegmentRef};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::{Emission, Point, PointSink, ReferenceChange, reference_set, roots_of};
+use crate::session::{Opening, Session};
 use bytes::Bytes;
 use format_spec::config::Class;
 use format_spec::container::ObjectKind;
@@ -76,8 +77,8 @@ pub fn apply(
     let mut report = RepairReport::default();
     if plan.heals_something() {
         let work = Work::open(repository, options, &plan, monitor)?;
-        let session = work.session;
-        work.run(&mut report).map_err(|e| repository.log().end_after(&**repository.env(), session, e, false))?;
+        let session = work.session.clone();
+        work.run(&mut report).map_err(|e| session.end_after(e, false))?;
         repository.refresh()?;
     }
     if report.segments > 0 {
@@ -113,7 +114,7 @@ struct Work<'a> {
     options: &'a RepairOptions,
     plan: &'a RepairPlan,
     monitor: &'a Monitor,
-    session: u32,
+    session: Session,
     writer: Writer,
 }
 
@@ -124,23 +125,11 @@ impl<'a> Work<'a> {
         plan: &'a RepairPlan,
         monitor: &'a Arc<Monitor>,
     ) -> Result<Self> {
-        let session = repository.log().append(&**repository.env(), &mut |_| {
-            Ok(Change::Open { job: JOB.to_owned(), host: String::new(), base: None, purpose: Purpose::Care })
-        })?;
+        let session = Session::open(repository, Opening { job: JOB, host: "", purpose: Purpose::Care, base: None })?;
         let catalog = repository.blobs().catalog();
         // So that the writer does not take what they hold for stored.
         plan.closely.harm.packs.keys().for_each(|pack| _ = catalog.distrust().add_quietly(*pack));
-        let writer = Writer::start(WriterParts {
-            vault: repository.vault().clone(),
-            catalog: catalog.clone(),
-            log: repository.log().clone(),
-            env: repository.env().clone(),
-            config: repository.config().clone(),
-            monitor: monitor.clone(),
-            session: Some(session),
-            threads: options.threads,
-            spool: None,
-        })?;
+        let writer = session.writer(WriterOptions { threads: options.threads, ..WriterOptions::default() }, monitor)?;
         Ok(Work { repository, options, plan, monitor, session, writer })
     }
 
@@ -196,7 +185,7 @@ impl<'a> Work<'a> {
         let damaged: BTreeSet<ObjectId> = self.plan.closely.harm.packs.keys().copied().collect();
         let moves = Moves {
             repository: self.repository,
-            session: self.session,
+            session: &self.session,
             writer: &self.writer,
             damaged: &damaged,
             plan: self.plan.digest,
@@ -209,20 +198,19 @@ impl<'a> Work<'a> {
 
     /// Puts a segment in the place of a damaged one. False when somebody else has.
     fn segment(&self, reference: &SegmentRef) -> Result<bool> {
-        let (repository, session) = (self.repository, self.session);
+        let (repository, session) = (self.repository, self.session.number());
         let again = segment_again(repository, self.options, reference)?;
         if !again.lacks.is_empty() {
             return Ok(false);
         }
         let mut segments = Vec::new();
         if !again.segment.packs.is_empty() {
-            let mut take = || Ok(ObjectId { session, ordinal: self.writer.take_ordinal() });
+            let mut take = || self.session.take();
             let (vault, env) = (repository.vault(), &**repository.env());
             segments.push(store_segment(vault, env, self.monitor, &mut take, &again.segment)?.1);
         }
         let mut is_late = false;
-        let appended = repository.log().append(&**repository.env(), &mut |view| {
-            view.expect_session(session)?;
+        let appended = self.session.append(&mut |view| {
             is_late = !view.segments.contains(reference);
             if is_late {
                 return Err(Error::new(Kind::Conflict, "somebody else has replaced this segment"));
@@ -240,7 +228,7 @@ impl<'a> Work<'a> {
 
     /// Gives a point a manifest again: the same, but that its reference set names what is live now. False when it is not live any more.
     fn manifest(&self, commit: &CommitRef, point: &Point) -> Result<bool> {
-        let (repository, session) = (self.repository, self.session);
+        let (repository, session) = (self.repository, self.session.number());
         // Numbers of another repository say nothing here.
         let is_twin = self.options.from.as_ref().is_some_and(|from| from.id() == repository.id());
         let first = if is_twin { point.place().min(commit.number) } else { commit.number };
@@ -259,7 +247,7 @@ impl<'a> Work<'a> {
             }
             let unnamed = Some(point.manifest.left_out_unnamed());
             let manifest = Manifest { first: Some(first), references, source, seen, unnamed, ..point.manifest.clone() };
-            let mut take = || ObjectId { session, ordinal: self.writer.take_ordinal() };
+            let mut take = || self.session.take();
             let object = store_manifest(repository.vault(), &**repository.env(), self.monitor, &mut take, &manifest)?;
             let then = repository.log().view();
             let id = ObjectId { session, ordinal: object.ordinal };
@@ -272,8 +260,7 @@ impl<'a> Work<'a> {
                 other => other?,
             };
             let (mut is_gone, mut has_moved) = (false, false);
-            let appended = repository.log().append(&**repository.env(), &mut |view| {
-                view.expect_session(session)?;
+            let appended = self.session.append(&mut |view| {
                 is_gone = view.live(&commit.id).is_none_or(|live| live.slot != commit.slot);
                 has_moved =
                     view.condemned.any_after(known.head) || !repository.is_secured(secured.as_ref(), &then, view)?;
@@ -316,10 +303,9 @@ impl<'a> Work<'a> {
 
     /// Ends the session; what it has stored.
     fn end(self) -> Result<crate::blob::Stored> {
-        let (log, session) = (self.repository.log(), self.session);
         let stored = self.writer.stored();
         drop(self.writer);
-        log.end(&**self.repository.env(), session, "the repair is done").map(|()| stored)
+        self.session.end("the repair is done").map(|()| stored)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::index::Place;
 use crate::log::LogView;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
+use crate::session::Session;
 use format_spec::container::ObjectKind;
 use format_spec::log::{Change, CondemnedPack, ObjectRow, Run, Survivors};
 use format_spec::{ChunkId, ObjectId};
@@ -21,7 +22,7 @@ use std::collections::BTreeSet;
 /// Packs of one session on their way into condemnation.
 pub(super) struct Moves<'a> {
     pub(super) repository: &'a Repository,
-    pub(super) session: u32,
+    pub(super) session: &'a Session,
     pub(super) writer: &'a Writer,
     /// All packs that are known to be damaged: nothing moves there.
     pub(super) damaged: &'a BTreeSet<ObjectId>,
@@ -124,7 +125,7 @@ impl Moves<'_> {
                 continue;
             }
             // What this session stored was verified when it was.
-            if place.pack.session == self.session || direct.is_sound(id, &place)? {
+            if place.pack.session == self.session.number() || direct.is_sound(id, &place)? {
                 return Ok(Some((place.pack, place.blob)));
             }
         }
@@ -136,8 +137,7 @@ impl Moves<'_> {
         let repository = self.repository;
         let mut taken = Vec::new();
         let mut judged = false;
-        let appended = repository.log().append(&**repository.env(), &mut |view| {
-            view.expect_session(self.session)?;
+        let appended = self.session.append(&mut |view| {
             repository.blobs().catalog().sync()?;
             let mut live = LiveBlobs::default();
             let is_known = match live.add(view.needed(), view, repository, self.monitor) {
@@ -151,7 +151,7 @@ impl Moves<'_> {
                 return Err(Error::new(Kind::Conflict, "no damaged pack can be given up"));
             }
             self.hold(&taken, view)?;
-            let (session, condemned, plan) = (self.session, taken.clone(), self.plan);
+            let (session, condemned, plan) = (self.session.number(), taken.clone(), self.plan);
             Ok(Change::Condemn { session, condemned, packs: Vec::new(), segment: None, plan })
         });
         match appended {
@@ -174,7 +174,7 @@ impl Moves<'_> {
             let runs = pack.survivors.iter().flat_map(|survivors| &survivors.runs);
             rows.extend(runs.map(|run| ObjectRow { kind: pack.kind, id: run.pack }));
         }
-        let own = view.segments.iter().filter(|segment| segment.session == self.session);
+        let own = view.segments.iter().filter(|segment| segment.session == self.session.number());
         rows.extend(own.map(|segment| ObjectRow { kind: ObjectKind::IndexSegment, id: segment.id() }));
         self.repository.hold(rows, view)
     }

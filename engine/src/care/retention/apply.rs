@@ -76,7 +76,7 @@ pub fn apply(
     let rewrites = plan.rows.iter().any(|row| row.change.is_some());
     if rewrites {
         let mut rewriter = Rewriter::open(repository, scope, options.threads, monitor)?;
-        let done = rewriter.rewrite_all(&plan, &mut applied).map_err(|e| rewriter.cause_of(e));
+        let done = rewriter.rewrite_all(&plan, &mut applied).map_err(|e| rewriter.explain(e));
         // Also after a failure: a session that stays open keeps the collection waiting.
         let ended = rewriter.finish();
         done?;

@@ -5,11 +5,12 @@ use super::cut::{Cut, Rewritten};
 use super::locks::is_locked;
 use super::plan::Plan;
 use super::rules::Scope;
-use crate::blob::{Stored, Writer, WriterParts, store_manifest};
+use crate::blob::{Stored, Writer, WriterOptions, store_manifest};
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::{Emission, Point, PointSink, ReferenceChange, reference_set, roots_of, store_again};
+use crate::session::{Opening, Session};
 use crate::tree::{Names, NodeSink, names_of};
 use format_spec::log::{Change, Purpose};
 use format_spec::point::Manifest;
@@ -23,7 +24,7 @@ pub(super) struct Rewriter<'a> {
     monitor: &'a Monitor,
     cut: Cut<'a>,
     reason: String,
-    session: u32,
+    session: Session,
     writer: Writer,
     /// Every node that this session made, for whichever point.
     made: HashSet<ChunkId>,
@@ -38,20 +39,9 @@ impl<'a> Rewriter<'a> {
         monitor: &'a Arc<Monitor>,
     ) -> Result<Self> {
         let job = scope.job.as_ref().map(ToString::to_string).unwrap_or_default();
-        let session = repository.log().append(&**repository.env(), &mut |_| {
-            Ok(Change::Open { job: job.clone(), host: String::new(), base: None, purpose: Purpose::Care })
-        })?;
-        let writer = Writer::start(WriterParts {
-            vault: repository.vault().clone(),
-            catalog: repository.blobs().catalog().clone(),
-            log: repository.log().clone(),
-            env: repository.env().clone(),
-            config: repository.config().clone(),
-            monitor: monitor.clone(),
-            session: Some(session),
-            threads,
-            spool: None,
-        })?;
+        let opening = Opening { job: &job, host: "", purpose: Purpose::Care, base: None };
+        let session = Session::open(repository, opening)?;
+        let writer = session.writer(WriterOptions { threads, ..WriterOptions::default() }, monitor)?;
         let cut = scope.cut(repository, repository.env().now(), monitor)?;
         Ok(Rewriter { repository, monitor, cut, reason: scope.to_string(), session, writer, made: HashSet::new() })
     }
@@ -106,16 +96,15 @@ impl<'a> Rewriter<'a> {
     }
 
     /// What an error means: the session may have been fenced.
-    pub(super) fn cause_of(&self, error: Error) -> Error {
-        self.repository.log().cause_of(self.session, error)
+    pub(super) fn explain(&self, error: Error) -> Error {
+        self.session.explain(error)
     }
 
     /// Ends the session: nobody has to wait for it.
     pub(super) fn finish(self) -> Result<Stored> {
-        let (log, session) = (self.repository.log(), self.session);
         let stored = self.writer.stored();
         drop(self.writer);
-        log.end(&**self.repository.env(), session, "it has ended").map(|()| stored)
+        self.session.end("it has ended").map(|()| stored)
     }
 
     /// Every new node of the point, with what it names: those of its nodes that this session made, for this point or another.
@@ -149,8 +138,8 @@ impl<'a> Rewriter<'a> {
 
     /// Stores the manifest and appends the entry.
     fn publish(&self, point: &Point, manifest: &Manifest, known: u32) -> Result<Outcome> {
-        let (repository, session) = (self.repository, self.session);
-        let mut take = || ObjectId { session, ordinal: self.writer.take_ordinal() };
+        let (repository, session) = (self.repository, self.session.number());
+        let mut take = || self.session.take();
         let object = store_manifest(repository.vault(), &**repository.env(), self.monitor, &mut take, manifest)?;
         let id = ObjectId { session, ordinal: object.ordinal };
         let then = repository.log().view();
@@ -160,8 +149,7 @@ impl<'a> Rewriter<'a> {
             other => other?,
         };
         let (mut outcome, now) = (Outcome::Done, repository.env().now());
-        let appended = repository.log().append(&**repository.env(), &mut |view| {
-            view.expect_session(session)?;
+        let appended = self.session.append(&mut |view| {
             outcome = match view.live(&manifest.id) {
                 Some(live) if live.slot == point.slot && !is_locked(view, &[manifest.id], now) => {
                     let is_moved = view.condemned.any_after(known);

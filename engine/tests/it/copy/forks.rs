@@ -9,11 +9,11 @@ use engine::care::{CheckOptions, Level, check};
 use engine::copy::copy;
 use engine::monitor::Monitor;
 use engine::repository::{Grounds, NameOf, OpenOptions, Repository};
+use engine::session::{Opening, Session};
 use engine::store::{Fault, Faulty, Memory, Verb};
 use engine::{Error, Kind};
-use format_spec::ObjectId;
 use format_spec::config::Retention;
-use format_spec::log::{Change, PointId, Purpose};
+use format_spec::log::{PointId, Purpose};
 use format_spec::point::Manifest;
 use std::path::Path;
 use std::sync::Arc;
@@ -265,20 +265,11 @@ fn two_copies_in_the_same_moment_do_not_mix_two_histories() {
 
 /// Commits a point as a program would that does not know of histories.
 fn commit(repository: &Arc<Repository>, manifest: &Manifest) {
-    let session = repository
-        .log()
-        .append(&**repository.env(), &mut |_| {
-            Ok(Change::Open { job: "copy".into(), host: "test".into(), base: None, purpose: Purpose::Copy })
-        })
-        .unwrap();
+    let opening = Opening { job: "copy", host: "test", purpose: Purpose::Copy, base: None };
+    let session = Session::open(repository, opening).unwrap();
     let name = NameOf::Copied(None, repository.before());
     let grounds = Grounds::new(repository.log().view().head, name);
-    let mut ordinal = 0;
-    let mut take = || {
-        ordinal += 1;
-        ObjectId { session, ordinal: ordinal - 1 }
-    };
-    repository.commit_point(session, manifest, grounds, &mut take, &Monitor::new()).unwrap();
+    session.commit(manifest, grounds, &Monitor::new()).unwrap();
 }
 
 #[test]

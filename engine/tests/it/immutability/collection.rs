@@ -6,9 +6,9 @@ use crate::proofs::{collect_options, expire};
 use engine::care::{ClockVerdict, CollectReport, collect, plan_collection};
 use engine::monitor::Monitor;
 use engine::repository::{Grounds, NameOf};
+use engine::session::{Opening, Session};
 use engine::store::{Counted, Faulty, Oldest, Verb};
-use format_spec::ObjectId;
-use format_spec::log::{Change, PointId, Purpose};
+use format_spec::log::{PointId, Purpose};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -82,14 +82,9 @@ fn a_commit_whose_packs_were_condemned_before_it_looked_at_locks_speaks_of_no_da
     let known = repository.log().view().head;
     expire(&rig.open().unwrap(), vec![first]);
     assert!(collected(&rig).packs_condemned > 0);
-    let open = Change::Open { job: "late".into(), host: String::new(), base: None, purpose: Purpose::Backup };
-    let session = repository.log().append(&*rig.env, &mut |_| Ok(open.clone())).unwrap();
-    let mut ordinal = 0;
-    let mut take = || {
-        ordinal += 1;
-        ObjectId { session, ordinal }
-    };
+    let opening = Opening { job: "late", host: "", purpose: Purpose::Backup, base: None };
+    let session = Session::open(&repository, opening).unwrap();
     let grounds = Grounds::new(known, NameOf::Made(repository.before()));
-    let done = repository.commit_point(session, &manifest, grounds, &mut take, &Monitor::new()).unwrap();
+    let done = session.commit(&manifest, grounds, &Monitor::new()).unwrap();
     assert_eq!(done.number, None);
 }

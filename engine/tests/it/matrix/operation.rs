@@ -276,7 +276,7 @@ fn retained(machine: &Machine, request: Request) -> Result<()> {
 
 fn collected(machine: &Machine, options: &CollectOptions) -> Result<()> {
     again(|| {
-        let report = collect_all(&*machine.rig.open()?, options)?;
+        let report = collect_all(&machine.rig.open()?, options)?;
         assert_eq!(report.damaged, Vec::new(), "a collection beside another's work");
         Ok(())
     })

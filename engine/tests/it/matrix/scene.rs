@@ -4,16 +4,16 @@ use crate::copy::{Pair, Which, target_of};
 use crate::proofs::collect::{collect_all, expire, options};
 use crate::proofs::rig::{Rig, copy_of, noise};
 use engine::Result;
-use engine::blob::{Writer, WriterParts};
+use engine::blob::WriterOptions;
 use engine::care::CollectOptions;
 use engine::monitor::Monitor;
 use engine::reader::ContentReader;
 use engine::repository::Repository;
 use engine::restore_point::Point;
+use engine::session::{Opening, Session};
 use engine::store::{Memory, Store};
 use engine::tree::{Flow, walk};
-use format_spec::ObjectId;
-use format_spec::log::{Change, PointId, Purpose};
+use format_spec::log::{PointId, Purpose};
 use format_spec::tree::Kind;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -189,20 +189,10 @@ fn write(rig: &Rig, files: std::ops::Range<u64>, seed: u64) {
 
 /// One session that publishes again and again and never commits.
 fn publish_many(repository: &Arc<Repository>) {
-    let open = Change::Open { job: "many".into(), host: "test".into(), base: None, purpose: Purpose::Backup };
-    let session = repository.log().append(&**repository.env(), &mut |_| Ok(open.clone())).unwrap();
-    let writer = Writer::start(WriterParts {
-        vault: repository.vault().clone(),
-        catalog: repository.blobs().catalog().clone(),
-        log: repository.log().clone(),
-        env: repository.env().clone(),
-        config: repository.config().clone(),
-        monitor: Arc::new(Monitor::new()),
-        session: Some(session),
-        threads: 1,
-        spool: None,
-    })
-    .unwrap();
+    let opening = Opening { job: "many", host: "test", purpose: Purpose::Backup, base: None };
+    let session = Session::open(repository, opening).unwrap();
+    let how = WriterOptions { threads: 1, ..WriterOptions::default() };
+    let writer = session.writer(how, &Arc::new(Monitor::new())).unwrap();
     for n in 0..SEGMENTS_MANY {
         let chunk = noise(10_000 + n, 100);
         writer.put_chunk(repository.vault().ids.chunk(&chunk), chunk).unwrap();
@@ -210,7 +200,7 @@ fn publish_many(repository: &Arc<Repository>) {
     }
     let view = repository.log().view();
     assert!(view.segments.len() as u64 > SEGMENTS_MANY);
-    assert!(view.segments.iter().any(|s| s.id() == ObjectId { session, ordinal: s.object.ordinal }));
+    assert!(view.segments.iter().any(|s| s.session == session.number()));
 }
 
 /// More than a collection leaves.

@@ -3,14 +3,14 @@
 use super::Rig;
 use super::rig::{restore_options, shown};
 use engine::Kind;
-use engine::blob::{Writer, WriterParts};
+use engine::blob::WriterOptions;
 use engine::monitor::Monitor;
 use engine::repository::{Grounds, NameOf};
 use engine::restore_point::{Emission, PointSink, ReferenceChange, reference_set, roots_of};
+use engine::session::{Opening, Session};
 use engine::store::Memory;
 use engine::tree::FolderBuilder;
-use format_spec::ObjectId;
-use format_spec::log::{Change, PointId, Purpose};
+use format_spec::log::{PointId, Purpose};
 use format_spec::point::Manifest;
 use format_spec::tree::{Content, Entry};
 use std::sync::Arc;
@@ -20,21 +20,10 @@ fn commit_bomb(rig: &Rig, levels: u32) -> PointId {
     let repository = rig.open().unwrap();
     let good = repository.points().unwrap().pop().unwrap();
     let before = repository.before();
-    let open = Change::Open { job: "bomb".into(), host: "h".into(), base: None, purpose: Purpose::Backup };
-    let session = repository.log().append(&*rig.env, &mut |_| Ok(open.clone())).unwrap();
+    let opening = Opening { job: "bomb", host: "h", purpose: Purpose::Backup, base: None };
+    let session = Session::open(&repository, opening).unwrap();
     let monitor = Arc::new(Monitor::new());
-    let writer = Writer::start(WriterParts {
-        vault: repository.vault().clone(),
-        catalog: repository.blobs().catalog().clone(),
-        log: repository.log().clone(),
-        env: rig.env.clone(),
-        config: repository.config().clone(),
-        monitor: monitor.clone(),
-        session: Some(session),
-        threads: 1,
-        spool: None,
-    })
-    .unwrap();
+    let writer = session.writer(WriterOptions { threads: 1, ..WriterOptions::default() }, &monitor).unwrap();
     let emission = Emission::default();
     let ids = &repository.vault().ids;
     let mut sink = PointSink::new(&writer, ids, &emission);
@@ -61,9 +50,8 @@ fn commit_bomb(rig: &Rig, levels: u32) -> PointId {
     let (id, known) = (PointId([9; 16]), repository.log().view().head);
     let exceptions = None;
     let manifest = Manifest { id, root, references, links: None, exceptions, base: None, ..good.manifest.clone() };
-    let mut take = || ObjectId { session, ordinal: writer.take_ordinal() };
     let grounds = Grounds::new(known, NameOf::Made(before));
-    let done = repository.commit_point(session, &manifest, grounds, &mut take, &monitor);
+    let done = session.commit(&manifest, grounds, &monitor);
     assert!(done.unwrap_or_else(|e| panic!("{}", shown(&e))).number.is_some());
     id
 }

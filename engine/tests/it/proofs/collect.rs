@@ -23,7 +23,7 @@ pub(crate) fn options() -> CollectOptions {
 }
 
 /// Plans and carries out.
-pub(crate) fn collect_all(repository: &Repository, options: &CollectOptions) -> Result<CollectReport> {
+pub(crate) fn collect_all(repository: &Arc<Repository>, options: &CollectOptions) -> Result<CollectReport> {
     let monitor = Monitor::new();
     let plan = plan_collection(repository, options, &monitor)?;
     collect(repository, options, &plan.hash, &ClockVerdict::trusted(), &monitor)

@@ -133,6 +133,7 @@ impl Rig {
             threads: 2,
             original: None,
             drop_unreadable: false,
+            point: None,
             shrink_max: None,
         }
     }

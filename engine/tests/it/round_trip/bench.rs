@@ -99,6 +99,7 @@ impl Bench {
             original: None,
             drop_unreadable: false,
             shrink_max: None,
+            point: None,
         };
         backup(&self.open(), source, &options, monitor)
     }

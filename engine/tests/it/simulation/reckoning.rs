@@ -71,7 +71,7 @@ fn repair_all(repository: &Arc<Repository>) -> engine::Result<()> {
 }
 
 /// Collects until nothing is left to do.
-fn collect_all(repository: &Repository) -> engine::Result<()> {
+fn collect_all(repository: &Arc<Repository>) -> engine::Result<()> {
     let options = CollectOptions {
         dead_share: 0.0,
         grace_seconds: 0,

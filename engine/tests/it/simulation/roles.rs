@@ -62,6 +62,7 @@ impl Role for Writer {
             original: None,
             drop_unreadable: false,
             shrink_max: None,
+            point: None,
         };
         let begun = actor.shared.world.time();
         let summary = backup(repository, &source, &options, &Arc::new(Monitor::new()))?;
