@@ -3,7 +3,7 @@
 //! A 409 may be a taken name, a race that should be tried again, or data in an archive; a 403 may be a wrong key, a retention
 //! lock, or an archive too. Only the code in the body tells them apart.
 
-use super::line::{Heard, heard};
+use super::line::{Heard, causes, heard};
 use crate::error::{Error, Kind};
 use crate::store::Name;
 use crate::store::reach::ADVICE_RETRIEVE;
@@ -253,7 +253,7 @@ pub(super) fn classify(error: &object_store::Error, verb: Verb, name: &Name) -> 
 
 /// The same of whatever `subject` names.
 pub(super) fn of_client(error: &object_store::Error, verb: Verb, subject: &str) -> Error {
-    Answer::read(&whole(error)).error_on(verb, subject)
+    Answer::read(&causes(error)).error_on(verb, subject)
 }
 
 /// What an answer from the network means, for its fuzz target: nothing that a client has judged before.
@@ -270,21 +270,6 @@ pub(crate) fn judge(lists: bool, status: u16, headers: &[(&str, &str)], body: &[
     }
     let answer = Answer::of(status.as_u16(), None, &String::from_utf8_lossy(body));
     Err(Answer { heard, ..answer }.error_on(if lists { Verb::List } else { Verb::Get }, "config"))
-}
-
-/// The error's text and that of each cause that it does not repeat: why a connection failed stands at the very end.
-pub(super) fn whole(error: &object_store::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(e) = cause {
-        let said = e.to_string();
-        if !text.contains(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        cause = e.source();
-    }
-    text
 }
 
 /// The first `<Code>` of an XML body, which S3 and Azure share.

@@ -6,9 +6,10 @@
 //! Cairn may be what is backed up.
 
 use super::lack::Lack;
-use super::renew::{Fetch, Pending};
+use super::renew::Fetch;
 use super::reply::{self, Fresh};
 use crate::ending;
+use crate::store::remote::provider::Pending;
 use crate::threads;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
