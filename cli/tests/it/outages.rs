@@ -203,3 +203,21 @@ fn a_connection_that_drips_is_given_up_and_the_work_goes_on_by_another() {
     let again = |request: &Request| request.path == dripped.request.path && !slow.contains(&request.connection);
     assert!(seen.iter().any(|seen| seen.fault.is_none() && again(&seen.request)), "{seen:?}");
 }
+
+/// One object is read, so one request has to be given up: half a minute by one connection, half a minute by another.
+#[test]
+fn a_store_that_only_drips_is_given_up_within_the_patience_and_slowness_is_named() {
+    let Some(scene) = Scene::all("only-drips").into_iter().next() else { return };
+    scene.home.write("src/a", &noise(2_000_000, 1));
+    scene.run("init --no-encryption").expect(0);
+    scene.run("backup --job j SRC").expect(0);
+    scene.proxy.script(|request| request.reads("data").then(drip));
+    let begun = Instant::now();
+    let run = scene.run("restore latest OUT --retry-for 40s").expect(1);
+    let took = begun.elapsed();
+    // The attempt that is under way when the patience ends may end by itself.
+    assert!((40..110).contains(&took.as_secs()), "{took:?}: {}", run.stderr);
+    assert!(run.stderr.contains("bytes came or went in a second"), "{}", run.stderr);
+    assert!(run.stderr.contains("try: look at the line to the store"), "{}", run.stderr);
+    assert!(slow_connections(&scene.proxy).len() > 1, "{:?}", scene.proxy.seen());
+}
