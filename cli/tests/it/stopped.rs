@@ -201,9 +201,14 @@ fn a_limit_of_the_upload_is_not_waited_for() {
 
 /// Whether a process with these words runs.
 fn runs(words: &[&str]) -> bool {
+    count(words) > 0
+}
+
+/// How many processes with these words run.
+fn count(words: &[&str]) -> usize {
     let line: Vec<u8> = words.iter().flat_map(|word| word.bytes().chain([0])).collect();
     let listed = std::fs::read_dir("/proc").unwrap().flatten();
-    listed.into_iter().any(|item| std::fs::read(item.path().join("cmdline")).is_ok_and(|found| found == line))
+    listed.filter(|item| std::fs::read(item.path().join("cmdline")).is_ok_and(|found| found == line)).count()
 }
 
 fn until(what: &str, is_so: impl Fn() -> bool) {
@@ -237,6 +242,58 @@ fn a_hanging_hook_ends_with_the_command_and_nothing_of_it_is_left() {
             until("something of the hook is left", || !runs(&["sleep", &seconds]));
         }
     }
+}
+
+/// Four that sleep: one in a session of its own, one whose parent has ended as well, one without its environment, and the command itself.
+fn scattered(seconds: &str) -> String {
+    format!(
+        "setsid sleep {seconds} & setsid -f sleep {seconds}; env -i setsid -f sleep {seconds}; sleep {seconds}; true"
+    )
+}
+
+#[test]
+fn what_left_the_group_of_a_hook_or_a_command_ends_with_it() {
+    let home = Home::with_repository();
+    home.write("src/a", b"1");
+    let src = home.text("src");
+    for (at, is_hook) in [true, false].into_iter().enumerate() {
+        for (twice, code) in [(false, 143), (true, 143)] {
+            let seconds = format!("9875{at}{}", u8::from(twice));
+            let script = scattered(&seconds);
+            let child = match is_hook {
+                true => spawn(home.command(["backup", "--job", "j", "--before", &script, &src])),
+                false => {
+                    spawn(home.command(["backup", "--job", "j", "--stdin-from-command", "--", "sh", "-c", &script]))
+                }
+            };
+            until("four sleep", || count(&["sleep", &seconds]) == 4);
+            if twice {
+                signal(&child, Signal::TERM);
+            }
+            let (ended, took, stderr) = stop(child, Signal::TERM);
+            assert_eq!(ended, Some(code), "{stderr}");
+            assert!(took < PROMISED, "{took:?}");
+            until("something is left", || count(&["sleep", &seconds]) == 0);
+        }
+    }
+}
+
+/// A hook that starts a service and ends well has done what it was asked for: the service is not the backup's.
+#[test]
+fn what_a_hook_left_on_purpose_outlives_a_stop() {
+    let home = Home::with_repository();
+    let before = format!("setsid -f sh -c 'echo $$ > \"{}\"; exec sleep 98760 >/dev/null 2>&1'", home.text("pid"));
+    let mut command = home.command(["backup", "--stdin", "--job", "j", "--before", &before]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    feed_until_read(&mut child);
+    let held = child.stdin.take();
+    let (ended, _, stderr) = stop(child, Signal::TERM);
+    drop(held);
+    assert_eq!(ended, Some(143), "{stderr}");
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(count(&["sleep", "98760"]), 1, "it was killed");
+    let pid = std::fs::read_to_string(home.path("pid")).unwrap().trim().parse().unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
 }
 
 #[test]
