@@ -6,7 +6,7 @@ use crate::globals::Globals;
 use crate::interrupt::Interrupt;
 use crate::parse::{Accept, key_cost};
 use crate::say::{Output, Row, Stderr, human};
-use crate::settings::Settings;
+use crate::settings::{Settings, cache_dir};
 use engine::env::{Machine, SharedEnv};
 use engine::monitor::NOTE;
 use engine::repository::AsOf;
@@ -59,6 +59,7 @@ pub(crate) fn run(cli: Cli, args: Vec<OsString>) -> Exit {
     let context = Context { out, interrupt, env, args: args.into(), globals: cli.globals.into(), start, writes, said };
     let ended = act(&context, &cli.verb);
     tell_spoiled(&context);
+    cache_dir::leave();
     match ended {
         Ok(exit) => exit,
         Err(failure) => {

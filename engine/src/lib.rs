@@ -14,6 +14,8 @@ pub mod children;
 
 pub mod ending;
 
+pub mod temporary;
+
 pub mod source;
 
 pub mod chunk;

@@ -43,11 +43,13 @@ pub(crate) fn passing() -> std::io::Result<PathBuf> {
         Some(runtime) => runtime.join("cairn"),
         None => std::env::temp_dir().join(format!("cairn-{user}")),
     };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+    let refused = |why: &str| std::io::Error::other(format!("{}: {why}", folder.display()));
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+    made.map_err(|e| refused(&e.to_string()))?;
     // Temporary folders are shared: somebody else may have been there first.
     let found = std::fs::symlink_metadata(&folder)?;
     if !found.is_dir() || found.uid() != user || found.mode() & 0o022 != 0 {
-        return Err(std::io::Error::other(format!("{}: others can write there", folder.display())));
+        return Err(refused("it is not a folder that only this user can write to"));
     }
     Ok(folder)
 }

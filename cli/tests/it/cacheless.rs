@@ -1,8 +1,9 @@
 //! A cache whose place cannot be used: every command works, ends with the exit code that it would have had, and says so once.
 
 use crate::support::{Home, Run, noise, tree};
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// What every command says on stderr, once.
 const NOTE: &str = "the cache cannot be used";
@@ -116,4 +117,64 @@ fn a_cache_on_a_read_only_or_full_file_system_is_a_note() {
         assert!(options == "size=32k" || run.stderr.matches(NOTE).count() == 3, "{options}: {}", run.stderr);
         assert_eq!(std::fs::read(home.path("out/a")).unwrap(), noise(300_000, 1), "{options}");
     }
+}
+
+/// What lies in a folder, once that is one cache in use, and another than `before`.
+fn one_cache(folder: &Path, before: &[PathBuf]) -> Vec<PathBuf> {
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        let found: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|item| item.unwrap().path()).collect();
+        // The catalogue comes last.
+        if matches!(&found[..], [cache] if !before.contains(cache) && cache.join("catalogue").exists()) {
+            return found;
+        }
+        assert!(Instant::now() < until, "{found:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn what_a_killed_run_left_goes_with_the_next_one_and_a_living_one_keeps_its_own() {
+    let home = home();
+    home.backup();
+    home.write("file", b"no folder");
+    home.write("tmp/x", b"");
+    std::fs::remove_file(home.path("tmp/x")).unwrap();
+    let tmp = home.path("tmp");
+    let with = |args: &[&str]| {
+        let mut command = home.command(args);
+        command.arg("--cache-dir").arg(home.path("file")).env("TMPDIR", &tmp);
+        command
+    };
+    // It waits for input that does not come.
+    let wait = |job: &str| -> Child {
+        let mut command = with(&["backup", "--stdin", "--job", job]);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let mut killed = wait("killed");
+    let left = one_cache(&tmp, &[]);
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert!(left[0].exists(), "nothing was left, so the test shows nothing");
+    let mut living = wait("living");
+    let kept = one_cache(&tmp, &left);
+    Run::of(&mut with(&["check", "--read-data"])).expect(0);
+    assert_eq!(one_cache(&tmp, &left), kept);
+    drop(living.stdin.take());
+    living.wait().unwrap();
+    assert_eq!(std::fs::read_dir(&tmp).unwrap().count(), 0);
+}
+
+#[test]
+fn a_temporary_cache_inside_the_source_is_left_out_and_named() {
+    let home = home();
+    home.write("file", b"no folder");
+    let src = home.path("src");
+    let mut command = home.command(["backup", "--json", "--job", "j"]);
+    let run = Run::of(command.arg(&src).arg("--cache-dir").arg(home.path("file")).env("TMPDIR", &src)).expect(0);
+    let summary = run.last();
+    assert_eq!((&summary["files_total"], &summary["complete"]), (&1.into(), &true.into()), "{summary}");
+    assert!(run.stderr.contains("is a cache of cairn: it is left out"), "{}", run.stderr);
+    let listed = home.ok(["ls", "-R", &home.place("latest", "src")]).out();
+    assert!(!listed.contains("cairn-cache-"), "{listed}");
 }

@@ -4,6 +4,7 @@
 //! repository and a first cache are there by then. Refuses to judge a source itself: who names the repository as a source is told
 //! so by the command line.
 
+use crate::temporary;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -42,6 +43,9 @@ impl OwnFolders {
             [configs, Some(running).filter(|running| running.join("gate").is_file())]
         });
         let told = told.flatten().filter_map(|path| OwnFolder::at(&path, CACHE));
+        // Where the cache has no lasting place, or packs none to be filled in.
+        let passing = self.cache.iter().flat_map(|_| temporary::made());
+        let told = told.chain(passing.filter_map(|path| OwnFolder::at(&path, CACHE)));
         repository.chain(named.filter_map(|item| OwnFolder::at(&item.path(), CACHE))).chain(told).collect()
     }
 }
