@@ -1,42 +1,52 @@
 //! Who belongs to whom among the processes of this machine, as `/proc` shows it in one look.
 //!
-//! Promises: a process that cannot be read any more has ended and is left out. Refuses to signal anybody.
+//! Promises: what has ended counts as ended, whether somebody has heard of it or not. Refuses to signal anybody.
 
 use rustix::process::Pid;
 use std::fs::{self, DirEntry};
 
-/// The processes that run.
+/// The processes that run, and those of whose end nobody has heard yet.
 #[derive(Debug)]
-pub(super) struct Seen(Vec<Line>);
+pub(super) struct Seen {
+    running: Vec<Line>,
+    ended: Vec<Line>,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Line {
     pid: Pid,
     parent: i32,
     group: i32,
+    has_ended: bool,
 }
 
 impl Seen {
     /// Looks.
     pub(super) fn now() -> Seen {
-        Seen(fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(line).collect())
+        let lines = fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(line);
+        let (ended, running) = lines.partition(|line| line.has_ended);
+        Seen { running, ended }
     }
 
     /// Those that have not ended.
     pub(super) fn running(&self, pids: impl Iterator<Item = Pid>) -> Vec<Pid> {
-        pids.filter(|pid| self.0.iter().any(|line| line.pid == *pid)).collect()
+        pids.filter(|pid| self.running.iter().any(|line| line.pid == *pid)).collect()
     }
 
     /// The children of a process.
     pub(super) fn children_of(&self, parent: Pid) -> impl Iterator<Item = Pid> {
         let parent = parent.as_raw_nonzero().get();
-        self.0.iter().filter(move |line| line.parent == parent).map(|line| line.pid)
+        self.running.iter().filter(move |line| line.parent == parent).map(|line| line.pid)
     }
 
     /// The children of a process that are not in this group.
     pub(super) fn children_outside(&self, parent: Pid, group: Pid) -> impl Iterator<Item = Pid> {
-        let (parent, group) = (parent.as_raw_nonzero().get(), group.as_raw_nonzero().get());
-        self.0.iter().filter(move |line| line.parent == parent && line.group != group).map(|line| line.pid)
+        outside(&self.running, parent, group)
+    }
+
+    /// The same of those that have ended.
+    pub(super) fn ended_outside(&self, parent: Pid, group: Pid) -> impl Iterator<Item = Pid> {
+        outside(&self.ended, parent, group)
     }
 
     /// These and all that descend from them.
@@ -51,13 +61,18 @@ impl Seen {
     }
 }
 
-/// A process of `/proc` that has not ended: `pid (name) state parent group ..`, where the name may be anything.
+fn outside(lines: &[Line], parent: Pid, group: Pid) -> impl Iterator<Item = Pid> {
+    let (parent, group) = (parent.as_raw_nonzero().get(), group.as_raw_nonzero().get());
+    lines.iter().filter(move |line| line.parent == parent && line.group != group).map(|line| line.pid)
+}
+
+/// A process of `/proc`: `pid (name) state parent group ..`, where the name may be anything.
 fn line(item: DirEntry) -> Option<Line> {
     let pid = item.file_name().to_str()?.parse().ok().and_then(Pid::from_raw)?;
     let stat = fs::read(item.path().join("stat")).ok()?;
     let end = stat.iter().rposition(|byte| *byte == b')')?;
     let mut rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?.split_whitespace();
-    let is_dead = matches!(rest.next()?, "Z" | "X" | "x");
+    let has_ended = matches!(rest.next()?, "Z" | "X" | "x");
     let (parent, group) = (rest.next()?.parse().ok()?, rest.next()?.parse().ok()?);
-    (!is_dead).then_some(Line { pid, parent, group })
+    Some(Line { pid, parent, group, has_ended })
 }

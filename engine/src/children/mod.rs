@@ -12,7 +12,7 @@
 //! the foreground, where it may ask for a password and hears Ctrl-C itself. It does not see the password of the repository ([`PASSWORD`]):
 //! an environment can be read, and goes on to all that is started.
 //!
-//! Refuses to guess whose an orphan is: while two commands are under way, orphans are left until one of them is alone. On a terminal,
+//! Refuses to guess whose an orphan is: while two commands are under way, orphans are left until the last of them is ended. On a terminal,
 //! an orphan that stayed in the foreground is not told from other children of this process; Ctrl-C reaches it there.
 
 mod family;
@@ -51,9 +51,12 @@ struct Household {
     others: Vec<Pid>,
     /// Orphans of commands that ended by themselves: nobody else learns of their end.
     left: Vec<Pid>,
+    /// When it was last heard of orphans that have ended.
+    heard: Option<Instant>,
 }
 
-static HOUSEHOLD: Mutex<Household> = Mutex::new(Household { live: Vec::new(), others: Vec::new(), left: Vec::new() });
+static HOUSEHOLD: Mutex<Household> =
+    Mutex::new(Household { live: Vec::new(), others: Vec::new(), left: Vec::new(), heard: None });
 
 /// The variable that may hold this process's password.
 pub const PASSWORD: &str = "CAIRN_PASSWORD";
@@ -75,6 +78,16 @@ pub fn start(command: &mut Command) -> io::Result<Started> {
     let process = Process { pid: Pid::from_child(&child), leads };
     household.live.push(process);
     Ok(Started { child, process })
+}
+
+/// Hears of orphans that have ended: a command that runs for hours may make many, and nobody else does. To be called again and again
+/// while one is waited for.
+pub fn hear() {
+    let mut household = HOUSEHOLD.lock();
+    if household.heard.is_none_or(|at| at.elapsed() >= HEAR_EVERY) {
+        household.hear();
+        household.heard = Some(Instant::now());
+    }
 }
 
 /// Kills every process that is still waited for, with what it has started: the last thing that a process does.
@@ -106,8 +119,9 @@ impl Started {
     /// The system's.
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         let ended = self.child.try_wait()?;
-        if ended.is_some() {
-            HOUSEHOLD.lock().forget(self.process);
+        match ended {
+            Some(_) => HOUSEHOLD.lock().forget(self.process),
+            None => hear(),
         }
         Ok(ended)
     }
@@ -194,10 +208,21 @@ impl Household {
 
     /// Children of this process that somebody of the household had.
     fn orphans(&self, seen: &Seen) -> Vec<Pid> {
-        let is_known = |pid: &Pid| {
-            self.live.iter().any(|process| process.pid == *pid) || self.others.contains(pid) || self.left.contains(pid)
-        };
-        seen.children_outside(getpid(), getpgrp()).filter(|pid| !is_known(pid)).collect()
+        seen.children_outside(getpid(), getpgrp()).filter(|pid| !self.knows(*pid)).collect()
+    }
+
+    fn hear(&mut self) {
+        // Of processes that are waited for, others hear.
+        for ended in Seen::now().ended_outside(getpid(), getpgrp()) {
+            if self.left.contains(&ended) || !self.knows(ended) {
+                _ = waitpid(Some(ended), WaitOptions::NOHANG);
+                self.left.retain(|pid| *pid != ended);
+            }
+        }
+    }
+
+    fn knows(&self, pid: Pid) -> bool {
+        self.live.iter().any(|process| process.pid == pid) || self.others.contains(&pid) || self.left.contains(&pid)
     }
 
     /// It has ended. What it left, it left on purpose.
@@ -220,6 +245,8 @@ fn signal_each(family: &[Pid], signal: Signal) {
 
 /// How often a process is looked at.
 pub const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How often it is looked for orphans that have ended.
+const HEAR_EVERY: Duration = Duration::from_secs(1);
 /// How long one may take to clean up behind itself: a command that is told to end does so within three seconds.
 const PATIENCE: Duration = Duration::from_millis(1000);
 /// What is killed may be starting somebody: it is looked for again this often, this long apart.
@@ -317,6 +344,19 @@ mod tests {
             household.prepare();
             household.left.is_empty()
         });
+    }
+
+    #[test]
+    fn orphans_that_end_while_a_command_runs_are_heard_of() {
+        let _alone = ALONE.lock();
+        let mut command = started("for n in 1 2 3; do setsid -f true; done; sleep 987011; true", "987011", 1);
+        let unheard = || Seen::now().ended_outside(getpid(), getpgrp()).count();
+        until(|| unheard() == 3);
+        until(|| {
+            assert!(command.try_wait().expect("a status").is_none());
+            unheard() == 0
+        });
+        command.end(Signal::TERM).expect("it ends");
     }
 
     #[test]
