@@ -46,6 +46,14 @@ pub fn made() -> Vec<PathBuf> {
     MADE.lock().clone()
 }
 
+/// Whether this is a folder of this user's that nobody else can write to. Temporary folders are shared: somebody else may have been
+/// there first.
+pub fn is_private(folder: &Path) -> bool {
+    let ours = geteuid().as_raw();
+    fs::symlink_metadata(folder)
+        .is_ok_and(|found| found.is_dir() && found.uid() == ours && found.mode() & WRITTEN_BY_OTHERS == 0)
+}
+
 /// Where they are made, the usual place first: among the system's temporary files, and in memory.
 pub fn places() -> [PathBuf; 2] {
     [std::env::temp_dir(), PathBuf::from(MEMORY)]
@@ -122,7 +130,7 @@ fn sweep(around: &Path) {
     // Elsewhere somebody could put a folder of ours in the place of the one that was looked at.
     let is_steady = fs::metadata(around).is_ok_and(|found| {
         let ours = [0, geteuid().as_raw()].contains(&found.uid());
-        ours && (found.mode() & 0o022 == 0 || found.mode() & STICKY != 0)
+        ours && (found.mode() & WRITTEN_BY_OTHERS == 0 || found.mode() & STICKY != 0)
     });
     if !is_steady {
         return;
@@ -171,6 +179,7 @@ const HELD: &str = "held";
 const MEMORY: &str = "/dev/shm";
 /// Random characters of a name.
 const RANDOM_LENGTH: usize = 10;
+const WRITTEN_BY_OTHERS: u32 = 0o022;
 /// Only the owner of what lies in such a folder renames or removes it.
 const STICKY: u32 = 0o1000;
 /// A folder that was swept is made again this often.

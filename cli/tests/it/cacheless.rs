@@ -78,7 +78,7 @@ fn a_run_that_asks_for_others_still_sees_them_without_a_cache() {
 }
 
 /// Runs a script in a mount namespace of its own. `None` where that is not allowed.
-fn mounted(home: &Home, script: &str) -> Option<Run> {
+pub(crate) fn mounted(home: &Home, script: &str) -> Option<Run> {
     let mut probe = Command::new("unshare");
     probe.args(["--map-root-user", "--mount", "sh", "-c", "mount -t tmpfs none \"$1\"", "-", &home.text("m")]);
     std::fs::create_dir_all(home.path("m")).unwrap();
@@ -119,11 +119,17 @@ fn a_cache_on_a_read_only_or_full_file_system_is_a_note() {
     }
 }
 
-/// What lies in a folder, once that is one cache in use, and another than `before`.
+/// The temporary caches in a folder. Beside them lie this user's passing files: locks of runs.
+fn caches(folder: &Path) -> Vec<PathBuf> {
+    let all = std::fs::read_dir(folder).unwrap().map(|item| item.unwrap());
+    all.filter(|item| item.file_name().to_string_lossy().starts_with("cairn-cache-")).map(|item| item.path()).collect()
+}
+
+/// The temporary caches in a folder, once there is one, which is in use, and another than `before`.
 fn one_cache(folder: &Path, before: &[PathBuf]) -> Vec<PathBuf> {
     let until = Instant::now() + Duration::from_secs(20);
     loop {
-        let found: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|item| item.unwrap().path()).collect();
+        let found = caches(folder);
         // The catalogue comes last.
         if matches!(&found[..], [cache] if !before.contains(cache) && cache.join("catalogue").exists()) {
             return found;
@@ -162,7 +168,7 @@ fn what_a_killed_run_left_goes_with_the_next_one_and_a_living_one_keeps_its_own(
     assert_eq!(one_cache(&tmp, &left), kept);
     drop(living.stdin.take());
     living.wait().unwrap();
-    assert_eq!(std::fs::read_dir(&tmp).unwrap().count(), 0);
+    assert_eq!(caches(&tmp), Vec::<PathBuf>::new());
 }
 
 #[test]
@@ -176,5 +182,6 @@ fn a_temporary_cache_inside_the_source_is_left_out_and_named() {
     assert_eq!((&summary["files_total"], &summary["complete"]), (&1.into(), &true.into()), "{summary}");
     assert!(run.stderr.contains("is a cache of cairn: it is left out"), "{}", run.stderr);
     let listed = home.ok(["ls", "-R", &home.place("latest", "src")]).out();
-    assert!(!listed.contains("cairn-cache-"), "{listed}");
+    // The folder of passing files stands there, without the locks of runs.
+    assert!(!listed.contains("cairn-cache-") && !listed.contains("running"), "{listed}");
 }
