@@ -246,7 +246,7 @@ def main():
     options.add_argument("--only", choices=["small", "large"])
     chosen = options.parse_args()
     rounds = 1 if chosen.quick else chosen.rounds
-    subprocess.run(["cargo", "build", "--release", "--quiet"], cwd=ROOT, check=True)
+    subprocess.run(["cargo", "build", "--release", "--locked", "--quiet"], cwd=ROOT, check=True)
     DATA.mkdir(parents=True, exist_ok=True)
     small, large = (DATA / "small-quick", DATA / "large-quick") if chosen.quick else (DATA / "small", DATA / "large")
     collect_small(small, 10_000 if chosen.quick else 100_000)

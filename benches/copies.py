@@ -115,7 +115,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="a tenth of the data")
     parser.add_argument("--write", action="store_true", help="write COPY.md")
     arguments = parser.parse_args()
-    subprocess.run(["cargo", "build", "--release", "-p", "cli"], cwd=ROOT, check=True)
+    subprocess.run(["cargo", "build", "--release", "--locked", "-p", "cli"], cwd=ROOT, check=True)
     small, large = (10_000, 400_000_000) if arguments.quick else (100_000, 4_200_000_000)
     suffix = "-quick" if arguments.quick else ""
     sources = [DATA / f"small{suffix}", DATA / f"copy-large{suffix}"]

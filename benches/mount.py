@@ -347,8 +347,8 @@ def main():
     options.add_argument("--rows", default="tree,large,far,memory", help="which of tree, large, far, memory")
     options.add_argument("--tools", default="cairn,restic,raw fuser")
     chosen = options.parse_args()
-    subprocess.run(["cargo", "build", "--release", "--quiet", "-p", "cli"], cwd=ROOT, check=True)
-    subprocess.run(["cargo", "build", "--release", "--quiet", "-p", "fusefs", "--examples"], cwd=ROOT, check=True)
+    subprocess.run(["cargo", "build", "--release", "--locked", "--quiet", "-p", "cli"], cwd=ROOT, check=True)
+    subprocess.run(["cargo", "build", "--release", "--locked", "--quiet", "-p", "fusefs", "--examples"], cwd=ROOT, check=True)
     DATA.mkdir(parents=True, exist_ok=True)
     compare.collect_small(DATA / "small", 100_000)
     large = DATA / "mount-large"

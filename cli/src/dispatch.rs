@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::say::{Output, Stderr, human};
+use crate::settings::cache_dir;
 use engine::env::Machine;
 use engine::monitor::NOTE;
 use std::ffi::OsString;
@@ -28,6 +29,7 @@ pub(crate) fn run(cli: Cli, args: Vec<OsString>) -> Exit {
     let context = Context::new((out, interrupt, Machine::shared()), args, cli.globals, cli.verb.writes(), command);
     let ended = may_look_back(&context, cli.verb.reads_the_past()).and_then(|()| cli.verb.run(&context));
     tell_spoiled(&context);
+    cache_dir::leave();
     match ended {
         Ok(exit) => exit,
         Err(failure) => {

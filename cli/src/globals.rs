@@ -32,6 +32,8 @@ pub(crate) struct Globals {
     pub(crate) key_cost_max: Option<SlotBounds>,
 
     /// Where the local cache lies (default: $XDG_CACHE_HOME/cairn)
+    ///
+    /// It ends no work: where its place cannot be used, a note says so, and the run has a temporary one.
     #[arg(long, global = true, value_name = "DIR", env = "CAIRN_CACHE_DIR", hide_env_values = true)]
     pub(crate) cache_dir: Option<PathBuf>,
 

@@ -28,7 +28,8 @@ pub(crate) struct Hooks {
     ///
     /// Hooks see CAIRN_HOOK (before, after), CAIRN_JOB, CAIRN_REPO; after the backup also CAIRN_POINT, CAIRN_STATUS (done,
     /// warnings, failed, interrupted) and CAIRN_EXIT_CODE; CAIRN_PASSWORD they do not see. A failed hook ends with the error before_hook_failed or
-    /// after_hook_failed (exit 1).
+    /// after_hook_failed (exit 1). A signal that ends the backup goes on to the running hook and all that it has started, also in sessions
+    /// of their own; a second later they are killed. What a hook left running when it ended by itself goes on.
     #[arg(long, value_name = "CMD")]
     pub(crate) before: Option<OsString>,
     /// Run CMD with `sh -c` after the backup, whether it succeeded or not

@@ -45,4 +45,4 @@ pub mod fuzzing;
 pub use ::source;
 pub use ::store;
 pub use ::store::price;
-pub use base::{Error, Kind, Result, children, ending, env, error, limits, monitor, threads};
+pub use base::{Error, Kind, Result, children, ending, env, error, limits, monitor, temporary, threads};

@@ -1,5 +1,6 @@
 //! What holds for this run: command line, environment and config file brought together, in this order of rank.
 
+pub(crate) mod cache_dir;
 pub(crate) mod keyfile;
 mod network;
 pub(crate) mod password;
@@ -8,8 +9,6 @@ pub(crate) mod xdg;
 
 use crate::exit::Result;
 use crate::globals::Globals;
-use crate::say::human;
-use engine::monitor::NOTE;
 use engine::repository::SlotBounds;
 use engine::store::{Patience, Say};
 pub(crate) use network::Network;
@@ -17,7 +16,6 @@ use password::Password;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Once;
 
 /// The settings of this run.
 #[derive(Debug)]
@@ -47,23 +45,6 @@ pub(crate) struct Settings {
     /// Settings of stores, by the names of their environment variables in lower case.
     pub(crate) store: BTreeMap<String, String>,
 }
-
-/// Where the cache lies that nobody has named. Without a home it lies where this user's passing files do: a cache ends no work.
-fn default_cache() -> Result<PathBuf> {
-    let why = match xdg::cache() {
-        Ok(folder) => return Ok(folder.join("cairn")),
-        Err(why) => why,
-    };
-    let Ok(folder) = xdg::passing().map(|folder| folder.join("cache")) else { return Err(why) };
-    NOTED.call_once(|| {
-        let folder = human::path(&folder);
-        tracing::warn!(target: NOTE, "{}: the cache lies in {folder} (--cache-dir names another folder)", why.message);
-    });
-    Ok(folder)
-}
-
-/// Settings are resolved more than once in a run.
-static NOTED: Once = Once::new();
 
 /// Which repository is meant.
 #[derive(Debug, Clone)]
@@ -101,7 +82,7 @@ impl Settings {
             cache_dir: match globals.cache_dir.clone().or(file.cache_dir) {
                 // Absolute, as a mount in the background leaves the working folder.
                 Some(dir) => std::path::absolute(&dir).unwrap_or(dir),
-                None => default_cache()?,
+                None => cache_dir::usual()?,
             },
             host: globals
                 .host

@@ -1,7 +1,8 @@
 //! Where a user's files belong (<https://specifications.freedesktop.org/basedir-spec/>).
 
 use crate::exit::{Failure, Result};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use engine::temporary;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 /// `$XDG_DATA_HOME`, or `~/.local/share`.
@@ -38,18 +39,22 @@ pub(crate) fn given_state_dir() -> Option<PathBuf> {
 /// # Errors
 /// The system's; where others can write to it.
 pub(crate) fn passing() -> std::io::Result<PathBuf> {
-    let user = rustix::process::getuid().as_raw();
-    let folder = match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_dir()) {
-        Some(runtime) => runtime.join("cairn"),
-        None => std::env::temp_dir().join(format!("cairn-{user}")),
-    };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-    // Temporary folders are shared: somebody else may have been there first.
-    let found = std::fs::symlink_metadata(&folder)?;
-    if !found.is_dir() || found.uid() != user || found.mode() & 0o022 != 0 {
-        return Err(std::io::Error::other(format!("{}: others can write there", folder.display())));
+    let folder = passing_place();
+    let refused = |why: &str| std::io::Error::other(format!("{}: {why}", folder.display()));
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+    made.map_err(|e| refused(&e.to_string()))?;
+    match temporary::is_private(&folder) {
+        true => Ok(folder),
+        false => Err(refused("it is not a folder that only this user can write to")),
     }
-    Ok(folder)
+}
+
+/// Where that folder is, or would be.
+pub(crate) fn passing_place() -> PathBuf {
+    match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_dir()) {
+        Some(runtime) => runtime.join("cairn"),
+        None => std::env::temp_dir().join(format!("cairn-{}", rustix::process::geteuid().as_raw())),
+    }
 }
 
 /// The specification ignores relative paths.

@@ -43,7 +43,8 @@ pub(crate) struct Sources {
     /// Run the command that SOURCE... is, and back up what it writes as one file
     ///
     /// Write it at the end of the line: `cairn backup --stdin-from-command -- pg_dump -Fc shop`. No shell is involved. When the command fails,
-    /// no restore point is made, and the backup ends with exit 1 (command_failed). It ends with the backup: SIGTERM, after a second SIGKILL.
+    /// no restore point is made, and the backup ends with exit 1 (command_failed). It ends with the backup, and so does all that it has started:
+    /// SIGTERM, after a second SIGKILL.
     /// CAIRN_PASSWORD it does not see.
     #[arg(long, conflicts_with_all = ["stdin", "files_from", "files_from_verbatim", "Excludes"])]
     stdin_from_command: bool,

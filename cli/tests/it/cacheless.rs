@@ -1,8 +1,9 @@
 //! A cache whose place cannot be used: every command works, ends with the exit code that it would have had, and says so once.
 
 use crate::support::{Home, Run, noise, tree};
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// What every command says on stderr, once.
 const NOTE: &str = "the cache cannot be used";
@@ -77,7 +78,7 @@ fn a_run_that_asks_for_others_still_sees_them_without_a_cache() {
 }
 
 /// Runs a script in a mount namespace of its own. `None` where that is not allowed.
-fn mounted(home: &Home, script: &str) -> Option<Run> {
+pub(crate) fn mounted(home: &Home, script: &str) -> Option<Run> {
     let mut probe = Command::new("unshare");
     probe.args(["--map-root-user", "--mount", "sh", "-c", "mount -t tmpfs none \"$1\"", "-", &home.text("m")]);
     std::fs::create_dir_all(home.path("m")).unwrap();
@@ -116,4 +117,71 @@ fn a_cache_on_a_read_only_or_full_file_system_is_a_note() {
         assert!(options == "size=32k" || run.stderr.matches(NOTE).count() == 3, "{options}: {}", run.stderr);
         assert_eq!(std::fs::read(home.path("out/a")).unwrap(), noise(300_000, 1), "{options}");
     }
+}
+
+/// The temporary caches in a folder. Beside them lie this user's passing files: locks of runs.
+fn caches(folder: &Path) -> Vec<PathBuf> {
+    let all = std::fs::read_dir(folder).unwrap().map(|item| item.unwrap());
+    all.filter(|item| item.file_name().to_string_lossy().starts_with("cairn-cache-")).map(|item| item.path()).collect()
+}
+
+/// The temporary caches in a folder, once there is one, which is in use, and another than `before`.
+fn one_cache(folder: &Path, before: &[PathBuf]) -> Vec<PathBuf> {
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        let found = caches(folder);
+        // The catalogue comes last.
+        if matches!(&found[..], [cache] if !before.contains(cache) && cache.join("catalogue").exists()) {
+            return found;
+        }
+        assert!(Instant::now() < until, "{found:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn what_a_killed_run_left_goes_with_the_next_one_and_a_living_one_keeps_its_own() {
+    let home = home();
+    home.backup();
+    home.write("file", b"no folder");
+    home.write("tmp/x", b"");
+    std::fs::remove_file(home.path("tmp/x")).unwrap();
+    let tmp = home.path("tmp");
+    let with = |args: &[&str]| {
+        let mut command = home.command(args);
+        command.arg("--cache-dir").arg(home.path("file")).env("TMPDIR", &tmp);
+        command
+    };
+    // It waits for input that does not come.
+    let wait = |job: &str| -> Child {
+        let mut command = with(&["backup", "--stdin", "--job", job]);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    };
+    let mut killed = wait("killed");
+    let left = one_cache(&tmp, &[]);
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert!(left[0].exists(), "nothing was left, so the test shows nothing");
+    let mut living = wait("living");
+    let kept = one_cache(&tmp, &left);
+    Run::of(&mut with(&["check", "--read-data"])).expect(0);
+    assert_eq!(one_cache(&tmp, &left), kept);
+    drop(living.stdin.take());
+    living.wait().unwrap();
+    assert_eq!(caches(&tmp), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_temporary_cache_inside_the_source_is_left_out_and_named() {
+    let home = home();
+    home.write("file", b"no folder");
+    let src = home.path("src");
+    let mut command = home.command(["backup", "--json", "--job", "j"]);
+    let run = Run::of(command.arg(&src).arg("--cache-dir").arg(home.path("file")).env("TMPDIR", &src)).expect(0);
+    let summary = run.last();
+    assert_eq!((&summary["files_total"], &summary["complete"]), (&1.into(), &true.into()), "{summary}");
+    assert!(run.stderr.contains("is a cache of cairn: it is left out"), "{}", run.stderr);
+    let listed = home.ok(["ls", "-R", &home.place("latest", "src")]).out();
+    // The folder of passing files stands there, without the locks of runs.
+    assert!(!listed.contains("cairn-cache-") && !listed.contains("running"), "{listed}");
 }

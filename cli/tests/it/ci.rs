@@ -1,8 +1,9 @@
 //! `scripts/test`: its parts, and that a run which takes longer than `.ci/budget` allows fails.
-//! Commands are printed and not run.
+//! Commands are printed and not run. And what every script asks of the lock files.
 
 use crate::servers::server;
 use crate::support::{Home, Run};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -62,6 +63,53 @@ fn a_run_that_takes_longer_than_its_budget_fails() {
     home.write("budget", b"tools 5\ntotal 5\n");
     let wrong = dry_run(&home.path("budget"), "0").expect(2);
     assert!(wrong.stderr.contains("no row for the part 'build and lint'"), "{wrong:?}");
+}
+
+/// Lines of the scripts that make cargo build or resolve something; where each stands.
+fn cargo_calls() -> Vec<(PathBuf, String)> {
+    const VERBS: [&str; 8] = ["build", "run", "test", "nextest run", "clippy", "doc", "rustc", "update"];
+    let mut calls = Vec::new();
+    for folder in ["scripts", ".ci", "benches"] {
+        for entry in std::fs::read_dir(project().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let is_script = path.extension().is_none_or(|extension| extension == "py");
+            let Some(text) = is_script.then(|| std::fs::read_to_string(&path).ok()).flatten() else { continue };
+            for line in text.lines().filter(|line| !line.trim_start().starts_with(['#', '"'])) {
+                let plain = line.replace("\", \"", " ");
+                if VERBS.iter().any(|verb| plain.contains(&format!("cargo {verb} "))) && !plain.contains("echo ") {
+                    calls.push((path.clone(), plain));
+                }
+            }
+        }
+    }
+    calls
+}
+
+#[test]
+fn every_script_takes_the_lock_file_as_it_stands() {
+    let calls = cargo_calls();
+    assert!(calls.len() > 12, "{calls:?}");
+    for (path, call) in calls {
+        assert!(call.contains(" --locked "), "{}: {call}", path.display());
+    }
+}
+
+#[test]
+fn what_is_fuzzed_has_the_versions_of_what_is_shipped() {
+    let packages = |path: &str| -> BTreeSet<(String, String)> {
+        let lock: toml::Table = std::fs::read_to_string(project().join(path)).unwrap().parse().unwrap();
+        let text = |package: &toml::Value, key: &str| package[key].as_str().unwrap().to_owned();
+        let rows = lock["package"].as_array().unwrap().iter();
+        rows.map(|package| (text(package, "name"), text(package, "version"))).collect()
+    };
+    let (shipped, fuzzed) = (packages("Cargo.lock"), packages("fuzz/Cargo.lock"));
+    let names: BTreeSet<&String> = shipped.iter().map(|(name, _)| name).collect();
+    let others: Vec<_> = fuzzed.difference(&shipped).filter(|(name, _)| names.contains(name)).collect();
+    assert!(fuzzed.intersection(&shipped).count() > 200, "{}", fuzzed.len());
+    assert!(
+        others.is_empty(),
+        "{others:?}; run cp Cargo.lock fuzz/ && cargo update --workspace --manifest-path fuzz/Cargo.toml"
+    );
 }
 
 /// `scripts/with-servers` with one server of its own.

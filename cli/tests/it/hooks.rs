@@ -118,3 +118,35 @@ fn a_hook_of_failures_that_fails_changes_neither_exit_code_nor_the_last_line() {
     let run = Run::of(&mut home.command(["backup", "--json", "--on-failure", "exit 9", &home.text("none")])).expect(1);
     assert_eq!(run.last()["exit_code"], 1);
 }
+
+/// What `docs/hooks.md` shows, as it stands there; `/srv` is a folder of the test.
+#[test]
+fn the_commands_of_the_page_run_as_they_are_written() {
+    let home = Home::with_repository();
+    home.write("srv/site/index.html", b"1");
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/hooks.md");
+    let page = std::fs::read_to_string(page).unwrap().replace("/srv", &home.text("srv"));
+    let lines: Vec<&str> = page.lines().filter(|line| line.starts_with("cairn ")).collect();
+    assert_eq!(lines.len(), 3);
+    let run = |line: &str| {
+        let line = line.replacen("cairn ", &format!("'{}' ", env!("CARGO_BIN_EXE_cairn")), 1);
+        let plain = home.command([""; 0]);
+        let mut shell = std::process::Command::new("sh");
+        for (key, value) in plain.get_envs() {
+            match value {
+                Some(value) => shell.env(key, value),
+                None => shell.env_remove(key),
+            };
+        }
+        Run::of(shell.arg("-c").arg(line))
+    };
+    for line in &lines {
+        run(line).expect(0);
+    }
+    assert!(!home.path("srv/site.still").exists() && !home.path("srv/alarms").exists());
+    home.ok(["cat", &home.place("latest:site", "srv/site.still/index.html")]);
+    home.ok(["cat", "latest:dump:/site.tar"]);
+    std::fs::remove_dir_all(home.path("srv/site")).unwrap();
+    run(lines[2]).expect(1);
+    assert!(std::fs::read_to_string(home.path("srv/alarms")).unwrap().starts_with("web: "));
+}

@@ -1,7 +1,9 @@
 //! Locks from the command line: what goes together, what is told, what is refused.
 
-use crate::servers::{server, unique};
+use crate::azure_layer::Layer;
+use crate::servers::{Remote, server, unique};
 use crate::support::{Home, Run};
+use engine::store::Name;
 
 /// What makes no sense together is wrong usage, and nothing is created.
 #[test]
@@ -96,4 +98,49 @@ fn a_locked_repository_lives_on_seaweedfs() {
     assert_eq!(run(&["points", "--verify-immutability"]).expect(0).last()["gaps"], 0);
     assert_eq!(run(&["check", "--read-data"]).expect(0).last()["errors"], 0);
     assert_eq!(run(&["--as-of", "1", "points"]).expect(0).last()["points"], 0);
+}
+
+/// Azurite has no version-level immutability: what it drops without a word is noticed, and nothing is created.
+#[test]
+fn azurite_is_refused_as_a_place_for_locks() {
+    let Some(remote) = Remote::azure() else { return };
+    let (home, remote) = (Home::new(), remote.below(&unique("unlocked")));
+    let init = |args: &[&str]| {
+        let mut command = home.command([&["init", "--no-encryption"], args].concat());
+        remote.lead(&mut command);
+        Run::of(&mut command)
+    };
+    let said = init(&["--immutable", "compliance", "--keep", "30d", "--immutable-days", "1"]).expect(1).stderr;
+    assert!(said.contains("version-level immutability for the container"), "{said}");
+    assert!(said.contains("the place says that it locks nothing"), "{said}");
+    assert!(!said.contains("will be locked"), "{said}");
+    init(&[]).expect(0);
+}
+
+/// Azurite behind the layer that has what it lacks: what `init` says is what the objects show.
+#[test]
+fn azure_locks_for_as_long_as_init_says() {
+    let Some(remote) = Remote::azure() else { return };
+    let of = |name: &str| server(name).unwrap();
+    let layer = Layer::before(remote.endpoint(), of("CAIRN_TEST_AZURE_ACCOUNT"), of("CAIRN_TEST_AZURE_KEY"));
+    let (home, remote) = (Home::new(), remote.by_way_of(layer.endpoint()).below(&unique("locked")));
+    let run = |args: &[&str]| {
+        let mut command = home.command(args);
+        remote.lead(&mut command);
+        Run::of(&mut command)
+    };
+    let locks = ["--immutable", "governance", "--keep", "30d", "--immutable-days", "1"];
+    let said = run(&[&["init", "--no-encryption"], &locks[..]].concat()).expect(0).stderr;
+    assert!(said.contains("Objects will be locked for 11 to 12 days after they are stored"), "{said}");
+    assert!(said.contains("1 day as asked, 10 days more so that not every backup"), "{said}");
+    home.write("src/a", b"what is locked");
+    run(&["backup", "--job", "j", &home.text("src")]).expect(0);
+    let store = remote.store();
+    for object in ["config", "log/0000000000000001"] {
+        let lock = store.retention(&Name::new(object).unwrap(), None).unwrap().expect("it is locked");
+        let hours = (lock.until.seconds - store.now().unwrap().seconds) / 3600;
+        // Some seconds have passed since it was stored.
+        assert!((11 * 24 - 1..=12 * 24).contains(&hours), "{object}: {hours} hours");
+    }
+    assert_eq!(run(&["points", "--verify-immutability", "--json"]).expect(0).last()["gaps"], 0);
 }

@@ -4,6 +4,9 @@
 
 mod archived;
 mod archives;
+#[expect(dead_code, reason = "faults of policies are tried by the engine's own tests")]
+#[path = "../../../engine/tests/it/store/azure/layer/mod.rs"]
+mod azure_layer;
 mod backup;
 mod cacheless;
 mod check;

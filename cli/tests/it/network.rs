@@ -16,10 +16,7 @@ pub(crate) fn points(home: &Home, endpoint: &str) -> Command {
 
 /// The same of any command.
 pub(crate) fn asks(home: &Home, endpoint: &str, words: &[&str]) -> Command {
-    let mut command = home.command([&["--repo", "s3://bucket/x"][..], words].concat());
-    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
-        command.env_remove(name).env_remove(name.to_ascii_lowercase());
-    }
+    let mut command = home.direct([&["--repo", "s3://bucket/x"][..], words].concat());
     command.env("AWS_ENDPOINT", endpoint).env("AWS_ALLOW_HTTP", "true").env("AWS_REGION", "r");
     command.env("AWS_ACCESS_KEY_ID", "id").env("AWS_SECRET_ACCESS_KEY", "b");
     command

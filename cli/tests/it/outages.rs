@@ -171,3 +171,53 @@ fn a_portal_in_mid_work_is_an_outage_and_not_a_wrong_setting() {
         assert!(scene.proxy.seen().iter().any(|seen| seen.fault.is_some()));
     }
 }
+
+/// About 1,000 bytes a second of objects of megabytes.
+fn drip() -> Fault {
+    Fault::Drip { bytes: 250, pause: Duration::from_millis(250) }
+}
+
+/// The connections over which data was read slowly, each once.
+fn slow_connections(proxy: &Proxy) -> std::collections::BTreeSet<u64> {
+    let seen = proxy.seen();
+    let slow = seen.iter().filter(|seen| seen.fault.is_some() && seen.request.reads("data"));
+    slow.map(|seen| seen.request.connection).collect()
+}
+
+#[test]
+fn a_connection_that_drips_is_given_up_and_the_work_goes_on_by_another() {
+    let Some(scene) = Scene::with_point("drips").into_iter().next() else { return };
+    let reads = AtomicU32::new(0);
+    scene.proxy.script(move |request| {
+        let is_first = request.reads("data") && reads.fetch_add(1, Ordering::SeqCst) == 0;
+        is_first.then(drip)
+    });
+    let begun = Instant::now();
+    scene.run("restore latest OUT").expect(0);
+    // At this speed, what was asked for first would take longer than an hour; half a minute is waited for better times.
+    assert!((25..120).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    let slow = slow_connections(&scene.proxy);
+    assert_eq!(slow.len(), 1, "{slow:?}");
+    let seen = scene.proxy.seen();
+    let dripped = seen.iter().find(|seen| seen.fault.is_some()).unwrap();
+    let again = |request: &Request| request.path == dripped.request.path && !slow.contains(&request.connection);
+    assert!(seen.iter().any(|seen| seen.fault.is_none() && again(&seen.request)), "{seen:?}");
+}
+
+/// One object is read, so one request has to be given up: half a minute by one connection, half a minute by another.
+#[test]
+fn a_store_that_only_drips_is_given_up_within_the_patience_and_slowness_is_named() {
+    let Some(scene) = Scene::all("only-drips").into_iter().next() else { return };
+    scene.home.write("src/a", &noise(2_000_000, 1));
+    scene.run("init --no-encryption").expect(0);
+    scene.run("backup --job j SRC").expect(0);
+    scene.proxy.script(|request| request.reads("data").then(drip));
+    let begun = Instant::now();
+    let run = scene.run("restore latest OUT --retry-for 40s").expect(1);
+    let took = begun.elapsed();
+    // The attempt that is under way when the patience ends may end by itself.
+    assert!((40..110).contains(&took.as_secs()), "{took:?}: {}", run.stderr);
+    assert!(run.stderr.contains("bytes came or went in a second"), "{}", run.stderr);
+    assert!(run.stderr.contains("try: look at the line to the store"), "{}", run.stderr);
+    assert!(slow_connections(&scene.proxy).len() > 1, "{:?}", scene.proxy.seen());
+}

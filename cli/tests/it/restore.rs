@@ -160,3 +160,25 @@ fn a_kept_file_with_other_bytes_is_never_called_verified() {
     let again = home.summary(["restore", "--verify", &place, &out]);
     assert_eq!((&again["files"], &again["verified"]), (&0.into(), &true.into()));
 }
+
+/// As in a container, whose /etc/hosts nobody can replace.
+#[test]
+fn a_name_that_is_a_mount_point_is_one_warning_and_exit_3() {
+    let home = Home::with_repository();
+    for name in ["a", "hosts", "zz"] {
+        home.write(&format!("src/etc/{name}"), b"backed up");
+    }
+    home.backup();
+    home.write("out/etc/hosts", b"live");
+    home.write("m/x", b"");
+    let script = "echo other >\"$M\"/hosts; mount --bind \"$M/hosts\" \"$OUT/etc/hosts\"
+        \"$CAIRN\" restore \"latest:$SRC\" \"$OUT\"";
+    let Some(run) = crate::cacheless::mounted(&home, script) else { return };
+    let run = run.expect(3);
+    let warnings: Vec<_> = run.stderr.lines().filter(|line| line.contains("warning: ")).collect();
+    assert!(matches!(warnings[..], [line] if line.contains("etc/hosts: not restored")), "{}", run.stderr);
+    let mut names: Vec<_> = std::fs::read_dir(home.path("out/etc")).unwrap().map(|i| i.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["a", "hosts", "zz"], "no partial file stays");
+    assert_eq!(std::fs::read(home.path("out/etc/zz")).unwrap(), b"backed up");
+}

@@ -65,14 +65,19 @@ pub(crate) struct Remote {
 impl Remote {
     /// The honest S3; the variable names one of its buckets.
     pub(crate) fn s3(bucket: &str) -> Option<Remote> {
+        Remote::bucket("CAIRN_TEST_S3_ENDPOINT", &server(bucket)?)
+    }
+
+    /// A bucket of the S3 at this variable's address.
+    fn bucket(endpoint: &str, bucket: &str) -> Option<Remote> {
         let settings = vec![
-            ("AWS_ENDPOINT", server("CAIRN_TEST_S3_ENDPOINT")?),
+            ("AWS_ENDPOINT", server(endpoint)?),
             ("AWS_ACCESS_KEY_ID", server("CAIRN_TEST_S3_KEY")?),
             ("AWS_SECRET_ACCESS_KEY", server("CAIRN_TEST_S3_SECRET")?),
             ("AWS_ALLOW_HTTP", "true".to_owned()),
             ("AWS_REGION", "us-east-1".to_owned()),
         ];
-        Some(Remote { repo: format!("s3://{}", server(bucket)?), settings })
+        Some(Remote { repo: format!("s3://{bucket}"), settings })
     }
 
     /// Azure Blob Storage.
@@ -84,6 +89,17 @@ impl Remote {
             ("AZURE_ALLOW_HTTP", "true".to_owned()),
         ];
         Some(Remote { repo: format!("az://{}", server("CAIRN_TEST_AZURE_CONTAINER")?), settings })
+    }
+
+    /// Azure Blob Storage whose data lies on disk, reached by a shared access signature.
+    fn azure_by_signature() -> Option<Remote> {
+        let settings = vec![
+            ("AZURE_STORAGE_ENDPOINT", server("CAIRN_TEST_SAS_ENDPOINT")?),
+            ("AZURE_STORAGE_ACCOUNT_NAME", server("CAIRN_TEST_AZURE_ACCOUNT")?),
+            ("AZURE_STORAGE_SAS_TOKEN", server("CAIRN_TEST_SAS_TOKEN")?),
+            ("AZURE_ALLOW_HTTP", "true".to_owned()),
+        ];
+        Some(Remote { repo: "az://cairn".to_owned(), settings })
     }
 
     /// A prefix of its own.
@@ -130,15 +146,26 @@ fn the_main_job_runs_over_azurite() {
 }
 
 #[test]
+fn the_main_job_runs_over_azurite_on_disk_by_a_shared_access_signature() {
+    let Some(remote) = Remote::azure_by_signature() else { return };
+    let remote = remote.below(&unique("main-job"));
+    main_job(|command| remote.lead(command));
+}
+
+#[test]
 #[ignore = "nightly: Ceph takes half a minute to start"]
 fn ceph_carries_the_main_job() {
-    let Some(endpoint) = server("CAIRN_TEST_CEPH_ENDPOINT") else { return };
-    let place = format!("s3://cairn/{}", unique("main-job"));
-    main_job(|command| {
-        command.env("CAIRN_REPO", &place).env("AWS_ENDPOINT", &endpoint).env("AWS_ALLOW_HTTP", "true");
-        command.env("AWS_ACCESS_KEY_ID", server("CAIRN_TEST_S3_KEY").unwrap());
-        command.env("AWS_SECRET_ACCESS_KEY", server("CAIRN_TEST_S3_SECRET").unwrap()).env("AWS_REGION", "us-east-1");
-    });
+    let Some(remote) = Remote::bucket("CAIRN_TEST_CEPH_ENDPOINT", "cairn") else { return };
+    let remote = remote.below(&unique("main-job"));
+    main_job(|command| remote.lead(command));
+}
+
+#[test]
+#[ignore = "nightly: LocalStack takes a minute to install"]
+fn localstack_carries_the_main_job() {
+    let Some(remote) = Remote::bucket("CAIRN_TEST_LOCALSTACK_ENDPOINT", "cairn") else { return };
+    let remote = remote.below(&unique("main-job"));
+    main_job(|command| remote.lead(command));
 }
 
 #[test]

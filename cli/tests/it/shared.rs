@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const GROUP: u32 = 64_999;
+/// A user of a number without a name.
+const HOMELESS: u32 = 64_123;
 
 /// A folder that a group shares, and what each user needs; `None` where users cannot be changed, which is said.
 struct Scene {
@@ -72,6 +74,41 @@ impl Scene {
         command
     }
 
+    /// With a repository, and a folder of temporary files that everybody shares.
+    fn with_passing() -> Option<(Scene, PathBuf)> {
+        let scene = Scene::new(0o2770)?;
+        scene.by(65_534, &["init", "--no-encryption"]).expect(0);
+        let passing = scene.home.path("passing");
+        std::fs::create_dir(&passing).unwrap();
+        set(&passing, 0o1777);
+        Some((scene, passing))
+    }
+
+    /// A run of a user who has no home.
+    fn homeless(&self, args: &[&str]) -> Run {
+        let mut command = self.command(HOMELESS, args);
+        for key in ["HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"] {
+            command.env_remove(key);
+        }
+        Run::of(command.env("TMPDIR", self.home.path("passing")))
+    }
+
+    /// Every command of such a user works, and says once that its cache lies there.
+    fn lives_without_a_home(&self, below: &str) {
+        let lies = format!("the cache lies in {}", self.home.path("passing").join(below).display());
+        let src = self.home.text("src");
+        let target = self.home.text(&format!("of-{HOMELESS}/out"));
+        let place = self.home.place("latest", "src");
+        let verbs: [&[&str]; 4] =
+            [&["backup", "--job", "j", &src], &["points"], &["check", "--read-data"], &["restore", &place, &target]];
+        for args in verbs {
+            let run = self.homeless(args).expect(0);
+            assert_eq!(run.stderr.matches("the cache lies in").count(), 1, "{args:?}: {}", run.stderr);
+            assert!(run.stderr.contains(&lies), "{args:?}: {lies}: {}", run.stderr);
+        }
+        assert_eq!(tree(Path::new(&target)), tree(Path::new(&src)));
+    }
+
     fn backup(&self, user: u32, job: &str) -> Run {
         self.by(user, &["backup", "-q", "--job", job, &self.home.text("src")])
     }
@@ -128,26 +165,48 @@ fn a_cache_folder_of_another_user_is_a_note() {
 /// A user of a number without a name, as in containers.
 #[test]
 fn a_user_without_a_home_has_a_cache_among_passing_files() {
-    let Some(scene) = Scene::new(0o2770) else { return };
-    scene.by(65_534, &["init", "--no-encryption"]).expect(0);
-    let passing = scene.home.path("passing");
-    std::fs::create_dir(&passing).unwrap();
-    set(&passing, 0o1777);
-    let homeless = |args: &[&str]| {
-        let mut command = scene.command(64_123, args);
-        for key in ["HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"] {
-            command.env_remove(key);
-        }
-        Run::of(command.env("TMPDIR", &passing))
-    };
-    for args in [&["backup", "--job", "j", &scene.home.text("src")][..], &["points"], &["check"]] {
-        let run = homeless(args).expect(0);
-        assert_eq!(run.stderr.matches("the cache lies in").count(), 1, "{args:?}: {}", run.stderr);
-    }
+    let Some((scene, passing)) = Scene::with_passing() else { return };
+    scene.lives_without_a_home("cairn-64123/cache");
     assert!(passing.join("cairn-64123/cache").is_dir());
-    // Somebody who was there first gets nothing to write to.
-    set(&passing.join("cairn-64123"), 0o777);
-    assert!(homeless(&["points"]).expect(2).stderr.contains("HOME"));
+}
+
+/// Who was there first: somebody else, a link, a file, or this user with a folder that others can write to.
+#[test]
+fn a_user_without_a_home_whose_passing_folder_is_taken_has_a_cache_for_each_run() {
+    let ways: [fn(&Path); 4] = [
+        |folder| std::fs::create_dir(folder).unwrap(),
+        |folder| {
+            let behind = folder.with_file_name("behind");
+            std::fs::create_dir(&behind).unwrap();
+            chown(&behind, Some(HOMELESS), None).unwrap();
+            std::os::unix::fs::symlink(&behind, folder).unwrap();
+        },
+        |folder| std::fs::write(folder, b"").unwrap(),
+        |folder| {
+            std::fs::create_dir(folder).unwrap();
+            chown(folder, Some(HOMELESS), None).unwrap();
+            set(folder, 0o777);
+        },
+    ];
+    for take in ways {
+        let Some((scene, passing)) = Scene::with_passing() else { return };
+        take(&passing.join("cairn-64123"));
+        let before = tree(&passing);
+        scene.lives_without_a_home("cairn-cache-");
+        assert_eq!(tree(&passing), before, "nothing is left, and nothing was written to what is taken");
+    }
+}
+
+#[test]
+fn a_temporary_cache_is_for_its_user_alone() {
+    let Some((scene, passing)) = Scene::with_passing() else { return };
+    std::fs::write(passing.join("cairn-64123"), b"").unwrap();
+    let seen = scene.home.path("seen");
+    std::fs::write(&seen, b"").unwrap();
+    set(&seen, 0o666);
+    let before = format!("stat -c '%a %u' '{}'/cairn-cache-* > '{}'", passing.display(), seen.display());
+    scene.homeless(&["backup", "--job", "j", "--before", &before, &scene.home.text("src")]).expect(0);
+    assert_eq!(std::fs::read_to_string(seen).unwrap(), "700 64123\n");
 }
 
 #[test]

@@ -102,6 +102,12 @@ fn at_once(child: Child, which: Signal, wanted: i32) {
     assert!(matches!(said[..], [line] if line.contains("Again to stop at once")), "{stderr}");
 }
 
+/// Ended by the work itself, which was woken or gave its requests up, and not because its time was over.
+#[track_caller]
+fn came_to_its_end(stderr: &str) {
+    assert!(!stderr.contains("left as it is"), "it was cut short: {stderr}");
+}
+
 fn spawn(mut command: Command) -> Child {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
@@ -148,6 +154,7 @@ fn a_store_that_never_answers_does_not_hold_the_end_up() {
         let (ended, took, stderr) = stop(child, which);
         assert_eq!(ended, Some(code), "{verb:?}: {stderr}");
         assert!(took < PROMISED, "{verb:?}: {took:?}");
+        came_to_its_end(&stderr);
     }
 }
 
@@ -195,15 +202,21 @@ fn a_limit_of_the_upload_is_not_waited_for() {
     let (code, took, stderr) = stop(child, Signal::TERM);
     assert_eq!(code, Some(143), "{stderr}");
     assert!(took < PROMISED, "{took:?}");
+    came_to_its_end(&stderr);
     assert_eq!(home.summary(["check", "--read-data"])["errors"], 0);
     home.backup();
 }
 
 /// Whether a process with these words runs.
 fn runs(words: &[&str]) -> bool {
+    count(words) > 0
+}
+
+/// How many processes with these words run.
+fn count(words: &[&str]) -> usize {
     let line: Vec<u8> = words.iter().flat_map(|word| word.bytes().chain([0])).collect();
     let listed = std::fs::read_dir("/proc").unwrap().flatten();
-    listed.into_iter().any(|item| std::fs::read(item.path().join("cmdline")).is_ok_and(|found| found == line))
+    listed.filter(|item| std::fs::read(item.path().join("cmdline")).is_ok_and(|found| found == line)).count()
 }
 
 fn until(what: &str, is_so: impl Fn() -> bool) {
@@ -237,6 +250,58 @@ fn a_hanging_hook_ends_with_the_command_and_nothing_of_it_is_left() {
             until("something of the hook is left", || !runs(&["sleep", &seconds]));
         }
     }
+}
+
+/// Four that sleep: one in a session of its own, one whose parent has ended as well, one without its environment, and the command itself.
+fn scattered(seconds: &str) -> String {
+    let sleep = format!("sleep {seconds}");
+    // What is left must not hold the streams that the test reads to their end.
+    format!("exec >/dev/null 2>&1; setsid {sleep} & setsid -f {sleep}; env -i setsid -f {sleep}; {sleep}; true")
+}
+
+#[test]
+fn what_left_the_group_of_a_hook_or_a_command_ends_with_it() {
+    let home = Home::with_repository();
+    home.write("src/a", b"1");
+    let src = home.text("src");
+    for (at, is_hook) in [true, false].into_iter().enumerate() {
+        for (twice, code) in [(false, 143), (true, 143)] {
+            let seconds = format!("9875{at}{}", u8::from(twice));
+            let script = scattered(&seconds);
+            let child = match is_hook {
+                true => spawn(home.command(["backup", "--job", "j", "--before", &script, &src])),
+                false => {
+                    spawn(home.command(["backup", "--job", "j", "--stdin-from-command", "--", "sh", "-c", &script]))
+                }
+            };
+            until("four sleep", || count(&["sleep", &seconds]) == 4);
+            if twice {
+                signal(&child, Signal::TERM);
+            }
+            let (ended, took, stderr) = stop(child, Signal::TERM);
+            assert_eq!(ended, Some(code), "{stderr}");
+            assert!(took < PROMISED, "{took:?}");
+            until("something is left", || count(&["sleep", &seconds]) == 0);
+        }
+    }
+}
+
+/// A hook that starts a service and ends well has done what it was asked for: the service is not the backup's.
+#[test]
+fn what_a_hook_left_on_purpose_outlives_a_stop() {
+    let home = Home::with_repository();
+    let before = format!("setsid -f sh -c 'echo $$ > \"{}\"; exec sleep 98760 >/dev/null 2>&1'", home.text("pid"));
+    let mut command = home.command(["backup", "--stdin", "--job", "j", "--before", &before]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    feed_until_read(&mut child);
+    let held = child.stdin.take();
+    let (ended, _, stderr) = stop(child, Signal::TERM);
+    drop(held);
+    assert_eq!(ended, Some(143), "{stderr}");
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(count(&["sleep", "98760"]), 1, "it was killed");
+    let pid = std::fs::read_to_string(home.path("pid")).unwrap().trim().parse().unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
 }
 
 #[test]

@@ -71,6 +71,13 @@ impl Error {
         self
     }
 
+    /// Names another object than a deeper room did: the object there has a name that nobody knows.
+    #[must_use]
+    pub fn on_instead(mut self, object: impl fmt::Display) -> Self {
+        self.object = Some(object.to_string());
+        self
+    }
+
     /// Says what to try next, unless a deeper room said so already.
     #[must_use]
     pub fn advise(mut self, advice: impl Into<String>) -> Self {

@@ -109,9 +109,14 @@ impl Source for CommandSource {
     /// The output has ended; the command may still be about to fail.
     fn finish(&self) -> Result<()> {
         let words = self.running.shown();
-        let why = match self.running.wait()? {
+        let ended = self.running.wait()?;
+        if matches!(&ended, Some(Ok(status)) if status.success()) {
+            return Ok(());
+        }
+        // One that was ended because the work was told to stop has not failed.
+        self.running.monitor.check()?;
+        let why = match ended {
             None => return Err(Error::new(Kind::Bug, "the command was never started").on(words)),
-            Some(Ok(status)) if status.success() => return Ok(()),
             Some(Ok(status)) => format!("the command failed ({status}): no restore point was made of its output"),
             Some(Err(e)) => format!("the command cannot be started: {e}"),
         };
@@ -160,6 +165,7 @@ impl Running {
                     running.end();
                     return;
                 }
+                children::hear();
                 std::thread::sleep(LOOK_AGAIN);
             }
         };

@@ -6,11 +6,13 @@
 //!
 //! Promises: what the file system says about one place (read-only, full, no folder, another owner) never ends the work while
 //! another place is left; each step is noted once, for people. Refuses to go back: a folder that refused once is left alone
-//! until the process ends. What temporary places hold goes away with the process.
+//! until the process ends. What temporary places hold goes away with the process
+//! (`temporary`).
 
 use crate::error::{Error, Kind, Result};
 use crate::index::PersistentCache;
 use crate::monitor::NOTE;
+use crate::temporary;
 use format_spec::RepositoryId;
 use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
@@ -41,7 +43,7 @@ enum Place {
 
 impl CachePlaces {
     pub(super) fn new(place: &CachePlace, repository: RepositoryId) -> Self {
-        let temporary = [std::env::temp_dir(), PathBuf::from(MEMORY)].map(Place::Temporary);
+        let temporary = temporary::places().map(Place::Temporary);
         let given = match place {
             CachePlace::Folder(folder) => Some(Place::Lasting(folder.join(repository.to_string()))),
             CachePlace::Temporary => None,
@@ -120,6 +122,3 @@ impl Place {
         }
     }
 }
-
-/// A file system in memory that every Linux has.
-const MEMORY: &str = "/dev/shm";

@@ -10,13 +10,13 @@ use super::rows::{Checked, Rows};
 use super::snapshot::{Snapshot, Statistics};
 use crate::error::{Error, Kind, Result};
 use crate::index::{Place, Visit};
+use crate::temporary::{Purpose, Temporary};
 use format_spec::index::{PackRow, Segment};
 use format_spec::{ChunkId, RepositoryId};
 use parking_lot::{Mutex, RwLock};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tempfile::TempDir;
 
 /// How many segments the cache has at most.
 pub const SEGMENTS_MAX: usize = 8;
@@ -29,7 +29,7 @@ pub struct PersistentCache {
     /// Held by the one thread that adds.
     adding: Mutex<()>,
     /// Removes the folder of a temporary cache at the end.
-    _temporary: Option<TempDir>,
+    _temporary: Option<Temporary>,
 }
 
 /// An opened cache.
@@ -71,8 +71,7 @@ impl PersistentCache {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn temporary_in(around: &Path, repository: RepositoryId) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("cairn-cache-").tempdir_in(around);
-        let folder = folder.map_err(|e| Error::from(e).on(around.display()))?;
+        let folder = Temporary::create_in(around, Purpose::Cache)?;
         let mut cache = PersistentCache::open(folder.path(), repository)?.cache;
         cache._temporary = Some(folder);
         Ok(cache)

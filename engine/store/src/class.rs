@@ -179,6 +179,9 @@ pub(super) fn foreign_class(name: &Name, class: StorageClass, here: Provider) ->
         .advise(format!("write one of {}", fitting.join(", ")))
 }
 
+/// What to do where a place does not have a class.
+pub(super) const ADVICE_CLASS: &str = "use another storage class, or leave it out: this place does not have this one";
+
 fn all() -> String {
     StorageClass::ALL.map(StorageClass::as_str).join(", ")
 }

@@ -115,7 +115,10 @@ fn parse_bucket(text: &str, rest: &str, noun: &str) -> Result<(String, String)> 
     let prefix = prefix.trim_end_matches('/');
     let segment = |s: &str| !s.is_empty() && s != "." && s != ".." && s.bytes().all(good);
     if !prefix.is_empty() && !prefix.split('/').all(segment) {
-        return Err(refuse(text, &format!("{prefix:?} is no prefix (letters, digits, `_`, `.`, `-`, parted by `/`)")));
+        let what = format!("{prefix:?} is not a prefix (letters, digits, `_`, `.`, `-`, parted by `/`)");
+        return Err(Error::new(Kind::Input, what)
+            .on(text)
+            .advise("choose another prefix, beside what is there: a repository needs one of its own"));
     }
     Ok((first.to_owned(), prefix.to_owned()))
 }
@@ -177,6 +180,34 @@ mod tests {
             let error = Location::parse(text).unwrap_err();
             assert_eq!(error.kind(), Kind::Input, "{text}");
             assert!(error.advice().is_some(), "{text}");
+        }
+    }
+
+    /// docs/stores.md promises these letters, and no others.
+    #[test]
+    fn a_prefix_has_letters_digits_and_three_marks_and_all_else_is_refused_by_name() {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+        let others = ['\u{e9}', '\u{df}', '\u{a0}', '\u{301}', '\u{1f4be}'];
+        for c in (0..128_u8).map(char::from).chain(others).filter(|c| *c != '/') {
+            for scheme in ["s3", "az"] {
+                let text = format!("{scheme}://place/team{c}backup");
+                match Location::parse(&text) {
+                    Ok(location) => assert!(allowed(c) && location.to_string() == text, "{text}"),
+                    Err(e) => {
+                        assert!(!allowed(c) && e.kind() == Kind::Input, "{text}: {e}");
+                        let said = e.to_string();
+                        assert!(said.contains(&format!("{:?} is not a prefix", format!("team{c}backup"))), "{said}");
+                        assert!(said.contains("letters, digits, `_`, `.`, `-`"), "{said}");
+                        assert!(e.advice().unwrap().starts_with("choose another prefix"), "{e}");
+                    }
+                }
+            }
+        }
+        for prefix in ["a//b", "a/./b", "a/../b", ".", "..", "/a", "%20", "a%2Fb", "My Backups"] {
+            for scheme in ["s3", "az"] {
+                let error = Location::parse(format!("{scheme}://place/{prefix}")).unwrap_err();
+                assert!(error.to_string().contains("is not a prefix"), "{prefix}: {error}");
+            }
         }
     }
 

@@ -83,7 +83,8 @@ pub fn probe(store: &dyn Store, env: &dyn Env, tell: Tell<'_>) -> Result<Probed>
     let mut probed = Probed::default();
     let tried = try_all(&place, env, tell, &mut probed);
     let cleaned = place.clean();
-    tried.and(cleaned).map_err(|e| e.on(store.location()))?;
+    // Nobody knows the probe's objects by their names.
+    tried.and(cleaned).map_err(|e| e.on_instead(store.location()))?;
     Ok(probed)
 }
 

@@ -209,7 +209,10 @@ fn what_belongs_to_one_place_stays_there() {
             }
         }
     }
-    assert_eq!(seen.len(), only.len(), "the test looks at the wrong place: {seen:?}");
+    // Threads are started by a builder at home, which does not panic: what is looked for stands nowhere.
+    let nowhere = ["thread::spawn(", "scope.spawn("];
+    let expected = only.iter().filter(|(word, _)| !nowhere.contains(word)).count();
+    assert_eq!(seen.len(), expected, "the test looks at the wrong place: {seen:?}");
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub fn connection_string(bytes: &[u8]) -> bool {
                 !account.is_empty() && account.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'),
                 "{account:?}"
             );
-            assert!(endpoint.is_none_or(|endpoint| !endpoint.contains(['?', '#'])));
+            assert!(endpoint.is_none_or(|endpoint| !endpoint.contains(['?', '#', '@'])));
             true
         }
         Err(why) => kept_secret(&why, &["it has", "part ", "its "]),

@@ -18,7 +18,7 @@ use crate::exit::{Exit, Failure, Result};
 use crate::hooks::{Hooks, When};
 use crate::parse::{Accept, job, quantity};
 use crate::say::progress;
-use crate::settings::Settings;
+use crate::settings::{Settings, xdg};
 use clap::Args;
 use engine::backup::{BackupOptions, BackupSummary, backup};
 use engine::restore_point::{JobId, Owner};
@@ -85,7 +85,7 @@ fn own_folders(settings: &Settings) -> Result<OwnFolders> {
         Location::Folder(folder) => Some(folder),
         _ => None,
     };
-    Ok(OwnFolders { repository, cache: Some(settings.cache_dir.clone()) })
+    Ok(OwnFolders { repository, cache: Some(settings.cache_dir.clone()), passing: Some(xdg::passing_place()) })
 }
 
 /// A backup that came to its end.

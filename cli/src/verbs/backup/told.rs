@@ -75,10 +75,10 @@ pub(super) fn what_is_left(context: &Context, failure: Failure) -> Failure {
     }
     let counters = &context.interrupt.monitor().counters;
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let (items, bytes) = (human::count(read(&counters.items)), human::bytes(read(&counters.bytes)));
+    let (items, bytes) = (human::counted(read(&counters.items), "item", "items"), human::bytes(read(&counters.bytes)));
     failure.advise(format!(
-        "free some space or raise the quota, then run the same command: {items} items ({bytes}) were read, no restore point was made, and what \
-         was published is not stored again until a collection takes it; `cairn gc plan` says what can go"
+        "free some space or raise the quota, then run the same command: what was read ({items}, {bytes}) makes no restore point, and what was \
+         published is not stored again until a collection takes it; `cairn gc plan` says what can go"
     ))
 }
 

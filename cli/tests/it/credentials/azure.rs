@@ -1,46 +1,28 @@
 //! Azure by the names of its portal, of the az command and of `object_store`: on Azurite, and by
 //! services on loopback.
 
+use super::Place;
 use super::gives::Gives;
-use crate::servers::{server, unique};
 use crate::support::{Home, Run};
 use std::process::Command;
 
-struct Place {
-    home: Home,
-    repo: String,
-    endpoint: String,
-    account: String,
-    key: String,
-}
-
 impl Place {
-    fn new(name: &str) -> Option<Place> {
-        let place = Place {
-            home: Home::new(),
-            repo: format!("az://{}/{}", server("CAIRN_TEST_AZURE_CONTAINER")?, unique(name)),
-            endpoint: server("CAIRN_TEST_AZURE_ENDPOINT")?,
-            account: server("CAIRN_TEST_AZURE_ACCOUNT")?,
-            key: server("CAIRN_TEST_AZURE_KEY")?,
-        };
-        let mut init = place.command(&["init", "--no-encryption"]);
-        init.env("AZURE_STORAGE_CONNECTION_STRING", place.string(&place.key));
-        Run::of(&mut init).expect(0);
+    /// A place of its own on Azurite, with a repository.
+    fn azure(name: &str) -> Option<Place> {
+        let of = [
+            "CAIRN_TEST_AZURE_CONTAINER",
+            "CAIRN_TEST_AZURE_ENDPOINT",
+            "CAIRN_TEST_AZURE_ACCOUNT",
+            "CAIRN_TEST_AZURE_KEY",
+        ];
+        let place = Place::on("az", name, of)?.with(vec![("AZURE_ALLOW_HTTP", "true".to_owned())]);
+        place.init(&[("AZURE_STORAGE_CONNECTION_STRING", &place.string(&place.secret))]);
         Some(place)
     }
 
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = self.home.command(words);
-        for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
-            command.env_remove(name).env_remove(name.to_ascii_lowercase());
-        }
-        command.env("CAIRN_REPO", &self.repo).env("AZURE_ALLOW_HTTP", "true");
-        command
-    }
-
     fn string(&self, key: &str) -> String {
-        let Place { endpoint, account, .. } = self;
-        format!("DefaultEndpointsProtocol=http;AccountName={account};AccountKey={key};BlobEndpoint={endpoint};")
+        let Place { endpoint, id, .. } = self;
+        format!("DefaultEndpointsProtocol=http;AccountName={id};AccountKey={key};BlobEndpoint={endpoint};")
     }
 }
 
@@ -49,9 +31,9 @@ const WRONG: &str = "d3Jvbmc=";
 
 #[test]
 fn every_name_of_a_key_opens_and_a_wrong_key_is_refused() {
-    let Some(place) = Place::new("names") else { return };
-    let Place { account, endpoint, .. } = &place;
-    for (key, code) in [(place.key.as_str(), 0), (WRONG, 1)] {
+    let Some(place) = Place::azure("names") else { return };
+    let Place { id: account, endpoint, .. } = &place;
+    for (key, code) in [(place.secret.as_str(), 0), (WRONG, 1)] {
         let sets: [&[(&str, &str)]; 4] = [
             &[("AZURE_STORAGE_CONNECTION_STRING", &place.string(key))],
             &[
@@ -67,7 +49,7 @@ fn every_name_of_a_key_opens_and_a_wrong_key_is_refused() {
             // The connection string wins over az's other names.
             &[
                 ("AZURE_STORAGE_CONNECTION_STRING", &place.string(key)),
-                ("AZURE_STORAGE_KEY", if code == 0 { WRONG } else { &place.key }),
+                ("AZURE_STORAGE_KEY", if code == 0 { WRONG } else { &place.secret }),
             ],
         ];
         for set in sets {
@@ -83,13 +65,13 @@ fn every_name_of_a_key_opens_and_a_wrong_key_is_refused() {
         }
     }
     // The config file wins over the environment.
-    place.home.write("c.toml", format!("[az]\nconnection_string = '{}'\n", place.string(&place.key)).as_bytes());
+    place.home.write("c.toml", format!("[az]\nconnection_string = '{}'\n", place.string(&place.secret)).as_bytes());
     let mut command = place.command(&["points"]);
     command.env("CAIRN_CONFIG", place.home.path("c.toml")).env("AZURE_STORAGE_CONNECTION_STRING", place.string(WRONG));
     Run::of(&mut command).expect(0);
     let other = place
         .command(&["points"])
-        .env("AZURE_STORAGE_CONNECTION_STRING", place.string(&place.key))
+        .env("AZURE_STORAGE_CONNECTION_STRING", place.string(&place.secret))
         .env("AZURE_STORAGE_ACCOUNT", "other")
         .output()
         .unwrap();
@@ -98,11 +80,11 @@ fn every_name_of_a_key_opens_and_a_wrong_key_is_refused() {
 
 #[test]
 fn a_shared_access_signature_opens_and_one_that_has_ended_is_refused_before() {
-    let Some(place) = Place::new("sas") else { return };
-    let sign = |end: &str| sas(&place.account, &place.key, end);
+    let Some(place) = Place::azure("sas") else { return };
+    let sign = |end: &str| sas(&place.id, &place.secret, end);
     let points = |token: &str| {
         let mut command = place.command(&["points"]);
-        command.env("AZURE_STORAGE_ACCOUNT", &place.account).env("AZURE_STORAGE_SERVICE_ENDPOINT", &place.endpoint);
+        command.env("AZURE_STORAGE_ACCOUNT", &place.id).env("AZURE_STORAGE_SERVICE_ENDPOINT", &place.endpoint);
         command.env("AZURE_STORAGE_SAS_TOKEN", token);
         Run::of(&mut command)
     };
@@ -137,10 +119,7 @@ fn store() -> Gives {
 }
 
 fn asks(home: &Home, store: &Gives) -> Command {
-    let mut command = home.command(["--repo", "az://box/x", "points"]);
-    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
-        command.env_remove(name).env_remove(name.to_ascii_lowercase());
-    }
+    let mut command = home.direct(["--repo", "az://box/x", "points"]);
     command
         .env("AZURE_STORAGE_ACCOUNT", "acc")
         .env("AZURE_STORAGE_SERVICE_ENDPOINT", &store.address)

@@ -16,38 +16,55 @@ use crate::support::{Home, Run};
 use gives::Gives;
 use std::process::Command;
 
-/// A repository on SeaweedFS, and nothing that says by which credentials.
+/// A repository on a real server, and nothing that says by which credentials.
 pub(super) struct Place {
     home: Home,
     repo: String,
     endpoint: String,
+    /// The id of the key, or the account of Azure.
     id: String,
     secret: String,
+    /// What every command needs beside credentials.
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Place {
-    /// A place of its own, with a repository.
+    /// A place of its own on SeaweedFS, with a repository.
     fn new(name: &str) -> Option<Place> {
-        let place = Place {
-            home: Home::new(),
-            repo: format!("s3://{}/{}", server("CAIRN_TEST_S3_BUCKET")?, unique(name)),
-            endpoint: server("CAIRN_TEST_S3_ENDPOINT")?,
-            id: server("CAIRN_TEST_S3_KEY")?,
-            secret: server("CAIRN_TEST_S3_SECRET")?,
-        };
-        let mut init = place.command(&["init", "--no-encryption"]);
-        init.env("AWS_ACCESS_KEY_ID", &place.id).env("AWS_SECRET_ACCESS_KEY", &place.secret);
-        Run::of(&mut init).expect(0);
+        let of = ["CAIRN_TEST_S3_BUCKET", "CAIRN_TEST_S3_ENDPOINT", "CAIRN_TEST_S3_KEY", "CAIRN_TEST_S3_SECRET"];
+        let place = Place::on("s3", name, of)?;
+        let endpoint = place.endpoint.clone();
+        let region = ("AWS_REGION", "us-east-1".to_owned());
+        let place = place.with(vec![("AWS_ENDPOINT", endpoint), ("AWS_ALLOW_HTTP", "true".to_owned()), region]);
+        place.init(&[("AWS_ACCESS_KEY_ID", &place.id), ("AWS_SECRET_ACCESS_KEY", &place.secret)]);
         Some(place)
     }
 
+    /// A place on the server of which these variables name the bucket or container, the endpoint, the id and
+    /// the secret.
+    fn on(scheme: &str, name: &str, [bucket, endpoint, id, secret]: [&str; 4]) -> Option<Place> {
+        Some(Place {
+            home: Home::new(),
+            repo: format!("{scheme}://{}/{}", server(bucket)?, unique(name)),
+            endpoint: server(endpoint)?,
+            id: server(id)?,
+            secret: server(secret)?,
+            variables: Vec::new(),
+        })
+    }
+
+    fn with(self, variables: Vec<(&'static str, String)>) -> Place {
+        Place { variables, ..self }
+    }
+
+    fn init(&self, credentials: &[(&str, &str)]) {
+        let mut init = self.command(&["init", "--no-encryption"]);
+        Run::of(init.envs(credentials.iter().copied())).expect(0);
+    }
+
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = self.home.command(words);
-        for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
-            command.env_remove(name).env_remove(name.to_ascii_lowercase());
-        }
-        command.env("CAIRN_REPO", &self.repo).env("AWS_ENDPOINT", &self.endpoint).env("AWS_ALLOW_HTTP", "true");
-        command.env("AWS_REGION", "us-east-1");
+        let mut command = self.home.direct(words);
+        command.env("CAIRN_REPO", &self.repo).envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 

@@ -50,21 +50,26 @@ pub(super) fn candidates(before: &Arc<Repository>, monitor: &Monitor) -> Result<
     let findings = Findings::default();
     let published = published_packs(before, &findings)?;
     let mut trees = TreeCheck::new(before, &published, &findings, monitor);
+    let indexed = indexed_packs(before)?;
     let mut whole = Vec::new();
     for point in found.into_values() {
-        if trees.is_sound(&point)? && names_live_packs(before, point.manifest.references)? {
+        if trees.is_sound(&point)? && names_live_packs(before, &indexed, point.manifest.references)? {
             whole.push(Candidate { point });
         }
     }
     Ok(whole)
 }
 
+/// The packs that the index has places in, condemned ones among them.
+pub(super) fn indexed_packs(repository: &Repository) -> Result<HashSet<ObjectId>> {
+    Ok(repository.blobs().catalog().packs()?.iter().map(|pack| pack.id).collect())
+}
+
 /// Whether every pack that a reference set names is live as of this repository. A commit is refused where one is not, so the
 /// manifest of a set that names others was never committed; and it must not be now, because the places to which its blobs were
 /// moved are forgotten together with the sessions that the lost entry ends.
-fn names_live_packs(repository: &Repository, references: ChunkId) -> Result<bool> {
+fn names_live_packs(repository: &Repository, indexed: &HashSet<ObjectId>, references: ChunkId) -> Result<bool> {
     let view = repository.log().view();
-    let published: HashSet<ObjectId> = repository.blobs().catalog().packs()?.iter().map(|pack| pack.id).collect();
     for pair in MapCursor::open(repository.nodes(), Some(references)) {
         let pack = match pair {
             Ok(pair) => reference_pack(&pair.key)?,
@@ -72,7 +77,7 @@ fn names_live_packs(repository: &Repository, references: ChunkId) -> Result<bool
             Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Absent) => return Ok(false),
             Err(e) => return Err(e),
         };
-        if view.condemned.has(pack) || !published.contains(&pack) {
+        if view.condemned.has(pack) || !indexed.contains(&pack) {
             return Ok(false);
         }
     }
@@ -92,12 +97,18 @@ fn read(repository: &Repository, id: ObjectId) -> Result<Option<Manifest>> {
     Ok(Manifest::decode(&bytes, &expected, &vault.secrets).ok().filter(|manifest| expect_counted(manifest).is_ok()))
 }
 
-/// Commits the point; false when it is live already, or what it needs was moved in the meantime.
-pub(super) fn commit(repository: &Arc<Repository>, candidate: &Candidate, monitor: &Monitor) -> Result<bool> {
+/// Commits the point; false when it is live already, or what it needs was moved in the meantime. `indexed` may have been
+/// asked for before the points that were committed since: what a candidate names was published when the plan was made.
+pub(super) fn commit(
+    repository: &Arc<Repository>,
+    indexed: &HashSet<ObjectId>,
+    candidate: &Candidate,
+    monitor: &Monitor,
+) -> Result<bool> {
     let manifest = &candidate.point.manifest;
     repository.refresh()?;
     let known = repository.log().view();
-    if known.live(&manifest.id).is_some() || !names_live_packs(repository, manifest.references)? {
+    if known.live(&manifest.id).is_some() || !names_live_packs(repository, indexed, manifest.references)? {
         return Ok(false);
     }
     let before = repository.before();

@@ -156,8 +156,13 @@ impl OpeningPlan {
     /// The store's.
     pub fn commit_again(&self, repository: &Arc<Repository>, monitor: &Monitor) -> Result<Vec<PointId>> {
         let mut done = Vec::new();
+        if self.candidates.is_empty() {
+            return Ok(done);
+        }
+        repository.refresh()?;
+        let indexed = again::indexed_packs(repository)?;
         for candidate in &self.candidates {
-            if again::commit(repository, candidate, monitor)? {
+            if again::commit(repository, &indexed, candidate, monitor)? {
                 done.push(candidate.point.manifest.id);
             }
         }

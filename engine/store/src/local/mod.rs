@@ -27,6 +27,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// The store over one folder.
@@ -51,7 +52,7 @@ impl Local {
     /// given to its group.
     pub(super) fn open(path: &Path, create: bool, shared: bool) -> Result<Self> {
         if create {
-            create_folder(path)?;
+            create_folder(path, 0o700)?;
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(|e| refuse_root(path, e))?;
@@ -209,7 +210,8 @@ fn read(file: &File, name: &Name, range: Range<u64>) -> Result<Bytes> {
 }
 
 /// Creates the folder and its parents; each new entry is made durable in the folder that holds it.
-fn create_folder(path: &Path) -> Result<()> {
+/// Its parents are made as any program makes folders.
+fn create_folder(path: &Path, mode: u32) -> Result<()> {
     if path.is_dir() {
         return Ok(());
     }
@@ -218,9 +220,9 @@ fn create_folder(path: &Path) -> Result<()> {
         Some(parent) => parent,
         None => return Ok(()),
     };
-    create_folder(parent)?;
+    create_folder(parent, 0o777)?;
     let failed = |e: std::io::Error| error::classify_io(&e, "cannot create the folder").on(path.display());
-    match std::fs::create_dir(path) {
+    match std::fs::DirBuilder::new().mode(mode).create(path) {
         Ok(()) => File::open(parent).and_then(|f| f.sync_all()).map_err(failed),
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         Err(e) => Err(failed(e)),

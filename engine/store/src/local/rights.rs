@@ -170,7 +170,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("new");
         Local::open(&folder, true, true).unwrap();
-        assert_eq!(mode(&folder) & 0o2770, 0o2770);
+        assert_eq!(mode(&folder), 0o2770, "nobody else gets a right");
+        let private = dir.path().join("below/private");
+        Local::open(&private, true, false).unwrap();
+        assert_eq!(mode(&private), 0o700);
+        assert_ne!(mode(&dir.path().join("below")), 0o700, "only the repository's folder is Cairn's");
     }
 
     #[test]

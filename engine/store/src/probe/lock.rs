@@ -37,7 +37,7 @@ impl LockProbed {
     /// `Unsupported`, naming what is missing and what was observed; `Input` when the clocks differ by more than five minutes.
     pub fn require(&self) -> Result<()> {
         let needed = [
-            (self.declared, "object lock switched on for the bucket or container"),
+            (self.declared, "object lock switched on for the bucket, or version-level immutability for the container"),
             (self.skew_seconds.is_some(), "a clock of its own"),
             (self.kept, "locks on new objects"),
             (self.raised_only, "raising locks and never shortening them"),
@@ -77,7 +77,8 @@ impl LockProbed {
 pub fn probe_lock(store: &dyn Store, env: &dyn Env, tell: Tell<'_>) -> Result<LockProbed> {
     tell("locking an object, and deleting it all the same");
     let mut probed = LockProbed::default();
-    try_out(store, env, &mut probed).map_err(|e| e.on(store.location()))?;
+    // Nobody knows the trial's object by its name.
+    try_out(store, env, &mut probed).map_err(|e| e.on_instead(store.location()))?;
     Ok(probed)
 }
 

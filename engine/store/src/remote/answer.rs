@@ -5,8 +5,10 @@
 
 use super::line::{Heard, heard};
 use crate::Name;
+use crate::class::ADVICE_CLASS;
 use crate::reach::ADVICE_RETRIEVE;
 use base::error::{Error, Kind};
+use std::borrow::Cow;
 
 /// What was asked when the refusal came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +69,7 @@ impl Answer {
         match (&self.code, self.status) {
             (Some(code), Some(status)) => message.push_str(&format!(" ({status} {code})")),
             (None, Some(status)) => message.push_str(&format!(" ({status})")),
-            _ => message.push_str(&format!(": {}", shorten(&self.text))),
+            _ => message.push_str(&format!(": {}", shorten(&without_request(&self.text)))),
         }
         let error = Error::new(kind, message).on(subject).retry_after(self.heard.retry_after);
         if let (Kind::Denied, Some(advice)) = (kind, self.wrong_clock()) {
@@ -90,7 +92,8 @@ impl Answer {
         if self.heard.nothing_sent && self.status.is_none() {
             // Credentials come from files that are renewed while the work goes on.
             let kind = if *has_answered { Kind::Transient } else { Kind::Input };
-            let error = Error::new(kind, format!("no request could be made: {}", shorten(&self.text)));
+            let error =
+                Error::new(kind, format!("no request could be made: {}", shorten(&without_request(&self.text))));
             return Some(error.advise("check the settings of the store, and the files that its credentials come from"));
         }
         let status = self.status.or(self.heard.status)?;
@@ -106,7 +109,8 @@ impl Answer {
             && self.other_range().is_none()
         {
             let kind = if *has_answered { Kind::Transient } else { Kind::Input };
-            let what = format!("the store did not {what}: the answer is not one of a store: {}", shorten(&self.text));
+            let text = shorten(&without_request(&self.text));
+            let what = format!("the store did not {what}: the answer is not one of a store: {text}");
             return Some(Error::new(kind, what).advise(ADVICE_KIND));
         }
         if !(300..=399).contains(&status) {
@@ -295,6 +299,13 @@ fn find_code(body: &str) -> Option<String> {
     good.then(|| code.to_owned())
 }
 
+/// What the client says, without the request: the message names verb and object already.
+fn without_request(text: &str) -> Cow<'_, str> {
+    let found =
+        text.split_once("Error performing ").and_then(|(before, rest)| Some((before, rest.split_once(" - ")?.1)));
+    found.map_or(Cow::Borrowed(text), |(before, after)| Cow::Owned(format!("{before}{after}")))
+}
+
 /// One line of bounded length: bodies may be whole web pages.
 fn shorten(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect()
@@ -304,7 +315,6 @@ fn shorten(text: &str) -> String {
 const CLOCK_SECONDS_APART: i64 = 900;
 const ADVICE_AGAIN: &str = "try again";
 const ADVICE_BUCKET: &str = "create the bucket or container first, or check its name and the endpoint";
-pub(super) const ADVICE_CLASS: &str = "use another storage class: this place does not have it";
 const ADVICE_EXPEDITED: &str =
     "the store has no capacity for expedited retrievals now: choose standard, or try again later";
 const ADVICE_KIND: &str = "check endpoint, region and bucket; is this a store of this kind?";

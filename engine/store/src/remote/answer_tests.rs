@@ -134,6 +134,27 @@ fn a_refusal_without_a_code_is_explained_by_clocks_that_are_apart() {
 }
 
 #[test]
+fn the_request_is_not_quoted_beside_the_object() {
+    let name = "probe/00112233445566778899aabbccddeeff/whole";
+    for text in [
+        format!("Generic S3 error: Error performing GET http://h/b/{name} in 3.1ms - HTTP error: decoding failed"),
+        format!(
+            "Generic S3 error: Error performing PUT http://h/b/{name} in 2s, after 1 retries, max_retries: 1, retry_timeout: 1s  - HTTP error: decoding failed"
+        ),
+    ] {
+        for heard in [
+            Heard::default(),
+            Heard { nothing_sent: true, ..Heard::default() },
+            Heard { status: Some(200), ..Heard::default() },
+        ] {
+            let message = Answer { heard, ..Answer::read(&text) }.error_on(Verb::Get, name).to_string();
+            assert_eq!(message.matches(name).count(), 1, "{message}");
+            assert!(message.ends_with("Generic S3 error: HTTP error: decoding failed"), "{message}");
+        }
+    }
+}
+
+#[test]
 fn how_long_to_stay_away_goes_with_the_error() {
     let pause = Some(std::time::Duration::from_secs(30));
     let heard = Heard { status: Some(503), retry_after: pause, ..Heard::default() };

@@ -11,6 +11,7 @@ pub(crate) mod credentials;
 mod line;
 mod locks;
 mod page;
+mod provider;
 mod put;
 mod read;
 mod renewal;

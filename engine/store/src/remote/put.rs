@@ -3,10 +3,10 @@
 //! What was put into an archive cannot be read back to compare it when an answer was lost. So its SHA-256 goes along as metadata, in the
 //! request whose bytes the store checks, and a name that is taken is looked at: the same digest means that our own put was done.
 
-use super::answer::{ADVICE_CLASS, Verb};
-use super::wire::{base64_sha256, sha256};
+use super::answer::Verb;
+use super::wire::{Response, base64_sha256, sha256};
 use super::{Cloud, Remote};
-use crate::class::foreign_class;
+use crate::class::{ADVICE_CLASS, foreign_class};
 use crate::retention::no_locks;
 use crate::{Name, Provider, Receipt, StorageClass, Store, Terms};
 use base::error::{Error, Kind, Result};
@@ -44,13 +44,8 @@ impl Remote {
         let version = match (response.done(Verb::Put, name), &terms.retention) {
             (Ok(()), _) => response.version(),
             (Err(e), _) if archived && e.kind() == Kind::Exists => self.ours(name, length, &digest, e)?,
-            // Ceph says so of a class that it does not have; nothing else in the request is unusual.
-            (Err(_), None) if terms.class.is_some() && response.answer().code.as_deref() == Some("InvalidArgument") => {
-                let what = format!("the store does not take this storage class ({} InvalidArgument)", response.status);
-                return Err(Error::new(Kind::Unsupported, what).on(name).advise(ADVICE_CLASS));
-            }
+            (Err(e), None) => return Err(refused_class(name, terms.class, &response).unwrap_or(e)),
             (Err(e), Some(wanted)) => return Err(self.explain_refused_lock(name, &response, wanted, e)),
-            (Err(e), None) => return Err(e),
         };
         if let Some(wanted) = &terms.retention {
             let version = version.as_deref().ok_or_else(|| no_locks(name).because("the put named no version"))?;
@@ -89,4 +84,19 @@ impl Remote {
             Err(foreign_class(name, class, here))
         }
     }
+}
+
+/// The refusal of a class, if it is one: nothing else in such a request is unusual. Some stores have a code for it, Ceph says that an argument is
+/// invalid, and Azure that a header is.
+fn refused_class(name: &Name, class: Option<StorageClass>, response: &Response) -> Option<Error> {
+    let (class, code) = (class?, response.answer().code?);
+    let codes = [
+        "InvalidArgument",
+        "InvalidHeaderValue",
+        "InvalidStorageClass",
+        "AccessTierNotSupportedForBlobType",
+        "BlobAccessTierNotSupportedForAccountType",
+    ];
+    let what = format!("the store does not have the storage class {class} ({} {code})", response.status);
+    codes.contains(&&*code).then(|| Error::new(Kind::Unsupported, what).on(name).advise(ADVICE_CLASS))
 }

@@ -11,19 +11,13 @@
 //! Promises: whoever notices first asks, and all who wait use what came; nobody asks more often than once a minute. Refuses to judge a permission: a
 //! refusal that names no credentials stands.
 
+use super::provider::{Pending, Source, provider};
 use base::error::{Error, Kind, Result};
-use object_store::CredentialProvider;
 use parking_lot::RwLock;
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-
-/// Where credentials come from.
-type Source<T> = Arc<dyn CredentialProvider<Credential = T>>;
-/// Work on the heap, as traits want it.
-type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What a store can ask of its credentials, whatever they are.
 pub(super) trait Renewal: fmt::Debug + Send + Sync {
@@ -54,28 +48,29 @@ impl<T> Renewing<T> {
             asked: tokio::sync::Mutex::default(),
         })
     }
+
+    async fn get(&self) -> object_store::Result<Arc<T>> {
+        let source = Arc::clone(&self.source.read());
+        let credential = source.get_credential().await?;
+        *self.used.write() = Some(Arc::clone(&credential));
+        Ok(credential)
+    }
+}
+
+impl<T: fmt::Debug + Send + Sync + 'static> Renewing<T> {
+    /// Those that hold now, as the client asks for them.
+    pub(super) fn provider(self: &Arc<Self>) -> Source<T> {
+        let of = Arc::clone(self);
+        provider(move || {
+            let of = Arc::clone(&of);
+            async move { of.get().await }
+        })
+    }
 }
 
 impl<T> fmt::Debug for Renewing<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Renewing").field("count", &self.count).finish_non_exhaustive()
-    }
-}
-
-impl<T: fmt::Debug + Send + Sync + 'static> CredentialProvider for Renewing<T> {
-    type Credential = T;
-
-    fn get_credential<'life0, 'async_trait>(&'life0 self) -> Pending<'async_trait, object_store::Result<Arc<T>>>
-    where
-        'life0: 'async_trait,
-        Self: 'async_trait,
-    {
-        Box::pin(async move {
-            let source = Arc::clone(&self.source.read());
-            let credential = source.get_credential().await?;
-            *self.used.write() = Some(Arc::clone(&credential));
-            Ok(credential)
-        })
     }
 }
 

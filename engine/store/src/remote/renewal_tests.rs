@@ -2,33 +2,24 @@ use super::*;
 use crate::remote::runtime::wait;
 use std::sync::atomic::AtomicBool;
 
-/// Gives a number that grows with each new source, or always the same.
-#[derive(Debug)]
-struct Numbered(u64, Arc<AtomicBool>);
-
-impl CredentialProvider for Numbered {
-    type Credential = u64;
-
-    fn get_credential<'life0, 'async_trait>(&'life0 self) -> Pending<'async_trait, object_store::Result<Arc<u64>>>
-    where
-        'life0: 'async_trait,
-        Self: 'async_trait,
-    {
-        let away = self.1.load(Ordering::SeqCst);
+/// Gives this number, unless it is away.
+fn numbered(number: u64, away: &Arc<AtomicBool>) -> Source<u64> {
+    let away = Arc::clone(away);
+    provider(move || {
         let lost = object_store::Error::Generic { store: "test", source: "away".into() };
-        Box::pin(std::future::ready(if away { Err(lost) } else { Ok(Arc::new(self.0)) }))
-    }
+        std::future::ready(if away.load(Ordering::SeqCst) { Err(lost) } else { Ok(Arc::new(number)) })
+    })
 }
 
 /// Credentials whose sources are numbered by steps of `step`, how often they were opened, and whether they are out of reach.
 fn scene(step: u64) -> (Arc<Renewing<u64>>, Arc<AtomicU64>, Arc<AtomicBool>) {
     let (opened, away) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let (counted, out_of_reach) = (Arc::clone(&opened), Arc::clone(&away));
-    let renewing = Renewing::new(Arc::new(Numbered(1, Arc::clone(&away))), move || {
+    let renewing = Renewing::new(numbered(1, &away), move || {
         let number = counted.fetch_add(1, Ordering::SeqCst) + 1;
-        Ok(Arc::new(Numbered(1 + number * step, Arc::clone(&out_of_reach))) as Source<u64>)
+        Ok(numbered(1 + number * step, &out_of_reach))
     });
-    assert_eq!(*wait(async { Ok(renewing.get_credential().await.unwrap()) }).unwrap(), 1);
+    assert_eq!(*wait(async { Ok(renewing.provider().get_credential().await.unwrap()) }).unwrap(), 1);
     (renewing, opened, away)
 }
 
@@ -41,7 +32,7 @@ fn others_are_used_by_all_who_were_refused_and_are_asked_for_once() {
     let (renewing, opened, _) = scene(1);
     assert_eq!((renew(&renewing, 0), renew(&renewing, 0)), (Some(true), Some(true)));
     assert_eq!(opened.load(Ordering::SeqCst), 1);
-    assert_eq!(*wait(async { Ok(renewing.get_credential().await.unwrap()) }).unwrap(), 2);
+    assert_eq!(*wait(async { Ok(renewing.provider().get_credential().await.unwrap()) }).unwrap(), 2);
     // Whoever is refused with these, too, is refused.
     assert_eq!(renew(&renewing, renewing.count()), Some(false));
     assert_eq!(opened.load(Ordering::SeqCst), 1);

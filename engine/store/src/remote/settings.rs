@@ -24,7 +24,7 @@ pub(super) fn s3(bucket: &str, options: &Options) -> Result<(AmazonS3, Connectio
         let store = s3_builder(&bucket, &anew(&options))?.0.build().map_err(|e| refuse(&e))?;
         Ok(Arc::clone(store.credentials()))
     });
-    let store = builder.with_credentials(Arc::clone(&renewal) as _).build().map_err(|e| refuse(&e))?;
+    let store = builder.with_credentials(renewal.provider()).build().map_err(|e| refuse(&e))?;
     Ok((store, Connections { line, client, renewal }, amazon))
 }
 
@@ -78,7 +78,7 @@ pub(super) fn azure(container: &str, options: &Options) -> Result<(MicrosoftAzur
         let store = azure_builder(&container, &anew(&options))?.0.build().map_err(|e| refuse(&e))?;
         Ok(Arc::clone(store.credentials()))
     });
-    let store = builder.with_credentials(Arc::clone(&renewal) as _).build().map_err(|e| refuse(&e))?;
+    let store = builder.with_credentials(renewal.provider()).build().map_err(|e| refuse(&e))?;
     Ok((store, Connections { line, client, renewal }, account, address))
 }
 

@@ -6,6 +6,7 @@ use engine::Kind;
 use engine::monitor::Monitor;
 use engine::store::{Counted, Fault, Faulty, Memory, Oldest, Store, Verb};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A command of its own: nothing is known of the store yet. What it asked for.
 fn counted(rig: &Rig, memory: &Arc<Memory>, command: impl Fn(&Rig)) -> [u64; 2] {
@@ -57,15 +58,27 @@ fn a_command_lists_versions_by_the_folder_and_not_by_the_object() {
 }
 
 #[test]
-fn what_a_listing_does_not_show_is_still_found_by_its_name() {
+fn what_a_listing_does_not_show_is_found_by_its_name_and_not_looked_for_again() {
     let folder = tempfile::tempdir().unwrap();
-    let (rig, memory, _) = in_memory(folder.path(), None);
-    rig.write("a", &noise(1, 3_000_000));
-    rig.back_up().unwrap();
+    let (rig, memory, clock) = in_memory(folder.path(), None);
+    for n in 0..30 {
+        clock.turn_seconds(60);
+        rig.write(format!("{n}"), &noise(n, 300_000));
+        rig.back_up().unwrap();
+    }
     // Folders of sessions cannot be listed; single names can.
     let folders = ["data", "meta", "index", "points"];
+    let (listings, reads) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let (listed, read) = (listings.clone(), reads.clone());
     let blind = Faulty::new(memory, move |call| {
-        (call.verb == Verb::List && folders.contains(&&*call.name)).then_some(Fault::Before(Kind::Denied))
+        let is_of_folder = folders.iter().any(|folder| call.name.starts_with(&format!("{folder}/")));
+        read.fetch_add(u64::from(call.verb == Verb::Get && is_of_folder), Ordering::SeqCst);
+        let is_listing = call.verb == Verb::List && folders.contains(&&*call.name);
+        listed.fetch_add(u64::from(is_listing), Ordering::SeqCst);
+        is_listing.then_some(Fault::Before(Kind::Denied))
     });
     restore_all(&rig.over(Arc::new(Oldest::new(Arc::new(blind)))));
+    let (listings, reads) = (listings.load(Ordering::SeqCst), reads.load(Ordering::SeqCst));
+    // Each thread may have begun one before the first had shown nothing.
+    assert!(reads > 60 && listings < 30, "{listings} listings in vain for {reads} reads");
 }

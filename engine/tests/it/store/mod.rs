@@ -12,6 +12,7 @@ mod lengths;
 mod locks;
 mod network;
 mod outages;
+mod refused;
 mod renewal;
 mod servers;
 pub(crate) mod targets;

@@ -78,6 +78,32 @@ fn what_drips_is_given_up_and_tried_again() {
     }
 }
 
+/// A connection may stay open for ever though nobody is at its other end any more.
+#[test]
+fn what_stays_silent_is_given_up_and_asked_again() {
+    for (proxy, target) in scenes() {
+        let silence = Duration::from_secs(1);
+        let store = connect(&target, Options { read_timeout: silence, ..Options::default() });
+        store.put_new(&name("data/1"), Bytes::from_static(b"first")).unwrap();
+        let asked = Mutex::new(HashSet::new());
+        proxy.script(move |request: &Request| {
+            let is_first = request.path.contains("data/") && asked.lock().unwrap().insert(request.method.clone());
+            is_first.then_some(Fault::HalfOpen)
+        });
+        assert_eq!(&store.get(&name("data/1")).unwrap()[..], b"first");
+        // The server has carried it out, and nobody was told.
+        let again = store.put_new(&name("data/2"), Bytes::from_static(b"second")).unwrap_err();
+        assert_eq!(again.kind(), Kind::Exists, "{again}");
+        assert_eq!(&store.get(&name("data/2")).unwrap()[..], b"second");
+        // For ever, it is an error that names the silence.
+        proxy.script(|request| request.reads("data").then_some(Fault::HalfOpen));
+        let patience = Patience { start: Duration::from_secs(2), work: Duration::from_secs(2) };
+        let store = connect(&target, Options { read_timeout: silence, patience, ..Options::default() });
+        let error = store.get(&name("data/1")).unwrap_err();
+        assert!(error.kind() == Kind::Transient && error.to_string().contains("nothing came for 1 s"), "{error}");
+    }
+}
+
 /// Slow is not dripping: what comes steadily above the lowest speed is waited for.
 #[test]
 fn what_is_only_slow_comes_to_its_end() {

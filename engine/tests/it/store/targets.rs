@@ -47,13 +47,33 @@ pub(crate) fn juicefs() -> Option<Target> {
     with_our_key("CAIRN_TEST_JUICEFS_ENDPOINT", "cairn")
 }
 
+pub(crate) fn localstack() -> Option<Target> {
+    with_our_key("CAIRN_TEST_LOCALSTACK_ENDPOINT", "cairn")
+}
+
 pub(crate) fn ceph() -> Option<Target> {
     with_our_key("CAIRN_TEST_CEPH_ENDPOINT", "cairn")
+}
+
+/// A bucket of it that keeps versions.
+pub(crate) fn ceph_versioned() -> Option<Target> {
+    bucket("CAIRN_TEST_CEPH_ENDPOINT", "CAIRN_TEST_S3_VERSIONED_BUCKET")
 }
 
 /// Its key cannot be chosen.
 pub(crate) fn s3rver() -> Option<Target> {
     bucket_of("CAIRN_TEST_S3RVER_ENDPOINT", "cairn", "S3RVER", "S3RVER")
+}
+
+/// Azure Blob Storage whose data lies on disk, reached by a shared access signature.
+pub(crate) fn azure_by_signature() -> Option<Target> {
+    let settings = [
+        ("azure_storage_endpoint", variable("CAIRN_TEST_SAS_ENDPOINT")?),
+        ("azure_storage_account_name", variable("CAIRN_TEST_AZURE_ACCOUNT")?),
+        ("azure_storage_sas_token", variable("CAIRN_TEST_SAS_TOKEN")?),
+        ("azure_allow_http", "true".to_owned()),
+    ];
+    Some(target("az://cairn", settings))
 }
 
 /// Azure Blob Storage.

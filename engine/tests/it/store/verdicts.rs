@@ -11,6 +11,7 @@ server     creates once  ranges  listing  delete  checksum  versions
 SeaweedFS  yes           yes     yes      yes     yes       unknown
 -versioned yes           yes     yes      yes     yes       yes
 Azurite    yes           yes     yes      yes     yes       unknown
+-SAS, disk yes           yes     yes      yes     yes       unknown
 MiniStack  yes           yes     yes      yes     yes       unknown
 moto       yes           yes     yes      yes     no        unknown
 rclone     no            no      yes      yes     no        unknown
@@ -19,7 +20,11 @@ s3rver     no            no      yes      yes     no        unknown
 ";
 
 /// Not started for every run.
-const CEPH: &str = "Ceph       yes           yes     yes      yes     no        unknown";
+const NIGHTLY: [&str; 3] = [
+    "Ceph       yes           yes     yes      yes     no        unknown",
+    "-versioned no            yes     yes      yes     no        yes",
+    "LocalStack yes           yes     yes      yes     yes       unknown",
+];
 
 fn row(server: &str, probed: &Probed) -> String {
     let word = |proven: bool| if proven { "yes" } else { "no" };
@@ -37,10 +42,11 @@ fn probed(server: &str, target: &Target) -> Probed {
 
 #[test]
 fn the_probe_judges_each_server_as_the_table_says() {
-    let servers: [(&str, Option<Target>); 8] = [
+    let servers: [(&str, Option<Target>); 9] = [
         ("SeaweedFS", targets::s3()),
         ("-versioned", targets::s3_versioned()),
         ("Azurite", targets::azure()),
+        ("-SAS, disk", targets::azure_by_signature()),
         ("MiniStack", targets::archive()),
         ("moto", targets::moto()),
         ("rclone", targets::liar()),
@@ -61,7 +67,19 @@ fn the_probe_judges_each_server_as_the_table_says() {
 #[test]
 #[ignore = "nightly: Ceph takes half a minute to start"]
 fn ceph_is_judged_as_the_table_says() {
-    let Some(target) = targets::ceph() else { return };
-    let probed = probed("Ceph", &target);
-    assert_eq!(row("Ceph", &probed), CEPH, "{:?}", probed.observed);
+    for (server, target, says) in
+        [("Ceph", targets::ceph(), NIGHTLY[0]), ("-versioned", targets::ceph_versioned(), NIGHTLY[1])]
+    {
+        let Some(target) = target else { return };
+        let probed = probed(server, &target);
+        assert_eq!(row(server, &probed), says, "{:?}", probed.observed);
+    }
+}
+
+#[test]
+#[ignore = "nightly: LocalStack takes a minute to install"]
+fn localstack_is_judged_as_the_table_says() {
+    let Some(target) = targets::localstack() else { return };
+    let probed = probed("LocalStack", &target);
+    assert_eq!(row("LocalStack", &probed), NIGHTLY[2], "{:?}", probed.observed);
 }

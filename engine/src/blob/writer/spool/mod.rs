@@ -17,6 +17,7 @@ use crate::block::EncodedBlock;
 use crate::error::{Error, Result};
 use crate::monitor::NOTE;
 use crate::pack::Body;
+use crate::temporary::{Purpose, Temporary};
 use body::FileBody;
 use format_spec::container::ObjectKind;
 use format_spec::keys::Secrets;
@@ -35,7 +36,7 @@ pub struct Spool {
     left: Vec<(PathBuf, File)>,
     next: std::sync::atomic::AtomicU32,
     /// Takes the folder away at the end, where it is a temporary one.
-    _temporary: Option<tempfile::TempDir>,
+    _temporary: Option<Temporary>,
 }
 
 /// A block that a process left behind.
@@ -103,8 +104,7 @@ impl Spool {
             Err(why) => why,
         };
         let around = std::env::temp_dir();
-        let temporary = tempfile::Builder::new().prefix("cairn-spool-").tempdir_in(&around);
-        let temporary = temporary.map_err(|e| Error::from(e).on(around.display()))?;
+        let temporary = Temporary::create_in(&around, Purpose::Spool)?;
         tracing::warn!(target: NOTE, "packs cannot be filled there: {why}; this run fills them below {}", around.display());
         let mut spool = Spool::open(temporary.path())?;
         spool._temporary = Some(temporary);

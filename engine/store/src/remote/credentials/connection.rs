@@ -58,8 +58,13 @@ impl Connection {
         if parts.key.is_none() && parts.sas.is_none() {
             return Err("it has neither AccountKey nor SharedAccessSignature".to_owned());
         }
-        if blobs.is_some_and(|endpoint| endpoint.contains(['?', '#'])) {
+        if blobs.is_some_and(|endpoint| endpoint.contains(['?', '#', '@'])) {
             return Err("its BlobEndpoint has more than an address".to_owned());
+        }
+        // It ends the name of a host, and perhaps names a port; what else stands there would lead elsewhere.
+        let is_of_host = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b':');
+        if parts.suffix.is_some_and(|suffix| !suffix.bytes().all(is_of_host)) {
+            return Err("its EndpointSuffix is none".to_owned());
         }
         let protocol = parts.protocol.unwrap_or("https").to_ascii_lowercase();
         if !matches!(protocol.as_str(), "http" | "https") {
@@ -154,6 +159,10 @@ mod tests {
             ("AccountName=a/b;AccountKey=SECRET", "AccountName is none"),
             ("AccountName=a;AccountKey=SECRET;DefaultEndpointsProtocol=ftp", "DefaultEndpointsProtocol"),
             ("BlobEndpoint=https://acc.x/?SECRET;AccountKey=SECRET", "more than an address"),
+            ("BlobEndpoint=https://SECRET@acc.x/;AccountKey=SECRET", "more than an address"),
+            ("AccountName=a;AccountKey=SECRET;EndpointSuffix=x?SECRET", "EndpointSuffix is none"),
+            ("AccountName=a;AccountKey=SECRET;EndpointSuffix=x@SECRET", "EndpointSuffix is none"),
+            ("AccountName=a;AccountKey=SECRET;EndpointSuffix=x/SECRET", "EndpointSuffix is none"),
             ("BlobEndpoint=SECRET;AccountKey=SECRET", "names no account"),
         ] {
             let said = Connection::parse(text).unwrap_err();

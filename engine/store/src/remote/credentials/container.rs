@@ -5,11 +5,12 @@
 //! token is read again each time. Refuses a proxy: this service is of this machine.
 
 use super::lack::{Lack, said};
-use super::plan::Container;
-use super::renew::{Fetch, Pending};
+use super::renew::Fetch;
 use super::reply::{self, Fresh};
 use super::secret::Secret;
+use super::source::Container;
 use crate::remote::line::heard;
+use crate::remote::provider::Pending;
 use object_store::HeaderValue;
 use object_store::client::{HttpClient, HttpRequest, HttpRequestBody};
 use std::net::IpAddr;

@@ -3,41 +3,23 @@
 //! Their errors are text; what the service answered was heard beside it.
 
 use super::lack::{Lack, said};
-use super::renew::{self, Pending};
-use crate::remote::answer::whole;
-use crate::remote::line::{Heard, heard};
-use object_store::CredentialProvider;
+use super::renew;
+use crate::remote::line::{Heard, causes, heard};
+use crate::remote::provider::{Source, provider};
 use std::fmt;
 use std::sync::Arc;
 
-/// From the text of an error, and what was heard last, to words that help.
-type Explain = dyn Fn(&str, &Heard) -> Lack + Send + Sync;
-
-/// A provider of `object_store`, whose errors are made ours.
-pub(super) struct Explained<T> {
-    pub(super) inner: Arc<dyn CredentialProvider<Credential = T>>,
-    pub(super) explain: Box<Explain>,
-}
-
-impl<T> fmt::Debug for Explained<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Explained")
-    }
-}
-
-impl<T: fmt::Debug + Send + Sync + 'static> CredentialProvider for Explained<T> {
-    type Credential = T;
-
-    fn get_credential<'life0, 'async_trait>(&'life0 self) -> Pending<'async_trait, object_store::Result<Arc<T>>>
-    where
-        'life0: 'async_trait,
-        Self: 'async_trait,
-    {
-        Box::pin(async move {
-            let got = self.inner.get_credential().await;
-            got.map_err(|e| renew::told((self.explain)(&whole(&e), &heard())))
-        })
-    }
+/// A provider of `object_store`, whose errors are made ours: `explain` turns the text of an error,
+/// and what was heard last, into words that help.
+pub(super) fn explained<T: fmt::Debug + Send + Sync + 'static>(
+    inner: Source<T>,
+    explain: impl Fn(&str, &Heard) -> Lack + Send + Sync + 'static,
+) -> Source<T> {
+    let explain = Arc::new(explain);
+    provider(move || {
+        let (inner, explain) = (Arc::clone(&inner), Arc::clone(&explain));
+        async move { inner.get_credential().await.map_err(|e| renew::told(explain(&causes(&e), &heard()))) }
+    })
 }
 
 /// A service of this machine gave nothing: there is none, it has nothing for us, or it fails.

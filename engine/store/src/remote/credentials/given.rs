@@ -3,9 +3,9 @@
 //! Pure. Promises: no part of what came stands in a message, but the code and the words of a
 //! refusal.
 
-use super::plan::Keys;
 use super::reply::{self, Fresh};
 use super::secret::Secret;
+use super::source::Keys;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 

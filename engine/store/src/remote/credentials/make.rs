@@ -4,12 +4,12 @@
 //! Refuses a role over a network without TLS, unless it is allowed.
 
 use super::container::OfContainer;
-use super::explain::{ADVICE_S3, Explained, of_machine};
+use super::explain::{ADVICE_S3, explained, of_machine};
 use super::lack::{Lack, said};
-use super::plan::Source;
 use super::process::OfProcess;
 use super::profiles::Profiles;
 use super::renew::Renewed;
+use super::source::Source;
 use super::sts::{OfRole, Wish};
 use super::world::World;
 use super::{Ground, Way};
@@ -41,16 +41,14 @@ impl Maker {
                 secret_key: keys.secret.expose().to_owned(),
                 token: keys.token.map(|token| token.expose().to_owned()),
             })),
-            Source::Process { profile, command } => {
-                Arc::new(Renewed::new(OfProcess { profile, command: command.into() }))
-            }
+            Source::Process { profile, command } => Renewed::provider(OfProcess { profile, command: command.into() }),
             Source::Role(role) => {
                 let of = self.provider(role.of.as_ref().clone(), looked)?;
                 self.role(Wish::Chain { role, of })?
             }
             Source::Container(container) => {
                 container.check()?;
-                Arc::new(Renewed::new(OfContainer { container, http: self.http(true)? }))
+                Renewed::provider(OfContainer { container, http: self.http(true)? })
             }
             Source::WebIdentity(identity) => self.role(Wish::Token(identity))?,
             Source::Instance { endpoint, first_version } => self.machine(endpoint, first_version, looked.to_vec())?,
@@ -66,7 +64,7 @@ impl Maker {
             ));
         }
         let (endpoint, region, http) = (self.sts.clone(), self.region.clone(), self.http(false)?);
-        Ok(Arc::new(Renewed::new(OfRole { wish, endpoint, region, http })))
+        Ok(Renewed::provider(OfRole { wish, endpoint, region, http }))
     }
 
     /// Asks a service of this machine by a client of `object_store` that is built for nothing but
@@ -89,7 +87,7 @@ impl Maker {
         let store = store.map_err(|e| Lack::settings(said(&e.to_string()), ADVICE_S3))?;
         let what = "the service of the machine";
         let explain = move |text: &str, heard: &Heard| of_machine(&looked, what, &endpoint, ADVICE_S3, text, heard);
-        Ok(Arc::new(Explained { inner: Arc::clone(store.credentials()), explain: Box::new(explain) }))
+        Ok(explained(Arc::clone(store.credentials()), explain))
     }
 
     fn http(&self, is_direct: bool) -> Result<HttpClient, Lack> {

@@ -21,12 +21,15 @@ mod given;
 mod ini;
 mod lack;
 mod make;
+mod meaning;
+mod outside;
 mod plan;
 mod process;
 mod profiles;
 mod renew;
 mod reply;
 mod secret;
+mod source;
 mod sts;
 mod words;
 mod world;
@@ -39,14 +42,13 @@ pub(crate) use words::split as split_words;
 pub(super) use world::World;
 
 use super::line::Line;
-use explain::{ADVICE_AZURE, ADVICE_S3, Explained, nothing, of_machine, of_service};
+use explain::{ADVICE_AZURE, ADVICE_S3, explained, nothing, of_machine, of_service};
 use lack::said;
 use make::Maker;
 use object_store::aws::AwsCredentialProvider;
 use object_store::azure::{AzureConfigKey, AzureCredentialProvider};
 use object_store::client::{HttpClient, HttpConnector};
 use object_store::{ClientOptions, RetryConfig};
-use std::sync::Arc;
 
 /// What credentials are fetched with.
 #[derive(Debug, Clone)]
@@ -105,30 +107,27 @@ pub(super) fn azure(inner: AzureCredentialProvider, pairs: &azure::Pairs) -> Azu
     let (source, looked) = azure::choose(pairs);
     let endpoint = azure::identity_endpoint(pairs).to_owned();
     let application = azure::get(pairs, AzureConfigKey::ClientId).unwrap_or_default().to_owned();
-    Arc::new(Explained {
-        inner,
-        explain: Box::new(move |text, heard| match source {
-            azure::Source::Given => Lack::settings(said(text), ADVICE_AZURE),
-            azure::Source::ManagedIdentity => {
-                of_machine(&looked, "the managed identity", &endpoint, ADVICE_AZURE, text, heard)
-            }
-            azure::Source::AzCommand => {
-                Lack::refused(format!("the az command gave no token: {}", said(text)), "run `az login`, then run again")
-                    .may_pass()
-            }
-            azure::Source::ClientSecret => of_service(
-                &format!("the client secret of the application {application}"),
-                "check AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET",
-                text,
-                heard,
-            ),
-            azure::Source::WorkloadIdentity => of_service(
-                &format!("the workload identity of the application {application}"),
-                "check AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_FEDERATED_TOKEN_FILE",
-                text,
-                heard,
-            ),
-        }),
+    explained(inner, move |text, heard| match source {
+        azure::Source::Given => Lack::settings(said(text), ADVICE_AZURE),
+        azure::Source::ManagedIdentity => {
+            of_machine(&looked, "the managed identity", &endpoint, ADVICE_AZURE, text, heard)
+        }
+        azure::Source::AzCommand => {
+            Lack::refused(format!("the az command gave no token: {}", said(text)), "run `az login`, then run again")
+                .may_pass()
+        }
+        azure::Source::ClientSecret => of_service(
+            &format!("the client secret of the application {application}"),
+            "check AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET",
+            text,
+            heard,
+        ),
+        azure::Source::WorkloadIdentity => of_service(
+            &format!("the workload identity of the application {application}"),
+            "check AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_FEDERATED_TOKEN_FILE",
+            text,
+            heard,
+        ),
     })
 }
 

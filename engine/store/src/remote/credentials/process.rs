@@ -1,17 +1,22 @@
 //! Runs a `credential_process`: without a shell, and not for ever.
 //!
 //! Promises: what it prints is read up to a bound and wiped afterwards; its stderr goes to ours, so
-//! that it can speak to a person; it ends with a limit of time, or when the work is asked to stop.
+//! that it can speak to a person; it ends with a limit of time, or when the work is asked to stop,
+//! and then nothing of it is left. What one that did its work leaves behind (an agent that holds a
+//! session) goes on.
 //! It does not see the password of the repository, and its standard input is empty, because that of
 //! Cairn may be what is backed up.
 
 use super::lack::Lack;
-use super::renew::{Fetch, Pending};
+use super::renew::Fetch;
 use super::reply::{self, Fresh};
+use crate::remote::provider::Pending;
+use base::children::{self, Started};
 use base::ending;
 use base::threads;
+use rustix::process::Signal;
 use std::io::Read;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -53,31 +58,32 @@ fn run(profile: &str, command: &[String], limit: Duration) -> Result<Zeroizing<V
     let (program, arguments) = command.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
     let told = |why: String| format!("credential_process of the profile {profile} ({program}): {why}");
     let by_hand = "run the same line in a shell, and mend what it says";
-    let started = Command::new(program)
-        .args(arguments)
-        .env_remove("CAIRN_PASSWORD")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .spawn();
+    let mut line = Command::new(program);
+    line.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    let started = children::start(&mut line);
     let mut child = started.map_err(|e| Lack::settings(told(format!("it cannot be started: {e}")), by_hand))?;
     let end = Instant::now() + limit;
-    match printed(&mut child, end) {
+    let (bytes, ended) = match printed(&mut child, end) {
         Ok(bytes) if bytes.len() > PRINTED_BYTES_MAX => {
-            Err(Lack::settings(told(format!("it printed more than {PRINTED_BYTES_MAX} bytes")), by_hand))
+            put_an_end(&mut child);
+            return Err(Lack::settings(told(format!("it printed more than {PRINTED_BYTES_MAX} bytes")), by_hand));
         }
-        Ok(bytes) => match wait(&mut child, end) {
-            Some(status) if status.success() => Ok(bytes),
-            Some(status) => Err(Lack::refused(told(format!("it failed ({status})")), by_hand).may_pass()),
-            None => Err(late(&told, limit)),
-        },
-        Err(()) => {
-            // It may have ended by itself meanwhile; either way nothing of it is left.
-            let _ = child.kill();
-            let _ = child.wait();
+        Ok(bytes) => (bytes, wait(&mut child, end)),
+        Err(()) => (Zeroizing::default(), None),
+    };
+    match ended {
+        Some(status) if status.success() => Ok(bytes),
+        Some(status) => Err(Lack::refused(told(format!("it failed ({status})")), by_hand).may_pass()),
+        None => {
+            put_an_end(&mut child);
             Err(late(&told, limit))
         }
     }
+}
+
+/// It may have ended by itself meanwhile; either way nothing of it is left.
+fn put_an_end(child: &mut Started) {
+    let _ = child.end(Signal::TERM);
 }
 
 fn late(told: &dyn Fn(String) -> String, limit: Duration) -> Lack {
@@ -96,8 +102,8 @@ fn late(told: &dyn Fn(String) -> String, limit: Duration) -> Lack {
 }
 
 /// All that it prints, one byte more than allowed at most.
-fn printed(child: &mut Child, end: Instant) -> Result<Zeroizing<Vec<u8>>, ()> {
-    let Some(stdout) = child.stdout.take() else { return Err(()) };
+fn printed(child: &mut Started, end: Instant) -> Result<Zeroizing<Vec<u8>>, ()> {
+    let Some(stdout) = child.take_stdout() else { return Err(()) };
     let (sender, receiver) = mpsc::channel();
     // A program that it left behind may hold the pipe; then the thread stays until that one ends,
     // and nobody waits for it.
@@ -118,16 +124,12 @@ fn printed(child: &mut Child, end: Instant) -> Result<Zeroizing<Vec<u8>>, ()> {
 }
 
 /// How it ended, if it did in time.
-fn wait(child: &mut Child, end: Instant) -> Option<std::process::ExitStatus> {
+fn wait(child: &mut Started, end: Instant) -> Option<ExitStatus> {
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return Some(status),
             Ok(None) if Instant::now() < end && !ending::is_over() => std::thread::sleep(LOOK_EVERY),
-            _ => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return None;
-            }
+            _ => return None,
         }
     }
 }
@@ -156,6 +158,12 @@ mod tests {
         assert_eq!(runs(&["cat"], LIMIT).unwrap(), "");
     }
 
+    fn sleeps(seconds: &str) -> bool {
+        let line = format!("sleep\0{seconds}\0");
+        let listed = std::fs::read_dir("/proc").unwrap().flatten();
+        listed.into_iter().any(|item| std::fs::read(item.path().join("cmdline")).is_ok_and(|l| l == line.as_bytes()))
+    }
+
     #[test]
     fn what_fails_is_told_with_profile_and_program() {
         for (command, limit, why) in [
@@ -163,9 +171,16 @@ mod tests {
             (&["false"], LIMIT, "exit status: 1"),
             (&["sleep", "60"], Duration::from_millis(200), "did not end within"),
             // The pipe is held by what the program left behind.
-            (&["sh", "-c", "sleep 5 & exit 0"], Duration::from_millis(200), "did not end within"),
+            (&["sh", "-c", "sleep 98769 & exit 0"], Duration::from_millis(200), "did not end within"),
             (&["sh", "-c", "exec >&-; exec sleep 60"], Duration::from_millis(200), "did not end within"),
             (&["head", "-c", "70000", "/dev/zero"], LIMIT, "more than 65536 bytes"),
+            // Nor does one that goes on after too much, or leaves others behind.
+            (&["sh", "-c", "trap '' PIPE; head -c 70000 /dev/zero; exec sleep 98770"], LIMIT, "more than"),
+            (
+                &["sh", "-c", "setsid -f sleep 98770; sleep 98770 & exec sleep 98770"],
+                Duration::from_millis(500),
+                "end within",
+            ),
         ] {
             let begun = Instant::now();
             let why_not = runs(command, limit).unwrap_err().to_string();
@@ -174,6 +189,7 @@ mod tests {
                 "{command:?}: {why_not}"
             );
             assert!(begun.elapsed() < Duration::from_secs(4), "{command:?}");
+            assert!(!sleeps("98770") && !sleeps("98769"), "something of it is left: {command:?}");
         }
     }
 }

@@ -11,19 +11,14 @@
 
 use super::lack::Lack;
 use super::reply::Fresh;
-use crate::remote::line::{heard, note};
+use crate::remote::line::{Heard, heard, note};
+use crate::remote::provider::{Pending, provider};
 use base::env::Machine;
 use format_spec::Time;
-use object_store::CredentialProvider;
-use object_store::aws::AwsCredential;
-use std::fmt;
-use std::pin::Pin;
+use object_store::aws::{AwsCredential, AwsCredentialProvider};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
-
-/// Work on the heap, as traits want it.
-pub(super) type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Where credentials are fetched.
 pub(super) trait Fetch: Send + Sync {
@@ -52,9 +47,17 @@ struct Held {
     times: Option<(i64, i64)>,
 }
 
-impl<S: Fetch> Renewed<S> {
-    /// Nothing is fetched yet.
-    pub(super) fn new(source: S) -> Self {
+impl<S: Fetch + 'static> Renewed<S> {
+    /// Those of `source`, as the client asks for them. Nothing is fetched yet.
+    pub(super) fn provider(source: S) -> AwsCredentialProvider {
+        let of = Arc::new(Renewed::new(source));
+        provider(move || {
+            let of = Arc::clone(&of);
+            async move { of.get().await.map_err(told) }
+        })
+    }
+
+    fn new(source: S) -> Self {
         Renewed { source, state: Mutex::default() }
     }
 
@@ -108,29 +111,9 @@ impl<S: Fetch> Renewed<S> {
     }
 }
 
-impl<S> fmt::Debug for Renewed<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Renewed")
-    }
-}
-
-impl<S: Fetch + 'static> CredentialProvider for Renewed<S> {
-    type Credential = AwsCredential;
-
-    fn get_credential<'life0, 'async_trait>(
-        &'life0 self,
-    ) -> Pending<'async_trait, object_store::Result<Arc<AwsCredential>>>
-    where
-        'life0: 'async_trait,
-        Self: 'async_trait,
-    {
-        Box::pin(async move { self.get().await.map_err(told) })
-    }
-}
-
 /// What the client passes on, the reason kept beside it.
 pub(super) fn told(lack: Lack) -> object_store::Error {
-    note(crate::remote::line::Heard { lack: Some(Box::new(lack.clone())), ..heard() });
+    note(Heard { lack: Some(Box::new(lack.clone())), ..heard() });
     lack.into()
 }
 

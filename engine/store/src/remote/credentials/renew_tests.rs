@@ -1,5 +1,5 @@
-use super::super::plan::Keys;
 use super::super::secret::Secret;
+use super::super::source::Keys;
 use super::*;
 use parking_lot::Mutex as Lock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -76,7 +76,8 @@ fn what_has_ended_when_it_comes_is_refused() {
 
 #[test]
 fn a_reason_is_kept_beside_the_request() {
-    let of = renewed(vec![Err(Lack::refused("no", "do"))]);
+    let answers = Lock::new(vec![Err(Lack::refused("no", "do"))]);
+    let of = Renewed::provider(Given { answers, asked: AtomicUsize::new(0) });
     let heard = wait(crate::remote::line::listening(false, async {
         of.get_credential().await.unwrap_err();
         heard()

@@ -8,8 +8,8 @@
 //!
 //! Promises: no part of it stands in a message. Refuses: another version, a time without a zone.
 
-use super::plan::Keys;
 use super::secret::Secret;
+use super::source::Keys;
 use format_spec::Time;
 use serde::Deserialize;
 

@@ -7,11 +7,12 @@
 
 use super::given::{Given, read};
 use super::lack::{Lack, said};
-use super::plan::{Role, WebIdentity};
-use super::renew::{Fetch, Pending};
+use super::renew::Fetch;
 use super::reply::Fresh;
 use super::secret::Secret;
+use super::source::{Role, WebIdentity};
 use crate::remote::line::heard;
+use crate::remote::provider::Pending;
 use object_store::HeaderValue;
 use object_store::aws::{AwsAuthorizer, AwsCredentialProvider};
 use object_store::client::{HttpClient, HttpRequest, HttpRequestBody};

@@ -21,7 +21,7 @@ mod trouble;
 pub(super) use heard::{Heard, heard, listening, note};
 #[cfg(test)]
 pub(super) use trouble::Flaw;
-pub(super) use trouble::Trouble;
+pub(super) use trouble::{Trouble, causes};
 
 use crate::outage::Outage;
 use crate::{OBJECT_BYTES_MAX, Options};

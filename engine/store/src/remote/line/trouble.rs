@@ -186,8 +186,9 @@ pub(super) fn is_listing(text: &str) -> bool {
     LISTINGS.iter().any(|tag| text.contains(tag))
 }
 
-/// An error and its causes, each once.
-pub(super) fn causes(error: &dyn std::error::Error) -> String {
+/// The error's text and that of each cause that it does not repeat: why a connection failed
+/// stands at the very end.
+pub(in crate::remote) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(e) = cause {

@@ -7,6 +7,4 @@
 //! the documented protocol and survives its refusals; it is no proof of what Azure really does.
 
 mod layer;
-mod signature;
 mod tests;
-mod wire;

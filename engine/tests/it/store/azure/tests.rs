@@ -41,7 +41,11 @@ fn a_locked_repository_outlives_who_deletes_it() {
 /// A container with version-level immutability.
 fn immutable() -> Option<(Layer, Target)> {
     let mut target = targets::azure()?;
-    Some((Layer::before(&mut target), target))
+    let setting = |name: &str| target.options.settings.get(name).unwrap().clone();
+    let (name, key) = (setting("azure_storage_account_name"), setting("azure_storage_account_key"));
+    let layer = Layer::before(&setting("azure_storage_endpoint"), name, key);
+    target.options.settings.insert("azure_storage_endpoint".to_owned(), layer.endpoint());
+    Some((layer, target))
 }
 
 fn settled(target: &Target) -> Arc<dyn Store> {

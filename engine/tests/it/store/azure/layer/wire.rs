@@ -76,7 +76,7 @@ impl Answer {
     pub(super) fn new(status: u16, headers: Vec<(&str, String)>, body: Vec<u8>) -> Self {
         let mut headers: Vec<_> = headers.into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
         headers.push(("content-length".to_owned(), body.len().to_string()));
-        headers.push(("date".to_owned(), super::layer::http_date(super::layer::now())));
+        headers.push(("date".to_owned(), super::http_date(super::now())));
         Answer { status, headers, body }
     }
 

@@ -1,14 +1,16 @@
 //! The layer before Azurite: versions, policies, faults.
 
-use super::signature::sign;
-use super::wire::{Answer, Request};
-use crate::store::targets::Target;
+mod signature;
+mod wire;
+
 use parking_lot::Mutex;
+use signature::sign;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use wire::{Answer, Request};
 
 /// What shall go wrong, once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +28,7 @@ pub(super) enum Fault {
 /// A running layer; ends when it is dropped.
 pub(super) struct Layer {
     address: SocketAddr,
+    path: String,
     account: Arc<Account>,
     thread: Option<JoinHandle<()>>,
 }
@@ -62,12 +65,10 @@ struct Policy {
 }
 
 impl Layer {
-    /// Stands before the Azurite of `target`, whose options then lead through it.
-    pub(super) fn before(target: &mut Target) -> Self {
-        let setting = |name: &str| target.options.settings.get(name).unwrap().clone();
-        let endpoint = url::Url::parse(&setting("azure_storage_endpoint")).unwrap();
+    /// Stands before the Azurite at `endpoint`, with the name and the key of its account.
+    pub(super) fn before(endpoint: &str, name: String, key: String) -> Self {
+        let endpoint = url::Url::parse(endpoint).unwrap();
         let server = format!("{}:{}", endpoint.host_str().unwrap(), endpoint.port().unwrap());
-        let (name, key) = (setting("azure_storage_account_name"), setting("azure_storage_account_key"));
         let (blobs, faults, ended) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
         let account = Arc::new(Account { server, name, key, blobs, faults, ended });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -82,9 +83,12 @@ impl Layer {
                 std::thread::spawn(move || account.serve(&stream));
             }
         });
-        let through = format!("http://{address}{}", endpoint.path());
-        target.options.settings.insert("azure_storage_endpoint".to_owned(), through);
-        Layer { address, account, thread: Some(thread) }
+        Layer { address, path: endpoint.path().to_owned(), account, thread: Some(thread) }
+    }
+
+    /// Where clients go in its place.
+    pub(super) fn endpoint(&self) -> String {
+        format!("http://{}{}", self.address, self.path)
     }
 
     /// Lets `fault` happen at the next chance.
@@ -315,11 +319,11 @@ impl Policy {
     }
 }
 
-pub(super) fn now() -> i64 {
+fn now() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 
-pub(super) fn http_date(seconds: i64) -> String {
+fn http_date(seconds: i64) -> String {
     let stamp = jiff::Timestamp::from_second(seconds).unwrap();
     jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&stamp).unwrap()
 }
