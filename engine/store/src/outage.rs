@@ -10,7 +10,8 @@
 //! ```
 //!
 //! Promises: nobody asks longer than [`Patience`] allows, counted from the first failure of the request or of the outage, whichever came first. So a
-//! thousand requests in one outage do not wait a thousand times. A store that has never answered is asked for the shorter time. Refuses to tell a
+//! thousand requests in one outage do not wait a thousand times. Once one has been given up, others that begin within a few seconds fail with it, untried: an
+//! attempt may take half a minute (a connection that drips), and work that ends makes some more of them. A store that has never answered is asked for the shorter time. Refuses to tell a
 //! busy store from one that is away: both are waited for.
 
 use base::error::Error;
@@ -67,6 +68,8 @@ pub struct Outage {
 struct State {
     since: Option<f64>,
     is_told: bool,
+    /// When a request was given up, and with what.
+    given_up: Option<(f64, Error)>,
 }
 
 impl Outage {
@@ -121,6 +124,23 @@ impl Outage {
         Some(patience.as_secs_f64() - (now - began)).filter(|left| *left > 0.0)
     }
 
+    /// A request was given up at `now`, with this error.
+    pub(super) fn give_up(&self, now: f64, error: &Error) {
+        // Another request is about another object.
+        let untried = Error::new(error.kind(), error.whole());
+        let untried = error.advice().into_iter().fold(untried, |untried, advice| untried.advise(advice));
+        self.state.lock().given_up = Some((now, untried));
+    }
+
+    /// The error with which a request that begins at `now` fails untried: that of another one which was given up just before.
+    pub(super) fn given_up(&self, now: f64) -> Option<Error> {
+        if !self.is_on() {
+            return None;
+        }
+        let state = self.state.lock();
+        state.given_up.as_ref().filter(|(at, _)| now - at < UNTRIED_FOR).map(|(_, error)| error.again())
+    }
+
     /// Says that the store does not answer, once for each outage that lasts.
     pub(super) fn say(&self, now: f64, pause: f64, left: f64, error: &Error) {
         let mut state = self.state.lock();
@@ -159,6 +179,8 @@ fn rounded(seconds: f64) -> (u64, &'static str) {
 
 /// A store that is busy for a moment is not worth a line.
 const SAY_AFTER: f64 = 5.0;
+/// Long enough for work that ends to stop asking, short enough for a mount to notice soon that the store is back.
+const UNTRIED_FOR: f64 = 5.0;
 
 #[cfg(test)]
 mod tests {

@@ -48,6 +48,9 @@ impl Retry {
 
     fn run<T>(&self, mut attempt: impl FnMut() -> Result<T>, again: impl Fn() -> bool) -> Result<T> {
         let (mut retries, mut since) = (0, None);
+        if let Some(error) = self.outage.given_up(self.env.elapsed()) {
+            return Err(error);
+        }
         loop {
             let begun = self.env.elapsed();
             let error = match attempt() {
@@ -65,7 +68,10 @@ impl Retry {
             let now = self.env.elapsed();
             // The upload of a large object may take long and fail in its last second.
             let since = *since.get_or_insert(begun.max(now - ATTEMPT_COUNTS_MAX));
-            let Some(left) = self.outage.left(since, now, &self.patience) else { return Err(error) };
+            let Some(left) = self.outage.left(since, now, &self.patience) else {
+                self.outage.give_up(now, &error);
+                return Err(error);
+            };
             if !again() {
                 return Err(error);
             }

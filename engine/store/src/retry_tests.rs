@@ -78,6 +78,21 @@ fn a_store_that_never_answered_is_asked_for_a_minute_and_one_that_did_for_a_quar
     assert!(scene.env.elapsed() - begun < 1.0);
 }
 
+/// An attempt may take half a minute, and work that ends makes some more of them.
+#[test]
+fn what_begins_right_after_a_request_was_given_up_fails_untried() {
+    let scene = Scene::away(0.0, f64::MAX);
+    assert_eq!(scene.put("a/b").unwrap_err().kind(), Kind::Transient);
+    let tried = scene.counts.requests(Verb::Put);
+    let untried = scene.put("a/c").unwrap_err();
+    assert_eq!((untried.kind(), scene.counts.requests(Verb::Put)), (Kind::Transient, tried));
+    assert_ne!(untried.object(), Some("a/b"), "the other object is not blamed");
+    // A mount asks again a little later.
+    scene.env.sleep(Duration::from_secs(6));
+    scene.put("a/c").unwrap_err();
+    assert_eq!(scene.counts.requests(Verb::Put), tried + 1);
+}
+
 #[test]
 fn an_outage_of_minutes_is_survived_and_told_in_two_lines() {
     let scene = Scene::away(1.0, 180.0);
