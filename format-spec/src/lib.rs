@@ -37,10 +37,12 @@ pub mod parity;
 pub mod period;
 #[cfg(feature = "sealing")]
 pub mod point;
+mod point_kind;
 mod time;
 pub mod tree;
 
 pub use error::{FormatError, Result};
-pub use id::{ChunkId, ObjectId, RepositoryId};
-pub use object_kind::ObjectKind;
+pub use id::{ChunkId, ObjectId, PointId, RepositoryId};
+pub use object_kind::{ObjectKind, has_magic};
+pub use point_kind::{PointKind, Workload};
 pub use time::Time;

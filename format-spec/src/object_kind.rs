@@ -2,6 +2,14 @@
 
 use crate::{FormatError, Result};
 
+/// The first bytes of every object (CONT-2).
+pub(crate) const MAGIC: [u8; 8] = [0x89, b'C', b'R', b'N', 0x0D, 0x0A, 0x1A, 0x0A];
+
+/// Whether bytes begin as every object of Cairn does (CONT-2).
+pub fn has_magic(bytes: &[u8]) -> bool {
+    bytes.starts_with(&MAGIC)
+}
+
 /// What an object is ([CONT-4]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]

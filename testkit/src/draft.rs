@@ -6,9 +6,8 @@
 use base::error::{Error, Kind, Result};
 use base::monitor::Monitor;
 use format_spec::ledger::Outcome;
-use format_spec::log::PointId;
 use format_spec::tree::{Content, Entry, Kind as ItemKind};
-use format_spec::{ChunkId, Time};
+use format_spec::{ChunkId, PointId, Time};
 use parking_lot::Mutex;
 use source::{Base, ChangedSource, Closing, Failure, PointDraft, Stored, Visit};
 use std::collections::BTreeMap;

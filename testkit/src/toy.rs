@@ -5,7 +5,7 @@
 
 use base::error::Result;
 use format_spec::ledger::Outcome;
-use format_spec::point::PointKind;
+use format_spec::PointKind;
 use format_spec::tree::{Entry, Kind as ItemKind};
 use parking_lot::Mutex;
 use source::{About, ChangedSource, Closing, Failure, PointDraft};

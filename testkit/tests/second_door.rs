@@ -4,7 +4,7 @@
 
 use base::monitor::Monitor;
 use format_spec::ledger::Outcome;
-use format_spec::point::PointKind;
+use format_spec::PointKind;
 use std::sync::atomic::Ordering;
 use testkit::draft::Shelf;
 use testkit::toy::{Notes, ToySource};
@@ -156,7 +156,7 @@ impl source::PointDraft for Watched<'_> {
     fn settle(&self, path: &[u8]) -> base::Result<()> {
         self.draft.settle(path)
     }
-    fn interim(&self) -> base::Result<format_spec::log::PointId> {
+    fn interim(&self) -> base::Result<format_spec::PointId> {
         self.draft.interim()
     }
     fn stored_from(&self) -> Option<i64> {

@@ -22,10 +22,8 @@
 use crate::{About, Failure};
 use base::error::Result;
 use base::monitor::Monitor;
-use format_spec::Time;
-use format_spec::log::PointId;
-use format_spec::point::PointKind;
 use format_spec::tree::{Content, Entry};
+use format_spec::{PointId, PointKind, Time};
 use std::io::{self, Read};
 
 /// Something that can be backed up from what changed since the last time.

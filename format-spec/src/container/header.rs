@@ -1,5 +1,6 @@
 //! The header of every object: what it is, whose it is, and how it is sealed ([CONT-2] to [CONT-7]).
 
+use crate::object_kind::MAGIC;
 use crate::bytes::Cursor;
 use crate::{FormatError, ObjectKind, RepositoryId, Result};
 
@@ -27,12 +28,6 @@ impl Suite {
 /// Length of a header of version 1.0.
 pub const HEADER_BYTES: usize = 96;
 const HEADER_BYTES_MAX: u16 = 4096;
-/// Whether bytes begin as every object of Cairn does (CONT-2).
-pub fn has_magic(bytes: &[u8]) -> bool {
-    bytes.starts_with(&MAGIC)
-}
-
-pub(super) const MAGIC: [u8; 8] = [0x89, b'C', b'R', b'N', 0x0D, 0x0A, 0x1A, 0x0A];
 const MAJOR: u16 = 1;
 
 /// A header; version and flags are those of this release.

@@ -32,7 +32,7 @@ impl Version {
     /// When it is no object of Cairn, too short, or (of a major version that is known) its header is damaged.
     pub fn of(object: &[u8]) -> Result<Version> {
         let mut cursor = Cursor::new(object, "CONT-2");
-        if cursor.array::<8>()? != super::header::MAGIC {
+        if cursor.array::<8>()? != crate::object_kind::MAGIC {
             return Err(FormatError::broken("CONT-2", "magic", "a Cairn object", "other bytes"));
         }
         let (major, minor) = (cursor.u16()?, cursor.u16()?);

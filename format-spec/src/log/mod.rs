@@ -13,21 +13,7 @@ use crate::fields::{CRITICAL, Fields, FieldsWriter};
 use crate::keys::Secrets;
 use crate::{FormatError, RepositoryId, Result, Time};
 
-/// A point's id: 16 random bytes, shown as hex.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PointId(pub [u8; 16]);
-
-impl std::fmt::Display for PointId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
-    }
-}
-
-impl std::fmt::Debug for PointId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Display::fmt(self, f)
-    }
-}
+pub use crate::PointId;
 
 /// The greatest entry kind that this release knows ([LOG-4]): one that is not greater forbids it nothing.
 pub const KIND_KNOWN_MAX: u16 = 14;

@@ -15,25 +15,7 @@ use crate::log::PointId;
 use crate::tree::{Entry, Kind};
 use crate::{ChunkId, FormatError, RepositoryId, Result, Time};
 
-/// Whether a point was made from nothing or from the one before it. It is a complete tree either way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum PointKind {
-    /// Everything was read.
-    Full = 1,
-    /// What had not changed was taken over from the base.
-    Incremental = 2,
-}
-
-/// What was backed up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Workload {
-    /// Folders of a file system.
-    Folders = 1,
-    /// One stream of bytes.
-    Stream = 2,
-}
+pub use crate::point_kind::{PointKind, Workload};
 
 /// How many items ended how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -92,7 +92,7 @@ pub(super) fn is_a_store(status: StatusCode, headers: &HeaderMap, body: &[u8]) -
         |name: &reqwest::header::HeaderName| ["x-amz-", "x-ms-"].iter().any(|of| name.as_str().starts_with(of));
     let text = String::from_utf8_lossy(body.get(..BODY_BYTES).unwrap_or(body));
     headers.keys().any(is_ours)
-        || format_spec::container::has_magic(body)
+        || format_spec::has_magic(body)
         || super::trouble::is_listing(&text)
         || text.contains("<Error>") && field(&text, "Code").is_some()
 }
