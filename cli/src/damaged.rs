@@ -6,7 +6,7 @@
 
 use crate::connect::{Connection, open_store, with_password};
 use crate::context::Context;
-use crate::durable;
+use ops::durable;
 use crate::exit::{Exit, Failure, Result};
 use crate::recognise::Acquaintance;
 use crate::say::human;

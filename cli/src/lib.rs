@@ -10,14 +10,12 @@ mod connect;
 mod context;
 mod damaged;
 mod dispatch;
-mod durable;
 mod exit;
 #[doc(hidden)]
 pub mod fuzzing;
 mod globals;
 mod hooks;
 mod interrupt;
-mod known;
 mod later;
 mod paper;
 mod parse;

@@ -6,13 +6,13 @@
 use super::{Acquaintance, Recognised, Rollback, elsewhere};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use crate::known::{Keeper, Row, Seen};
 use crate::parse::Accept;
 use engine::care::Clocks;
 use engine::log::{Recollection, hash_in_store};
 use engine::repository::Repository;
 use engine::store::Store;
 use format_spec::container::Suite;
+use ops::known::{Keeper, Row, Seen};
 use std::io::IsTerminal;
 use std::sync::Arc;
 

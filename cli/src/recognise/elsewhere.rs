@@ -8,12 +8,12 @@
 use super::Acquaintance;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use crate::known::{Folder, Row};
 use crate::parse::Accept;
 use crate::recognise;
 use crate::settings::Settings;
 use engine::log::{Recollection, hash_in_store};
 use engine::repository::Repository;
+use ops::known::{Folder, Row};
 
 /// The repository at another location, of which this one has not all, or something else.
 #[derive(Debug, Clone)]

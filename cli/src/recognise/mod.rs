@@ -17,8 +17,9 @@ mod tests;
 use crate::connect::location;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use crate::known::{Folder, Record, Row, Standing, Trouble, judge};
+use ops::known::{Folder, Record, Row, Standing, Trouble, judge};
 use crate::parse::Accept;
+use crate::say::human;
 use crate::settings::password::Password;
 use crate::settings::{Settings, xdg};
 use engine::care::{Finding, Remembered};
@@ -86,7 +87,7 @@ impl Rollback {
 /// # Errors
 /// Where there is no home.
 pub(crate) fn folder() -> Result<Folder, Trouble> {
-    xdg::state_dir().map(|state| Folder::below(&state)).map_err(|failure| Trouble(failure.message))
+    xdg::state_dir().map(|state| Folder::below(&state)).map_err(|failure| Trouble::new(failure.message))
 }
 
 /// The location of these settings, as it is written down.
@@ -163,7 +164,7 @@ impl Context {
     /// Writes down a repository that was just created, in the place of whatever was known there.
     pub(crate) fn remember_new(&self, settings: &Settings, id: RepositoryId, suite: Suite) {
         let written = folder().and_then(|folder| {
-            let place = place_of(settings).map_err(|failure| Trouble(failure.message))?;
+            let place = place_of(settings).map_err(|failure| Trouble::new(failure.message))?;
             let row = Row { seconds: Some(self.env.now().seconds), ..Row::new(id, suite) };
             folder.put(&Record { rows: vec![row], ..Record::new(&place) })
         });
@@ -175,7 +176,7 @@ impl Context {
     /// Forgets how far the log went if that was in a slot from `first` on: a repair that a person asked for has set those aside.
     pub(crate) fn forget_set_aside(&self, settings: &Settings, id: RepositoryId, first: u32) {
         let written = folder().and_then(|folder| {
-            let place = place_of(settings).map_err(|failure| Trouble(failure.message))?;
+            let place = place_of(settings).map_err(|failure| Trouble::new(failure.message))?;
             folder.update(&place, |record| {
                 for row in record.rows.iter_mut().filter(|row| row.id == id && row.position >= first) {
                     row.position = 0;
@@ -189,7 +190,7 @@ impl Context {
 
     fn recollect(&self, settings: &Settings) -> Result<(Folder, String, Option<Record>), Trouble> {
         let folder = folder()?;
-        let place = place_of(settings).map_err(|failure| Trouble(failure.message))?;
+        let place = place_of(settings).map_err(|failure| Trouble::new(failure.message))?;
         let record = folder.read(&place)?;
         Ok((folder, place, record))
     }
@@ -210,9 +211,10 @@ impl Context {
     fn tell_trouble(&self, trouble: &Trouble) {
         if self.first_trouble() {
             self.out.note(&format!(
-                "cairn: what this machine remembers of repositories cannot be used: {trouble}\n  \
+                "cairn: what this machine remembers of repositories cannot be used: {}\n  \
                  Going on without it: a repository that was swapped or lost its newest entries is not noticed. \
-                 `cairn known list` shows what is remembered, `cairn known forget URL` begins again."
+                 `cairn known list` shows what is remembered, `cairn known forget URL` begins again.",
+                human::trouble(trouble)
             ));
         }
     }

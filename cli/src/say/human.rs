@@ -79,6 +79,14 @@ pub(crate) fn path(path: impl AsRef<std::path::Path>) -> String {
     name(path.as_ref().as_os_str().as_encoded_bytes())
 }
 
+/// Why what this machine remembers cannot be used.
+pub(crate) fn trouble(trouble: &ops::known::Trouble) -> String {
+    match &trouble.path {
+        Some(file) => format!("{}: {}", path(file), trouble.why),
+        None => trouble.why.clone(),
+    }
+}
+
 /// A text of any origin, with its lines: everything but line feeds as in [`name`].
 pub(crate) fn safe(text: &str) -> Cow<'_, str> {
     if !text.chars().any(|c| c != '\n' && is_acted_on(c)) {

@@ -6,11 +6,11 @@
 
 use super::password::{self, Secret};
 use super::{Repo, Settings, xdg};
-use crate::durable;
 use crate::exit::{Exit, Failure, Result};
 use crate::say::human;
 use engine::env::SharedEnv;
 use engine::repository::Repository;
+use ops::durable;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;

@@ -2,7 +2,7 @@
 
 use crate::connect::{Connection, open_store};
 use crate::context::Context;
-use crate::durable;
+use ops::durable;
 use crate::exit::{Exit, Failure, Result};
 use crate::paper;
 use crate::parse::quantity;

@@ -2,7 +2,6 @@
 
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use crate::known::{Folder, Record, Row as KnownRow, Trouble};
 use crate::recognise;
 use crate::say::table::{Side, Table};
 use crate::say::{Row, human};
@@ -10,6 +9,7 @@ use crate::settings::Repo;
 use clap::{Args, Subcommand};
 use format_spec::Time;
 use format_spec::container::Suite;
+use ops::known::{Folder, Record, Row as KnownRow, Trouble};
 use serde_json::Value;
 use std::ffi::{OsStr, OsString};
 
@@ -63,7 +63,7 @@ fn list(context: &Context, folder: &Folder) -> Result<Exit> {
                 record.rows.iter().for_each(|row| table.push(line(&record, row)));
             }
             Err(trouble) => {
-                context.out.warning(b"", &trouble.to_string());
+                context.out.warning(b"", &human::trouble(&trouble));
                 exit = Exit::Warnings;
             }
         }
@@ -135,6 +135,6 @@ fn candidates(context: &Context, url: &OsStr) -> Result<Vec<String>> {
 }
 
 fn unusable(trouble: &Trouble) -> Failure {
-    Failure::new(Exit::Failed, "cannot_use_state", trouble.to_string())
+    Failure::new(Exit::Failed, "cannot_use_state", human::trouble(trouble))
         .advise("look at the folder; CAIRN_STATE_DIR names another one")
 }
