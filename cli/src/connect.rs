@@ -14,24 +14,12 @@ use engine::Kind;
 use engine::blob::{CacheBudgets, CachePlace};
 use engine::env::on_host;
 use engine::repository::{Found, OpenOptions, Repository, SlotId, Trying, Watch};
-use engine::store::{self, Counted, Counts, Limits, Location, Name, Outage, Store, Verb};
-use format_spec::config::Config;
+use engine::store::{self, Counts, Location, Store};
+use ops::{Place, Traffic, TrafficOfTwo};
 use std::cell::OnceCell;
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
-
-/// An open store and what is asked of it.
-pub(crate) struct Place {
-    /// The store, counted.
-    pub(crate) store: Arc<dyn Store>,
-    /// Requests and bytes so far.
-    pub(crate) counts: Arc<Counts>,
-    /// How it was opened.
-    options: store::Options,
-    /// Whether a command that writes only reads here.
-    is_beside: bool,
-}
 
 /// An open repository.
 pub(crate) struct Connection {
@@ -49,7 +37,7 @@ impl Context {
     /// As the engine says; `no_password` when one is needed and nobody can be asked; `Unrecognised` where it is not what this machine remembers.
     pub(crate) fn connect(&self) -> Result<Connection> {
         let settings = self.settings()?;
-        let place = open_store(&settings, false)?;
+        let place = open_store(&settings)?;
         self.open(place, settings)
     }
 
@@ -59,8 +47,8 @@ impl Context {
     /// As [`Context::connect`].
     pub(crate) fn connect_to_source(&self) -> Result<Connection> {
         let settings = self.settings()?;
-        let place = Place { is_beside: true, ..open_store(&settings, false)? };
-        self.open(place, settings)
+        let place = open_store(&settings)?;
+        self.open_with(&self.open_options(&settings), place, settings, true)
     }
 
     /// The same for long reading: with budgets of its own, other patience for the store, and if that is far away `disk_cache` bytes of its
@@ -75,14 +63,11 @@ impl Context {
         patience: impl FnOnce(&mut store::Options),
     ) -> Result<Connection> {
         let settings = self.settings()?;
-        let mut of_store = store_options(&settings, false);
-        patience(&mut of_store);
-        let place = open_store_with(&settings, of_store)?;
+        let place = Place::open_with(&settings.of_store()?, patience)?;
         let far = !matches!(location(&settings)?, Location::Folder(_));
         let ranges = (far && disk_cache > 0).then(|| (settings.cache_dir.join(RANGES), disk_cache));
         let options = OpenOptions { budgets, ranges, ..self.open_options(&settings) };
-        let connection = self.open_with(&options, place, settings)?;
-        Ok(connection)
+        self.open_with(&options, place, settings, false)
     }
 
     /// Opens the repository that the options name, with what this machine's disk cache has kept of it.
@@ -91,12 +76,12 @@ impl Context {
     /// As [`Context::connect`].
     pub(crate) fn connect_to_repair(&self) -> Result<Connection> {
         let settings = self.settings()?;
-        let place = open_store(&settings, false)?;
+        let place = open_store(&settings)?;
         let kept = settings.cache_dir.join(RANGES);
         // Without a limit: what is there shall be read, and nothing of it go.
         let ranges = kept.is_dir().then_some((kept, u64::MAX));
         let options = OpenOptions { ranges, ..self.open_options(&settings) };
-        self.open_with(&options, place, settings)
+        self.open_with(&options, place, settings, false)
     }
 
     /// Opens another repository to read from, with a cache of its own that goes away: a plain copy has the same id.
@@ -105,9 +90,9 @@ impl Context {
     /// As [`Context::connect`].
     pub(crate) fn connect_to_copy(&self, repo: &OsStr, password_file: Option<&Path>) -> Result<Connection> {
         let settings = self.settings_of(repo, password_file)?;
-        let place = Place { is_beside: true, ..open_store(&settings, false)? };
+        let place = open_store(&settings)?;
         let options = OpenOptions { cache: CachePlace::Temporary, ..self.open_options(&settings) };
-        self.open_with(&options, place, settings)
+        self.open_with(&options, place, settings, true)
     }
 
     /// Opens another repository to write into, beside the one that the options name.
@@ -116,7 +101,7 @@ impl Context {
     /// As [`Context::connect`].
     pub(crate) fn connect_to_target(&self, repo: &OsStr, password_file: Option<&Path>) -> Result<Connection> {
         let settings = self.settings_of(repo, password_file)?;
-        let place = open_store(&settings, false)?;
+        let place = open_store(&settings)?;
         self.open(place, settings)
     }
 
@@ -135,7 +120,7 @@ impl Context {
     /// # Errors
     /// As [`Context::connect`].
     pub(crate) fn open(&self, place: Place, settings: Settings) -> Result<Connection> {
-        self.open_with(&self.open_options(&settings), place, settings)
+        self.open_with(&self.open_options(&settings), place, settings, false)
     }
 
     /// How repositories are opened in this run.
@@ -154,11 +139,17 @@ impl Context {
         Trying { bounds: settings.slot_bounds, first, watch: Arc::new(Waiting(self.clone())) }
     }
 
-    fn open_with(&self, options: &OpenOptions, place: Place, settings: Settings) -> Result<Connection> {
+    fn open_with(
+        &self,
+        options: &OpenOptions,
+        place: Place,
+        settings: Settings,
+        is_beside: bool,
+    ) -> Result<Connection> {
         let given = settings.password.read()?;
         let asked = OnceCell::new();
         let source = settings.password.clone();
-        self.open_by(place, settings, &|found| match found
+        self.open_by(place, settings, is_beside, &|found| match found
             .open(asked.get().or(given.as_ref()).map(|password| password.as_slice()), options)
         {
             Err(e) if e.kind() == Kind::WrongPassword && given.is_none() && asked.get().is_none() => {
@@ -180,15 +171,16 @@ impl Context {
         &self,
         place: Place,
         settings: Settings,
+        is_beside: bool,
         open: &dyn Fn(&Found) -> Result<Arc<Repository>>,
     ) -> Result<Connection> {
         let found = Found::look(Arc::clone(&place.store))?;
-        let is_written = self.writes() && !place.is_beside;
+        let is_written = self.writes() && !is_beside;
         let recognised = self.recognise(&settings, &*place.store, &found, is_written)?;
         let trying = self.trying(&settings, recognised.key());
         let found = found.trying(trying.clone());
         let again = |shows: &dyn Fn(&dyn Store) -> Result<bool>| {
-            let place = open_store_with(&settings, place.options.clone())?;
+            let place = place.again()?;
             if !shows(&*place.store)? {
                 return Ok(None);
             }
@@ -236,62 +228,12 @@ pub(crate) fn with_password<T>(settings: &Settings, open: impl Fn(Option<&[u8]>)
     }
 }
 
-/// Opens the store that the settings name; `create` makes a folder that is not there.
+/// Opens the store that the settings name.
 ///
 /// # Errors
 /// As the engine says: `NoRepository` for a folder that is not there, `Input` for a URL that is none.
-pub(crate) fn open_store(settings: &Settings, create: bool) -> Result<Place> {
-    open_store_with(settings, store_options(settings, create))
-}
-
-/// Refuses to share what is not a folder.
-///
-/// # Errors
-/// Wrong usage.
-pub(crate) fn expect_folder(settings: &Settings) -> Result<()> {
-    if !matches!(location(settings)?, Location::Folder(_)) {
-        return Err(Failure::usage("--shared is for repositories in folders")
-            .advise("leave it out: who may use a bucket or container is said there"));
-    }
-    Ok(())
-}
-
-/// Says of the folder that the settings name that its group shares it, and opens it so.
-///
-/// # Errors
-/// The system's.
-pub(crate) fn share_store(settings: &Settings) -> Result<Place> {
-    open_store_with(settings, store::Options { shared: true, ..store_options(settings, true) })
-}
-
-fn store_options(settings: &Settings, create: bool) -> store::Options {
-    store::Options {
-        create,
-        settings: settings.store.clone(),
-        limits: Limits {
-            upload_bytes_per_second: settings.limit_upload,
-            download_bytes_per_second: settings.limit_download,
-        },
-        proxy: settings.network.proxy.clone(),
-        proxy_excludes: settings.network.no_proxy.clone(),
-        root_certificate: settings.network.ca_file.clone(),
-        patience: settings.patience,
-        outage: Arc::new(Outage::new(settings.say.clone())),
-        ..store::Options::default()
-    }
-}
-
-fn open_store_with(settings: &Settings, mut options: store::Options) -> Result<Place> {
-    let location = location(settings)?;
-    let mut store = store::open_settled(&location, &options)?;
-    let is_remote = !matches!(location, Location::Folder(_));
-    if is_remote && !options.create && checksum_enforced(&*store) {
-        options.checksum_enforced = true;
-        store = store::open_settled(&location, &options)?;
-    }
-    let counted = Counted::new(store);
-    let counts = counted.counts();
-    Ok(Place { store: Arc::new(counted), counts, options, is_beside: false })
+pub(crate) fn open_store(settings: &Settings) -> Result<Place> {
+    Ok(Place::open(&settings.of_store()?)?)
 }
 
 /// The place that the settings name.
@@ -299,61 +241,20 @@ fn open_store_with(settings: &Settings, mut options: store::Options) -> Result<P
 /// # Errors
 /// `Input` when it is none.
 pub(crate) fn location(settings: &Settings) -> Result<Location> {
-    match &settings.repo {
-        Repo::Given(text) => Ok(Location::parse(text)?),
-        Repo::Default(path) => Ok(Location::Folder(path.clone())),
-    }
-}
-
-/// What the probe has proven at `init` and wrote into the config. Whoever opens the repository verifies the config under the
-/// key afterwards, so a forged line ends there.
-fn checksum_enforced(store: &dyn Store) -> bool {
-    let Ok(name) = Name::new(format_spec::names::CONFIG) else { return false };
-    let config = store::reread(store, |look| Ok(Config::decode(&look.get(&name)?)?));
-    config.is_ok_and(|(config, _)| config.probed.lines().any(|line| line == CHECKSUM_ENFORCED))
-}
-
-/// Requests as summaries tell them.
-pub(crate) fn requests(counts: &Counts) -> serde_json::Value {
-    let count = |verb| counts.requests(verb);
-    serde_json::json!({
-        "put": count(Verb::Put),
-        "get": count(Verb::Get),
-        "list": count(Verb::List),
-        "delete": count(Verb::Delete),
-        "head": count(Verb::Head),
-        "lock": count(Verb::Lock),
-        "retrieve": count(Verb::Retrieve),
-    })
+    Ok(settings.of_store()?.location)
 }
 
 impl Row {
     /// Adds `requests`, and the bytes that went over the line.
     #[must_use]
     pub(crate) fn requests(self, counts: &Counts) -> Row {
-        self.set("requests", requests(counts))
-            .set("bytes_uploaded", counts.bytes_up())
-            .set("bytes_downloaded", counts.bytes_down())
+        self.report(&Traffic::of(counts))
     }
-}
 
-impl Row {
     /// Adds the requests to two repositories: together, and of each.
     #[must_use]
     pub(crate) fn requests_of_two(self, source: &Counts, target: &Counts) -> Row {
-        let (from, to) = (requests(source), requests(target));
-        let mut sum = from.clone();
-        if let Some(sum) = sum.as_object_mut() {
-            for (verb, count) in sum {
-                let other = to.get(verb).and_then(serde_json::Value::as_u64).unwrap_or(0);
-                *count = (count.as_u64().unwrap_or(0) + other).into();
-            }
-        }
-        self.set("requests", sum)
-            .set("requests_source", from)
-            .set("requests_target", to)
-            .set("bytes_uploaded", source.bytes_up() + target.bytes_up())
-            .set("bytes_downloaded", source.bytes_down() + target.bytes_down())
+        self.report(&TrafficOfTwo::of(source, target))
     }
 }
 
@@ -362,6 +263,3 @@ const RANGES: &str = "ranges";
 
 /// The folder of packs that copies are filling, below that of the index caches.
 pub(crate) const SPOOL: &str = "spool";
-
-/// A line of the config's `probed`.
-pub(crate) const CHECKSUM_ENFORCED: &str = "checksum_enforced=yes";

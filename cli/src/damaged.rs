@@ -6,7 +6,6 @@
 
 use crate::connect::{Connection, open_store, with_password};
 use crate::context::Context;
-use ops::durable;
 use crate::exit::{Exit, Failure, Result};
 use crate::recognise::Acquaintance;
 use crate::say::human;
@@ -18,6 +17,7 @@ use engine::repository::{Found, Repository, Stop};
 use engine::store::{Name, Store};
 use format_spec::container::Object;
 use format_spec::{RepositoryId, names};
+use ops::durable;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ impl Context {
             other => return Ok(AsFar { connection: Some(other?), stop: None, config: None }),
         }
         let settings = self.settings()?;
-        let place = open_store(&settings, false)?;
+        let place = open_store(&settings)?;
         let (store, counts) = (Arc::clone(&place.store), Arc::clone(&place.counts));
         let (opened, config) = match Found::look(Arc::clone(&store)) {
             Ok(found) => (Some(self.open_as_far(&settings, &store, found)?), None),
@@ -157,7 +157,7 @@ pub(crate) fn config_copies(context: &Context, from: &std::ffi::OsStr) -> Result
     }
     let mut settings = context.settings()?;
     settings.repo = crate::settings::Repo::Given(from.to_owned());
-    let place = open_store(&settings, false)?;
+    let place = open_store(&settings)?;
     match place.store.get(&Name::new(names::CONFIG)?) {
         Err(e) if e.kind() == Kind::Absent => Ok(Vec::new()),
         other => Ok(vec![other?]),

@@ -17,16 +17,16 @@ mod tests;
 use crate::connect::location;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use ops::known::{Folder, Record, Row, Standing, Trouble, judge};
 use crate::parse::Accept;
 use crate::say::human;
 use crate::settings::password::Password;
 use crate::settings::{Settings, xdg};
 use engine::care::{Finding, Remembered};
 use engine::repository::{Found, SlotId};
-use engine::store::{self, Location, Store, explicit};
+use engine::store::{Location, Store};
 use format_spec::RepositoryId;
 use format_spec::container::Suite;
+use ops::known::{Folder, Record, Row, Standing, Trouble, judge};
 
 /// A place whose repository was recognised, and is not open yet.
 pub(crate) struct Recognised {
@@ -95,8 +95,7 @@ pub(crate) fn folder() -> Result<Folder, Trouble> {
 /// # Errors
 /// The engine's, for settings that make no sense and folders that are not there.
 pub(crate) fn place_of(settings: &Settings) -> Result<String> {
-    let options = store::Options { settings: settings.store.clone(), ..store::Options::default() };
-    Ok(explicit(&location(settings)?, &options)?)
+    Ok(settings.of_store()?.explicit()?)
 }
 
 impl Context {

@@ -1,6 +1,6 @@
 //! `cairn check`: prove that the repository can give back what it promises.
 
-use crate::connect::{Place, open_store};
+use crate::connect::open_store;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::parse::place::POINT_FORMS;
@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 use engine::care::{CheckOptions, Finding, Level, check, check_stored};
 use engine::repository::Found;
 use format_spec::container::Suite;
+use ops::Place;
 use std::sync::Arc;
 
 /// Validate the repository: log, index, trees, packs
@@ -51,7 +52,7 @@ impl Check {
         if self.level == Depth::Stored && self.point.is_none() {
             let settings = context.settings()?;
             if settings.password.read()?.is_none() {
-                let place = open_store(&settings, false)?;
+                let place = open_store(&settings)?;
                 if let Some(found) = sealed(&place) {
                     context.recognise(&settings, &*place.store, &found, false)?;
                     context.out.note(NO_PASSWORD);
@@ -186,7 +187,7 @@ const NO_PASSWORD: &str = "No password was given: every stored byte is verified,
 
 fn place_of(context: &Context) -> Result<(Settings, Place)> {
     let settings = context.settings()?;
-    let place = open_store(&settings, false)?;
+    let place = open_store(&settings)?;
     Ok((settings, place))
 }
 

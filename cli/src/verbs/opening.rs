@@ -21,7 +21,7 @@ pub(super) fn plan(context: &Context, look: &Look) -> Result<Option<OpeningPlan>
 
 fn of(context: &Context, look: &Look, as_far: &AsFar) -> Result<OpeningPlan> {
     let settings = context.settings()?;
-    let store = open_store(&settings, false)?.store;
+    let store = open_store(&settings)?.store;
     if let Some((error, copy)) = &as_far.config {
         return Ok(OpeningPlan::of_config(&*store, error, copy.as_ref())?);
     }
@@ -75,7 +75,7 @@ pub(super) fn show(context: &Context, plan: &OpeningPlan) -> Result<Exit> {
 /// Carries it out, over a connection of its own; what is damaged besides is told by the next plan.
 pub(super) fn carry_out(context: &Context, plan: &OpeningPlan, hash: &str) -> Result<Exit> {
     let settings = context.settings()?;
-    let again = open_store(&settings, false)?.store;
+    let again = open_store(&settings)?.store;
     let done = plan.apply(&again, &*context.env, hash).map_err(|e| match e.kind() {
         Kind::Conflict => Failure { name: "plan_changed", ..Failure::from(e) },
         _ => e.into(),

@@ -6,13 +6,13 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::say::human;
 use crate::settings::{Repo, Settings};
-use crate::verbs::init::{self, New};
-use format_spec::config::{Class, Retention};
+use crate::verbs::init;
+use ops::create::CreateRequest;
 
 impl Backup {
     pub(super) fn connect(&self, context: &Context) -> Result<Connection> {
         let settings = context.settings()?;
-        let opened = open_store(&settings, false).and_then(|place| context.open(place, context.settings()?));
+        let opened = open_store(&settings).and_then(|place| context.open(place, context.settings()?));
         match opened {
             Err(failure) if failure.exit == Exit::NoRepository => self.first_use(context, settings, failure),
             other => other,
@@ -24,31 +24,20 @@ impl Backup {
         if self.dry_run {
             return Err(failure.advise("a dry run creates nothing: run `cairn init` first"));
         }
-        let new = New {
-            class: Class::Backup,
-            encrypted: true,
-            label: "first password",
-            retention: Retention::default(),
-            policy: None,
-            parity_percent: 0,
-            like: None,
-            storage_class: None,
-            shared: false,
-        };
-        match init::create(context, &settings, &new) {
+        match init::create(context, &settings, &CreateRequest::default()) {
             Ok(created) => {
                 let key = match &created.key_file {
                     Some(key) => format!("the generated key file {} (mode 600)", human::path(key)),
                     None => settings.password.described(),
                 };
-                let (path, id) = (human::path(path), created.id);
+                let (path, id) = (human::path(path), created.repository);
                 context.out.note(&format!("created the default repository {path} ({id}), opened by {key}"));
             }
             // Another first run was faster.
             Err(failure) if failure.name == "exists" => {}
             Err(failure) => return Err(failure),
         }
-        let place = open_store(&settings, false)?;
+        let place = open_store(&settings)?;
         context.open(place, settings)
     }
 }
