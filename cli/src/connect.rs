@@ -1,22 +1,21 @@
-//! From settings to an open repository.
+//! From settings to an open repository: what the options say, as a request.
 //!
-//! Promises: requests are counted as the verbs wished them; a password is asked for only when the repository needs one and a
-//! terminal is there; the default repository is opened with its key file.
+//! Promises: a password is asked for only when the repository needs one and a terminal is there; the default repository is opened
+//! with its key file.
 
 use crate::context::Context;
-use crate::damaged;
 use crate::exit::{Exit, Failure, Result};
-use crate::recognise::Acquaintance;
+use crate::face::memory;
 use crate::say::{Row, human};
 use crate::settings::password::{self, Password};
 use crate::settings::{Repo, Settings};
-use engine::Kind;
 use engine::blob::{CacheBudgets, CachePlace};
-use engine::env::on_host;
-use engine::repository::{Found, OpenOptions, Repository, SlotId, Trying, Watch};
-use engine::store::{self, Counts, Location, Store};
-use ops::{Place, Traffic, TrafficOfTwo};
-use std::cell::OnceCell;
+use engine::repository::{Found, OpenOptions, Repository};
+use engine::store::{self, Counts, Location};
+use ops::as_far::AsFar;
+use ops::open::{OpenRequest, Opened, Passwords, Use};
+use ops::recognise::Acquaintance;
+use ops::{Place, Secret, Traffic, TrafficOfTwo};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
@@ -36,9 +35,7 @@ impl Context {
     /// # Errors
     /// As the engine says; `no_password` when one is needed and nobody can be asked; `Unrecognised` where it is not what this machine remembers.
     pub(crate) fn connect(&self) -> Result<Connection> {
-        let settings = self.settings()?;
-        let place = open_store(&settings)?;
-        self.open(place, settings)
+        self.connect_as(self.settings()?, self.usage(), |_| {})
     }
 
     /// The same for a command that writes, and writes elsewhere.
@@ -46,9 +43,7 @@ impl Context {
     /// # Errors
     /// As [`Context::connect`].
     pub(crate) fn connect_to_source(&self) -> Result<Connection> {
-        let settings = self.settings()?;
-        let place = open_store(&settings)?;
-        self.open_with(&self.open_options(&settings), place, settings, true)
+        self.connect_as(self.settings()?, self.usage_beside(), |_| {})
     }
 
     /// The same for long reading: with budgets of its own, other patience for the store, and if that is far away `disk_cache` bytes of its
@@ -63,11 +58,11 @@ impl Context {
         patience: impl FnOnce(&mut store::Options),
     ) -> Result<Connection> {
         let settings = self.settings()?;
-        let place = Place::open_with(&settings.of_store()?, patience)?;
-        let far = !matches!(location(&settings)?, Location::Folder(_));
+        let request = self.request(&settings, self.usage())?;
+        let place = Place::open_with(&request.store, patience)?;
+        let far = request.store.folder().is_none();
         let ranges = (far && disk_cache > 0).then(|| (settings.cache_dir.join(RANGES), disk_cache));
-        let options = OpenOptions { budgets, ranges, ..self.open_options(&settings) };
-        self.open_with(&options, place, settings, false)
+        self.open_as(place, &OpenRequest { budgets, ranges, ..request }, settings)
     }
 
     /// Opens the repository that the options name, with what this machine's disk cache has kept of it.
@@ -76,12 +71,10 @@ impl Context {
     /// As [`Context::connect`].
     pub(crate) fn connect_to_repair(&self) -> Result<Connection> {
         let settings = self.settings()?;
-        let place = open_store(&settings)?;
         let kept = settings.cache_dir.join(RANGES);
         // Without a limit: what is there shall be read, and nothing of it go.
         let ranges = kept.is_dir().then_some((kept, u64::MAX));
-        let options = OpenOptions { ranges, ..self.open_options(&settings) };
-        self.open_with(&options, place, settings, false)
+        self.connect_as(settings, self.usage(), |request| request.ranges = ranges)
     }
 
     /// Opens another repository to read from, with a cache of its own that goes away: a plain copy has the same id.
@@ -90,9 +83,7 @@ impl Context {
     /// As [`Context::connect`].
     pub(crate) fn connect_to_copy(&self, repo: &OsStr, password_file: Option<&Path>) -> Result<Connection> {
         let settings = self.settings_of(repo, password_file)?;
-        let place = open_store(&settings)?;
-        let options = OpenOptions { cache: CachePlace::Temporary, ..self.open_options(&settings) };
-        self.open_with(&options, place, settings, true)
+        self.connect_as(settings, self.usage_beside(), |request| request.cache = CachePlace::Temporary)
     }
 
     /// Opens another repository to write into, beside the one that the options name.
@@ -100,9 +91,7 @@ impl Context {
     /// # Errors
     /// As [`Context::connect`].
     pub(crate) fn connect_to_target(&self, repo: &OsStr, password_file: Option<&Path>) -> Result<Connection> {
-        let settings = self.settings_of(repo, password_file)?;
-        let place = open_store(&settings)?;
-        self.open(place, settings)
+        self.connect_as(self.settings_of(repo, password_file)?, self.usage(), |_| {})
     }
 
     /// The settings of this run, for another repository.
@@ -115,95 +104,106 @@ impl Context {
         Ok(settings)
     }
 
+    fn connect_as(&self, settings: Settings, usage: Use, adjust: impl FnOnce(&mut OpenRequest)) -> Result<Connection> {
+        let mut request = self.request(&settings, usage)?;
+        adjust(&mut request);
+        self.open_as(Place::open(&request.store)?, &request, settings)
+    }
+
     /// Opens the repository in a store that is open already.
     ///
     /// # Errors
     /// As [`Context::connect`].
     pub(crate) fn open(&self, place: Place, settings: Settings) -> Result<Connection> {
-        self.open_with(&self.open_options(&settings), place, settings, false)
+        self.open_as(place, &self.request(&settings, self.usage())?, settings)
     }
 
-    /// How repositories are opened in this run.
-    pub(crate) fn open_options(&self, settings: &Settings) -> OpenOptions {
-        OpenOptions {
-            env: on_host(Arc::clone(&self.env), settings.host.clone()),
+    fn open_as(&self, place: Place, request: &OpenRequest, settings: Settings) -> Result<Connection> {
+        let opened = ops::open::open(place, request, &self.face(), &settings.password);
+        Ok(Connection::of(opened.map_err(|e| self.stopped(e))?, settings))
+    }
+
+    /// Opens the repository that the settings name in a way of the caller's own, through what this machine remembers of the place.
+    ///
+    /// # Errors
+    /// `Unrecognised` where it is not what this machine remembers; what `open` says.
+    pub(crate) fn connect_by(
+        &self,
+        settings: Settings,
+        open: impl Fn(&Found, &OpenOptions) -> engine::Result<Arc<Repository>>,
+    ) -> Result<Connection> {
+        let request = self.request(&settings, self.usage())?;
+        let (place, options) = (Place::open(&request.store)?, request.options());
+        let opened = ops::open::open_by(place, &request, &self.face(), &|found| Ok(open(found, &options)?));
+        Ok(Connection::of(opened.map_err(|e| self.stopped(e))?, settings))
+    }
+
+    /// Opens the repository that the options name as far as it can be read. `copies` of the config are tried before those that this machine has kept.
+    ///
+    /// # Errors
+    /// As [`Context::connect`], but for damage of the config and the log.
+    pub(crate) fn connect_as_far(&self, copies: Vec<bytes::Bytes>) -> Result<(AsFar, Settings)> {
+        let settings = self.settings()?;
+        let request = self.request(&settings, self.usage())?;
+        let as_far = ops::as_far::open_as_far(&request, &self.face(), &settings.password, copies);
+        Ok((as_far.map_err(|e| self.stopped(e))?, settings))
+    }
+
+    /// Refuses a repository that is not what this machine remembers, where only its stored bytes are looked at.
+    ///
+    /// # Errors
+    /// `Unrecognised`.
+    pub(crate) fn expect_recognised(&self, settings: &Settings, place: &Place, found: &Found) -> Result<()> {
+        let request = self.request(settings, self.usage_beside())?;
+        let recognised = ops::recognise::recognise(&request, &*place.store, found, self);
+        recognised.map(drop).map_err(|e| self.stopped(e))
+    }
+
+    /// How the repository of these settings is opened in this run.
+    fn request(&self, settings: &Settings, usage: Use) -> Result<OpenRequest> {
+        Ok(OpenRequest {
+            store: settings.of_store()?,
+            usage,
+            offer: settings.password.offer(),
+            env: Arc::clone(&self.env),
+            host: settings.host.clone(),
+            slot_bounds: settings.slot_bounds,
             cache: CachePlace::Folder(settings.cache_dir.clone()),
             budgets: CacheBudgets::default(),
             ranges: None,
             as_of: self.as_of(),
-        }
-    }
-
-    /// How passwords are tried on key slots in this run.
-    pub(crate) fn trying(&self, settings: &Settings, first: Option<SlotId>) -> Trying {
-        Trying { bounds: settings.slot_bounds, first, watch: Arc::new(Waiting(self.clone())) }
-    }
-
-    fn open_with(
-        &self,
-        options: &OpenOptions,
-        place: Place,
-        settings: Settings,
-        is_beside: bool,
-    ) -> Result<Connection> {
-        let given = settings.password.read()?;
-        let asked = OnceCell::new();
-        let source = settings.password.clone();
-        self.open_by(place, settings, is_beside, &|found| match found
-            .open(asked.get().or(given.as_ref()).map(|password| password.as_slice()), options)
-        {
-            Err(e) if e.kind() == Kind::WrongPassword && given.is_none() && asked.get().is_none() => {
-                if let Password::KeyFile(path) = &source {
-                    return Err(no_key_file(path));
-                }
-                let typed = password::ask("Password of the repository", false)?;
-                Ok(found.open(Some(asked.get_or_init(|| typed)), options)?)
-            }
-            other => Ok(other?),
+            memory: memory(),
+            configs: settings.cache_dir.join(CONFIGS),
         })
     }
 
-    /// Opens what a store holds in a way of the caller's own, through what this machine remembers of the place.
-    ///
-    /// # Errors
-    /// `Unrecognised` where it is not what this machine remembers; what `open` says.
-    pub(crate) fn open_by(
-        &self,
-        place: Place,
-        settings: Settings,
-        is_beside: bool,
-        open: &dyn Fn(&Found) -> Result<Arc<Repository>>,
-    ) -> Result<Connection> {
-        let found = Found::look(Arc::clone(&place.store))?;
-        let is_written = self.writes() && !is_beside;
-        let recognised = self.recognise(&settings, &*place.store, &found, is_written)?;
-        let trying = self.trying(&settings, recognised.key());
-        let found = found.trying(trying.clone());
-        let again = |shows: &dyn Fn(&dyn Store) -> Result<bool>| {
-            let place = place.again()?;
-            if !shows(&*place.store)? {
-                return Ok(None);
-            }
-            let repo = open(&Found::look(Arc::clone(&place.store))?.trying(trying.clone()))?;
-            Ok(Some((repo, place.counts)))
-        };
-        let opened = (open(&found)?, Arc::clone(&place.counts));
-        let ((repo, counts), known) = recognised.admit(self, opened, |(repo, _)| repo, again)?;
-        damaged::keep_config(&settings, &repo);
-        Ok(Connection { repo, counts, settings, known })
+    fn usage(&self) -> Use {
+        if self.writes() { Use::Write } else { Use::Read }
+    }
+
+    fn usage_beside(&self) -> Use {
+        if self.writes() { Use::Beside } else { Use::Read }
     }
 }
 
-/// Who waits for a key: a signal gives it up.
-struct Waiting(Context);
+impl Connection {
+    /// With the settings that it was opened by.
+    pub(crate) fn of(opened: Opened, settings: Settings) -> Connection {
+        let Opened { repo, counts, known } = opened;
+        Connection { repo, counts, settings, known }
+    }
+}
 
-impl Watch for Waiting {
-    fn check(&self) -> engine::Result<()> {
-        self.0.interrupt.monitor().check()
+impl Passwords<Failure> for Password {
+    fn ready(&self) -> Result<Option<Secret>> {
+        self.read()
     }
 
-    fn slow(&self, what: &str) {
-        self.0.out.note(&format!("cairn: {what}"));
+    fn ask(&self) -> Result<Secret> {
+        match self {
+            Password::KeyFile(path) => Err(no_key_file(path)),
+            _ => password::ask("Password of the repository", false),
+        }
     }
 }
 
@@ -211,21 +211,6 @@ fn no_key_file(path: &Path) -> Failure {
     let message = format!("{}: the key file of the default repository is not there", human::path(path));
     Failure::new(Exit::WrongPassword, "wrong_password", message)
         .advise("put it back, name a password with --password-file, or use the recovery sheet: cairn key import")
-}
-
-/// Opens something with the password that the settings name, or that a person gives.
-pub(crate) fn with_password<T>(settings: &Settings, open: impl Fn(Option<&[u8]>) -> engine::Result<T>) -> Result<T> {
-    let given = settings.password.read()?;
-    match open(given.as_ref().map(|password| password.as_slice())) {
-        Err(e) if e.kind() == Kind::WrongPassword && given.is_none() => {
-            if let Password::KeyFile(path) = &settings.password {
-                return Err(no_key_file(path));
-            }
-            let asked = password::ask("Password of the repository", false)?;
-            Ok(open(Some(&asked))?)
-        }
-        other => Ok(other?),
-    }
 }
 
 /// Opens the store that the settings name.
@@ -260,6 +245,9 @@ impl Row {
 
 /// The folder of the disk caches, below that of the index caches.
 const RANGES: &str = "ranges";
+
+/// The folder of kept configs, below that of the index caches.
+const CONFIGS: &str = "configs";
 
 /// The folder of packs that copies are filling, below that of the index caches.
 pub(crate) const SPOOL: &str = "spool";

@@ -155,6 +155,10 @@ impl From<Refusal> for Failure {
         let Refusal { reason, what, advice } = refusal;
         let exit = match reason {
             Reason::Request => Exit::Usage,
+            Reason::NoRoom => Exit::Failed,
+            Reason::OtherRepository | Reason::ClearText | Reason::Rollback | Reason::Fork | Reason::ForkedCopy => {
+                Exit::Unrecognised
+            }
         };
         Failure { advice, ..Failure::new(exit, reason.name(), what) }
     }

@@ -6,11 +6,12 @@
 
 mod archive;
 mod cli;
+mod clock;
 mod connect;
 mod context;
-mod damaged;
 mod dispatch;
 mod exit;
+mod face;
 #[doc(hidden)]
 pub mod fuzzing;
 mod globals;
@@ -19,7 +20,6 @@ mod interrupt;
 mod later;
 mod paper;
 mod parse;
-mod recognise;
 mod say;
 mod settings;
 mod terminal;

@@ -7,7 +7,9 @@
 //! was proven stands in the config as `probed`; the password is taken by value and wiped. Refuses a store that lacks what is
 //! needed, and a request whose parts contradict each other.
 
+use crate::face::Face;
 use crate::place::{CHECKSUM_ENFORCED, Place, StoreSettings, Traffic};
+use crate::recognise::{Memory, remember_new};
 use crate::{Reason, Refusal, Result, Secret};
 use engine::env::SharedEnv;
 use engine::immutability::{Cover, Policy, Provider, Wish};
@@ -142,8 +144,8 @@ pub struct Proven {
     pub observed: Vec<String>,
 }
 
-/// Creates a repository. `password` is asked for the first one where the request wants encryption; `probing` hears what is tried
-/// out.
+/// Creates a repository, and writes down in `memory` that this machine knows it. `password` is asked for the first one where the
+/// request wants encryption; `probing` hears what is tried out.
 ///
 /// # Errors
 /// `Exists`; `Unsupported` for a store that lacks something; the store's; `password`'s. [`Reason::Request`] for a request that
@@ -151,7 +153,8 @@ pub struct Proven {
 pub fn create<F>(
     settings: &StoreSettings,
     request: &CreateRequest<'_>,
-    env: &SharedEnv,
+    (env, memory): (&SharedEnv, &Memory),
+    face: &dyn Face,
     probing: &dyn Fn(&str),
     password: impl FnOnce() -> std::result::Result<FirstKey, F>,
 ) -> Result<CreateReport, F> {
@@ -172,6 +175,8 @@ pub fn create<F>(
     let created = Repository::create(&*place.store, &new, env);
     new.password.zeroize();
     let repository = created?;
+    let suite = if request.encrypted { Suite::Aes256Gcm } else { Suite::Clear };
+    remember_new(memory, settings, env, (repository, suite), face);
     let locked = policy.map(|policy| policy.days_locked()).transpose()?;
     Ok(CreateReport {
         repository,

@@ -56,6 +56,18 @@ pub struct Refusal {
 pub enum Reason {
     /// The request contradicts itself, or the repository that it names.
     Request,
+    /// Too little room is left.
+    NoRoom,
+    /// Another repository lies at the place, or one with weaker encryption.
+    OtherRepository,
+    /// A password is given for a repository that is not encrypted.
+    ClearText,
+    /// The log is older than this machine remembers, or has another history.
+    Rollback,
+    /// The place holds a copy of a repository that is used elsewhere: writing would begin a second history.
+    Fork,
+    /// A copy that is to be read from has gone its own way.
+    ForkedCopy,
 }
 
 impl Reason {
@@ -63,6 +75,11 @@ impl Reason {
     pub fn name(self) -> &'static str {
         match self {
             Reason::Request => "wrong_usage",
+            Reason::NoRoom => "no_space",
+            Reason::OtherRepository => "other_repository",
+            Reason::ClearText => "clear_text",
+            Reason::Rollback => "rollback",
+            Reason::Fork | Reason::ForkedCopy => "fork",
         }
     }
 }

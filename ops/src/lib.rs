@@ -9,14 +9,19 @@
 //! Promises: what is refused is a [`Refusal`] with a reason that a face can match; what a face's own closures fail with comes
 //! back to it unchanged ([`Error::Face`]). Refuses to print, to read the environment and to ask a terminal.
 
+pub mod as_far;
 pub mod create;
 pub mod durable;
 mod error;
+pub mod face;
 pub mod known;
+pub mod open;
 pub mod place;
+pub mod recognise;
 mod report;
 
 pub use error::{Error, Reason, Refusal, Result};
+pub use face::Face;
 pub use place::{Network, Place, StoreSettings, Traffic, TrafficOfTwo};
 
 /// A password in memory; it is wiped when it goes.

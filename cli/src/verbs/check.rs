@@ -1,11 +1,10 @@
 //! `cairn check`: prove that the repository can give back what it promises.
 
-use crate::connect::open_store;
+use crate::connect::{Connection, open_store};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::parse::place::POINT_FORMS;
 use crate::parse::quantity;
-use crate::recognise::Rollback;
 use crate::say::{Row, human, progress};
 use crate::settings::Settings;
 use clap::{Args, ValueEnum};
@@ -13,6 +12,7 @@ use engine::care::{CheckOptions, Finding, Level, check, check_stored};
 use engine::repository::Found;
 use format_spec::container::Suite;
 use ops::Place;
+use ops::recognise::Rollback;
 use std::sync::Arc;
 
 /// Validate the repository: log, index, trees, packs
@@ -54,27 +54,28 @@ impl Check {
             if settings.password.read()?.is_none() {
                 let place = open_store(&settings)?;
                 if let Some(found) = sealed(&place) {
-                    context.recognise(&settings, &*place.store, &found, false)?;
+                    context.expect_recognised(&settings, &place, &found)?;
                     context.out.note(NO_PASSWORD);
                     return without_keys(context, &settings, &place, Vec::new());
                 }
             }
         }
         // A check goes on where other commands stop: what it goes on without is a finding.
-        let as_far = match context.connect_as_far(Vec::new()) {
+        let (as_far, settings) = match context.connect_as_far(Vec::new()) {
             Err(failure) if failure.exit == Exit::Damaged => return as_stored(context, failure),
             other => other?,
         };
         let (missing, advice) = (as_far.findings(), as_far.advice());
-        let Some(connection) = as_far.connection else {
+        let Some(opened) = as_far.opened else {
             let (settings, place) = place_of(context)?;
             context.out.note("Without the config nothing can be decoded: every stored byte is verified, but not which objects must be there.");
             let exit = without_keys(context, &settings, &place, missing);
             advice.iter().for_each(|advice| context.out.note(advice));
             return exit;
         };
+        let connection = Connection::of(opened, settings);
         let repo = &connection.repo;
-        context.tell_twins(&connection.settings, repo, &connection.known)?;
+        connection.known.tell_twins(repo, context)?;
         let point = self.point.as_ref().map(|point| repo.find_point(point)).transpose()?;
         let level = match (self.read_data, self.level) {
             (Some(_), _) => Level::Full,

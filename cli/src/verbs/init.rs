@@ -3,6 +3,7 @@
 use super::locked::in_words;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
+use crate::face::memory;
 use crate::parse::period;
 use crate::parse::quantity;
 use crate::say::human;
@@ -13,7 +14,6 @@ use engine::immutability::Cover;
 use engine::repository::Repository;
 use engine::store::{Mode, StorageClass};
 use format_spec::config::RetentionKind;
-use format_spec::container::Suite;
 use format_spec::period::Period;
 use ops::create::{CreateReport, CreateRequest, ENDPOINTS, FirstKey, LockRequest};
 use std::ffi::OsString;
@@ -215,10 +215,8 @@ pub(crate) fn create(context: &Context, settings: &Settings, request: &CreateReq
     }
     let probing = |what: &str| context.out.probing(what);
     let password = || first_key(context, &settings.password);
-    let created = ops::create::create(&settings.of_store()?, request, &context.env, &probing, password)?;
-    let suite = if request.encrypted { Suite::Aes256Gcm } else { Suite::Clear };
-    context.remember_new(settings, created.repository, suite);
-    Ok(created)
+    let (store, machine) = (settings.of_store()?, (&context.env, &memory()));
+    Ok(ops::create::create(&store, request, machine, context, &probing, password)?)
 }
 
 fn first_key(context: &Context, source: &Password) -> Result<FirstKey> {

@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use crate::recognise;
+use crate::face::memory;
 use crate::say::table::{Side, Table};
 use crate::say::{Row, human};
 use crate::settings::Repo;
@@ -37,7 +37,7 @@ enum Action {
 
 impl Known {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
-        let folder = recognise::folder().map_err(|trouble| unusable(&trouble))?;
+        let folder = memory().map_err(|trouble| unusable(&trouble))?;
         match &self.action {
             Action::List => list(context, &folder),
             Action::Forget { url } => forget(context, &folder, url),
@@ -130,7 +130,7 @@ fn candidates(context: &Context, url: &OsStr) -> Result<Vec<String>> {
     let mut settings = context.settings()?;
     settings.repo = Repo::Given(url.to_owned());
     // These settings may be those of another kind of store: then only the place as it is listed can be meant.
-    places.extend(recognise::place_of(&settings));
+    places.extend(settings.of_store().and_then(|store| Ok(store.explicit()?)));
     Ok(places)
 }
 

@@ -1,7 +1,7 @@
 //! Opening the repository of a backup; the default one is created on first use.
 
 use super::Backup;
-use crate::connect::{Connection, open_store};
+use crate::connect::Connection;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::say::human;
@@ -12,7 +12,7 @@ use ops::create::CreateRequest;
 impl Backup {
     pub(super) fn connect(&self, context: &Context) -> Result<Connection> {
         let settings = context.settings()?;
-        let opened = open_store(&settings).and_then(|place| context.open(place, context.settings()?));
+        let opened = context.connect();
         match opened {
             Err(failure) if failure.exit == Exit::NoRepository => self.first_use(context, settings, failure),
             other => other,
@@ -37,7 +37,6 @@ impl Backup {
             Err(failure) if failure.name == "exists" => {}
             Err(failure) => return Err(failure),
         }
-        let place = open_store(&settings)?;
-        context.open(place, settings)
+        context.connect()
     }
 }
