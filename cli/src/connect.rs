@@ -13,6 +13,8 @@ use engine::blob::{CacheBudgets, CachePlace};
 use engine::repository::{Found, OpenOptions, Repository};
 use engine::store::{self, Counts, Location};
 use ops::as_far::AsFar;
+use ops::backup::{self, Ears};
+use ops::create::FirstKey;
 use ops::open::{OpenRequest, Opened, Passwords, Use};
 use ops::recognise::Acquaintance;
 use ops::{Place, Secret, Traffic, TrafficOfTwo};
@@ -108,6 +110,21 @@ impl Context {
         let mut request = self.request(&settings, usage)?;
         adjust(&mut request);
         self.open_as(Place::open(&request.store)?, &request, settings)
+    }
+
+    /// Opens the repository that the settings name, which is created where there is none.
+    ///
+    /// # Errors
+    /// As [`Context::connect`]; those of creating it.
+    pub(crate) fn connect_or_create(
+        &self,
+        settings: Settings,
+        first_key: impl FnOnce() -> Result<FirstKey>,
+        ears: &Ears<'_>,
+    ) -> Result<Connection> {
+        let request = self.request(&settings, self.usage())?;
+        let opened = backup::open_or_create(&request, &self.face(), &settings.password, first_key, ears);
+        Ok(Connection::of(opened.map_err(|e| self.stopped(e))?, settings))
     }
 
     /// Opens the repository in a store that is open already.

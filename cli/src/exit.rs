@@ -155,7 +155,7 @@ impl From<Refusal> for Failure {
         let Refusal { reason, what, advice } = refusal;
         let exit = match reason {
             Reason::Request => Exit::Usage,
-            Reason::NoRoom => Exit::Failed,
+            Reason::CannotWrite => Exit::Failed,
             Reason::OtherRepository | Reason::ClearText | Reason::Rollback | Reason::Fork | Reason::ForkedCopy => {
                 Exit::Unrecognised
             }
@@ -169,6 +169,7 @@ impl From<ops::Error<Failure>> for Failure {
         match e {
             ops::Error::Engine(e) => e.into(),
             ops::Error::Refused(refusal) => refusal.into(),
+            ops::Error::NoRoom(short) => short.into(),
             ops::Error::Face(failure) => failure,
         }
     }

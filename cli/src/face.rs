@@ -85,7 +85,7 @@ impl Context {
     pub(crate) fn stopped(&self, e: Error<Failure>) -> Failure {
         let Error::Refused(refusal) = e else { return e.into() };
         let (how, accept) = match refusal.reason {
-            Reason::Request | Reason::NoRoom => return refusal.into(),
+            Reason::Request | Reason::CannotWrite => return refusal.into(),
             Reason::OtherRepository => (CHANGED, Accept::OtherRepository),
             Reason::ClearText => (CHANGED, Accept::ClearText),
             Reason::Rollback => (ROLLED_BACK, Accept::Rollback),

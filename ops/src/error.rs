@@ -1,5 +1,6 @@
 //! Why an operation did not come to its end.
 
+use crate::backup::Shortage;
 use engine::Kind;
 use std::convert::Infallible;
 use std::fmt;
@@ -11,6 +12,8 @@ pub enum Error<F = Infallible> {
     Engine(engine::Error),
     /// A policy: nothing was done that cannot be seen.
     Refused(Refusal),
+    /// There was too little room.
+    NoRoom(Shortage),
     /// The face itself, in one of its closures.
     Face(F),
 }
@@ -56,8 +59,8 @@ pub struct Refusal {
 pub enum Reason {
     /// The request contradicts itself, or the repository that it names.
     Request,
-    /// Too little room is left.
-    NoRoom,
+    /// A file of this machine cannot be written.
+    CannotWrite,
     /// Another repository lies at the place, or one with weaker encryption.
     OtherRepository,
     /// A password is given for a repository that is not encrypted.
@@ -75,7 +78,7 @@ impl Reason {
     pub fn name(self) -> &'static str {
         match self {
             Reason::Request => "wrong_usage",
-            Reason::NoRoom => "no_space",
+            Reason::CannotWrite => "cannot_write",
             Reason::OtherRepository => "other_repository",
             Reason::ClearText => "clear_text",
             Reason::Rollback => "rollback",

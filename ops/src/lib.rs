@@ -10,6 +10,7 @@
 //! back to it unchanged ([`Error::Face`]). Refuses to print, to read the environment and to ask a terminal.
 
 pub mod as_far;
+pub mod backup;
 pub mod create;
 pub mod durable;
 mod error;

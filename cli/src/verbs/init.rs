@@ -219,7 +219,11 @@ pub(crate) fn create(context: &Context, settings: &Settings, request: &CreateReq
     Ok(ops::create::create(&store, request, machine, context, &probing, password)?)
 }
 
-fn first_key(context: &Context, source: &Password) -> Result<FirstKey> {
+/// The first password of a repository: as the settings name it, or generated into the key file of the default one.
+///
+/// # Errors
+/// When it cannot be read or written, and nobody can be asked.
+pub(crate) fn first_key(context: &Context, source: &Password) -> Result<FirstKey> {
     if let Password::KeyFile(path) = source {
         return Ok(FirstKey { secret: keyfile::create(path, &context.env)?, file: Some(path.clone()) });
     }
