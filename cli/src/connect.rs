@@ -14,10 +14,11 @@ use engine::repository::{Found, OpenOptions, Repository};
 use engine::store::{self, Counts, Location};
 use ops::as_far::AsFar;
 use ops::backup::{self, Ears};
+use ops::copy::End;
 use ops::create::FirstKey;
 use ops::open::{OpenRequest, Opened, Passwords, Use};
 use ops::recognise::Acquaintance;
-use ops::{Place, Secret, Traffic, TrafficOfTwo};
+use ops::{Place, Secret, Traffic};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
@@ -204,6 +205,11 @@ impl Context {
 }
 
 impl Connection {
+    /// For work between two repositories.
+    pub(crate) fn end(&self) -> End<'_> {
+        End { repo: &self.repo, counts: &self.counts }
+    }
+
     /// With the settings that it was opened by.
     pub(crate) fn of(opened: Opened, settings: Settings) -> Connection {
         let Opened { repo, counts, known } = opened;
@@ -251,12 +257,6 @@ impl Row {
     #[must_use]
     pub(crate) fn requests(self, counts: &Counts) -> Row {
         self.report(&Traffic::of(counts))
-    }
-
-    /// Adds the requests to two repositories: together, and of each.
-    #[must_use]
-    pub(crate) fn requests_of_two(self, source: &Counts, target: &Counts) -> Row {
-        self.report(&TrafficOfTwo::of(source, target))
     }
 }
 

@@ -11,6 +11,7 @@
 
 pub mod as_far;
 pub mod backup;
+pub mod copy;
 pub mod create;
 pub mod durable;
 mod error;
@@ -19,7 +20,9 @@ pub mod known;
 pub mod open;
 pub mod place;
 pub mod recognise;
-mod report;
+pub mod report;
+pub mod retrieve;
+pub mod spending;
 
 pub use error::{Error, Reason, Refusal, Result};
 pub use face::Face;

@@ -2,6 +2,7 @@
 
 pub(crate) use engine::monitor::{agree, count, counted};
 use format_spec::Time;
+pub(crate) use ops::report::time_exact;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -45,15 +46,6 @@ pub(crate) fn seconds(seconds: f64) -> String {
 /// A time in UTC, to the second: `2026-02-27T09:15:00Z`.
 pub(crate) fn time(time: Time) -> String {
     instant(time).map_or_else(|| format!("{}s", time.seconds), |t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
-}
-
-/// A time in UTC with all its digits, for JSON.
-pub(crate) fn time_exact(time: Time) -> String {
-    match instant(time) {
-        Some(t) if time.nanos > 0 => format!("{}.{:09}Z", t.strftime("%Y-%m-%dT%H:%M:%S"), time.nanos),
-        Some(t) => t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        None => format!("{}.{:09}s", time.seconds, time.nanos),
-    }
 }
 
 /// The instant, if it lies in the years that people write.
