@@ -149,6 +149,18 @@ fn no_crate_is_built_with_what_it_must_not_know() {
 }
 
 #[test]
+fn ops_neither_prints_nor_asks_nor_reads_the_environment() {
+    let files = rust_files(&root().join("ops/src"));
+    assert!(files.len() > 10, "only {} files were seen: the test looks at the wrong place", files.len());
+    for file in files {
+        let code = code(&file);
+        for word in ["println!", "print!(", "std::env", "env::var", "stdin()", "stdout()", "stderr()", "is_terminal"] {
+            assert!(!code.contains(word), "{} speaks of {word}, which is a face's", file.display());
+        }
+    }
+}
+
+#[test]
 fn no_room_imports_a_later_one() {
     let mut checked = 0;
     for (at, room) in ROOMS.iter().enumerate() {

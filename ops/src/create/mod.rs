@@ -7,24 +7,27 @@
 //! was proven stands in the config as `probed`; the password is taken by value and wiped. Refuses a store that lacks what is
 //! needed, and a request whose parts contradict each other.
 
+mod report;
+mod try_out;
+
+pub use report::{CreateReport, Proven};
+
 use crate::face::Face;
-use crate::place::{CHECKSUM_ENFORCED, Place, StoreSettings, Traffic};
+use crate::place::{Place, StoreSettings};
 use crate::recognise::{Memory, remember_new};
 use crate::{Reason, Refusal, Result, Secret};
 use engine::env::SharedEnv;
 use engine::immutability::{Cover, Policy, Provider, Wish};
 use engine::repository::{Found, NewRepository, Repository};
-use engine::store::{Location, Mode, Probed, StorageClass, Store, probe, probe_class, probe_lock};
+use engine::store::{Location, Mode, StorageClass};
 use engine::{Error, Kind};
-use format_spec::RepositoryId;
 use format_spec::config::{Class, Retention, RetentionKind};
 use format_spec::container::Suite;
 use format_spec::key_slot::Cost;
 use format_spec::period::Period;
-use serde::Serialize;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
+use try_out::try_out;
 use zeroize::Zeroize;
 
 /// What a new repository shall be.
@@ -89,61 +92,6 @@ pub struct FirstKey {
     pub file: Option<PathBuf>,
 }
 
-/// A repository that was just made.
-#[derive(Debug, Clone, Serialize)]
-pub struct CreateReport {
-    /// Its id.
-    #[serde(serialize_with = "crate::report::text")]
-    pub repository: RepositoryId,
-    /// Where it is.
-    pub location: String,
-    /// What it is for.
-    pub class: &'static str,
-    /// Where its data packs rest.
-    pub storage_class: Option<&'static str>,
-    /// The repository whose dedup key it shares.
-    pub keys_from: Option<String>,
-    /// Whether it is encrypted.
-    pub encrypted: bool,
-    /// Parity of packs.
-    pub parity_percent: u8,
-    /// What its period is held against: `snapshot` or `item`.
-    pub retention_type: &'static str,
-    /// Its period.
-    pub keep: String,
-    /// Who may lift its locks.
-    pub immutable: Option<&'static str>,
-    /// The days that were asked for.
-    pub immutable_days: Option<u32>,
-    /// The days that a lock lasts at least.
-    pub locked_days_least: Option<u32>,
-    /// And at most.
-    pub locked_days_most: Option<u32>,
-    /// The file with the only key.
-    pub key_file: Option<String>,
-    /// What the store has shown.
-    pub probed: Proven,
-    /// What that took.
-    #[serde(flatten)]
-    pub traffic: Traffic,
-    /// How its objects are locked.
-    #[serde(skip)]
-    pub policy: Option<Policy>,
-}
-
-/// What a store has shown.
-#[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "as `engine::store::Probed` has it")]
-pub struct Proven {
-    pub create_is_atomic: bool,
-    pub ranges: bool,
-    pub listing_complete: bool,
-    pub delete: bool,
-    pub checksum_enforced: bool,
-    pub versioned: Option<bool>,
-    pub observed: Vec<String>,
-}
-
 /// Creates a repository, and writes down in `memory` that this machine knows it. `password` is asked for the first one where the
 /// request wants encryption; `probing` hears what is tried out.
 ///
@@ -177,26 +125,7 @@ pub fn create<F>(
     let repository = created?;
     let suite = if request.encrypted { Suite::Aes256Gcm } else { Suite::Clear };
     remember_new(memory, settings, env, (repository, suite), face);
-    let locked = policy.map(|policy| policy.days_locked()).transpose()?;
-    Ok(CreateReport {
-        repository,
-        location: place.store.location(),
-        class: request.class.as_str(),
-        storage_class: request.storage_class.map(StorageClass::as_str),
-        keys_from: request.like.map(|like| like.id().to_string()),
-        encrypted: request.encrypted,
-        parity_percent: request.parity_percent,
-        retention_type: retention_word(retention.kind),
-        keep: retention.period.to_string(),
-        immutable: policy.map(|policy| policy.wish().mode.as_str()),
-        immutable_days: policy.and_then(|policy| policy.field().days).map(NonZeroU32::get),
-        locked_days_least: locked.map(|(least, _)| least),
-        locked_days_most: locked.map(|(_, most)| most),
-        key_file: key_file.map(|path| path.display().to_string()),
-        probed: Proven::of(&probed),
-        traffic: Traffic::of(&place.counts),
-        policy,
-    })
+    Ok(CreateReport::of(repository, &place, request, (retention, policy), (&probed, key_file))?)
 }
 
 impl CreateRequest<'_> {
@@ -284,77 +213,6 @@ fn refuse_existing(place: &Place) -> engine::Result<()> {
     Err(Error::new(Kind::Exists, "there is a repository already")
         .on(place.store.location())
         .advise("use it as it is, or choose another place"))
-}
-
-/// Tries out what the request needs, and gives back what was proven, also as the config keeps it.
-fn try_out(
-    store: &dyn Store,
-    request: &CreateRequest<'_>,
-    is_locked: bool,
-    env: &SharedEnv,
-    probing: &dyn Fn(&str),
-) -> engine::Result<(Probed, String)> {
-    let probed = probe(store, &**env, probing)?;
-    probed.require()?;
-    let mut lines = written(&probed);
-    if is_locked {
-        let locks = probe_lock(store, &**env, probing)?;
-        locks.require().map_err(|e| e.on(store.location()))?;
-        lines = [lines, locks.lines().join("\n")].join("\n");
-    }
-    if let Some(class) = request.storage_class {
-        let classes = probe_class(store, &**env, class, probing)?;
-        classes.require().map_err(|e| e.on(store.location()))?;
-        if class.is_archive() && !probed.checksum_enforced {
-            let message = format!("the store verifies no checksums, and what rests in {class} cannot be read back");
-            return Err(Error::new(Kind::Unsupported, message)
-                .on(store.location())
-                .advise("choose a class that can be read at once, or a store that verifies what it is sent"));
-        }
-        lines = [lines, classes.lines().join("\n")].join("\n");
-    }
-    Ok((probed, lines))
-}
-
-/// What was proven, as the config keeps it: lines `name=value`.
-fn written(probed: &Probed) -> String {
-    let word = |proven: bool| if proven { "yes" } else { "no" };
-    let versioned = probed.versioned.map_or("unknown", word);
-    let mut lines = vec![
-        format!("create_is_atomic={}", word(probed.create_is_atomic)),
-        format!("ranges={}", word(probed.ranges)),
-        format!("listing_complete={}", word(probed.listing_complete)),
-        format!("delete={}", word(probed.delete)),
-        format!("versioned={versioned}"),
-        format!("rounds={}", probed.rounds),
-    ];
-    if probed.checksum_enforced {
-        lines.push(CHECKSUM_ENFORCED.to_owned());
-    }
-    lines.extend(probed.observed.iter().map(|seen| format!("observed={}", seen.replace('\n', " "))));
-    lines.join("\n")
-}
-
-impl Proven {
-    fn of(probed: &Probed) -> Proven {
-        Proven {
-            create_is_atomic: probed.create_is_atomic,
-            ranges: probed.ranges,
-            listing_complete: probed.listing_complete,
-            delete: probed.delete,
-            checksum_enforced: probed.checksum_enforced,
-            versioned: probed.versioned,
-            observed: probed.observed.clone(),
-        }
-    }
-}
-
-/// What a period is held against, in a word.
-pub fn retention_word(kind: RetentionKind) -> &'static str {
-    match kind {
-        RetentionKind::Snapshot => "snapshot",
-        RetentionKind::Item => "item",
-    }
 }
 
 /// The settings of an S3 store that name its endpoint, the stronger one first.
