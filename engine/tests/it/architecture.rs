@@ -196,9 +196,9 @@ fn what_belongs_to_one_place_stays_there() {
         ("tokio::", &["engine/store/src", "webdav/src"]),
         ("SystemTime::now", &["engine/base/src/env.rs"]),
         ("getrandom::", &["engine/base/src/env.rs"]),
-        // These panic where no thread can be made.
-        ("thread::spawn(", &["engine/base/src/threads.rs"]),
-        ("scope.spawn(", &["engine/base/src/threads.rs"]),
+        // These panic where no thread can be made: `base::threads` asks a builder.
+        ("thread::spawn(", &[]),
+        ("scope.spawn(", &[]),
     ];
     let mut seen = BTreeSet::new();
     for (name, folder) in CRATES {
@@ -219,7 +219,8 @@ fn what_belongs_to_one_place_stays_there() {
             }
         }
     }
-    assert_eq!(seen.len(), only.len(), "the test looks at the wrong place: {seen:?}");
+    let at_home_somewhere = only.iter().filter(|(_, homes)| !homes.is_empty()).count();
+    assert_eq!(seen.len(), at_home_somewhere, "the test looks at the wrong place: {seen:?}");
 }
 
 #[test]
