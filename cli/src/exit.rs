@@ -4,6 +4,7 @@
 //! match (`error` in JSON).
 
 use engine::{Error, Kind};
+use ops::{Reason, Refusal};
 use std::fmt;
 use std::process::ExitCode;
 
@@ -146,6 +147,31 @@ impl From<Error> for Failure {
         };
         let advice = e.advice().map(str::to_owned);
         Failure { exit, kind: Some(e.kind()), name, message: e.to_string(), advice, status: Vec::new() }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let Refusal { reason, what, advice } = refusal;
+        let exit = match reason {
+            Reason::Request => Exit::Usage,
+            Reason::CannotWrite => Exit::Failed,
+            Reason::OtherRepository | Reason::ClearText | Reason::Rollback | Reason::Fork | Reason::ForkedCopy => {
+                Exit::Unrecognised
+            }
+        };
+        Failure { advice, ..Failure::new(exit, reason.name(), what) }
+    }
+}
+
+impl From<ops::Error<Failure>> for Failure {
+    fn from(e: ops::Error<Failure>) -> Self {
+        match e {
+            ops::Error::Engine(e) => e.into(),
+            ops::Error::Refused(refusal) => refusal.into(),
+            ops::Error::NoRoom(short) => short.into(),
+            ops::Error::Face(failure) => failure,
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 //! A binary has no interface, and the targets live outside of the workspace; this names exactly the functions that read text
 //! which people wrote, and gives back plain types. Hidden, and free to change.
 
-use crate::known::Record;
 use crate::parse::{Place, job, key_cost, pattern::Pattern, place, quantity};
 use crate::settings::profile;
+use ops::known::Record;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};

@@ -1,27 +1,27 @@
-//! `cairn`: the one binary, thin; a library only so that its parsers can be fuzzed ([`fuzzing`]). It reads the command line, opens a repository, lets the engine work, and says what came of it.
+//! `cairn`: the one binary, thin; a library only so that its parsers can be fuzzed ([`fuzzing`]). It turns the command line
+//! into requests, lets `ops` and the engine work, and says what came of it.
 //!
 //! Promises: the contract of verbs, options, JSON keys and exit codes (`docs/cli.md`). stdout carries answers (with `--json`
 //! one object a line, the last one a `summary`), stderr is for people. An option whose work is not there yet is refused, never
-//! ignored. Refuses to: hold any knowledge of packs, keys or trees; that is the engine's.
+//! ignored. Refuses to: hold any knowledge of packs, keys or trees, which is the engine's, and the policies of opening, creating,
+//! backing up, copying and retrieving, which are those of `ops`.
 
 mod archive;
 mod cli;
+mod clock;
 mod connect;
 mod context;
-mod damaged;
 mod dispatch;
-mod durable;
 mod exit;
+mod face;
 #[doc(hidden)]
 pub mod fuzzing;
 mod globals;
 mod hooks;
 mod interrupt;
-mod known;
 mod later;
 mod paper;
 mod parse;
-mod recognise;
 mod say;
 mod settings;
 mod terminal;

@@ -2,6 +2,7 @@
 
 pub(crate) use engine::monitor::{agree, count, counted};
 use format_spec::Time;
+pub(crate) use ops::report::time_exact;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -47,15 +48,6 @@ pub(crate) fn time(time: Time) -> String {
     instant(time).map_or_else(|| format!("{}s", time.seconds), |t| t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
-/// A time in UTC with all its digits, for JSON.
-pub(crate) fn time_exact(time: Time) -> String {
-    match instant(time) {
-        Some(t) if time.nanos > 0 => format!("{}.{:09}Z", t.strftime("%Y-%m-%dT%H:%M:%S"), time.nanos),
-        Some(t) => t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        None => format!("{}.{:09}s", time.seconds, time.nanos),
-    }
-}
-
 /// The instant, if it lies in the years that people write.
 pub(crate) fn instant(time: Time) -> Option<jiff::Zoned> {
     let seconds = jiff::Timestamp::from_second(time.seconds).ok()?;
@@ -77,6 +69,14 @@ pub(crate) fn name(raw: &[u8]) -> String {
 /// A path on one line.
 pub(crate) fn path(path: impl AsRef<std::path::Path>) -> String {
     name(path.as_ref().as_os_str().as_encoded_bytes())
+}
+
+/// Why what this machine remembers cannot be used.
+pub(crate) fn trouble(trouble: &ops::known::Trouble) -> String {
+    match &trouble.path {
+        Some(file) => format!("{}: {}", path(file), trouble.why),
+        None => trouble.why.clone(),
+    }
 }
 
 /// A text of any origin, with its lines: everything but line feeds as in [`name`].

@@ -1,6 +1,7 @@
 //! One JSON object of the output.
 
 use crate::say::human;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// A line of `--json` in the making: its `type` first, then its keys in the order in which they were set.
@@ -28,6 +29,16 @@ impl Row {
             Ok(_) => row,
             Err(_) => row.set(&format!("{key}_hex"), human::hex(raw)),
         }
+    }
+
+    /// Takes the fields of a report over, each as a key.
+    #[must_use]
+    pub(crate) fn report(mut self, report: &impl Serialize) -> Row {
+        match serde_json::to_value(report) {
+            Ok(Value::Object(fields)) => self.0.extend(fields),
+            other => unreachable!("a report is an object with names: {other:?}"),
+        }
+        self
     }
 
     /// Takes the keys of another row over, but its type.

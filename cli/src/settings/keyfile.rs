@@ -4,13 +4,13 @@
 //! kept in step before the old slot goes, so the default repository never locks itself out. Refuses to write over a key
 //! that may open something else: it is set aside first.
 
-use super::password::{self, Secret};
+use super::password;
 use super::{Repo, Settings, xdg};
-use crate::durable;
 use crate::exit::{Exit, Failure, Result};
 use crate::say::human;
 use engine::env::SharedEnv;
 use engine::repository::Repository;
+use ops::{Secret, durable};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;

@@ -10,8 +10,8 @@ pub(crate) mod xdg;
 use crate::exit::Result;
 use crate::globals::Globals;
 use engine::repository::SlotBounds;
-use engine::store::{Patience, Say};
-pub(crate) use network::Network;
+use engine::store::{Limits, Location, Patience, Say};
+use ops::{Network, StoreSettings};
 use password::Password;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -98,9 +98,30 @@ impl Settings {
                 work: globals.retry_for.or(file.retry_for).unwrap_or(usual.work),
             },
             say: None,
-            network: Network::choose(file.proxy, file.no_proxy, file.ca_file),
+            network: network::choose(file.proxy, file.no_proxy, file.ca_file),
             store: file.store,
             repo,
+        })
+    }
+
+    /// The store of the repository, and how it is reached.
+    ///
+    /// # Errors
+    /// `Input` when what was named is no place.
+    pub(crate) fn of_store(&self) -> Result<StoreSettings> {
+        Ok(StoreSettings {
+            location: match &self.repo {
+                Repo::Given(text) => Location::parse(text)?,
+                Repo::Default(path) => Location::Folder(path.clone()),
+            },
+            settings: self.store.clone(),
+            network: self.network.clone(),
+            limits: Limits {
+                upload_bytes_per_second: self.limit_upload,
+                download_bytes_per_second: self.limit_download,
+            },
+            patience: self.patience,
+            say: self.say.clone(),
         })
     }
 }

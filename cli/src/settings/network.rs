@@ -5,29 +5,17 @@
 //! `AWS_CA_BUNDLE` holds, as for the aws command.
 //! Certificates of a private CA are trusted besides those of the system, never instead.
 
+use ops::Network;
 use std::path::PathBuf;
 
-/// What the connections to stores need to know.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Network {
-    /// The proxy of the config file.
-    pub(crate) proxy: Option<String>,
-    /// Whom it does not serve.
-    pub(crate) no_proxy: Option<String>,
-    /// Further root certificates, PEM.
-    pub(crate) ca_file: Option<PathBuf>,
-}
-
-impl Network {
-    /// The config file and the environment brought together.
-    pub(super) fn choose(proxy: Option<String>, no_proxy: Option<String>, ca_file: Option<PathBuf>) -> Network {
-        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-        let excluded = || set("NO_PROXY").or_else(|| set("no_proxy")).and_then(|list| list.into_string().ok());
-        Network {
-            no_proxy: proxy.as_ref().and_then(|_| no_proxy.or_else(excluded)),
-            proxy,
-            ca_file: set(CA_FILE).map(PathBuf::from).or(ca_file).or_else(|| set("AWS_CA_BUNDLE").map(PathBuf::from)),
-        }
+/// The config file and the environment brought together.
+pub(super) fn choose(proxy: Option<String>, no_proxy: Option<String>, ca_file: Option<PathBuf>) -> Network {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let excluded = || set("NO_PROXY").or_else(|| set("no_proxy")).and_then(|list| list.into_string().ok());
+    Network {
+        no_proxy: proxy.as_ref().and_then(|_| no_proxy.or_else(excluded)),
+        proxy,
+        ca_file: set(CA_FILE).map(PathBuf::from).or(ca_file).or_else(|| set("AWS_CA_BUNDLE").map(PathBuf::from)),
     }
 }
 

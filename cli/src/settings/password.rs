@@ -9,13 +9,12 @@ use super::keyfile;
 use crate::exit::{Exit, Failure, Result};
 use crate::say::human;
 use crate::terminal;
+use ops::Secret;
+use ops::open::Offer;
 use std::io::{ErrorKind, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use zeroize::Zeroizing;
-
-/// A password in memory; wiped when it goes.
-pub(crate) type Secret = Zeroizing<Vec<u8>>;
 
 /// The source of the password; nothing was read yet.
 #[derive(Debug, Clone)]
@@ -76,12 +75,14 @@ impl Password {
         matches!(self, Password::File(_) | Password::Environment | Password::Handed)
     }
 
-    /// Whether one lies ready that was not given for this repository alone: for all of them, or in the key file of the default one.
-    pub(crate) fn lies_ready(&self) -> bool {
+    /// How it comes: for this repository alone, for all of them, or in the key file of the default one.
+    pub(crate) fn offer(&self) -> Offer {
+        let source = self.described();
         match self {
-            Password::Common(_) => true,
-            Password::KeyFile(path) => path.exists(),
-            _ => false,
+            Password::File(_) | Password::Environment | Password::Handed => Offer::ForThis(source),
+            Password::Common(_) => Offer::ForAll(source),
+            Password::KeyFile(path) if path.exists() => Offer::Generated(source),
+            Password::KeyFile(_) | Password::Ask => Offer::Nothing,
         }
     }
 

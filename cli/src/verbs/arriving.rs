@@ -9,9 +9,10 @@ use crate::say::{Row, human};
 use clap::Args;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
-use engine::restore::{Arrived, Arriving as Event, Part, Patience, restore_arriving};
-use engine::retrieval::{Needs, Progress, Wish, expect_readable, may_rest};
+use engine::restore::{Arrived, Arriving as Event, Part};
+use engine::retrieval::Progress;
 use engine::store::RetrievalMode;
+use ops::retrieve::{ArrivedReport, ArrivingRequest, expect_here, restore};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,41 +64,21 @@ impl Arriving {
         target: &Path,
         monitor: &Arc<Monitor>,
     ) -> Result<Arrived> {
-        let wish = Wish {
+        let request = ArrivingRequest {
+            about: format!("restore of {}", parts.iter().map(name_of).collect::<Vec<_>>().join(" ")),
             mode: self.mode.unwrap_or(RetrievalMode::Standard),
             days: self.days.unwrap_or(1),
-            about: format!("restore of {}", parts.iter().map(name_of).collect::<Vec<_>>().join(" ")),
-        };
-        let patience = Patience {
-            wish,
-            prices: self.spending.list()?,
             budget: self.spending.budget(),
-            every: self.look_every.max(LOOK_EVERY_MIN),
-            most: self.wait,
+            prices: self.spending.list()?,
+            look_every: self.look_every,
+            wait: self.wait,
         };
-        let mut last: Option<Progress> = None;
-        let mut unwritable = None;
-        let mut event = |event: &Event<'_>| {
-            let told = match event {
-                Event::Planned(plan) => tell(context, plan),
-                Event::Started(_) => Ok(()),
-                Event::Looked(progress) => {
-                    let is_new = last.replace(*progress) != Some(*progress);
-                    if is_new { looked(context, progress) } else { Ok(()) }
-                }
-            };
-            // Who listens no more has no use for the rest either.
-            told.map_err(|failure| {
-                let e = engine::Error::new(engine::Kind::Interrupted, failure.message.clone());
-                unwritable = Some(failure);
-                e
-            })
+        let mut event = |event: &Event<'_>| match event {
+            Event::Planned(plan) => tell(context, plan),
+            Event::Started(_) => Ok(()),
+            Event::Looked(progress) => looked(context, progress),
         };
-        let done = restore_arriving(repo, parts, target, &patience, &mut event, monitor);
-        match unwritable {
-            Some(failure) => Err(failure),
-            None => Ok(done?),
-        }
+        Ok(restore(repo, (parts, target), &request, &mut event, monitor)?)
     }
 }
 
@@ -106,15 +87,7 @@ impl Arriving {
 /// # Errors
 /// `archived`, with the command that brings it back.
 pub(super) fn refuse_archived(repo: &Repository, parts: &[Part], monitor: &Monitor) -> Result<()> {
-    if !may_rest(repo) {
-        return Ok(());
-    }
-    let mut needs = Needs::default();
-    for part in parts {
-        let select = part.options.select.clone();
-        needs.add(repo, &part.point, &part.inside, &|path, entry| select(path, entry), monitor)?;
-    }
-    expect_readable(repo, &needs, monitor).map_err(|e| {
+    expect_here(repo, parts, monitor).map_err(|e| {
         let places = parts.iter().map(name_of).collect::<Vec<_>>().join(" ");
         let failure = Failure::from(e);
         if failure.exit != Exit::Archived {
@@ -135,13 +108,7 @@ fn name_of(part: &Part) -> String {
 
 fn looked(context: &Context, progress: &Progress) -> Result<()> {
     let Progress { needed, here } = progress;
-    context.out.row(|| {
-        Row::new("arrived")
-            .set("packs_readable", here.packs)
-            .set("packs", needed.packs)
-            .set("bytes_readable", here.bytes)
-            .set("bytes", needed.bytes)
-    })?;
+    context.out.row(|| Row::new("arrived").report(&ArrivedReport::of(progress)))?;
     context.out.note(&format!(
         "{} of {} here ({} of {})",
         human::count(here.packs),
@@ -151,6 +118,3 @@ fn looked(context: &Context, progress: &Progress) -> Result<()> {
     ));
     Ok(())
 }
-
-/// A listing a second is as often as anybody needs.
-const LOOK_EVERY_MIN: Duration = Duration::from_millis(500);

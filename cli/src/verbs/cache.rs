@@ -46,7 +46,7 @@ impl Cache {
 /// Without a password: the repository's id stands in its config, readable by everybody.
 fn drop_cache(context: &Context) -> Result<Exit> {
     let settings = context.settings()?;
-    let place = open_store(&settings, false)?;
+    let place = open_store(&settings)?;
     let object = place.store.get(&Name::new(format_spec::names::CONFIG)?).map_err(|e| match e.kind() {
         engine::Kind::Absent => Failure::new(
             Exit::NoRepository,

@@ -1,17 +1,18 @@
 //! `cairn check`: prove that the repository can give back what it promises.
 
-use crate::connect::{Place, open_store};
+use crate::connect::{Connection, open_store};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::parse::place::POINT_FORMS;
 use crate::parse::quantity;
-use crate::recognise::Rollback;
 use crate::say::{Row, human, progress};
 use crate::settings::Settings;
 use clap::{Args, ValueEnum};
 use engine::care::{CheckOptions, Finding, Level, check, check_stored};
 use engine::repository::Found;
 use format_spec::container::Suite;
+use ops::Place;
+use ops::recognise::Rollback;
 use std::sync::Arc;
 
 /// Validate the repository: log, index, trees, packs
@@ -51,29 +52,30 @@ impl Check {
         if self.level == Depth::Stored && self.point.is_none() {
             let settings = context.settings()?;
             if settings.password.read()?.is_none() {
-                let place = open_store(&settings, false)?;
+                let place = open_store(&settings)?;
                 if let Some(found) = sealed(&place) {
-                    context.recognise(&settings, &*place.store, &found, false)?;
+                    context.expect_recognised(&settings, &place, &found)?;
                     context.out.note(NO_PASSWORD);
                     return without_keys(context, &settings, &place, Vec::new());
                 }
             }
         }
         // A check goes on where other commands stop: what it goes on without is a finding.
-        let as_far = match context.connect_as_far(Vec::new()) {
+        let (as_far, settings) = match context.connect_as_far(Vec::new()) {
             Err(failure) if failure.exit == Exit::Damaged => return as_stored(context, failure),
             other => other?,
         };
         let (missing, advice) = (as_far.findings(), as_far.advice());
-        let Some(connection) = as_far.connection else {
+        let Some(opened) = as_far.opened else {
             let (settings, place) = place_of(context)?;
             context.out.note("Without the config nothing can be decoded: every stored byte is verified, but not which objects must be there.");
             let exit = without_keys(context, &settings, &place, missing);
             advice.iter().for_each(|advice| context.out.note(advice));
             return exit;
         };
+        let connection = Connection::of(opened, settings);
         let repo = &connection.repo;
-        context.tell_twins(&connection.settings, repo, &connection.known)?;
+        connection.known.tell_twins(repo, context)?;
         let point = self.point.as_ref().map(|point| repo.find_point(point)).transpose()?;
         let level = match (self.read_data, self.level) {
             (Some(_), _) => Level::Full,
@@ -186,7 +188,7 @@ const NO_PASSWORD: &str = "No password was given: every stored byte is verified,
 
 fn place_of(context: &Context) -> Result<(Settings, Place)> {
     let settings = context.settings()?;
-    let place = open_store(&settings, false)?;
+    let place = open_store(&settings)?;
     Ok((settings, place))
 }
 

@@ -10,8 +10,9 @@ use crate::say::{human, progress};
 use crate::verbs::spending::{self, Spending};
 use clap::{Args, ValueEnum};
 use engine::Kind;
-use engine::copy::{CopyOptions, CopySummary, Which, copy};
+use engine::copy::{CopySummary, Which};
 use engine::restore_point::JobName;
+use ops::copy::{CopyRequest, Verdict, copy};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -88,11 +89,7 @@ impl Copy {
             None => None,
             Some(repo) => Some(context.connect_to_copy(repo, self.heal_from_password_file.as_deref())?.repo),
         };
-        if let Some(healer) = &heal_from {
-            context.expect_same_history(&source.repo, healer)?;
-        }
-        let prices = self.spending.list()?;
-        let options = CopyOptions {
+        let request = CopyRequest {
             which: match (self.all, &self.points[..]) {
                 (true, _) => Which::All,
                 (false, []) => Which::Latest,
@@ -102,22 +99,20 @@ impl Copy {
             verify_full: self.verify == Verify::Full,
             rekey: self.rekey,
             regroup: self.regroup,
-            flush_after_seconds: self.flush_after.as_secs(),
-            spool: Some(target.settings.cache_dir.join(SPOOL).join(target.repo.id().to_string())),
+            flush_after: self.flush_after,
+            spool: target.settings.cache_dir.join(SPOOL),
             dry_run: self.dry_run,
             budget: self.spending.budget(),
-            heal_from,
-            prices: prices.clone(),
-            host: source.repo.env().host(),
+            prices: self.spending.list()?,
             threads: source.settings.threads,
         };
         let monitor = context.interrupt.shared();
-        let work = || copy(&source.repo, &target.repo, &options, &monitor);
-        let done = progress::show(&context.out, "copying", &monitor, work).map_err(|e| match e.kind() {
-            Kind::Unrecognised => Failure { name: "fork", ..Failure::from(e) },
-            _ => e.into(),
+        let work = || copy(source.end(), target.end(), heal_from, &request, context, &monitor);
+        let report = progress::show(&context.out, "copying", &monitor, work).map_err(|e| match e.kind() {
+            Some(Kind::Unrecognised) => Failure { name: "fork", ..context.stopped(e) },
+            _ => context.stopped(e),
         })?;
-        let ids = |points: &[format_spec::log::PointId]| points.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let done = &report.summary;
         for failed in &done.failed {
             let why = format!("not copied: {}; `cairn check --read-data` on the source says more", failed.reason);
             context.out.warning(failed.point.to_string().as_bytes(), &why);
@@ -130,37 +125,12 @@ impl Copy {
             let why = format!("copied, and as incomplete as its original: {items} could not be stored as they were");
             context.out.warning(point.point.to_string().as_bytes(), &why);
         }
-        let is_clean = done.expired.is_empty() && done.incomplete.is_empty() && monitor.warnings_total() == 0;
-        let exit = match (done.failed.is_empty(), is_clean) {
-            (false, _) => Exit::Damaged,
-            (true, false) => Exit::Warnings,
-            (true, true) => Exit::Done,
+        let exit = match report.verdict {
+            Verdict::Damaged => Exit::Damaged,
+            Verdict::Warnings => Exit::Warnings,
+            Verdict::Clean => Exit::Done,
         };
-        let row = context
-            .summary(exit)
-            .set("dry_run", self.dry_run)
-            .set("points_copied", done.copied.len())
-            .set("points", ids(&done.copied))
-            .set("points_present", done.present)
-            .set("points_waiting", done.waiting.len())
-            .set("points_failed", done.failed.len())
-            .set("points_expired", done.expired.len())
-            .set("points_incomplete", done.incomplete.len())
-            .set("blobs_wanted", done.blobs_wanted)
-            .set("blobs_healed", done.blobs_healed)
-            .set("blobs_lost", done.blobs_lost)
-            .set("blobs_regrouped", done.blobs_regrouped)
-            .set("blocks_carried", done.blocks_carried)
-            .set("blocks_recovered", done.blocks_recovered)
-            .set("bytes_wanted", done.bytes_wanted)
-            .set("bytes_read", done.bytes_read)
-            .set("bytes_written", done.bytes_written)
-            .set("packs_read", done.packs_read)
-            .set("packs_written", done.packs_written)
-            .with(spending::row_of(&done.estimate.clone().unwrap_or_default()))
-            .with(spending::row_of_two(&source, &target, prices.as_ref()))
-            .requests_of_two(&source.counts, &target.counts);
-        context.out.summary(row, || self.text(&done))?;
+        context.out.summary(context.summary(exit).report(&report), || self.text(done))?;
         Ok(exit)
     }
 

@@ -9,7 +9,7 @@ use clap::Args;
 use engine::care::retention::{Request, Rules, Scope};
 use engine::repository::Repository;
 use engine::restore_point::{JobId, JobName};
-use format_spec::config::{Retention, RetentionKind};
+use format_spec::config::Retention;
 use format_spec::period::Period;
 use std::collections::BTreeSet;
 
@@ -140,12 +140,4 @@ fn by_rules(given: Rules, own: Retention) -> Result<Request> {
 /// The points that selectors mean.
 pub(super) fn found(repo: &Repository, selectors: &[String]) -> Result<BTreeSet<format_spec::log::PointId>> {
     selectors.iter().map(|selector| Ok(repo.find_point(selector)?.manifest.id)).collect()
-}
-
-/// How a retention type is written.
-pub(super) fn word(kind: RetentionKind) -> &'static str {
-    match kind {
-        RetentionKind::Snapshot => "snapshot",
-        RetentionKind::Item => "item",
-    }
 }

@@ -1,20 +1,20 @@
 //! `cairn key`: passwords and the recovery sheet. No data is touched.
 
-use crate::connect::{Connection, open_store};
+use crate::connect::Connection;
 use crate::context::Context;
-use crate::durable;
 use crate::exit::{Exit, Failure, Result};
 use crate::paper;
 use crate::parse::quantity;
 use crate::say::table::{Side, Table};
 use crate::say::{Row, human};
-use crate::settings::password::{self, Password, Secret};
+use crate::settings::password::{self, Password};
 use crate::settings::{Settings, keyfile};
 use clap::{Args, Subcommand};
 use engine::Kind;
 use engine::repository::{Replaced, Repository, SlotInfo};
 use format_spec::key_slot::Cost;
 use format_spec::log::KeyChange;
+use ops::{Secret, durable};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -273,9 +273,7 @@ fn reseal(context: &Context, slot: Option<&str>, cost: Cost) -> Result<Exit> {
         Some(password) => password,
         None => password::ask("Password of the key slot", false)?,
     };
-    let place = open_store(&settings, false)?;
-    let options = context.open_options(&settings);
-    let opened = context.open_by(place, settings, &|found| Ok(found.open(Some(password.as_slice()), &options)?))?;
+    let opened = context.connect_by(settings, |found, options| found.open(Some(password.as_slice()), options))?;
     if !opened.repo.slot_bounds().allow(cost) {
         return Err(Failure::usage("a slot of this cost would not be tried: it is above the bounds of --key-cost-max")
             .advise("choose less, or raise the bounds for this command and for every later one on every machine"));
@@ -349,11 +347,9 @@ fn import(context: &Context, sheet: &Path, new: &New) -> Result<Exit> {
     let text = std::fs::read_to_string(sheet)
         .map(Zeroizing::new)
         .map_err(|e| Failure::usage(format!("{}: the recovery sheet cannot be read: {e}", human::path(sheet))))?;
-    let place = open_store(&settings, false)?;
     // The password of these options is not the one that opens it here, and need not be there yet.
     let settings = Settings { password: Password::Ask, ..settings };
-    let options = context.open_options(&settings);
-    let opened = context.open_by(place, settings, &|found| Ok(found.open_with_paper(&text, &options)?))?;
+    let opened = context.connect_by(settings, |found, options| found.open_with_paper(&text, options))?;
     let (repo, password) = (&opened.repo, new.password()?);
     let id = new.add_password(repo, &password)?;
     if let Some(done) = keyfile::keep_after_import(repo, &opened.settings, &password)? {

@@ -2,14 +2,14 @@
 
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use crate::known::{Folder, Record, Row as KnownRow, Trouble};
-use crate::recognise;
+use crate::face::memory;
 use crate::say::table::{Side, Table};
 use crate::say::{Row, human};
 use crate::settings::Repo;
 use clap::{Args, Subcommand};
 use format_spec::Time;
 use format_spec::container::Suite;
+use ops::known::{Folder, Record, Row as KnownRow, Trouble};
 use serde_json::Value;
 use std::ffi::{OsStr, OsString};
 
@@ -37,7 +37,7 @@ enum Action {
 
 impl Known {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
-        let folder = recognise::folder().map_err(|trouble| unusable(&trouble))?;
+        let folder = memory().map_err(|trouble| unusable(&trouble))?;
         match &self.action {
             Action::List => list(context, &folder),
             Action::Forget { url } => forget(context, &folder, url),
@@ -63,7 +63,7 @@ fn list(context: &Context, folder: &Folder) -> Result<Exit> {
                 record.rows.iter().for_each(|row| table.push(line(&record, row)));
             }
             Err(trouble) => {
-                context.out.warning(b"", &trouble.to_string());
+                context.out.warning(b"", &human::trouble(&trouble));
                 exit = Exit::Warnings;
             }
         }
@@ -130,11 +130,11 @@ fn candidates(context: &Context, url: &OsStr) -> Result<Vec<String>> {
     let mut settings = context.settings()?;
     settings.repo = Repo::Given(url.to_owned());
     // These settings may be those of another kind of store: then only the place as it is listed can be meant.
-    places.extend(recognise::place_of(&settings));
+    places.extend(settings.of_store().and_then(|store| Ok(store.explicit()?)));
     Ok(places)
 }
 
 fn unusable(trouble: &Trouble) -> Failure {
-    Failure::new(Exit::Failed, "cannot_use_state", trouble.to_string())
+    Failure::new(Exit::Failed, "cannot_use_state", human::trouble(trouble))
         .advise("look at the folder; CAIRN_STATE_DIR names another one")
 }

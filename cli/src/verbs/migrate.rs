@@ -36,7 +36,7 @@ impl Migrate {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         // Numbers first, without a key: a format that this release cannot read is named before anybody is asked for a password.
         let settings = context.settings()?;
-        let place = open_store(&settings, false)?;
+        let place = open_store(&settings)?;
         version(&*place.store)?;
         let connection = context.open(place, settings)?;
         match &self.action {

@@ -3,16 +3,24 @@
 use super::repair::{Look, row, text};
 use crate::connect::open_store;
 use crate::context::Context;
-use crate::damaged::{AsFar, config_copies};
 use crate::exit::{Exit, Failure, Result};
+use crate::face::memory;
 use crate::say::human;
+use crate::settings::Repo;
+use bytes::Bytes;
 use engine::Kind;
 use engine::care::repair::OpeningPlan;
+use engine::store::Name;
+use format_spec::names;
+use ops::as_far::AsFar;
+use ops::recognise::forget_set_aside;
+use std::ffi::OsStr;
+use std::path::Path;
 
 /// The plan; `None` when the repository can be opened after all, so that something else is wrong.
 pub(super) fn plan(context: &Context, look: &Look) -> Result<Option<OpeningPlan>> {
     let copies = look.from.as_ref().map(|from| config_copies(context, from)).transpose()?.unwrap_or_default();
-    let as_far = context.connect_as_far(copies)?;
+    let (as_far, _) = context.connect_as_far(copies)?;
     if as_far.config.is_none() && as_far.stop.is_none() {
         return Ok(None);
     }
@@ -21,11 +29,11 @@ pub(super) fn plan(context: &Context, look: &Look) -> Result<Option<OpeningPlan>
 
 fn of(context: &Context, look: &Look, as_far: &AsFar) -> Result<OpeningPlan> {
     let settings = context.settings()?;
-    let store = open_store(&settings, false)?.store;
+    let store = open_store(&settings)?.store;
     if let Some((error, copy)) = &as_far.config {
         return Ok(OpeningPlan::of_config(&*store, error, copy.as_ref())?);
     }
-    let (Some(connection), Some(stop)) = (&as_far.connection, &as_far.stop) else {
+    let (Some(opened), Some(stop)) = (&as_far.opened, &as_far.stop) else {
         return Err(Failure::new(Exit::Failed, "bug", "neither the config nor the log is damaged"));
     };
     let from = match &look.from {
@@ -33,7 +41,7 @@ fn of(context: &Context, look: &Look, as_far: &AsFar) -> Result<OpeningPlan> {
         Some(repo) => Some(context.connect_to_copy(repo, look.from_password_file.as_deref())?.repo),
     };
     let monitor = context.interrupt.monitor();
-    Ok(OpeningPlan::of_log(&store, &connection.repo, stop, from.as_deref(), monitor)?)
+    Ok(OpeningPlan::of_log(&store, &opened.repo, stop, from.as_deref(), monitor)?)
 }
 
 /// Shows it.
@@ -75,13 +83,13 @@ pub(super) fn show(context: &Context, plan: &OpeningPlan) -> Result<Exit> {
 /// Carries it out, over a connection of its own; what is damaged besides is told by the next plan.
 pub(super) fn carry_out(context: &Context, plan: &OpeningPlan, hash: &str) -> Result<Exit> {
     let settings = context.settings()?;
-    let again = open_store(&settings, false)?.store;
+    let again = open_store(&settings)?.store;
     let done = plan.apply(&again, &*context.env, hash).map_err(|e| match e.kind() {
         Kind::Conflict => Failure { name: "plan_changed", ..Failure::from(e) },
         _ => e.into(),
     })?;
     if let (Some(first), Some(id)) = (plan.set_aside.first(), plan.repository) {
-        context.forget_set_aside(&settings, id, *first);
+        forget_set_aside(&memory(), &settings.of_store()?, id, *first, context);
     }
     let remaining = plan.items.iter().filter(|item| item.remains.is_some()).count();
     let exit = if remaining > 0 { Exit::Damaged } else { Exit::Done };
@@ -112,6 +120,25 @@ pub(super) fn carry_out(context: &Context, plan: &OpeningPlan, hash: &str) -> Re
         lines.join("\n")
     })?;
     Ok(exit)
+}
+
+/// The copies of a config that `--from` names: a file, or the config of a place.
+///
+/// # Errors
+/// When it is neither.
+fn config_copies(context: &Context, from: &OsStr) -> Result<Vec<Bytes>> {
+    let path = Path::new(from);
+    if path.is_file() {
+        let failed = |e: std::io::Error| Failure::usage(format!("{}: cannot be read: {e}", human::path(path)));
+        return Ok(vec![std::fs::read(path).map_err(failed)?.into()]);
+    }
+    let mut settings = context.settings()?;
+    settings.repo = Repo::Given(from.to_owned());
+    let place = open_store(&settings)?;
+    match place.store.get(&Name::new(names::CONFIG)?) {
+        Err(e) if e.kind() == Kind::Absent => Ok(Vec::new()),
+        other => Ok(vec![other?]),
+    }
 }
 
 /// Slots in a row, in words.

@@ -1,14 +1,11 @@
 //! What work may cost: `--prices`, `--max-requests`, `--max-cost`, and how an estimate is told.
 
-use crate::connect::Connection;
 use crate::exit::Result;
 use crate::parse::amount::amount;
-use crate::say::{Row, human};
+use crate::say::human;
 use clap::Args;
-use engine::price::{Budget, Estimate, PriceList, Spent};
-use engine::repository::Repository;
-use engine::store::Counts;
-use std::path::Path;
+use engine::price::{Budget, Estimate, PriceList};
+use ops::spending::price_list;
 
 /// Flattened into the verbs that spend.
 #[derive(Debug, Args)]
@@ -31,13 +28,7 @@ impl Spending {
     /// # Errors
     /// The engine's, for what is no list.
     pub(super) fn list(&self) -> Result<Option<PriceList>> {
-        let Some(name) = &self.prices else { return Ok(None) };
-        // A name of a list that comes along is never a path: paths have a dot or a slash.
-        let list = match name.contains(['/', '.']) {
-            true => PriceList::read(Path::new(name))?,
-            false => PriceList::builtin(name)?,
-        };
-        Ok(Some(list))
+        Ok(self.prices.as_deref().map(price_list).transpose()?)
     }
 
     /// Whether limits were set.
@@ -49,18 +40,6 @@ impl Spending {
     pub(super) fn budget(&self) -> Budget {
         Budget { max_requests: self.max_requests, max_cost: self.max_cost }
     }
-}
-
-/// An estimate, for scripts.
-pub(super) fn row_of(estimate: &Estimate) -> Row {
-    let seconds = estimate.seconds;
-    Row::new("estimate")
-        .set("requests_estimated", estimate.requests.total())
-        .set("seconds_least", seconds.map(|(least, _)| least))
-        .set("seconds_most", seconds.map(|(_, most)| most))
-        .set("cost_estimated", estimate.cost)
-        .set("currency", (!estimate.currency.is_empty()).then_some(estimate.currency.as_str()))
-        .set("prices", (!estimate.prices.is_empty()).then_some(estimate.prices.as_str()))
 }
 
 /// An estimate, for people.
@@ -80,25 +59,6 @@ pub(super) fn in_words(estimate: &Estimate) -> String {
         None => text.push_str(&format!("; {} has no price for this", estimate.prices)),
     }
     text
-}
-
-/// What was spent, for scripts: the requests and the traffic of this run, and what the archive charges for what was asked.
-pub(super) fn row_of_spent(counts: &Counts, prices: Option<&PriceList>, repo: &Repository, asked: Option<f64>) -> Row {
-    let class = &repo.config().storage_class;
-    let spent = Spent::of(counts, prices, (!class.is_empty()).then_some(class));
-    let whole = spent.cost.zip(asked).map(|(line, archive)| line + archive);
-    Row::new("spent").set("requests_made", spent.requests.total()).set("cost_actual", whole)
-}
-
-/// The same of work between two repositories.
-pub(super) fn row_of_two(source: &Connection, target: &Connection, prices: Option<&PriceList>) -> Row {
-    let spent = |of: &Connection| {
-        let class = &of.repo.config().storage_class;
-        Spent::of(&of.counts, prices, (!class.is_empty()).then_some(class))
-    };
-    let (from, to) = (spent(source), spent(target));
-    let whole = from.cost.zip(to.cost).map(|(from, to)| from + to);
-    Row::new("spent").set("requests_made", from.requests.total() + to.requests.total()).set("cost_actual", whole)
 }
 
 /// An amount with as many digits as tell something.

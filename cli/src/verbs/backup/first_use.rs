@@ -1,54 +1,35 @@
 //! Opening the repository of a backup; the default one is created on first use.
 
 use super::Backup;
-use crate::connect::{Connection, open_store};
+use crate::connect::Connection;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::say::human;
-use crate::settings::{Repo, Settings};
-use crate::verbs::init::{self, New};
-use format_spec::config::{Class, Retention};
+use crate::settings::Repo;
+use crate::verbs::init::first_key;
+use ops::backup::Ears;
+use ops::create::CreateReport;
 
 impl Backup {
     pub(super) fn connect(&self, context: &Context) -> Result<Connection> {
         let settings = context.settings()?;
-        let opened = open_store(&settings, false).and_then(|place| context.open(place, context.settings()?));
-        match opened {
-            Err(failure) if failure.exit == Exit::NoRepository => self.first_use(context, settings, failure),
-            other => other,
-        }
-    }
-
-    fn first_use(&self, context: &Context, settings: Settings, failure: Failure) -> Result<Connection> {
-        let Repo::Default(path) = &settings.repo else { return Err(failure) };
+        let Repo::Default(path) = &settings.repo else { return context.connect() };
         if self.dry_run {
-            return Err(failure.advise("a dry run creates nothing: run `cairn init` first"));
+            return context.connect().map_err(|failure| match failure.exit {
+                Exit::NoRepository => Failure::advise(failure, "a dry run creates nothing: run `cairn init` first"),
+                _ => failure,
+            });
         }
-        let new = New {
-            class: Class::Backup,
-            encrypted: true,
-            label: "first password",
-            retention: Retention::default(),
-            policy: None,
-            parity_percent: 0,
-            like: None,
-            storage_class: None,
-            shared: false,
+        let created = |made: &CreateReport| {
+            let key = match &made.key_file {
+                Some(key) => format!("the generated key file {} (mode 600)", human::path(key)),
+                None => settings.password.described(),
+            };
+            let (path, id) = (human::path(path), made.repository);
+            context.out.note(&format!("created the default repository {path} ({id}), opened by {key}"));
         };
-        match init::create(context, &settings, &new) {
-            Ok(created) => {
-                let key = match &created.key_file {
-                    Some(key) => format!("the generated key file {} (mode 600)", human::path(key)),
-                    None => settings.password.described(),
-                };
-                let (path, id) = (human::path(path), created.id);
-                context.out.note(&format!("created the default repository {path} ({id}), opened by {key}"));
-            }
-            // Another first run was faster.
-            Err(failure) if failure.name == "exists" => {}
-            Err(failure) => return Err(failure),
-        }
-        let place = open_store(&settings, false)?;
-        context.open(place, settings)
+        let key = || first_key(context, &settings.password);
+        let probing = |what: &str| context.out.probing(what);
+        context.connect_or_create(context.settings()?, key, &Ears { probing: &probing, created: &created })
     }
 }

@@ -20,14 +20,14 @@ use crate::parse::{Accept, job, quantity};
 use crate::say::progress;
 use crate::settings::{Settings, xdg};
 use clap::Args;
-use engine::backup::{BackupOptions, BackupSummary, backup};
+use engine::backup::BackupSummary;
 use engine::restore_point::{JobId, Owner};
 use engine::source::Estimation;
 use engine::source::rules::OwnFolders;
 use engine::store::Location;
 use format_spec::point::Workload;
-use overlap::{IfRunning, Turn};
-use room::{Least, Rooms};
+use ops::backup::{self, BackupRequest, Least, Rooms, Turn};
+use overlap::IfRunning;
 use std::sync::Arc;
 
 /// Make a restore point of files and folders
@@ -135,8 +135,8 @@ impl Backup {
             Some(chosen) => Some(self.job_of(&connection.repo, chosen)?),
             None => self.job.clone(),
         };
-        let rooms = self.min_free.map(|least| Rooms::of(context, &connection, least)).transpose()?;
-        rooms.as_ref().map_or(Ok(()), Rooms::check)?;
+        let rooms = self.min_free.map(|least| room::rooms(context, &connection, least)).transpose()?;
+        rooms.as_ref().map_or(Ok(()), Rooms::check::<Failure>)?;
         let turn = match &known.job {
             Some(job) if !self.dry_run => {
                 let own = JobId::new(Owner::new(&host, ""), job, &[]);
@@ -146,7 +146,10 @@ impl Backup {
         };
         let _running = match turn {
             Turn::Ours(running) => running,
-            Turn::Skip(why) => return self.tell_skipped(context, known, &why),
+            Turn::Skip(other) => {
+                let why = overlap::in_words(known.job.as_deref().unwrap_or_default(), &other);
+                return self.tell_skipped(context, known, &why);
+            }
         };
         let mut variables = vec![("CAIRN_REPO", connection.repo.location())];
         variables.extend(self.job.clone().map(|job| ("CAIRN_JOB", job)));
@@ -161,7 +164,7 @@ impl Backup {
         };
         let done = done.map_err(|failure| told::what_is_left(context, failure));
         let exit = match &done {
-            Ok(done) => told::exit(context, done),
+            Ok(done) => told::exit(context, &connection, done),
             Err(failure) => failure.exit,
         };
         if let Ok(done) = &done {
@@ -195,27 +198,24 @@ impl Backup {
         let job = self.job_of(&connection.repo, &chosen)?;
         let other_hosts = naming::tell_other_hosts(context, connection, &job, &chosen)?;
         let Chosen { source, workload, command, .. } = chosen;
-        let options = BackupOptions {
+        let request = BackupRequest {
             job: job.clone(),
+            workload,
             tags: self.tag.clone(),
             full: self.full,
             dry_run: self.dry_run,
-            workload,
-            threads: connection.settings.threads,
-            original: None,
             drop_unreadable: self.drop_unreadable,
             point: None,
             shrink_max: Some(self.shrink_max).filter(|_| !context.accepts(Accept::Shrink)),
+            threads: connection.settings.threads,
         };
         let monitor = context.interrupt.shared();
         // Counted beside the backup, so that a bar can say how much is left. A pipe cannot be walked twice.
         let counted = workload == Workload::Folders && context.out.shows_progress();
         let estimation = counted.then(|| Estimation::start(Arc::clone(&source), Arc::clone(&monitor)));
         let label = if self.dry_run { "reading" } else { "backing up" };
-        let work = || backup(&connection.repo, &*source, &options, &monitor).map_err(Failure::from);
-        let made = progress::show(&context.out, label, &monitor, || match rooms {
-            Some(rooms) => rooms.watch(&monitor, work),
-            None => work(),
+        let made = progress::show(&context.out, label, &monitor, || {
+            backup::run::<Failure>(&connection.repo, &*source, &request, rooms, &monitor).map_err(Failure::from)
         });
         if let Some(estimation) = estimation {
             estimation.stop();

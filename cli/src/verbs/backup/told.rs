@@ -11,18 +11,22 @@ use crate::settings::Repo;
 use crate::verbs::init;
 use engine::source::command::CommandEnd;
 use engine::source::rules::OwnFolders;
-use format_spec::point::{PointKind, Workload};
+use format_spec::point::Workload;
+use ops::backup::{BackupReport, kind_word};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// What came of it so far.
+fn report(context: &Context, connection: &Connection, done: &Done) -> BackupReport {
+    let warnings = context.interrupt.monitor().warnings_total();
+    BackupReport::of((&done.job, &done.host, &done.other_hosts), &done.summary, &connection.counts, warnings)
+}
+
 /// Done, or done with warnings.
-pub(super) fn exit(context: &Context, done: &Done) -> Exit {
-    let summary = &done.summary;
-    let whole = summary.counts.complete() && summary.shrunken.is_none();
-    let clean = whole && context.interrupt.monitor().warnings_total() == 0;
-    if clean { Exit::Done } else { Exit::Warnings }
+pub(super) fn exit(context: &Context, connection: &Connection, done: &Done) -> Exit {
+    if report(context, connection, done).is_clean() { Exit::Done } else { Exit::Warnings }
 }
 
 /// A command that did not end well, with its status for scripts.
@@ -112,50 +116,15 @@ impl Backup {
     }
 
     pub(super) fn tell(&self, context: &Context, connection: &Connection, done: &Done) -> Result<Exit> {
-        let exit = exit(context, done);
+        let exit = exit(context, connection, done);
         let summary = &done.summary;
-        context.out.summary(self.row(context, connection, done, exit), || lines(context, connection, done))?;
+        let row = context.summary(exit).report(&report(context, connection, done));
+        context.out.summary(row, || lines(context, connection, done))?;
         let first = summary.number == 1 && paper::is_encrypted(&connection.repo);
         if first && !paper::was_exported(&connection.repo) {
             context.out.note(&init::only_key(&connection.settings.password.described()));
         }
         Ok(exit)
-    }
-
-    fn row(&self, context: &Context, connection: &Connection, done: &Done, exit: Exit) -> Row {
-        let (summary, counts) = (&done.summary, &done.summary.counts);
-        context
-            .summary(exit)
-            .set("point", summary.point.map(|id| id.to_string()))
-            .set("point_number", summary.number)
-            .set("job", done.job.as_str())
-            .set("host", done.host.as_str())
-            .set("other_hosts", done.other_hosts.clone())
-            .set("dry_run", self.dry_run)
-            .set("kind", kind(summary.kind))
-            .set("kind_reason", summary.kind_reason.as_str())
-            .set("complete", counts.complete())
-            .set("files_total", counts.new + counts.changed + counts.unchanged)
-            .set("files_new", counts.new)
-            .set("files_changed", counts.changed)
-            .set("files_unchanged", counts.unchanged)
-            .set("files_failed", counts.failed)
-            .set("items_kept", counts.kept)
-            .set("shrunken", summary.shrunken.is_some())
-            .set("files_vanished", counts.vanished)
-            .set("files_changed_while_read", counts.changed_while_read)
-            .set("items_skipped", counts.skipped)
-            .set("folders", counts.folders)
-            .set("bytes_source", summary.bytes_source)
-            .set("bytes_new", summary.bytes_new)
-            .set("bytes_stored", summary.bytes_stored)
-            .set("chunks_new", summary.chunks_new)
-            .set("packs_written", summary.packs_written)
-            .set("data_packs_written", summary.data_packs_written)
-            .set("locks_asked", summary.locks.asked)
-            .set("locks_extended", summary.locks.extended)
-            .requests(&connection.counts)
-            .set("warnings", context.interrupt.monitor().warnings_total())
     }
 }
 
@@ -191,7 +160,7 @@ fn lines(context: &Context, connection: &Connection, done: &Done) -> String {
         lines.push(format!("dry run of the job {}: nothing was stored ({took})", done.job));
         return lines.join("\n");
     };
-    let (kind, reason) = (kind(summary.kind), &summary.kind_reason);
+    let (kind, reason) = (kind_word(summary.kind), &summary.kind_reason);
     lines.push(format!("restore point {point} of the job {} ({kind}: {reason}) in {took}", done.job));
     lines.push(format!("look into it: cairn{} mount MOUNTPOINT", repo_option(connection)));
     lines.join("\n")
@@ -202,12 +171,5 @@ fn repo_option(connection: &Connection) -> String {
     match (&connection.settings.repo, connect::location(&connection.settings)) {
         (Repo::Given(_), Ok(at)) => format!(" --repo {at}"),
         _ => String::new(),
-    }
-}
-
-fn kind(kind: PointKind) -> &'static str {
-    match kind {
-        PointKind::Full => "full",
-        PointKind::Incremental => "incremental",
     }
 }

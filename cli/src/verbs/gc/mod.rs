@@ -112,7 +112,7 @@ fn plan(context: &Context, options: &CollectOptions, spending: &Spending) -> Res
     let hash = PlanHash::shown(&plan.hash).to_string();
     let priced = Priced::of(context, &connection.repo, &plan, options, spending)?;
     if priced.is_early() {
-        context.out.row(|| priced.row())?;
+        context.out.row(|| Row::new("early").report(&priced.report()))?;
     }
     priced.check(spending)?;
     if plan.takes_something() {
@@ -143,7 +143,7 @@ fn plan(context: &Context, options: &CollectOptions, spending: &Spending) -> Res
         .set("objects_orphaned", plan.orphans)
         .set("bytes_orphaned", plan.bytes_orphaned)
         .set("objects_damaged", plan.damaged.len())
-        .with(priced.row())
+        .report(&priced.report())
         .requests(&connection.counts);
     let command = context.command_applying(&hash);
     context.out.summary(row, || in_words(&plan, &priced, options, &command))?;

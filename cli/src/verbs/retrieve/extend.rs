@@ -7,7 +7,8 @@ use crate::exit::{Exit, Failure, Result};
 use crate::say::{Row, human, progress};
 use clap::Args;
 use engine::repository::Repository;
-use engine::retrieval::{covering, extend};
+use engine::retrieval::covering;
+use ops::retrieve::{ExtendReport, extend};
 
 /// Let what was brought back stay readable for so many days from now
 #[derive(Debug, Args)]
@@ -27,27 +28,21 @@ impl Extend {
         let connection = context.connect()?;
         let (repo, monitor) = (&connection.repo, context.interrupt.monitor());
         let retrievals = self.retrievals(context, repo)?;
-        let mut packs_asked = 0;
-        for retrieval in &retrievals {
-            let done =
-                progress::show(&context.out, "extending", monitor, || extend(repo, *retrieval, self.days, monitor))?;
-            packs_asked += done.packs_asked;
-            context
-                .out
-                .row(|| Row::new("extended").set("retrieval", *retrieval).set("packs_asked", done.packs_asked))?;
+        let mut extended = Vec::new();
+        for retrieval in retrievals {
+            let work = || extend(repo, retrieval, self.days, monitor);
+            let done = progress::show(&context.out, "extending", monitor, work)?;
+            context.out.row(|| Row::new("extended").report(&done))?;
+            extended.push(done);
         }
-        let row = context
-            .summary(Exit::Done)
-            .set("retrievals", retrievals.clone())
-            .set("days", self.days)
-            .set("packs_asked", packs_asked)
-            .requests(&connection.counts);
+        let report = ExtendReport::of(&extended, self.days, &connection.counts);
+        let row = context.summary(Exit::Done).report(&report);
         context.out.summary(row, || {
-            let which = retrievals.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+            let which = report.retrievals.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
             format!(
                 "retrieval {which}: readable for {} from now ({} asked for)",
                 days(self.days),
-                human::counted(packs_asked, "pack", "packs")
+                human::counted(report.packs_asked, "pack", "packs")
             )
         })?;
         Ok(Exit::Done)

@@ -6,9 +6,9 @@ use crate::context::Context;
 use crate::exit::{Exit, Result};
 use crate::say::{Row, human, progress};
 use clap::Args;
-use engine::monitor::Monitor;
-use engine::retrieval::{Plan, Started, Tally, Wish, plan, start};
+use engine::retrieval::{Plan, Tally};
 use engine::store::RetrievalMode;
+use ops::retrieve::{PlanReport, RetrieveRequest, StartReport, plan, start};
 
 /// Ask for what rests in an archive; running it again goes on with it
 #[derive(Debug, Args)]
@@ -45,33 +45,21 @@ impl Start {
         let (prices, budget) = (self.spending.list()?, self.spending.budget());
         let connection = context.connect()?;
         let (repo, monitor) = (&connection.repo, context.interrupt.monitor());
-        let planned = progress::show(&context.out, "planning", monitor, || {
+        let Order { mode, days } = self.order;
+        let (planned, request) = progress::show(&context.out, "planning", monitor, || {
             let needed = self.target.needed(context, repo, monitor)?;
-            let wish = Wish { mode: self.order.mode, days: self.order.days, about: needed.about };
-            Ok::<_, crate::exit::Failure>(plan(repo, &needed.needs, &wish, prices.as_ref(), monitor)?)
+            let request = RetrieveRequest { about: needed.about, mode, days, budget, prices, dry_run: self.dry_run };
+            Ok::<_, crate::exit::Failure>((plan(repo, &needed.needs, &request, monitor)?, request))
         })?;
         tell(context, &planned)?;
-        budget.check(&planned.estimate)?;
-        let started = match self.dry_run {
-            true => Started::default(),
-            false => {
-                progress::show(&context.out, "asking", monitor, || start(repo, &planned, &budget, &Monitor::new()))?
-            }
+        let work = || start(repo, &connection.counts, &planned, &request);
+        // A dry run asks for nothing: there is no progress to show.
+        let report = match self.dry_run {
+            true => work()?,
+            false => progress::show(&context.out, "asking", monitor, work)?,
         };
-        // Of what was underway or ready nothing is charged again.
-        let asked = planned.estimate.cost.map(|cost| share(cost, started.packs_asked, planned.asks.len() as u64));
         let exit = if monitor.warnings_total() > 0 { Exit::Warnings } else { Exit::Done };
-        let row = context
-            .summary(exit)
-            .set("dry_run", self.dry_run)
-            .set("retrieval", started.retrieval)
-            .set("resumed", started.resumed)
-            .with(row_of(&planned))
-            .set("packs_asked", started.packs_asked)
-            .set("packs_underway", started.packs_underway)
-            .with(spending::row_of_spent(&connection.counts, prices.as_ref(), repo, asked))
-            .requests(&connection.counts);
-        context.out.summary(row, || in_words(&planned, &started, self.dry_run))?;
+        context.out.summary(context.summary(exit).report(&report), || in_words(&report))?;
         Ok(exit)
     }
 }
@@ -81,7 +69,7 @@ impl Start {
 /// # Errors
 /// When stdout cannot be written.
 pub(in crate::verbs) fn tell(context: &Context, plan: &Plan) -> Result<()> {
-    context.out.row(|| row_of(plan))?;
+    context.out.row(|| Row::new("plan").report(&PlanReport::of(plan)))?;
     let tally = |tally: Tally, one, many| {
         let (number, word) = (human::count(tally.packs), human::agree(tally.packs, one, many));
         format!("{number}{word} ({})", human::bytes(tally.bytes))
@@ -106,42 +94,18 @@ pub(in crate::verbs) fn tell(context: &Context, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// A plan, for scripts.
-pub(in crate::verbs) fn row_of(plan: &Plan) -> Row {
-    let (needed, readable, archived) = (plan.needed(), plan.readable(), plan.archived());
-    Row::new("plan")
-        .set("about", plan.wish.about.as_str())
-        .set("mode", plan.wish.mode.as_str())
-        .set("days", plan.wish.days)
-        .set("files", plan.files)
-        .set("packs", needed.packs)
-        .set("bytes", needed.bytes)
-        .set("packs_readable", readable.packs)
-        .set("bytes_readable", readable.bytes)
-        .set("packs_retrieving", plan.retrieving().packs)
-        .set("packs_archived", archived.packs)
-        .set("bytes_archived", archived.bytes)
-        .set("packs_to_ask", plan.asks.len())
-        .set("bytes_to_ask", plan.asked().bytes)
-        .with(spending::row_of(&plan.estimate))
-}
-
-/// What a part of the packs costs, as packs are mostly of one length.
-#[expect(clippy::cast_precision_loss, reason = "prices are estimates")]
-fn share(cost: f64, part: u64, all: u64) -> f64 {
-    cost * part as f64 / all.max(1) as f64
-}
-
-fn in_words(plan: &Plan, started: &Started, dry_run: bool) -> String {
-    match (started.retrieval, dry_run) {
+fn in_words(report: &StartReport) -> String {
+    match (report.retrieval, report.dry_run) {
         (_, true) => "nothing was asked for (--dry-run)".to_owned(),
-        (None, _) if plan.archived().packs == 0 => "nothing of it rests in an archive: all can be read now".to_owned(),
+        (None, _) if report.plan.packs_archived == 0 => {
+            "nothing of it rests in an archive: all can be read now".to_owned()
+        }
         (None, _) => "nothing was asked for".to_owned(),
         (Some(number), _) => format!(
             "retrieval {number}{}: {} asked for, {} on the way; `cairn retrieve list` says how far it is",
-            if started.resumed { " goes on" } else { "" },
-            human::counted(started.packs_asked, "pack was", "packs were"),
-            human::counted(started.packs_underway + started.packs_asked, "is", "are"),
+            if report.resumed { " goes on" } else { "" },
+            human::counted(report.packs_asked, "pack was", "packs were"),
+            human::counted(report.packs_underway + report.packs_asked, "is", "are"),
         ),
     }
 }

@@ -5,10 +5,8 @@ use crate::context::Context;
 use crate::exit::{Exit, Result};
 use crate::say::{human, progress};
 use clap::Args;
-use engine::retrieval::{Tally, may_rest, own_end, survey, tidy};
-use engine::store::{Reach, Resting};
-use format_spec::Time;
-use std::collections::BTreeMap;
+use engine::retrieval::tidy;
+use ops::retrieve::{StatusReport, status};
 
 /// Say whether something can be read now, and how much of it
 #[derive(Debug, Args)]
@@ -21,99 +19,27 @@ impl Status {
     pub(super) fn run(&self, context: &Context) -> Result<Exit> {
         let connection = context.connect()?;
         let (repo, monitor) = (&connection.repo, context.interrupt.monitor());
-        let (needed, packs) = progress::show(&context.out, "looking", monitor, || {
+        let report = progress::show(&context.out, "looking", monitor, || {
             tidy(repo, monitor)?;
             let needed = self.target.needed(context, repo, monitor)?;
-            let packs = survey(&*repo.vault().store, &needed.needs.packs.keys().copied().collect(), monitor)?;
-            Ok::<_, crate::exit::Failure>((needed, packs))
+            let what = (&needed.needs, &*needed.about);
+            Ok::<_, crate::exit::Failure>(status(repo, &connection.counts, what, monitor)?)
         })?;
-        let packs: Vec<Resting> = packs.into_values().collect();
-        let tally = |which: fn(Reach) -> bool| Tally::of(&packs, which);
-        let (all, readable) = (tally(|_| true), tally(Reach::is_readable));
-        let (retrieving, archived) = (tally(|r| r == Reach::Retrieving), tally(|r| r == Reach::Archived));
-        let (mut state, mut until) = (state(&packs), first_end(&packs));
-        if state == "online" && !packs.is_empty() && may_rest(repo) {
-            // Azure brings data back by moving it into another tier, and knows no end of that: the log does.
-            (state, until) =
-                ("retrieved", repo.log().view().retrievals.values().map(own_end).min_by_key(|t| t.seconds));
-        }
-        let mut classes = BTreeMap::new();
-        for class in packs.iter().filter_map(|resting| resting.class) {
-            *classes.entry(class.as_str().to_owned()).or_insert(serde_json::Value::from(0)) =
-                packs.iter().filter(|resting| resting.class == Some(class)).count().into();
-        }
-        let row = context
-            .summary(Exit::Done)
-            .set("about", needed.about.as_str())
-            .set("state", state)
-            .set("files", needed.needs.files)
-            .set("packs", all.packs)
-            .set("bytes", all.bytes)
-            .set("packs_readable", readable.packs)
-            .set("bytes_readable", readable.bytes)
-            .set("packs_retrieving", retrieving.packs)
-            .set("packs_archived", archived.packs)
-            .set("readable_until", until.map(human::time_exact))
-            .set("classes", serde_json::Map::from_iter(classes))
-            .requests(&connection.counts);
-        context.out.summary(row, || {
-            let part = |tally: Tally| {
-                format!("{} of {}", human::count(tally.packs), human::counted(all.packs, "pack", "packs"))
-            };
-            let end = until.map_or(String::new(), |until| format!(", until {}", human::time(until)));
-            format!(
-                "{state}: {} can be read ({} of {}){end}; {} being retrieved, {} at rest",
-                part(readable),
-                human::bytes(readable.bytes),
-                human::bytes(all.bytes),
-                human::count(retrieving.packs),
-                human::count(archived.packs),
-            )
-        })?;
+        context.out.summary(context.summary(Exit::Done).report(&report), || in_words(&report))?;
         Ok(Exit::Done)
     }
 }
 
-/// In one word: online, archived, retrieving, partial, retrieved.
-fn state(packs: &[Resting]) -> &'static str {
-    let any = |which: fn(Reach) -> bool| packs.iter().any(|resting| which(resting.reach));
-    match () {
-        () if any(|r| r == Reach::Retrieving) => "retrieving",
-        () if any(|r| r == Reach::Archived) && any(Reach::is_readable) => "partial",
-        () if any(|r| r == Reach::Archived) => "archived",
-        () if any(|r| matches!(r, Reach::Ready { .. })) => "retrieved",
-        () => "online",
-    }
-}
-
-/// When the first of what can be read for a while goes.
-fn first_end(packs: &[Resting]) -> Option<Time> {
-    let ends = packs.iter().filter_map(|resting| match resting.reach {
-        Reach::Ready { until } => until,
-        _ => None,
-    });
-    ends.min_by_key(|until| until.seconds)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_state_is_that_of_the_packs_together() {
-        let pack = |reach| Resting { class: None, reach, bytes: 1 };
-        let (online, rests, comes) = (pack(Reach::Online), pack(Reach::Archived), pack(Reach::Retrieving));
-        let ready = |until| pack(Reach::Ready { until: Some(Time::new(until, 0)) });
-        for (packs, word) in [
-            (vec![], "online"),
-            (vec![online], "online"),
-            (vec![online, ready(5)], "retrieved"),
-            (vec![ready(5), rests], "partial"),
-            (vec![rests], "archived"),
-            (vec![rests, comes, ready(5)], "retrieving"),
-        ] {
-            assert_eq!(state(&packs), word, "{packs:?}");
-        }
-        assert_eq!(first_end(&[ready(9), ready(5), online]), Some(Time::new(5, 0)));
-    }
+fn in_words(report: &StatusReport) -> String {
+    let end = report.readable_until.map_or(String::new(), |until| format!(", until {}", human::time(until)));
+    format!(
+        "{}: {} of {} can be read ({} of {}){end}; {} being retrieved, {} at rest",
+        report.state,
+        human::count(report.packs_readable),
+        human::counted(report.packs, "pack", "packs"),
+        human::bytes(report.bytes_readable),
+        human::bytes(report.bytes),
+        human::count(report.packs_retrieving),
+        human::count(report.packs_archived),
+    )
 }

@@ -7,7 +7,7 @@ use format_spec::container::Suite;
 
 /// How a repository stands to what is known of its location.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub enum Standing {
     /// Nothing is known of the location.
     First,
     /// It is known, and no weaker than it was.
@@ -19,7 +19,7 @@ pub(crate) enum Standing {
 }
 
 /// Holds a repository against the record of its location.
-pub(crate) fn judge(record: Option<&Record>, id: RepositoryId, suite: Suite) -> Standing {
+pub fn judge(record: Option<&Record>, id: RepositoryId, suite: Suite) -> Standing {
     let Some(record) = record.filter(|record| !record.rows.is_empty()) else { return Standing::First };
     match record.row(id) {
         None => Standing::Another(record.rows.iter().map(|row| row.id).collect()),

@@ -31,8 +31,8 @@ mod keeper;
 mod record;
 mod row;
 
-pub(crate) use folder::{Folder, Trouble};
-pub(crate) use judge::{Standing, judge};
-pub(crate) use keeper::Keeper;
-pub(crate) use record::Record;
-pub(crate) use row::{Row, Seen};
+pub use folder::{Folder, Trouble};
+pub use judge::{Standing, judge};
+pub use keeper::Keeper;
+pub use record::Record;
+pub use row::{Row, Seen};

@@ -1,12 +1,12 @@
 //! What this machine's clock contradicts: what this machine remembers of the time is told to the engine, and its verdict to people.
 
-use super::Acquaintance;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::parse::Accept;
 use engine::Kind;
 use engine::care::ClockVerdict;
 use engine::repository::Repository;
+use ops::recognise::Acquaintance;
 
 impl Context {
     /// What the engine finds out about this machine's clock, for an open repository; the store is asked for its own time.

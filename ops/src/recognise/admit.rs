@@ -4,16 +4,15 @@
 //! as a listing may be stale. What is written down only moves forward, but where a person accepts a rollback.
 
 use super::{Acquaintance, Recognised, Rollback, elsewhere};
-use crate::context::Context;
-use crate::exit::{Exit, Failure, Result};
+use crate::face::{Accept, Face, Note};
 use crate::known::{Keeper, Row, Seen};
-use crate::parse::Accept;
+use crate::open::Use;
+use crate::{Reason, Refusal, Result};
 use engine::care::Clocks;
 use engine::log::{Recollection, hash_in_store};
 use engine::repository::Repository;
 use engine::store::Store;
 use format_spec::container::Suite;
-use std::io::IsTerminal;
 use std::sync::Arc;
 
 impl Recognised {
@@ -21,46 +20,38 @@ impl Recognised {
     /// the repository over another connection: what a stale listing hides is not lost.
     ///
     /// # Errors
-    /// `Unrecognised` where the command writes, the log is not the one that is remembered, and nobody accepted that.
-    pub(crate) fn admit<T>(
+    /// [`Reason::Rollback`] or [`Reason::Fork`] where something is written, the log is not the one that is remembered, and nobody
+    /// accepted that.
+    pub(crate) fn admit<T, F>(
         self,
-        context: &Context,
+        face: &Arc<dyn Face>,
         opened: T,
         repo: impl Fn(&T) -> &Arc<Repository>,
-        again: impl FnOnce(&dyn Fn(&dyn Store) -> Result<bool>) -> Result<Option<T>>,
-    ) -> Result<(T, Acquaintance)> {
+        again: impl FnOnce(&dyn Fn(&dyn Store) -> engine::Result<bool>) -> Result<Option<T>, F>,
+    ) -> Result<(T, Acquaintance), F> {
         let remembered = self.before.map(|row| row.remembered()).unwrap_or_default();
-        let mut known = Acquaintance { rolled_back: None, remembered, told_twins: self.is_written };
-        let Some(before) = self.before.filter(|_| context.as_of().is_none()) else {
-            let first = self.twins(repo(&opened))?.into_iter().next();
-            if let Some(twin) = first {
-                let place = repo(&opened).location();
-                if !self.is_written {
-                    // What lies beside the repository that a command writes to may well be an older copy of it.
-                    if twin.is_fork || !context.writes() {
-                        context.out.warning(place.as_bytes(), &twin.told());
-                        known.told_twins = true;
-                    }
-                    return Ok((opened, known));
-                }
-                elsewhere::refuse(context, &place, &twin)?;
+        let (told_twins, memory) = (self.usage == Use::Write, self.memory.clone());
+        let mut known = Acquaintance { rolled_back: None, remembered, told_twins, memory };
+        let Some(before) = self.before.filter(|_| !self.is_past) else {
+            match self.meet(repo(&opened), &**face)? {
+                Some(told) => known.told_twins = told,
+                None => self.write_down(face, repo(&opened), false)?,
             }
-            self.write_down(context, repo(&opened), false)?;
             return Ok((opened, known));
         };
         let recall = |repo: &Repository| repo.log().recall(before.position, &before.hash);
         if recall(repo(&opened))? == Recollection::Agrees {
             // It was accepted here, so what lies elsewhere is only told to those whom it concerns.
-            if let Some((folder, place)) = self.memory.as_ref().filter(|_| self.is_written) {
-                context.note_twins(folder, place, repo(&opened))?;
+            if let Some((folder, place)) = self.memory.as_ref().filter(|_| self.usage == Use::Write) {
+                elsewhere::note_twins(folder, place, repo(&opened), &**face)?;
             }
-            self.write_down(context, repo(&opened), false)?;
+            self.write_down(face, repo(&opened), false)?;
             return Ok((opened, known));
         }
         let shows = |store: &dyn Store| Ok(hash_in_store(store, before.position)? == Some(before.hash));
         let opened = match again(&shows)? {
             Some(anew) if recall(repo(&anew))? == Recollection::Agrees => {
-                self.write_down(context, repo(&anew), false)?;
+                self.write_down(face, repo(&anew), false)?;
                 return Ok((anew, known));
             }
             Some(anew) => anew,
@@ -68,42 +59,46 @@ impl Recognised {
         };
         let rollback = rollback(repo(&opened), &before, recall(repo(&opened))?);
         let place = repo(&opened).location();
-        if context.accepts(Accept::Rollback) {
-            self.write_down(context, repo(&opened), true)?;
-            let head = repo(&opened).log().view().head;
-            context
-                .out
-                .note(&format!("cairn: {place}: {}; this machine remembers entry {head} from now on", rollback.what));
+        if face.accepts(Accept::Rollback) {
+            self.write_down(face, repo(&opened), true)?;
+            let head = Some(repo(&opened).log().view().head);
+            face.hear(&Note::RollbackAccepted { place: &place, what: &rollback.what, head });
             return Ok((opened, known));
         }
-        if context.writes() {
+        if self.usage != Use::Read {
             let what = format!("{place}: {}; nothing was written", rollback.what);
-            let how = format!(
-                "`cairn check` names what no entry commits any more; restore the entries from a copy of the store, or let this command go on from what is there: {}",
-                context.command_accepting(Accept::Rollback)
-            );
-            return Err(Failure::new(Exit::Unrecognised, "rollback", what).advise(how));
+            return Err(Refusal::new(Reason::Rollback, what).into());
         }
-        context.out.warning(
-            place.as_bytes(),
-            &format!("{}; reading goes on, and every command that writes is refused", rollback.what),
-        );
+        face.hear(&Note::RolledBack { place: &place, rollback: &rollback });
         known.rolled_back = Some(rollback);
         Ok((opened, known))
     }
 
-    /// What this machine saw of the repository elsewhere that is not in this log.
-    fn twins(&self, repo: &Repository) -> Result<Vec<elsewhere::Twin>> {
-        self.memory.as_ref().map_or(Ok(Vec::new()), |(folder, place)| elsewhere::twins(folder, place, repo))
+    /// Meets a repository for the first time at this location. `Some` where it is only read and falls short of what was seen elsewhere,
+    /// which is then not written down: whether that was said.
+    fn meet<F>(&self, repo: &Repository, face: &dyn Face) -> Result<Option<bool>, F> {
+        let twins = self.memory.as_ref().map_or(Ok(Vec::new()), |(folder, at)| elsewhere::twins(folder, at, repo))?;
+        let Some(twin) = twins.into_iter().next() else { return Ok(None) };
+        let place = repo.location();
+        if self.usage == Use::Write {
+            elsewhere::refuse(face, &place, &twin)?;
+            return Ok(None);
+        }
+        // What lies beside the repository that a command writes to may well be an older copy of it.
+        let concerns = twin.is_fork || self.usage == Use::Read;
+        if concerns {
+            face.hear(&Note::Twin { place: &place, twin: &twin, is_new: true });
+        }
+        Ok(Some(concerns))
     }
 
-    fn write_down(self, context: &Context, repo: &Repository, back: bool) -> Result<()> {
+    fn write_down(self, face: &Arc<dyn Face>, repo: &Repository, back: bool) -> engine::Result<()> {
         let Recognised { memory, before, mut row, is_folder, .. } = self;
         let Some((folder, place)) = memory else { return Ok(()) };
         let view = repo.log().view();
         let clocks = Clocks::read(repo, &row.remembered())?;
         // What a person accepts is remembered, so it is asked once.
-        let believes_clock = context.accepts(Accept::Clock) || clocks.is_believed(!is_folder);
+        let believes_clock = face.accepts(Accept::Clock) || clocks.is_believed(!is_folder);
         let seen = if believes_clock { Seen::Now(clocks.now) } else { Seen::Doubted { last: clocks.last() } };
         let (position, hash) = (view.head, view.head_hash);
         let (suite, clear_text) = (row.suite, row.clear_text);
@@ -121,31 +116,17 @@ impl Recognised {
             row = *now;
         });
         if let Err(trouble) = written {
-            context.tell_trouble(&trouble);
+            face.hear(&Note::Forgetful(&trouble));
             return Ok(());
         }
         if before.is_none() {
-            tell_first_use(context, repo);
+            let is_encrypted = repo.config().suite != Suite::Clear;
+            face.hear(&Note::FirstUse { place: &repo.location(), repository: repo.id(), is_encrypted });
         }
-        let teller = context.clone();
-        let keeper = Keeper::new(folder, place, row, seen, move |trouble| teller.tell_trouble(trouble));
+        let teller = Arc::clone(face);
+        let keeper = Keeper::new(folder, place, row, seen, move |trouble| teller.hear(&Note::Forgetful(trouble)));
         repo.log().tell(Arc::new(keeper));
         Ok(())
-    }
-}
-
-fn tell_first_use(context: &Context, repo: &Repository) {
-    context.remember_first_use();
-    if std::io::stderr().is_terminal() {
-        let sealed = match repo.config().suite {
-            Suite::Clear => "not encrypted",
-            Suite::Aes256Gcm => "encrypted",
-        };
-        context.out.note(&format!(
-            "cairn: {}: first use on this machine: repository {}, {sealed}. From now on it is noticed here if it is swapped or loses entries.",
-            repo.location(),
-            repo.id()
-        ));
     }
 }
 

@@ -5,7 +5,6 @@
 
 use super::record::Record;
 use super::row::hex;
-use crate::say::human;
 use rustix::fs::{FlockOperation, flock};
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -16,21 +15,36 @@ use std::time::{Duration, Instant};
 
 /// Where records are kept.
 #[derive(Debug, Clone)]
-pub(crate) struct Folder(PathBuf);
+pub struct Folder(PathBuf);
 
 /// Why what this machine remembers cannot be used.
-#[derive(Debug)]
-pub(crate) struct Trouble(pub(crate) String);
+#[derive(Debug, Clone)]
+pub struct Trouble {
+    /// The file or folder that is in the way, where there is one.
+    pub path: Option<PathBuf>,
+    /// What is wrong.
+    pub why: String,
+}
+
+impl Trouble {
+    /// Trouble that no file has.
+    pub fn new(why: impl Into<String>) -> Trouble {
+        Trouble { path: None, why: why.into() }
+    }
+}
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        match &self.path {
+            Some(path) => write!(f, "{}: {}", path.display(), self.why),
+            None => f.write_str(&self.why),
+        }
     }
 }
 
 impl Folder {
     /// The folder below a state folder; nothing is asked of it yet.
-    pub(crate) fn below(state: &Path) -> Folder {
+    pub fn below(state: &Path) -> Folder {
         Folder(state.join("known"))
     }
 
@@ -38,7 +52,7 @@ impl Folder {
     ///
     /// # Errors
     /// When it cannot be read, or is not what this release writes.
-    pub(crate) fn read(&self, location: &str) -> Result<Option<Record>, Trouble> {
+    pub fn read(&self, location: &str) -> Result<Option<Record>, Trouble> {
         let path = self.file(location);
         let Some(record) = load(&path)? else { return Ok(None) };
         if record.location != location {
@@ -51,7 +65,7 @@ impl Folder {
     ///
     /// # Errors
     /// When it cannot be read or written, or the lock is held for too long.
-    pub(crate) fn update(&self, location: &str, change: impl FnOnce(&mut Record)) -> Result<(), Trouble> {
+    pub fn update(&self, location: &str, change: impl FnOnce(&mut Record)) -> Result<(), Trouble> {
         self.create().map_err(|e| trouble(&self.0, e))?;
         let _lock = self.lock()?;
         let before = self.read(location)?;
@@ -67,7 +81,7 @@ impl Folder {
     ///
     /// # Errors
     /// When it cannot be written, or the lock is held for too long.
-    pub(crate) fn put(&self, record: &Record) -> Result<(), Trouble> {
+    pub fn put(&self, record: &Record) -> Result<(), Trouble> {
         self.create().map_err(|e| trouble(&self.0, e))?;
         let _lock = self.lock()?;
         self.replace(&record.location, record)
@@ -77,7 +91,7 @@ impl Folder {
     ///
     /// # Errors
     /// When the folder cannot be listed.
-    pub(crate) fn list(&self) -> Result<Vec<Result<Record, Trouble>>, Trouble> {
+    pub fn list(&self) -> Result<Vec<Result<Record, Trouble>>, Trouble> {
         let listed = match fs::read_dir(&self.0) {
             Ok(listed) => listed,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -101,7 +115,7 @@ impl Folder {
     ///
     /// # Errors
     /// When the file cannot be removed.
-    pub(crate) fn forget(&self, location: &str) -> Result<bool, Trouble> {
+    pub fn forget(&self, location: &str) -> Result<bool, Trouble> {
         let path = self.file(location);
         if !path.exists() {
             return Ok(false);
@@ -115,7 +129,7 @@ impl Folder {
     }
 
     /// The file of a location.
-    pub(crate) fn file(&self, location: &str) -> PathBuf {
+    pub fn file(&self, location: &str) -> PathBuf {
         let name = hex(blake3::hash(location.as_bytes()).as_bytes());
         self.0.join(name.get(..NAME_DIGITS).unwrap_or_default())
     }
@@ -179,7 +193,7 @@ fn sync(folder: &Path) -> io::Result<()> {
 }
 
 fn trouble(path: &Path, why: impl fmt::Display) -> Trouble {
-    Trouble(format!("{}: {why}", human::path(path)))
+    Trouble { path: Some(path.to_owned()), why: why.to_string() }
 }
 
 /// Hexadecimal digits of a file's name: half of a BLAKE3.
@@ -244,7 +258,7 @@ mod tests {
         let (_dir, folder) = folder();
         seen(&folder, 7).unwrap();
         fs::write(folder.file(PLACE), "cairn known 2\n").unwrap();
-        assert!(folder.read(PLACE).unwrap_err().0.contains("first line"));
+        assert!(folder.read(PLACE).unwrap_err().why.contains("first line"));
         assert!(seen(&folder, 8).is_err() && folder.list().unwrap()[0].is_err());
         assert_eq!(fs::read(folder.file(PLACE)).unwrap(), b"cairn known 2\n");
         assert!(folder.forget(PLACE).unwrap() && !folder.forget(PLACE).unwrap());
@@ -256,7 +270,7 @@ mod tests {
         let (_dir, folder) = folder();
         seen(&folder, 7).unwrap();
         fs::rename(folder.file(PLACE), folder.file("s3://b")).unwrap();
-        assert!(folder.read("s3://b").unwrap_err().0.contains("another location"));
+        assert!(folder.read("s3://b").unwrap_err().why.contains("another location"));
     }
 
     #[test]
@@ -264,7 +278,7 @@ mod tests {
         let (_dir, folder) = folder();
         seen(&folder, 7).unwrap();
         let held = folder.lock().unwrap();
-        assert!(seen(&folder, 8).unwrap_err().0.contains("held the lock"));
+        assert!(seen(&folder, 8).unwrap_err().why.contains("held the lock"));
         drop(held);
         seen(&folder, 9).unwrap();
     }

@@ -13,26 +13,26 @@ use format_spec::RepositoryId;
 
 /// What is remembered of a location.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Record {
+pub struct Record {
     /// The location, as [`engine::store::explicit()`] writes it.
-    pub(crate) location: String,
+    pub location: String,
     /// The repositories that were accepted there, the oldest first.
-    pub(crate) rows: Vec<Row>,
+    pub rows: Vec<Row>,
 }
 
 impl Record {
     /// A location of which nothing is known.
-    pub(crate) fn new(location: &str) -> Record {
+    pub fn new(location: &str) -> Record {
         Record { location: location.to_owned(), rows: Vec::new() }
     }
 
     /// The row of a repository.
-    pub(crate) fn row(&self, id: RepositoryId) -> Option<&Row> {
+    pub fn row(&self, id: RepositoryId) -> Option<&Row> {
         self.rows.iter().find(|row| row.id == id)
     }
 
     /// The row of a repository, which is added if there is none.
-    pub(crate) fn row_mut(&mut self, new: Row) -> &mut Row {
+    pub fn row_mut(&mut self, new: Row) -> &mut Row {
         let at = self.rows.iter().position(|row| row.id == new.id).unwrap_or_else(|| {
             self.rows.push(new);
             self.rows.len() - 1
@@ -41,7 +41,7 @@ impl Record {
     }
 
     /// The text of the file.
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let rows: String = self.rows.iter().map(|row| row.line() + "\n").collect();
         format!("{FIRST}\nlocation {}\n{rows}", self.location)
     }
@@ -50,7 +50,7 @@ impl Record {
     ///
     /// # Errors
     /// Which line is wrong, and how.
-    pub(crate) fn parse(text: &str) -> Result<Record, String> {
+    pub fn parse(text: &str) -> Result<Record, String> {
         let Some(text) = text.strip_suffix('\n') else { return Err("its last line is cut off".to_owned()) };
         let mut lines = text.split('\n').zip(1..);
         if lines.next().map(|(line, _)| line) != Some(FIRST) {

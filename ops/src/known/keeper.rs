@@ -7,7 +7,7 @@ use format_spec::Time;
 use std::fmt;
 
 /// Keeps one row up to the log.
-pub(crate) struct Keeper {
+pub struct Keeper {
     folder: Folder,
     location: String,
     row: Row,
@@ -19,7 +19,7 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// A keeper of the row of one repository at a location.
-    pub(crate) fn new(
+    pub fn new(
         folder: Folder,
         location: String,
         row: Row,

@@ -15,50 +15,50 @@ use format_spec::container::Suite;
 
 /// What is remembered of a repository at a location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Row {
+pub struct Row {
     /// Its identity.
-    pub(crate) id: RepositoryId,
+    pub id: RepositoryId,
     /// How its objects were sealed.
-    pub(crate) suite: Suite,
+    pub suite: Suite,
     /// The newest slot of its log that was seen; 0 before the first.
-    pub(crate) position: u32,
+    pub position: u32,
     /// BLAKE3 of the entry there.
-    pub(crate) hash: [u8; 32],
+    pub hash: [u8; 32],
     /// This machine's clock when it was seen last, in seconds since the epoch; `None` where that clock was not believed.
-    pub(crate) seconds: Option<i64>,
+    pub seconds: Option<i64>,
     /// The key slot that opened last.
-    pub(crate) key: Option<SlotId>,
+    pub key: Option<SlotId>,
     /// What this machine appended by a clock that nothing vouched for.
-    pub(crate) doubt: Option<Doubt>,
+    pub doubt: Option<Doubt>,
     /// Whether a password may be given for it although it is not encrypted.
-    pub(crate) clear_text: bool,
+    pub clear_text: bool,
 }
 
 impl Row {
     /// A repository of which nothing but its identity is known.
-    pub(crate) fn new(id: RepositoryId, suite: Suite) -> Row {
+    pub fn new(id: RepositoryId, suite: Suite) -> Row {
         Row { id, suite, position: 0, hash: [0; 32], seconds: None, key: None, doubt: None, clear_text: false }
     }
 
     /// Takes a position in, if it is not older than what is known.
-    pub(crate) fn forward(&mut self, position: u32, hash: [u8; 32]) {
+    pub fn forward(&mut self, position: u32, hash: [u8; 32]) {
         if position >= self.position {
             (self.position, self.hash) = (position, hash);
         }
     }
 
     /// Takes in that the repository was seen at this time, by a clock that is believed.
-    pub(crate) fn believe(&mut self, seconds: i64) {
+    pub fn believe(&mut self, seconds: i64) {
         (self.seconds, self.doubt) = (Some(seconds), None);
     }
 
     /// Takes in that this machine appended the entry of a slot by a clock that nothing vouched for; the latest time that was known before.
-    pub(crate) fn doubt_from(&mut self, slot: u32, last: Option<i64>) {
+    pub fn doubt_from(&mut self, slot: u32, last: Option<i64>) {
         self.doubt = last.map(|last| Doubt { slot, last });
     }
 
     /// What is remembered of the time.
-    pub(crate) fn remembered(&self) -> Remembered {
+    pub fn remembered(&self) -> Remembered {
         Remembered { seen: self.seconds, doubt: self.doubt }
     }
 
@@ -101,7 +101,7 @@ impl Row {
 
 /// Whether this machine's clock is believed, for as long as a repository is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Seen {
+pub enum Seen {
     /// It is, and showed this when the repository was opened.
     Now(i64),
     /// Nothing vouches for it; this is the latest time that is known otherwise.

@@ -1,6 +1,7 @@
 //! Stores whose listings and answers are stale, and connections that see more.
 
 use super::*;
+use crate::Error;
 use bytes::Bytes;
 use engine::env::Machine;
 use engine::repository::{NewRepository, OpenOptions, Repository};
@@ -9,6 +10,7 @@ use format_spec::config::{Class, Retention};
 use format_spec::key_slot::Cost;
 use format_spec::log::Change;
 use format_spec::names;
+use parking_lot::Mutex;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -116,19 +118,19 @@ impl Scene {
     }
 
     /// Opens over the first store; another connection is the second one.
-    fn admit(&self, args: &[&str], first: Arc<dyn Store>, second: Arc<dyn Store>) -> Result<(u32, Acquaintance)> {
+    fn admit(&self, person: &Person, first: Arc<dyn Store>, second: Arc<dyn Store>) -> Result<(u32, Acquaintance), ()> {
         let recognised = Recognised {
             memory: Some((self.folder(), PLACE.to_owned())),
             before: Some(self.row),
             row: self.row,
             is_folder: false,
-            is_written: false,
+            usage: person.usage,
+            is_past: false,
         };
-        let again = |shows: &dyn Fn(&dyn Store) -> Result<bool>| {
+        let again = |shows: &dyn Fn(&dyn Store) -> engine::Result<bool>| {
             Ok(if shows(&*second)? { Some(self.open(second.clone())) } else { None })
         };
-        let context = Context::for_tests(args);
-        let (repo, known) = recognised.admit(&context, self.open(first), |repo| repo, again)?;
+        let (repo, known) = recognised.admit(&person.face(), self.open(first), |repo| repo, again)?;
         Ok((repo.log().view().head, known))
     }
 
@@ -138,22 +140,62 @@ impl Scene {
 }
 
 const PLACE: &str = "s3://bucket?endpoint=http://a&region=r";
-const BACKUP: &[&str] = &["cairn", "-q", "backup", "/srv"];
+const WRITER: Person = Person { usage: Use::Beside, accepts: None };
+
+/// Who uses the repository, and what they accept.
+struct Person {
+    usage: Use,
+    accepts: Option<Accept>,
+}
+
+impl Person {
+    fn face(&self) -> Arc<dyn Face> {
+        Arc::new(Ears { accepts: self.accepts, heard: Mutex::default() })
+    }
+}
+
+/// A face that writes down what it hears.
+struct Ears {
+    accepts: Option<Accept>,
+    heard: Mutex<Vec<String>>,
+}
+
+impl Face for Ears {
+    fn accepts(&self, what: Accept) -> bool {
+        self.accepts == Some(what)
+    }
+
+    fn hear(&self, note: &Note<'_>) {
+        self.heard.lock().push(format!("{note:?}"));
+    }
+
+    fn check(&self) -> engine::Result<()> {
+        Ok(())
+    }
+}
+
+/// Why something was refused.
+fn reason<T>(result: Result<T, ()>) -> Option<Reason> {
+    match result {
+        Err(Error::Refused(refusal)) => Some(refusal.reason),
+        _ => None,
+    }
+}
 
 #[test]
 fn a_stale_listing_is_no_rollback_where_another_connection_shows_the_entry() {
     let scene = Scene::new();
-    let (head, known) = scene.admit(BACKUP, scene.stale(), scene.memory.clone()).unwrap();
+    let (head, known) = scene.admit(&WRITER, scene.stale(), scene.memory.clone()).unwrap();
     assert_eq!((head, known.rolled_back.is_none(), scene.written()), (5, true, Some(5)));
 }
 
 #[test]
 fn an_entry_that_no_connection_shows_is_lost() {
     let scene = Scene::new();
-    let failure = scene.admit(BACKUP, scene.stale(), scene.stale()).unwrap_err();
-    assert_eq!((failure.exit, failure.name, scene.written()), (Exit::Unrecognised, "rollback", None));
-    assert!(failure.advice.unwrap().contains("cairn --accept rollback -q backup /srv"));
-    let (head, known) = scene.admit(&["cairn", "-q", "points"], scene.stale(), scene.stale()).unwrap();
+    let refused = scene.admit(&WRITER, scene.stale(), scene.stale());
+    assert_eq!((reason(refused), scene.written()), (Some(Reason::Rollback), None));
+    let reader = Person { usage: Use::Read, ..WRITER };
+    let (head, known) = scene.admit(&reader, scene.stale(), scene.stale()).unwrap();
     assert_eq!((head, known.rolled_back.map(|r| r.slot), scene.written()), (4, Some(5), None));
 }
 
@@ -163,33 +205,34 @@ fn an_entry_behind_a_gap_is_no_end_of_the_log() {
     let scene = Scene::new();
     scene.memory.delete(&Name::new(names::log(4)).unwrap(), None).unwrap();
     let shorter: Arc<dyn Store> = Arc::new(Stale(scene.memory.clone(), 4));
-    let again = |shows: &dyn Fn(&dyn Store) -> Result<bool>| {
+    let again = |shows: &dyn Fn(&dyn Store) -> engine::Result<bool>| {
         assert!(shows(&*scene.memory)?);
         Ok(Some(scene.open(shorter.clone())))
     };
-    let recognised =
-        Recognised { memory: None, before: Some(scene.row), row: scene.row, is_folder: false, is_written: false };
+    let (before, row, usage) = (Some(scene.row), scene.row, Use::Beside);
+    let recognised = Recognised { memory: None, before, row, is_folder: false, usage, is_past: false };
     let opened = scene.open(shorter.clone());
-    let failure = recognised.admit(&Context::for_tests(BACKUP), opened, |repo| repo, again).unwrap_err();
-    assert_eq!(failure.name, "rollback");
+    let refused = recognised.admit(&WRITER.face(), opened, |repo| repo, again);
+    assert_eq!(reason(refused), Some(Reason::Rollback));
 }
 
 #[test]
 fn what_is_accepted_sets_the_row_back_and_the_next_entry_moves_it_on() {
     let scene = Scene::new();
     scene.folder().update(PLACE, |record| _ = record.row_mut(scene.row)).unwrap();
-    let args = ["cairn", "-q", "--accept", "rollback", "backup", "/srv"];
-    scene.admit(&args, scene.stale(), scene.stale()).unwrap();
+    scene.admit(&Person { accepts: Some(Accept::Rollback), ..WRITER }, scene.stale(), scene.stale()).unwrap();
     assert_eq!(scene.written(), Some(4));
     let recognised = Recognised {
         memory: Some((scene.folder(), PLACE.to_owned())),
         before: None,
         row: Row::new(scene.row.id, Suite::Clear),
         is_folder: true,
-        is_written: false,
+        usage: Use::Beside,
+        is_past: false,
     };
     let opened = scene.open(scene.memory.clone());
-    let (repo, _) = recognised.admit(&Context::for_tests(BACKUP), opened, |repo| repo, |_| Ok(None)).unwrap();
+    let none = |_: &dyn Fn(&dyn Store) -> engine::Result<bool>| Ok::<_, Error<()>>(None);
+    let (repo, _) = recognised.admit(&WRITER.face(), opened, |repo| repo, none).unwrap();
     assert_eq!(scene.written(), Some(5));
     let change = Change::Unknown { kind: 99, readable: true, writable: true };
     repo.log().append(&**repo.env(), &mut |_| Ok(change.clone())).unwrap();

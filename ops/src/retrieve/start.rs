@@ -1,0 +1,128 @@
+//! Asking: what it takes is planned and shown first, and held against a budget.
+
+use crate::place::Traffic;
+use crate::spending::{EstimateReport, SpentReport};
+use engine::Result;
+use engine::monitor::Monitor;
+use engine::price::{Budget, PriceList};
+use engine::repository::Repository;
+use engine::retrieval::{self, Needs, Plan, Started, Wish};
+use engine::store::{Counts, RetrievalMode};
+use serde::Serialize;
+
+/// What shall be brought back, and how.
+#[derive(Debug, Clone)]
+pub struct RetrieveRequest {
+    /// What is meant, for people.
+    pub about: String,
+    /// How fast.
+    pub mode: RetrievalMode,
+    /// For how many days it stays readable.
+    pub days: u32,
+    /// What it may take at most.
+    pub budget: Budget,
+    /// Prices to reckon with.
+    pub prices: Option<PriceList>,
+    /// Only plans.
+    pub dry_run: bool,
+}
+
+/// What a retrieval takes.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "docs/json.md says what each key means")]
+pub struct PlanReport {
+    pub about: String,
+    pub mode: &'static str,
+    pub days: u32,
+    pub files: u64,
+    pub packs: u64,
+    pub bytes: u64,
+    pub packs_readable: u64,
+    pub bytes_readable: u64,
+    pub packs_retrieving: u64,
+    pub packs_archived: u64,
+    pub bytes_archived: u64,
+    pub packs_to_ask: usize,
+    pub bytes_to_ask: u64,
+    #[serde(flatten)]
+    pub estimate: EstimateReport,
+}
+
+impl PlanReport {
+    /// Of a plan.
+    pub fn of(plan: &Plan) -> PlanReport {
+        let (needed, readable, archived) = (plan.needed(), plan.readable(), plan.archived());
+        PlanReport {
+            about: plan.wish.about.clone(),
+            mode: plan.wish.mode.as_str(),
+            days: plan.wish.days,
+            files: plan.files,
+            packs: needed.packs,
+            bytes: needed.bytes,
+            packs_readable: readable.packs,
+            bytes_readable: readable.bytes,
+            packs_retrieving: plan.retrieving().packs,
+            packs_archived: archived.packs,
+            bytes_archived: archived.bytes,
+            packs_to_ask: plan.asks.len(),
+            bytes_to_ask: plan.asked().bytes,
+            estimate: EstimateReport::of(&plan.estimate),
+        }
+    }
+}
+
+/// What came of asking.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "docs/json.md says what each key means")]
+pub struct StartReport {
+    pub dry_run: bool,
+    pub retrieval: Option<u32>,
+    pub resumed: bool,
+    #[serde(flatten)]
+    pub plan: PlanReport,
+    pub packs_asked: u64,
+    pub packs_underway: u64,
+    #[serde(flatten)]
+    pub spent: SpentReport,
+    #[serde(flatten)]
+    pub traffic: Traffic,
+}
+
+/// Plans; nothing is asked of the archive.
+///
+/// # Errors
+/// The engine's.
+pub fn plan(repo: &Repository, needs: &Needs, request: &RetrieveRequest, monitor: &Monitor) -> Result<Plan> {
+    let wish = Wish { mode: request.mode, days: request.days, about: request.about.clone() };
+    retrieval::plan(repo, needs, &wish, request.prices.as_ref(), monitor)
+}
+
+/// Asks for what the plan says, unless it is a dry run, and only within the budget.
+///
+/// # Errors
+/// `Input` for a plan above the budget; the engine's.
+pub fn start(repo: &Repository, counts: &Counts, plan: &Plan, request: &RetrieveRequest) -> Result<StartReport> {
+    request.budget.check(&plan.estimate)?;
+    let started = match request.dry_run {
+        true => Started::default(),
+        false => retrieval::start(repo, plan, &request.budget, &Monitor::new())?,
+    };
+    // Of what was underway or ready nothing is charged again.
+    let asked = plan.estimate.cost.map(|cost| share(cost, started.packs_asked, plan.asks.len() as u64));
+    Ok(StartReport {
+        dry_run: request.dry_run,
+        retrieval: started.retrieval,
+        resumed: started.resumed,
+        plan: PlanReport::of(plan),
+        packs_asked: started.packs_asked,
+        packs_underway: started.packs_underway,
+        spent: SpentReport::of(repo, counts, request.prices.as_ref(), asked),
+        traffic: Traffic::of(counts),
+    })
+}
+
+/// What a part of the packs costs, as packs are mostly of one length.
+#[expect(clippy::cast_precision_loss, reason = "prices are estimates")]
+fn share(cost: f64, part: u64, all: u64) -> f64 {
+    cost * part as f64 / all.max(1) as f64
+}

@@ -1,0 +1,115 @@
+//! Whether something can be read now, and how much of it.
+
+use crate::place::Traffic;
+use crate::report;
+use engine::Result;
+use engine::monitor::Monitor;
+use engine::repository::Repository;
+use engine::retrieval::{Needs, Tally, may_rest, own_end, survey};
+use engine::store::{Counts, Reach, Resting};
+use format_spec::Time;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Where what is needed rests.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "docs/json.md says what each key means")]
+pub struct StatusReport {
+    pub about: String,
+    pub state: &'static str,
+    pub files: u64,
+    pub packs: u64,
+    pub bytes: u64,
+    pub packs_readable: u64,
+    pub bytes_readable: u64,
+    pub packs_retrieving: u64,
+    pub packs_archived: u64,
+    #[serde(serialize_with = "report::time_if_any")]
+    pub readable_until: Option<Time>,
+    pub classes: BTreeMap<&'static str, usize>,
+    #[serde(flatten)]
+    pub traffic: Traffic,
+}
+
+/// Asks where the packs are that are needed; `about` is what is meant, for people.
+///
+/// # Errors
+/// The engine's.
+pub fn status(
+    repo: &Repository,
+    counts: &Counts,
+    (needs, about): (&Needs, &str),
+    monitor: &Monitor,
+) -> Result<StatusReport> {
+    let found = survey(&*repo.vault().store, &needs.packs.keys().copied().collect(), monitor)?;
+    let packs: Vec<Resting> = found.into_values().collect();
+    let tally = |which: fn(Reach) -> bool| Tally::of(&packs, which);
+    let (all, readable) = (tally(|_| true), tally(Reach::is_readable));
+    let (mut state, mut until) = (state(&packs), first_end(&packs));
+    if state == "online" && !packs.is_empty() && may_rest(repo) {
+        // Azure brings data back by moving it into another tier, and knows no end of that: the log does.
+        (state, until) = ("retrieved", repo.log().view().retrievals.values().map(own_end).min_by_key(|t| t.seconds));
+    }
+    let mut classes = BTreeMap::new();
+    for class in packs.iter().filter_map(|resting| resting.class) {
+        *classes.entry(class.as_str()).or_insert(0) += 1;
+    }
+    Ok(StatusReport {
+        about: about.to_owned(),
+        state,
+        files: needs.files,
+        packs: all.packs,
+        bytes: all.bytes,
+        packs_readable: readable.packs,
+        bytes_readable: readable.bytes,
+        packs_retrieving: tally(|r| r == Reach::Retrieving).packs,
+        packs_archived: tally(|r| r == Reach::Archived).packs,
+        readable_until: until,
+        classes,
+        traffic: Traffic::of(counts),
+    })
+}
+
+/// In one word: online, archived, retrieving, partial, retrieved.
+fn state(packs: &[Resting]) -> &'static str {
+    let any = |which: fn(Reach) -> bool| packs.iter().any(|resting| which(resting.reach));
+    match () {
+        () if any(|r| r == Reach::Retrieving) => "retrieving",
+        () if any(|r| r == Reach::Archived) && any(Reach::is_readable) => "partial",
+        () if any(|r| r == Reach::Archived) => "archived",
+        () if any(|r| matches!(r, Reach::Ready { .. })) => "retrieved",
+        () => "online",
+    }
+}
+
+/// When the first of what can be read for a while goes.
+fn first_end(packs: &[Resting]) -> Option<Time> {
+    let ends = packs.iter().filter_map(|resting| match resting.reach {
+        Reach::Ready { until } => until,
+        _ => None,
+    });
+    ends.min_by_key(|until| until.seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_is_that_of_the_packs_together() {
+        let pack = |reach| Resting { class: None, reach, bytes: 1 };
+        let (online, rests, comes) = (pack(Reach::Online), pack(Reach::Archived), pack(Reach::Retrieving));
+        let ready = |until| pack(Reach::Ready { until: Some(Time::new(until, 0)) });
+        for (packs, word) in [
+            (vec![], "online"),
+            (vec![online], "online"),
+            (vec![online, ready(5)], "retrieved"),
+            (vec![ready(5), rests], "partial"),
+            (vec![rests], "archived"),
+            (vec![rests, comes, ready(5)], "retrieving"),
+        ] {
+            assert_eq!(state(&packs), word, "{packs:?}");
+        }
+        assert_eq!(first_end(&[ready(9), ready(5), online]), Some(Time::new(5, 0)));
+    }
+}
