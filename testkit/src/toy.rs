@@ -4,8 +4,8 @@
 //! folder unread, a note that cannot be read and is tried again the next time. It has no network, no rights and no throttle.
 
 use base::error::Result;
-use format_spec::ledger::Outcome;
 use format_spec::PointKind;
+use format_spec::ledger::Outcome;
 use format_spec::tree::{Entry, Kind as ItemKind};
 use parking_lot::Mutex;
 use source::{About, ChangedSource, Closing, Failure, PointDraft};

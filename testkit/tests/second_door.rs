@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 use base::monitor::Monitor;
-use format_spec::ledger::Outcome;
 use format_spec::PointKind;
+use format_spec::ledger::Outcome;
 use std::sync::atomic::Ordering;
 use testkit::draft::Shelf;
 use testkit::toy::{Notes, ToySource};

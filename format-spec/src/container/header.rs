@@ -1,7 +1,7 @@
 //! The header of every object: what it is, whose it is, and how it is sealed ([CONT-2] to [CONT-7]).
 
-use crate::object_kind::MAGIC;
 use crate::bytes::Cursor;
+use crate::object_kind::MAGIC;
 use crate::{FormatError, ObjectKind, RepositoryId, Result};
 
 /// How an object's payloads are sealed.

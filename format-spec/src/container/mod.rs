@@ -15,8 +15,8 @@ mod version;
 mod writer;
 
 pub use crate::ObjectKind;
-pub use directory::{DirectoryEntry, ENTRY_BYTES, RECORDS_MAX, TRAILER_BYTES, Trailer};
 pub use crate::has_magic;
+pub use directory::{DirectoryEntry, ENTRY_BYTES, RECORDS_MAX, TRAILER_BYTES, Trailer};
 pub use header::{HEADER_BYTES, Header, Suite};
 pub use object::{Object, open_record};
 pub use record::{Codec, HEAD_BYTES, PLAIN_BYTES_MAX, RecordHead, STORED_BYTES_MAX, TAG_BYTES, kind};

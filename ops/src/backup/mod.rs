@@ -23,6 +23,7 @@ use engine::backup::{BackupOptions, BackupSummary};
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::source::Source;
+use format_spec::PointId;
 use format_spec::point::Workload;
 use std::sync::Arc;
 
@@ -45,6 +46,8 @@ pub struct BackupRequest {
     pub shrink_max: Option<f64>,
     /// Threads at work.
     pub threads: usize,
+    /// The id of the new point, where somebody has to know it before the point is there; `None` takes a random one.
+    pub point: Option<PointId>,
 }
 
 /// Makes a restore point.
@@ -67,7 +70,7 @@ pub fn run<F>(
         threads: request.threads,
         original: None,
         drop_unreadable: request.drop_unreadable,
-        point: None,
+        point: request.point,
         shrink_max: request.shrink_max,
     };
     let work = || engine::backup::backup(repo, source, &options, monitor);

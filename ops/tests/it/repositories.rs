@@ -115,6 +115,7 @@ fn a_face_without_a_terminal_creates_opens_and_backs_up() {
         drop_unreadable: false,
         shrink_max: None,
         threads: 1,
+        point: None,
     };
     let monitor = Arc::new(Monitor::new());
     let summary = ops::backup::run::<Asked>(&opened.repo, &source, &request, None, &monitor).unwrap();
