@@ -142,7 +142,6 @@ fn arrived(repository: &Arc<Repository>, select: &Select, before: Option<Arc<Arr
     })
 }
 
-/// Adds a round. Folders are gone through in each, and counted in the first.
 /// Waits, unless somebody asks to stop.
 fn pause(time: Duration, monitor: &Monitor) -> Result<()> {
     let mut left = time;
