@@ -14,7 +14,7 @@ use engine::Kind;
 use engine::blob::{CacheBudgets, CachePlace};
 use engine::env::on_host;
 use engine::repository::{Found, OpenOptions, Repository, SlotId, Trying, Watch};
-use engine::store::{self, Counted, Counts, Limits, Location, Name, Outage, Store, Verb};
+use engine::store::{self, Counts, Limits, Location, MeteredStore, ObjectName, Outage, RequestKind, Store};
 use format_spec::config::Config;
 use std::cell::OnceCell;
 use std::ffi::OsStr;
@@ -283,13 +283,13 @@ fn store_options(settings: &Settings, create: bool) -> store::Options {
 
 fn open_store_with(settings: &Settings, mut options: store::Options) -> Result<Place> {
     let location = location(settings)?;
-    let mut store = store::open_settled(&location, &options)?;
+    let mut store = store::open_versioned(&location, &options)?;
     let is_remote = !matches!(location, Location::Folder(_));
     if is_remote && !options.create && checksum_enforced(&*store) {
         options.checksum_enforced = true;
-        store = store::open_settled(&location, &options)?;
+        store = store::open_versioned(&location, &options)?;
     }
-    let counted = Counted::new(store);
+    let counted = MeteredStore::new(store);
     let counts = counted.counts();
     Ok(Place { store: Arc::new(counted), counts, options, is_beside: false })
 }
@@ -308,7 +308,7 @@ pub(crate) fn location(settings: &Settings) -> Result<Location> {
 /// What the probe has proven at `init` and wrote into the config. Whoever opens the repository verifies the config under the
 /// key afterwards, so a forged line ends there.
 fn checksum_enforced(store: &dyn Store) -> bool {
-    let Ok(name) = Name::new(format_spec::names::CONFIG) else { return false };
+    let Ok(name) = ObjectName::new(format_spec::names::CONFIG) else { return false };
     let config = store::reread(store, |look| Ok(Config::decode(&look.get(&name)?)?));
     config.is_ok_and(|(config, _)| config.probed.lines().any(|line| line == CHECKSUM_ENFORCED))
 }
@@ -317,13 +317,13 @@ fn checksum_enforced(store: &dyn Store) -> bool {
 pub(crate) fn requests(counts: &Counts) -> serde_json::Value {
     let count = |verb| counts.requests(verb);
     serde_json::json!({
-        "put": count(Verb::Put),
-        "get": count(Verb::Get),
-        "list": count(Verb::List),
-        "delete": count(Verb::Delete),
-        "head": count(Verb::Head),
-        "lock": count(Verb::Lock),
-        "retrieve": count(Verb::Retrieve),
+        "put": count(RequestKind::Put),
+        "get": count(RequestKind::Get),
+        "list": count(RequestKind::List),
+        "delete": count(RequestKind::Delete),
+        "head": count(RequestKind::Head),
+        "lock": count(RequestKind::Lock),
+        "retrieve": count(RequestKind::Retrieve),
     })
 }
 

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use engine::Kind;
 use engine::care::Finding;
 use engine::repository::{Found, Repository, Stop};
-use engine::store::{Name, Store};
+use engine::store::{ObjectName, Store};
 use format_spec::container::Object;
 use format_spec::{RepositoryId, names};
 use std::path::PathBuf;
@@ -158,7 +158,7 @@ pub(crate) fn config_copies(context: &Context, from: &std::ffi::OsStr) -> Result
     let mut settings = context.settings()?;
     settings.repo = crate::settings::Repo::Given(from.to_owned());
     let place = open_store(&settings, false)?;
-    match place.store.get(&Name::new(names::CONFIG)?) {
+    match place.store.get(&ObjectName::new(names::CONFIG)?) {
         Err(e) if e.kind() == Kind::Absent => Ok(Vec::new()),
         other => Ok(vec![other?]),
     }

@@ -9,7 +9,7 @@ use super::read::Vault;
 use crate::error::{Error, Kind, Result};
 use crate::index::{PersistentCache, Place};
 use crate::log::{Log, LogView, SegmentRef};
-use crate::store::{Name, reread};
+use crate::store::{ObjectName, reread};
 use crate::threads;
 use format_spec::container::{Header, Object, ObjectKind};
 use format_spec::index::{PackRow, Segment};
@@ -288,7 +288,7 @@ impl Vault {
     /// Reads and verifies a published segment.
     pub fn segment(&self, published: &SegmentRef) -> Result<Segment> {
         let id = ObjectId { session: published.session, ordinal: published.object.ordinal };
-        let name = Name::new(names::of_session(ObjectKind::IndexSegment, id))?;
+        let name = ObjectName::new(names::of_session(ObjectKind::IndexSegment, id))?;
         let expected = Header::new(
             ObjectKind::IndexSegment,
             self.secrets.suite(),
@@ -311,7 +311,7 @@ impl Vault {
 }
 
 /// An object that the log names and the store does not have is damage, not absence.
-pub(crate) fn lost(e: Error, name: &Name) -> Error {
+pub(crate) fn lost(e: Error, name: &ObjectName) -> Error {
     if e.kind() != Kind::Absent {
         return e.on(name);
     }

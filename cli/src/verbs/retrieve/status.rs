@@ -6,7 +6,7 @@ use crate::exit::{Exit, Result};
 use crate::say::{human, progress};
 use clap::Args;
 use engine::retrieval::{Tally, may_rest, own_end, survey, tidy};
-use engine::store::{Reach, Resting};
+use engine::store::{Availability, TierStatus};
 use format_spec::Time;
 use std::collections::BTreeMap;
 
@@ -27,10 +27,10 @@ impl Status {
             let packs = survey(&*repo.vault().store, &needed.needs.packs.keys().copied().collect(), monitor)?;
             Ok::<_, crate::exit::Failure>((needed, packs))
         })?;
-        let packs: Vec<Resting> = packs.into_values().collect();
-        let tally = |which: fn(Reach) -> bool| Tally::of(&packs, which);
-        let (all, readable) = (tally(|_| true), tally(Reach::is_readable));
-        let (retrieving, archived) = (tally(|r| r == Reach::Retrieving), tally(|r| r == Reach::Archived));
+        let packs: Vec<TierStatus> = packs.into_values().collect();
+        let tally = |which: fn(Availability) -> bool| Tally::of(&packs, which);
+        let (all, readable) = (tally(|_| true), tally(Availability::is_readable));
+        let (retrieving, archived) = (tally(|r| r == Availability::Retrieving), tally(|r| r == Availability::Archived));
         let (mut state, mut until) = (state(&packs), first_end(&packs));
         if state == "online" && !packs.is_empty() && may_rest(repo) {
             // Azure brings data back by moving it into another tier, and knows no end of that: the log does.
@@ -75,21 +75,21 @@ impl Status {
 }
 
 /// In one word: online, archived, retrieving, partial, retrieved.
-fn state(packs: &[Resting]) -> &'static str {
-    let any = |which: fn(Reach) -> bool| packs.iter().any(|resting| which(resting.reach));
+fn state(packs: &[TierStatus]) -> &'static str {
+    let any = |which: fn(Availability) -> bool| packs.iter().any(|resting| which(resting.reach));
     match () {
-        () if any(|r| r == Reach::Retrieving) => "retrieving",
-        () if any(|r| r == Reach::Archived) && any(Reach::is_readable) => "partial",
-        () if any(|r| r == Reach::Archived) => "archived",
-        () if any(|r| matches!(r, Reach::Ready { .. })) => "retrieved",
+        () if any(|r| r == Availability::Retrieving) => "retrieving",
+        () if any(|r| r == Availability::Archived) && any(Availability::is_readable) => "partial",
+        () if any(|r| r == Availability::Archived) => "archived",
+        () if any(|r| matches!(r, Availability::Ready { .. })) => "retrieved",
         () => "online",
     }
 }
 
 /// When the first of what can be read for a while goes.
-fn first_end(packs: &[Resting]) -> Option<Time> {
+fn first_end(packs: &[TierStatus]) -> Option<Time> {
     let ends = packs.iter().filter_map(|resting| match resting.reach {
-        Reach::Ready { until } => until,
+        Availability::Ready { until } => until,
         _ => None,
     });
     ends.min_by_key(|until| until.seconds)
@@ -101,9 +101,10 @@ mod tests {
 
     #[test]
     fn the_state_is_that_of_the_packs_together() {
-        let pack = |reach| Resting { class: None, reach, bytes: 1 };
-        let (online, rests, comes) = (pack(Reach::Online), pack(Reach::Archived), pack(Reach::Retrieving));
-        let ready = |until| pack(Reach::Ready { until: Some(Time::new(until, 0)) });
+        let pack = |reach| TierStatus { class: None, reach, bytes: 1 };
+        let (online, rests, comes) =
+            (pack(Availability::Online), pack(Availability::Archived), pack(Availability::Retrieving));
+        let ready = |until| pack(Availability::Ready { until: Some(Time::new(until, 0)) });
         for (packs, word) in [
             (vec![], "online"),
             (vec![online], "online"),

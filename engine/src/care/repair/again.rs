@@ -11,7 +11,7 @@ use crate::error::{Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::{Grounds, NameOf, Repository};
 use crate::restore_point::{Point, expect_counted};
-use crate::store::Name;
+use crate::store::ObjectName;
 use crate::tree::MapCursor;
 use format_spec::container::{Header, ObjectKind};
 use format_spec::log::{Change, PointId, Purpose};
@@ -81,7 +81,7 @@ fn names_live_packs(repository: &Repository, references: ChunkId) -> Result<bool
 /// The manifest in this object, if it is one.
 fn read(repository: &Repository, id: ObjectId) -> Result<Option<Manifest>> {
     let vault = repository.vault();
-    let name = Name::new(names::of_session(ObjectKind::RestorePoint, id))?;
+    let name = ObjectName::new(names::of_session(ObjectKind::RestorePoint, id))?;
     let bytes = match vault.store.get(&name) {
         Err(e) if matches!(e.kind(), Kind::Absent | Kind::Damaged) => return Ok(None),
         other => other?,

@@ -4,15 +4,15 @@ use super::place::in_memory;
 use crate::proofs::rig::{Rig, noise, restore_options, shown};
 use engine::Kind;
 use engine::monitor::Monitor;
-use engine::store::{Counted, Fault, Faulty, Memory, Oldest, Store, Verb};
+use engine::store::{Fault, Faulty, Memory, MeteredStore, OldestVersionLayer, RequestKind, Store};
 use std::sync::Arc;
 
 /// A command of its own: nothing is known of the store yet. What it asked for.
 fn counted(rig: &Rig, memory: &Arc<Memory>, command: impl Fn(&Rig)) -> [u64; 2] {
-    let store = Counted::new(memory.clone() as Arc<dyn Store>);
+    let store = MeteredStore::new(memory.clone() as Arc<dyn Store>);
     let counts = store.counts();
-    command(&rig.over(Arc::new(Oldest::new(Arc::new(store)))));
-    [Verb::List, Verb::Get].map(|verb| counts.requests(verb))
+    command(&rig.over(Arc::new(OldestVersionLayer::new(Arc::new(store)))));
+    [RequestKind::List, RequestKind::Get].map(|verb| counts.requests(verb))
 }
 
 fn restore_all(rig: &Rig) {
@@ -65,7 +65,7 @@ fn what_a_listing_does_not_show_is_still_found_by_its_name() {
     // Folders of sessions cannot be listed; single names can.
     let folders = ["data", "meta", "index", "points"];
     let blind = Faulty::new(memory, move |call| {
-        (call.verb == Verb::List && folders.contains(&&*call.name)).then_some(Fault::Before(Kind::Denied))
+        (call.verb == RequestKind::List && folders.contains(&&*call.name)).then_some(Fault::Before(Kind::Denied))
     });
-    restore_all(&rig.over(Arc::new(Oldest::new(Arc::new(blind)))));
+    restore_all(&rig.over(Arc::new(OldestVersionLayer::new(Arc::new(blind)))));
 }
