@@ -8,7 +8,7 @@ use bytes::Bytes;
 use engine::blob::CachePlace;
 use engine::env::Machine;
 use engine::repository::{OpenOptions, Repository};
-use engine::store::{Info, Listed, Location, Name, Options, Receipt, Store, open};
+use engine::store::{Info, Listed, Location, ObjectName, Options, Receipt, Store, open};
 use fusefs::MountOptions;
 use std::error::Error;
 use std::ops::Range;
@@ -38,34 +38,39 @@ impl Store for Far {
         format!("far://{}", self.store.location())
     }
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> engine::Result<Receipt> {
+    fn put_new(&self, name: &ObjectName, bytes: Bytes) -> engine::Result<Receipt> {
         self.wait(bytes.len());
         self.store.put_new(name, bytes)
     }
 
-    fn get(&self, name: &Name) -> engine::Result<Bytes> {
+    fn get(&self, name: &ObjectName) -> engine::Result<Bytes> {
         self.store.get(name).inspect(|bytes| self.wait(bytes.len()))
     }
 
-    fn get_range(&self, name: &Name, range: Range<u64>) -> engine::Result<Bytes> {
+    fn get_range(&self, name: &ObjectName, range: Range<u64>) -> engine::Result<Bytes> {
         self.store.get_range(name, range).inspect(|bytes| self.wait(bytes.len()))
     }
 
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> engine::Result<(Bytes, u64)> {
+    fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> engine::Result<(Bytes, u64)> {
         self.store.get_tail(name, bytes_max).inspect(|(bytes, _)| self.wait(bytes.len()))
     }
 
-    fn head(&self, name: &Name) -> engine::Result<Info> {
+    fn head(&self, name: &ObjectName) -> engine::Result<Info> {
         self.wait(0);
         self.store.head(name)
     }
 
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> engine::Result<()> {
+    fn list(
+        &self,
+        prefix: &str,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(Listed) -> bool,
+    ) -> engine::Result<()> {
         self.wait(0);
         self.store.list(prefix, after, visit)
     }
 
-    fn delete(&self, name: &Name, version: Option<&str>) -> engine::Result<()> {
+    fn delete(&self, name: &ObjectName, version: Option<&str>) -> engine::Result<()> {
         self.wait(0);
         self.store.delete(name, version)
     }

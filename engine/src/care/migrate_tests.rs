@@ -133,7 +133,7 @@ fn a_stopped_migration_runs_no_step() {
 #[test]
 fn a_newer_repository_is_refused_with_its_numbers_and_a_read_only_one_is_only_planned() {
     let (store, repository) = repository();
-    let name = Name::new(names::CONFIG).unwrap();
+    let name = ObjectName::new(names::CONFIG).unwrap();
     let config = store.get(&name).unwrap();
     let stating = |at: usize, value: u8| {
         let mut bytes = config.to_vec();

@@ -8,7 +8,7 @@ use crate::limits::TAIL_BYTES;
 use crate::monitor::Monitor;
 use crate::pack::PackTail;
 use crate::repository::Repository;
-use crate::store::{Look, Name, reread};
+use crate::store::{Look, ObjectName, reread};
 use crate::threads;
 use bytes::Bytes;
 use crossbeam_channel::bounded;
@@ -105,7 +105,7 @@ impl PackCheck<'_> {
 
     fn one(&self, pack: &Published) -> Result<()> {
         self.monitor.check()?;
-        let name = Name::new(names::of_session(pack.pack.kind, pack.id))?;
+        let name = ObjectName::new(names::of_session(pack.pack.kind, pack.id))?;
         self.findings.packs.fetch_add(1, Ordering::Relaxed);
         let checked = if self.is_read(pack) {
             self.findings.packs_read.fetch_add(1, Ordering::Relaxed);
@@ -144,7 +144,7 @@ impl PackCheck<'_> {
             })?;
             self.monitor.check()?;
             for (pack, found) in promised {
-                let name = Name::new(names::of_session(kind, pack.id))?;
+                let name = ObjectName::new(names::of_session(kind, pack.id))?;
                 self.findings.packs.fetch_add(1, Ordering::Relaxed);
                 self.monitor.done(1, 0);
                 let is_promised = |bytes: u64| pack.pack.object.expect_length(bytes).map_err(Error::from);
@@ -160,11 +160,11 @@ impl PackCheck<'_> {
         Ok(())
     }
 
-    fn tail(&self, pack: &Published, name: &Name) -> Result<()> {
+    fn tail(&self, pack: &Published, name: &ObjectName) -> Result<()> {
         reread(&*self.repository.vault().store, |look| self.look_at_tail(look, pack, name))
     }
 
-    fn look_at_tail(&self, look: &Look<'_>, pack: &Published, name: &Name) -> Result<()> {
+    fn look_at_tail(&self, look: &Look<'_>, pack: &Published, name: &ObjectName) -> Result<()> {
         let lost = |e: Error| lost(e, name);
         let (mut tail, bytes) = look.get_tail(name, TAIL_BYTES).map_err(lost)?;
         pack.pack.object.expect_length(bytes)?;
@@ -183,11 +183,11 @@ impl PackCheck<'_> {
         self.compare_with_index(pack, &contents, &parsed.entries)
     }
 
-    fn whole(&self, pack: &Published, name: &Name) -> Result<()> {
+    fn whole(&self, pack: &Published, name: &ObjectName) -> Result<()> {
         reread(&*self.repository.vault().store, |look| self.look_at_whole(look, pack, name))
     }
 
-    fn look_at_whole(&self, look: &Look<'_>, pack: &Published, name: &Name) -> Result<()> {
+    fn look_at_whole(&self, look: &Look<'_>, pack: &Published, name: &ObjectName) -> Result<()> {
         let bytes = look.get(name).map_err(|e| lost(e, name))?;
         self.findings.bytes_read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         self.monitor.done(0, bytes.len() as u64);

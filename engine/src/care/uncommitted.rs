@@ -11,7 +11,7 @@ use crate::error::{Kind, Result};
 use crate::log::LogView;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::store::Name;
+use crate::store::ObjectName;
 use format_spec::container::{Header, ObjectKind};
 use format_spec::index::Segment;
 use format_spec::log::ObjectRow;
@@ -38,7 +38,7 @@ pub(super) fn uncommitted(repository: &Repository, monitor: &Monitor) -> Result<
     let mut found = Vec::new();
     for row in listed.into_iter().filter(|row| !is_named(&view, row)) {
         monitor.check()?;
-        let name = Name::new(names::of_session(row.kind, row.id))?;
+        let name = ObjectName::new(names::of_session(row.kind, row.id))?;
         if decodes(repository, &row, &name)? {
             found.push(Finding { object: name.to_string(), what: what(&view, row.kind, row.id.session) });
         }
@@ -47,7 +47,7 @@ pub(super) fn uncommitted(repository: &Repository, monitor: &Monitor) -> Result<
     Ok(found)
 }
 
-fn decodes(repository: &Repository, row: &ObjectRow, name: &Name) -> Result<bool> {
+fn decodes(repository: &Repository, row: &ObjectRow, name: &ObjectName) -> Result<bool> {
     let vault = repository.vault();
     let object = match vault.store.get(name) {
         Ok(object) => object,

@@ -9,7 +9,7 @@ use super::replay::Log;
 use super::view::LogView;
 use crate::env::Env;
 use crate::error::{Error, Kind, Result};
-use crate::store::{Listed, Name, delete_versions};
+use crate::store::{Listed, ObjectName, delete_versions};
 use format_spec::container::ObjectKind;
 use format_spec::{Time, names};
 
@@ -140,7 +140,8 @@ impl Log {
 
     /// False when the store still keeps the object.
     fn delete(&self, kind: ObjectKind, slot: u32, versioned: bool) -> Result<bool> {
-        let name = Name::new(if kind == ObjectKind::LogEntry { names::log(slot) } else { names::checkpoint(slot) })?;
+        let name =
+            ObjectName::new(if kind == ObjectKind::LogEntry { names::log(slot) } else { names::checkpoint(slot) })?;
         let delete = || match versioned {
             true => delete_versions(&*self.store, &name),
             false => self.store.delete(&name, None),

@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::store::{
-    Asked, Capabilities, Info, Listed, Name, Receipt, Resting, Retention, RetrievalMode, Space, StorageClass, Store,
-    Terms, Version,
+    Asked, Capabilities, Info, Listed, ObjectLock, ObjectName, ObjectVersion, PutOptions, Receipt, RetrievalMode,
+    Space, StorageClass, Store, TierStatus,
 };
 use bytes::Bytes;
 use format_spec::Time;
@@ -32,7 +32,7 @@ impl ReadOnly {
         ReadOnly { inner, why }
     }
 
-    fn refuse(&self, name: &Name) -> Error {
+    fn refuse(&self, name: &ObjectName) -> Error {
         let refused = match self.why {
             Why::AsOf => Error::new(Kind::Input, "the repository was opened as of an earlier time: it is only read")
                 .advise("leave --as-of out"),
@@ -50,43 +50,48 @@ impl Store for ReadOnly {
         self.inner.location()
     }
 
-    fn put_new(&self, name: &Name, _: Bytes) -> Result<Receipt> {
+    fn put_new(&self, name: &ObjectName, _: Bytes) -> Result<Receipt> {
         Err(self.refuse(name))
     }
 
-    fn put_locked(&self, name: &Name, _: Bytes, _: &Retention) -> Result<Receipt> {
+    fn put_locked(&self, name: &ObjectName, _: Bytes, _: &ObjectLock) -> Result<Receipt> {
         Err(self.refuse(name))
     }
 
-    fn delete(&self, name: &Name, _: Option<&str>) -> Result<()> {
+    fn delete(&self, name: &ObjectName, _: Option<&str>) -> Result<()> {
         Err(self.refuse(name))
     }
 
-    fn extend_retention(&self, name: &Name, _: Option<&str>, _: &Retention) -> Result<Retention> {
+    fn extend_retention(&self, name: &ObjectName, _: Option<&str>, _: &ObjectLock) -> Result<ObjectLock> {
         Err(self.refuse(name))
     }
 
-    fn get(&self, name: &Name) -> Result<Bytes> {
+    fn get(&self, name: &ObjectName) -> Result<Bytes> {
         self.inner.get(name)
     }
 
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
+    fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
         self.inner.get_range(name, range)
     }
 
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+    fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
         self.inner.get_tail(name, bytes_max)
     }
 
-    fn head(&self, name: &Name) -> Result<Info> {
+    fn head(&self, name: &ObjectName) -> Result<Info> {
         self.inner.head(name)
     }
 
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+    fn list(&self, prefix: &str, after: Option<&ObjectName>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
         self.inner.list(prefix, after, visit)
     }
 
-    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+    fn list_oldest(
+        &self,
+        prefix: &str,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(Listed) -> bool,
+    ) -> Result<()> {
         self.inner.list_oldest(prefix, after, visit)
     }
 
@@ -98,31 +103,31 @@ impl Store for ReadOnly {
         self.inner.capabilities()
     }
 
-    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
+    fn versions(&self, name: &ObjectName) -> Result<Vec<ObjectVersion>> {
         self.inner.versions(name)
     }
 
-    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
+    fn get_version(&self, name: &ObjectName, version: &str, range: Range<u64>) -> Result<Bytes> {
         self.inner.get_version(name, version, range)
     }
 
-    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
+    fn retention(&self, name: &ObjectName, version: Option<&str>) -> Result<Option<ObjectLock>> {
         self.inner.retention(name, version)
     }
 
-    fn put_in(&self, name: &Name, _: Bytes, _: &Terms) -> Result<Receipt> {
+    fn put_in(&self, name: &ObjectName, _: Bytes, _: &PutOptions) -> Result<Receipt> {
         Err(self.refuse(name))
     }
 
-    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
+    fn resting_of(&self, name: &ObjectName, version: Option<&str>) -> Result<TierStatus> {
         self.inner.resting_of(name, version)
     }
 
     fn list_resting(
         &self,
         prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(ObjectName, TierStatus) -> bool,
     ) -> Result<()> {
         self.inner.list_resting(prefix, after, visit)
     }
@@ -130,17 +135,17 @@ impl Store for ReadOnly {
     fn list_resting_oldest(
         &self,
         prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(ObjectName, TierStatus) -> bool,
     ) -> Result<()> {
         self.inner.list_resting_oldest(prefix, after, visit)
     }
 
-    fn retrieve_of(&self, name: &Name, _: Option<&str>, _: RetrievalMode, _: u32) -> Result<Asked> {
+    fn retrieve_of(&self, name: &ObjectName, _: Option<&str>, _: RetrievalMode, _: u32) -> Result<Asked> {
         Err(self.refuse(name))
     }
 
-    fn rest_again_of(&self, name: &Name, _: Option<&str>, _: StorageClass) -> Result<()> {
+    fn rest_again_of(&self, name: &ObjectName, _: Option<&str>, _: StorageClass) -> Result<()> {
         Err(self.refuse(name))
     }
 

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
-use crate::store::{Name, Resting, Store};
+use crate::store::{ObjectName, Store, TierStatus};
 use format_spec::container::ObjectKind;
 use format_spec::{ObjectId, names};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 ///
 /// # Errors
 /// The store's.
-pub fn survey(store: &dyn Store, packs: &BTreeSet<ObjectId>, monitor: &Monitor) -> Result<BTreeMap<ObjectId, Resting>> {
+pub fn survey(
+    store: &dyn Store,
+    packs: &BTreeSet<ObjectId>,
+    monitor: &Monitor,
+) -> Result<BTreeMap<ObjectId, TierStatus>> {
     let mut found = BTreeMap::new();
     let mut rest = packs.iter().copied().peekable();
     while let Some(first) = rest.peek().copied() {
@@ -39,7 +43,7 @@ fn list(
     store: &dyn Store,
     session: u32,
     wanted: &BTreeSet<ObjectId>,
-    found: &mut BTreeMap<ObjectId, Resting>,
+    found: &mut BTreeMap<ObjectId, TierStatus>,
 ) -> Result<()> {
     let prefix = format!("{}/{session:08x}", names::folder(ObjectKind::DataPack));
     // What lies before the first is not asked for; listings are in no promised order, so all behind it is.
@@ -55,8 +59,8 @@ fn list(
 }
 
 /// The name of a data pack.
-pub(super) fn name_of(pack: ObjectId) -> Result<Name> {
-    Name::new(names::of_session(ObjectKind::DataPack, pack))
+pub(super) fn name_of(pack: ObjectId) -> Result<ObjectName> {
+    ObjectName::new(names::of_session(ObjectKind::DataPack, pack))
 }
 
 /// A pack that the index names and the store does not have.

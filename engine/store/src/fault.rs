@@ -4,8 +4,8 @@
 //! Refuses to invent faults of its own: the plan decides.
 
 use super::{
-    Asked, Capabilities, Info, Listed, Name, Receipt, Resting, Retention, RetrievalMode, Space, StorageClass, Store,
-    Terms, Verb, Version,
+    Asked, Capabilities, Info, Listed, ObjectLock, ObjectName, ObjectVersion, PutOptions, Receipt, RequestKind,
+    RetrievalMode, Space, StorageClass, Store, TierStatus,
 };
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
@@ -22,7 +22,7 @@ pub struct Call {
     /// The number of this call, from 1.
     pub number: u64,
     /// What is asked.
-    pub verb: Verb,
+    pub verb: RequestKind,
     /// The object's name, or the prefix of a listing.
     pub name: String,
 }
@@ -74,19 +74,19 @@ impl Faulty {
         self.calls.load(Ordering::SeqCst)
     }
 
-    fn decide(&self, verb: Verb, name: &str) -> Option<Fault> {
+    fn decide(&self, verb: RequestKind, name: &str) -> Option<Fault> {
         let number = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
         (self.plan)(&Call { number, verb, name: name.to_owned() })
     }
 
     /// Runs a call whose result carries no bytes.
-    fn run<T>(&self, verb: Verb, name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    fn run<T>(&self, verb: RequestKind, name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         self.run_bytes(verb, name, work, |_, result| result)
     }
 
     fn run_bytes<T>(
         &self,
-        verb: Verb,
+        verb: RequestKind,
         name: &str,
         work: impl FnOnce() -> Result<T>,
         corrupt: impl FnOnce(u64, T) -> T,
@@ -100,111 +100,116 @@ impl Store for Faulty {
         self.inner.location()
     }
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
-        let fault = self.decide(Verb::Put, name.as_str());
+    fn put_new(&self, name: &ObjectName, bytes: Bytes) -> Result<Receipt> {
+        let fault = self.decide(RequestKind::Put, name.as_str());
         let bytes = if let Some(Fault::Corrupt(seed)) = fault { flip(&bytes, seed) } else { bytes };
         apply(fault, name.as_str(), || self.inner.put_new(name, bytes), |_, receipt| receipt)
     }
 
-    fn get(&self, name: &Name) -> Result<Bytes> {
-        self.run_bytes(Verb::Get, name.as_str(), || self.inner.get(name), |seed, bytes| flip(&bytes, seed))
+    fn get(&self, name: &ObjectName) -> Result<Bytes> {
+        self.run_bytes(RequestKind::Get, name.as_str(), || self.inner.get(name), |seed, bytes| flip(&bytes, seed))
     }
 
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
+    fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
         let read = || self.inner.get_range(name, range);
-        self.run_bytes(Verb::Get, name.as_str(), read, |seed, bytes| flip(&bytes, seed))
+        self.run_bytes(RequestKind::Get, name.as_str(), read, |seed, bytes| flip(&bytes, seed))
     }
 
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+    fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
         let read = || self.inner.get_tail(name, bytes_max);
-        self.run_bytes(Verb::Get, name.as_str(), read, |seed, (bytes, length)| (flip(&bytes, seed), length))
+        self.run_bytes(RequestKind::Get, name.as_str(), read, |seed, (bytes, length)| (flip(&bytes, seed), length))
     }
 
-    fn head(&self, name: &Name) -> Result<Info> {
-        self.run(Verb::Head, name.as_str(), || self.inner.head(name))
+    fn head(&self, name: &ObjectName) -> Result<Info> {
+        self.run(RequestKind::Head, name.as_str(), || self.inner.head(name))
     }
 
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.run(Verb::List, prefix, || self.inner.list(prefix, after, visit))
+    fn list(&self, prefix: &str, after: Option<&ObjectName>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        self.run(RequestKind::List, prefix, || self.inner.list(prefix, after, visit))
     }
 
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
-        self.run(Verb::Delete, name.as_str(), || self.inner.delete(name, version))
+    fn delete(&self, name: &ObjectName, version: Option<&str>) -> Result<()> {
+        self.run(RequestKind::Delete, name.as_str(), || self.inner.delete(name, version))
     }
 
     fn now(&self) -> Result<Time> {
-        self.run(Verb::Head, "", || self.inner.now())
+        self.run(RequestKind::Head, "", || self.inner.now())
     }
 
     fn capabilities(&self) -> Result<Capabilities> {
-        self.run(Verb::Head, "", || self.inner.capabilities())
+        self.run(RequestKind::Head, "", || self.inner.capabilities())
     }
 
-    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
-        let fault = self.decide(Verb::Put, name.as_str());
+    fn put_locked(&self, name: &ObjectName, bytes: Bytes, retention: &ObjectLock) -> Result<Receipt> {
+        let fault = self.decide(RequestKind::Put, name.as_str());
         let bytes = if let Some(Fault::Corrupt(seed)) = fault { flip(&bytes, seed) } else { bytes };
         apply(fault, name.as_str(), || self.inner.put_locked(name, bytes, retention), |_, receipt| receipt)
     }
 
-    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
-        self.run(Verb::List, name.as_str(), || self.inner.versions(name))
+    fn versions(&self, name: &ObjectName) -> Result<Vec<ObjectVersion>> {
+        self.run(RequestKind::List, name.as_str(), || self.inner.versions(name))
     }
 
-    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
+    fn get_version(&self, name: &ObjectName, version: &str, range: Range<u64>) -> Result<Bytes> {
         let read = || self.inner.get_version(name, version, range);
-        self.run_bytes(Verb::Get, name.as_str(), read, |seed, bytes| flip(&bytes, seed))
+        self.run_bytes(RequestKind::Get, name.as_str(), read, |seed, bytes| flip(&bytes, seed))
     }
 
-    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.run(Verb::List, prefix, || self.inner.list_oldest(prefix, after, visit))
+    fn list_oldest(
+        &self,
+        prefix: &str,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(Listed) -> bool,
+    ) -> Result<()> {
+        self.run(RequestKind::List, prefix, || self.inner.list_oldest(prefix, after, visit))
     }
 
-    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
-        self.run(Verb::Head, name.as_str(), || self.inner.retention(name, version))
+    fn retention(&self, name: &ObjectName, version: Option<&str>) -> Result<Option<ObjectLock>> {
+        self.run(RequestKind::Head, name.as_str(), || self.inner.retention(name, version))
     }
 
-    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
-        self.run(Verb::Lock, name.as_str(), || self.inner.extend_retention(name, version, wanted))
+    fn extend_retention(&self, name: &ObjectName, version: Option<&str>, wanted: &ObjectLock) -> Result<ObjectLock> {
+        self.run(RequestKind::Lock, name.as_str(), || self.inner.extend_retention(name, version, wanted))
     }
 
-    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
-        let fault = self.decide(Verb::Put, name.as_str());
+    fn put_in(&self, name: &ObjectName, bytes: Bytes, terms: &PutOptions) -> Result<Receipt> {
+        let fault = self.decide(RequestKind::Put, name.as_str());
         let bytes = if let Some(Fault::Corrupt(seed)) = fault { flip(&bytes, seed) } else { bytes };
         apply(fault, name.as_str(), || self.inner.put_in(name, bytes, terms), |_, receipt| receipt)
     }
 
-    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
-        self.run(Verb::Head, name.as_str(), || self.inner.resting_of(name, version))
+    fn resting_of(&self, name: &ObjectName, version: Option<&str>) -> Result<TierStatus> {
+        self.run(RequestKind::Head, name.as_str(), || self.inner.resting_of(name, version))
     }
 
     fn list_resting(
         &self,
         prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(ObjectName, TierStatus) -> bool,
     ) -> Result<()> {
-        self.run(Verb::List, prefix, || self.inner.list_resting(prefix, after, visit))
+        self.run(RequestKind::List, prefix, || self.inner.list_resting(prefix, after, visit))
     }
 
     fn list_resting_oldest(
         &self,
         prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(ObjectName, TierStatus) -> bool,
     ) -> Result<()> {
-        self.run(Verb::List, prefix, || self.inner.list_resting_oldest(prefix, after, visit))
+        self.run(RequestKind::List, prefix, || self.inner.list_resting_oldest(prefix, after, visit))
     }
 
-    fn retrieve_of(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
-        self.run(Verb::Retrieve, name.as_str(), || self.inner.retrieve_of(name, version, mode, days))
+    fn retrieve_of(&self, name: &ObjectName, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        self.run(RequestKind::Retrieve, name.as_str(), || self.inner.retrieve_of(name, version, mode, days))
     }
 
-    fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
-        self.run(Verb::Retrieve, name.as_str(), || self.inner.rest_again_of(name, version, class))
+    fn rest_again_of(&self, name: &ObjectName, version: Option<&str>, class: StorageClass) -> Result<()> {
+        self.run(RequestKind::Retrieve, name.as_str(), || self.inner.rest_again_of(name, version, class))
     }
 
-    fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
-        self.run(Verb::Put, name.as_str(), || self.inner.refuses_wrong_checksum(name))
+    fn refuses_wrong_checksum(&self, name: &ObjectName) -> Result<bool> {
+        self.run(RequestKind::Put, name.as_str(), || self.inner.refuses_wrong_checksum(name))
     }
 
     fn seeks(&self) -> bool {
@@ -277,8 +282,8 @@ mod tests {
     use super::*;
     use crate::Memory;
 
-    fn name() -> Name {
-        Name::new("a").unwrap()
+    fn name() -> ObjectName {
+        ObjectName::new("a").unwrap()
     }
 
     #[test]
@@ -333,6 +338,6 @@ mod tests {
         });
         store.list("p", None, &mut |_| true).unwrap();
         store.delete(&name(), None).unwrap();
-        assert_eq!(*seen.lock(), [(1, Verb::List, "p".to_owned()), (2, Verb::Delete, "a".to_owned())]);
+        assert_eq!(*seen.lock(), [(1, RequestKind::List, "p".to_owned()), (2, RequestKind::Delete, "a".to_owned())]);
     }
 }

@@ -5,13 +5,13 @@
 //! [`Memory::archiving`] (or [`Memory::with_archive`] on a locking one) keeps storage classes: what rests in an archive refuses reads until it
 //! was retrieved, which takes as long as the test says, by the injected clock; then it is readable for the days asked for.
 
-use super::retention::{self, locked, no_locks};
+use super::lock::{self, locked, no_locks};
 use super::thaw::Rest;
 use super::{
-    Asked, Capabilities, Info, Listed, Name, Receipt, Resting, Retention, RetrievalMode, StorageClass, Store, Terms,
-    Version,
+    Asked, Capabilities, Info, Listed, ObjectLock, ObjectName, ObjectVersion, PutOptions, Receipt, RetrievalMode,
+    StorageClass, Store, TierStatus,
 };
-use super::{class, outside, reach};
+use super::{availability, class, outside};
 use base::env::{Machine, SharedEnv};
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
@@ -33,7 +33,7 @@ pub struct Memory {
 /// Versions of each name, the oldest first. No list is empty.
 #[derive(Default)]
 struct Kept {
-    objects: BTreeMap<Name, Vec<Layer>>,
+    objects: BTreeMap<ObjectName, Vec<Layer>>,
     made: u64,
 }
 
@@ -42,7 +42,7 @@ struct Kept {
 struct Layer {
     id: String,
     bytes: Option<Bytes>,
-    lock: Option<Retention>,
+    lock: Option<ObjectLock>,
     rest: Option<Rest>,
     stored: Time,
 }
@@ -71,16 +71,16 @@ impl Memory {
 
     /// Puts `bytes` over an object, present or not, as somebody could who has the rights and no manners: in place of it, or as its
     /// newest version where versions are kept. For tests that damage things.
-    pub fn replace(&self, name: &Name, bytes: Bytes) {
+    pub fn replace(&self, name: &ObjectName, bytes: Bytes) {
         self.push(name, Some(bytes));
     }
 
-    fn push(&self, name: &Name, bytes: Option<Bytes>) {
+    fn push(&self, name: &ObjectName, bytes: Option<Bytes>) {
         let layer = Layer { id: String::new(), bytes, lock: None, rest: None, stored: self.clock.now() };
         self.kept.lock().push(name, layer, self.locking);
     }
 
-    fn create(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
+    fn create(&self, name: &ObjectName, bytes: Bytes, terms: &PutOptions) -> Result<Receipt> {
         let (lock, rest) = (terms.retention, terms.class.map(Rest::new));
         let mut kept = self.kept.lock();
         if terms.class.is_some_and(StorageClass::is_archive)
@@ -98,12 +98,12 @@ impl Memory {
     }
 
     /// The newest version, if it is no marker.
-    fn newest(&self, name: &Name) -> Result<(Layer, Bytes)> {
+    fn newest(&self, name: &ObjectName) -> Result<(Layer, Bytes)> {
         self.layer(name, None)
     }
 
     /// The bytes of a version, if they can be read.
-    fn read(&self, name: &Name, version: Option<&str>) -> Result<Bytes> {
+    fn read(&self, name: &ObjectName, version: Option<&str>) -> Result<Bytes> {
         let (layer, bytes) = self.layer(name, version)?;
         match layer.rest {
             Some(rest) => rest.admit(name, self.clock.now()).map(|()| bytes),
@@ -114,12 +114,12 @@ impl Memory {
     /// Changes how a version rests.
     fn change<T>(
         &self,
-        name: &Name,
+        name: &ObjectName,
         version: Option<&str>,
         change: impl FnOnce(&mut Rest, u64) -> Result<T>,
     ) -> Result<T> {
         if self.thaw_seconds.is_none() {
-            return Err(reach::no_archive(name));
+            return Err(availability::no_archive(name));
         }
         let mut kept = self.kept.lock();
         let layers = kept.objects.get_mut(name).map_or(&mut [][..], Vec::as_mut_slice);
@@ -133,7 +133,7 @@ impl Memory {
     }
 
     /// The version of this id, or the newest one.
-    fn layer(&self, name: &Name, version: Option<&str>) -> Result<(Layer, Bytes)> {
+    fn layer(&self, name: &ObjectName, version: Option<&str>) -> Result<(Layer, Bytes)> {
         let kept = self.kept.lock();
         let layers = kept.objects.get(name).map_or(&[][..], Vec::as_slice);
         let layer = match version {
@@ -147,22 +147,22 @@ impl Memory {
     fn list_by(
         &self,
         prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Listed, Resting) -> bool,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(Listed, TierStatus) -> bool,
         pick: impl Fn(&[Layer]) -> Option<&Layer>,
     ) {
         // Collected first: the visitor may call the store.
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let shown = |name: &Name, layer: &Layer| {
+        let shown = |name: &ObjectName, layer: &Layer| {
             let resting = self.shown(layer)?;
             let (name, version) = (name.clone(), self.locking.then(|| layer.id.clone()));
             Some((Listed { name, bytes: resting.bytes, stored: Some(layer.stored), version }, resting))
         };
-        let found: Vec<(Listed, Resting)> = self
+        let found: Vec<(Listed, TierStatus)> = self
             .kept
             .lock()
             .objects
-            .range::<Name, _>((start, Bound::Unbounded))
+            .range::<ObjectName, _>((start, Bound::Unbounded))
             .filter(|(name, _)| name.is_below(prefix))
             .filter_map(|(name, layers)| shown(name, pick(layers)?))
             .collect();
@@ -174,17 +174,17 @@ impl Memory {
     }
 
     /// How a version rests; `None` for a marker.
-    fn shown(&self, layer: &Layer) -> Option<Resting> {
+    fn shown(&self, layer: &Layer) -> Option<TierStatus> {
         let bytes = layer.bytes.as_ref()?.len() as u64;
         let Some(rest) = layer.rest else {
             let class = self.thaw_seconds.map(|_| StorageClass::Standard);
-            return Some(Resting { class, ..Resting::online(bytes) });
+            return Some(TierStatus { class, ..TierStatus::online(bytes) });
         };
         let now = self.clock.now();
-        Some(Resting { class: Some(rest.class(now)), reach: rest.reach(now), bytes })
+        Some(TierStatus { class: Some(rest.class(now)), reach: rest.reach(now), bytes })
     }
 
-    fn delete_version(&self, name: &Name, version: &str) -> Result<()> {
+    fn delete_version(&self, name: &ObjectName, version: &str) -> Result<()> {
         let now = self.clock.now();
         let mut kept = self.kept.lock();
         let Some(layers) = kept.objects.get_mut(name) else { return Ok(()) };
@@ -202,7 +202,7 @@ impl Memory {
 
 impl Kept {
     /// Lays a version on top, under a new id; in place of the others where only one is kept.
-    fn push(&mut self, name: &Name, layer: Layer, keep: bool) -> String {
+    fn push(&mut self, name: &ObjectName, layer: Layer, keep: bool) -> String {
         self.made += 1;
         let id = format!("v{:08}", self.made);
         let layers = self.objects.entry(name.clone()).or_default();
@@ -227,15 +227,15 @@ impl Store for Memory {
         Ok(Capabilities { versions: self.locking, locks: self.locking })
     }
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
-        self.create(name, bytes, &Terms::default())
+    fn put_new(&self, name: &ObjectName, bytes: Bytes) -> Result<Receipt> {
+        self.create(name, bytes, &PutOptions::default())
     }
 
-    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
-        self.put_in(name, bytes, &Terms::locked(retention))
+    fn put_locked(&self, name: &ObjectName, bytes: Bytes, retention: &ObjectLock) -> Result<Receipt> {
+        self.put_in(name, bytes, &PutOptions::locked(retention))
     }
 
-    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
+    fn put_in(&self, name: &ObjectName, bytes: Bytes, terms: &PutOptions) -> Result<Receipt> {
         if let Some(class) = terms.class.filter(|_| self.thaw_seconds.is_none()) {
             return Err(class::no_classes(name, class));
         }
@@ -250,52 +250,57 @@ impl Store for Memory {
         self.create(name, bytes, terms)
     }
 
-    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
+    fn resting_of(&self, name: &ObjectName, version: Option<&str>) -> Result<TierStatus> {
         let (layer, bytes) = self.layer(name, version)?;
-        Ok(self.shown(&layer).unwrap_or(Resting::online(bytes.len() as u64)))
+        Ok(self.shown(&layer).unwrap_or(TierStatus::online(bytes.len() as u64)))
     }
 
-    fn retrieve_of(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
-        reach::some_days(name, days)?;
+    fn retrieve_of(&self, name: &ObjectName, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        availability::some_days(name, days)?;
         let (now, thaw_seconds) = (self.clock.now(), self.thaw_seconds.unwrap_or_default());
         self.change(name, version, |rest, bytes| {
             rest.retrieve(bytes, (mode, days), now, thaw_seconds).map_err(|e| e.on(name))
         })
     }
 
-    fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
+    fn rest_again_of(&self, name: &ObjectName, version: Option<&str>, class: StorageClass) -> Result<()> {
         self.change(name, version, |rest, _| {
             rest.rest_again(class);
             Ok(())
         })
     }
 
-    fn get(&self, name: &Name) -> Result<Bytes> {
+    fn get(&self, name: &ObjectName) -> Result<Bytes> {
         self.read(name, None)
     }
 
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
+    fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
         slice(name, &self.read(name, None)?, &range)
     }
 
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+    fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
         let bytes = self.read(name, None)?;
         let length = bytes.len();
         let start = length.saturating_sub(usize::try_from(bytes_max).unwrap_or(usize::MAX));
         Ok((bytes.slice(start..), length as u64))
     }
 
-    fn head(&self, name: &Name) -> Result<Info> {
+    fn head(&self, name: &ObjectName) -> Result<Info> {
         let (layer, bytes) = self.newest(name)?;
         Ok(Info { bytes: bytes.len() as u64, version: self.locking.then_some(layer.id) })
     }
 
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+    fn list(&self, prefix: &str, after: Option<&ObjectName>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
         self.list_by(prefix, after, &mut |listed, _| visit(listed), <[Layer]>::last);
         Ok(())
     }
 
-    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+    fn list_oldest(
+        &self,
+        prefix: &str,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(Listed) -> bool,
+    ) -> Result<()> {
         self.list_by(prefix, after, &mut |listed, _| visit(listed), oldest);
         Ok(())
     }
@@ -303,8 +308,8 @@ impl Store for Memory {
     fn list_resting(
         &self,
         prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(ObjectName, TierStatus) -> bool,
     ) -> Result<()> {
         self.list_by(prefix, after, &mut |listed, resting| visit(listed.name, resting), <[Layer]>::last);
         Ok(())
@@ -313,14 +318,14 @@ impl Store for Memory {
     fn list_resting_oldest(
         &self,
         prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(ObjectName, TierStatus) -> bool,
     ) -> Result<()> {
         self.list_by(prefix, after, &mut |listed, resting| visit(listed.name, resting), oldest);
         Ok(())
     }
 
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
+    fn delete(&self, name: &ObjectName, version: Option<&str>) -> Result<()> {
         match version {
             Some(version) if self.locking => self.delete_version(name, version),
             None if self.locking => {
@@ -334,10 +339,10 @@ impl Store for Memory {
         }
     }
 
-    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
+    fn versions(&self, name: &ObjectName) -> Result<Vec<ObjectVersion>> {
         let kept = self.kept.lock();
         let layers = kept.objects.get(name).map_or(&[][..], Vec::as_slice);
-        let version = |l: &Layer| Version {
+        let version = |l: &Layer| ObjectVersion {
             id: self.locking.then(|| l.id.clone()),
             bytes: l.bytes.as_ref().map_or(0, |b| b.len() as u64),
             marker: l.bytes.is_none(),
@@ -345,21 +350,21 @@ impl Store for Memory {
         Ok(layers.iter().map(version).collect())
     }
 
-    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
+    fn get_version(&self, name: &ObjectName, version: &str, range: Range<u64>) -> Result<Bytes> {
         slice(name, &self.read(name, Some(version))?, &range)
     }
 
-    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
+    fn retention(&self, name: &ObjectName, version: Option<&str>) -> Result<Option<ObjectLock>> {
         Ok(self.layer(name, version)?.0.lock)
     }
 
-    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
+    fn extend_retention(&self, name: &ObjectName, version: Option<&str>, wanted: &ObjectLock) -> Result<ObjectLock> {
         if !self.locking {
             return Err(no_locks(name));
         }
         let id = self.layer(name, version)?.0.id;
         let read = || self.retention(name, Some(&id));
-        retention::raise(name, wanted, read, |stronger| {
+        lock::raise(name, wanted, read, |stronger| {
             let mut kept = self.kept.lock();
             let layers = kept.objects.get_mut(name).into_iter().flatten();
             layers.filter(|l| l.id == id).for_each(|l| l.lock = Some(*stronger));
@@ -386,7 +391,7 @@ impl fmt::Debug for Memory {
 }
 
 /// A range of an object in memory.
-fn slice(name: &Name, bytes: &Bytes, range: &Range<u64>) -> Result<Bytes> {
+fn slice(name: &ObjectName, bytes: &Bytes, range: &Range<u64>) -> Result<Bytes> {
     let length = bytes.len();
     let inside = || Some((usize::try_from(range.start).ok()?, usize::try_from(range.end).ok()?));
     match inside() {

@@ -3,7 +3,7 @@
 use super::local::Local;
 use super::outage::{Outage, Patience};
 use super::remote::Remote;
-use super::{Location, Name, Oldest, Retry, Store, Throttled, Wallet};
+use super::{Location, ObjectName, OldestVersionLayer, Retry, Store, Throttled, Wallet};
 use base::error::{Kind, Result};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -99,12 +99,12 @@ pub fn open(location: &Location, options: &Options) -> Result<Arc<dyn Store>> {
     Ok(if limited { Arc::new(Throttled::new(store, options.limits)) } else { store })
 }
 
-/// Opens the store and asks its place about locks: where it has them, the oldest version counts ([`Oldest`]). Two more requests
+/// Opens the store and asks its place about locks: where it has them, the oldest version counts ([`OldestVersionLayer`]). Two more requests
 /// than [`open`], and none for a folder.
 ///
 /// # Errors
 /// As [`open`], and the store's own.
-pub fn open_settled(location: &Location, options: &Options) -> Result<Arc<dyn Store>> {
+pub fn open_versioned(location: &Location, options: &Options) -> Result<Arc<dyn Store>> {
     settle(open(location, options)?)
 }
 
@@ -113,7 +113,7 @@ pub fn open_settled(location: &Location, options: &Options) -> Result<Arc<dyn St
 fn settle(store: Arc<dyn Store>) -> Result<Arc<dyn Store>> {
     let locks = match store.capabilities() {
         Ok(capabilities) => capabilities.locks,
-        Err(e) if e.kind() == Kind::Denied => match store.versions(&Name::new(format_spec::names::CONFIG)?) {
+        Err(e) if e.kind() == Kind::Denied => match store.versions(&ObjectName::new(format_spec::names::CONFIG)?) {
             Ok(versions) => versions.iter().any(|v| v.id.as_deref().is_some_and(|id| id != "null")),
             // Whoever may not see versions cannot keep the rule, and no repository with locks was made by these rights.
             Err(e) if matches!(e.kind(), Kind::Denied | Kind::Unsupported) => false,
@@ -121,24 +121,24 @@ fn settle(store: Arc<dyn Store>) -> Result<Arc<dyn Store>> {
         },
         Err(e) => return Err(e),
     };
-    Ok(if locks { Arc::new(Oldest::new(store)) } else { store })
+    Ok(if locks { Arc::new(OldestVersionLayer::new(store)) } else { store })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Fault, Faulty, Memory, Verb};
+    use crate::{Fault, Faulty, Memory, RequestKind};
     use base::env::Machine;
     use bytes::Bytes;
 
     #[test]
     fn the_rule_holds_also_where_the_place_may_not_be_asked() {
-        let (config, bytes) = (Name::new(format_spec::names::CONFIG).unwrap(), Bytes::from_static(b"config"));
+        let (config, bytes) = (ObjectName::new(format_spec::names::CONFIG).unwrap(), Bytes::from_static(b"config"));
         let memory = Arc::new(Memory::locking(Machine::shared()));
         memory.put_new(&config, bytes.clone()).unwrap();
         memory.delete(&config, None).unwrap();
         let dumb = |call: &crate::fault::Call| {
-            (call.verb == Verb::Head && call.name.is_empty()).then_some(Fault::Before(Kind::Denied))
+            (call.verb == RequestKind::Head && call.name.is_empty()).then_some(Fault::Before(Kind::Denied))
         };
         let settled = settle(Arc::new(Faulty::new(Arc::clone(&memory) as Arc<dyn Store>, dumb))).unwrap();
         assert_eq!(settled.get(&config).unwrap(), bytes);

@@ -12,7 +12,7 @@
 //! | damaged | other bytes, damaged too | `Transient` |
 //! | damaged | out of reach | the second look's error |
 
-use super::{Name, Store};
+use super::{ObjectName, Store};
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
 use std::cell::RefCell;
@@ -42,7 +42,7 @@ impl<'a> Look<'a> {
     ///
     /// # Errors
     /// The store's.
-    pub fn get(&self, name: &Name) -> Result<Bytes> {
+    pub fn get(&self, name: &ObjectName) -> Result<Bytes> {
         self.keep(self.store.get(name), |bytes| Answer::Bytes(bytes.clone()))
     }
 
@@ -50,7 +50,7 @@ impl<'a> Look<'a> {
     ///
     /// # Errors
     /// The store's.
-    pub fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
+    pub fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
         self.keep(self.store.get_range(name, range), |bytes| Answer::Bytes(bytes.clone()))
     }
 
@@ -58,7 +58,7 @@ impl<'a> Look<'a> {
     ///
     /// # Errors
     /// The store's.
-    pub fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+    pub fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
         self.keep(self.store.get_tail(name, bytes_max), |(bytes, length)| Answer::Tail(bytes.clone(), *length))
     }
 

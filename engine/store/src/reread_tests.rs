@@ -2,8 +2,8 @@ use super::*;
 use crate::{Fault, Faulty, Memory};
 use std::sync::Arc;
 
-fn name() -> Name {
-    Name::new("a/b").unwrap()
+fn name() -> ObjectName {
+    ObjectName::new("a/b").unwrap()
 }
 
 /// Eight zeros, and a reader that takes nothing else.
@@ -71,25 +71,30 @@ fn a_second_look_goes_over_a_connection_of_its_own() {
         fn location(&self) -> String {
             self.0.location()
         }
-        fn put_new(&self, name: &Name, bytes: Bytes) -> Result<crate::Receipt> {
+        fn put_new(&self, name: &ObjectName, bytes: Bytes) -> Result<crate::Receipt> {
             self.0.put_new(name, bytes)
         }
-        fn get(&self, name: &Name) -> Result<Bytes> {
+        fn get(&self, name: &ObjectName) -> Result<Bytes> {
             if self.1 { self.0.get(name) } else { Ok(Bytes::from_static(&[1; 8])) }
         }
-        fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
+        fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
             self.0.get_range(name, range)
         }
-        fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+        fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
             self.0.get_tail(name, bytes_max)
         }
-        fn head(&self, name: &Name) -> Result<crate::Info> {
+        fn head(&self, name: &ObjectName) -> Result<crate::Info> {
             self.0.head(name)
         }
-        fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(crate::Listed) -> bool) -> Result<()> {
+        fn list(
+            &self,
+            prefix: &str,
+            after: Option<&ObjectName>,
+            visit: &mut dyn FnMut(crate::Listed) -> bool,
+        ) -> Result<()> {
             self.0.list(prefix, after, visit)
         }
-        fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
+        fn delete(&self, name: &ObjectName, version: Option<&str>) -> Result<()> {
             self.0.delete(name, version)
         }
         fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
@@ -100,10 +105,10 @@ fn a_second_look_goes_over_a_connection_of_its_own() {
     memory.put_new(&name(), Bytes::from_static(&[0; 8])).unwrap();
     // Through every decorator that stands between an open repository and its place.
     let line: Arc<dyn Store> = Arc::new(Line(memory, false));
-    let counted = crate::Counted::new(line);
+    let counted = crate::MeteredStore::new(line);
     let retried = crate::Retry::new(Arc::new(counted), Default::default(), Default::default());
     let limits = crate::Limits { upload_bytes_per_second: None, download_bytes_per_second: Some(1 << 40) };
-    let placed = crate::Placed::new(
+    let placed = crate::StorageClassLayer::new(
         Arc::new(crate::Throttled::new(Arc::new(retried), limits)) as Arc<dyn Store>,
         crate::StorageClass::Glacier,
     );

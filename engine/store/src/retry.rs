@@ -8,8 +8,8 @@
 
 use super::outage::{Outage, Patience};
 use super::{
-    Asked, Capabilities, Info, Listed, Name, Receipt, Resting, Retention, RetrievalMode, Space, StorageClass, Store,
-    Terms, Version,
+    Asked, Capabilities, Info, Listed, ObjectLock, ObjectName, ObjectVersion, PutOptions, Receipt, RetrievalMode,
+    Space, StorageClass, Store, TierStatus,
 };
 use base::ending;
 use base::env::{Machine, SharedEnv};
@@ -115,8 +115,8 @@ impl Retry {
     /// The same of a listing of how objects rest.
     fn list_resting_once(
         &self,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
-        list: impl Fn(&mut dyn FnMut(Name, Resting) -> bool) -> Result<()>,
+        visit: &mut dyn FnMut(ObjectName, TierStatus) -> bool,
+        list: impl Fn(&mut dyn FnMut(ObjectName, TierStatus) -> bool) -> Result<()>,
     ) -> Result<()> {
         let shown = std::cell::Cell::new(false);
         let mut visit = |name, resting| {
@@ -136,31 +136,31 @@ impl Store for Retry {
         self.inner.location()
     }
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
+    fn put_new(&self, name: &ObjectName, bytes: Bytes) -> Result<Receipt> {
         self.always(|| self.inner.put_new(name, bytes.clone()))
     }
 
-    fn get(&self, name: &Name) -> Result<Bytes> {
+    fn get(&self, name: &ObjectName) -> Result<Bytes> {
         self.always(|| self.inner.get(name))
     }
 
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
+    fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
         self.always(|| self.inner.get_range(name, range.clone()))
     }
 
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+    fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
         self.always(|| self.inner.get_tail(name, bytes_max))
     }
 
-    fn head(&self, name: &Name) -> Result<Info> {
+    fn head(&self, name: &ObjectName) -> Result<Info> {
         self.always(|| self.inner.head(name))
     }
 
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+    fn list(&self, prefix: &str, after: Option<&ObjectName>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
         self.list_once(visit, |visit| self.inner.list(prefix, after, visit))
     }
 
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
+    fn delete(&self, name: &ObjectName, version: Option<&str>) -> Result<()> {
         self.always(|| self.inner.delete(name, version))
     }
 
@@ -172,43 +172,48 @@ impl Store for Retry {
         self.always(|| self.inner.capabilities())
     }
 
-    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
+    fn put_locked(&self, name: &ObjectName, bytes: Bytes, retention: &ObjectLock) -> Result<Receipt> {
         self.always(|| self.inner.put_locked(name, bytes.clone(), retention))
     }
 
-    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
+    fn versions(&self, name: &ObjectName) -> Result<Vec<ObjectVersion>> {
         self.always(|| self.inner.versions(name))
     }
 
-    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
+    fn get_version(&self, name: &ObjectName, version: &str, range: Range<u64>) -> Result<Bytes> {
         self.always(|| self.inner.get_version(name, version, range.clone()))
     }
 
-    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+    fn list_oldest(
+        &self,
+        prefix: &str,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(Listed) -> bool,
+    ) -> Result<()> {
         self.list_once(visit, |visit| self.inner.list_oldest(prefix, after, visit))
     }
 
-    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
+    fn retention(&self, name: &ObjectName, version: Option<&str>) -> Result<Option<ObjectLock>> {
         self.always(|| self.inner.retention(name, version))
     }
 
-    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
+    fn extend_retention(&self, name: &ObjectName, version: Option<&str>, wanted: &ObjectLock) -> Result<ObjectLock> {
         self.always(|| self.inner.extend_retention(name, version, wanted))
     }
 
-    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
+    fn put_in(&self, name: &ObjectName, bytes: Bytes, terms: &PutOptions) -> Result<Receipt> {
         self.always(|| self.inner.put_in(name, bytes.clone(), terms))
     }
 
-    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
+    fn resting_of(&self, name: &ObjectName, version: Option<&str>) -> Result<TierStatus> {
         self.always(|| self.inner.resting_of(name, version))
     }
 
     fn list_resting(
         &self,
         prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(ObjectName, TierStatus) -> bool,
     ) -> Result<()> {
         self.list_resting_once(visit, |visit| self.inner.list_resting(prefix, after, visit))
     }
@@ -216,17 +221,17 @@ impl Store for Retry {
     fn list_resting_oldest(
         &self,
         prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(ObjectName, TierStatus) -> bool,
     ) -> Result<()> {
         self.list_resting_once(visit, |visit| self.inner.list_resting_oldest(prefix, after, visit))
     }
 
-    fn retrieve_of(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+    fn retrieve_of(&self, name: &ObjectName, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
         self.always(|| self.inner.retrieve_of(name, version, mode, days))
     }
 
-    fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
+    fn rest_again_of(&self, name: &ObjectName, version: Option<&str>, class: StorageClass) -> Result<()> {
         self.always(|| self.inner.rest_again_of(name, version, class))
     }
 
@@ -235,7 +240,7 @@ impl Store for Retry {
         Ok(self.inner.fresh()?.map(|inner| Arc::new(over(inner)) as Arc<dyn Store>))
     }
 
-    fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
+    fn refuses_wrong_checksum(&self, name: &ObjectName) -> Result<bool> {
         self.always(|| self.inner.refuses_wrong_checksum(name))
     }
 

@@ -6,7 +6,7 @@ use engine::blob::{CacheBudgets, CachePlace, RANGE_CACHE_LEAST};
 use engine::env::Machine;
 use engine::reader::{FileStream, PrefetchLimits, Prefetcher};
 use engine::repository::{OpenOptions, Repository};
-use engine::store::{Info, Listed, Memory, Name, Receipt, Store};
+use engine::store::{Info, Listed, Memory, ObjectName, Receipt, Store};
 use engine::{Error, Kind, Result};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -30,15 +30,15 @@ impl Store for Far {
         "far://away".into()
     }
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
+    fn put_new(&self, name: &ObjectName, bytes: Bytes) -> Result<Receipt> {
         self.store.put_new(name, bytes)
     }
 
-    fn get(&self, name: &Name) -> Result<Bytes> {
+    fn get(&self, name: &ObjectName) -> Result<Bytes> {
         self.store.get(name)
     }
 
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
+    fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
         if name.as_str().starts_with("data/") {
             self.reads.fetch_add(1, Ordering::SeqCst);
             std::thread::sleep(Duration::from_millis(5));
@@ -49,19 +49,19 @@ impl Store for Far {
         self.store.get_range(name, range)
     }
 
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+    fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
         self.store.get_tail(name, bytes_max)
     }
 
-    fn head(&self, name: &Name) -> Result<Info> {
+    fn head(&self, name: &ObjectName) -> Result<Info> {
         self.store.head(name)
     }
 
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+    fn list(&self, prefix: &str, after: Option<&ObjectName>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
         self.store.list(prefix, after, visit)
     }
 
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
+    fn delete(&self, name: &ObjectName, version: Option<&str>) -> Result<()> {
         self.store.delete(name, version)
     }
 }

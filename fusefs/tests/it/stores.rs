@@ -6,7 +6,7 @@ use bytes::Bytes;
 use engine::blob::CachePlace;
 use engine::env::Machine;
 use engine::repository::{OpenOptions, Repository};
-use engine::store::{Fault, Faulty, Info, Listed, Name, Receipt, Store};
+use engine::store::{Fault, Faulty, Info, Listed, ObjectName, Receipt, Store};
 use engine::{Kind, Result};
 use fusefs::MountOptions;
 use rustix::io::Errno;
@@ -120,31 +120,31 @@ impl Store for Far {
         "test://far".to_owned()
     }
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
+    fn put_new(&self, name: &ObjectName, bytes: Bytes) -> Result<Receipt> {
         self.0.put_new(name, bytes)
     }
 
-    fn get(&self, name: &Name) -> Result<Bytes> {
+    fn get(&self, name: &ObjectName) -> Result<Bytes> {
         self.0.get(name)
     }
 
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
+    fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
         self.0.get_range(name, range)
     }
 
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+    fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
         self.0.get_tail(name, bytes_max)
     }
 
-    fn head(&self, name: &Name) -> Result<Info> {
+    fn head(&self, name: &ObjectName) -> Result<Info> {
         self.0.head(name)
     }
 
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+    fn list(&self, prefix: &str, after: Option<&ObjectName>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
         self.0.list(prefix, after, visit)
     }
 
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
+    fn delete(&self, name: &ObjectName, version: Option<&str>) -> Result<()> {
         self.0.delete(name, version)
     }
 }

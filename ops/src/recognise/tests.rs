@@ -5,7 +5,7 @@ use crate::Error;
 use bytes::Bytes;
 use engine::env::Machine;
 use engine::repository::{NewRepository, OpenOptions, Repository};
-use engine::store::{Info, Listed, Memory, Name, Receipt};
+use engine::store::{Info, Listed, Memory, ObjectName, Receipt};
 use format_spec::config::{Class, Retention};
 use format_spec::key_slot::Cost;
 use format_spec::log::Change;
@@ -19,12 +19,12 @@ use std::sync::Arc;
 struct Stale(Arc<Memory>, u32);
 
 impl Stale {
-    fn hides(&self, name: &Name) -> bool {
+    fn hides(&self, name: &ObjectName) -> bool {
         let slot = name.as_str().strip_prefix("log/").and_then(|digits| u32::from_str_radix(digits, 16).ok());
         slot.is_some_and(|slot| slot >= self.1)
     }
 
-    fn seen(&self, name: &Name) -> engine::Result<()> {
+    fn seen(&self, name: &ObjectName) -> engine::Result<()> {
         if self.hides(name) { Err(engine::Error::new(engine::Kind::Absent, "not yet").on(name)) } else { Ok(()) }
     }
 }
@@ -34,31 +34,36 @@ impl Store for Stale {
         self.0.location()
     }
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> engine::Result<Receipt> {
+    fn put_new(&self, name: &ObjectName, bytes: Bytes) -> engine::Result<Receipt> {
         self.0.put_new(name, bytes)
     }
 
-    fn get(&self, name: &Name) -> engine::Result<Bytes> {
+    fn get(&self, name: &ObjectName) -> engine::Result<Bytes> {
         self.seen(name).and_then(|()| self.0.get(name))
     }
 
-    fn get_range(&self, name: &Name, range: Range<u64>) -> engine::Result<Bytes> {
+    fn get_range(&self, name: &ObjectName, range: Range<u64>) -> engine::Result<Bytes> {
         self.seen(name).and_then(|()| self.0.get_range(name, range))
     }
 
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> engine::Result<(Bytes, u64)> {
+    fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> engine::Result<(Bytes, u64)> {
         self.seen(name).and_then(|()| self.0.get_tail(name, bytes_max))
     }
 
-    fn head(&self, name: &Name) -> engine::Result<Info> {
+    fn head(&self, name: &ObjectName) -> engine::Result<Info> {
         self.seen(name).and_then(|()| self.0.head(name))
     }
 
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> engine::Result<()> {
+    fn list(
+        &self,
+        prefix: &str,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(Listed) -> bool,
+    ) -> engine::Result<()> {
         self.0.list(prefix, after, &mut |listed| self.hides(&listed.name) || visit(listed))
     }
 
-    fn delete(&self, name: &Name, version: Option<&str>) -> engine::Result<()> {
+    fn delete(&self, name: &ObjectName, version: Option<&str>) -> engine::Result<()> {
         self.0.delete(name, version)
     }
 }
@@ -203,7 +208,7 @@ fn an_entry_that_no_connection_shows_is_lost() {
 #[test]
 fn an_entry_behind_a_gap_is_no_end_of_the_log() {
     let scene = Scene::new();
-    scene.memory.delete(&Name::new(names::log(4)).unwrap(), None).unwrap();
+    scene.memory.delete(&ObjectName::new(names::log(4)).unwrap(), None).unwrap();
     let shorter: Arc<dyn Store> = Arc::new(Stale(scene.memory.clone(), 4));
     let again = |shows: &dyn Fn(&dyn Store) -> engine::Result<bool>| {
         assert!(shows(&*scene.memory)?);

@@ -2,7 +2,7 @@
 //!
 //! Promises: `put_new` is atomic and durable (see [`stage`]); everything happens relative to the folder that was opened, so a
 //! disk that goes away cannot redirect writes to what lies below its mount point. Files whose names leave the alphabet of
-//! [`Name`] are somebody else's: never listed, never touched. What has an object's name and is not a plain file is damage (see [`foreign`]). Refuses to follow a name out of the folder, and to map files
+//! [`ObjectName`] are somebody else's: never listed, never touched. What has an object's name and is not a plain file is damage (see [`foreign`]). Refuses to follow a name out of the folder, and to map files
 //! (a file cut short under a mapping kills the process).
 
 mod error;
@@ -13,7 +13,7 @@ mod rights;
 mod stage;
 mod walk;
 
-use super::{Info, Listed, Name, OBJECT_BYTES_MAX, Receipt, Space, Store, outside};
+use super::{Info, Listed, OBJECT_BYTES_MAX, ObjectName, Receipt, Space, Store, outside};
 use base::env::Machine;
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
@@ -69,7 +69,7 @@ impl Local {
         Ok(local)
     }
 
-    fn open_file(&self, name: &Name) -> Result<(File, u64)> {
+    fn open_file(&self, name: &ObjectName) -> Result<(File, u64)> {
         // Neither waits for the other end of a pipe, nor follows a link, nor takes a terminal.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY;
         let fd = match rustix::fs::openat(&self.root, name.as_str(), flags, Mode::empty()) {
@@ -93,7 +93,7 @@ impl Local {
     }
 
     /// An object is absent only if the folder itself is still there.
-    fn absent(&self, name: &Name) -> Error {
+    fn absent(&self, name: &ObjectName) -> Error {
         match rustix::fs::fstat(&self.root) {
             Ok(stat) if stat.st_nlink > 0 => foreign::on_the_way(&self.root, stage::parent(name))
                 .unwrap_or_else(|| Error::new(Kind::Absent, "no such object").on(name)),
@@ -109,17 +109,17 @@ impl Store for Local {
         self.path.display().to_string()
     }
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
+    fn put_new(&self, name: &ObjectName, bytes: Bytes) -> Result<Receipt> {
         stage::put_new(self, name, &bytes)?;
         Ok(Receipt::default())
     }
 
-    fn get(&self, name: &Name) -> Result<Bytes> {
+    fn get(&self, name: &ObjectName) -> Result<Bytes> {
         let (file, length) = self.open_file(name)?;
         read(&file, name, 0..length)
     }
 
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
+    fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
         let (file, length) = self.open_file(name)?;
         if range.start > range.end || range.end > length {
             return Err(outside(name, &range, length));
@@ -127,22 +127,22 @@ impl Store for Local {
         read(&file, name, range)
     }
 
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+    fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
         let (file, length) = self.open_file(name)?;
         let tail = read(&file, name, length.saturating_sub(bytes_max)..length)?;
         Ok((tail, length))
     }
 
-    fn head(&self, name: &Name) -> Result<Info> {
+    fn head(&self, name: &ObjectName) -> Result<Info> {
         let (_, bytes) = self.open_file(name)?;
         Ok(Info { bytes, version: None })
     }
 
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+    fn list(&self, prefix: &str, after: Option<&ObjectName>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
         walk::list(&self.root, prefix, after, visit)
     }
 
-    fn delete(&self, name: &Name, _version: Option<&str>) -> Result<()> {
+    fn delete(&self, name: &ObjectName, _version: Option<&str>) -> Result<()> {
         match rustix::fs::unlinkat(&self.root, name.as_str(), AtFlags::empty()) {
             Ok(()) => {
                 stage::sync_folder(&self.root, stage::parent(name)).map_err(|e| e.on(name))?;
@@ -192,7 +192,7 @@ impl Store for Local {
 }
 
 /// Reads a range that was checked against the file's length; the length is bounded before memory is taken.
-fn read(file: &File, name: &Name, range: Range<u64>) -> Result<Bytes> {
+fn read(file: &File, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
     let wanted = range.end - range.start;
     let length = match usize::try_from(wanted) {
         Ok(length) if wanted <= OBJECT_BYTES_MAX => length,

@@ -4,7 +4,7 @@
 //! object of some bytes, looks, and deletes it again; a class with a minimum time charges those bytes for it.
 
 use super::{CONTENT_BYTES, PROBE_PREFIX, Tell, random};
-use crate::{Name, Reach, Receipt, StorageClass, Store, Terms};
+use crate::{Availability, ObjectName, PutOptions, Receipt, StorageClass, Store};
 use base::env::Env;
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
@@ -61,8 +61,8 @@ pub fn probe_class(store: &dyn Store, env: &dyn Env, class: StorageClass, tell: 
     for byte in random(env, 16)? {
         corner.push_str(&format!("{byte:02x}"));
     }
-    let (name, content) = (Name::new(format!("{corner}/class"))?, random(env, CONTENT_BYTES)?);
-    let terms = Terms { class: Some(class), retention: None };
+    let (name, content) = (ObjectName::new(format!("{corner}/class"))?, random(env, CONTENT_BYTES)?);
+    let terms = PutOptions { class: Some(class), retention: None };
     // Nobody knows the trial's object by its name.
     let known = |e: Error| e.on_instead(store.location());
     let receipt = store.put_in(&name, content.clone(), &terms).map_err(known)?;
@@ -72,7 +72,7 @@ pub fn probe_class(store: &dyn Store, env: &dyn Env, class: StorageClass, tell: 
     Ok(probed)
 }
 
-fn look(store: &dyn Store, corner: &str, name: &Name, content: &Bytes, probed: &mut ClassProbed) -> Result<()> {
+fn look(store: &dyn Store, corner: &str, name: &ObjectName, content: &Bytes, probed: &mut ClassProbed) -> Result<()> {
     let class = probed.class;
     let as_shown = |shown: Option<StorageClass>| shown.map_or("no class that is known", StorageClass::as_str);
     let resting = store.resting(name)?;
@@ -92,7 +92,7 @@ fn look(store: &dyn Store, corner: &str, name: &Name, content: &Bytes, probed: &
     }
     match store.get(name) {
         Ok(bytes) if bytes == *content => {
-            if resting.reach == Reach::Archived {
+            if resting.reach == Availability::Archived {
                 probed.observed.push("what rests in an archive can be read all the same".to_owned());
             }
         }
@@ -103,7 +103,7 @@ fn look(store: &dyn Store, corner: &str, name: &Name, content: &Bytes, probed: &
     Ok(())
 }
 
-fn clean(store: &dyn Store, name: &Name, receipt: &Receipt) -> Result<()> {
+fn clean(store: &dyn Store, name: &ObjectName, receipt: &Receipt) -> Result<()> {
     match store.delete(name, receipt.version.as_deref()) {
         // The place locks everything for a while by itself.
         Err(e) if e.kind() == Kind::Immutable => Ok(()),
@@ -155,31 +155,31 @@ mod tests {
         fn location(&self) -> String {
             self.0.location()
         }
-        fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
+        fn put_new(&self, name: &ObjectName, bytes: Bytes) -> Result<Receipt> {
             self.0.put_new(name, bytes)
         }
-        fn put_in(&self, name: &Name, bytes: Bytes, _: &Terms) -> Result<Receipt> {
+        fn put_in(&self, name: &ObjectName, bytes: Bytes, _: &PutOptions) -> Result<Receipt> {
             self.0.put_new(name, bytes)
         }
-        fn get(&self, name: &Name) -> Result<Bytes> {
+        fn get(&self, name: &ObjectName) -> Result<Bytes> {
             self.0.get(name)
         }
-        fn get_range(&self, name: &Name, range: std::ops::Range<u64>) -> Result<Bytes> {
+        fn get_range(&self, name: &ObjectName, range: std::ops::Range<u64>) -> Result<Bytes> {
             self.0.get_range(name, range)
         }
-        fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+        fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
             self.0.get_tail(name, bytes_max)
         }
-        fn head(&self, name: &Name) -> Result<crate::Info> {
+        fn head(&self, name: &ObjectName) -> Result<crate::Info> {
             self.0.head(name)
         }
-        fn list(&self, p: &str, a: Option<&Name>, v: &mut dyn FnMut(crate::Listed) -> bool) -> Result<()> {
+        fn list(&self, p: &str, a: Option<&ObjectName>, v: &mut dyn FnMut(crate::Listed) -> bool) -> Result<()> {
             self.0.list(p, a, v)
         }
-        fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
+        fn delete(&self, name: &ObjectName, version: Option<&str>) -> Result<()> {
             self.0.delete(name, version)
         }
-        fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<crate::Resting> {
+        fn resting_of(&self, name: &ObjectName, version: Option<&str>) -> Result<crate::TierStatus> {
             self.0.resting_of(name, version)
         }
     }

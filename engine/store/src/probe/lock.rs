@@ -5,8 +5,8 @@
 //! The place is tried in the state in which it will be used.
 
 use super::{CONTENT_BYTES, Tell, random};
-use crate::retention::delete_versions;
-use crate::{Mode, Name, Retention, Store};
+use crate::lock::delete_versions;
+use crate::{Mode, ObjectLock, ObjectName, Store};
 use base::env::Env;
 use base::error::{Error, Kind, Result};
 use base::limits::STORE_SKEW_SECONDS_MAX;
@@ -103,7 +103,7 @@ fn try_out(store: &dyn Store, env: &dyn Env, probed: &mut LockProbed) -> Result<
     for byte in random(env, 16)? {
         name.push_str(&format!("{byte:02x}"));
     }
-    let trial = Trial { store, name: Name::new(name)?, content: random(env, CONTENT_BYTES)?, now };
+    let trial = Trial { store, name: ObjectName::new(name)?, content: random(env, CONTENT_BYTES)?, now };
     match trial.put(probed)? {
         Some(version) => trial.try_version(&version, probed),
         // It may be there all the same, without a lock.
@@ -114,14 +114,14 @@ fn try_out(store: &dyn Store, env: &dyn Env, probed: &mut LockProbed) -> Result<
 /// One locked object.
 struct Trial<'a> {
     store: &'a dyn Store,
-    name: Name,
+    name: ObjectName,
     content: Bytes,
     now: Time,
 }
 
 impl Trial<'_> {
-    fn lock(&self, seconds: i64) -> Retention {
-        Retention::new(Mode::Governance, Time::new(self.now.seconds.saturating_add(seconds), 0))
+    fn lock(&self, seconds: i64) -> ObjectLock {
+        ObjectLock::new(Mode::Governance, Time::new(self.now.seconds.saturating_add(seconds), 0))
     }
 
     fn put(&self, probed: &mut LockProbed) -> Result<Option<String>> {
@@ -194,7 +194,7 @@ fn sweep(store: &dyn Store) -> Result<()> {
 }
 
 /// Frees the object as far as it goes: by its versions, or by its name where there are none.
-fn tidy(store: &dyn Store, name: &Name) -> Result<()> {
+fn tidy(store: &dyn Store, name: &ObjectName) -> Result<()> {
     if judge(delete_versions(store, name))?.is_err() {
         let _ = judge(store.delete(name, None))?;
     }

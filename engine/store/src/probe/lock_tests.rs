@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Capabilities, Info, Listed, Memory, Oldest, Receipt, Version};
+use crate::{Capabilities, Info, Listed, Memory, ObjectVersion, OldestVersionLayer, Receipt};
 use base::env::{Machine, Seeded, SharedEnv};
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ fn tried(store: &dyn Store, clock: &SharedEnv) -> LockProbed {
 fn a_store_whose_locks_hold_passes() {
     let clock = Machine::shared();
     let memory: Arc<dyn Store> = Arc::new(Memory::locking(Arc::clone(&clock)));
-    for store in [Arc::clone(&memory), Arc::new(Oldest::new(memory)) as Arc<dyn Store>] {
+    for store in [Arc::clone(&memory), Arc::new(OldestVersionLayer::new(memory)) as Arc<dyn Store>] {
         let probed = tried(&*store, &clock);
         probed.require().unwrap();
         assert_eq!(probed.lines().len(), 4);
@@ -67,35 +67,40 @@ impl Store for Liar {
     fn capabilities(&self) -> Result<Capabilities> {
         self.inner.capabilities()
     }
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
+    fn put_new(&self, name: &ObjectName, bytes: Bytes) -> Result<Receipt> {
         self.inner.put_new(name, bytes)
     }
-    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
+    fn put_locked(&self, name: &ObjectName, bytes: Bytes, retention: &ObjectLock) -> Result<Receipt> {
         match self.lie {
             Lie::DropsTheLock => self.inner.put_new(name, bytes),
             Lie::NamesNoVersion => self.inner.put_new(name, bytes).map(|_| Receipt::default()),
             _ => self.inner.put_locked(name, bytes, retention),
         }
     }
-    fn get(&self, name: &Name) -> Result<Bytes> {
+    fn get(&self, name: &ObjectName) -> Result<Bytes> {
         self.inner.get(name)
     }
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
+    fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
         self.inner.get_range(name, range)
     }
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+    fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
         self.inner.get_tail(name, bytes_max)
     }
-    fn head(&self, name: &Name) -> Result<Info> {
+    fn head(&self, name: &ObjectName) -> Result<Info> {
         self.inner.head(name)
     }
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+    fn list(&self, prefix: &str, after: Option<&ObjectName>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
         self.inner.list(prefix, after, visit)
     }
-    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+    fn list_oldest(
+        &self,
+        prefix: &str,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(Listed) -> bool,
+    ) -> Result<()> {
         self.inner.list_oldest(prefix, after, visit)
     }
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
+    fn delete(&self, name: &ObjectName, version: Option<&str>) -> Result<()> {
         match self.lie {
             Lie::ShowsTheLockAndDeletes => Ok(()),
             Lie::HidesUnderAMarker => self.inner.delete(name, None),
@@ -103,19 +108,19 @@ impl Store for Liar {
             _ => self.inner.delete(name, version),
         }
     }
-    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
+    fn versions(&self, name: &ObjectName) -> Result<Vec<ObjectVersion>> {
         self.inner.versions(name)
     }
-    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
+    fn get_version(&self, name: &ObjectName, version: &str, range: Range<u64>) -> Result<Bytes> {
         self.inner.get_version(name, version, range)
     }
-    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
+    fn retention(&self, name: &ObjectName, version: Option<&str>) -> Result<Option<ObjectLock>> {
         self.inner.retention(name, version)
     }
-    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
+    fn extend_retention(&self, name: &ObjectName, version: Option<&str>, wanted: &ObjectLock) -> Result<ObjectLock> {
         match self.lie {
             Lie::Shortens => Ok(*wanted),
-            Lie::DropsTheLock => Ok(Retention::new(Mode::Governance, Time::default())),
+            Lie::DropsTheLock => Ok(ObjectLock::new(Mode::Governance, Time::default())),
             _ => self.inner.extend_retention(name, version, wanted),
         }
     }

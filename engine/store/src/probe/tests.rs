@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Counted, Fault, Faulty, Info, Memory, Verb};
+use crate::{Fault, Faulty, Info, Memory, MeteredStore, RequestKind};
 use base::env::Seeded;
 use std::ops::Range;
 use std::sync::Arc;
@@ -39,9 +39,9 @@ fn a_store_that_cannot_be_reached_is_an_error_and_no_verdict() {
 #[test]
 fn lost_answers_during_the_race_prove_nothing_and_are_no_fault() {
     // Every put of the first rounds loses its answer and is retried at once: nobody wins.
-    let counted = Arc::new(Counted::new(Arc::new(Memory::new())));
+    let counted = Arc::new(MeteredStore::new(Arc::new(Memory::new())));
     let faulty = Faulty::new(counted, |call| {
-        (call.verb == Verb::Put && call.name.ends_with("/race-0")).then_some(Fault::After(Kind::Exists))
+        (call.verb == RequestKind::Put && call.name.ends_with("/race-0")).then_some(Fault::After(Kind::Exists))
     });
     let probed = probe_memory(&faulty);
     assert!(probed.create_is_atomic, "{probed:?}");
@@ -71,7 +71,7 @@ impl Store for Liar {
     fn location(&self) -> String {
         "liar:".to_owned()
     }
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
+    fn put_new(&self, name: &ObjectName, bytes: Bytes) -> Result<Receipt> {
         match self.lie {
             Lie::CreatesAgain => self.inner.replace(name, bytes),
             Lie::SaysCreatedButKeepsOther => self.inner.put_new(name, Bytes::from_static(b"other")).map(|_| ())?,
@@ -79,10 +79,10 @@ impl Store for Liar {
         }
         Ok(Receipt::default())
     }
-    fn get(&self, name: &Name) -> Result<Bytes> {
+    fn get(&self, name: &ObjectName) -> Result<Bytes> {
         self.inner.get(name)
     }
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
+    fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
         match self.lie {
             Lie::SendsWhole => self.inner.get(name),
             Lie::RefusesRanges => Err(Error::new(Kind::Unsupported, "no ranges here").on(name)),
@@ -93,18 +93,18 @@ impl Store for Liar {
             _ => self.inner.get_range(name, range),
         }
     }
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+    fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
         self.inner.get_tail(name, bytes_max)
     }
-    fn head(&self, name: &Name) -> Result<Info> {
+    fn head(&self, name: &ObjectName) -> Result<Info> {
         self.inner.head(name)
     }
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+    fn list(&self, prefix: &str, after: Option<&ObjectName>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
         let after = if self.lie == Lie::IgnoresAfter { None } else { after };
         let forgets = |l: &Listed| self.lie == Lie::ForgetsInListings && l.name.as_str().ends_with("list-3");
         self.inner.list(prefix, after, &mut |l| forgets(&l) || visit(l))
     }
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
+    fn delete(&self, name: &ObjectName, version: Option<&str>) -> Result<()> {
         if self.lie == Lie::DeletesNothing { Ok(()) } else { self.inner.delete(name, version) }
     }
 }

@@ -2,13 +2,13 @@
 
 use super::answer::Verb;
 use super::{Cloud, Remote, wire};
-use crate::{Name, Store};
+use crate::{ObjectName, Store};
 use base::error::{Kind, Result};
 use bytes::Bytes;
 
 impl Remote {
     /// See [`crate::Store::refuses_wrong_checksum`].
-    pub(super) fn tries_checksum(&self, name: &Name) -> Result<bool> {
+    pub(super) fn tries_checksum(&self, name: &ObjectName) -> Result<bool> {
         let put = |wrong: bool| {
             let body = Bytes::from_static(CHECKSUM_BODY);
             let headers = match &self.cloud {

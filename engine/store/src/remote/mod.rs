@@ -22,8 +22,8 @@ mod versions;
 mod wire;
 
 use super::{
-    Asked, Capabilities, Info, Listed, Location, Name, Options, Receipt, Resting, Retention, RetrievalMode,
-    StorageClass, Store, Terms, Version,
+    Asked, Capabilities, Info, Listed, Location, ObjectLock, ObjectName, ObjectVersion, Options, PutOptions, Receipt,
+    RetrievalMode, StorageClass, Store, TierStatus,
 };
 pub(crate) use answer::judge;
 use answer::{Verb, classify};
@@ -35,7 +35,7 @@ use object_store::aws::AmazonS3;
 use object_store::azure::MicrosoftAzure;
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 use renewal::Renewal;
 use reqwest::Method;
 use runtime::wait;
@@ -103,7 +103,7 @@ impl Remote {
         })
     }
 
-    fn path(&self, name: &Name) -> Path {
+    fn path(&self, name: &ObjectName) -> Path {
         Path::from(format!("{}{name}", self.prefix))
     }
 
@@ -159,7 +159,7 @@ impl Remote {
         ]
     }
 
-    fn put_ask<'a>(&self, name: &'a Name, body: Bytes, headers: Vec<(&'static str, String)>) -> Ask<'a> {
+    fn put_ask<'a>(&self, name: &'a ObjectName, body: Bytes, headers: Vec<(&'static str, String)>) -> Ask<'a> {
         Ask { verb: Verb::Put, method: Method::PUT, name, path: self.path(name), query: &[], headers, body }
     }
 }
@@ -169,11 +169,11 @@ impl Store for Remote {
         self.location.to_string()
     }
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
+    fn put_new(&self, name: &ObjectName, bytes: Bytes) -> Result<Receipt> {
         let version = self.ask(async {
             match &self.cloud {
                 Cloud::S3(store) => {
-                    let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+                    let options = object_store::PutOptions { mode: PutMode::Create, ..Default::default() };
                     let put = store.put_opts(&self.path(name), PutPayload::from_bytes(bytes), options).await;
                     put.map(|r| r.version).map_err(|e| classify(&e, Verb::Put, name))
                 }
@@ -188,26 +188,26 @@ impl Store for Remote {
         Ok(Receipt { version, checksum_enforced: self.checksum_enforced })
     }
 
-    fn get(&self, name: &Name) -> Result<Bytes> {
+    fn get(&self, name: &ObjectName) -> Result<Bytes> {
         Ok(self.read(name, None, None)?.0)
     }
 
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
+    fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
         self.read_range(name, range, None)
     }
 
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+    fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
         self.read_tail(name, bytes_max)
     }
 
-    fn head(&self, name: &Name) -> Result<Info> {
+    fn head(&self, name: &ObjectName) -> Result<Info> {
         self.ask(async {
             let meta = self.cloud.objects().head(&self.path(name)).await.map_err(|e| classify(&e, Verb::Head, name))?;
             Ok(Info { bytes: meta.size, version: meta.version })
         })
     }
 
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+    fn list(&self, prefix: &str, after: Option<&ObjectName>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
         let full = self.full_prefix(prefix);
         let mut page_token = None;
         loop {
@@ -224,7 +224,7 @@ impl Store for Remote {
                 self.cloud.pages().list_paginated(Some(&full), options).await.map_err(failed)
             })?;
             for meta in page.result.objects {
-                let name = meta.location.as_ref().strip_prefix(&self.prefix).and_then(|n| Name::new(n).ok());
+                let name = meta.location.as_ref().strip_prefix(&self.prefix).and_then(|n| ObjectName::new(n).ok());
                 let Some(name) = name.filter(|n| n.is_below(prefix) && after.is_none_or(|after| n > after)) else {
                     continue;
                 };
@@ -242,7 +242,7 @@ impl Store for Remote {
         }
     }
 
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
+    fn delete(&self, name: &ObjectName, version: Option<&str>) -> Result<()> {
         let (path, verb) = (self.path(name), Verb::Delete);
         let query: Vec<_> = self.version_query(version).into_iter().collect();
         let deleted = self.ask(async {
@@ -276,43 +276,48 @@ impl Store for Remote {
         self.declared()
     }
 
-    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
-        self.put_with(name, bytes, &Terms::locked(retention))
+    fn put_locked(&self, name: &ObjectName, bytes: Bytes, retention: &ObjectLock) -> Result<Receipt> {
+        self.put_with(name, bytes, &PutOptions::locked(retention))
     }
 
-    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
+    fn versions(&self, name: &ObjectName) -> Result<Vec<ObjectVersion>> {
         self.versions_of(name)
     }
 
-    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
+    fn get_version(&self, name: &ObjectName, version: &str, range: Range<u64>) -> Result<Bytes> {
         self.read_range(name, range, Some(version))
     }
 
-    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+    fn list_oldest(
+        &self,
+        prefix: &str,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(Listed) -> bool,
+    ) -> Result<()> {
         self.list_by_oldest(prefix, after, visit)
     }
 
-    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
+    fn retention(&self, name: &ObjectName, version: Option<&str>) -> Result<Option<ObjectLock>> {
         self.lock_of(name, version)
     }
 
-    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
+    fn extend_retention(&self, name: &ObjectName, version: Option<&str>, wanted: &ObjectLock) -> Result<ObjectLock> {
         self.raise_lock(name, version, wanted)
     }
 
-    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
+    fn put_in(&self, name: &ObjectName, bytes: Bytes, terms: &PutOptions) -> Result<Receipt> {
         self.put_with(name, bytes, terms)
     }
 
-    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
+    fn resting_of(&self, name: &ObjectName, version: Option<&str>) -> Result<TierStatus> {
         self.rest_of(name, version)
     }
 
     fn list_resting(
         &self,
         prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(ObjectName, TierStatus) -> bool,
     ) -> Result<()> {
         self.list_rest(prefix, after, visit)
     }
@@ -320,17 +325,17 @@ impl Store for Remote {
     fn list_resting_oldest(
         &self,
         prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(ObjectName, TierStatus) -> bool,
     ) -> Result<()> {
         self.list_rest_oldest(prefix, after, visit)
     }
 
-    fn retrieve_of(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+    fn retrieve_of(&self, name: &ObjectName, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
         self.ask_back(name, version, mode, days)
     }
 
-    fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
+    fn rest_again_of(&self, name: &ObjectName, version: Option<&str>, class: StorageClass) -> Result<()> {
         self.send_back(name, version, class)
     }
 
@@ -339,7 +344,7 @@ impl Store for Remote {
         Ok(Some(Arc::new(Remote::open(&self.location, &options)?)))
     }
 
-    fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
+    fn refuses_wrong_checksum(&self, name: &ObjectName) -> Result<bool> {
         self.tries_checksum(name)
     }
 }

@@ -7,15 +7,15 @@ use super::answer::Verb;
 use super::wire::{Response, base64_sha256, sha256};
 use super::{Cloud, Remote};
 use crate::class::{ADVICE_CLASS, foreign_class};
-use crate::retention::no_locks;
-use crate::{Name, Provider, Receipt, StorageClass, Store, Terms};
+use crate::lock::no_locks;
+use crate::{ObjectName, Provider, PutOptions, Receipt, StorageClass, Store};
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
 
 impl Remote {
     /// Puts in the class and with the lock of `terms`. A lock is read back, and added where the store dropped it.
-    pub(super) fn put_with(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
-        if terms == &Terms::default() {
+    pub(super) fn put_with(&self, name: &ObjectName, bytes: Bytes, terms: &PutOptions) -> Result<Receipt> {
+        if terms == &PutOptions::default() {
             return self.put_new(name, bytes);
         }
         let (length, digest) = (bytes.len() as u64, sha256(&bytes));
@@ -55,7 +55,7 @@ impl Remote {
     }
 
     /// The version of an object that has our bytes already; else `taken`.
-    fn ours(&self, name: &Name, length: u64, digest: &[u8; 32], taken: Error) -> Result<Option<String>> {
+    fn ours(&self, name: &ObjectName, length: u64, digest: &[u8; 32], taken: Error) -> Result<Option<String>> {
         let head = match self.head_of(name, None) {
             Err(e) if e.kind() == Kind::Absent => return Err(taken),
             other => other?,
@@ -73,7 +73,7 @@ impl Remote {
     }
 
     /// How a class is named in a request.
-    pub(super) fn class_header(&self, name: &Name, class: StorageClass) -> Result<(&'static str, String)> {
+    pub(super) fn class_header(&self, name: &ObjectName, class: StorageClass) -> Result<(&'static str, String)> {
         let (here, header) = match &self.cloud {
             Cloud::S3(_) => (Provider::S3, "x-amz-storage-class"),
             Cloud::Azure { .. } => (Provider::Azure, "x-ms-access-tier"),
@@ -88,7 +88,7 @@ impl Remote {
 
 /// The refusal of a class, if it is one: nothing else in such a request is unusual. Some stores have a code for it, Ceph says that an argument is
 /// invalid, and Azure that a header is.
-fn refused_class(name: &Name, class: Option<StorageClass>, response: &Response) -> Option<Error> {
+fn refused_class(name: &ObjectName, class: Option<StorageClass>, response: &Response) -> Option<Error> {
     let (class, code) = (class?, response.answer().code?);
     let codes = [
         "InvalidArgument",

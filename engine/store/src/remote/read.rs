@@ -5,7 +5,7 @@
 
 use super::answer::{Verb, classify};
 use super::{Cloud, Remote};
-use crate::{Name, OBJECT_BYTES_MAX, Store, outside, too_large};
+use crate::{OBJECT_BYTES_MAX, ObjectName, Store, outside, too_large};
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
 use object_store::{GetOptions, GetRange};
@@ -13,7 +13,12 @@ use std::ops::Range;
 
 impl Remote {
     /// Reads an object or a part of it; also its whole length.
-    pub(super) fn read(&self, name: &Name, range: Option<GetRange>, version: Option<&str>) -> Result<(Bytes, u64)> {
+    pub(super) fn read(
+        &self,
+        name: &ObjectName,
+        range: Option<GetRange>,
+        version: Option<&str>,
+    ) -> Result<(Bytes, u64)> {
         self.ask(async {
             let failed = |e: object_store::Error| classify(&e, Verb::Get, name);
             let options = GetOptions { range, version: version.map(str::to_owned), ..GetOptions::default() };
@@ -33,7 +38,7 @@ impl Remote {
     }
 
     /// Reads a range that must lie inside the object, or inside one version of it.
-    pub(super) fn read_range(&self, name: &Name, range: Range<u64>, version: Option<&str>) -> Result<Bytes> {
+    pub(super) fn read_range(&self, name: &ObjectName, range: Range<u64>, version: Option<&str>) -> Result<Bytes> {
         if range.start >= range.end {
             // No server can be asked for nothing; the length still decides whether the place exists.
             let length = self.length(name, version)?;
@@ -72,7 +77,7 @@ impl Remote {
     }
 
     /// The length of an object, or of one version of it.
-    fn length(&self, name: &Name, version: Option<&str>) -> Result<u64> {
+    fn length(&self, name: &ObjectName, version: Option<&str>) -> Result<u64> {
         if version.is_none() {
             return Ok(self.head(name)?.bytes);
         }
@@ -82,7 +87,7 @@ impl Remote {
     }
 
     /// The end of an object of at most so many bytes, and its whole length.
-    pub(super) fn read_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+    pub(super) fn read_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
         if matches!(self.cloud, Cloud::S3(_)) && bytes_max > 0 {
             match self.read(name, Some(GetRange::Suffix(bytes_max)), None) {
                 // An empty object has no range at all; the other way below finds out.

@@ -6,26 +6,26 @@
 use super::archive::DEFAULT_CLASS;
 use super::page::Entry;
 use super::{Cloud, Remote};
-use crate::{Name, Reach, Resting, StorageClass};
+use crate::{Availability, ObjectName, StorageClass, TierStatus};
 use base::error::{Error, Kind, Result};
 use base::threads;
 use format_spec::Time;
 use std::sync::atomic::Ordering;
 
-type Visit<'a> = &'a mut dyn FnMut(Name, Resting) -> bool;
+type Visit<'a> = &'a mut dyn FnMut(ObjectName, TierStatus) -> bool;
 
 /// An object of a listing, and its version where that is to be named.
 struct Row {
-    name: Name,
+    name: ObjectName,
     version: Option<String>,
-    resting: Resting,
+    resting: TierStatus,
     /// Whether only the object itself can tell if it was retrieved.
     untold: bool,
 }
 
 impl Remote {
     /// See [`crate::Store::list_resting`].
-    pub(super) fn list_rest(&self, prefix: &str, after: Option<&Name>, visit: Visit<'_>) -> Result<()> {
+    pub(super) fn list_rest(&self, prefix: &str, after: Option<&ObjectName>, visit: Visit<'_>) -> Result<()> {
         let full = self.full_prefix(prefix);
         // Azure's marker is no name; there the beginning is listed and left out.
         let start = after.map(|after| format!("{}{after}", self.prefix)).unwrap_or_default();
@@ -67,7 +67,7 @@ impl Remote {
     }
 
     /// See [`crate::Store::list_resting_oldest`].
-    pub(super) fn list_rest_oldest(&self, prefix: &str, after: Option<&Name>, visit: Visit<'_>) -> Result<()> {
+    pub(super) fn list_rest_oldest(&self, prefix: &str, after: Option<&ObjectName>, visit: Visit<'_>) -> Result<()> {
         let (mut rows, mut outcome) = (Vec::new(), Ok(true));
         self.each_oldest(prefix, after, &mut |entry, now| {
             self.note(std::slice::from_ref(&entry));
@@ -92,23 +92,23 @@ impl Remote {
         }
     }
 
-    fn row(&self, name: Name, version: Option<String>, entry: &Entry, now: Option<Time>) -> Row {
+    fn row(&self, name: ObjectName, version: Option<String>, entry: &Entry, now: Option<Time>) -> Row {
         let (class, reach) = match &self.cloud {
             Cloud::S3(_) => {
                 let class = Some(entry.class.as_str()).filter(|class| !class.is_empty()).unwrap_or(DEFAULT_CLASS);
                 // Some show every object as not being restored; only one that was has an end.
                 let ongoing = entry.ongoing.filter(|ongoing| *ongoing || entry.until.is_some());
-                (StorageClass::known(class), Reach::of_s3(class, ongoing, entry.until, now))
+                (StorageClass::known(class), Availability::of_s3(class, ongoing, entry.until, now))
             }
             Cloud::Azure { .. } => {
-                (StorageClass::known(&entry.class), Reach::of_azure(&entry.class, entry.status.as_deref()))
+                (StorageClass::known(&entry.class), Availability::of_azure(&entry.class, entry.status.as_deref()))
             }
         };
         let s3 = matches!(self.cloud, Cloud::S3(_));
         // What no class of ours archives may be archived all the same by a class that moves objects by itself.
         let untold =
-            s3 && (reach == Reach::Archived && !self.tells_restores.load(Ordering::Relaxed) || class.is_none());
-        Row { name, version, resting: Resting { class, reach, bytes: entry.bytes }, untold }
+            s3 && (reach == Availability::Archived && !self.tells_restores.load(Ordering::Relaxed) || class.is_none());
+        Row { name, version, resting: TierStatus { class, reach, bytes: entry.bytes }, untold }
     }
 
     /// Shows rows, those that are not told after asking; false when the visitor has had enough.

@@ -4,7 +4,7 @@ use super::{Pair, Which};
 use crate::proofs::rig::noise;
 use bytes::Bytes;
 use engine::copy::CopyOptions;
-use engine::store::{Memory, Name, Store};
+use engine::store::{Memory, ObjectName, Store};
 use format_spec::container::ObjectKind;
 use format_spec::names;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ fn limit_packs(pair: &Pair, memory: &Memory, bytes: u32) {
     let mut config = repository.config().clone();
     config.pack_bytes_max = bytes;
     let object = config.encode(&repository.vault().secrets, [7; 32]);
-    memory.replace(&Name::new(names::CONFIG).unwrap(), Bytes::from(object));
+    memory.replace(&ObjectName::new(names::CONFIG).unwrap(), Bytes::from(object));
 }
 
 #[test]

@@ -2,14 +2,14 @@ use super::place::{in_memory, verified};
 use crate::proofs::rig::Rig;
 use bytes::Bytes;
 use engine::Kind;
-use engine::store::{Faulty, Memory, Name, Oldest, Store, Verb};
+use engine::store::{Faulty, Memory, ObjectName, OldestVersionLayer, RequestKind, Store};
 use format_spec::log::{Change, Purpose};
 use format_spec::names;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-fn slot(n: u32) -> Name {
-    Name::new(names::log(n)).unwrap()
+fn slot(n: u32) -> ObjectName {
+    ObjectName::new(names::log(n)).unwrap()
 }
 
 fn head(rig: &Rig) -> u32 {
@@ -101,7 +101,7 @@ fn of_two_creators_that_both_won_a_slot_one_goes_on() {
     let (rig, memory, clock) = in_memory(folder.path(), Some(5));
     let (is_put, theirs, bucket) = (AtomicBool::new(false), rig.open().unwrap(), memory.clone());
     let faulty = Faulty::new(memory.clone(), move |call| {
-        if call.verb == Verb::Put && call.name == names::log(1) {
+        if call.verb == RequestKind::Put && call.name == names::log(1) {
             is_put.store(true, Ordering::SeqCst);
         } else if call.name.starts_with("checkpoint") && is_put.swap(false, Ordering::SeqCst) {
             // Ours was at the bottom when it was put and looked for; now the other one turns up below it.
@@ -115,10 +115,10 @@ fn of_two_creators_that_both_won_a_slot_one_goes_on() {
         }
         None
     });
-    let ours = rig.over(Arc::new(Oldest::new(Arc::new(faulty)))).open().unwrap();
+    let ours = rig.over(Arc::new(OldestVersionLayer::new(Arc::new(faulty)))).open().unwrap();
     let slot = ours.log().append(&**ours.env(), &mut |_| Ok(open("ours"))).unwrap();
     assert_eq!(slot, 2, "the entry below it counts in slot 1");
     let sessions = rig.open().unwrap().log().view().sessions.clone();
     assert_eq!(sessions.values().map(|s| s.job.as_str()).collect::<Vec<_>>(), ["theirs", "ours"]);
-    assert_eq!(memory.versions(&Name::new(names::log(1)).unwrap()).unwrap().len(), 2);
+    assert_eq!(memory.versions(&ObjectName::new(names::log(1)).unwrap()).unwrap().len(), 2);
 }

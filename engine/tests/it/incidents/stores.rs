@@ -8,8 +8,8 @@ use engine::care::CollectOptions;
 use engine::env::Machine;
 use engine::log::Truncation;
 use engine::store::{
-    Capabilities, Fault, Faulty, Info, Listed, Memory, Mode, Name, Receipt, Retention, Store, Verb, Version, probe,
-    probe_lock,
+    Capabilities, Fault, Faulty, Info, Listed, Memory, Mode, ObjectLock, ObjectName, ObjectVersion, Receipt,
+    RequestKind, Store, probe, probe_lock,
 };
 use engine::{Kind, Result};
 use format_spec::Time;
@@ -75,7 +75,7 @@ fn incident_05_restic_4612_a_listing_that_fails_or_shows_nothing_deletes_nothing
         let before = names_of(&*copy);
         for kind in [Kind::Denied, Kind::Absent, Kind::Damaged] {
             let failing =
-                Faulty::new(copy.clone(), move |call| (call.verb == Verb::List).then_some(Fault::Before(kind)));
+                Faulty::new(copy.clone(), move |call| (call.verb == RequestKind::List).then_some(Fault::Before(kind)));
             let failing = rig.over(Arc::new(failing));
             let failed = failing.open().and_then(|repository| collect_all(&repository, &impatient));
             assert_eq!(failed.map(|_| ()).unwrap_err().kind(), kind, "an error stays one");
@@ -88,7 +88,7 @@ fn incident_05_restic_4612_a_listing_that_fails_or_shows_nothing_deletes_nothing
 fn incident_15_kopia_1067_a_lock_that_is_not_kept_is_an_error() {
     let clock = Machine::shared();
     let until = Time { seconds: clock.now().seconds + 3600, nanos: 0 };
-    let (name, lock) = (Name::new("data/locked").unwrap(), Retention::new(Mode::Governance, until));
+    let (name, lock) = (ObjectName::new("data/locked").unwrap(), ObjectLock::new(Mode::Governance, until));
     // A place without locks: refused by name, and a put with a lock is no put without one.
     let plain = Memory::new();
     let refused = probe_lock(&plain, &*clock, &|_| ()).unwrap().require().unwrap_err();
@@ -128,7 +128,7 @@ impl Store for Liar {
         "liar:".to_owned()
     }
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
+    fn put_new(&self, name: &ObjectName, bytes: Bytes) -> Result<Receipt> {
         if self.lie == Lie::CreatesAgain {
             self.inner.replace(name, bytes);
             return Ok(Receipt::default());
@@ -136,23 +136,23 @@ impl Store for Liar {
         self.inner.put_new(name, bytes)
     }
 
-    fn get(&self, name: &Name) -> Result<Bytes> {
+    fn get(&self, name: &ObjectName) -> Result<Bytes> {
         self.inner.get(name)
     }
 
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
+    fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
         self.inner.get_range(name, range)
     }
 
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+    fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
         self.inner.get_tail(name, bytes_max)
     }
 
-    fn head(&self, name: &Name) -> Result<Info> {
+    fn head(&self, name: &ObjectName) -> Result<Info> {
         self.inner.head(name)
     }
 
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+    fn list(&self, prefix: &str, after: Option<&ObjectName>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
         let mut shown = 0;
         self.inner.list(prefix, after, &mut |listed| {
             shown += 1;
@@ -163,7 +163,7 @@ impl Store for Liar {
         })
     }
 
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
+    fn delete(&self, name: &ObjectName, version: Option<&str>) -> Result<()> {
         self.inner.delete(name, version)
     }
 
@@ -175,19 +175,19 @@ impl Store for Liar {
         self.inner.capabilities()
     }
 
-    fn put_locked(&self, name: &Name, bytes: Bytes, _: &Retention) -> Result<Receipt> {
+    fn put_locked(&self, name: &ObjectName, bytes: Bytes, _: &ObjectLock) -> Result<Receipt> {
         self.inner.put_new(name, bytes)
     }
 
-    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
+    fn versions(&self, name: &ObjectName) -> Result<Vec<ObjectVersion>> {
         self.inner.versions(name)
     }
 
-    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
+    fn get_version(&self, name: &ObjectName, version: &str, range: Range<u64>) -> Result<Bytes> {
         self.inner.get_version(name, version, range)
     }
 
-    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
+    fn retention(&self, name: &ObjectName, version: Option<&str>) -> Result<Option<ObjectLock>> {
         self.inner.retention(name, version)
     }
 }

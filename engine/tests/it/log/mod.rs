@@ -15,7 +15,7 @@ mod versions;
 use engine::Result;
 use engine::env::{Seeded, SharedEnv};
 use engine::log::{Log, LogView, Truncated, Truncation};
-use engine::store::{Memory, Name, Store};
+use engine::store::{Memory, ObjectName, Store};
 use format_spec::keys::{Secret, Secrets};
 use format_spec::log::{Change, PointId, PublishedPack, Purpose, Vouched};
 use format_spec::{ChunkId, RepositoryId, names};
@@ -85,7 +85,7 @@ impl Place {
 
     /// Flips a bit in the middle of a checkpoint.
     pub(crate) fn damage(&self, slot: u32) {
-        let name = Name::new(names::checkpoint(slot)).unwrap();
+        let name = ObjectName::new(names::checkpoint(slot)).unwrap();
         let mut bytes = self.store.get(&name).unwrap().to_vec();
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;

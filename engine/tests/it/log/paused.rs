@@ -2,7 +2,7 @@
 
 use super::{Place, append_paused, committing, log, opening, point_id, publishing};
 use bytes::Bytes;
-use engine::store::{Info, Listed, Name, Receipt, Store};
+use engine::store::{Info, Listed, ObjectName, Receipt, Store};
 use engine::{Kind, Result};
 use format_spec::names;
 use std::ops::Range;
@@ -126,9 +126,9 @@ fn a_void_entry_that_is_swept_at_once_is_no_damage() {
         let (store, env) = (place.store.clone(), place.env.clone());
         move |call| {
             let name = names::log(1);
-            if call.verb == engine::store::Verb::Get
+            if call.verb == engine::store::RequestKind::Get
                 && call.name == name
-                && store.get(&Name::new(name).unwrap()).is_ok()
+                && store.get(&ObjectName::new(name).unwrap()).is_ok()
             {
                 log(store.clone()).truncate(&*env, &super::at_once()).unwrap();
             }
@@ -148,25 +148,25 @@ impl Store for Blind {
     fn location(&self) -> String {
         self.0.location()
     }
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
+    fn put_new(&self, name: &ObjectName, bytes: Bytes) -> Result<Receipt> {
         self.0.put_new(name, bytes)
     }
-    fn get(&self, name: &Name) -> Result<Bytes> {
+    fn get(&self, name: &ObjectName) -> Result<Bytes> {
         self.0.get(name)
     }
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
+    fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
         self.0.get_range(name, range)
     }
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+    fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
         self.0.get_tail(name, bytes_max)
     }
-    fn head(&self, name: &Name) -> Result<Info> {
+    fn head(&self, name: &ObjectName) -> Result<Info> {
         self.0.head(name)
     }
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+    fn list(&self, prefix: &str, after: Option<&ObjectName>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
         if prefix == "checkpoint" { Ok(()) } else { self.0.list(prefix, after, visit) }
     }
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
+    fn delete(&self, name: &ObjectName, version: Option<&str>) -> Result<()> {
         self.0.delete(name, version)
     }
 }

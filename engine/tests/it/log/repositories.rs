@@ -10,7 +10,7 @@ use engine::limits::{CHECKPOINT_ENTRIES, CHECKPOINT_HASHES};
 use engine::log::Log;
 use engine::repository::{NewRepository, Repository};
 use engine::store::probe::LISTING_COMPLETE;
-use engine::store::{Faulty, Memory, Name, Store};
+use engine::store::{Faulty, Memory, ObjectName, Store};
 use format_spec::config::{Class, Config};
 use format_spec::container::{Header, Object, ObjectWriter, kind};
 use format_spec::key_slot::Cost;
@@ -154,7 +154,7 @@ fn a_config_that_asks_writers_to_stay_away_is_only_read() {
     let folder = tempfile::tempdir().unwrap();
     let rig = Rig { password: None, ..Rig::new(folder.path(), Arc::new(Memory::new())) };
     let store = created(&rig);
-    let name = Name::new(names::CONFIG).unwrap();
+    let name = ObjectName::new(names::CONFIG).unwrap();
     let old = store.get(&name).unwrap();
     let object = Object::parse(&old).unwrap();
     let plain = object.open_only(kind::CONFIG, &Cipher::Clear).unwrap();

@@ -4,7 +4,7 @@ use super::{at_once, log};
 use crate::store::targets::{self, Target};
 use engine::env::{Machine, SharedEnv};
 use engine::log::{Log, Truncation};
-use engine::store::{Mode, Name, Retention, Store, open, open_settled};
+use engine::store::{Mode, ObjectLock, ObjectName, Store, open, open_versioned};
 use format_spec::log::Change;
 use format_spec::names;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ fn by_version() -> Truncation {
     Truncation { versioned: true, ..at_once() }
 }
 
-fn slot(n: u32) -> Name {
-    Name::new(names::log(n)).unwrap()
+fn slot(n: u32) -> ObjectName {
+    ObjectName::new(names::log(n)).unwrap()
 }
 
 /// A log with checkpoints at 8 and 14, seen by the rule that a repository would see it by; and the bucket as it is.
 fn grown(target: &Target) -> (Log, Arc<dyn Store>, SharedEnv) {
-    let (store, env) = (open_settled(&target.location, &target.options).unwrap(), Machine::shared());
+    let (store, env) = (open_versioned(&target.location, &target.options).unwrap(), Machine::shared());
     let log = log(store);
     for last in [8, 14] {
         while log.refresh().unwrap().head < last {
@@ -58,7 +58,7 @@ fn locked_entries_in_a_real_bucket_are_passed_over_until_their_date() {
     let (log, bucket, env) = grown(&target);
     let mut until = bucket.now().unwrap();
     until.seconds += SECONDS;
-    let lock = Retention::new(Mode::Compliance, until);
+    let lock = ObjectLock::new(Mode::Compliance, until);
     for n in [3, 4, 5] {
         bucket.extend_retention(&slot(n), None, &lock).unwrap();
     }
@@ -81,7 +81,7 @@ fn locked_entries_in_a_real_bucket_are_passed_over_until_their_date() {
     }
     assert_eq!(log.truncate(&*env, &by_version()).unwrap().entries, [3, 4, 5]);
     assert_eq!(with_versions(&*bucket), [8, 9, 10, 11, 12, 13, 14]);
-    assert_eq!(super::log(open_settled(&target.location, &target.options).unwrap()).refresh().unwrap().head, 14);
+    assert_eq!(super::log(open_versioned(&target.location, &target.options).unwrap()).refresh().unwrap().head, 14);
 }
 
 /// A lock that outlives the first truncation, and not the test.

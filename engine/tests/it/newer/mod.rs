@@ -12,7 +12,7 @@ use engine::monitor::Monitor;
 use engine::repository::{Repository, Why};
 use engine::restore::restore;
 use engine::restore_point::manifest_name;
-use engine::store::{Faulty, Memory, Verb};
+use engine::store::{Faulty, Memory, RequestKind};
 use forge::{make_newer, newer};
 use format_spec::log::PointId;
 use std::collections::BTreeSet;
@@ -137,7 +137,8 @@ fn the_log_is_read_on_once_for_a_loss_and_not_at_each_listing() {
     let listings = Arc::new(AtomicUsize::new(0));
     let counted = listings.clone();
     let store = Faulty::new(rig.store.clone(), move |call| {
-        counted.fetch_add(usize::from(call.verb == Verb::List && call.name.starts_with("log")), Ordering::SeqCst);
+        counted
+            .fetch_add(usize::from(call.verb == RequestKind::List && call.name.starts_with("log")), Ordering::SeqCst);
         None
     });
     let repository: Arc<Repository> = rig.over(Arc::new(store)).open().unwrap();

@@ -188,7 +188,9 @@ fn orphans_of_ended_sessions_go_and_others_stay() {
     rig.back_up().unwrap();
     let repository = rig.open().unwrap();
     let put = |name: &str| {
-        rig.store.put_new(&engine::store::Name::new(name).unwrap(), bytes::Bytes::from_static(b"left behind")).unwrap();
+        rig.store
+            .put_new(&engine::store::ObjectName::new(name).unwrap(), bytes::Bytes::from_static(b"left behind"))
+            .unwrap();
     };
     // Session 1 has committed; session 7 is not opened yet; a foreign name is nobody's.
     put("data/00000001/00000fff");
@@ -213,7 +215,7 @@ fn a_damaged_survivor_keeps_its_pack() {
     expire(&repository, vec![first]);
     let plan = plan_collection(&repository, &options(), &Monitor::new()).unwrap();
     let sparse = plan.sparse.first().expect("a pack with survivors");
-    let name = engine::store::Name::new(format_spec::names::of_session(sparse.kind, sparse.id)).unwrap();
+    let name = engine::store::ObjectName::new(format_spec::names::of_session(sparse.kind, sparse.id)).unwrap();
     let mut bytes = rig.store.get(&name).unwrap().to_vec();
     let end = bytes.len() - 200;
     bytes[200..end].iter_mut().for_each(|b| *b ^= 0x55);

@@ -6,7 +6,7 @@ use super::{Rig, noise};
 use bytes::Bytes;
 use engine::care::{CheckOptions, CheckReport, Level, check, check_stored};
 use engine::monitor::Monitor;
-use engine::store::{Faulty, Memory, Name, Store, Verb};
+use engine::store::{Faulty, Memory, ObjectName, RequestKind, Store};
 use format_spec::container::{Object, kind};
 use parking_lot::Mutex;
 use std::path::Path;
@@ -30,7 +30,7 @@ fn check_at(rig: &Rig, level: Level) -> CheckReport {
     check(&rig.open().unwrap(), &options, &Monitor::new()).unwrap()
 }
 
-fn largest(store: &Memory, kind: &str) -> Name {
+fn largest(store: &Memory, kind: &str) -> ObjectName {
     let names = names_of(store).into_iter().filter(|n| kind_of(n) == kind);
     names.max_by_key(|n| store.head(n).unwrap().bytes).unwrap()
 }
@@ -39,7 +39,7 @@ fn largest(store: &Memory, kind: &str) -> Name {
 fn a_list_is_one_listing_and_no_request_a_pack() {
     let folder = tempfile::tempdir().unwrap();
     let (rig, store) = rig(folder.path());
-    let calls: Arc<Mutex<Vec<(Verb, String)>>> = Arc::default();
+    let calls: Arc<Mutex<Vec<(RequestKind, String)>>> = Arc::default();
     let seen = calls.clone();
     let counting = Faulty::new(store, move |call| {
         seen.lock().push((call.verb, call.name.clone()));
@@ -49,8 +49,8 @@ fn a_list_is_one_listing_and_no_request_a_pack() {
     assert_eq!((report.errors, report.packs), (Vec::new(), 6));
     let calls = calls.lock();
     let about = |folder: &str| calls.iter().filter(|(_, name)| name.starts_with(folder)).collect::<Vec<_>>();
-    assert_eq!(about("data"), [&(Verb::List, "data".to_owned())]);
-    assert_eq!(about("meta"), [&(Verb::List, "meta".to_owned())]);
+    assert_eq!(about("data"), [&(RequestKind::List, "data".to_owned())]);
+    assert_eq!(about("meta"), [&(RequestKind::List, "meta".to_owned())]);
 }
 
 #[test]
@@ -97,7 +97,7 @@ enum Place {
 }
 
 impl Harm {
-    fn be_done(self, store: &Memory, name: &Name) {
+    fn be_done(self, store: &Memory, name: &ObjectName) {
         let mut bytes = store.get(name).unwrap().to_vec();
         let end = bytes.len();
         let offset = |bytes: &[u8], kind: u8| {
@@ -149,12 +149,12 @@ fn a_worker_without_keys_finds_swapped_objects_and_a_gap_in_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let (_, store) = rig(folder.path());
     let copy = copy_of(&*store);
-    let packs: Vec<Name> = names_of(&*copy).into_iter().filter(|n| kind_of(n) == "data").collect();
+    let packs: Vec<ObjectName> = names_of(&*copy).into_iter().filter(|n| kind_of(n) == "data").collect();
     let [a, b] = &packs[..] else { panic!("{packs:?}") };
     let (of_a, of_b) = (copy.get(a).unwrap(), copy.get(b).unwrap());
     copy.replace(a, of_b);
     copy.replace(b, of_a);
-    copy.delete(&Name::new(format_spec::names::log(3)).unwrap(), None).unwrap();
+    copy.delete(&ObjectName::new(format_spec::names::log(3)).unwrap(), None).unwrap();
     let found = check_stored(&*copy, 2, &Monitor::new()).unwrap().errors;
     let objects: Vec<&str> = found.iter().map(|f| &f.object[..]).collect();
     assert_eq!(objects, [a.as_str(), b.as_str(), "log"], "{found:?}");

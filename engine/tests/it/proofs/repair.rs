@@ -9,7 +9,7 @@ use engine::care::Level;
 use engine::care::repair::{Cure, RepairOptions, RepairPlan, RepairReport, apply, plan};
 use engine::monitor::Monitor;
 use engine::repository::{OpenOptions, Repository};
-use engine::store::{Memory, Name, Store};
+use engine::store::{Memory, ObjectName, Store};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ fn planned(rig: &Rig, from: Option<&Rig>) -> RepairPlan {
 
 /// Plans and carries out, and holds the store to it: everything that was there is as it was.
 fn repaired(rig: &Rig, from: Option<&Rig>) -> (RepairPlan, RepairReport) {
-    let before: Vec<(Name, Bytes)> =
+    let before: Vec<(ObjectName, Bytes)> =
         names_of(&*rig.store).into_iter().map(|n| (n.clone(), rig.store.get(&n).unwrap())).collect();
     let plan = planned(rig, from);
     assert_eq!(names_of(&*rig.store).len(), before.len(), "a plan writes nothing");
@@ -49,12 +49,12 @@ fn repaired(rig: &Rig, from: Option<&Rig>) -> (RepairPlan, RepairReport) {
     (plan, done)
 }
 
-fn first(store: &Memory, kind: &str) -> Name {
+fn first(store: &Memory, kind: &str) -> ObjectName {
     names_of(store).into_iter().find(|n| kind_of(n) == kind).unwrap()
 }
 
 /// Everything that is needed is whole, and nothing is told of what was damaged; collection takes only that away.
-fn expect_whole(rig: &Rig, damaged: &Name) {
+fn expect_whole(rig: &Rig, damaged: &ObjectName) {
     expect_sound(rig);
     assert!(!planned(rig, None).heals_something());
     super::collect::collect_all(&rig.open().unwrap(), &super::collect::options()).unwrap();
@@ -332,12 +332,14 @@ fn a_lost_segment_is_made_again_when_its_entry_was_truncated() {
         let repository = rig.open().unwrap();
         let view = repository.log().view();
         let lost = view.segments.iter().max_by_key(|s| (is_folded, s.session)).unwrap();
-        let name =
-            Name::new(format_spec::names::of_session(format_spec::container::ObjectKind::IndexSegment, lost.id()));
+        let name = ObjectName::new(format_spec::names::of_session(
+            format_spec::container::ObjectKind::IndexSegment,
+            lost.id(),
+        ));
         let name = name.unwrap();
         repository.log().checkpoint(&**repository.env()).unwrap();
         for slot in 1..view.head {
-            store.delete(&Name::new(format_spec::names::log(slot)).unwrap(), None).unwrap();
+            store.delete(&ObjectName::new(format_spec::names::log(slot)).unwrap(), None).unwrap();
         }
         store.delete(&name, None).unwrap();
         let (plan, done) = repaired(&rig, None);

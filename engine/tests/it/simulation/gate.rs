@@ -10,7 +10,9 @@ use super::world::{Fate, World};
 use bytes::Bytes;
 use engine::error::{Error, Kind, Result};
 use engine::repository::Repository;
-use engine::store::{Capabilities, Info, Listed, Name, Receipt, Retention, Store, Terms, Verb, Version};
+use engine::store::{
+    Capabilities, Info, Listed, ObjectLock, ObjectName, ObjectVersion, PutOptions, Receipt, RequestKind, Store,
+};
 use format_spec::log::ObjectRow;
 use format_spec::{ObjectId, Time, names};
 use parking_lot::Mutex;
@@ -63,11 +65,11 @@ impl Gate {
         self.dead.load(Ordering::SeqCst)
     }
 
-    fn call<T>(&self, verb: Verb, name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    fn call<T>(&self, verb: RequestKind, name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         if self.is_dead() {
             return Err(Error::new(Kind::Denied, "this process is dead").on(name));
         }
-        let reads = matches!(verb, Verb::Get | Verb::List);
+        let reads = matches!(verb, RequestKind::Get | RequestKind::List);
         if reads && name.starts_with("log/") && std::thread::current().id() != self.thread {
             return work();
         }
@@ -90,7 +92,7 @@ impl Gate {
     }
 
     /// The store has refused to delete what it locks. Whoever knows of the lock by what it has read of the log must not even ask.
-    fn withheld(&self, name: &Name) {
+    fn withheld(&self, name: &ObjectName) {
         self.world.count(|c| c.withheld += 1);
         let Some(repository) = self.handle.lock().upgrade() else { return };
         let row = names::parse(name.as_str())
@@ -108,44 +110,49 @@ impl Store for Gate {
         "simulation:".to_owned()
     }
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
-        self.put_in(name, bytes, &Terms::default())
+    fn put_new(&self, name: &ObjectName, bytes: Bytes) -> Result<Receipt> {
+        self.put_in(name, bytes, &PutOptions::default())
     }
 
-    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
-        self.call(Verb::Put, name.as_str(), || {
+    fn put_in(&self, name: &ObjectName, bytes: Bytes, terms: &PutOptions) -> Result<Receipt> {
+        self.call(RequestKind::Put, name.as_str(), || {
             let receipt = self.world.mutant.put(&self.place.memory, name, bytes.clone(), terms)?;
             self.place.remember(name, receipt.version.as_ref(), &bytes, terms.retention);
             Ok(receipt)
         })
     }
 
-    fn get(&self, name: &Name) -> Result<Bytes> {
-        self.call(Verb::Get, name.as_str(), || self.place.memory.get(name))
+    fn get(&self, name: &ObjectName) -> Result<Bytes> {
+        self.call(RequestKind::Get, name.as_str(), || self.place.memory.get(name))
     }
 
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        self.call(Verb::Get, name.as_str(), || self.place.memory.get_range(name, range))
+    fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
+        self.call(RequestKind::Get, name.as_str(), || self.place.memory.get_range(name, range))
     }
 
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        self.call(Verb::Get, name.as_str(), || self.place.memory.get_tail(name, bytes_max))
+    fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
+        self.call(RequestKind::Get, name.as_str(), || self.place.memory.get_tail(name, bytes_max))
     }
 
-    fn head(&self, name: &Name) -> Result<Info> {
-        self.call(Verb::Head, name.as_str(), || self.place.memory.head(name))
+    fn head(&self, name: &ObjectName) -> Result<Info> {
+        self.call(RequestKind::Head, name.as_str(), || self.place.memory.head(name))
     }
 
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.call(Verb::List, prefix, || self.place.memory.list(prefix, after, visit))
+    fn list(&self, prefix: &str, after: Option<&ObjectName>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        self.call(RequestKind::List, prefix, || self.place.memory.list(prefix, after, visit))
     }
 
-    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.call(Verb::List, prefix, || self.place.memory.list_oldest(prefix, after, visit))
+    fn list_oldest(
+        &self,
+        prefix: &str,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(Listed) -> bool,
+    ) -> Result<()> {
+        self.call(RequestKind::List, prefix, || self.place.memory.list_oldest(prefix, after, visit))
     }
 
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
-        self.call(Verb::Delete, name.as_str(), || {
+    fn delete(&self, name: &ObjectName, version: Option<&str>) -> Result<()> {
+        self.call(RequestKind::Delete, name.as_str(), || {
             let done = self.place.memory.delete(name, version);
             if done.as_ref().is_err_and(|e| e.kind() == Kind::Immutable) {
                 self.withheld(name);
@@ -155,7 +162,7 @@ impl Store for Gate {
     }
 
     fn now(&self) -> Result<Time> {
-        self.call(Verb::Head, "", || {
+        self.call(RequestKind::Head, "", || {
             let time = self.place.memory.now()?;
             Ok(Time { seconds: time.seconds + self.world.mutant.ahead_seconds(self.actor), ..time })
         })
@@ -165,20 +172,20 @@ impl Store for Gate {
         self.place.memory.capabilities()
     }
 
-    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
-        self.call(Verb::List, name.as_str(), || self.place.memory.versions(name))
+    fn versions(&self, name: &ObjectName) -> Result<Vec<ObjectVersion>> {
+        self.call(RequestKind::List, name.as_str(), || self.place.memory.versions(name))
     }
 
-    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
-        self.call(Verb::Get, name.as_str(), || self.place.memory.get_version(name, version, range))
+    fn get_version(&self, name: &ObjectName, version: &str, range: Range<u64>) -> Result<Bytes> {
+        self.call(RequestKind::Get, name.as_str(), || self.place.memory.get_version(name, version, range))
     }
 
-    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
-        self.call(Verb::Head, name.as_str(), || self.place.memory.retention(name, version))
+    fn retention(&self, name: &ObjectName, version: Option<&str>) -> Result<Option<ObjectLock>> {
+        self.call(RequestKind::Head, name.as_str(), || self.place.memory.retention(name, version))
     }
 
-    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
-        self.call(Verb::Lock, name.as_str(), || {
+    fn extend_retention(&self, name: &ObjectName, version: Option<&str>, wanted: &ObjectLock) -> Result<ObjectLock> {
+        self.call(RequestKind::Lock, name.as_str(), || {
             let shown = self.world.mutant.extend(&self.place.memory, name, version, wanted)?;
             self.place.prolong(name, version, shown.until);
             self.world.count(|c| c.extended += 1);

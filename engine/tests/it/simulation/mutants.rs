@@ -7,7 +7,7 @@ use bytes::Bytes;
 use engine::Result;
 use engine::care::CollectPlan;
 use engine::repository::Repository;
-use engine::store::{Memory, Name, Receipt, Retention, Store, Terms};
+use engine::store::{Memory, ObjectLock, ObjectName, PutOptions, Receipt, Store};
 use format_spec::container::ObjectKind;
 use format_spec::log::{Change, CondemnedPack, Purpose};
 use format_spec::{ObjectId, names};
@@ -49,7 +49,7 @@ pub(super) enum Mutant {
 
 impl Mutant {
     /// Puts as a store with this fault does.
-    pub(super) fn put(self, store: &Memory, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
+    pub(super) fn put(self, store: &Memory, name: &ObjectName, bytes: Bytes, terms: &PutOptions) -> Result<Receipt> {
         let is_slot = name.is_below("log");
         match self {
             Mutant::OverwritesSlots if is_slot => {
@@ -68,10 +68,10 @@ impl Mutant {
     pub(super) fn extend(
         self,
         store: &Memory,
-        name: &Name,
+        name: &ObjectName,
         version: Option<&str>,
-        wanted: &Retention,
-    ) -> Result<Retention> {
+        wanted: &ObjectLock,
+    ) -> Result<ObjectLock> {
         match self {
             Mutant::ForgetsExtensions => Ok(*wanted),
             _ => store.extend_retention(name, version, wanted),
@@ -107,7 +107,7 @@ impl Mutant {
 }
 
 fn delete(repository: &Repository, kind: ObjectKind, id: ObjectId) -> Result<()> {
-    repository.vault().store.delete(&Name::new(names::of_session(kind, id))?, None)
+    repository.vault().store.delete(&ObjectName::new(names::of_session(kind, id))?, None)
 }
 
 fn delete_unpublished(repository: &Repository) -> Result<()> {

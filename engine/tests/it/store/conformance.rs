@@ -4,10 +4,11 @@ use crate::immutability::place::Clock;
 use bytes::Bytes;
 use engine::Kind;
 use engine::env::Machine;
-use engine::immutability::{Cover, Locked, Locks, Policy, Wish};
+use engine::immutability::{Cover, Locks, ObjectLockLayer, Policy, Wish};
 use engine::store::{
-    Asked, Counted, Faulty, Limits, Listed, Memory, Mode, Name, Oldest, Placed, Provider, Reach, Resting, Retention,
-    RetrievalMode, Retry, StorageClass, Store, Terms, Throttled, Verb,
+    Asked, Availability, Faulty, Limits, Listed, Memory, MeteredStore, Mode, ObjectLock, ObjectName,
+    OldestVersionLayer, Provider, PutOptions, RequestKind, RetrievalMode, Retry, StorageClass, StorageClassLayer,
+    Store, Throttled, TierStatus,
 };
 use format_spec::config::{Class, RetentionKind};
 use std::collections::BTreeMap;
@@ -31,7 +32,7 @@ pub(crate) fn conform_locks(store: &dyn Store) {
     let lock = |minutes: i64| {
         let mut until = now;
         until.seconds += minutes * 60;
-        Retention::new(Mode::Governance, until)
+        ObjectLock::new(Mode::Governance, until)
     };
     let (object, bytes) = (name("locks/a"), Bytes::from_static(b"locked"));
     let version = store.put_locked(&object, bytes.clone(), &lock(10)).unwrap().version.unwrap();
@@ -67,11 +68,11 @@ pub(crate) fn conform_archive(
 ) {
     let (cold, warm, bytes) =
         (name("data/00000001/00000001"), name("log/0000000000000001"), Bytes::from_static(b"cold"));
-    let terms = Terms { class: Some(class), retention: None };
-    let reach = |expected: fn(Reach) -> bool, what: &str| {
+    let terms = PutOptions { class: Some(class), retention: None };
+    let reach = |expected: fn(Availability) -> bool, what: &str| {
         let (told, mut listed) = (store.resting(&cold).unwrap(), None);
         assert!(expected(told.reach), "{what}: {told:?}");
-        let mut visit = |name: Name, resting| {
+        let mut visit = |name: ObjectName, resting| {
             listed = (name == cold).then_some(resting);
             true
         };
@@ -85,37 +86,37 @@ pub(crate) fn conform_archive(
     };
     let retrieve = |days| store.retrieve(&cold, mode, days).unwrap();
     let put = store.put_in(&cold, bytes.clone(), &terms).unwrap();
-    store.put_in(&warm, bytes.clone(), &Terms::default()).unwrap();
+    store.put_in(&warm, bytes.clone(), &PutOptions::default()).unwrap();
     // Nobody can read it to compare: the store does.
     assert_eq!(store.put_in(&cold, bytes.clone(), &terms).unwrap(), put);
     assert_eq!(kind(store.put_in(&cold, Bytes::from_static(b"COLD"), &terms)), Kind::Exists);
-    assert_eq!(kind(store.put_in(&warm, bytes.clone(), &Terms::default())), Kind::Exists);
-    reach(|reach| reach == Reach::Archived, "as it was put");
+    assert_eq!(kind(store.put_in(&warm, bytes.clone(), &PutOptions::default())), Kind::Exists);
+    reach(|reach| reach == Availability::Archived, "as it was put");
     let error = store.get_range(&cold, 0..1).unwrap_err();
     assert_eq!((error.kind(), error.object()), (Kind::Archived, Some(cold.as_str())), "{error}");
     assert!(error.advice().unwrap().contains("cairn retrieve"), "{error:?}");
-    assert_eq!(store.resting(&warm).unwrap().reach, Reach::Online);
+    assert_eq!(store.resting(&warm).unwrap().reach, Availability::Online);
     assert_eq!(store.get(&warm).unwrap(), bytes);
 
     assert_eq!(kind(store.retrieve(&cold, mode, 0)), Kind::Input);
     assert_eq!((retrieve(1), retrieve(1)), (Asked::Accepted, Asked::Underway));
-    reach(|reach| reach == Reach::Retrieving, "asked for");
+    reach(|reach| reach == Availability::Retrieving, "asked for");
     turn(thaw_seconds);
     let azure = class.provider() == Provider::Azure;
     if azure {
-        reach(|reach| reach == Reach::Online, "moved out of the archive");
+        reach(|reach| reach == Availability::Online, "moved out of the archive");
         assert_eq!(retrieve(1), Asked::Ready);
         turn(40 * 86_400);
-        reach(|reach| reach == Reach::Online, "until it is sent back");
+        reach(|reach| reach == Availability::Online, "until it is sent back");
     } else {
-        reach(|reach| matches!(reach, Reach::Ready { until: Some(_) }), "restored");
+        reach(|reach| matches!(reach, Availability::Ready { until: Some(_) }), "restored");
         assert_eq!(retrieve(9), Asked::Accepted, "its days are changed");
         turn(5 * 86_400);
-        reach(|reach| matches!(reach, Reach::Ready { until: Some(_) }), "for more days");
+        reach(|reach| matches!(reach, Availability::Ready { until: Some(_) }), "for more days");
         turn(6 * 86_400);
     }
     store.rest_again(&cold, class).unwrap();
-    reach(|reach| reach == Reach::Archived, "as before");
+    reach(|reach| reach == Availability::Archived, "as before");
     assert_eq!(retrieve(1), Asked::Accepted, "and once more");
 
     let absent = name("data/00000001/00000009");
@@ -133,7 +134,7 @@ fn memory_conforms() {
 
 #[test]
 fn memory_with_locks_conforms_by_the_rule_of_the_oldest_version() {
-    let store = Oldest::new(Arc::new(Memory::locking(Machine::shared())));
+    let store = OldestVersionLayer::new(Arc::new(Memory::locking(Machine::shared())));
     conform(&store);
     conform_locks(&store);
 }
@@ -150,7 +151,7 @@ fn memory_with_an_archive_conforms_with_versions_and_without() {
         let plain = Memory::archiving(clock.clone(), 60);
         conform(&plain);
         conform_archive(&plain, class, mode, &|seconds| clock.turn_seconds(seconds), 60);
-        let locking = Oldest::new(Arc::new(Memory::locking(clock.clone()).with_archive(60)));
+        let locking = OldestVersionLayer::new(Arc::new(Memory::locking(clock.clone()).with_archive(60)));
         conform_archive(&locking, class, mode, &|seconds| clock.turn_seconds(seconds), 60);
     }
 }
@@ -164,11 +165,11 @@ fn every_decorator_passes_classes_and_retrievals_on() {
     let faulty = Arc::new(Faulty::new(place, |_| None));
     let retried = Arc::new(Retry::new(faulty, Default::default(), Default::default()));
     let limited = Arc::new(Throttled::new(retried, limits));
-    let counted = Counted::new(Arc::new(Oldest::new(limited)));
+    let counted = MeteredStore::new(Arc::new(OldestVersionLayer::new(limited)));
     let counts = counted.counts();
-    let store = Placed::new(Arc::new(counted) as Arc<dyn Store>, StorageClass::StandardIa);
+    let store = StorageClassLayer::new(Arc::new(counted) as Arc<dyn Store>, StorageClass::StandardIa);
     conform_archive(&store, StorageClass::Glacier, RetrievalMode::Standard, &|s| clock.turn_seconds(s), 60);
-    assert!(counts.requests(Verb::Retrieve) >= 5);
+    assert!(counts.requests(RequestKind::Retrieve) >= 5);
 }
 
 #[test]
@@ -184,19 +185,19 @@ fn class_and_lock_go_in_one_put_in_whichever_order_they_are_asked_for() {
     for locks_first in [true, false] {
         let env = Machine::shared();
         let place: Arc<dyn Store> = Arc::new(Memory::locking(env.clone()).with_archive(60));
-        let counted = Arc::new(Counted::new(Arc::new(Oldest::new(place))));
+        let counted = Arc::new(MeteredStore::new(Arc::new(OldestVersionLayer::new(place))));
         let counts = counted.counts();
         let (below, class) = (counted as Arc<dyn Store>, StorageClass::DeepArchive);
         let locks = Arc::new(Locks::new(Policy::new(wish).unwrap(), env));
         let store: Arc<dyn Store> = match locks_first {
-            true => Arc::new(Placed::new(Arc::new(Locked::new(below, locks)), class)),
-            false => Arc::new(Locked::new(Arc::new(Placed::new(below, class)), locks)),
+            true => Arc::new(StorageClassLayer::new(Arc::new(ObjectLockLayer::new(below, locks)), class)),
+            false => Arc::new(ObjectLockLayer::new(Arc::new(StorageClassLayer::new(below, class)), locks)),
         };
         for (text, expected) in [("data/00000001/00000001", class), ("meta/00000001/00000002", StorageClass::Standard)]
         {
-            let before = counts.requests(Verb::Put) + counts.requests(Verb::Lock);
+            let before = counts.requests(RequestKind::Put) + counts.requests(RequestKind::Lock);
             store.put_new(&name(text), Bytes::from_static(b"x")).unwrap();
-            assert_eq!(counts.requests(Verb::Put) + counts.requests(Verb::Lock), before + 1, "{text}");
+            assert_eq!(counts.requests(RequestKind::Put) + counts.requests(RequestKind::Lock), before + 1, "{text}");
             assert_eq!(store.resting(&name(text)).unwrap().class, Some(expected), "{text}");
             assert_eq!(store.retention(&name(text), None).unwrap().unwrap().mode, Mode::Compliance, "{text}");
         }
@@ -209,13 +210,13 @@ fn class_and_lock_go_in_one_put_in_whichever_order_they_are_asked_for() {
 fn a_store_without_classes_takes_no_request_for_one_lightly() {
     let folder = tempfile::tempdir().unwrap();
     let location = engine::store::Location::Folder(folder.path().to_owned());
-    let local = engine::store::open_settled(&location, &engine::store::Options::default()).unwrap();
+    let local = engine::store::open_versioned(&location, &engine::store::Options::default()).unwrap();
     for store in [local, Arc::new(Memory::new()) as Arc<dyn Store>] {
-        let (object, terms) = (name("a"), Terms { class: Some(StorageClass::StandardIa), retention: None });
+        let (object, terms) = (name("a"), PutOptions { class: Some(StorageClass::StandardIa), retention: None });
         assert_eq!(kind(store.put_in(&object, Bytes::new(), &terms)), Kind::Unsupported);
         assert_eq!(kind(store.get(&object)), Kind::Absent, "nothing is stored in another class");
-        store.put_in(&object, Bytes::new(), &Terms::default()).unwrap();
-        assert_eq!(store.resting(&object).unwrap(), Resting { class: None, reach: Reach::Online, bytes: 0 });
+        store.put_in(&object, Bytes::new(), &PutOptions::default()).unwrap();
+        assert_eq!(store.resting(&object).unwrap(), TierStatus { class: None, reach: Availability::Online, bytes: 0 });
         assert_eq!(kind(store.retrieve(&object, RetrievalMode::Standard, 1)), Kind::Unsupported);
         assert_eq!(kind(store.rest_again(&object, StorageClass::Archive)), Kind::Unsupported);
     }
@@ -225,9 +226,9 @@ fn a_store_without_classes_takes_no_request_for_one_lightly() {
 fn a_store_without_locks_takes_no_request_for_one_lightly() {
     let folder = tempfile::tempdir().unwrap();
     let location = engine::store::Location::Folder(folder.path().to_owned());
-    let local = engine::store::open_settled(&location, &engine::store::Options::default()).unwrap();
+    let local = engine::store::open_versioned(&location, &engine::store::Options::default()).unwrap();
     for store in [local, Arc::new(Memory::new()) as Arc<dyn Store>] {
-        let (object, lock) = (name("a"), Retention::new(Mode::Governance, Machine::shared().now()));
+        let (object, lock) = (name("a"), ObjectLock::new(Mode::Governance, Machine::shared().now()));
         assert_eq!(kind(store.put_locked(&object, Bytes::new(), &lock)), Kind::Unsupported);
         assert_eq!(kind(store.get(&object)), Kind::Absent, "nothing is stored without the lock");
         store.put_new(&object, Bytes::new()).unwrap();
@@ -238,8 +239,8 @@ fn a_store_without_locks_takes_no_request_for_one_lightly() {
     }
 }
 
-pub(crate) fn name(text: &str) -> Name {
-    Name::new(text).unwrap()
+pub(crate) fn name(text: &str) -> ObjectName {
+    ObjectName::new(text).unwrap()
 }
 
 pub(crate) fn list(store: &dyn Store, prefix: &str, after: Option<&str>) -> BTreeMap<String, u64> {

@@ -5,7 +5,7 @@ use super::targets::{self, Target};
 use bytes::Bytes;
 use engine::Kind;
 use engine::env::Machine;
-use engine::store::{Mode, Oldest, Retention, Store, open, open_settled, probe, probe_lock};
+use engine::store::{Mode, ObjectLock, OldestVersionLayer, Store, open, open_versioned, probe, probe_lock};
 use std::sync::Arc;
 
 /// What the attacker has: the same rights, and no rule.
@@ -14,7 +14,7 @@ fn plain(target: &Target) -> Arc<dyn Store> {
 }
 
 fn settled(target: &Target) -> Arc<dyn Store> {
-    open_settled(&target.location, &target.options).unwrap()
+    open_versioned(&target.location, &target.options).unwrap()
 }
 
 fn text(text: &'static str) -> Bytes {
@@ -22,10 +22,10 @@ fn text(text: &'static str) -> Bytes {
 }
 
 /// A lock that outlives the test, which somebody with special rights could lift.
-fn for_minutes(store: &dyn Store, minutes: i64) -> Retention {
+fn for_minutes(store: &dyn Store, minutes: i64) -> ObjectLock {
     let mut until = store.now().unwrap();
     until.seconds += minutes * 60;
-    Retention::new(Mode::Governance, until)
+    ObjectLock::new(Mode::Governance, until)
 }
 
 #[test]
@@ -101,9 +101,9 @@ fn a_lock_is_extended_and_never_shortened_nor_weakened() {
     assert_eq!(store.extend_retention(&object, version, &short).unwrap(), long);
     assert_eq!(store.retention(&object, version).unwrap(), Some(long));
     // Servers differ in whether the mode may be made harder later; none may end up with less.
-    let harder = Retention { mode: Mode::Compliance, ..short };
+    let harder = ObjectLock { mode: Mode::Compliance, ..short };
     if let Ok(hard) = store.extend_retention(&object, version, &harder) {
-        assert_eq!(hard, Retention { mode: Mode::Compliance, ..long });
+        assert_eq!(hard, ObjectLock { mode: Mode::Compliance, ..long });
     }
     assert!(store.retention(&object, version).unwrap().unwrap().covers(&long));
 }
@@ -173,7 +173,7 @@ fn versions_are_told_oldest_first() {
     assert_eq!(versions.iter().filter(|v| v.marker).count(), 1);
     assert_eq!(store.get_version(&object, &first.unwrap(), 0..1).unwrap(), "1");
     assert_eq!(store.get_version(&object, "no-such-version", 0..1).unwrap_err().kind(), Kind::Absent);
-    Oldest::new(Arc::clone(&store)).delete(&object, None).unwrap();
+    OldestVersionLayer::new(Arc::clone(&store)).delete(&object, None).unwrap();
     assert!(store.versions(&object).unwrap().is_empty());
     assert_eq!(store.versions(&name("log/10")).unwrap().len(), 1);
 }

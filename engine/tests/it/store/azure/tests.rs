@@ -8,8 +8,8 @@ use bytes::Bytes;
 use engine::Kind;
 use engine::env::Machine;
 use engine::store::{
-    Asked, Mode, Name, Reach, Retention, RetrievalMode, StorageClass, Store, Terms, open, open_settled, probe,
-    probe_lock,
+    Asked, Availability, Mode, ObjectLock, ObjectName, PutOptions, RetrievalMode, StorageClass, Store, open,
+    open_versioned, probe, probe_lock,
 };
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ fn a_locked_repository_outlives_who_deletes_it() {
         }
         raw.delete(name, None).unwrap();
     }
-    let next = Name::new(format_spec::names::log(owner.open().unwrap().log().view().head + 1)).unwrap();
+    let next = ObjectName::new(format_spec::names::log(owner.open().unwrap().log().view().head + 1)).unwrap();
     raw.put_new(&next, text("junk")).unwrap();
     owner.expect_equal();
     owner.write("b", b"life goes on");
@@ -49,17 +49,17 @@ fn immutable() -> Option<(Layer, Target)> {
 }
 
 fn settled(target: &Target) -> Arc<dyn Store> {
-    open_settled(&target.location, &target.options).unwrap()
+    open_versioned(&target.location, &target.options).unwrap()
 }
 
 fn text(text: &'static str) -> Bytes {
     Bytes::from_static(text.as_bytes())
 }
 
-fn seconds(store: &dyn Store, mode: Mode, seconds: i64) -> Retention {
+fn seconds(store: &dyn Store, mode: Mode, seconds: i64) -> ObjectLock {
     let mut until = store.now().unwrap();
     until.seconds += seconds;
-    Retention::new(mode, until)
+    ObjectLock::new(mode, until)
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_locked_blob_rests_and_comes_back_unless_somebody_hid_it() {
     target.options.settings.insert("azure_storage_endpoint".to_owned(), thawing.endpoint());
     let (store, attacker) = (settled(&target), open(&target.location, &target.options).unwrap());
     let lock = seconds(&*store, Mode::Compliance, 600);
-    let terms = Terms { class: Some(StorageClass::Archive), retention: Some(lock) };
+    let terms = PutOptions { class: Some(StorageClass::Archive), retention: Some(lock) };
     let [pack, hidden] = ["data/00000001/00000001", "data/00000001/00000002"].map(name);
     for object in [&pack, &hidden] {
         let receipt = store.put_in(object, text("cold"), &terms).unwrap();
@@ -133,7 +133,7 @@ fn a_locked_blob_rests_and_comes_back_unless_somebody_hid_it() {
         assert_eq!(store.get(object).unwrap_err().kind(), Kind::Archived);
     }
     attacker.delete(&hidden, None).unwrap();
-    let reach = |object: &Name| {
+    let reach = |object: &ObjectName| {
         let (told, mut listed) = (store.resting(object).unwrap(), None);
         let mut visit = |name, resting| {
             listed = (name == *object).then_some(resting).or(listed);
@@ -143,16 +143,16 @@ fn a_locked_blob_rests_and_comes_back_unless_somebody_hid_it() {
         assert_eq!(listed, Some(told), "{object}");
         told.reach
     };
-    assert_eq!((reach(&pack), reach(&hidden)), (Reach::Archived, Reach::Archived));
+    assert_eq!((reach(&pack), reach(&hidden)), (Availability::Archived, Availability::Archived));
     assert_eq!(store.retrieve(&pack, RetrievalMode::High, 1).unwrap(), Asked::Accepted);
     let refused = store.retrieve(&hidden, RetrievalMode::High, 1).unwrap_err();
     assert_eq!(refused.kind(), Kind::Unsupported, "{refused}");
-    assert_eq!((reach(&pack), reach(&hidden)), (Reach::Retrieving, Reach::Archived));
+    assert_eq!((reach(&pack), reach(&hidden)), (Availability::Retrieving, Availability::Archived));
     thawing.turn(60);
-    assert_eq!(reach(&pack), Reach::Online);
+    assert_eq!(reach(&pack), Availability::Online);
     assert_eq!(store.get(&pack).unwrap(), "cold");
     store.rest_again(&pack, StorageClass::Archive).unwrap();
-    assert_eq!(reach(&pack), Reach::Archived);
+    assert_eq!(reach(&pack), Availability::Archived);
     assert_eq!(store.delete(&pack, None).unwrap_err().kind(), Kind::Immutable);
 }
 
@@ -163,7 +163,7 @@ fn a_locked_policy_is_only_raised_and_ends_with_its_time() {
     let lock = seconds(&*store, Mode::Compliance, 3);
     let version = store.put_locked(&object, text("x"), &lock).unwrap().version;
     let version = version.as_deref();
-    let weaker = Retention { mode: Mode::Governance, ..lock };
+    let weaker = ObjectLock { mode: Mode::Governance, ..lock };
     assert_eq!(store.extend_retention(&object, version, &weaker).unwrap(), lock);
     let refused = store.delete(&object, version).unwrap_err();
     assert_eq!(refused.kind(), Kind::Immutable);

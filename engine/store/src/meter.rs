@@ -4,8 +4,8 @@
 //! [`super::Retry`] to count attempts, above it to count wishes.
 
 use super::{
-    Asked, Capabilities, Info, Listed, Name, Receipt, Resting, Retention, RetrievalMode, Space, StorageClass, Store,
-    Terms, Version,
+    Asked, Capabilities, Info, Listed, ObjectLock, ObjectName, ObjectVersion, PutOptions, Receipt, RetrievalMode,
+    Space, StorageClass, Store, TierStatus,
 };
 use base::error::Result;
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What is asked of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Verb {
+pub enum RequestKind {
     /// `put_new`, `put_locked` and `put_in`.
     Put,
     /// `get`, `get_range`, `get_tail` and `get_version`.
@@ -43,7 +43,7 @@ pub struct Counts {
 
 impl Counts {
     /// Requests of one verb so far.
-    pub fn requests(&self, verb: Verb) -> u64 {
+    pub fn requests(&self, verb: RequestKind) -> u64 {
         self.requests.get(verb as usize).map_or(0, |n| n.load(Ordering::Relaxed))
     }
 
@@ -57,7 +57,7 @@ impl Counts {
         self.bytes_down.load(Ordering::Relaxed)
     }
 
-    fn request(&self, verb: Verb) {
+    fn request(&self, verb: RequestKind) {
         if let Some(n) = self.requests.get(verb as usize) {
             n.fetch_add(1, Ordering::Relaxed);
         }
@@ -70,15 +70,15 @@ impl Counts {
 
 /// A store whose requests are counted.
 #[derive(Debug)]
-pub struct Counted {
+pub struct MeteredStore {
     inner: Arc<dyn Store>,
     counts: Arc<Counts>,
 }
 
-impl Counted {
+impl MeteredStore {
     /// Counts what goes to `inner`.
     pub fn new(inner: Arc<dyn Store>) -> Self {
-        Counted { inner, counts: Arc::default() }
+        MeteredStore { inner, counts: Arc::default() }
     }
 
     /// The counters, to be read at any time.
@@ -87,142 +87,147 @@ impl Counted {
     }
 }
 
-impl Store for Counted {
+impl Store for MeteredStore {
     fn location(&self) -> String {
         self.inner.location()
     }
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
-        self.counts.request(Verb::Put);
+    fn put_new(&self, name: &ObjectName, bytes: Bytes) -> Result<Receipt> {
+        self.counts.request(RequestKind::Put);
         let length = bytes.len() as u64;
         let receipt = self.inner.put_new(name, bytes)?;
         self.counts.bytes_up.fetch_add(length, Ordering::Relaxed);
         Ok(receipt)
     }
 
-    fn get(&self, name: &Name) -> Result<Bytes> {
-        self.counts.request(Verb::Get);
+    fn get(&self, name: &ObjectName) -> Result<Bytes> {
+        self.counts.request(RequestKind::Get);
         self.inner.get(name).inspect(|bytes| self.counts.down(bytes))
     }
 
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        self.counts.request(Verb::Get);
+    fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
+        self.counts.request(RequestKind::Get);
         self.inner.get_range(name, range).inspect(|bytes| self.counts.down(bytes))
     }
 
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        self.counts.request(Verb::Get);
+    fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
+        self.counts.request(RequestKind::Get);
         self.inner.get_tail(name, bytes_max).inspect(|(bytes, _)| self.counts.down(bytes))
     }
 
-    fn head(&self, name: &Name) -> Result<Info> {
-        self.counts.request(Verb::Head);
+    fn head(&self, name: &ObjectName) -> Result<Info> {
+        self.counts.request(RequestKind::Head);
         self.inner.head(name)
     }
 
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.counts.request(Verb::List);
+    fn list(&self, prefix: &str, after: Option<&ObjectName>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        self.counts.request(RequestKind::List);
         self.inner.list(prefix, after, visit)
     }
 
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
-        self.counts.request(Verb::Delete);
+    fn delete(&self, name: &ObjectName, version: Option<&str>) -> Result<()> {
+        self.counts.request(RequestKind::Delete);
         self.inner.delete(name, version)
     }
 
     fn now(&self) -> Result<Time> {
-        self.counts.request(Verb::Head);
+        self.counts.request(RequestKind::Head);
         self.inner.now()
     }
 
     fn capabilities(&self) -> Result<Capabilities> {
-        self.counts.request(Verb::Head);
+        self.counts.request(RequestKind::Head);
         self.inner.capabilities()
     }
 
-    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
-        self.counts.request(Verb::Put);
+    fn put_locked(&self, name: &ObjectName, bytes: Bytes, retention: &ObjectLock) -> Result<Receipt> {
+        self.counts.request(RequestKind::Put);
         let length = bytes.len() as u64;
         let receipt = self.inner.put_locked(name, bytes, retention)?;
         self.counts.bytes_up.fetch_add(length, Ordering::Relaxed);
         Ok(receipt)
     }
 
-    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
-        self.counts.request(Verb::List);
+    fn versions(&self, name: &ObjectName) -> Result<Vec<ObjectVersion>> {
+        self.counts.request(RequestKind::List);
         self.inner.versions(name)
     }
 
-    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
-        self.counts.request(Verb::Get);
+    fn get_version(&self, name: &ObjectName, version: &str, range: Range<u64>) -> Result<Bytes> {
+        self.counts.request(RequestKind::Get);
         self.inner.get_version(name, version, range).inspect(|bytes| self.counts.down(bytes))
     }
 
-    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.counts.request(Verb::List);
+    fn list_oldest(
+        &self,
+        prefix: &str,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(Listed) -> bool,
+    ) -> Result<()> {
+        self.counts.request(RequestKind::List);
         self.inner.list_oldest(prefix, after, visit)
     }
 
-    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
-        self.counts.request(Verb::Head);
+    fn retention(&self, name: &ObjectName, version: Option<&str>) -> Result<Option<ObjectLock>> {
+        self.counts.request(RequestKind::Head);
         self.inner.retention(name, version)
     }
 
-    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
-        self.counts.request(Verb::Lock);
+    fn extend_retention(&self, name: &ObjectName, version: Option<&str>, wanted: &ObjectLock) -> Result<ObjectLock> {
+        self.counts.request(RequestKind::Lock);
         self.inner.extend_retention(name, version, wanted)
     }
 
-    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
-        self.counts.request(Verb::Put);
+    fn put_in(&self, name: &ObjectName, bytes: Bytes, terms: &PutOptions) -> Result<Receipt> {
+        self.counts.request(RequestKind::Put);
         let length = bytes.len() as u64;
         let receipt = self.inner.put_in(name, bytes, terms)?;
         self.counts.bytes_up.fetch_add(length, Ordering::Relaxed);
         Ok(receipt)
     }
 
-    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
-        self.counts.request(Verb::Head);
+    fn resting_of(&self, name: &ObjectName, version: Option<&str>) -> Result<TierStatus> {
+        self.counts.request(RequestKind::Head);
         self.inner.resting_of(name, version)
     }
 
     fn list_resting(
         &self,
         prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(ObjectName, TierStatus) -> bool,
     ) -> Result<()> {
-        self.counts.request(Verb::List);
+        self.counts.request(RequestKind::List);
         self.inner.list_resting(prefix, after, visit)
     }
 
     fn list_resting_oldest(
         &self,
         prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(ObjectName, TierStatus) -> bool,
     ) -> Result<()> {
-        self.counts.request(Verb::List);
+        self.counts.request(RequestKind::List);
         self.inner.list_resting_oldest(prefix, after, visit)
     }
 
-    fn retrieve_of(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
-        self.counts.request(Verb::Retrieve);
+    fn retrieve_of(&self, name: &ObjectName, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        self.counts.request(RequestKind::Retrieve);
         self.inner.retrieve_of(name, version, mode, days)
     }
 
-    fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
-        self.counts.request(Verb::Retrieve);
+    fn rest_again_of(&self, name: &ObjectName, version: Option<&str>, class: StorageClass) -> Result<()> {
+        self.counts.request(RequestKind::Retrieve);
         self.inner.rest_again_of(name, version, class)
     }
 
     fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
-        let over = |inner| Counted { inner, counts: Arc::clone(&self.counts) };
+        let over = |inner| MeteredStore { inner, counts: Arc::clone(&self.counts) };
         Ok(self.inner.fresh()?.map(|inner| Arc::new(over(inner)) as Arc<dyn Store>))
     }
 
-    fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
-        self.counts.request(Verb::Put);
+    fn refuses_wrong_checksum(&self, name: &ObjectName) -> Result<bool> {
+        self.counts.request(RequestKind::Put);
         self.inner.refuses_wrong_checksum(name)
     }
 
@@ -250,9 +255,9 @@ mod tests {
 
     #[test]
     fn each_verb_counts_apart_and_failures_count_without_bytes() {
-        let store = Counted::new(Arc::new(Memory::new()));
+        let store = MeteredStore::new(Arc::new(Memory::new()));
         let counts = store.counts();
-        let name = Name::new("a").unwrap();
+        let name = ObjectName::new("a").unwrap();
         store.put_new(&name, Bytes::from_static(b"12345")).unwrap();
         store.put_new(&name, Bytes::from_static(b"12345")).unwrap_err();
         store.get_range(&name, 1..3).unwrap();
@@ -261,7 +266,15 @@ mod tests {
         store.delete(&name, None).unwrap();
         store.get(&name).unwrap_err();
         store.retrieve(&name, RetrievalMode::Bulk, 1).unwrap_err();
-        let verbs = [Verb::Put, Verb::Get, Verb::List, Verb::Delete, Verb::Head, Verb::Lock, Verb::Retrieve];
+        let verbs = [
+            RequestKind::Put,
+            RequestKind::Get,
+            RequestKind::List,
+            RequestKind::Delete,
+            RequestKind::Head,
+            RequestKind::Lock,
+            RequestKind::Retrieve,
+        ];
         assert_eq!(verbs.map(|v| counts.requests(v)), [2, 2, 1, 1, 1, 0, 1]);
         assert_eq!((counts.bytes_up(), counts.bytes_down()), (5, 2));
     }

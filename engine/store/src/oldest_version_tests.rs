@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Counted, Fault, Faulty, Memory, Mode, Verb};
+use crate::{Fault, Faulty, Memory, MeteredStore, Mode, RequestKind};
 use base::env::{Env, SharedEnv};
 use parking_lot::Mutex;
 
@@ -31,17 +31,17 @@ impl Env for Set {
 struct Bench {
     clock: Arc<Set>,
     memory: Arc<Memory>,
-    store: Oldest,
+    store: OldestVersionLayer,
 }
 
 fn bench() -> Bench {
     let clock = Set::at(1000);
     let memory = Arc::new(Memory::locking(Arc::clone(&clock) as SharedEnv));
-    Bench { clock, store: Oldest::new(Arc::clone(&memory) as Arc<dyn Store>), memory }
+    Bench { clock, store: OldestVersionLayer::new(Arc::clone(&memory) as Arc<dyn Store>), memory }
 }
 
-fn name() -> Name {
-    Name::new("log/0000000000000001").unwrap()
+fn name() -> ObjectName {
+    ObjectName::new("log/0000000000000001").unwrap()
 }
 
 fn text(text: &'static str) -> Bytes {
@@ -59,8 +59,8 @@ fn listed(store: &dyn Store) -> Vec<(String, u64)> {
     found
 }
 
-fn until(seconds: i64) -> Retention {
-    Retention::new(Mode::Compliance, Time::new(seconds, 0))
+fn until(seconds: i64) -> ObjectLock {
+    ObjectLock::new(Mode::Compliance, Time::new(seconds, 0))
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn a_marker_hides_nothing_and_an_overwrite_changes_nothing() {
     store.put_locked(&name(), text("genuine"), &until(2000)).unwrap();
     for attack in 0..4 {
         // Known to this reader, and new to another.
-        for reader in [&store, &Oldest::new(Arc::clone(&memory) as Arc<dyn Store>)] {
+        for reader in [&store, &OldestVersionLayer::new(Arc::clone(&memory) as Arc<dyn Store>)] {
             assert_eq!(reader.get(&name()).unwrap(), "genuine", "{attack}");
             assert_eq!(reader.get_range(&name(), 1..4).unwrap(), "enu");
             assert_eq!(reader.get_tail(&name(), 3).unwrap(), (text("ine"), 7));
@@ -98,7 +98,7 @@ fn a_put_over_a_marker_is_refused_where_an_object_lies_below() {
     let versions = memory.versions(&name()).unwrap();
     assert_eq!(versions.iter().map(|v| (v.marker, v.bytes)).collect::<Vec<_>>(), [(false, 7), (true, 0), (false, 5)]);
     // Over a marker with nothing below, a put is a create.
-    let other = Name::new("log/2").unwrap();
+    let other = ObjectName::new("log/2").unwrap();
     memory.delete(&other, None).unwrap();
     store.put_new(&other, text("first")).unwrap();
     assert_eq!(store.get(&other).unwrap(), "first");
@@ -109,15 +109,15 @@ fn of_two_creates_with_a_marker_between_them_the_older_one_wins_and_each_knows()
     // The attacker's marker comes between A's put and A's look, and B puts over it.
     let Bench { memory, store: b, .. } = bench();
     let between = Arc::clone(&memory);
-    let a = Oldest::new(Arc::new(Faulty::new(Arc::clone(&memory) as Arc<dyn Store>, move |call| {
-        if call.verb == Verb::List {
+    let a = OldestVersionLayer::new(Arc::new(Faulty::new(Arc::clone(&memory) as Arc<dyn Store>, move |call| {
+        if call.verb == RequestKind::List {
             between.delete(&name(), None).unwrap();
             assert_eq!(b.put_new(&name(), text("b")).unwrap_err().kind(), Kind::Exists);
         }
         None::<Fault>
     })));
     a.put_new(&name(), text("a")).unwrap();
-    assert_eq!(Oldest::new(memory).get(&name()).unwrap(), "a");
+    assert_eq!(OldestVersionLayer::new(memory).get(&name()).unwrap(), "a");
 }
 
 #[test]
@@ -173,18 +173,18 @@ fn locks_are_asked_of_the_oldest_version_and_only_raised() {
 #[test]
 fn a_name_read_again_costs_no_listing() {
     let Bench { memory, .. } = bench();
-    let counted = Counted::new(memory);
+    let counted = MeteredStore::new(memory);
     let counts = counted.counts();
-    let store = Oldest::new(Arc::new(counted));
+    let store = OldestVersionLayer::new(Arc::new(counted));
     store.put_new(&name(), text("x")).unwrap();
     for _ in 0..5 {
         store.get(&name()).unwrap();
     }
-    assert_eq!([Verb::Put, Verb::List, Verb::Get].map(|v| counts.requests(v)), [1, 1, 5]);
+    assert_eq!([RequestKind::Put, RequestKind::List, RequestKind::Get].map(|v| counts.requests(v)), [1, 1, 5]);
 }
 
 #[test]
 fn a_store_without_versions_is_refused() {
-    let store = Oldest::new(Arc::new(Memory::new()));
+    let store = OldestVersionLayer::new(Arc::new(Memory::new()));
     assert_eq!(store.put_new(&name(), text("x")).unwrap_err().kind(), Kind::Unsupported);
 }

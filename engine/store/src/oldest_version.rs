@@ -25,10 +25,10 @@
 //! them: SeaweedFS 4.48 was seen to let two of eight such writers find themselves at the bottom. Every later reader sees one of them,
 //! the same. So whoever must be sure asks `head` again, which always looks afresh: the log does before it acknowledges an entry. Without an attacker the store's own put-if-absent decides, and none of this matters.
 
-use super::retention::{delete_versions, no_locks};
+use super::lock::{delete_versions, no_locks};
 use super::{
-    Asked, Capabilities, Info, Listed, Name, Receipt, Resting, Retention, RetrievalMode, Space, StorageClass, Store,
-    Terms, Version, outside,
+    Asked, Capabilities, Info, Listed, ObjectLock, ObjectName, ObjectVersion, PutOptions, Receipt, RetrievalMode,
+    Space, StorageClass, Store, TierStatus, outside,
 };
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
@@ -42,9 +42,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A store of versions, seen by this rule.
-pub struct Oldest {
+pub struct OldestVersionLayer {
     inner: Arc<dyn Store>,
-    known: Cache<Name, Bottom>,
+    known: Cache<ObjectName, Bottom>,
     /// One thread looks around at a time: what it finds is what the others would ask for.
     around: Mutex<()>,
     /// A listing did not show what was there: this store's listings do not begin where they are told to.
@@ -58,11 +58,11 @@ struct Bottom {
     bytes: u64,
 }
 
-impl Oldest {
+impl OldestVersionLayer {
     /// Sees `inner` by the rule.
     pub fn new(inner: Arc<dyn Store>) -> Self {
         let known = Cache::new(KNOWN_MAX);
-        Oldest { inner, known, around: Mutex::new(()), is_short_sighted: AtomicBool::new(false) }
+        OldestVersionLayer { inner, known, around: Mutex::new(()), is_short_sighted: AtomicBool::new(false) }
     }
 
     /// Remembers what a listing of oldest versions shows.
@@ -74,7 +74,7 @@ impl Oldest {
 
     /// Looks a session's object up together with those behind it: whoever reads one reads its neighbours. `None` where that shows nothing;
     /// it proves nothing then.
-    fn look_around(&self, name: &Name) -> Option<Bottom> {
+    fn look_around(&self, name: &ObjectName) -> Option<Bottom> {
         let (folder, after) = neighbourhood(name, self.inner.seeks())?;
         if self.is_short_sighted.load(Ordering::Relaxed) {
             return None;
@@ -94,7 +94,7 @@ impl Oldest {
     }
 
     /// The oldest version as the store has it now.
-    fn look(&self, name: &Name) -> Result<Bottom> {
+    fn look(&self, name: &ObjectName) -> Result<Bottom> {
         let versions = self.inner.versions(name)?;
         let absent = || Error::new(Kind::Absent, "no such object").on(name);
         let oldest = versions.into_iter().find(|v| !v.marker).ok_or_else(absent)?;
@@ -105,7 +105,7 @@ impl Oldest {
     }
 
     /// Reads by the remembered version, or looks; what was remembered and is gone is looked up again.
-    fn read<T>(&self, name: &Name, read: impl Fn(&Bottom) -> Result<T>) -> Result<T> {
+    fn read<T>(&self, name: &ObjectName, read: impl Fn(&Bottom) -> Result<T>) -> Result<T> {
         if let Some(bottom) = self.known.get(name) {
             match read(&bottom) {
                 Err(e) if e.kind() == Kind::Absent => {
@@ -125,7 +125,7 @@ impl Oldest {
     }
 
     /// Whether the version just put is the oldest; one that is not is taken away again, if its lock allows.
-    fn settle(&self, name: &Name, receipt: Receipt) -> Result<Receipt> {
+    fn settle(&self, name: &ObjectName, receipt: Receipt) -> Result<Receipt> {
         let ours = receipt.version.clone().ok_or_else(|| unnamed(name))?;
         if self.look(name)?.id == ours {
             return Ok(receipt);
@@ -138,7 +138,7 @@ impl Oldest {
     }
 }
 
-impl Store for Oldest {
+impl Store for OldestVersionLayer {
     fn location(&self) -> String {
         self.inner.location()
     }
@@ -163,52 +163,57 @@ impl Store for Oldest {
         self.inner.spend_reserve(bytes)
     }
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
+    fn put_new(&self, name: &ObjectName, bytes: Bytes) -> Result<Receipt> {
         let receipt = self.inner.put_new(name, bytes)?;
         self.settle(name, receipt)
     }
 
-    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
+    fn put_locked(&self, name: &ObjectName, bytes: Bytes, retention: &ObjectLock) -> Result<Receipt> {
         let receipt = self.inner.put_locked(name, bytes, retention)?;
         self.settle(name, receipt)
     }
 
-    fn get(&self, name: &Name) -> Result<Bytes> {
+    fn get(&self, name: &ObjectName) -> Result<Bytes> {
         self.read(name, |bottom| self.inner.get_version(name, &bottom.id, 0..bottom.bytes))
     }
 
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
+    fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
         self.read(name, |bottom| match range.start <= range.end && range.end <= bottom.bytes {
             true => self.inner.get_version(name, &bottom.id, range.clone()),
             false => Err(outside(name, &range, bottom.bytes)),
         })
     }
 
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+    fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
         self.read(name, |bottom| {
             let start = bottom.bytes.saturating_sub(bytes_max);
             Ok((self.inner.get_version(name, &bottom.id, start..bottom.bytes)?, bottom.bytes))
         })
     }
 
-    fn head(&self, name: &Name) -> Result<Info> {
+    fn head(&self, name: &ObjectName) -> Result<Info> {
         // Asked of the store each time: a head is asked to learn whether something is still there.
         let bottom = self.look(name)?;
         Ok(Info { bytes: bottom.bytes, version: Some(bottom.id) })
     }
 
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+    fn list(&self, prefix: &str, after: Option<&ObjectName>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
         self.list_oldest(prefix, after, visit)
     }
 
-    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+    fn list_oldest(
+        &self,
+        prefix: &str,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(Listed) -> bool,
+    ) -> Result<()> {
         self.inner.list_oldest(prefix, after, &mut |listed| {
             self.note(&listed);
             visit(listed)
         })
     }
 
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
+    fn delete(&self, name: &ObjectName, version: Option<&str>) -> Result<()> {
         self.known.remove(name);
         match version {
             Some(_) => self.inner.delete(name, version),
@@ -216,34 +221,34 @@ impl Store for Oldest {
         }
     }
 
-    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
+    fn versions(&self, name: &ObjectName) -> Result<Vec<ObjectVersion>> {
         self.inner.versions(name)
     }
 
-    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
+    fn get_version(&self, name: &ObjectName, version: &str, range: Range<u64>) -> Result<Bytes> {
         self.inner.get_version(name, version, range)
     }
 
-    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
+    fn retention(&self, name: &ObjectName, version: Option<&str>) -> Result<Option<ObjectLock>> {
         match version {
             Some(_) => self.inner.retention(name, version),
             None => self.read(name, |bottom| self.inner.retention(name, Some(&bottom.id))),
         }
     }
 
-    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
+    fn extend_retention(&self, name: &ObjectName, version: Option<&str>, wanted: &ObjectLock) -> Result<ObjectLock> {
         match version {
             Some(_) => self.inner.extend_retention(name, version, wanted),
             None => self.read(name, |bottom| self.inner.extend_retention(name, Some(&bottom.id), wanted)),
         }
     }
 
-    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
+    fn put_in(&self, name: &ObjectName, bytes: Bytes, terms: &PutOptions) -> Result<Receipt> {
         let receipt = self.inner.put_in(name, bytes, terms)?;
         self.settle(name, receipt)
     }
 
-    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
+    fn resting_of(&self, name: &ObjectName, version: Option<&str>) -> Result<TierStatus> {
         match version {
             Some(_) => self.inner.resting_of(name, version),
             None => self.read(name, |bottom| self.inner.resting_of(name, Some(&bottom.id))),
@@ -253,8 +258,8 @@ impl Store for Oldest {
     fn list_resting(
         &self,
         prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(ObjectName, TierStatus) -> bool,
     ) -> Result<()> {
         self.inner.list_resting_oldest(prefix, after, visit)
     }
@@ -262,20 +267,20 @@ impl Store for Oldest {
     fn list_resting_oldest(
         &self,
         prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(ObjectName, TierStatus) -> bool,
     ) -> Result<()> {
         self.inner.list_resting_oldest(prefix, after, visit)
     }
 
-    fn retrieve_of(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+    fn retrieve_of(&self, name: &ObjectName, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
         match version {
             Some(_) => self.inner.retrieve_of(name, version, mode, days),
             None => self.read(name, |bottom| self.inner.retrieve_of(name, Some(&bottom.id), mode, days)),
         }
     }
 
-    fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
+    fn rest_again_of(&self, name: &ObjectName, version: Option<&str>, class: StorageClass) -> Result<()> {
         match version {
             Some(_) => self.inner.rest_again_of(name, version, class),
             None => self.read(name, |bottom| self.inner.rest_again_of(name, Some(&bottom.id), class)),
@@ -283,23 +288,23 @@ impl Store for Oldest {
     }
 
     fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
-        Ok(self.inner.fresh()?.map(|inner| Arc::new(Oldest::new(inner)) as Arc<dyn Store>))
+        Ok(self.inner.fresh()?.map(|inner| Arc::new(OldestVersionLayer::new(inner)) as Arc<dyn Store>))
     }
 
-    fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
+    fn refuses_wrong_checksum(&self, name: &ObjectName) -> Result<bool> {
         self.inner.refuses_wrong_checksum(name)
     }
 }
 
-impl std::fmt::Debug for Oldest {
+impl std::fmt::Debug for OldestVersionLayer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Oldest").field("inner", &self.inner).finish_non_exhaustive()
+        f.debug_struct("OldestVersionLayer").field("inner", &self.inner).finish_non_exhaustive()
     }
 }
 
 /// Where to list so that a session's object is the first that shows: a folder, and a name before it. `None` of other objects: they are few, or
 /// listed before they are read.
-fn neighbourhood(name: &Name, seeks: bool) -> Option<(String, Option<Name>)> {
+fn neighbourhood(name: &ObjectName, seeks: bool) -> Option<(String, Option<ObjectName>)> {
     let (kind, session, ordinal) = names::parse(name.as_str())?;
     let kinds = [ObjectKind::DataPack, ObjectKind::MetaPack, ObjectKind::IndexSegment, ObjectKind::RestorePoint];
     if !kinds.contains(&kind) {
@@ -314,12 +319,12 @@ fn neighbourhood(name: &Name, seeks: bool) -> Option<(String, Option<Name>)> {
         (_, 0) => Some(ObjectId { session: session - 1, ordinal: u32::MAX }),
         _ => Some(ObjectId { session, ordinal: ordinal - 1 }),
     };
-    let before = before.map(|id| Name::new(names::of_session(kind, id))).transpose().ok()?;
+    let before = before.map(|id| ObjectName::new(names::of_session(kind, id))).transpose().ok()?;
     Some((names::folder(kind).to_owned(), before))
 }
 
 /// The rule needs names for versions.
-fn unnamed(name: &Name) -> Error {
+fn unnamed(name: &ObjectName) -> Error {
     no_locks(name).because("a version came without an id")
 }
 
@@ -331,5 +336,5 @@ const LOOKED_AROUND: usize = 500;
 const LOOKED_AROUND_FROM_START: usize = 4000;
 
 #[cfg(test)]
-#[path = "oldest_tests.rs"]
+#[path = "oldest_version_tests.rs"]
 mod tests;

@@ -9,8 +9,8 @@ use super::clock::StoreClock;
 use crate::env::SharedEnv;
 use crate::error::{Kind, Result};
 use crate::store::{
-    Asked, Capabilities, Info, Listed, Name, Receipt, Resting, Retention, RetrievalMode, Space, StorageClass, Store,
-    Terms, Version,
+    Asked, Capabilities, Info, Listed, ObjectLock, ObjectName, ObjectVersion, PutOptions, Receipt, RetrievalMode,
+    Space, StorageClass, Store, TierStatus,
 };
 use bytes::Bytes;
 use format_spec::container::ObjectKind;
@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 /// Puts everything with its lock. `S` points at the store below.
 #[derive(Debug)]
-pub struct Locked<S> {
+pub struct ObjectLockLayer<S> {
     inner: S,
     locks: Arc<Locks>,
 }
@@ -40,7 +40,7 @@ pub struct Locks {
 struct Put {
     /// Packs, segments and manifests, by session: one process writes all of it.
     sessions: HashMap<u32, Time>,
-    others: HashMap<Name, Time>,
+    others: HashMap<ObjectName, Time>,
 }
 
 impl Locks {
@@ -76,7 +76,7 @@ impl Locks {
     }
 
     /// Until when an object that this process put is locked at least; `None` of what others put.
-    pub(super) fn put_until(&self, row: &ObjectRow, name: &Name) -> Option<Time> {
+    pub(super) fn put_until(&self, row: &ObjectRow, name: &ObjectName) -> Option<Time> {
         let put = self.put.lock();
         match is_of_session(row.kind) {
             true => put.sessions.get(&row.id.session).copied(),
@@ -84,7 +84,7 @@ impl Locks {
         }
     }
 
-    fn remember(&self, name: &Name, until: Time) {
+    fn remember(&self, name: &ObjectName, until: Time) {
         let Some((kind, session, _)) = names::parse(name.as_str()) else { return };
         let mut put = self.put.lock();
         if is_of_session(kind) {
@@ -102,14 +102,20 @@ impl std::fmt::Debug for Locks {
     }
 }
 
-impl<S: Deref<Target: Store>> Locked<S> {
+impl<S: Deref<Target: Store>> ObjectLockLayer<S> {
     /// Locks everything that is put into `inner`, which shows the oldest versions ([`crate::store::Oldest`]).
     pub fn new(inner: S, locks: Arc<Locks>) -> Self {
-        Locked { inner, locks }
+        ObjectLockLayer { inner, locks }
     }
 
-    fn put(&self, name: &Name, bytes: Bytes, wanted: &Retention, class: Option<StorageClass>) -> Result<Receipt> {
-        match self.inner.put_in(name, bytes, &Terms { class, retention: Some(*wanted) }) {
+    fn put(
+        &self,
+        name: &ObjectName,
+        bytes: Bytes,
+        wanted: &ObjectLock,
+        class: Option<StorageClass>,
+    ) -> Result<Receipt> {
+        match self.inner.put_in(name, bytes, &PutOptions { class, retention: Some(*wanted) }) {
             Ok(receipt) => {
                 self.locks.remember(name, wanted.until);
                 Ok(receipt)
@@ -128,7 +134,7 @@ impl<S: Deref<Target: Store>> Locked<S> {
     }
 
     /// Locks what is there as if it were put now.
-    fn catch_up(&self, name: &Name, now: Time) -> Result<()> {
+    fn catch_up(&self, name: &ObjectName, now: Time) -> Result<()> {
         let wanted = self.locks.policy().retain_until(now)?;
         match self.inner.extend_retention(name, None, &wanted) {
             Ok(_) => {
@@ -142,44 +148,49 @@ impl<S: Deref<Target: Store>> Locked<S> {
     }
 }
 
-impl<S: Deref<Target: Store> + Send + Sync + std::fmt::Debug> Store for Locked<S> {
+impl<S: Deref<Target: Store> + Send + Sync + std::fmt::Debug> Store for ObjectLockLayer<S> {
     fn location(&self) -> String {
         self.inner.location()
     }
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
-        self.put_in(name, bytes, &Terms::default())
+    fn put_new(&self, name: &ObjectName, bytes: Bytes) -> Result<Receipt> {
+        self.put_in(name, bytes, &PutOptions::default())
     }
 
-    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
-        self.put_in(name, bytes, &Terms::locked(retention))
+    fn put_locked(&self, name: &ObjectName, bytes: Bytes, retention: &ObjectLock) -> Result<Receipt> {
+        self.put_in(name, bytes, &PutOptions::locked(retention))
     }
 
-    fn get(&self, name: &Name) -> Result<Bytes> {
+    fn get(&self, name: &ObjectName) -> Result<Bytes> {
         self.inner.get(name)
     }
 
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
+    fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
         self.inner.get_range(name, range)
     }
 
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+    fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
         self.inner.get_tail(name, bytes_max)
     }
 
-    fn head(&self, name: &Name) -> Result<Info> {
+    fn head(&self, name: &ObjectName) -> Result<Info> {
         self.inner.head(name)
     }
 
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+    fn list(&self, prefix: &str, after: Option<&ObjectName>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
         self.inner.list(prefix, after, visit)
     }
 
-    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+    fn list_oldest(
+        &self,
+        prefix: &str,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(Listed) -> bool,
+    ) -> Result<()> {
         self.inner.list_oldest(prefix, after, visit)
     }
 
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
+    fn delete(&self, name: &ObjectName, version: Option<&str>) -> Result<()> {
         self.inner.delete(name, version)
     }
 
@@ -191,23 +202,23 @@ impl<S: Deref<Target: Store> + Send + Sync + std::fmt::Debug> Store for Locked<S
         self.inner.capabilities()
     }
 
-    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
+    fn versions(&self, name: &ObjectName) -> Result<Vec<ObjectVersion>> {
         self.inner.versions(name)
     }
 
-    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
+    fn get_version(&self, name: &ObjectName, version: &str, range: Range<u64>) -> Result<Bytes> {
         self.inner.get_version(name, version, range)
     }
 
-    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
+    fn retention(&self, name: &ObjectName, version: Option<&str>) -> Result<Option<ObjectLock>> {
         self.inner.retention(name, version)
     }
 
-    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
+    fn extend_retention(&self, name: &ObjectName, version: Option<&str>, wanted: &ObjectLock) -> Result<ObjectLock> {
         self.inner.extend_retention(name, version, wanted)
     }
 
-    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
+    fn put_in(&self, name: &ObjectName, bytes: Bytes, terms: &PutOptions) -> Result<Receipt> {
         let mut begun = self.locks.now(&*self.inner)?;
         loop {
             let wanted = self.locks.policy().retain_until(begun)?;
@@ -231,15 +242,15 @@ impl<S: Deref<Target: Store> + Send + Sync + std::fmt::Debug> Store for Locked<S
         }
     }
 
-    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
+    fn resting_of(&self, name: &ObjectName, version: Option<&str>) -> Result<TierStatus> {
         self.inner.resting_of(name, version)
     }
 
     fn list_resting(
         &self,
         prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(ObjectName, TierStatus) -> bool,
     ) -> Result<()> {
         self.inner.list_resting(prefix, after, visit)
     }
@@ -247,26 +258,26 @@ impl<S: Deref<Target: Store> + Send + Sync + std::fmt::Debug> Store for Locked<S
     fn list_resting_oldest(
         &self,
         prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
+        after: Option<&ObjectName>,
+        visit: &mut dyn FnMut(ObjectName, TierStatus) -> bool,
     ) -> Result<()> {
         self.inner.list_resting_oldest(prefix, after, visit)
     }
 
-    fn retrieve_of(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+    fn retrieve_of(&self, name: &ObjectName, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
         self.inner.retrieve_of(name, version, mode, days)
     }
 
-    fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
+    fn rest_again_of(&self, name: &ObjectName, version: Option<&str>, class: StorageClass) -> Result<()> {
         self.inner.rest_again_of(name, version, class)
     }
 
     fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
-        let over = |inner| Locked::new(inner, self.locks.clone());
+        let over = |inner| ObjectLockLayer::new(inner, self.locks.clone());
         Ok(self.inner.fresh()?.map(|inner| Arc::new(over(inner)) as Arc<dyn Store>))
     }
 
-    fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
+    fn refuses_wrong_checksum(&self, name: &ObjectName) -> Result<bool> {
         self.inner.refuses_wrong_checksum(name)
     }
 
