@@ -14,7 +14,7 @@ use engine::Kind;
 use engine::blob::{CacheBudgets, CachePlace};
 use engine::env::on_host;
 use engine::repository::{Found, OpenOptions, Repository, SlotId, Trying, Watch};
-use engine::store::{self, Counts, Limits, Location, MeteredStore, ObjectName, Outage, RequestKind, Store};
+use engine::store::{self, Counts, Limits, Location, ObjectName, OpenedStore, Outage, RequestKind, Store};
 use format_spec::config::Config;
 use std::cell::OnceCell;
 use std::ffi::OsStr;
@@ -283,15 +283,17 @@ fn store_options(settings: &Settings, create: bool) -> store::Options {
 
 fn open_store_with(settings: &Settings, mut options: store::Options) -> Result<Place> {
     let location = location(settings)?;
-    let mut store = store::open_versioned(&location, &options)?;
-    let is_remote = !matches!(location, Location::Folder(_));
-    if is_remote && !options.create && checksum_enforced(&*store) {
-        options.checksum_enforced = true;
-        store = store::open_versioned(&location, &options)?;
+    let mut opened = store::open_versioned(&location, &options)?;
+    if !matches!(location, Location::Folder(_)) && !options.create {
+        if checksum_enforced(&*opened.store) {
+            options.checksum_enforced = true;
+            opened = store::open_versioned(&location, &options)?;
+        }
+        // The look at the config is no command's.
+        opened.counts.start_over();
     }
-    let counted = MeteredStore::new(store);
-    let counts = counted.counts();
-    Ok(Place { store: Arc::new(counted), counts, options, is_beside: false })
+    let OpenedStore { store, counts } = opened;
+    Ok(Place { store, counts, options, is_beside: false })
 }
 
 /// The place that the settings name.

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use engine::Kind;
 use engine::care::Finding;
 use engine::repository::{Found, Repository, Stop};
-use engine::store::{ObjectName, Store};
+use engine::store::{ListOptions, ObjectName, Store, StoreExt};
 use format_spec::container::Object;
 use format_spec::{RepositoryId, names};
 use std::path::PathBuf;
@@ -126,7 +126,7 @@ fn kept(settings: &Settings, id: RepositoryId) -> PathBuf {
 fn id_of(store: &dyn Store) -> Result<Option<RepositoryId>> {
     for folder in ["keys", "log", "checkpoint"] {
         let mut listed = Vec::new();
-        store.list(folder, None, &mut |l| {
+        store.list(&ListOptions::below(folder), &mut |l| {
             listed.push(l.name);
             listed.len() < OBJECTS_ASKED
         })?;

@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 use engine::Kind;
 use engine::immutability::{Cover, Policy, Provider, Wish};
 use engine::repository::{Found, NewRepository, Repository};
-use engine::store::{Location, Mode, ObjectName, Probed, StorageClass, probe, probe_class, probe_lock};
+use engine::store::{Location, Mode, ObjectName, Probed, StorageClass, StoreExt, probe, probe_class, probe_lock};
 use format_spec::RepositoryId;
 use format_spec::config::{Retention, RetentionKind};
 use format_spec::container::Suite;
@@ -349,7 +349,7 @@ pub(crate) fn create(context: &Context, settings: &Settings, wanted: &New<'_>) -
 
 /// Before anybody is asked for a password and anything is tried.
 fn refuse_existing(place: &Place) -> Result<()> {
-    match place.store.head(&ObjectName::new(format_spec::names::CONFIG)?) {
+    match place.store.head_of(&ObjectName::new(format_spec::names::CONFIG)?) {
         Ok(_) => {
             // A server that has an answer to everything has not shown that it has a repository.
             Found::look(Arc::clone(&place.store)).map(drop).or_else(|e| match e.kind() {

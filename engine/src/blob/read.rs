@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::index::Place;
 use crate::limits::{DECODED_BYTES_MAX, NODES_BYTES_MAX};
 use crate::pack::open_block;
-use crate::store::{Look, ObjectName, SecondLook, Store, reread};
+use crate::store::{Look, ObjectName, SecondLook, Store, StoreExt, reread};
 use bytes::Bytes;
 use format_spec::container::ObjectKind;
 use format_spec::keys::{IdKeys, Secrets};

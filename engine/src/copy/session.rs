@@ -21,6 +21,7 @@ use crate::limits::REGROUPED_BLOCK_TARGET;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::{JobId, Point};
+use crate::store::StoreExt;
 use format_spec::log::{Change, PointId, Purpose};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

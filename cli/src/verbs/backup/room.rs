@@ -10,7 +10,7 @@ use crate::exit::{Exit, Failure, Result};
 use crate::parse::quantity;
 use crate::say::human;
 use engine::monitor::Monitor;
-use engine::store::{Space, Store};
+use engine::store::{Space, Store, StoreExt};
 use engine::threads;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -11,6 +11,7 @@ use crate::care::clock::ClockVerdict;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
+use crate::store::StoreExt;
 use format_spec::log::Change;
 
 /// Carries out the plan of this hash (the beginning of 12 bytes is enough), then sweeps what is due.

@@ -11,7 +11,7 @@ use crate::error::{Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::{Grounds, NameOf, Repository};
 use crate::restore_point::{Point, expect_counted};
-use crate::store::ObjectName;
+use crate::store::{ListOptions, ObjectName, StoreExt};
 use crate::tree::MapCursor;
 use format_spec::container::{Header, ObjectKind};
 use format_spec::log::{Change, PointId, Purpose};
@@ -30,7 +30,7 @@ pub(super) struct Candidate {
 pub(super) fn candidates(before: &Arc<Repository>, monitor: &Monitor) -> Result<Vec<Candidate>> {
     let view = before.log().view();
     let mut listed = Vec::new();
-    before.vault().store.list(names::folder(ObjectKind::RestorePoint), None, &mut |l| {
+    before.vault().store.list(&ListOptions::below(names::folder(ObjectKind::RestorePoint)), &mut |l| {
         listed.extend(names::parse(l.name.as_str()).map(|(_, session, ordinal)| ObjectId { session, ordinal }));
         true
     })?;
