@@ -54,6 +54,7 @@ pub use oldest_version::OldestVersionLayer;
 pub use open::{Limits, OpenedStore, Options, open, open_versioned};
 pub use outage::{Outage, Patience, Say};
 pub use probe::{ClassProbed, LockProbed, Probed, Tell, probe, probe_class, probe_lock};
+pub use remote::sign::{Unsigned, sign};
 pub use reread::{Look, SecondLook, reread, spoiled};
 pub use retry::Retry;
 pub use space::Space;

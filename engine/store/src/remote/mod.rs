@@ -18,6 +18,7 @@ mod renewal;
 mod resting;
 mod runtime;
 pub(super) mod settings;
+pub(crate) mod sign;
 mod versions;
 mod wire;
 
