@@ -1,7 +1,7 @@
 //! The layer before Azurite: versions, policies, faults.
 
 use super::signature::sign;
-use super::wire::{Answer, Request};
+use super::wire::{Answer, Request, answer, http_date, plain, refuse};
 use crate::store::targets::Target;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -112,7 +112,7 @@ impl Account {
         let own = request.asks("versionid").is_some() || request.asks("include").is_some();
         let own = own || request.asks("comp") == Some("immutabilityPolicies");
         let answer = if own && request.header("authorization") != Some(&sign(&request, &self.name, &self.key)) {
-            Answer::refuse(403, "AuthenticationFailed")
+            refuse(403, "AuthenticationFailed")
         } else {
             self.answer(&request)
         };
@@ -166,7 +166,7 @@ impl Account {
         if answer.status == 201 {
             let id = self.blobs.lock().push(&request.path, request.body.clone(), policy);
             if self.has(Fault::LoseAnswer) {
-                return Answer::refuse(500, "InternalError");
+                return refuse(500, "InternalError");
             }
             answer.headers.push(("x-ms-version-id".to_owned(), id));
         }
@@ -176,71 +176,67 @@ impl Account {
     fn set_policy(&self, request: &Request, version: Option<&str>) -> Answer {
         let asked = match Policy::asked(request) {
             Ok(Some(policy)) => policy,
-            Ok(None) => return Answer::refuse(400, "MissingRequiredHeader"),
+            Ok(None) => return refuse(400, "MissingRequiredHeader"),
             Err(refusal) => return refusal,
         };
         let ignored = self.has(Fault::IgnoreExtension);
         let mut blobs = self.blobs.lock();
         let Some(id) = version.map(str::to_owned).or_else(|| blobs.current.get(&request.path).cloned()) else {
-            return Answer::refuse(404, "BlobNotFound");
+            return refuse(404, "BlobNotFound");
         };
         let versions = blobs.versions.get_mut(&request.path).into_iter().flatten();
         let Some(version) = versions.into_iter().find(|v| v.id == id) else {
-            return Answer::refuse(404, "BlobNotFound");
+            return refuse(404, "BlobNotFound");
         };
         if version.policy.is_some_and(|now| now.locked && (asked.until < now.until || !asked.locked)) {
-            return Answer::refuse(409, "BlobImmutableDueToPolicy");
+            return refuse(409, "BlobImmutableDueToPolicy");
         }
         if !ignored {
             version.policy = Some(asked);
         }
         let headers = version.headers();
-        if self.has(Fault::LoseAnswer) {
-            Answer::refuse(500, "InternalError")
-        } else {
-            Answer::new(200, headers, vec![])
-        }
+        if self.has(Fault::LoseAnswer) { refuse(500, "InternalError") } else { answer(200, headers, vec![]) }
     }
 
     fn get(&self, request: &Request, id: &str) -> Answer {
         let blobs = self.blobs.lock();
-        let Some(version) = blobs.find(&request.path, id) else { return Answer::refuse(404, "BlobNotFound") };
+        let Some(version) = blobs.find(&request.path, id) else { return refuse(404, "BlobNotFound") };
         let mut headers = version.headers();
         headers.push(("etag", format!("\"{id}\"")));
         headers.push(("last-modified", http_date(now())));
         let whole = version.bytes.len();
         let range = request.header("range").or_else(|| request.header("x-ms-range"));
         let Some((start, end)) = range.and_then(|r| r.strip_prefix("bytes=")?.split_once('-')) else {
-            return Answer::new(200, headers, version.bytes.clone());
+            return answer(200, headers, version.bytes.clone());
         };
         let (start, end) = (start.parse::<usize>().unwrap(), end.parse::<usize>().unwrap_or(whole).saturating_add(1));
         if start >= whole {
-            return Answer::refuse(416, "InvalidRange");
+            return refuse(416, "InvalidRange");
         }
         let end = end.min(whole);
         headers.push(("content-range", format!("bytes {start}-{}/{whole}", end - 1)));
-        Answer::new(206, headers, version.bytes[start..end].to_vec())
+        answer(206, headers, version.bytes[start..end].to_vec())
     }
 
     fn delete(&self, request: &Request, id: &str) -> Answer {
         let mut blobs = self.blobs.lock();
-        let Some(version) = blobs.find(&request.path, id) else { return Answer::refuse(404, "BlobNotFound") };
+        let Some(version) = blobs.find(&request.path, id) else { return refuse(404, "BlobNotFound") };
         if version.policy.is_some_and(|policy| policy.until > now()) && !self.has(Fault::DeleteLocked) {
-            return Answer::refuse(409, "BlobImmutableDueToPolicy");
+            return refuse(409, "BlobImmutableDueToPolicy");
         }
         blobs.versions.entry(request.path.clone()).or_default().retain(|v| v.id != id);
         if blobs.current.get(&request.path).is_some_and(|current| current == id) {
             blobs.current.remove(&request.path);
             self.remove_current(request);
         }
-        Answer::new(202, vec![], vec![])
+        answer(202, vec![], vec![])
     }
 
     fn remove_current(&self, request: &Request) {
         let headers = [("x-ms-date", http_date(now())), ("x-ms-version", "2023-11-03".to_owned())];
         let mut headers: Vec<_> = headers.into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
         headers.push(("host".to_owned(), self.server.clone()));
-        let mut plain = request.plain("DELETE", headers);
+        let mut plain = plain(request, "DELETE", headers);
         plain.headers.push(("authorization".to_owned(), sign(&plain, &self.name, &self.key)));
         assert_eq!(plain.forward(&self.server).status, 202);
     }
@@ -270,7 +266,7 @@ impl Account {
              <NextMarker>{next}</NextMarker></EnumerationResults>",
             lines[start..end].concat()
         );
-        Answer::new(200, vec![("content-type", "application/xml".to_owned())], body.into_bytes())
+        answer(200, vec![("content-type", "application/xml".to_owned())], body.into_bytes())
     }
 }
 
@@ -304,7 +300,7 @@ impl Policy {
     /// What the headers ask for; a date that has passed is refused.
     fn asked(request: &Request) -> Result<Option<Self>, Answer> {
         let Some(until) = request.header("x-ms-immutability-policy-until-date") else { return Ok(None) };
-        let refusal = || Answer::refuse(400, "InvalidHeaderValue");
+        let refusal = || refuse(400, "InvalidHeaderValue");
         let until = jiff::fmt::rfc2822::parse(until).map_err(|_| refusal())?.timestamp().as_second();
         let locked = match request.header("x-ms-immutability-policy-mode") {
             Some("Locked") => true,
@@ -317,11 +313,6 @@ impl Policy {
 
 pub(super) fn now() -> i64 {
     jiff::Timestamp::now().as_second()
-}
-
-pub(super) fn http_date(seconds: i64) -> String {
-    let stamp = jiff::Timestamp::from_second(seconds).unwrap();
-    jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&stamp).unwrap()
 }
 
 const PAGE: usize = 20;
