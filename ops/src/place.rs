@@ -4,7 +4,7 @@
 //! counted. Refuses to look for a repository: that is [`crate::open`]'s.
 
 use engine::store::{
-    self, Counts, Limits, Location, MeteredStore, ObjectName, Outage, Patience, RequestKind, Say, Store,
+    self, Counts, Limits, Location, ObjectName, OpenedStore, Outage, Patience, RequestKind, Say, Store, StoreExt,
 };
 use engine::{Kind, Result};
 use format_spec::config::Config;
@@ -129,15 +129,17 @@ impl Place {
     }
 
     fn of(location: Location, mut options: store::Options) -> Result<Place> {
-        let mut store = store::open_versioned(&location, &options)?;
-        let is_remote = !matches!(location, Location::Folder(_));
-        if is_remote && !options.create && checksum_enforced(&*store) {
-            options.checksum_enforced = true;
-            store = store::open_versioned(&location, &options)?;
+        let mut opened = store::open_versioned(&location, &options)?;
+        if !matches!(location, Location::Folder(_)) && !options.create {
+            if checksum_enforced(&*opened.store) {
+                options.checksum_enforced = true;
+                opened = store::open_versioned(&location, &options)?;
+            }
+            // The look at the config is no command's.
+            opened.counts.start_over();
         }
-        let counted = MeteredStore::new(store);
-        let counts = counted.counts();
-        Ok(Place { store: Arc::new(counted), counts, location, options })
+        let OpenedStore { store, counts } = opened;
+        Ok(Place { store, counts, location, options })
     }
 
     /// Whether there is a config: what a repository cannot be without.
@@ -145,7 +147,7 @@ impl Place {
     /// # Errors
     /// The store's.
     pub(crate) fn has_config(&self) -> Result<bool> {
-        match self.store.head(&ObjectName::new(format_spec::names::CONFIG)?) {
+        match self.store.head_of(&ObjectName::new(format_spec::names::CONFIG)?) {
             Ok(_) => Ok(true),
             Err(e) if e.kind() == Kind::Absent => Ok(false),
             Err(e) => Err(e),

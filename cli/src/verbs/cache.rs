@@ -6,7 +6,7 @@ use crate::exit::{Exit, Failure, Result};
 use crate::say::{Row, human};
 use clap::{Args, Subcommand};
 use engine::repository::CacheStatus;
-use engine::store::ObjectName;
+use engine::store::{ObjectName, StoreExt};
 use format_spec::config::Config;
 
 /// Show, renew or drop the local cache

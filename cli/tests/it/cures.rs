@@ -3,7 +3,7 @@
 
 use crate::servers::{Remote, unique};
 use crate::support::{Home, Run, noise, tree};
-use engine::store::{Listed, ObjectName};
+use engine::store::{ListOptions, Listed, ObjectName, StoreExt};
 use serde_json::Value;
 
 /// A repository on a server with three points.
@@ -45,7 +45,7 @@ impl Scene {
             names.push(listed.name);
             true
         };
-        self.remote.store().list(folder, None, &mut keep).unwrap();
+        self.remote.store().list(&ListOptions::below(folder), &mut keep).unwrap();
         names.sort();
         names
     }
@@ -53,7 +53,7 @@ impl Scene {
     /// Puts bytes in the place of an object; a store that keeps versions keeps the old ones behind them.
     fn replace(&self, name: &ObjectName, bytes: Vec<u8>) {
         let store = self.remote.store();
-        store.delete(name, None).unwrap();
+        store.delete(name.object()).unwrap();
         store.put_new(name, bytes.into()).unwrap();
     }
 

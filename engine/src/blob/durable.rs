@@ -6,7 +6,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::limits::TRANSIENT_ATTEMPTS;
 use crate::monitor::Monitor;
-use crate::store::{ObjectName, Store};
+use crate::store::{ObjectName, Store, StoreExt};
 use bytes::Bytes;
 
 /// Stores an object that only we can have named, and proves that the store has exactly these bytes: by its own enforced checksum,
@@ -56,12 +56,12 @@ fn is_kept(store: &dyn Store, name: &ObjectName, bytes: &Bytes) -> Result<Option
 }
 
 fn is_as_long(store: &dyn Store, name: &ObjectName, bytes: &Bytes) -> Result<Option<u64>> {
-    let stored = store.head(name)?.bytes;
+    let stored = store.head_of(name)?.bytes;
     Ok((stored != bytes.len() as u64).then_some(stored))
 }
 
 fn parts_are_kept(store: &dyn Store, name: &ObjectName, bytes: &Bytes) -> Result<Option<u64>> {
-    let stored = store.head(name)?.bytes;
+    let stored = store.head_of(name)?.bytes;
     if stored != bytes.len() as u64 {
         return Ok(Some(stored));
     }

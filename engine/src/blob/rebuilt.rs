@@ -13,7 +13,7 @@ use crate::index::SegmentBuilder;
 use crate::limits::TAIL_BYTES;
 use crate::log::{Log, SegmentRef};
 use crate::pack::{PackTail, heal};
-use crate::store::{Look, ObjectName, reread};
+use crate::store::{ListOptions, Look, ObjectName, StoreExt, reread};
 use format_spec::container::{DirectoryEntry, HEADER_BYTES, Header, Object, ObjectKind, kind};
 use format_spec::index::{PackRow, Segment};
 use format_spec::log::{Change, LogEntry, PublishedPack};
@@ -142,7 +142,7 @@ fn told_by_listing(vault: &Vault, log: &Log, reference: &SegmentRef) -> Result<P
     }
     let mut packs = Packs::new();
     for kind in [ObjectKind::DataPack, ObjectKind::MetaPack] {
-        vault.store.list(names::folder(kind), None, &mut |listed| {
+        vault.store.list(&ListOptions::below(names::folder(kind)), &mut |listed| {
             if let Some((_, session, ordinal)) = names::parse(listed.name.as_str()) {
                 let id = ObjectId { session, ordinal };
                 let may_be = if session == reference.session {

@@ -7,7 +7,7 @@ use super::vault::Vault;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{COALESCED_GAP_MAX, TAIL_BYTES};
 use crate::pack::{PackTail, open_block};
-use crate::store::{Look, ObjectName, SecondLook, reread};
+use crate::store::{Look, ObjectName, SecondLook, StoreExt, reread};
 use bytes::Bytes;
 use format_spec::container::{DirectoryEntry, Header, kind};
 use format_spec::index::PackRow;

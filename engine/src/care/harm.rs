@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::index::Place;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::store::{ObjectName, reread};
+use crate::store::{ObjectName, StoreExt, reread};
 use bytes::Bytes;
 use format_spec::{ChunkId, ObjectId, names};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -157,7 +157,7 @@ pub(super) fn live_blobs(repository: &Repository, monitor: &Monitor) -> Result<O
 fn unreadable(vault: &Vault, places: &[(ChunkId, Place)]) -> Result<Vec<(ChunkId, Place)>> {
     let Some((_, first)) = places.first() else { return Ok(Vec::new()) };
     let name = ObjectName::new(names::of_session(first.pack_kind, first.pack))?;
-    match vault.store.head(&name) {
+    match vault.store.head_of(&name) {
         Err(e) if is_damage(&e) => return Ok(places.to_vec()),
         Err(e) => return Err(e),
         Ok(_) => {}

@@ -8,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::immutability::Policy;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::store::{ObjectName, Store};
+use crate::store::{ObjectName, Store, StoreExt};
 use format_spec::config::{Class, Config, LockMode, RetentionKind};
 use format_spec::container::{Suite, Version};
 use format_spec::names;

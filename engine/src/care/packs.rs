@@ -8,7 +8,7 @@ use crate::limits::TAIL_BYTES;
 use crate::monitor::Monitor;
 use crate::pack::PackTail;
 use crate::repository::Repository;
-use crate::store::{Look, ObjectName, reread};
+use crate::store::{ListOptions, Look, ObjectName, StoreExt, reread};
 use crate::threads;
 use bytes::Bytes;
 use crossbeam_channel::bounded;
@@ -134,7 +134,7 @@ impl PackCheck<'_> {
             }
             promised.sort_unstable_by_key(|(p, _)| p.id);
             let store = &self.repository.vault().store;
-            store.list(names::folder(kind), None, &mut |listed| {
+            store.list(&ListOptions::below(names::folder(kind)), &mut |listed| {
                 if let Some((_, session, ordinal)) = names::parse(listed.name.as_str())
                     && let Ok(at) = promised.binary_search_by_key(&ObjectId { session, ordinal }, |(p, _)| p.id)
                 {
@@ -151,7 +151,7 @@ impl PackCheck<'_> {
                 // A listing may be stale, and shows what is not a plain file as empty: what it does not show as promised is asked for by its name.
                 let checked = match found.map(is_promised) {
                     Some(Ok(())) => Ok(()),
-                    _ => store.head(&name).and_then(|info| is_promised(info.bytes)),
+                    _ => store.head_of(&name).and_then(|info| is_promised(info.bytes)),
                 };
                 let named = |e: Error| self.findings.add(Subject::Pack(pack.id), &name, &lost(e, &name));
                 checked.or_else(named)?;

@@ -10,7 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::limits::STORED_FINDINGS_MAX;
 use crate::monitor::{Monitor, counted};
 use crate::repository::has_remains;
-use crate::store::{Look, ObjectName, Store, reread};
+use crate::store::{ListOptions, Look, ObjectName, Store, StoreExt, reread};
 use crate::threads;
 use crossbeam_channel::bounded;
 use format_spec::config::Config;
@@ -52,7 +52,7 @@ pub fn check_stored(store: &dyn Store, threads: usize, monitor: &Monitor) -> Res
             })
             .collect::<Result<_>>()?;
         drop(jobs_out);
-        let listed = store.list("", None, &mut |listed| {
+        let listed = store.list(&ListOptions::below(""), &mut |listed| {
             if let Some((ObjectKind::LogEntry, _, slot)) = names::parse(listed.name.as_str()) {
                 slots = (slots.0.min(slot), slots.1.max(slot), slots.2 + 1);
             }

@@ -11,7 +11,7 @@ use crate::error::{Kind, Result};
 use crate::log::LogView;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::store::ObjectName;
+use crate::store::{ListOptions, ObjectName, StoreExt};
 use format_spec::container::{Header, ObjectKind};
 use format_spec::index::Segment;
 use format_spec::log::ObjectRow;
@@ -25,7 +25,7 @@ use format_spec::{ObjectId, names};
 pub(super) fn uncommitted(repository: &Repository, monitor: &Monitor) -> Result<Vec<Finding>> {
     let mut listed = Vec::new();
     for kind in [ObjectKind::RestorePoint, ObjectKind::IndexSegment] {
-        repository.vault().store.list(names::folder(kind), None, &mut |found| {
+        repository.vault().store.list(&ListOptions::below(names::folder(kind)), &mut |found| {
             if let Some((_, session, ordinal)) = names::parse(found.name.as_str()) {
                 listed.push(ObjectRow { kind, id: ObjectId { session, ordinal } });
             }

@@ -4,7 +4,7 @@ use crate::blob::{Blobs, Vault};
 use crate::error::{Error, Kind, Result};
 use crate::limits::SMALL_OBJECT_BYTES_MAX;
 use crate::log::{CommitRef, LogView, Moved};
-use crate::store::ObjectName;
+use crate::store::{ListOptions, ObjectName, StoreExt};
 use format_spec::container::ObjectKind;
 use format_spec::key_slot::KeySlot;
 use format_spec::log::ObjectRow;
@@ -116,7 +116,7 @@ impl<'a> Needs<'a> {
     fn key_slots(&self) -> Result<Vec<ObjectRow>> {
         let store = &*self.vault.store;
         let mut listed = Vec::new();
-        store.list("keys", None, &mut |l| {
+        store.list(&ListOptions::below("keys"), &mut |l| {
             listed.push(l);
             true
         })?;

@@ -14,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::limits::LOCK_REQUESTS_MAX;
 use crate::log::Log;
 use crate::monitor::Monitor;
-use crate::store::{ObjectLock, ObjectName, Store};
+use crate::store::{ObjectLock, ObjectName, Store, StoreExt};
 use crate::threads;
 use format_spec::container::ObjectKind;
 use format_spec::log::{Change, ObjectRange, ObjectRow};
@@ -159,12 +159,12 @@ fn run(securing: &Securing<'_>, tasks: &[Task]) -> Result<Vec<(ObjectRow, Time, 
 
 fn one(store: &dyn Store, task: &Task) -> Result<(Time, bool)> {
     if !task.is_short
-        && let Some(found) = store.retention(&task.name, None)?
+        && let Some(found) = store.lock_of(&task.name)?
         && found.covers(&task.needed)
     {
         return Ok((found.until, false));
     }
-    let shown = store.extend_retention(&task.name, None, &task.wanted)?;
+    let shown = store.extend_lock(task.name.object(), &task.wanted)?;
     if shown.covers(&task.needed) {
         return Ok((shown.until, true));
     }

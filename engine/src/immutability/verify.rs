@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::limits::{LOCK_REQUESTS_MAX, STORE_SKEW_SECONDS_MAX};
 use crate::log::CommitRef;
 use crate::monitor::Monitor;
-use crate::store::{ObjectLock, ObjectName, Store};
+use crate::store::{ObjectLock, ObjectName, Store, StoreExt};
 use crate::threads;
 use format_spec::Time;
 use format_spec::log::{ObjectRow, PointId};
@@ -107,7 +107,7 @@ fn read(
             let started = threads::scoped(scope, || {
                 while failed.lock().is_none() {
                     let Some((name, point, wanted)) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-                    let (found, is_absent) = match monitor.check().and_then(|()| store.retention(name, None)) {
+                    let (found, is_absent) = match monitor.check().and_then(|()| store.lock_of(name)) {
                         Ok(found) if found.is_some_and(|found| found.covers(wanted)) => continue,
                         Ok(found) => (found, false),
                         Err(e) if e.kind() == Kind::Absent => (None, true),

@@ -18,7 +18,7 @@ use super::view::LogView;
 use crate::env::Env;
 use crate::error::{Error, Kind, Result};
 use crate::limits::TRANSIENT_ATTEMPTS;
-use crate::store::ObjectName;
+use crate::store::{ObjectName, StoreExt};
 use bytes::Bytes;
 use format_spec::log::{Change, LogEntry, Purpose};
 use format_spec::names;
@@ -118,7 +118,7 @@ impl Log {
         }
         let name = ObjectName::new(names::log(slot))?;
         // A head is asked of the store each time, and what it shows is what is read from then on.
-        match self.store.head(&name).and_then(|_| self.store.get(&name)) {
+        match self.store.head_of(&name).and_then(|_| self.store.get(&name)) {
             Ok(found) => Ok(found == object),
             // Summed up and swept since, or out of reach: the bottom was ours when it was put.
             Err(e) if matches!(e.kind(), Kind::Absent | Kind::Transient) => {

@@ -16,7 +16,7 @@ use super::view::{LogView, VOID};
 use crate::env::Env;
 use crate::error::{Error, Kind, Result};
 use crate::limits::SET_ASIDE_MAX;
-use crate::store::ObjectName;
+use crate::store::{ListOptions, ObjectName, StoreExt};
 use bytes::Bytes;
 use format_spec::container::ObjectKind;
 use format_spec::log::{Change, LogEntry};
@@ -321,7 +321,7 @@ impl Log {
     fn listed_from(&self, first: u32) -> Result<Vec<u32>> {
         let after = (first > 1).then(|| ObjectName::new(names::log(first - 1))).transpose()?;
         let mut slots = Vec::new();
-        self.store.list("log", after.as_ref(), &mut |listed| {
+        self.store.list(&ListOptions::below("log").after(after.as_ref()), &mut |listed| {
             slots.extend(names::parse(listed.name.as_str()).map(|(_, _, slot)| slot).filter(|slot| *slot >= first));
             true
         })?;

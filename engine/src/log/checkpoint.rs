@@ -8,7 +8,7 @@ use super::view::LogView;
 use crate::env::Env;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{CHECKPOINT_BYTES_MAX, CHECKPOINT_ENTRIES, TRANSIENT_ATTEMPTS};
-use crate::store::{Look, ObjectName, reread};
+use crate::store::{ListOptions, Look, ObjectName, StoreExt, reread};
 use bytes::Bytes;
 use format_spec::checkpoint::{Checkpoint, PLAIN_TOTAL_MAX};
 use format_spec::{Time, names};
@@ -149,7 +149,7 @@ impl Log {
     pub(super) fn checkpoints_from(&self, slot: u32) -> Result<Vec<u32>> {
         let mut slots = Vec::new();
         let after = (slot > 1).then(|| ObjectName::new(names::checkpoint(slot - 1))).transpose()?;
-        self.store.list("checkpoint", after.as_ref(), &mut |listed| {
+        self.store.list(&ListOptions::below("checkpoint").after(after.as_ref()), &mut |listed| {
             slots.extend(names::parse(listed.name.as_str()).map(|(_, _, slot)| slot).filter(|s| *s >= slot));
             true
         })?;

@@ -9,7 +9,7 @@ use super::fork::Fork;
 use super::replay::Log;
 use crate::error::{Error, Kind, Result};
 use crate::limits::SMALL_OBJECT_BYTES_MAX;
-use crate::store::{ObjectName, Store};
+use crate::store::{ObjectName, Store, StoreExt};
 use format_spec::{Time, names};
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use super::remembered::Witness;
 use super::view::LogView;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{LOG_FETCH_THREADS, SMALL_OBJECT_BYTES_MAX};
-use crate::store::{ObjectName, SecondLook, Store};
+use crate::store::{ListOptions, ObjectName, SecondLook, Store, StoreExt};
 use crate::threads;
 use bytes::Bytes;
 use format_spec::keys::Secrets;
@@ -225,7 +225,7 @@ impl Log {
     pub fn for_each(&self, visit: &mut dyn FnMut(&LogEntry) -> Result<()>) -> Result<u32> {
         let view = self.view();
         let mut listed = BTreeSet::new();
-        self.store.list("log", None, &mut |l| {
+        self.store.list(&ListOptions::below("log"), &mut |l| {
             listed.extend(names::parse(l.name.as_str()).map(|(_, _, slot)| slot));
             true
         })?;
@@ -328,7 +328,7 @@ impl Log {
     fn listed(&self, head: u32) -> Result<Vec<u32>> {
         let after = (head > 0).then(|| ObjectName::new(names::log(head))).transpose()?;
         let mut slots = Vec::new();
-        self.store.list("log", after.as_ref(), &mut |listed| {
+        self.store.list(&ListOptions::below("log").after(after.as_ref()), &mut |listed| {
             if let Some((_, _, slot)) = names::parse(listed.name.as_str()) {
                 slots.push(slot);
             }

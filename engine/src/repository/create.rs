@@ -6,7 +6,7 @@ use crate::env::SharedEnv;
 use crate::error::{Error, Kind, Result};
 use crate::immutability::{Locks, ObjectLockLayer, Policy};
 use crate::limits::{BLOCK_TARGET, CUT_AVERAGE, CUT_LEAST, CUT_MOST, ZSTD_LEVEL};
-use crate::store::{ObjectName, StorageClass, Store};
+use crate::store::{ObjectName, StorageClass, Store, StoreExt};
 use bytes::Bytes;
 use format_spec::config::{Class, Config, Cutting, Immutability, Retention};
 use format_spec::key_slot::{Cost, KeySlot, NewSlot};
@@ -68,7 +68,7 @@ impl Repository {
         }
         expect_class(new)?;
         let config_name = ObjectName::new(names::CONFIG)?;
-        match store.head(&config_name) {
+        match store.head_of(&config_name) {
             Ok(_) => return Err(exists(store)),
             Err(e) if e.kind() == Kind::Absent => {}
             Err(e) => return Err(e),

@@ -13,7 +13,7 @@ use super::create::{NewPassword, put_slot};
 use super::open::{Repository, read_slot, read_slots};
 use super::unlock::{SlotBounds, SlotId, by_rising_cost, unlock};
 use crate::error::{Error, Kind, Result};
-use crate::store::ObjectName;
+use crate::store::{ObjectName, StoreExt};
 use format_spec::Time;
 use format_spec::key_slot::{Cost, KeySlot};
 use format_spec::log::{Change, KeyChange};

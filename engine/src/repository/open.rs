@@ -3,17 +3,18 @@
 use super::as_of::AsOf;
 use super::collected::Since;
 use super::found::Found;
-use super::read_only::{ReadOnly, Why};
+use super::layers;
+use super::read_only::Why;
 use super::unlock::{SlotId, Trying};
 use crate::blob::{Blobs, CacheBudgets, CachePlace, Catalog, RangeCache, Vault};
 use crate::env::SharedEnv;
 use crate::error::{Error, Kind, Result};
-use crate::immutability::{Locks, ObjectLockLayer, Policy};
+use crate::immutability::{Locks, Policy};
 use crate::limits::SMALL_OBJECT_BYTES_MAX;
 use crate::log::Log;
 use crate::monitor::NOTE;
 use crate::restore_point::Point;
-use crate::store::{Look, ObjectName, StorageClass, StorageClassLayer, Store, reread};
+use crate::store::{ListOptions, Look, ObjectName, Store, StoreExt, reread};
 use crate::tree::NodeSource;
 use bytes::Bytes;
 use format_spec::config::Config;
@@ -114,17 +115,7 @@ impl Repository {
             Some(_) => Some(Why::AsOf),
             None => (!version.is_writable()).then_some(Why::Newer(version)),
         };
-        let store: Arc<dyn Store> = match &*config.storage_class {
-            "" => store,
-            class => {
-                Arc::new(StorageClassLayer::new(store, StorageClass::parse(class).map_err(|e| e.on(names::CONFIG))?))
-            }
-        };
-        let store: Arc<dyn Store> = match (read_only, &locks) {
-            (Some(why), _) => Arc::new(ReadOnly::new(store, why)),
-            (None, Some(locks)) => Arc::new(ObjectLockLayer::new(store, locks.clone())),
-            (None, None) => store,
-        };
+        let store = layers::over(store, &config, read_only, locks.as_ref())?;
         let mut log = Log::new(store.clone(), repository, secrets.clone(), *blake3::hash(object).as_bytes());
         if let Some(locks) = &locks {
             log = log.with_voids().raising(locks.policy().raises()?);
@@ -335,7 +326,7 @@ pub(crate) fn has_remains(store: &dyn Store) -> Result<bool> {
     let mut found = false;
     for folder in ["keys", "log", "checkpoint"] {
         if !found {
-            let listed = store.list(folder, None, &mut |listed| {
+            let listed = store.list(&ListOptions::below(folder), &mut |listed| {
                 found |= names::parse(listed.name.as_str()).is_some();
                 !found
             });
@@ -378,7 +369,7 @@ fn is_gone((_, slot): &(ObjectName, Result<KeySlot>)) -> bool {
 
 fn listed_slots(store: &dyn Store, repository: RepositoryId, most: usize) -> Result<SlotsRead> {
     let mut listed = Vec::new();
-    store.list("keys", None, &mut |l| {
+    store.list(&ListOptions::below("keys"), &mut |l| {
         if names::parse(l.name.as_str()).is_some() {
             listed.push(l.name);
         }

@@ -24,7 +24,7 @@ impl Repository {
     /// `Immutable` while a lock holds one; the store's.
     pub fn free(&self, name: &ObjectName) -> Result<()> {
         let store = &*self.vault().store;
-        if self.says(VERSIONED) { delete_versions(store, name) } else { store.delete(name, None) }
+        if self.says(VERSIONED) { delete_versions(store, name) } else { store.delete(name.object()) }
     }
 
     /// Whether the probe has written this line.

@@ -37,7 +37,7 @@ pub fn extend(repository: &Repository, retrieval: u32, days: u32, monitor: &Moni
     let store = &*repository.vault().store;
     let resting = survey(store, &packs, monitor)?;
     let end = end(repository, days)?;
-    let is_due = |resting: &TierStatus| match resting.reach {
+    let is_due = |resting: &TierStatus| match resting.availability {
         Availability::Ready { until: Some(until) } => !is_there(until, end),
         _ => false,
     };

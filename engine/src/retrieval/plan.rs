@@ -49,7 +49,7 @@ pub struct Tally {
 impl Tally {
     /// Those of these packs that `which` takes.
     pub fn of<'a>(packs: impl IntoIterator<Item = &'a TierStatus>, which: impl Fn(Availability) -> bool) -> Self {
-        packs.into_iter().filter(|resting| which(resting.reach)).fold(Tally::default(), |sum, resting| Tally {
+        packs.into_iter().filter(|resting| which(resting.availability)).fold(Tally::default(), |sum, resting| Tally {
             packs: sum.packs + 1,
             bytes: sum.bytes.saturating_add(resting.bytes),
         })
@@ -84,7 +84,7 @@ impl Plan {
 
     /// The packs that an archive has, or has given out for a while.
     pub(super) fn out_of_archive(&self) -> impl Iterator<Item = ObjectId> {
-        self.packs.iter().filter(|(_, resting)| resting.reach != Availability::Online).map(|(pack, _)| *pack)
+        self.packs.iter().filter(|(_, resting)| resting.availability != Availability::Online).map(|(pack, _)| *pack)
     }
 }
 
@@ -106,7 +106,8 @@ pub fn plan(
         return Err(lost(*pack));
     }
     let now = repository.env().now();
-    let asks: Vec<ObjectId> = packs.iter().filter(|(_, r)| is_asked(r.reach, wish, now)).map(|(id, _)| *id).collect();
+    let asks: Vec<ObjectId> =
+        packs.iter().filter(|(_, r)| is_asked(r.availability, wish, now)).map(|(id, _)| *id).collect();
     let mut classes: BTreeMap<StorageClass, Tally> = BTreeMap::new();
     for resting in asks.iter().filter_map(|pack| packs.get(pack)) {
         let Some(class) = resting.class else { continue };

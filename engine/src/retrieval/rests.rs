@@ -4,7 +4,7 @@ use super::needs::packs_of;
 use super::readable::may_rest;
 use crate::error::{Kind, Result};
 use crate::repository::Repository;
-use crate::store::{Availability, TierStatus};
+use crate::store::{Availability, ListOptions, TierStatus};
 use format_spec::container::ObjectKind;
 use format_spec::tree::Entry;
 use format_spec::{ObjectId, Time, names};
@@ -92,9 +92,10 @@ impl Rests {
             return Ok(known.clone());
         }
         let mut packs = BTreeMap::new();
-        repository.vault().store.list_resting(names::folder(ObjectKind::DataPack), None, &mut |name, resting| {
-            if let Some((_, session, ordinal)) = names::parse(name.as_str()) {
-                packs.insert(ObjectId { session, ordinal }, resting);
+        let data = ListOptions::below(names::folder(ObjectKind::DataPack)).with_tiers();
+        repository.vault().store.list(&data, &mut |listed| {
+            if let Some((_, session, ordinal)) = names::parse(listed.name.as_str()) {
+                packs.insert(ObjectId { session, ordinal }, listed.tier());
             }
             true
         })?;
@@ -140,8 +141,8 @@ impl Rest {
             return;
         };
         self.tiers.extend(resting.class.map(|class| class.as_str()));
-        self.readable += u64::from(resting.reach.is_readable());
-        match resting.reach {
+        self.readable += u64::from(resting.availability.is_readable());
+        match resting.availability {
             Availability::Retrieving => self.retrieving += 1,
             Availability::Ready { until } => {
                 self.retrieved += 1;

@@ -106,7 +106,7 @@ fn judge(retrieval: u32, told: RetrievalRef, packs: &[TierStatus], now: Time) ->
     let all = Tally::of(packs, |_| true);
     let readable = Tally::of(packs, Availability::is_readable);
     let retrieving = Tally::of(packs, |reach| reach == Availability::Retrieving);
-    let ends = packs.iter().filter_map(|resting| match resting.reach {
+    let ends = packs.iter().filter_map(|resting| match resting.availability {
         Availability::Ready { until } => until,
         _ => None,
     });
@@ -159,7 +159,7 @@ mod tests {
     }
 
     fn pack(reach: Availability) -> TierStatus {
-        TierStatus { class: None, reach, bytes: 10 }
+        TierStatus { class: None, availability: reach, bytes: 10 }
     }
 
     #[test]

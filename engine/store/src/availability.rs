@@ -78,7 +78,7 @@ pub struct TierStatus {
     /// Its class; `None` where the store has none, or one that Cairn does not put objects into.
     pub class: Option<StorageClass>,
     /// Whether it can be read now.
-    pub reach: Availability,
+    pub availability: Availability,
     /// Stored length in bytes.
     pub bytes: u64,
 }
@@ -86,7 +86,7 @@ pub struct TierStatus {
 impl TierStatus {
     /// An object of a store without classes.
     pub fn online(bytes: u64) -> Self {
-        TierStatus { class: None, reach: Availability::Online, bytes }
+        TierStatus { class: None, availability: Availability::Online, bytes }
     }
 }
 
@@ -182,8 +182,8 @@ pub enum Asked {
 }
 
 /// The bytes of what rests, or is still on its way, were to be read.
-pub(super) fn archived(name: &ObjectName, reach: Availability) -> Error {
-    match reach {
+pub(super) fn archived(name: &ObjectName, availability: Availability) -> Error {
+    match availability {
         Availability::Retrieving => {
             Error::new(Kind::Archived, "the object rests in an archive class and is being retrieved")
                 .on(name)

@@ -1,4 +1,4 @@
-//! Storage classes as the stores' own interfaces name them: what they allow, and what an object is put with.
+//! Storage classes as the stores' own interfaces name them: what they allow, and which may be read at once.
 //!
 //! ```text
 //!              read at once, source and target      read at once, target only      retrieved first, target only
@@ -9,7 +9,7 @@
 //! Pure. Promises: a class is one of these, or an error that lists them. Refuses to know prices, and to take a class for kept because a
 //! store took the put: [`super::probe_class`] proves that.
 
-use super::{ObjectLock, ObjectName};
+use super::ObjectName;
 use base::error::{Error, Kind, Result};
 use std::fmt;
 use std::str::FromStr;
@@ -144,22 +144,6 @@ impl Provider {
             Provider::S3 => "S3",
             Provider::Azure => "Azure",
         }
-    }
-}
-
-/// How an object is to be put.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct PutOptions {
-    /// The class that it shall rest in; the place's own default without one.
-    pub class: Option<StorageClass>,
-    /// The lock that it is put with.
-    pub retention: Option<ObjectLock>,
-}
-
-impl PutOptions {
-    /// Only a lock.
-    pub fn locked(retention: &ObjectLock) -> Self {
-        PutOptions { class: None, retention: Some(*retention) }
     }
 }
 

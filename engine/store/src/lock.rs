@@ -146,7 +146,7 @@ pub(super) fn raise(
 pub fn delete_versions(store: &dyn Store, name: &ObjectName) -> Result<()> {
     let mut refused = Ok(());
     for version in store.versions(name)?.iter().rev() {
-        match store.delete(name, version.id.as_deref()) {
+        match store.delete(name.at(version.id.as_deref())) {
             Err(e) if e.kind() == Kind::Immutable => refused = refused.and(Err(e)),
             other => other?,
         }

@@ -8,10 +8,10 @@
 use super::lock::{self, locked, no_locks};
 use super::thaw::Rest;
 use super::{
-    Asked, Capabilities, Info, Listed, ObjectLock, ObjectName, ObjectVersion, PutOptions, Receipt, RetrievalMode,
-    StorageClass, Store, TierStatus,
+    Asked, Capabilities, HeadOptions, Info, ListOptions, Listed, ObjectLock, ObjectName, ObjectRef, ObjectVersion,
+    PutOptions, Read, ReadRange, Receipt, RetrievalMode, Room, StorageClass, Store, TierStatus,
 };
-use super::{availability, class, outside};
+use super::{availability, class};
 use base::env::{Machine, SharedEnv};
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
@@ -19,7 +19,8 @@ use format_spec::Time;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::{Bound, Range};
+use std::ops::Bound;
+use std::sync::Arc;
 
 /// Objects in memory; clones of an [`std::sync::Arc`] around it share them.
 pub struct Memory {
@@ -80,10 +81,10 @@ impl Memory {
         self.kept.lock().push(name, layer, self.locking);
     }
 
-    fn create(&self, name: &ObjectName, bytes: Bytes, terms: &PutOptions) -> Result<Receipt> {
-        let (lock, rest) = (terms.retention, terms.class.map(Rest::new));
+    fn create(&self, name: &ObjectName, bytes: Bytes, options: &PutOptions) -> Result<Receipt> {
+        let (lock, rest) = (options.lock, options.class.map(Rest::new));
         let mut kept = self.kept.lock();
-        if terms.class.is_some_and(StorageClass::is_archive)
+        if options.class.is_some_and(StorageClass::is_archive)
             && let Some(ours) = kept.objects.get(name).and_then(|layers| layers.last())
             && ours.bytes.as_ref() == Some(&bytes)
         {
@@ -97,16 +98,11 @@ impl Memory {
         Ok(Receipt { version: self.locking.then_some(id), checksum_enforced: false })
     }
 
-    /// The newest version, if it is no marker.
-    fn newest(&self, name: &ObjectName) -> Result<(Layer, Bytes)> {
-        self.layer(name, None)
-    }
-
     /// The bytes of a version, if they can be read.
-    fn read(&self, name: &ObjectName, version: Option<&str>) -> Result<Bytes> {
-        let (layer, bytes) = self.layer(name, version)?;
+    fn readable(&self, object: ObjectRef<'_>) -> Result<Bytes> {
+        let (layer, bytes) = self.layer(object)?;
         match layer.rest {
-            Some(rest) => rest.admit(name, self.clock.now()).map(|()| bytes),
+            Some(rest) => rest.admit(object.name, self.clock.now()).map(|()| bytes),
             None => Ok(bytes),
         }
     }
@@ -114,8 +110,7 @@ impl Memory {
     /// Changes how a version rests.
     fn change<T>(
         &self,
-        name: &ObjectName,
-        version: Option<&str>,
+        ObjectRef { name, version }: ObjectRef<'_>,
         change: impl FnOnce(&mut Rest, u64) -> Result<T>,
     ) -> Result<T> {
         if self.thaw_seconds.is_none() {
@@ -133,7 +128,7 @@ impl Memory {
     }
 
     /// The version of this id, or the newest one.
-    fn layer(&self, name: &ObjectName, version: Option<&str>) -> Result<(Layer, Bytes)> {
+    fn layer(&self, ObjectRef { name, version }: ObjectRef<'_>) -> Result<(Layer, Bytes)> {
         let kept = self.kept.lock();
         let layers = kept.objects.get(name).map_or(&[][..], Vec::as_slice);
         let layer = match version {
@@ -144,35 +139,6 @@ impl Memory {
         found.ok_or_else(|| Error::new(Kind::Absent, "no such object").on(name))
     }
 
-    fn list_by(
-        &self,
-        prefix: &str,
-        after: Option<&ObjectName>,
-        visit: &mut dyn FnMut(Listed, TierStatus) -> bool,
-        pick: impl Fn(&[Layer]) -> Option<&Layer>,
-    ) {
-        // Collected first: the visitor may call the store.
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let shown = |name: &ObjectName, layer: &Layer| {
-            let resting = self.shown(layer)?;
-            let (name, version) = (name.clone(), self.locking.then(|| layer.id.clone()));
-            Some((Listed { name, bytes: resting.bytes, stored: Some(layer.stored), version }, resting))
-        };
-        let found: Vec<(Listed, TierStatus)> = self
-            .kept
-            .lock()
-            .objects
-            .range::<ObjectName, _>((start, Bound::Unbounded))
-            .filter(|(name, _)| name.is_below(prefix))
-            .filter_map(|(name, layers)| shown(name, pick(layers)?))
-            .collect();
-        for (listed, resting) in found {
-            if !visit(listed, resting) {
-                break;
-            }
-        }
-    }
-
     /// How a version rests; `None` for a marker.
     fn shown(&self, layer: &Layer) -> Option<TierStatus> {
         let bytes = layer.bytes.as_ref()?.len() as u64;
@@ -181,7 +147,7 @@ impl Memory {
             return Some(TierStatus { class, ..TierStatus::online(bytes) });
         };
         let now = self.clock.now();
-        Some(TierStatus { class: Some(rest.class(now)), reach: rest.reach(now), bytes })
+        Some(TierStatus { class: Some(rest.class(now)), availability: rest.availability(now), bytes })
     }
 
     fn delete_version(&self, name: &ObjectName, version: &str) -> Result<()> {
@@ -219,124 +185,58 @@ impl Store for Memory {
         "memory:".to_owned()
     }
 
-    fn now(&self) -> Result<Time> {
-        Ok(self.clock.now())
-    }
-
-    fn capabilities(&self) -> Result<Capabilities> {
-        Ok(Capabilities { versions: self.locking, locks: self.locking })
-    }
-
-    fn put_new(&self, name: &ObjectName, bytes: Bytes) -> Result<Receipt> {
-        self.create(name, bytes, &PutOptions::default())
-    }
-
-    fn put_locked(&self, name: &ObjectName, bytes: Bytes, retention: &ObjectLock) -> Result<Receipt> {
-        self.put_in(name, bytes, &PutOptions::locked(retention))
-    }
-
-    fn put_in(&self, name: &ObjectName, bytes: Bytes, terms: &PutOptions) -> Result<Receipt> {
-        if let Some(class) = terms.class.filter(|_| self.thaw_seconds.is_none()) {
+    fn put(&self, name: &ObjectName, bytes: Bytes, options: &PutOptions) -> Result<Receipt> {
+        if let Some(class) = options.class.filter(|_| self.thaw_seconds.is_none()) {
             return Err(class::no_classes(name, class));
         }
-        if let Some(retention) = terms.retention {
+        if let Some(lock) = options.lock {
             if !self.locking {
                 return Err(no_locks(name));
             }
-            if retention.until <= self.clock.now() {
-                return Err(Error::new(Kind::Input, format!("a lock must end in the future ({retention})")).on(name));
+            if lock.until <= self.clock.now() {
+                return Err(Error::new(Kind::Input, format!("a lock must end in the future ({lock})")).on(name));
             }
         }
-        self.create(name, bytes, terms)
+        // No checksum is sent anywhere.
+        if options.tries_checksum { Ok(Receipt::default()) } else { self.create(name, bytes, options) }
     }
 
-    fn resting_of(&self, name: &ObjectName, version: Option<&str>) -> Result<TierStatus> {
-        let (layer, bytes) = self.layer(name, version)?;
-        Ok(self.shown(&layer).unwrap_or(TierStatus::online(bytes.len() as u64)))
+    fn read(&self, object: ObjectRef<'_>, range: ReadRange) -> Result<Read> {
+        let bytes = self.readable(object)?;
+        let whole = bytes.len() as u64;
+        let wanted = range.within(object.name, whole)?;
+        let at = |place| usize::try_from(place).unwrap_or(usize::MAX);
+        Ok(Read { bytes: bytes.slice(at(wanted.start)..at(wanted.end)), whole })
     }
 
-    fn retrieve_of(&self, name: &ObjectName, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
-        availability::some_days(name, days)?;
-        let (now, thaw_seconds) = (self.clock.now(), self.thaw_seconds.unwrap_or_default());
-        self.change(name, version, |rest, bytes| {
-            rest.retrieve(bytes, (mode, days), now, thaw_seconds).map_err(|e| e.on(name))
-        })
+    fn head(&self, object: ObjectRef<'_>, options: HeadOptions) -> Result<Info> {
+        let (layer, bytes) = self.layer(object)?;
+        let tier = if options.tier { self.shown(&layer) } else { None };
+        let lock = layer.lock.filter(|_| options.lock);
+        Ok(Info { bytes: bytes.len() as u64, version: self.locking.then_some(layer.id), tier, lock })
     }
 
-    fn rest_again_of(&self, name: &ObjectName, version: Option<&str>, class: StorageClass) -> Result<()> {
-        self.change(name, version, |rest, _| {
-            rest.rest_again(class);
-            Ok(())
-        })
-    }
-
-    fn get(&self, name: &ObjectName) -> Result<Bytes> {
-        self.read(name, None)
-    }
-
-    fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
-        slice(name, &self.read(name, None)?, &range)
-    }
-
-    fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
-        let bytes = self.read(name, None)?;
-        let length = bytes.len();
-        let start = length.saturating_sub(usize::try_from(bytes_max).unwrap_or(usize::MAX));
-        Ok((bytes.slice(start..), length as u64))
-    }
-
-    fn head(&self, name: &ObjectName) -> Result<Info> {
-        let (layer, bytes) = self.newest(name)?;
-        Ok(Info { bytes: bytes.len() as u64, version: self.locking.then_some(layer.id) })
-    }
-
-    fn list(&self, prefix: &str, after: Option<&ObjectName>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.list_by(prefix, after, &mut |listed, _| visit(listed), <[Layer]>::last);
+    fn list(&self, options: &ListOptions<'_>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        // Collected first: the visitor may call the store.
+        let start = options.after.map_or(Bound::Unbounded, Bound::Excluded);
+        let shown = |name: &ObjectName, layers: &[Layer]| {
+            let layer = if options.oldest { oldest(layers) } else { layers.last() }?;
+            let tier = self.shown(layer)?;
+            let (name, version) = (name.clone(), self.locking.then(|| layer.id.clone()));
+            let (bytes, stored) = (tier.bytes, Some(layer.stored));
+            Some(Listed { name, bytes, stored, version, tier: options.tiers.then_some(tier) })
+        };
+        let found: Vec<Listed> = self
+            .kept
+            .lock()
+            .objects
+            .range::<ObjectName, _>((start, Bound::Unbounded))
+            .filter(|(name, _)| name.is_below(options.prefix))
+            .filter_map(|(name, layers)| shown(name, layers))
+            .collect();
+        // The visitor's wish to end is no error.
+        let _ = found.into_iter().all(visit);
         Ok(())
-    }
-
-    fn list_oldest(
-        &self,
-        prefix: &str,
-        after: Option<&ObjectName>,
-        visit: &mut dyn FnMut(Listed) -> bool,
-    ) -> Result<()> {
-        self.list_by(prefix, after, &mut |listed, _| visit(listed), oldest);
-        Ok(())
-    }
-
-    fn list_resting(
-        &self,
-        prefix: &str,
-        after: Option<&ObjectName>,
-        visit: &mut dyn FnMut(ObjectName, TierStatus) -> bool,
-    ) -> Result<()> {
-        self.list_by(prefix, after, &mut |listed, resting| visit(listed.name, resting), <[Layer]>::last);
-        Ok(())
-    }
-
-    fn list_resting_oldest(
-        &self,
-        prefix: &str,
-        after: Option<&ObjectName>,
-        visit: &mut dyn FnMut(ObjectName, TierStatus) -> bool,
-    ) -> Result<()> {
-        self.list_by(prefix, after, &mut |listed, resting| visit(listed.name, resting), oldest);
-        Ok(())
-    }
-
-    fn delete(&self, name: &ObjectName, version: Option<&str>) -> Result<()> {
-        match version {
-            Some(version) if self.locking => self.delete_version(name, version),
-            None if self.locking => {
-                self.push(name, None);
-                Ok(())
-            }
-            _ => {
-                self.kept.lock().objects.remove(name);
-                Ok(())
-            }
-        }
     }
 
     fn versions(&self, name: &ObjectName) -> Result<Vec<ObjectVersion>> {
@@ -350,26 +250,64 @@ impl Store for Memory {
         Ok(layers.iter().map(version).collect())
     }
 
-    fn get_version(&self, name: &ObjectName, version: &str, range: Range<u64>) -> Result<Bytes> {
-        slice(name, &self.read(name, Some(version))?, &range)
+    fn delete(&self, object: ObjectRef<'_>) -> Result<()> {
+        match object.version {
+            Some(version) if self.locking => self.delete_version(object.name, version),
+            None if self.locking => {
+                self.push(object.name, None);
+                Ok(())
+            }
+            _ => {
+                self.kept.lock().objects.remove(object.name);
+                Ok(())
+            }
+        }
     }
 
-    fn retention(&self, name: &ObjectName, version: Option<&str>) -> Result<Option<ObjectLock>> {
-        Ok(self.layer(name, version)?.0.lock)
-    }
-
-    fn extend_retention(&self, name: &ObjectName, version: Option<&str>, wanted: &ObjectLock) -> Result<ObjectLock> {
+    fn extend_lock(&self, object: ObjectRef<'_>, wanted: &ObjectLock) -> Result<ObjectLock> {
+        let name = object.name;
         if !self.locking {
             return Err(no_locks(name));
         }
-        let id = self.layer(name, version)?.0.id;
-        let read = || self.retention(name, Some(&id));
+        let id = self.layer(object)?.0.id;
+        let read = || Ok(self.layer(name.at(Some(&id)))?.0.lock);
         lock::raise(name, wanted, read, |stronger| {
             let mut kept = self.kept.lock();
             let layers = kept.objects.get_mut(name).into_iter().flatten();
             layers.filter(|l| l.id == id).for_each(|l| l.lock = Some(*stronger));
             Ok(())
         })
+    }
+
+    fn retrieve(&self, object: ObjectRef<'_>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        availability::some_days(object.name, days)?;
+        let (now, thaw_seconds) = (self.clock.now(), self.thaw_seconds.unwrap_or_default());
+        self.change(object, |rest, bytes| {
+            rest.retrieve(bytes, (mode, days), now, thaw_seconds).map_err(|e| e.on(object.name))
+        })
+    }
+
+    fn rest_again(&self, object: ObjectRef<'_>, class: StorageClass) -> Result<()> {
+        self.change(object, |rest, _| {
+            rest.rest_again(class);
+            Ok(())
+        })
+    }
+
+    fn now(&self) -> Result<Time> {
+        Ok(self.clock.now())
+    }
+
+    fn capabilities(&self) -> Result<Capabilities> {
+        Ok(Capabilities { versions: self.locking, locks: self.locking })
+    }
+
+    fn room(&self) -> Option<&dyn Room> {
+        None
+    }
+
+    fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
+        Ok(None)
     }
 }
 
@@ -387,15 +325,5 @@ impl Default for Memory {
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Memory").field("names", &self.kept.lock().objects.len()).finish_non_exhaustive()
-    }
-}
-
-/// A range of an object in memory.
-fn slice(name: &ObjectName, bytes: &Bytes, range: &Range<u64>) -> Result<Bytes> {
-    let length = bytes.len();
-    let inside = || Some((usize::try_from(range.start).ok()?, usize::try_from(range.end).ok()?));
-    match inside() {
-        Some((start, end)) if start <= end && end <= length => Ok(bytes.slice(start..end)),
-        _ => Err(outside(name, range, length as u64)),
     }
 }

@@ -1,6 +1,7 @@
 use super::*;
-use crate::{Fault, Faulty, Memory, MeteredStore, Mode, RequestKind};
+use crate::{Fault, Faulty, Memory, MeteredStore, Mode, RequestKind, StoreExt};
 use base::env::{Env, SharedEnv};
+use format_spec::Time;
 use parking_lot::Mutex;
 
 /// A clock that is set by hand.
@@ -51,7 +52,7 @@ fn text(text: &'static str) -> Bytes {
 fn listed(store: &dyn Store) -> Vec<(String, u64)> {
     let mut found = Vec::new();
     store
-        .list("", None, &mut |l| {
+        .list(&ListOptions::below(""), &mut |l| {
             found.push((l.name.to_string(), l.bytes));
             true
         })
@@ -66,21 +67,21 @@ fn until(seconds: i64) -> ObjectLock {
 #[test]
 fn a_marker_hides_nothing_and_an_overwrite_changes_nothing() {
     let Bench { memory, store, .. } = bench();
-    store.put_locked(&name(), text("genuine"), &until(2000)).unwrap();
+    store.put(&name(), text("genuine"), &PutOptions::locked(&until(2000))).unwrap();
     for attack in 0..4 {
         // Known to this reader, and new to another.
         for reader in [&store, &OldestVersionLayer::new(Arc::clone(&memory) as Arc<dyn Store>)] {
             assert_eq!(reader.get(&name()).unwrap(), "genuine", "{attack}");
             assert_eq!(reader.get_range(&name(), 1..4).unwrap(), "enu");
             assert_eq!(reader.get_tail(&name(), 3).unwrap(), (text("ine"), 7));
-            assert_eq!(reader.head(&name()).unwrap().bytes, 7);
+            assert_eq!(reader.head_of(&name()).unwrap().bytes, 7);
             assert_eq!(reader.get_range(&name(), 3..8).unwrap_err().kind(), Kind::Damaged);
             assert_eq!(listed(reader), [(name().to_string(), 7)]);
         }
         match attack {
-            0 => memory.delete(&name(), None).unwrap(),
+            0 => memory.delete(name().object()).unwrap(),
             1 => memory.replace(&name(), text("a longer forgery")),
-            _ => memory.delete(&name(), None).unwrap(),
+            _ => memory.delete(name().object()).unwrap(),
         }
         assert_ne!(memory.get(&name()).ok(), Some(text("genuine")), "the plain view is fooled");
     }
@@ -89,17 +90,17 @@ fn a_marker_hides_nothing_and_an_overwrite_changes_nothing() {
 #[test]
 fn a_put_over_a_marker_is_refused_where_an_object_lies_below() {
     let Bench { memory, store, .. } = bench();
-    store.put_locked(&name(), text("genuine"), &until(2000)).unwrap();
-    memory.delete(&name(), None).unwrap();
+    store.put(&name(), text("genuine"), &PutOptions::locked(&until(2000))).unwrap();
+    memory.delete(name().object()).unwrap();
     assert_eq!(store.put_new(&name(), text("again")).unwrap_err().kind(), Kind::Exists);
-    assert_eq!(store.put_locked(&name(), text("again"), &until(2000)).unwrap_err().kind(), Kind::Exists);
+    assert_eq!(store.put(&name(), text("again"), &PutOptions::locked(&until(2000))).unwrap_err().kind(), Kind::Exists);
     assert_eq!(store.get(&name()).unwrap(), "genuine");
     // What was put for a moment is gone, unless its own lock keeps it; it is not read in either case.
     let versions = memory.versions(&name()).unwrap();
     assert_eq!(versions.iter().map(|v| (v.marker, v.bytes)).collect::<Vec<_>>(), [(false, 7), (true, 0), (false, 5)]);
     // Over a marker with nothing below, a put is a create.
     let other = ObjectName::new("log/2").unwrap();
-    memory.delete(&other, None).unwrap();
+    memory.delete(other.object()).unwrap();
     store.put_new(&other, text("first")).unwrap();
     assert_eq!(store.get(&other).unwrap(), "first");
 }
@@ -111,7 +112,7 @@ fn of_two_creates_with_a_marker_between_them_the_older_one_wins_and_each_knows()
     let between = Arc::clone(&memory);
     let a = OldestVersionLayer::new(Arc::new(Faulty::new(Arc::clone(&memory) as Arc<dyn Store>, move |call| {
         if call.verb == RequestKind::List {
-            between.delete(&name(), None).unwrap();
+            between.delete(name().object()).unwrap();
             assert_eq!(b.put_new(&name(), text("b")).unwrap_err().kind(), Kind::Exists);
         }
         None::<Fault>
@@ -124,7 +125,7 @@ fn of_two_creates_with_a_marker_between_them_the_older_one_wins_and_each_knows()
 fn a_put_below_which_somebody_else_was_first_is_no_success() {
     let Bench { memory, store, .. } = bench();
     memory.put_new(&name(), text("junk")).unwrap();
-    memory.delete(&name(), None).unwrap();
+    memory.delete(name().object()).unwrap();
     assert_eq!(store.put_new(&name(), text("ours")).unwrap_err().kind(), Kind::Exists);
     assert_eq!(store.get(&name()).unwrap(), "junk", "the caller compares and sees that it is not ours");
 }
@@ -132,19 +133,19 @@ fn a_put_below_which_somebody_else_was_first_is_no_success() {
 #[test]
 fn deleting_frees_every_version_and_is_refused_by_a_lock_until_it_ends() {
     let Bench { clock, memory, store } = bench();
-    store.put_locked(&name(), text("genuine"), &until(2000)).unwrap();
+    store.put(&name(), text("genuine"), &PutOptions::locked(&until(2000))).unwrap();
     memory.replace(&name(), text("forged"));
-    memory.delete(&name(), None).unwrap();
-    let refused = store.delete(&name(), None).unwrap_err();
+    memory.delete(name().object()).unwrap();
+    let refused = store.delete(name().object()).unwrap_err();
     assert_eq!(refused.kind(), Kind::Immutable);
     assert!(refused.to_string().contains("compliance until 1970-01-01T00:33:20Z"), "{refused}");
     assert_eq!(memory.versions(&name()).unwrap().len(), 1, "what nobody locked is gone");
     assert_eq!(store.get(&name()).unwrap(), "genuine");
     clock.go(1000);
-    store.delete(&name(), None).unwrap();
+    store.delete(name().object()).unwrap();
     assert!(memory.versions(&name()).unwrap().is_empty());
     assert_eq!(store.get(&name()).unwrap_err().kind(), Kind::Absent);
-    store.delete(&name(), None).unwrap();
+    store.delete(name().object()).unwrap();
 }
 
 #[test]
@@ -152,7 +153,7 @@ fn a_remembered_version_that_is_gone_is_looked_up_again() {
     let Bench { memory, store, .. } = bench();
     let first = store.put_new(&name(), text("first")).unwrap().version.unwrap();
     assert_eq!(store.get(&name()).unwrap(), "first");
-    memory.delete(&name(), Some(&first)).unwrap();
+    memory.delete(name().at(Some(&first))).unwrap();
     assert_eq!(store.get(&name()).unwrap_err().kind(), Kind::Absent);
     memory.put_new(&name(), text("second")).unwrap();
     assert_eq!(store.get(&name()).unwrap(), "second");
@@ -161,13 +162,13 @@ fn a_remembered_version_that_is_gone_is_looked_up_again() {
 #[test]
 fn locks_are_asked_of_the_oldest_version_and_only_raised() {
     let Bench { memory, store, .. } = bench();
-    let version = store.put_locked(&name(), text("genuine"), &until(2000)).unwrap().version;
+    let version = store.put(&name(), text("genuine"), &PutOptions::locked(&until(2000))).unwrap().version;
     memory.replace(&name(), text("forged"));
-    assert_eq!(store.retention(&name(), None).unwrap(), Some(until(2000)));
-    assert_eq!(store.extend_retention(&name(), None, &until(3000)).unwrap(), until(3000));
-    assert_eq!(store.extend_retention(&name(), None, &until(1500)).unwrap(), until(3000));
-    assert_eq!(memory.retention(&name(), version.as_deref()).unwrap(), Some(until(3000)));
-    assert_eq!(memory.retention(&name(), None).unwrap(), None, "the forged version has none");
+    assert_eq!(store.lock_of(&name()).unwrap(), Some(until(2000)));
+    assert_eq!(store.extend_lock(name().object(), &until(3000)).unwrap(), until(3000));
+    assert_eq!(store.extend_lock(name().object(), &until(1500)).unwrap(), until(3000));
+    assert_eq!(memory.lock_of(name().at(version.as_deref())).unwrap(), Some(until(3000)));
+    assert_eq!(memory.lock_of(&name()).unwrap(), None, "the forged version has none");
 }
 
 #[test]

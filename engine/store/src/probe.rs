@@ -12,7 +12,7 @@ mod reads;
 pub use class::{ClassProbed, probe_class};
 pub use lock::{LockProbed, probe_lock};
 
-use super::{Listed, ObjectName, PROBE_PREFIX, Receipt, Store};
+use super::{ListOptions, Listed, ObjectName, PROBE_PREFIX, Receipt, Store, StoreExt};
 use base::env::Env;
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
@@ -149,7 +149,7 @@ impl<'a> Place<'a> {
 
     fn list(&self, after: Option<&ObjectName>) -> Result<Vec<Listed>> {
         let mut found = Vec::new();
-        self.store.list(&self.corner, after, &mut |listed| {
+        self.store.list(&ListOptions::below(&self.corner).after(after), &mut |listed| {
             found.push(listed);
             found.len() < LISTED_MAX
         })?;
@@ -166,7 +166,7 @@ impl<'a> Place<'a> {
     fn clean(&self) -> Result<()> {
         let made = std::mem::take(&mut *self.made.lock());
         for (name, version) in made {
-            match self.store.delete(&name, version.as_deref()) {
+            match self.store.delete(name.at(version.as_deref())) {
                 // The place locks everything for a while by itself.
                 Err(e) if e.kind() == Kind::Immutable => {}
                 other => other?,

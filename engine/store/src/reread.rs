@@ -12,7 +12,7 @@
 //! | damaged | other bytes, damaged too | `Transient` |
 //! | damaged | out of reach | the second look's error |
 
-use super::{ObjectName, Store};
+use super::{ObjectName, Store, StoreExt};
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
 use std::cell::RefCell;
@@ -38,7 +38,7 @@ impl<'a> Look<'a> {
         Look { store, seen: RefCell::default() }
     }
 
-    /// As [`Store::get`].
+    /// As [`StoreExt::get`].
     ///
     /// # Errors
     /// The store's.
@@ -46,7 +46,7 @@ impl<'a> Look<'a> {
         self.keep(self.store.get(name), |bytes| Answer::Bytes(bytes.clone()))
     }
 
-    /// As [`Store::get_range`].
+    /// As [`StoreExt::get_range`].
     ///
     /// # Errors
     /// The store's.
@@ -54,7 +54,7 @@ impl<'a> Look<'a> {
         self.keep(self.store.get_range(name, range), |bytes| Answer::Bytes(bytes.clone()))
     }
 
-    /// As [`Store::get_tail`].
+    /// As [`StoreExt::get_tail`].
     ///
     /// # Errors
     /// The store's.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::StoreExt;
 use crate::{Counts, Fault, Faulty, Memory, MeteredStore, RequestKind, Say};
 use base::env::Seeded;
 use base::error::Error;

@@ -40,7 +40,7 @@ impl Space {
 mod tests {
     use super::*;
     use crate::{
-        Fault, Faulty, Limits, Location, Memory, MeteredStore, OldestVersionLayer, Options, Store, Throttled, open,
+        Fault, Faulty, Limits, Location, Memory, MeteredStore, OldestVersionLayer, Options, StoreExt, Throttled, open,
     };
     use std::sync::Arc;
 

@@ -40,7 +40,7 @@ impl Rest {
         }
     }
 
-    pub(super) fn reach(&self, now: Time) -> Availability {
+    pub(super) fn availability(&self, now: Time) -> Availability {
         match self.asked {
             _ if !self.class.is_archive() => Availability::Online,
             Some(thaw) if now < thaw.ready => Availability::Retrieving,
@@ -60,7 +60,7 @@ impl Rest {
     ) -> Result<Asked> {
         let after = |time: Time, seconds: i64| Time::new(time.seconds.saturating_add(seconds), time.nanos);
         let days = i64::from(days).saturating_mul(DAY_SECONDS);
-        match self.reach(now) {
+        match self.availability(now) {
             Availability::Online => Ok(Asked::Ready),
             Availability::Retrieving => Ok(Asked::Underway),
             Availability::Ready { .. } => {
@@ -85,8 +85,8 @@ impl Rest {
 
     /// Lets a read through, or refuses it.
     pub(super) fn admit(&self, name: &ObjectName, now: Time) -> Result<()> {
-        let reach = self.reach(now);
-        if reach.is_readable() { Ok(()) } else { Err(availability::archived(name, reach)) }
+        let availability = self.availability(now);
+        if availability.is_readable() { Ok(()) } else { Err(availability::archived(name, availability)) }
     }
 }
 
@@ -106,16 +106,16 @@ mod tests {
         assert_eq!(rest.admit(&name, at(0)).unwrap_err().kind(), Kind::Archived);
         assert_eq!(rest.retrieve(9, standard, at(0), 100).unwrap(), Asked::Accepted);
         assert_eq!(
-            (rest.reach(at(99)), rest.retrieve(9, standard, at(99), 100).unwrap()),
+            (rest.availability(at(99)), rest.retrieve(9, standard, at(99), 100).unwrap()),
             (Availability::Retrieving, Asked::Underway)
         );
         let end = 100 + 2 * DAY_SECONDS;
-        assert_eq!(rest.reach(at(100)), Availability::Ready { until: Some(at(end)) });
+        assert_eq!(rest.availability(at(100)), Availability::Ready { until: Some(at(end)) });
         rest.admit(&name, at(end - 1)).unwrap();
-        assert_eq!(rest.reach(at(end)), Availability::Archived);
+        assert_eq!(rest.availability(at(end)), Availability::Archived);
         // Asked again while it is ready, its days count anew, shorter or longer.
         assert_eq!(rest.retrieve(9, (RetrievalMode::Bulk, 1), at(200), 100).unwrap(), Asked::Accepted);
-        assert_eq!(rest.reach(at(300)), Availability::Ready { until: Some(at(200 + DAY_SECONDS)) });
+        assert_eq!(rest.availability(at(300)), Availability::Ready { until: Some(at(200 + DAY_SECONDS)) });
         assert_eq!(rest.class(at(300)), StorageClass::Glacier);
     }
 
@@ -124,19 +124,19 @@ mod tests {
         let mut rest = Rest::new(StorageClass::Archive);
         assert_eq!(rest.retrieve(9, (RetrievalMode::Bulk, 1), at(0), 100).unwrap_err().kind(), Kind::Input);
         assert_eq!(rest.retrieve(9, (RetrievalMode::High, 1), at(0), 100).unwrap(), Asked::Accepted);
-        assert_eq!((rest.reach(at(99)), rest.class(at(99))), (Availability::Retrieving, StorageClass::Archive));
+        assert_eq!((rest.availability(at(99)), rest.class(at(99))), (Availability::Retrieving, StorageClass::Archive));
         let late = at(100 * DAY_SECONDS);
-        assert_eq!((rest.reach(late), rest.class(late)), (Availability::Online, StorageClass::Hot));
+        assert_eq!((rest.availability(late), rest.class(late)), (Availability::Online, StorageClass::Hot));
         assert_eq!(rest.retrieve(9, (RetrievalMode::High, 1), late, 100).unwrap(), Asked::Ready);
         rest.rest_again(StorageClass::Archive);
-        assert_eq!(rest.reach(late), Availability::Archived);
+        assert_eq!(rest.availability(late), Availability::Archived);
     }
 
     #[test]
     fn what_does_not_rest_is_ready_at_once() {
         let mut rest = Rest::new(StorageClass::StandardIa);
         assert_eq!(
-            (rest.reach(at(0)), rest.retrieve(9, (RetrievalMode::Bulk, 1), at(0), 9).unwrap()),
+            (rest.availability(at(0)), rest.retrieve(9, (RetrievalMode::Bulk, 1), at(0), 9).unwrap()),
             (Availability::Online, Asked::Ready)
         );
     }

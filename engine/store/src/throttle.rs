@@ -4,16 +4,12 @@
 //! next one waits for. So a long run keeps the rate, whatever the sizes. Uploads pay before they go; downloads pay when they
 //! have come, as their length is not known before. Once the process is told to end nobody waits: what is ready is stored at full speed. Refuses to slice a request: an object goes at full speed once it goes.
 
-use super::{
-    Asked, Capabilities, Info, Limits, Listed, ObjectLock, ObjectName, ObjectVersion, PutOptions, Receipt,
-    RetrievalMode, Space, StorageClass, Store, TierStatus,
-};
+use super::{Limits, ObjectName, ObjectRef, PutOptions, Read, ReadRange, Receipt, Store};
+use crate::forward;
 use base::ending;
 use base::error::Result;
 use bytes::Bytes;
-use format_spec::Time;
 use parking_lot::Mutex;
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -50,135 +46,20 @@ impl Throttled {
 }
 
 impl Store for Throttled {
-    fn location(&self) -> String {
-        self.inner.location()
-    }
+    forward!(inner: location, head, list, versions, delete, extend_lock, retrieve, rest_again, now, capabilities, room);
 
-    fn put_new(&self, name: &ObjectName, bytes: Bytes) -> Result<Receipt> {
+    fn put(&self, name: &ObjectName, bytes: Bytes, options: &PutOptions) -> Result<Receipt> {
         self.up(bytes.len());
-        self.inner.put_new(name, bytes)
+        self.inner.put(name, bytes, options)
     }
 
-    fn get(&self, name: &ObjectName) -> Result<Bytes> {
-        self.inner.get(name).inspect(|bytes| self.down(bytes))
-    }
-
-    fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
-        self.inner.get_range(name, range).inspect(|bytes| self.down(bytes))
-    }
-
-    fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
-        self.inner.get_tail(name, bytes_max).inspect(|(bytes, _)| self.down(bytes))
-    }
-
-    fn head(&self, name: &ObjectName) -> Result<Info> {
-        self.inner.head(name)
-    }
-
-    fn list(&self, prefix: &str, after: Option<&ObjectName>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.inner.list(prefix, after, visit)
-    }
-
-    fn delete(&self, name: &ObjectName, version: Option<&str>) -> Result<()> {
-        self.inner.delete(name, version)
-    }
-
-    fn now(&self) -> Result<Time> {
-        self.inner.now()
-    }
-
-    fn capabilities(&self) -> Result<Capabilities> {
-        self.inner.capabilities()
-    }
-
-    fn put_locked(&self, name: &ObjectName, bytes: Bytes, retention: &ObjectLock) -> Result<Receipt> {
-        self.up(bytes.len());
-        self.inner.put_locked(name, bytes, retention)
-    }
-
-    fn versions(&self, name: &ObjectName) -> Result<Vec<ObjectVersion>> {
-        self.inner.versions(name)
-    }
-
-    fn get_version(&self, name: &ObjectName, version: &str, range: Range<u64>) -> Result<Bytes> {
-        self.inner.get_version(name, version, range).inspect(|bytes| self.down(bytes))
-    }
-
-    fn list_oldest(
-        &self,
-        prefix: &str,
-        after: Option<&ObjectName>,
-        visit: &mut dyn FnMut(Listed) -> bool,
-    ) -> Result<()> {
-        self.inner.list_oldest(prefix, after, visit)
-    }
-
-    fn retention(&self, name: &ObjectName, version: Option<&str>) -> Result<Option<ObjectLock>> {
-        self.inner.retention(name, version)
-    }
-
-    fn extend_retention(&self, name: &ObjectName, version: Option<&str>, wanted: &ObjectLock) -> Result<ObjectLock> {
-        self.inner.extend_retention(name, version, wanted)
-    }
-
-    fn put_in(&self, name: &ObjectName, bytes: Bytes, terms: &PutOptions) -> Result<Receipt> {
-        self.up(bytes.len());
-        self.inner.put_in(name, bytes, terms)
-    }
-
-    fn resting_of(&self, name: &ObjectName, version: Option<&str>) -> Result<TierStatus> {
-        self.inner.resting_of(name, version)
-    }
-
-    fn list_resting(
-        &self,
-        prefix: &str,
-        after: Option<&ObjectName>,
-        visit: &mut dyn FnMut(ObjectName, TierStatus) -> bool,
-    ) -> Result<()> {
-        self.inner.list_resting(prefix, after, visit)
-    }
-
-    fn list_resting_oldest(
-        &self,
-        prefix: &str,
-        after: Option<&ObjectName>,
-        visit: &mut dyn FnMut(ObjectName, TierStatus) -> bool,
-    ) -> Result<()> {
-        self.inner.list_resting_oldest(prefix, after, visit)
-    }
-
-    fn retrieve_of(&self, name: &ObjectName, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
-        self.inner.retrieve_of(name, version, mode, days)
-    }
-
-    fn rest_again_of(&self, name: &ObjectName, version: Option<&str>, class: StorageClass) -> Result<()> {
-        self.inner.rest_again_of(name, version, class)
+    fn read(&self, object: ObjectRef<'_>, range: ReadRange) -> Result<Read> {
+        self.inner.read(object, range).inspect(|read| self.down(&read.bytes))
     }
 
     fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
         let over = |inner| Throttled { inner, upload: self.upload.clone(), download: self.download.clone() };
         Ok(self.inner.fresh()?.map(|inner| Arc::new(over(inner)) as Arc<dyn Store>))
-    }
-
-    fn refuses_wrong_checksum(&self, name: &ObjectName) -> Result<bool> {
-        self.inner.refuses_wrong_checksum(name)
-    }
-
-    fn seeks(&self) -> bool {
-        self.inner.seeks()
-    }
-
-    fn space(&self) -> Result<Option<Space>> {
-        self.inner.space()
-    }
-
-    fn keep_reserve(&self) {
-        self.inner.keep_reserve();
-    }
-
-    fn spend_reserve(&self, bytes: u64) -> bool {
-        self.inner.spend_reserve(bytes)
     }
 }
 
@@ -232,7 +113,7 @@ const BURST: Duration = Duration::from_millis(250);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Memory, MeteredStore, RequestKind};
+    use crate::{Memory, MeteredStore, RequestKind, StoreExt};
 
     /// Runs `sizes` one after the other through a bucket on a made clock; returns the seconds it took.
     fn seconds(bucket: &mut Bucket, sizes: &[u64], mut now: Duration) -> f64 {

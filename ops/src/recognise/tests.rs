@@ -5,7 +5,7 @@ use crate::Error;
 use bytes::Bytes;
 use engine::env::Machine;
 use engine::repository::{NewRepository, OpenOptions, Repository};
-use engine::store::{Info, Listed, Memory, ObjectName, Receipt};
+use engine::store::{HeadOptions, Info, ListOptions, Listed, Memory, ObjectName, ObjectRef, Read, ReadRange, forward};
 use format_spec::config::{Class, Retention};
 use format_spec::key_slot::Cost;
 use format_spec::log::Change;
@@ -30,41 +30,18 @@ impl Stale {
 }
 
 impl Store for Stale {
-    fn location(&self) -> String {
-        self.0.location()
+    forward!(0: location, put, versions, delete, extend_lock, retrieve, rest_again, now, capabilities, room, fresh);
+
+    fn read(&self, object: ObjectRef<'_>, range: ReadRange) -> engine::Result<Read> {
+        self.seen(object.name).and_then(|()| self.0.read(object, range))
     }
 
-    fn put_new(&self, name: &ObjectName, bytes: Bytes) -> engine::Result<Receipt> {
-        self.0.put_new(name, bytes)
+    fn head(&self, object: ObjectRef<'_>, options: HeadOptions) -> engine::Result<Info> {
+        self.seen(object.name).and_then(|()| self.0.head(object, options))
     }
 
-    fn get(&self, name: &ObjectName) -> engine::Result<Bytes> {
-        self.seen(name).and_then(|()| self.0.get(name))
-    }
-
-    fn get_range(&self, name: &ObjectName, range: Range<u64>) -> engine::Result<Bytes> {
-        self.seen(name).and_then(|()| self.0.get_range(name, range))
-    }
-
-    fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> engine::Result<(Bytes, u64)> {
-        self.seen(name).and_then(|()| self.0.get_tail(name, bytes_max))
-    }
-
-    fn head(&self, name: &ObjectName) -> engine::Result<Info> {
-        self.seen(name).and_then(|()| self.0.head(name))
-    }
-
-    fn list(
-        &self,
-        prefix: &str,
-        after: Option<&ObjectName>,
-        visit: &mut dyn FnMut(Listed) -> bool,
-    ) -> engine::Result<()> {
-        self.0.list(prefix, after, &mut |listed| self.hides(&listed.name) || visit(listed))
-    }
-
-    fn delete(&self, name: &ObjectName, version: Option<&str>) -> engine::Result<()> {
-        self.0.delete(name, version)
+    fn list(&self, options: &ListOptions<'_>, visit: &mut dyn FnMut(Listed) -> bool) -> engine::Result<()> {
+        self.0.list(options, &mut |listed| self.hides(&listed.name) || visit(listed))
     }
 }
 
@@ -208,7 +185,7 @@ fn an_entry_that_no_connection_shows_is_lost() {
 #[test]
 fn an_entry_behind_a_gap_is_no_end_of_the_log() {
     let scene = Scene::new();
-    scene.memory.delete(&ObjectName::new(names::log(4)).unwrap(), None).unwrap();
+    scene.memory.delete(ObjectName::new(names::log(4)).unwrap().object()).unwrap();
     let shorter: Arc<dyn Store> = Arc::new(Stale(scene.memory.clone(), 4));
     let again = |shows: &dyn Fn(&dyn Store) -> engine::Result<bool>| {
         assert!(shows(&*scene.memory)?);

@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::log::LogView;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::store::ObjectName;
+use crate::store::{ObjectName, StoreExt};
 use format_spec::log::{Change, ObjectRow};
 use format_spec::{Time, names};
 
@@ -121,7 +121,7 @@ pub(super) fn sweep(
 /// Of small objects the store is asked.
 fn size(repository: &Repository, name: &ObjectName, spent: &mut Spent) -> Result<u64> {
     spent.requests += 1;
-    match repository.vault().store.head(name) {
+    match repository.vault().store.head_of(name) {
         Ok(info) => Ok(info.bytes),
         Err(e) if e.kind() == Kind::Absent => Ok(0),
         Err(e) => Err(e),

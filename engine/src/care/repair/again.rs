@@ -12,7 +12,7 @@ use crate::monitor::Monitor;
 use crate::repository::{Grounds, NameOf, Repository};
 use crate::restore_point::{Point, expect_counted};
 use crate::session::{Opening, Session};
-use crate::store::ObjectName;
+use crate::store::{ListOptions, ObjectName, StoreExt};
 use crate::tree::MapCursor;
 use format_spec::container::{Header, ObjectKind};
 use format_spec::log::{PointId, Purpose};
@@ -31,7 +31,7 @@ pub(super) struct Candidate {
 pub(super) fn candidates(before: &Arc<Repository>, monitor: &Monitor) -> Result<Vec<Candidate>> {
     let view = before.log().view();
     let mut listed = Vec::new();
-    before.vault().store.list(names::folder(ObjectKind::RestorePoint), None, &mut |l| {
+    before.vault().store.list(&ListOptions::below(names::folder(ObjectKind::RestorePoint)), &mut |l| {
         listed.extend(names::parse(l.name.as_str()).map(|(_, session, ordinal)| ObjectId { session, ordinal }));
         true
     })?;

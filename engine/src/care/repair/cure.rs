@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::index::Place;
 use crate::pack::heal;
 use crate::repository::Repository;
-use crate::store::ObjectName;
+use crate::store::{ObjectName, StoreExt};
 use bytes::Bytes;
 use format_spec::container::ObjectKind;
 use format_spec::{ChunkId, ObjectId, names};

@@ -21,7 +21,7 @@ use crate::error::{Error, Kind, Result};
 use crate::log::{End, Log};
 use crate::monitor::Monitor;
 use crate::repository::{Repository, Stop};
-use crate::store::{ObjectName, Store, delete_versions};
+use crate::store::{ObjectName, Store, StoreExt, delete_versions};
 use bytes::Bytes;
 use format_spec::RepositoryId;
 use format_spec::log::PointId;

@@ -127,7 +127,7 @@ pub(super) fn share(root: &OwnedFd) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::super::Local;
-    use crate::{ObjectName, Store};
+    use crate::{ObjectName, StoreExt};
     use bytes::Bytes;
     use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
     use std::path::Path;

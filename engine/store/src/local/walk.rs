@@ -34,7 +34,7 @@ pub(super) fn list(
                 }
                 Some(Found::File(bytes, stored)) => {
                     let wanted = after.is_none_or(|after| name > *after);
-                    if wanted && !visit(Listed { name, bytes, stored: Some(stored), version: None }) {
+                    if wanted && !visit(Listed { name, bytes, stored: Some(stored), version: None, tier: None }) {
                         return Ok(());
                     }
                 }

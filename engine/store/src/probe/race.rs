@@ -1,7 +1,7 @@
 //! The race: many parallel creates of one object, several rounds.
 
 use super::{Place, Probed};
-use crate::ObjectName;
+use crate::{ObjectName, StoreExt};
 use base::error::{Error, Kind, Result};
 use base::threads;
 use bytes::Bytes;

@@ -1,7 +1,7 @@
 //! Ranges, listings, deletion.
 
 use super::{Place, Probed};
-use crate::ObjectName;
+use crate::{ObjectName, StoreExt};
 use base::error::{Error, Kind, Result};
 use base::threads;
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use bytes::Bytes;
 pub(super) fn try_ranges(place: &Place<'_>, name: &ObjectName, content: &Bytes, probed: &mut Probed) -> Result<()> {
     let (store, length) = (place.store, content.len() as u64);
     let mut wrong = Vec::new();
-    if store.get(name)? != *content || store.head(name)?.bytes != length {
+    if store.get(name)? != *content || store.head_of(name)?.bytes != length {
         wrong.push(("an object".to_owned(), "did not come back as it was put".to_owned()));
     }
     for range in [0..1, 100..200, length - 1..length, 0..length] {
@@ -81,7 +81,7 @@ pub(super) fn try_listing(place: &Place<'_>, probed: &mut Probed) -> Result<()> 
 
 /// A deleted object is gone from reads and listings, and deleting it again is no error.
 pub(super) fn try_delete(place: &Place<'_>, name: &ObjectName, probed: &mut Probed) -> Result<()> {
-    let deleted = judge(place.store.delete(name, None).and_then(|()| place.store.delete(name, None)))?;
+    let deleted = judge(place.store.delete(name.object()).and_then(|()| place.store.delete(name.object())))?;
     let gone = match place.store.get(name) {
         Err(e) if e.kind() == Kind::Absent => true,
         Err(e) => return Err(e),

@@ -6,23 +6,19 @@ use super::wire::{Ask, Response, base64_sha256, sha256};
 use super::{Cloud, Remote};
 use crate::availability::{no_archive, some_days};
 use crate::class::foreign_class;
-use crate::{Asked, Availability, ObjectName, Provider, RetrievalMode, StorageClass, TierStatus};
+use crate::{Asked, Availability, ObjectName, ObjectRef, Provider, RetrievalMode, StorageClass, StoreExt, TierStatus};
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
 use reqwest::Method;
 
 impl Remote {
-    /// See [`crate::Store::resting_of`].
-    pub(super) fn rest_of(&self, name: &ObjectName, version: Option<&str>) -> Result<TierStatus> {
-        let head = self.head_of(name, version)?;
-        let bytes = head.header("content-length").and_then(|text| text.parse().ok());
-        let untold = || Error::new(Kind::Unsupported, "the store does not tell the length of an object").on(name);
-        let bytes = bytes.ok_or_else(untold)?;
-        let (class, reach) = match &self.cloud {
+    /// How an object rests, as a head of ours shows it.
+    pub(super) fn tier_shown(&self, head: &Response, bytes: u64) -> TierStatus {
+        let (class, availability) = match &self.cloud {
             Cloud::S3(_) => {
                 // Amazon shows no class for the one that everything has.
                 let class = head.header("x-amz-storage-class").unwrap_or_else(|| DEFAULT_CLASS.to_owned());
-                (StorageClass::known(&class), s3_reach(&head, &class))
+                (StorageClass::known(&class), s3_availability(head, &class))
             }
             Cloud::Azure { .. } => {
                 let tier = head.header("x-ms-access-tier").unwrap_or_default();
@@ -30,47 +26,43 @@ impl Remote {
                 (StorageClass::known(&tier), Availability::of_azure(&tier, status.as_deref()))
             }
         };
-        Ok(TierStatus { class, reach, bytes })
+        TierStatus { class, availability, bytes }
     }
 
-    /// See [`crate::Store::retrieve_of`].
-    pub(super) fn ask_back(
-        &self,
-        name: &ObjectName,
-        version: Option<&str>,
-        mode: RetrievalMode,
-        days: u32,
-    ) -> Result<Asked> {
-        some_days(name, days)?;
+    /// See [`crate::Store::retrieve`].
+    pub(super) fn ask_back(&self, object: ObjectRef<'_>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        some_days(object.name, days)?;
         match &self.cloud {
-            Cloud::S3(_) => self.restore(name, version, mode, days),
-            Cloud::Azure { .. } => self.rehydrate(name, version, mode),
+            Cloud::S3(_) => self.restore(object, mode, days),
+            Cloud::Azure { .. } => self.rehydrate(object, mode),
         }
     }
 
-    /// See [`crate::Store::rest_again_of`].
-    pub(super) fn send_back(&self, name: &ObjectName, version: Option<&str>, class: StorageClass) -> Result<()> {
+    /// See [`crate::Store::rest_again`].
+    pub(super) fn send_back(&self, object: ObjectRef<'_>, class: StorageClass) -> Result<()> {
+        let name = object.name;
         match &self.cloud {
             Cloud::S3(_) if class.provider() == Provider::S3 => Ok(()),
             Cloud::S3(_) => Err(foreign_class(name, class, Provider::S3)),
             Cloud::Azure { .. } => {
                 let header = self.class_header(name, class)?;
-                self.insist_on_newest(name, version)?;
+                self.insist_on_newest(object)?;
                 self.set_tier(name, vec![header])?.done(Verb::Retrieve, name)
             }
         }
     }
 
-    fn restore(&self, name: &ObjectName, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+    fn restore(&self, object: ObjectRef<'_>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        let ObjectRef { name, version } = object;
         let refuse = |e: Error| e.on(name);
         mode.allows(StorageClass::Glacier, 0).map_err(refuse)?;
         if mode == RetrievalMode::Expedited {
             // Not every object can be had so; the store would say it late, or take the money and not do it.
-            let resting = self.rest_of(name, version)?;
-            match (resting.reach, resting.class) {
+            let tier = self.tier_of(object)?;
+            match (tier.availability, tier.class) {
                 (Availability::Online, _) => return Ok(Asked::Ready),
                 (Availability::Retrieving, _) => return Ok(Asked::Underway),
-                (_, Some(class)) => mode.allows(class, resting.bytes).map_err(refuse)?,
+                (_, Some(class)) => mode.allows(class, tier.bytes).map_err(refuse)?,
                 (_, None) => {}
             }
         }
@@ -87,7 +79,7 @@ impl Remote {
             (200..=299, _) => Ok(Asked::Accepted),
             (_, Some("RestoreAlreadyInProgress")) => Ok(Asked::Underway),
             (_, Some("ObjectAlreadyInActiveTierError")) => Ok(Asked::Ready),
-            (_, Some("InvalidObjectState")) => match self.rest_of(name, version)?.reach {
+            (_, Some("InvalidObjectState")) => match self.tier_of(object)?.availability {
                 Availability::Online => Ok(Asked::Ready),
                 _ => Err(response.answer().error(verb, name)),
             },
@@ -96,21 +88,22 @@ impl Remote {
         }
     }
 
-    fn rehydrate(&self, name: &ObjectName, version: Option<&str>, mode: RetrievalMode) -> Result<Asked> {
+    fn rehydrate(&self, object: ObjectRef<'_>, mode: RetrievalMode) -> Result<Asked> {
+        let name = object.name;
         mode.allows(StorageClass::Archive, 0).map_err(|e| e.on(name))?;
         // Asked first: to set the tier of what does not rest would move it, and cost.
-        let reach = self.rest_of(name, version)?.reach;
-        match (reach, mode) {
+        let availability = self.tier_of(object)?.availability;
+        match (availability, mode) {
             (Availability::Online | Availability::Ready { .. }, _) => return Ok(Asked::Ready),
             (Availability::Retrieving, RetrievalMode::Standard) => return Ok(Asked::Underway),
             // Its priority can be raised on the way.
-            _ => self.insist_on_newest(name, version)?,
+            _ => self.insist_on_newest(object)?,
         }
         let priority = if mode == RetrievalMode::High { "High" } else { "Standard" };
         let header = self.class_header(name, StorageClass::Hot)?;
         let response = self.set_tier(name, vec![header, ("x-ms-rehydrate-priority", priority.to_owned())])?;
         match (response.status, response.answer().code.as_deref()) {
-            (200..=299, _) if reach == Availability::Retrieving => Ok(Asked::Underway),
+            (200..=299, _) if availability == Availability::Retrieving => Ok(Asked::Underway),
             (202, _) => Ok(Asked::Accepted),
             (200..=299, _) => Ok(Asked::Ready),
             (_, Some("BlobBeingRehydrated")) => Ok(Asked::Underway),
@@ -125,9 +118,9 @@ impl Remote {
     }
 
     /// Azure moves only the newest version out of its archive; an earlier one can but be copied.
-    fn insist_on_newest(&self, name: &ObjectName, version: Option<&str>) -> Result<()> {
+    fn insist_on_newest(&self, ObjectRef { name, version }: ObjectRef<'_>) -> Result<()> {
         let Some(version) = version else { return Ok(()) };
-        let newest = match self.head_of(name, None) {
+        let newest = match self.own_head(name.object()) {
             Ok(head) => head.version(),
             Err(e) if e.kind() == Kind::Absent => None,
             Err(e) => return Err(e),
@@ -141,7 +134,7 @@ impl Remote {
     }
 }
 
-fn s3_reach(head: &Response, class: &str) -> Availability {
+fn s3_availability(head: &Response, class: &str) -> Availability {
     let restore = head.header("x-amz-restore");
     let ongoing = restore.as_deref().and_then(|text| Some(quoted(text, "ongoing-request")? == "true"));
     let until = restore.as_deref().and_then(|text| http_date(quoted(text, "expiry-date")?));

@@ -4,21 +4,17 @@ use super::answer::{Answer, Verb};
 use super::wire::{Ask, Response, base64_sha256, sha256};
 use super::{Cloud, Remote};
 use crate::lock::{instant, locked, no_locks, raise};
-use crate::{Capabilities, Mode, ObjectLock, ObjectName};
+use crate::{Capabilities, HeadOptions, Info, Mode, ObjectLock, ObjectName, ObjectRef, StoreExt};
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
 use format_spec::Time;
 use reqwest::Method;
 
 impl Remote {
-    /// See [`crate::Store::extend_retention`].
-    pub(super) fn raise_lock(
-        &self,
-        name: &ObjectName,
-        version: Option<&str>,
-        wanted: &ObjectLock,
-    ) -> Result<ObjectLock> {
-        let read = || self.lock_of(name, version);
+    /// See [`crate::Store::extend_lock`].
+    pub(super) fn raise_lock(&self, object: ObjectRef<'_>, wanted: &ObjectLock) -> Result<ObjectLock> {
+        let ObjectRef { name, version } = object;
+        let read = || self.lock_of(object);
         raise(name, wanted, read, |stronger| {
             let (query, body) = match &self.cloud {
                 Cloud::S3(_) => (("retention", ""), Bytes::from(retention_xml(stronger))),
@@ -40,21 +36,20 @@ impl Remote {
         })
     }
 
-    /// What a head shows of the lock of a version. S3 shows it only to who may see it; then this is asked for by its own request.
-    pub(super) fn lock_of(&self, name: &ObjectName, version: Option<&str>) -> Result<Option<ObjectLock>> {
-        let head = self.head_of(name, version)?;
+    /// What a head shows of the lock of an object. S3 shows it only to who may see it; then this is asked for by its own request.
+    pub(super) fn lock_shown(&self, object: ObjectRef<'_>, head: &Response) -> Result<Option<ObjectLock>> {
         let (mode, until) = match &self.cloud {
             Cloud::S3(_) => ("x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date"),
             Cloud::Azure { .. } => ("x-ms-immutability-policy-mode", "x-ms-immutability-policy-until-date"),
         };
         match (head.header(mode), head.header(until)) {
-            (Some(mode), Some(until)) => read_lock(name, &mode, &until).map(Some),
-            _ if matches!(self.cloud, Cloud::S3(_)) => self.lock_by_own_request(name, version),
+            (Some(mode), Some(until)) => read_lock(object.name, &mode, &until).map(Some),
+            _ if matches!(self.cloud, Cloud::S3(_)) => self.lock_by_own_request(object),
             _ => Ok(None),
         }
     }
 
-    fn lock_by_own_request(&self, name: &ObjectName, version: Option<&str>) -> Result<Option<ObjectLock>> {
+    fn lock_by_own_request(&self, ObjectRef { name, version }: ObjectRef<'_>) -> Result<Option<ObjectLock>> {
         let mut query = vec![("retention", "")];
         query.extend(self.version_query(version));
         let (path, verb) = (self.path(name), Verb::Head);
@@ -80,8 +75,19 @@ impl Remote {
         }
     }
 
-    /// The description of one version.
-    pub(super) fn head_of(&self, name: &ObjectName, version: Option<&str>) -> Result<Response> {
+    /// What one request of our own tells of an object, and what the options ask for beyond.
+    pub(super) fn describe(&self, object: ObjectRef<'_>, options: HeadOptions) -> Result<Info> {
+        let head = self.own_head(object)?;
+        let untold =
+            || Error::new(Kind::Unsupported, "the store does not tell the length of an object").on(object.name);
+        let bytes = head.header("content-length").and_then(|text| text.parse().ok()).ok_or_else(untold)?;
+        let tier = options.tier.then(|| self.tier_shown(&head, bytes));
+        let lock = if options.lock { self.lock_shown(object, &head)? } else { None };
+        Ok(Info { bytes, version: head.version(), tier, lock })
+    }
+
+    /// The description of an object.
+    pub(super) fn own_head(&self, ObjectRef { name, version }: ObjectRef<'_>) -> Result<Response> {
         let query: Vec<_> = self.version_query(version).into_iter().collect();
         let (path, verb) = (self.path(name), Verb::Head);
         let (headers, body) = (Vec::new(), Bytes::new());
@@ -148,11 +154,12 @@ impl Remote {
     }
 
     /// A refused delete says whether a lock was the reason: some stores tell no more than that permission is denied.
-    pub(super) fn explain_refused_delete(&self, name: &ObjectName, version: Option<&str>, error: Error) -> Error {
-        if !matches!(error.kind(), Kind::Denied | Kind::Immutable) || version.is_none() {
+    pub(super) fn explain_refused_delete(&self, object: ObjectRef<'_>, error: Error) -> Error {
+        let name = object.name;
+        if !matches!(error.kind(), Kind::Denied | Kind::Immutable) || object.version.is_none() {
             return error;
         }
-        let retention = self.lock_of(name, version).ok().flatten();
+        let retention = self.lock_of(object).ok().flatten();
         let holds = retention.is_some_and(|r| self.clock().is_ok_and(|now| r.until > now));
         match error.kind() {
             Kind::Immutable => locked(name, retention.as_ref()),

@@ -8,7 +8,7 @@ use super::answer::Verb;
 use super::page::{Entry, Page, read, time};
 use super::wire::Ask;
 use super::{Cloud, Remote};
-use crate::{Listed, ObjectName, ObjectVersion};
+use crate::{ListOptions, Listed, ObjectName, ObjectVersion};
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
 use format_spec::Time;
@@ -31,17 +31,13 @@ impl Remote {
         })
     }
 
-    /// See [`crate::Store::list_oldest`].
-    pub(super) fn list_by_oldest(
-        &self,
-        prefix: &str,
-        after: Option<&ObjectName>,
-        visit: &mut dyn FnMut(Listed) -> bool,
-    ) -> Result<()> {
+    /// See [`crate::Store::list`].
+    pub(super) fn list_oldest(&self, options: &ListOptions<'_>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        let ListOptions { prefix, after, .. } = *options;
         self.each_oldest(prefix, after, &mut |entry, _| match self.listed_name(&entry, prefix, after) {
             Some(name) => {
                 let (stored, version) = (time(&entry.modified), entry.id);
-                visit(Listed { name, bytes: entry.bytes, stored, version })
+                visit(Listed { name, bytes: entry.bytes, stored, version, tier: None })
             }
             None => true,
         })

@@ -253,7 +253,7 @@ fn a_point_whose_set_cannot_be_read_stays_out_and_the_others_come_over() {
     pair.source.write("more", &noise(2, 300_000));
     let damaged = pair.source.back_up().unwrap().point.unwrap();
     for name in packs().filter(|name| !before.contains(name)) {
-        memory.delete(&name, None).unwrap();
+        memory.delete(name.object()).unwrap();
     }
     let done = pair.copy(Which::All).unwrap();
     assert_eq!(done.copied, [sound], "{done:?}");

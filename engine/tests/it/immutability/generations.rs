@@ -6,7 +6,7 @@ use engine::care::{ClockVerdict, CollectOptions, collect, plan_collection};
 use engine::immutability::{Securing, name_of, secure};
 use engine::monitor::Monitor;
 use engine::repository::Repository;
-use engine::store::{Memory, MeteredStore, ObjectLock, OldestVersionLayer, RequestKind, Store};
+use engine::store::{Memory, MeteredStore, ObjectLock, OldestVersionLayer, RequestKind, Store, StoreExt};
 use format_spec::ObjectId;
 use format_spec::Time;
 use format_spec::container::ObjectKind;
@@ -19,7 +19,7 @@ fn days(time: Time, rig: &Rig) -> i64 {
 
 /// Each object of the store is locked, and for how many days at least.
 fn least_days(rig: &Rig) -> i64 {
-    let lock = |name: &engine::store::ObjectName| rig.store.retention(name, None).unwrap().expect("it is locked").until;
+    let lock = |name: &engine::store::ObjectName| rig.store.lock_of(name).unwrap().expect("it is locked").until;
     names_of(&*rig.store).iter().map(|name| days(lock(name), rig)).min().unwrap()
 }
 
@@ -38,7 +38,7 @@ fn everything_is_locked_in_the_put_and_remembered() {
     assert_eq!((found.points, found.gaps.len()), (1, 0), "{found:?}");
     assert!(found.objects >= 7, "{found:?}");
     for name in names_of(&*rig.store) {
-        assert_eq!(rig.store.delete(&name, None).unwrap_err().kind(), Kind::Immutable, "{name}");
+        assert_eq!(rig.store.delete(name.object()).unwrap_err().kind(), Kind::Immutable, "{name}");
     }
     rig.expect_equal();
 }

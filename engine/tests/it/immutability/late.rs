@@ -8,7 +8,7 @@ use engine::log::Log;
 use engine::monitor::Monitor;
 use engine::source::folder::FolderSource;
 use engine::source::rules::Rules;
-use engine::store::{Faulty, ObjectName, OldestVersionLayer, RequestKind, Store};
+use engine::store::{Faulty, ObjectName, OldestVersionLayer, RequestKind, StoreExt};
 use format_spec::log::{Change, Purpose};
 use format_spec::{ObjectId, names};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ fn open(job: &str) -> Change {
 
 /// Days from now until the lock of an object ends, in whole.
 fn days_left(rig: &Rig, name: &ObjectName) -> i64 {
-    let lock = rig.store.retention(name, None).unwrap().expect("it is locked");
+    let lock = rig.store.lock_of(name).unwrap().expect("it is locked");
     (lock.until.seconds - rig.env.now().seconds).div_euclid(86_400)
 }
 
@@ -86,7 +86,7 @@ fn an_entry_that_turns_up_before_the_commit_is_locked_for_it() {
     let log = Log::new(bare.clone(), repository.id(), repository.vault().secrets.clone(), *config.as_bytes());
     let slot = log.append(&*rig.env, &mut |_| Ok(open("theirs"))).unwrap();
     let name = ObjectName::new(names::log(slot)).unwrap();
-    assert_eq!(bare.retention(&name, None).unwrap(), None);
+    assert_eq!(bare.lock_of(&name).unwrap(), None);
     repository.refresh().unwrap();
     assert!(repository.is_secured(secured.as_ref(), &then, &repository.log().view()).unwrap());
     assert!(days_left(&rig, &name) >= 15);

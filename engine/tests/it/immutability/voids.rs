@@ -2,7 +2,7 @@ use super::place::{in_memory, verified};
 use crate::proofs::rig::Rig;
 use bytes::Bytes;
 use engine::Kind;
-use engine::store::{Faulty, Memory, ObjectName, OldestVersionLayer, RequestKind, Store};
+use engine::store::{Faulty, Memory, ObjectName, OldestVersionLayer, RequestKind, Store, StoreExt};
 use format_spec::log::{Change, Purpose};
 use format_spec::names;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ fn junk_in_the_next_slots_is_passed_over_and_stays() {
     // Nobody can take it away any more and leave a gap.
     for void in &view.voids {
         let bottom = memory.versions(&slot(*void)).unwrap()[0].id.clone();
-        assert_eq!(memory.delete(&slot(*void), bottom.as_deref()).unwrap_err().kind(), Kind::Immutable, "{void}");
+        assert_eq!(memory.delete(slot(*void).at(bottom.as_deref())).unwrap_err().kind(), Kind::Immutable, "{void}");
     }
     rig.expect_healthy();
 }
@@ -54,7 +54,7 @@ fn junk_that_is_taken_away_before_anybody_wrote_behind_it_was_never_there() {
     memory.put_new(&slot(next), Bytes::from_static(b"junk")).unwrap();
     assert_eq!(open.log().refresh().unwrap().head, next);
     let bottom = memory.versions(&slot(next)).unwrap()[0].id.clone();
-    memory.delete(&slot(next), bottom.as_deref()).unwrap();
+    memory.delete(slot(next).at(bottom.as_deref())).unwrap();
     open.refresh().unwrap();
     assert_eq!(open.log().view().head, next - 1);
     rig.expect_healthy();
@@ -108,7 +108,7 @@ fn of_two_creators_that_both_won_a_slot_one_goes_on() {
             let ours = bucket.versions(&slot(1)).unwrap()[0].id.clone().unwrap();
             let bytes = bucket.get(&slot(1)).unwrap();
             clock.turn_days(1000);
-            bucket.delete(&slot(1), Some(&ours)).unwrap();
+            bucket.delete(slot(1).at(Some(&ours))).unwrap();
             clock.turn_days(-1000);
             assert_eq!(theirs.log().append(&**theirs.env(), &mut |_| Ok(open("theirs"))).unwrap(), 1);
             bucket.replace(&slot(1), bytes);

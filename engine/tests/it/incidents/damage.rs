@@ -10,7 +10,7 @@ use engine::Kind;
 use engine::care::repair::{self, RepairOptions, RepairPlan};
 use engine::care::{ClockVerdict, CollectOptions, Level, collect, plan_collection};
 use engine::monitor::Monitor;
-use engine::store::{Fault, Faulty, Memory, ObjectName, RequestKind, Store};
+use engine::store::{Fault, Faulty, Memory, ObjectName, RequestKind, StoreExt};
 use format_spec::names;
 use std::path::Path;
 use std::sync::Arc;

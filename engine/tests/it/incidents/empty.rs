@@ -5,7 +5,7 @@ use crate::proofs::Rig;
 use crate::proofs::damage::{Action, act, kind_of};
 use crate::proofs::rig::{CHEAP, contents, copy_of, names_of};
 use engine::Kind;
-use engine::store::{Memory, ObjectName, Store};
+use engine::store::{Memory, ObjectName, StoreExt};
 use std::sync::Arc;
 
 /// A repository of two points, two key slots and a sum of its log, that can be damaged; and a copy of the first point's source.

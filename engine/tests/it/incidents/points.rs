@@ -12,7 +12,7 @@ use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::source::folder::FolderSource;
 use engine::source::{About, Failure, Outcome, Source, Step, Walk, rules};
-use engine::store::{Fault, Faulty, ObjectName, RequestKind};
+use engine::store::{Fault, Faulty, ObjectName, RequestKind, StoreExt};
 use format_spec::config::RetentionKind;
 use format_spec::container::{Header, ObjectKind};
 use format_spec::log::{Change, Purpose, Vouched};

@@ -8,12 +8,11 @@ use engine::care::CollectOptions;
 use engine::env::Machine;
 use engine::log::Truncation;
 use engine::store::{
-    Capabilities, Fault, Faulty, Info, Listed, Memory, Mode, ObjectLock, ObjectName, ObjectVersion, Receipt,
-    RequestKind, Store, probe, probe_lock,
+    Fault, Faulty, ListOptions, Listed, Memory, Mode, ObjectLock, ObjectName, PutOptions, Receipt, RequestKind, Store,
+    StoreExt, forward, probe, probe_lock,
 };
 use engine::{Kind, Result};
 use format_spec::Time;
-use std::ops::Range;
 use std::sync::Arc;
 
 #[test]
@@ -93,8 +92,11 @@ fn incident_15_kopia_1067_a_lock_that_is_not_kept_is_an_error() {
     let plain = Memory::new();
     let refused = probe_lock(&plain, &*clock, &|_| ()).unwrap().require().unwrap_err();
     assert_eq!(refused.kind(), Kind::Unsupported);
-    assert_eq!(plain.put_locked(&name, Bytes::from_static(b"x"), &lock).unwrap_err().kind(), Kind::Unsupported);
-    assert_eq!(plain.extend_retention(&name, None, &lock).unwrap_err().kind(), Kind::Unsupported);
+    assert_eq!(
+        plain.put(&name, Bytes::from_static(b"x"), &PutOptions::locked(&lock)).unwrap_err().kind(),
+        Kind::Unsupported
+    );
+    assert_eq!(plain.extend_lock(name.object(), &lock).unwrap_err().kind(), Kind::Unsupported);
     // A place that takes locks and forgets them.
     let forgetful = Liar { inner: Arc::new(Memory::locking(clock.clone())), lie: Lie::DropsLocks };
     let refused = probe_lock(&forgetful, &*clock, &|_| ()).unwrap().require().unwrap_err();
@@ -103,9 +105,9 @@ fn incident_15_kopia_1067_a_lock_that_is_not_kept_is_an_error() {
     // One that keeps them: read back, and enforced.
     let keeping = Memory::locking(clock.clone());
     probe_lock(&keeping, &*clock, &|_| ()).unwrap().require().unwrap();
-    let version = keeping.put_locked(&name, Bytes::from_static(b"x"), &lock).unwrap().version;
-    assert_eq!(keeping.retention(&name, version.as_deref()).unwrap(), Some(lock));
-    assert_eq!(keeping.delete(&name, version.as_deref()).unwrap_err().kind(), Kind::Immutable);
+    let version = keeping.put(&name, Bytes::from_static(b"x"), &PutOptions::locked(&lock)).unwrap().version;
+    assert_eq!(keeping.lock_of(name.at(version.as_deref())).unwrap(), Some(lock));
+    assert_eq!(keeping.delete(name.at(version.as_deref())).unwrap_err().kind(), Kind::Immutable);
 }
 
 /// A store that lies in one way.
@@ -124,70 +126,28 @@ enum Lie {
 }
 
 impl Store for Liar {
+    forward!(inner: read, head, versions, delete, extend_lock, retrieve, rest_again, now, capabilities, room, fresh);
+
     fn location(&self) -> String {
         "liar:".to_owned()
     }
 
-    fn put_new(&self, name: &ObjectName, bytes: Bytes) -> Result<Receipt> {
-        if self.lie == Lie::CreatesAgain {
+    fn put(&self, name: &ObjectName, bytes: Bytes, options: &PutOptions) -> Result<Receipt> {
+        if self.lie == Lie::CreatesAgain && !options.tries_checksum {
             self.inner.replace(name, bytes);
             return Ok(Receipt::default());
         }
-        self.inner.put_new(name, bytes)
+        self.inner.put(name, bytes, &PutOptions { lock: None, ..*options })
     }
 
-    fn get(&self, name: &ObjectName) -> Result<Bytes> {
-        self.inner.get(name)
-    }
-
-    fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
-        self.inner.get_range(name, range)
-    }
-
-    fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
-        self.inner.get_tail(name, bytes_max)
-    }
-
-    fn head(&self, name: &ObjectName) -> Result<Info> {
-        self.inner.head(name)
-    }
-
-    fn list(&self, prefix: &str, after: Option<&ObjectName>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+    fn list(&self, options: &ListOptions<'_>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
         let mut shown = 0;
-        self.inner.list(prefix, after, &mut |listed| {
+        self.inner.list(options, &mut |listed| {
             shown += 1;
             // Without a key slot nobody gets as far as to delete.
-            let is_hidden =
-                prefix != "keys" && (self.lie == Lie::ListsNothing || self.lie == Lie::ListsHalf && shown % 2 == 0);
+            let is_hidden = options.prefix != "keys"
+                && (self.lie == Lie::ListsNothing || self.lie == Lie::ListsHalf && shown % 2 == 0);
             is_hidden || visit(listed)
         })
-    }
-
-    fn delete(&self, name: &ObjectName, version: Option<&str>) -> Result<()> {
-        self.inner.delete(name, version)
-    }
-
-    fn now(&self) -> Result<Time> {
-        self.inner.now()
-    }
-
-    fn capabilities(&self) -> Result<Capabilities> {
-        self.inner.capabilities()
-    }
-
-    fn put_locked(&self, name: &ObjectName, bytes: Bytes, _: &ObjectLock) -> Result<Receipt> {
-        self.inner.put_new(name, bytes)
-    }
-
-    fn versions(&self, name: &ObjectName) -> Result<Vec<ObjectVersion>> {
-        self.inner.versions(name)
-    }
-
-    fn get_version(&self, name: &ObjectName, version: &str, range: Range<u64>) -> Result<Bytes> {
-        self.inner.get_version(name, version, range)
-    }
-
-    fn retention(&self, name: &ObjectName, version: Option<&str>) -> Result<Option<ObjectLock>> {
-        self.inner.retention(name, version)
     }
 }

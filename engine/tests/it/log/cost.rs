@@ -80,5 +80,5 @@ fn a_thousand_points() {
     println!("writing the checkpoint: {:?}", start.elapsed());
     measure("from the checkpoint");
     let name = engine::store::ObjectName::new(format_spec::names::checkpoint(3000)).unwrap();
-    println!("{} bytes", engine::store::Store::get(&*place.store, &name).unwrap().len());
+    println!("{} bytes", engine::store::StoreExt::get(&*place.store, &name).unwrap().len());
 }

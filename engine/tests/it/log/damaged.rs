@@ -2,7 +2,7 @@
 
 use super::{Place, shown};
 use engine::Kind;
-use engine::store::{ObjectName, Store};
+use engine::store::{ObjectName, Store, StoreExt};
 use format_spec::names;
 
 /// Checkpoints at 20, 40 and 60, head at 65.
@@ -61,7 +61,7 @@ fn a_gap_that_no_checkpoint_covers_is_damage() {
     let place = Place::new();
     let writer = place.log();
     place.grow_to(&writer, 30);
-    place.store.delete(&ObjectName::new(names::log(17)).unwrap(), None).unwrap();
+    place.store.delete(ObjectName::new(names::log(17)).unwrap().object()).unwrap();
     let error = place.log().refresh().unwrap_err();
     assert_eq!((error.kind(), error.object()), (Kind::Damaged, Some(&*names::log(17))));
     assert!(error.advice().is_some_and(|a| a.contains("--from COPY")));

@@ -3,7 +3,7 @@
 use super::{Place, at_once, log, opening};
 use bytes::Bytes;
 use engine::log::{Log, Recollection, Witness, hash_in_store};
-use engine::store::{ObjectName, Store};
+use engine::store::{ObjectName, Store, StoreExt};
 use format_spec::{Time, names};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ fn recall(place: &Place, (slot, hash): (u32, [u8; 32])) -> Recollection {
 }
 
 fn remove(place: &Place, slot: u32) {
-    place.store.delete(&ObjectName::new(names::log(slot)).unwrap(), None).unwrap();
+    place.store.delete(ObjectName::new(names::log(slot)).unwrap().object()).unwrap();
 }
 
 #[test]

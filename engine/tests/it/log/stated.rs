@@ -5,7 +5,7 @@ use engine::care::{CheckOptions, CheckReport, Level, check};
 use engine::env::Machine;
 use engine::monitor::Monitor;
 use engine::repository::{OpenOptions, Repository};
-use engine::store::{Memory, ObjectName, Store};
+use engine::store::{Memory, ObjectName, StoreExt};
 use engine::{Kind, Result};
 use serde_json::Value;
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 use super::{Place, at_once, log, shown};
 use engine::Kind;
 use engine::log::Truncation;
-use engine::store::{Fault, Faulty, Memory, Store};
+use engine::store::{Fault, Faulty, Memory, StoreExt};
 use format_spec::ObjectId;
 use format_spec::container::ObjectKind;
 use format_spec::log::{Change, ObjectRange};

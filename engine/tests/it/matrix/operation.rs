@@ -11,7 +11,7 @@ use engine::log::Truncation;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::restore_point::Point;
-use engine::store::{Memory, ObjectName, Store};
+use engine::store::{Memory, ObjectName, Store, StoreExt};
 use engine::{Kind, Result};
 use format_spec::container::ObjectKind;
 use format_spec::log::{Change, KeyChange};
@@ -161,7 +161,7 @@ pub(super) const REPAIR: Operation = Operation {
         let mut bytes = store.get(&name).unwrap().to_vec();
         let at = bytes.len() - 50;
         bytes[at] ^= 1;
-        store.delete(&name, None).unwrap();
+        store.delete(name.object()).unwrap();
         store.put_new(&name, bytes.into()).unwrap();
     },
     run: |machine| {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use engine::repository::Repository;
 use engine::restore_point::manifest_name;
-use engine::store::ObjectName;
+use engine::store::{ObjectName, StoreExt};
 use format_spec::container::{Header, Object, ObjectKind, ObjectWriter, kind};
 use format_spec::log::{Change, PointId, Purpose, Vouched};
 use format_spec::{ObjectId, names};

@@ -2,7 +2,7 @@
 
 use super::rig::names_of;
 use bytes::Bytes;
-use engine::store::{Memory, ObjectName, Store};
+use engine::store::{Memory, ObjectName, Store, StoreExt};
 
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub(crate) fn act(action: Action, name: &ObjectName, store: &Memory, foreign: &d
         Action::Flip(place) => new[at(place)] ^= 1 << (place % 8),
         Action::Truncate(place) => new.truncate(at(place)),
         Action::Delete => {
-            store.delete(name, None).unwrap();
+            store.delete(name.object()).unwrap();
             return true;
         }
         Action::Empty => new.clear(),

@@ -119,7 +119,7 @@ fn an_object_that_the_store_corrupts_once_is_stored_again_before_the_commit() {
             assert_eq!((error.kind(), error.object()), (Kind::Damaged, Some(&name[..])), "{}", shown(&error));
             let error = healthy.open().map(|_| ()).expect_err(&name);
             assert_eq!((error.kind(), error.object()), (Kind::Damaged, Some(&name[..])), "{}", shown(&error));
-            healthy.store.delete(&ObjectName::new(name.clone()).unwrap(), None).unwrap();
+            healthy.store.delete(ObjectName::new(name.clone()).unwrap().object()).unwrap();
             assert_eq!(healthy.open().unwrap().points().unwrap().len(), 1, "{name}");
             healthy.expect_healthy();
         } else {
@@ -145,7 +145,7 @@ fn a_store_that_goes_on_corrupting_fails_the_backup_by_name() {
         let name = error.object().expect("a name").to_owned();
         let healthy = base.over(memory);
         if name.starts_with("log/") {
-            healthy.store.delete(&ObjectName::new(name).unwrap(), None).unwrap();
+            healthy.store.delete(ObjectName::new(name).unwrap().object()).unwrap();
         }
         assert_eq!(healthy.open().unwrap().points().unwrap().len(), 1);
         healthy.expect_healthy();

@@ -7,7 +7,7 @@ use engine::backup::{BackupSummary, backup};
 use engine::monitor::Monitor;
 use engine::source::folder::FolderSource;
 use engine::source::rules::Rules;
-use engine::store::{Memory, ObjectName, Store};
+use engine::store::{Memory, ObjectName, Store, StoreExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -64,13 +64,13 @@ fn a_full_backup_stores_again_what_a_lost_data_pack_held() {
     assert_eq!((nothing.bytes_new, nothing.data_packs_written), (0, 0), "sound packs are relied on");
     for action in [Action::Delete, Action::Truncate(500)] {
         let pack = first(&store, "data");
-        let held = store.head(&pack).unwrap().bytes;
+        let held = store.head_of(&pack).unwrap().bytes;
         assert!(act(action, &pack, &store, &*store));
         let summary = full(&rig);
         assert!(summary.bytes_stored > held / 2, "{summary:?}");
         expect_newest_whole(&rig, &pack);
         // Away with it, so that the next round damages what was stored again.
-        let _ = store.delete(&pack, None);
+        let _ = store.delete(pack.object());
     }
 }
 
@@ -103,7 +103,7 @@ fn a_blob_with_two_places_is_read_from_the_sound_one() {
     let (rig, store) = rig(folder.path());
     let old = first(&store, "data");
     let bytes = store.get(&old).unwrap();
-    store.delete(&old, None).unwrap();
+    store.delete(old.object()).unwrap();
     full(&rig);
     store.put_new(&old, bytes).unwrap();
     let both: Vec<ObjectName> = names_of(&*store).into_iter().filter(|n| kind_of(n) == "data").collect();

@@ -5,7 +5,7 @@ use super::rig::{CHEAP, PASSWORD, shown};
 use bytes::Bytes;
 use engine::error::Error;
 use engine::repository::{Found, OpenOptions, Repository, SlotBounds, SlotId, Trying, Watch};
-use engine::store::{Faulty, Memory, ObjectName, RequestKind, Store};
+use engine::store::{Faulty, Memory, ObjectName, RequestKind, Store, StoreExt};
 use engine::{Kind, Result};
 use format_spec::RepositoryId;
 use format_spec::container::{Header, ObjectKind, ObjectWriter, Suite, kind};

@@ -75,7 +75,7 @@ fn the_recovery_sheet_opens_without_any_slot_and_only_its_own_repository() {
     rig.expect_healthy();
     let sheet = rig.open().unwrap().paper().unwrap().lines.join("\n");
     for name in super::rig::names_of(&*store).iter().filter(|n| n.as_str().starts_with("keys/")) {
-        engine::store::Store::delete(&*store, name, None).unwrap();
+        engine::store::Store::delete(&*store, name.object()).unwrap();
     }
     let error = rig.open().map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), Kind::Damaged, "{}", shown(&error));
@@ -207,7 +207,7 @@ fn two_that_remove_the_last_two_slots_at_once_leave_one() {
     let (other, name) = (rig.store.clone(), ObjectName::new(format!("keys/{second}")).unwrap());
     let plan = move |call: &engine::store::fault::Call| {
         if call.verb == RequestKind::Delete {
-            other.delete(&name, None).unwrap();
+            other.delete(name.object()).unwrap();
         }
         None
     };

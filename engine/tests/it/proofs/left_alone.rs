@@ -8,7 +8,7 @@ use engine::care::plan_collection;
 use engine::monitor::Monitor;
 use engine::source::folder::FolderSource;
 use engine::source::rules::Rules;
-use engine::store::{Memory, ObjectName, Store};
+use engine::store::{Memory, ObjectName, StoreExt};
 use format_spec::{container::ObjectKind, names};
 use std::sync::Arc;
 
@@ -90,7 +90,7 @@ fn survivors_of_a_damaged_pack_that_were_stored_again_move() {
         expire(&repository, vec![first]);
         let report = collect_all(&repository, &options()).unwrap();
         assert_eq!(report.damaged, Vec::new(), "{action:?}");
-        assert!(store.head(&pack).is_err(), "nothing names the damaged pack any more");
+        assert!(store.head_of(&pack).is_err(), "nothing names the damaged pack any more");
         for point in rig.open().unwrap().points().unwrap() {
             let target = tempfile::tempdir().unwrap();
             let (done, warnings) = rig.restore(&point.manifest.id.to_string(), target.path());

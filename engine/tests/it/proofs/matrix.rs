@@ -6,7 +6,7 @@ use super::damage::{ACTIONS, Action, act, kind_of};
 use super::rig::{contents, copy_of, names_of, shown};
 use super::{Rig, noise};
 use engine::blob::CachePlace;
-use engine::store::{Memory, ObjectName, Store};
+use engine::store::{Memory, ObjectName, StoreExt};
 use engine::tree::{Flow, Placement, pieces, stored_bytes, walk};
 use engine::{Error, Kind};
 use format_spec::container::ObjectKind;

@@ -108,7 +108,7 @@ fn damage_is_still_found_by_a_check_that_is_overtaken() {
             take_away();
             let known = rig.open().unwrap().blobs().catalog().packs().unwrap();
             let pack = known.iter().find(|p| p.kind == ObjectKind::DataPack).expect("a data pack is left");
-            rig.store.delete(&ObjectName::new(names::of_session(pack.kind, pack.id)).unwrap(), None).unwrap();
+            rig.store.delete(ObjectName::new(names::of_session(pack.kind, pack.id)).unwrap().object()).unwrap();
         }
     };
     // The check knows the pack before it goes; or it learns of it afterwards, where the point is looked at again.

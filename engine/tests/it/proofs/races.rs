@@ -5,7 +5,7 @@
 use super::collect::{change, collect_all, expire, options, rig};
 use super::rig::{Rig, interrupted, names_of, noise};
 use engine::care::CollectOptions;
-use engine::store::{Faulty, RequestKind, Store};
+use engine::store::{Faulty, RequestKind, Store, StoreExt};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -207,7 +207,7 @@ fn the_copy_that_heals_a_blob_is_the_one_that_is_kept() {
     let mut bytes = rig.store.get(&name).unwrap().to_vec();
     let end = bytes.len() - 300;
     bytes[300..end].iter_mut().for_each(|b| *b ^= 0x55);
-    rig.store.delete(&name, None).unwrap();
+    rig.store.delete(name.object()).unwrap();
     rig.store.put_new(&name, bytes.into()).unwrap();
     repository.blobs().catalog().distrust().add(bad.id);
     // Every file is read again, and names the same chunks as the base does.
@@ -225,6 +225,6 @@ fn the_copy_that_heals_a_blob_is_the_one_that_is_kept() {
     assert!(summary.chunks_new > 0, "{summary:?}");
     expire(&rig.open().unwrap(), vec![first]);
     collect_all(&rig.open().unwrap(), &options()).unwrap();
-    assert!(rig.store.head(&name).is_err(), "nothing names the damaged pack any more");
+    assert!(rig.store.head_of(&name).is_err(), "nothing names the damaged pack any more");
     rig.expect_equal();
 }

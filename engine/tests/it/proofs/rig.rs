@@ -9,7 +9,7 @@ use engine::repository::{NewRepository, OpenOptions, Repository};
 use engine::restore::{RestoreOptions, RestoreSummary, restore};
 use engine::source::folder::FolderSource;
 use engine::source::rules::Rules;
-use engine::store::{Faulty, Memory, ObjectName, RequestKind, Store};
+use engine::store::{Faulty, ListOptions, Memory, ObjectName, RequestKind, Store, StoreExt};
 use engine::{Error, Result};
 use format_spec::config::{Class, Cutting};
 use format_spec::key_slot::Cost;
@@ -241,7 +241,7 @@ pub(crate) fn names_of(store: &dyn Store) -> Vec<ObjectName> {
         names.push(listed.name);
         true
     };
-    store.list("", None, &mut { all }).unwrap();
+    store.list(&ListOptions::below(""), &mut { all }).unwrap();
     names.sort();
     names
 }

@@ -3,7 +3,7 @@
 use super::rig::{Rig, names_of};
 use engine::care::{CheckOptions, Level, check};
 use engine::monitor::Monitor;
-use engine::store::{Memory, ObjectName, Store};
+use engine::store::{Memory, ObjectName, Store, StoreExt};
 use format_spec::names;
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ fn what_a_lost_entry_committed_is_named() {
     rig.back_up().unwrap();
     assert_eq!(named(&rig), []);
     let after = rig.open().unwrap().log().view().head;
-    let remove = |slot: u32| memory.delete(&ObjectName::new(names::log(slot)).unwrap(), None).unwrap();
+    let remove = |slot: u32| memory.delete(ObjectName::new(names::log(slot)).unwrap().object()).unwrap();
     // The commit alone: its session looks as if it were at work.
     remove(after);
     let found = named(&rig);

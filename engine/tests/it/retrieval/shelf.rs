@@ -9,7 +9,7 @@ use engine::monitor::Monitor;
 use engine::price::{Budget, PriceList};
 use engine::repository::{NewRepository, Repository};
 use engine::retrieval::{Needs, Plan, Started, State, Status, Wish, plan, retrievals, start};
-use engine::store::{Memory, ObjectName, RetrievalMode, StorageClass, Store};
+use engine::store::{Memory, ObjectName, RetrievalMode, StorageClass, StoreExt};
 use format_spec::config::Class;
 use std::sync::Arc;
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use engine::Result;
 use engine::error::Kind;
 use engine::repository::Repository;
-use engine::store::{Memory, ObjectName, RequestKind, Store};
+use engine::store::{ListOptions, Memory, ObjectName, RequestKind, Store, StoreExt};
 use format_spec::container::ObjectKind;
 use format_spec::names;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ impl Role for Attacker {
         for _ in 0..1 + actor.dice.below(4) {
             let name = names[actor.dice.index(names.len())].clone();
             match actor.dice.below(4) {
-                0 if may(actor, RequestKind::Delete, name.as_str()) => bucket.delete(&name, None)?,
+                0 if may(actor, RequestKind::Delete, name.as_str()) => bucket.delete(name.object())?,
                 1 if may(actor, RequestKind::Put, name.as_str()) => {
                     bucket.replace(&name, Bytes::from_static(b"robbed"))
                 }
@@ -49,13 +49,13 @@ fn destroy(actor: &Actor, bucket: &Memory, name: &ObjectName) -> Result<()> {
         if !may(actor, RequestKind::Delete, name.as_str()) {
             continue;
         }
-        let lock = match bucket.retention(name, version.id.as_deref()) {
+        let lock = match bucket.lock_of(name.at(version.id.as_deref())) {
             // A marker, or gone meanwhile.
             Err(e) if e.kind() == Kind::Absent => None,
             other => other?,
         };
         if lock.is_some_and(|lock| lock.until > actor.shared.world.time()) {
-            match bucket.delete(name, version.id.as_deref()) {
+            match bucket.delete(name.at(version.id.as_deref())) {
                 Err(e) if e.kind() == Kind::Immutable => {}
                 _ => actor.violation(&format!("{name} was deleted, and was locked")),
             }
@@ -72,7 +72,7 @@ fn may(actor: &Actor, verb: RequestKind, name: &str) -> bool {
 
 fn names_in(bucket: &Memory) -> Vec<ObjectName> {
     let mut names = Vec::new();
-    let listed = bucket.list_oldest("", None, &mut |listed| {
+    let listed = bucket.list(&ListOptions::below("").oldest(), &mut |listed| {
         names.push(listed.name);
         true
     });

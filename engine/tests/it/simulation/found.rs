@@ -10,7 +10,7 @@ use engine::error::Kind;
 use engine::log::Truncation;
 use engine::monitor::Monitor;
 use engine::repository::{Found, Repository};
-use engine::store::{Fault, Faulty, Memory, ObjectName, RequestKind, Store};
+use engine::store::{Fault, Faulty, Memory, ObjectName, RequestKind, Store, StoreExt};
 use format_spec::log::{Change, Purpose};
 use format_spec::names;
 use std::sync::Arc;
@@ -191,7 +191,7 @@ fn a_backup_does_not_rely_on_what_an_entry_published_that_is_set_aside() {
         matches!(entry.change, Change::Publish { .. })
     });
     let published = published.expect("it has published before it died");
-    (published + 1..=head).for_each(|slot| memory.delete(&ObjectName::new(names::log(slot)).unwrap(), None).unwrap());
+    (published + 1..=head).for_each(|slot| memory.delete(ObjectName::new(names::log(slot)).unwrap().object()).unwrap());
     let (other, once) = (rig.clone(), AtomicBool::new(true));
     let store = Faulty::new(rig.store.clone(), move |call| {
         if call.verb == RequestKind::Put && call.name.starts_with("log/") && once.swap(false, Ordering::SeqCst) {

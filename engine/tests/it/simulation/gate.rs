@@ -11,13 +11,13 @@ use bytes::Bytes;
 use engine::error::{Error, Kind, Result};
 use engine::repository::Repository;
 use engine::store::{
-    Capabilities, Info, Listed, ObjectLock, ObjectName, ObjectVersion, PutOptions, Receipt, RequestKind, Store,
+    Asked, Capabilities, HeadOptions, Info, ListOptions, Listed, ObjectLock, ObjectName, ObjectRef, ObjectVersion,
+    PutOptions, Read, ReadRange, Receipt, RequestKind, RetrievalMode, Room, StorageClass, Store,
 };
 use format_spec::log::ObjectRow;
 use format_spec::{ObjectId, Time, names};
 use parking_lot::Mutex;
 use std::fmt;
-use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::ThreadId;
@@ -110,55 +110,55 @@ impl Store for Gate {
         "simulation:".to_owned()
     }
 
-    fn put_new(&self, name: &ObjectName, bytes: Bytes) -> Result<Receipt> {
-        self.put_in(name, bytes, &PutOptions::default())
-    }
-
-    fn put_in(&self, name: &ObjectName, bytes: Bytes, terms: &PutOptions) -> Result<Receipt> {
+    fn put(&self, name: &ObjectName, bytes: Bytes, options: &PutOptions) -> Result<Receipt> {
         self.call(RequestKind::Put, name.as_str(), || {
-            let receipt = self.world.mutant.put(&self.place.memory, name, bytes.clone(), terms)?;
-            self.place.remember(name, receipt.version.as_ref(), &bytes, terms.retention);
+            let receipt = self.world.mutant.put(&self.place.memory, name, bytes.clone(), options)?;
+            self.place.remember(name, receipt.version.as_ref(), &bytes, options.lock);
             Ok(receipt)
         })
     }
 
-    fn get(&self, name: &ObjectName) -> Result<Bytes> {
-        self.call(RequestKind::Get, name.as_str(), || self.place.memory.get(name))
+    fn read(&self, object: ObjectRef<'_>, range: ReadRange) -> Result<Read> {
+        self.call(RequestKind::Get, object.name.as_str(), || self.place.memory.read(object, range))
     }
 
-    fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
-        self.call(RequestKind::Get, name.as_str(), || self.place.memory.get_range(name, range))
+    fn head(&self, object: ObjectRef<'_>, options: HeadOptions) -> Result<Info> {
+        self.call(RequestKind::Head, object.name.as_str(), || self.place.memory.head(object, options))
     }
 
-    fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
-        self.call(RequestKind::Get, name.as_str(), || self.place.memory.get_tail(name, bytes_max))
+    fn list(&self, options: &ListOptions<'_>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        self.call(RequestKind::List, options.prefix, || self.place.memory.list(options, visit))
     }
 
-    fn head(&self, name: &ObjectName) -> Result<Info> {
-        self.call(RequestKind::Head, name.as_str(), || self.place.memory.head(name))
+    fn versions(&self, name: &ObjectName) -> Result<Vec<ObjectVersion>> {
+        self.call(RequestKind::List, name.as_str(), || self.place.memory.versions(name))
     }
 
-    fn list(&self, prefix: &str, after: Option<&ObjectName>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.call(RequestKind::List, prefix, || self.place.memory.list(prefix, after, visit))
-    }
-
-    fn list_oldest(
-        &self,
-        prefix: &str,
-        after: Option<&ObjectName>,
-        visit: &mut dyn FnMut(Listed) -> bool,
-    ) -> Result<()> {
-        self.call(RequestKind::List, prefix, || self.place.memory.list_oldest(prefix, after, visit))
-    }
-
-    fn delete(&self, name: &ObjectName, version: Option<&str>) -> Result<()> {
-        self.call(RequestKind::Delete, name.as_str(), || {
-            let done = self.place.memory.delete(name, version);
+    fn delete(&self, object: ObjectRef<'_>) -> Result<()> {
+        self.call(RequestKind::Delete, object.name.as_str(), || {
+            let done = self.place.memory.delete(object);
             if done.as_ref().is_err_and(|e| e.kind() == Kind::Immutable) {
-                self.withheld(name);
+                self.withheld(object.name);
             }
             done
         })
+    }
+
+    fn extend_lock(&self, object: ObjectRef<'_>, wanted: &ObjectLock) -> Result<ObjectLock> {
+        self.call(RequestKind::Lock, object.name.as_str(), || {
+            let shown = self.world.mutant.extend(&self.place.memory, object, wanted)?;
+            self.place.prolong(object.name, object.version, shown.until);
+            self.world.count(|c| c.extended += 1);
+            Ok(shown)
+        })
+    }
+
+    fn retrieve(&self, object: ObjectRef<'_>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        self.place.memory.retrieve(object, mode, days)
+    }
+
+    fn rest_again(&self, object: ObjectRef<'_>, class: StorageClass) -> Result<()> {
+        self.place.memory.rest_again(object, class)
     }
 
     fn now(&self) -> Result<Time> {
@@ -172,25 +172,12 @@ impl Store for Gate {
         self.place.memory.capabilities()
     }
 
-    fn versions(&self, name: &ObjectName) -> Result<Vec<ObjectVersion>> {
-        self.call(RequestKind::List, name.as_str(), || self.place.memory.versions(name))
+    fn room(&self) -> Option<&dyn Room> {
+        None
     }
 
-    fn get_version(&self, name: &ObjectName, version: &str, range: Range<u64>) -> Result<Bytes> {
-        self.call(RequestKind::Get, name.as_str(), || self.place.memory.get_version(name, version, range))
-    }
-
-    fn retention(&self, name: &ObjectName, version: Option<&str>) -> Result<Option<ObjectLock>> {
-        self.call(RequestKind::Head, name.as_str(), || self.place.memory.retention(name, version))
-    }
-
-    fn extend_retention(&self, name: &ObjectName, version: Option<&str>, wanted: &ObjectLock) -> Result<ObjectLock> {
-        self.call(RequestKind::Lock, name.as_str(), || {
-            let shown = self.world.mutant.extend(&self.place.memory, name, version, wanted)?;
-            self.place.prolong(name, version, shown.until);
-            self.world.count(|c| c.extended += 1);
-            Ok(shown)
-        })
+    fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
+        Ok(None)
     }
 }
 

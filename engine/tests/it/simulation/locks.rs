@@ -12,7 +12,7 @@ use engine::immutability::Gap;
 use engine::log::{CommitRef, LogView};
 use engine::monitor::Monitor;
 use engine::repository::{NewRepository, Repository};
-use engine::store::{self, Memory, ObjectName, OldestVersionLayer, Store};
+use engine::store::{self, Memory, ObjectName, OldestVersionLayer, Store, StoreExt};
 use format_spec::Time;
 use format_spec::config::{Class, Immutability, LockMode, Retention, RetentionKind};
 use format_spec::period::Period;
@@ -149,7 +149,7 @@ impl Place {
             let versions = self.memory.versions(name).unwrap_or_default();
             let bytes = versions.iter().find(|v| v.id.as_ref() == Some(version)).map_or(0, |v| v.bytes);
             let is_kept = |bytes: Bytes| blake3::hash(&bytes) == *hash;
-            if !self.memory.get_version(name, version, 0..bytes).is_ok_and(is_kept) {
+            if !self.memory.get_range(name.at(Some(version)), 0..bytes).is_ok_and(is_kept) {
                 return Err(format!("{name} was locked until {until:?} and is not there any more"));
             }
         }

@@ -20,7 +20,7 @@ use engine::care::repair::OpeningPlan;
 use engine::env::SharedEnv;
 use engine::monitor::Monitor;
 use engine::repository::{Found, OpenOptions, Repository};
-use engine::store::{ObjectName, Store};
+use engine::store::{ObjectName, Store, StoreExt};
 use engine::{Kind, Result};
 use format_spec::log::{Change, PointId};
 use format_spec::names;
@@ -70,7 +70,7 @@ fn damage(shared: &Shared, repository: &Repository) -> Result<()> {
         _ => return Ok(()),
     };
     // Nobody else runs from here on: is it the newest still?
-    let there = |name: String| memory.head(&ObjectName::new(name).expect("a name")).is_ok();
+    let there = |name: String| memory.head_of(&ObjectName::new(name).expect("a name")).is_ok();
     if there(names::log(slot + 1)) || there(names::checkpoint(slot)) || !there(names::log(slot)) {
         return Ok(());
     }
@@ -102,7 +102,7 @@ pub(super) fn cure(shared: &Shared, wreck: &Wreck, store: Arc<dyn Store>, env: &
         return Ok(());
     };
     if world.mutant == Mutant::DeletesDamagedEntries {
-        store.delete(&wreck.name, None)?;
+        store.delete(wreck.name.object())?;
         world.wreck_ends(wreck);
         return Ok(());
     }

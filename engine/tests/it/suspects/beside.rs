@@ -7,7 +7,7 @@ use crate::proofs::collect::{collect_all, expire, options as collection};
 use crate::proofs::rig::{contents, interrupted, names_of};
 use engine::care::repair as care;
 use engine::monitor::Monitor;
-use engine::store::{Fault, Faulty, Memory, RequestKind, Store};
+use engine::store::{Fault, Faulty, Memory, RequestKind, StoreExt};
 use format_spec::log::KIND_SUSPECT;
 use std::sync::Arc;
 
@@ -133,7 +133,7 @@ fn an_immutable_repository_records_damage_and_heals_as_others_do() {
     rig.write("large", &crate::proofs::noise(7, 900_000));
     rig.back_up().unwrap();
     let packs = names_of(&*rig.store).into_iter().filter(|n| n.as_str().starts_with("data/"));
-    let pack = packs.max_by_key(|n| rig.store.head(n).unwrap().bytes).unwrap();
+    let pack = packs.max_by_key(|n| rig.store.head_of(n).unwrap().bytes).unwrap();
     // What is locked cannot be replaced: it rots where it lies, and each read shows it in the same way.
     let rotten = Faulty::new(rig.store.clone(), move |call| {
         (call.verb == RequestKind::Get && call.name == pack.as_str()).then_some(Fault::Corrupt(7))
@@ -215,5 +215,5 @@ fn another_machine_follows_the_record_without_being_told() {
     let id = there.log().view().suspects.keys().next().unwrap().id;
     assert_eq!(format_spec::names::of_session(format_spec::container::ObjectKind::DataPack, id), pack.as_str());
     assert!(there.blobs().catalog().distrust().is_suspect(id));
-    assert!(store.head(&pack).is_ok(), "nothing was removed");
+    assert!(store.head_of(&pack).is_ok(), "nothing was removed");
 }
