@@ -10,7 +10,7 @@ use crate::settings::Repo;
 use bytes::Bytes;
 use engine::Kind;
 use engine::care::repair::OpeningPlan;
-use engine::store::ObjectName;
+use engine::store::{ObjectName, StoreExt};
 use format_spec::names;
 use ops::as_far::AsFar;
 use ops::recognise::forget_set_aside;

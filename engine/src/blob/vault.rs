@@ -8,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::index::Place;
 use crate::log::SegmentRef;
 use crate::pack::open_block;
-use crate::store::{Look, ObjectName, SecondLook, Store, reread};
+use crate::store::{Look, ObjectName, SecondLook, Store, StoreExt, reread};
 use bytes::Bytes;
 use format_spec::container::{Header, Object, ObjectKind};
 use format_spec::index::Segment;

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::Error;
-use bytes::Bytes;
 use engine::env::Machine;
 use engine::repository::{NewRepository, OpenOptions, Repository};
 use engine::store::{HeadOptions, Info, ListOptions, Listed, Memory, ObjectName, ObjectRef, Read, ReadRange, forward};
@@ -11,7 +10,6 @@ use format_spec::key_slot::Cost;
 use format_spec::log::Change;
 use format_spec::names;
 use parking_lot::Mutex;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// A store that does not show the log from this slot on.

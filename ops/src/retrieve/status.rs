@@ -72,7 +72,7 @@ pub fn status(
 
 /// In one word: online, archived, retrieving, partial, retrieved.
 fn state(packs: &[TierStatus]) -> &'static str {
-    let any = |which: fn(Availability) -> bool| packs.iter().any(|resting| which(resting.reach));
+    let any = |which: fn(Availability) -> bool| packs.iter().any(|resting| which(resting.availability));
     match () {
         () if any(|r| r == Availability::Retrieving) => "retrieving",
         () if any(|r| r == Availability::Archived) && any(Availability::is_readable) => "partial",
@@ -84,7 +84,7 @@ fn state(packs: &[TierStatus]) -> &'static str {
 
 /// When the first of what can be read for a while goes.
 fn first_end(packs: &[TierStatus]) -> Option<Time> {
-    let ends = packs.iter().filter_map(|resting| match resting.reach {
+    let ends = packs.iter().filter_map(|resting| match resting.availability {
         Availability::Ready { until } => until,
         _ => None,
     });
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn the_state_is_that_of_the_packs_together() {
-        let pack = |reach| TierStatus { class: None, reach, bytes: 1 };
+        let pack = |reach| TierStatus { class: None, availability: reach, bytes: 1 };
         let (online, rests, comes) =
             (pack(Availability::Online), pack(Availability::Archived), pack(Availability::Retrieving));
         let ready = |until| pack(Availability::Ready { until: Some(Time::new(until, 0)) });

@@ -27,7 +27,7 @@ impl Role for Attacker {
             match actor.dice.below(4) {
                 0 if may(actor, RequestKind::Delete, name.as_str()) => bucket.delete(name.object())?,
                 1 if may(actor, RequestKind::Put, name.as_str()) => {
-                    bucket.replace(&name, Bytes::from_static(b"robbed"))
+                    bucket.replace(&name, Bytes::from_static(b"robbed"));
                 }
                 2 => {
                     let slot = names.iter().filter_map(slot_of).max().unwrap_or(0) + 1;
