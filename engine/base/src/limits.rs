@@ -86,7 +86,7 @@ pub const CHECKPOINT_ENTRIES: u32 = 128;
 pub const CHECKPOINT_HASHES: usize = 2048;
 /// Checkpoints are refused beyond this length: half a million points, segments and condemned packs stay below.
 pub const CHECKPOINT_BYTES_MAX: u64 = 68 * 1024 * 1024;
-/// Kept in a folder for entries that make room ([`crate::store::Store::keep_reserve`]): one that condemns a hundred thousand packs has 2 MB,
+/// Kept in a folder for entries that make room (`keep_reserve` of a store): one that condemns a hundred thousand packs has 2 MB,
 /// and those that shut a session out or tell of what was deleted come on top.
 pub const RESERVE_BYTES: u64 = 4_000_000;
 /// Small objects (config, key slots, log entries, manifests) are refused beyond this length before they are read whole.

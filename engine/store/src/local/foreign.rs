@@ -40,12 +40,14 @@ pub(super) fn on_the_way(root: &OwnedFd, folder: &str) -> Option<Error> {
                 ));
             }
             None => {
-                kind_of(root, part, AtFlags::SYMLINK_NOFOLLOW)?;
-                return Some(
-                    Error::new(Kind::Transient, "this folder is a link that leads nowhere")
-                        .on(part)
-                        .advise("bring the disk or share back that it leads to, then run the same command again"),
-                );
+                // Whatever else is seen now was made by another machine between the two looks.
+                if kind_of(root, part, AtFlags::SYMLINK_NOFOLLOW)? == FileType::Symlink {
+                    return Some(
+                        Error::new(Kind::Transient, "this folder is a link that leads nowhere")
+                            .on(part)
+                            .advise("bring the disk or share back that it leads to, then run the same command again"),
+                    );
+                }
             }
         }
     }
