@@ -10,6 +10,7 @@ use crate::say::{Row, human};
 use crate::settings::password::{self, Password};
 use crate::settings::{Repo, Settings};
 use engine::blob::{CacheBudgets, CachePlace};
+use engine::env::with_threads;
 use engine::repository::{Found, OpenOptions, Repository};
 use engine::store::{self, Counts, Location};
 use ops::as_far::AsFar;
@@ -183,7 +184,10 @@ impl Context {
             store: settings.of_store()?,
             usage,
             offer: settings.password.offer(),
-            env: Arc::clone(&self.env),
+            env: match settings.threads_max {
+                Some(most) => with_threads(Arc::clone(&self.env), most),
+                None => Arc::clone(&self.env),
+            },
             host: settings.host.clone(),
             slot_bounds: settings.slot_bounds,
             cache: CachePlace::Folder(settings.cache_dir.clone()),

@@ -73,7 +73,7 @@ pub(crate) struct Globals {
     #[arg(long, global = true)]
     pub(crate) no_progress: bool,
 
-    /// How many threads work, at most 1024 (default: one a processor)
+    /// How many threads of one kind work, or ask the store, beside each other; at most 1024 (default: one per processor, and up to 16 that ask the store)
     #[arg(long, global = true, value_name = "N", env = "CAIRN_THREADS", hide_env_values = true, value_parser = quantity::threads)]
     pub(crate) threads: Option<NonZeroUsize>,
 

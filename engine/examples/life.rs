@@ -19,7 +19,7 @@ use engine::restore_point::PointSink;
 use engine::session::{Opening, Session};
 use engine::source::folder::FolderSource;
 use engine::source::rules::Rules;
-use engine::store::{Location, Name, Options, Store};
+use engine::store::{Location, ObjectName, Options, Store};
 use engine::tree::edit_map;
 use format_spec::config::Class;
 use format_spec::container::{Header, ObjectKind};
@@ -255,7 +255,7 @@ fn commit(repository: &Arc<Repository>, base: Option<ChunkId>, edits: Edits) -> 
     let header = Header::new(kind, suite, vault.repository, session, object.ordinal, salt);
     let (bytes, body_hash) = manifest.encode(header, &vault.secrets);
     let length = bytes.len() as u64;
-    put_durable(&*vault.store, &Name::new(names::of_session(kind, object))?, &bytes.into())?;
+    put_durable(&*vault.store, &ObjectName::new(names::of_session(kind, object))?, &bytes.into())?;
     let point = Vouched { ordinal: object.ordinal, bytes: length, body_hash };
     log.append(&**env, &mut |_| Ok(Change::Commit { session, point, id, references }))?;
     // As a backup does.

@@ -8,10 +8,12 @@ use bytes::Bytes;
 use engine::blob::CachePlace;
 use engine::env::Machine;
 use engine::repository::{OpenOptions, Repository};
-use engine::store::{Info, Listed, Location, Name, Options, Receipt, Store, open};
+use engine::store::{
+    HeadOptions, Info, ListOptions, Listed, Location, ObjectName, ObjectRef, Options, PutOptions, Read, ReadRange,
+    Receipt, Store, open,
+};
 use fusefs::MountOptions;
 use std::error::Error;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,40 +36,39 @@ impl Far {
 }
 
 impl Store for Far {
+    engine::store::forward!(store: versions, extend_lock, retrieve, rest_again, now, capabilities, room);
+
     fn location(&self) -> String {
         format!("far://{}", self.store.location())
     }
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> engine::Result<Receipt> {
+    fn put(&self, name: &ObjectName, bytes: Bytes, options: &PutOptions) -> engine::Result<Receipt> {
         self.wait(bytes.len());
-        self.store.put_new(name, bytes)
+        self.store.put(name, bytes, options)
     }
 
-    fn get(&self, name: &Name) -> engine::Result<Bytes> {
-        self.store.get(name).inspect(|bytes| self.wait(bytes.len()))
+    fn read(&self, object: ObjectRef<'_>, range: ReadRange) -> engine::Result<Read> {
+        self.store.read(object, range).inspect(|read| self.wait(read.bytes.len()))
     }
 
-    fn get_range(&self, name: &Name, range: Range<u64>) -> engine::Result<Bytes> {
-        self.store.get_range(name, range).inspect(|bytes| self.wait(bytes.len()))
-    }
-
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> engine::Result<(Bytes, u64)> {
-        self.store.get_tail(name, bytes_max).inspect(|(bytes, _)| self.wait(bytes.len()))
-    }
-
-    fn head(&self, name: &Name) -> engine::Result<Info> {
+    fn head(&self, object: ObjectRef<'_>, options: HeadOptions) -> engine::Result<Info> {
         self.wait(0);
-        self.store.head(name)
+        self.store.head(object, options)
     }
 
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> engine::Result<()> {
+    fn list(&self, options: &ListOptions<'_>, visit: &mut dyn FnMut(Listed) -> bool) -> engine::Result<()> {
         self.wait(0);
-        self.store.list(prefix, after, visit)
+        self.store.list(options, visit)
     }
 
-    fn delete(&self, name: &Name, version: Option<&str>) -> engine::Result<()> {
+    fn delete(&self, object: ObjectRef<'_>) -> engine::Result<()> {
         self.wait(0);
-        self.store.delete(name, version)
+        self.store.delete(object)
+    }
+
+    /// A second look goes over the same line.
+    fn fresh(&self) -> engine::Result<Option<Arc<dyn Store>>> {
+        Ok(None)
     }
 }
 

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use engine::Kind;
 use engine::care::Finding;
 use engine::repository::{Found, Repository, Stop};
-use engine::store::Store;
+use engine::store::{ListOptions, Store, StoreExt};
 use format_spec::container::Object;
 use format_spec::{RepositoryId, names};
 use std::path::PathBuf;
@@ -134,7 +134,7 @@ fn kept(request: &OpenRequest, id: RepositoryId) -> PathBuf {
 fn id_of(store: &dyn Store) -> engine::Result<Option<RepositoryId>> {
     for folder in ["keys", "log", "checkpoint"] {
         let mut listed = Vec::new();
-        store.list(folder, None, &mut |l| {
+        store.list(&ListOptions::below(folder), &mut |l| {
             listed.push(l.name);
             listed.len() < OBJECTS_ASKED
         })?;

@@ -3,7 +3,9 @@
 //! Promises: a far store in which the probe has seen that checksums are enforced is opened with that knowledge; every request is
 //! counted. Refuses to look for a repository: that is [`crate::open`]'s.
 
-use engine::store::{self, Counted, Counts, Limits, Location, Name, Outage, Patience, Say, Store, Verb};
+use engine::store::{
+    self, Counts, Limits, Location, ObjectName, OpenedStore, Outage, Patience, RequestKind, Say, Store, StoreExt,
+};
 use engine::{Kind, Result};
 use format_spec::config::Config;
 use serde::Serialize;
@@ -127,15 +129,17 @@ impl Place {
     }
 
     fn of(location: Location, mut options: store::Options) -> Result<Place> {
-        let mut store = store::open_settled(&location, &options)?;
-        let is_remote = !matches!(location, Location::Folder(_));
-        if is_remote && !options.create && checksum_enforced(&*store) {
-            options.checksum_enforced = true;
-            store = store::open_settled(&location, &options)?;
+        let mut opened = store::open_versioned(&location, &options)?;
+        if !matches!(location, Location::Folder(_)) && !options.create {
+            if checksum_enforced(&*opened.store) {
+                options.checksum_enforced = true;
+                opened = store::open_versioned(&location, &options)?;
+            }
+            // The look at the config is no command's.
+            opened.counts.start_over();
         }
-        let counted = Counted::new(store);
-        let counts = counted.counts();
-        Ok(Place { store: Arc::new(counted), counts, location, options })
+        let OpenedStore { store, counts } = opened;
+        Ok(Place { store, counts, location, options })
     }
 
     /// Whether there is a config: what a repository cannot be without.
@@ -143,7 +147,7 @@ impl Place {
     /// # Errors
     /// The store's.
     pub(crate) fn has_config(&self) -> Result<bool> {
-        match self.store.head(&Name::new(format_spec::names::CONFIG)?) {
+        match self.store.head_of(&ObjectName::new(format_spec::names::CONFIG)?) {
             Ok(_) => Ok(true),
             Err(e) if e.kind() == Kind::Absent => Ok(false),
             Err(e) => Err(e),
@@ -154,7 +158,7 @@ impl Place {
 /// What the probe has proven at `create` and wrote into the config. Whoever opens the repository verifies the config under the
 /// key afterwards, so a forged line ends there.
 fn checksum_enforced(store: &dyn Store) -> bool {
-    let Ok(name) = Name::new(format_spec::names::CONFIG) else { return false };
+    let Ok(name) = ObjectName::new(format_spec::names::CONFIG) else { return false };
     let config = store::reread(store, |look| Ok(Config::decode(&look.get(&name)?)?));
     config.is_ok_and(|(config, _)| config.probed.lines().any(|line| line == CHECKSUM_ENFORCED))
 }
@@ -198,13 +202,13 @@ pub struct Requests {
 impl Requests {
     fn of(counts: &Counts) -> Requests {
         Requests {
-            put: counts.requests(Verb::Put),
-            get: counts.requests(Verb::Get),
-            list: counts.requests(Verb::List),
-            delete: counts.requests(Verb::Delete),
-            head: counts.requests(Verb::Head),
-            lock: counts.requests(Verb::Lock),
-            retrieve: counts.requests(Verb::Retrieve),
+            put: counts.requests(RequestKind::Put),
+            get: counts.requests(RequestKind::Get),
+            list: counts.requests(RequestKind::List),
+            delete: counts.requests(RequestKind::Delete),
+            head: counts.requests(RequestKind::Head),
+            lock: counts.requests(RequestKind::Lock),
+            retrieve: counts.requests(RequestKind::Retrieve),
         }
     }
 

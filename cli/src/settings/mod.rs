@@ -32,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) host: String,
     /// Threads at work.
     pub(crate) threads: usize,
+    /// As many as somebody named: then no more ask the store beside each other, either.
+    pub(crate) threads_max: Option<usize>,
     /// Bytes a second.
     pub(crate) limit_upload: Option<u64>,
     /// Bytes a second.
@@ -91,6 +93,7 @@ impl Settings {
                 .or(file.host)
                 .unwrap_or_else(engine::source::host_name),
             threads: globals.threads.or(file.threads).map_or_else(processors, Into::into),
+            threads_max: globals.threads.or(file.threads).map(Into::into),
             limit_upload: globals.limit_upload.or(file.limit_upload),
             limit_download: globals.limit_download.or(file.limit_download),
             patience: Patience {

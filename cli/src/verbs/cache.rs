@@ -6,7 +6,7 @@ use crate::exit::{Exit, Failure, Result};
 use crate::say::{Row, human};
 use clap::{Args, Subcommand};
 use engine::repository::CacheStatus;
-use engine::store::Name;
+use engine::store::{ObjectName, StoreExt};
 use format_spec::config::Config;
 
 /// Show, renew or drop the local cache
@@ -47,7 +47,7 @@ impl Cache {
 fn drop_cache(context: &Context) -> Result<Exit> {
     let settings = context.settings()?;
     let place = open_store(&settings)?;
-    let object = place.store.get(&Name::new(format_spec::names::CONFIG)?).map_err(|e| match e.kind() {
+    let object = place.store.get(&ObjectName::new(format_spec::names::CONFIG)?).map_err(|e| match e.kind() {
         engine::Kind::Absent => Failure::new(
             Exit::NoRepository,
             "no_repository",

@@ -10,7 +10,7 @@ use crate::settings::Repo;
 use bytes::Bytes;
 use engine::Kind;
 use engine::care::repair::OpeningPlan;
-use engine::store::Name;
+use engine::store::{ObjectName, StoreExt};
 use format_spec::names;
 use ops::as_far::AsFar;
 use ops::recognise::forget_set_aside;
@@ -135,7 +135,7 @@ fn config_copies(context: &Context, from: &OsStr) -> Result<Vec<Bytes>> {
     let mut settings = context.settings()?;
     settings.repo = Repo::Given(from.to_owned());
     let place = open_store(&settings)?;
-    match place.store.get(&Name::new(names::CONFIG)?) {
+    match place.store.get(&ObjectName::new(names::CONFIG)?) {
         Err(e) if e.kind() == Kind::Absent => Ok(Vec::new()),
         other => Ok(vec![other?]),
     }

@@ -8,6 +8,7 @@ use crate::parse::place::{POINT_FORMS, PlaceParser};
 use crate::say::{Row, human};
 use clap::Args;
 use engine::repository::{Repository, Why};
+use engine::store::ListOptions;
 use engine::tree::{Step, Walk};
 use format_spec::tree::{Entry, Kind};
 use std::collections::BTreeMap;
@@ -76,7 +77,7 @@ impl Stats {
         let shown = look::points(context, repo)?;
         let (points, exit) = (&shown.points, shown.exit());
         let mut rooms: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-        repo.vault().store.list("", None, &mut |listed| {
+        repo.vault().store.list(&ListOptions::below(""), &mut |listed| {
             let name = listed.name.as_str();
             let room = name.split_once('/').map_or(name, |(room, _)| room).to_owned();
             let sums = rooms.entry(room).or_default();

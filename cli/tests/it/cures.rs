@@ -3,7 +3,7 @@
 
 use crate::servers::{Remote, unique};
 use crate::support::{Home, Run, noise, tree};
-use engine::store::{Listed, Name};
+use engine::store::{ListOptions, Listed, ObjectName, StoreExt};
 use serde_json::Value;
 
 /// A repository on a server with three points.
@@ -39,25 +39,25 @@ impl Scene {
     }
 
     /// The objects below a folder, rising.
-    fn names(&self, folder: &str) -> Vec<Name> {
+    fn names(&self, folder: &str) -> Vec<ObjectName> {
         let mut names = Vec::new();
         let mut keep = |listed: Listed| {
             names.push(listed.name);
             true
         };
-        self.remote.store().list(folder, None, &mut keep).unwrap();
+        self.remote.store().list(&ListOptions::below(folder), &mut keep).unwrap();
         names.sort();
         names
     }
 
     /// Puts bytes in the place of an object; a store that keeps versions keeps the old ones behind them.
-    fn replace(&self, name: &Name, bytes: Vec<u8>) {
+    fn replace(&self, name: &ObjectName, bytes: Vec<u8>) {
         let store = self.remote.store();
-        store.delete(name, None).unwrap();
+        store.delete(name.object()).unwrap();
         store.put_new(name, bytes.into()).unwrap();
     }
 
-    fn flip(&self, name: &Name) {
+    fn flip(&self, name: &ObjectName) {
         let mut bytes = self.remote.store().get(name).unwrap().to_vec();
         let at = bytes.len() * 2 / 5;
         bytes[at] ^= 0x10;
@@ -100,7 +100,7 @@ fn all_cures(remote: Option<Remote>) {
     assert!(!scene.names("points").contains(&oldest), "its room comes back");
     scene.expect_sound(3);
 
-    scene.flip(&Name::new("config").unwrap());
+    scene.flip(&ObjectName::new("config").unwrap());
     scene.run(&["points"]).expect(5);
     let done = scene.planned(&["repair"]);
     assert_eq!((&done["put_back"], &done["remaining"]), (&"config".into(), &0.into()), "{done}");
@@ -131,12 +131,12 @@ fn an_immutable_repository_needs_no_cure_for_what_is_put_over_it() {
     let immutable = ["--no-encryption", "--immutable", "compliance", "--keep", "30d", "--immutable-days", "1"];
     let Some(scene) = Scene::new(Remote::s3("CAIRN_TEST_S3_LOCKED_BUCKET"), &immutable) else { return };
     let newest = |folder| scene.names(folder).pop().unwrap();
-    for name in [newest("log"), newest("points"), Name::new("config").unwrap()] {
+    for name in [newest("log"), newest("points"), ObjectName::new("config").unwrap()] {
         scene.flip(&name);
         scene.expect_sound(3);
     }
     let slot = u32::from_str_radix(newest("log").as_str().rsplit_once('/').unwrap().1, 16).unwrap() + 1;
-    let next = Name::new(format_spec::names::log(slot)).unwrap();
+    let next = ObjectName::new(format_spec::names::log(slot)).unwrap();
     scene.remote.store().put_new(&next, noise(100, 1).into()).unwrap();
     scene.expect_sound(3);
     scene.back_up(3);

@@ -3,7 +3,7 @@
 use crate::azure_layer::Layer;
 use crate::servers::{Remote, server, unique};
 use crate::support::{Home, Run};
-use engine::store::Name;
+use engine::store::{ObjectName, StoreExt};
 
 /// What makes no sense together is wrong usage, and nothing is created.
 #[test]
@@ -137,7 +137,7 @@ fn azure_locks_for_as_long_as_init_says() {
     run(&["backup", "--job", "j", &home.text("src")]).expect(0);
     let store = remote.store();
     for object in ["config", "log/0000000000000001"] {
-        let lock = store.retention(&Name::new(object).unwrap(), None).unwrap().expect("it is locked");
+        let lock = store.lock_of(&ObjectName::new(object).unwrap()).unwrap().expect("it is locked");
         let hours = (lock.until.seconds - store.now().unwrap().seconds) / 3600;
         // Some seconds have passed since it was stored.
         assert!((11 * 24 - 1..=12 * 24).contains(&hours), "{object}: {hours} hours");

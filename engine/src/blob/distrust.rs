@@ -9,6 +9,7 @@ use super::vault::Vault;
 use crate::error::Result;
 use crate::index::Place;
 use crate::log::LogView;
+use crate::store::ListOptions;
 use format_spec::ObjectId;
 use format_spec::container::ObjectKind;
 use format_spec::index::PackRow;
@@ -104,7 +105,7 @@ impl Distrust {
             if missing.is_empty() {
                 continue;
             }
-            vault.store.list(names::folder(kind), None, &mut |listed| {
+            vault.store.list(&ListOptions::below(names::folder(kind)), &mut |listed| {
                 if let Some((_, session, ordinal)) = names::parse(listed.name.as_str())
                     && let Entry::Occupied(promised) = missing.entry(ObjectId { session, ordinal })
                     && *promised.get() == listed.bytes

@@ -6,7 +6,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::limits::TRANSIENT_ATTEMPTS;
 use crate::monitor::Monitor;
-use crate::store::{Name, Store};
+use crate::store::{ObjectName, Store, StoreExt};
 use bytes::Bytes;
 
 /// Stores an object that only we can have named, and proves that the store has exactly these bytes: by its own enforced checksum,
@@ -14,7 +14,7 @@ use bytes::Bytes;
 ///
 /// # Errors
 /// `Damaged` when the store has other bytes under this name; the store's own errors.
-pub fn put_durable(store: &dyn Store, name: &Name, bytes: &Bytes) -> Result<()> {
+pub fn put_durable(store: &dyn Store, name: &ObjectName, bytes: &Bytes) -> Result<()> {
     for failures in 1.. {
         match store.put_new(name, bytes.clone()) {
             Ok(receipt) if receipt.checksum_enforced => return Ok(()),
@@ -41,7 +41,7 @@ pub fn put_durable(store: &dyn Store, name: &Name, bytes: &Bytes) -> Result<()> 
 /// Reads an object back and compares: `None` when it is the same, else how long it is instead. A large one is read in parts, so that it is not in
 /// memory twice. What rests in an archive is only measured: its bytes went with a checksum that the store verified, as such a class is refused where
 /// the store enforces none.
-fn is_kept(store: &dyn Store, name: &Name, bytes: &Bytes) -> Result<Option<u64>> {
+fn is_kept(store: &dyn Store, name: &ObjectName, bytes: &Bytes) -> Result<Option<u64>> {
     if bytes.len() <= READ_BACK_BYTES {
         return match store.get(name) {
             Ok(found) => Ok((found != bytes).then_some(found.len() as u64)),
@@ -55,13 +55,13 @@ fn is_kept(store: &dyn Store, name: &Name, bytes: &Bytes) -> Result<Option<u64>>
     }
 }
 
-fn is_as_long(store: &dyn Store, name: &Name, bytes: &Bytes) -> Result<Option<u64>> {
-    let stored = store.head(name)?.bytes;
+fn is_as_long(store: &dyn Store, name: &ObjectName, bytes: &Bytes) -> Result<Option<u64>> {
+    let stored = store.head_of(name)?.bytes;
     Ok((stored != bytes.len() as u64).then_some(stored))
 }
 
-fn parts_are_kept(store: &dyn Store, name: &Name, bytes: &Bytes) -> Result<Option<u64>> {
-    let stored = store.head(name)?.bytes;
+fn parts_are_kept(store: &dyn Store, name: &ObjectName, bytes: &Bytes) -> Result<Option<u64>> {
+    let stored = store.head_of(name)?.bytes;
     if stored != bytes.len() as u64 {
         return Ok(Some(stored));
     }
@@ -84,7 +84,7 @@ const READ_BACK_BYTES: usize = 16 << 20;
 pub fn put_again<T>(
     store: &dyn Store,
     monitor: &Monitor,
-    make: &mut dyn FnMut() -> Result<(Name, Bytes, T)>,
+    make: &mut dyn FnMut() -> Result<(ObjectName, Bytes, T)>,
 ) -> Result<T> {
     for left in (0..ATTEMPTS).rev() {
         let (name, bytes, made) = make()?;

@@ -5,7 +5,7 @@ use super::vault::Vault;
 use crate::env::Env;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
-use crate::store::Name;
+use crate::store::ObjectName;
 use bytes::Bytes;
 use format_spec::container::{Header, ObjectKind};
 use format_spec::log::Vouched;
@@ -36,6 +36,6 @@ pub fn store_manifest(
             return Err(Error::new(Kind::Bug, "a manifest does not decode to what was written").on(manifest.id));
         }
         let vouched = Vouched { ordinal: id.ordinal, bytes: bytes.len() as u64, body_hash };
-        Ok((Name::new(names::of_session(ObjectKind::RestorePoint, id))?, Bytes::from(bytes), vouched))
+        Ok((ObjectName::new(names::of_session(ObjectKind::RestorePoint, id))?, Bytes::from(bytes), vouched))
     })
 }

@@ -13,7 +13,7 @@ use crate::index::SegmentBuilder;
 use crate::limits::TAIL_BYTES;
 use crate::log::{Log, SegmentRef};
 use crate::pack::{PackTail, heal};
-use crate::store::{Look, Name, reread};
+use crate::store::{ListOptions, Look, ObjectName, StoreExt, reread};
 use format_spec::container::{DirectoryEntry, HEADER_BYTES, Header, Object, ObjectKind, kind};
 use format_spec::index::{PackRow, Segment};
 use format_spec::log::{Change, LogEntry, PublishedPack};
@@ -142,7 +142,7 @@ fn told_by_listing(vault: &Vault, log: &Log, reference: &SegmentRef) -> Result<P
     }
     let mut packs = Packs::new();
     for kind in [ObjectKind::DataPack, ObjectKind::MetaPack] {
-        vault.store.list(names::folder(kind), None, &mut |listed| {
+        vault.store.list(&ListOptions::below(names::folder(kind)), &mut |listed| {
             if let Some((_, session, ordinal)) = names::parse(listed.name.as_str()) {
                 let id = ObjectId { session, ordinal };
                 let may_be = if session == reference.session {
@@ -174,7 +174,7 @@ struct Said {
 
 impl Vault {
     fn said_by_pack(&self, id: ObjectId, kind: ObjectKind, promised: Option<&PublishedPack>) -> Result<Said> {
-        let name = Name::new(names::of_session(kind, id))?;
+        let name = ObjectName::new(names::of_session(kind, id))?;
         let by_tail = reread(&*self.store, |look| self.said_by_tail(look, id, kind, promised, &name));
         match (by_tail, promised) {
             (Err(e), Some(promised)) if e.kind() == Kind::Damaged => self.said_by_parity(id, promised, &name)?.ok_or(e),
@@ -188,7 +188,7 @@ impl Vault {
         id: ObjectId,
         kind: ObjectKind,
         promised: Option<&PublishedPack>,
-        name: &Name,
+        name: &ObjectName,
     ) -> Result<Said> {
         let lost = |e: Error| lost(e, name);
         let (mut tail, bytes) = look.get_tail(name, TAIL_BYTES).map_err(lost)?;
@@ -209,7 +209,7 @@ impl Vault {
     }
 
     /// What it would say if it were whole; `None` where its parity cannot tell.
-    fn said_by_parity(&self, id: ObjectId, promised: &PublishedPack, name: &Name) -> Result<Option<Said>> {
+    fn said_by_parity(&self, id: ObjectId, promised: &PublishedPack, name: &ObjectName) -> Result<Option<Said>> {
         let found = match self.store.get(name) {
             Err(e) if matches!(e.kind(), Kind::Absent | Kind::Damaged) => return Ok(None),
             other => other?,

@@ -7,7 +7,7 @@ use super::vault::Vault;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{COALESCED_GAP_MAX, TAIL_BYTES};
 use crate::pack::{PackTail, open_block};
-use crate::store::{Look, Name, SecondLook, reread};
+use crate::store::{Look, ObjectName, SecondLook, StoreExt, reread};
 use bytes::Bytes;
 use format_spec::container::{DirectoryEntry, Header, kind};
 use format_spec::index::PackRow;
@@ -20,7 +20,7 @@ use std::ops::Range;
 /// A pack under a reader's hands.
 pub struct TakenPack<'a> {
     vault: &'a Vault,
-    name: Name,
+    name: ObjectName,
     header: Header,
     cipher: Cipher,
     stated: Vouched,
@@ -58,13 +58,13 @@ impl<'a> TakenPack<'a> {
         let id = row.id;
         let header = Header::new(row.kind, vault.secrets.suite(), vault.repository, id.session, id.ordinal, row.salt);
         let cipher = vault.secrets.cipher(&header);
-        let name = Name::new(names::of_session(row.kind, id))?;
+        let name = ObjectName::new(names::of_session(row.kind, id))?;
         let stated = Vouched { ordinal: id.ordinal, bytes: row.bytes, body_hash: row.body_hash };
         Ok(TakenPack { vault, name, header, cipher, stated, whole: None, cost: Read::default() })
     }
 
     /// Its name in the store.
-    pub fn name(&self) -> &Name {
+    pub fn name(&self) -> &ObjectName {
         &self.name
     }
 

@@ -8,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::index::Place;
 use crate::log::SegmentRef;
 use crate::pack::open_block;
-use crate::store::{Look, Name, SecondLook, Store, reread};
+use crate::store::{Look, ObjectName, SecondLook, Store, StoreExt, reread};
 use bytes::Bytes;
 use format_spec::container::{Header, Object, ObjectKind};
 use format_spec::index::Segment;
@@ -40,7 +40,7 @@ impl Vault {
                 other => return other,
             }
         }
-        let name = Name::new(names::of_session(place.pack_kind, place.pack))?;
+        let name = ObjectName::new(names::of_session(place.pack_kind, place.pack))?;
         let (record, block) = reread(&*self.store, |look| self.look_at_block(look, &name, place))?;
         if let Some(ranges) = &self.ranges {
             ranges.put(place, &record);
@@ -48,7 +48,7 @@ impl Vault {
         Ok(block)
     }
 
-    fn look_at_block(&self, look: &Look<'_>, name: &Name, place: &Place) -> Result<(Bytes, Vec<u8>)> {
+    fn look_at_block(&self, look: &Look<'_>, name: &ObjectName, place: &Place) -> Result<(Bytes, Vec<u8>)> {
         let range = u64::from(place.block_offset)..place.record_end();
         let record = look.get_range(name, range).map_err(|e| lost(e, name))?;
         let block = self.open_block(place, &record)?;
@@ -62,7 +62,7 @@ impl Vault {
     pub fn open_fetched(&self, place: &Place, record: &Bytes) -> Result<Vec<u8>> {
         match self.open_block(place, record) {
             Err(e) if e.kind() == Kind::Damaged => {
-                let name = Name::new(names::of_session(place.pack_kind, place.pack))?;
+                let name = ObjectName::new(names::of_session(place.pack_kind, place.pack))?;
                 if let Some(ranges) = &self.ranges {
                     ranges.forget(place);
                 }
@@ -96,7 +96,7 @@ impl Vault {
 
     fn fetch_records(&self, places: &[Place]) -> Result<Vec<Bytes>> {
         let Some((first, last)) = places.first().zip(places.last()) else { return Ok(Vec::new()) };
-        let name = Name::new(names::of_session(first.pack_kind, first.pack))?;
+        let name = ObjectName::new(names::of_session(first.pack_kind, first.pack))?;
         let start = u64::from(first.block_offset);
         let bytes = self.store.get_range(&name, start..last.record_end()).map_err(|e| lost(e, &name))?;
         let record = |place: &Place| {
@@ -140,7 +140,7 @@ impl Vault {
     /// Reads and verifies a published segment.
     pub fn segment(&self, published: &SegmentRef) -> Result<Segment> {
         let id = ObjectId { session: published.session, ordinal: published.object.ordinal };
-        let name = Name::new(names::of_session(ObjectKind::IndexSegment, id))?;
+        let name = ObjectName::new(names::of_session(ObjectKind::IndexSegment, id))?;
         let expected = Header::new(
             ObjectKind::IndexSegment,
             self.secrets.suite(),
@@ -163,7 +163,7 @@ impl Vault {
 }
 
 /// An object that the log names and the store does not have is damage, not absence.
-pub(crate) fn lost(e: Error, name: &Name) -> Error {
+pub(crate) fn lost(e: Error, name: &ObjectName) -> Error {
     if e.kind() != Kind::Absent {
         return e.on(name);
     }

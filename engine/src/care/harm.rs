@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::index::Place;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::store::{Name, reread};
+use crate::store::{ObjectName, StoreExt, reread};
 use bytes::Bytes;
 use format_spec::{ChunkId, ObjectId, names};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -156,8 +156,8 @@ pub(super) fn live_blobs(repository: &Repository, monitor: &Monitor) -> Result<O
 /// The blobs among these of one pack, in its order, that cannot be read from the store.
 fn unreadable(vault: &Vault, places: &[(ChunkId, Place)]) -> Result<Vec<(ChunkId, Place)>> {
     let Some((_, first)) = places.first() else { return Ok(Vec::new()) };
-    let name = Name::new(names::of_session(first.pack_kind, first.pack))?;
-    match vault.store.head(&name) {
+    let name = ObjectName::new(names::of_session(first.pack_kind, first.pack))?;
+    match vault.store.head_of(&name) {
         Err(e) if is_damage(&e) => return Ok(places.to_vec()),
         Err(e) => return Err(e),
         Ok(_) => {}
@@ -195,7 +195,7 @@ impl<'a> Direct<'a> {
     pub(super) fn read(&mut self, id: &ChunkId, place: &Place) -> Result<Option<Bytes>> {
         let key = (place.pack, place.block_offset);
         if self.last.as_ref().is_none_or(|(kept, _)| *kept != key) {
-            let name = Name::new(names::of_session(place.pack_kind, place.pack))?;
+            let name = ObjectName::new(names::of_session(place.pack_kind, place.pack))?;
             let range = u64::from(place.block_offset)..place.record_end();
             let block = reread(&*self.vault.store, |look| {
                 let record = look.get_range(&name, range.clone())?;

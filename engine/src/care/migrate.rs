@@ -8,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::immutability::Policy;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::store::{Name, Store};
+use crate::store::{ObjectName, Store, StoreExt};
 use format_spec::config::{Class, Config, LockMode, RetentionKind};
 use format_spec::container::{Suite, Version};
 use format_spec::names;
@@ -64,7 +64,7 @@ pub struct MigrationPlan {
 /// # Errors
 /// `NoRepository`; `Unsupported`, with the numbers, when this release cannot read it; `Damaged`.
 pub fn version(store: &dyn Store) -> Result<Version> {
-    let config = store.get(&Name::new(names::CONFIG)?).map_err(|e| match e.kind() {
+    let config = store.get(&ObjectName::new(names::CONFIG)?).map_err(|e| match e.kind() {
         Kind::Absent => Error::new(Kind::NoRepository, "there is no Cairn repository here")
             .on(store.location())
             .advise("check the URL, or create one with `cairn init --repo URL`"),

@@ -4,7 +4,7 @@ use super::*;
 use crate::blob::{CacheBudgets, CachePlace};
 use crate::env::Seeded;
 use crate::repository::{NewRepository, OpenOptions};
-use crate::store::Memory;
+use crate::store::{Memory, StoreExt};
 use bytes::Bytes;
 use format_spec::config::Retention;
 use format_spec::log::{Change, Purpose};
@@ -133,7 +133,7 @@ fn a_stopped_migration_runs_no_step() {
 #[test]
 fn a_newer_repository_is_refused_with_its_numbers_and_a_read_only_one_is_only_planned() {
     let (store, repository) = repository();
-    let name = Name::new(names::CONFIG).unwrap();
+    let name = ObjectName::new(names::CONFIG).unwrap();
     let config = store.get(&name).unwrap();
     let stating = |at: usize, value: u8| {
         let mut bytes = config.to_vec();
@@ -151,6 +151,6 @@ fn a_newer_repository_is_refused_with_its_numbers_and_a_read_only_one_is_only_pl
     stating(20, 1);
     let plan = plan(&repository, &[MADE_UP]).unwrap();
     assert_eq!(run(&repository, &[MADE_UP], &plan.hash).unwrap_err().kind(), Kind::Unsupported);
-    store.delete(&name, None).unwrap();
+    store.delete(name.object()).unwrap();
     assert_eq!(version(&*store).unwrap_err().kind(), Kind::NoRepository);
 }

@@ -8,7 +8,7 @@ use crate::limits::TAIL_BYTES;
 use crate::monitor::Monitor;
 use crate::pack::PackTail;
 use crate::repository::Repository;
-use crate::store::{Look, Name, reread};
+use crate::store::{ListOptions, Look, ObjectName, StoreExt, reread};
 use crate::threads;
 use bytes::Bytes;
 use crossbeam_channel::bounded;
@@ -105,7 +105,7 @@ impl PackCheck<'_> {
 
     fn one(&self, pack: &Published) -> Result<()> {
         self.monitor.check()?;
-        let name = Name::new(names::of_session(pack.pack.kind, pack.id))?;
+        let name = ObjectName::new(names::of_session(pack.pack.kind, pack.id))?;
         self.findings.packs.fetch_add(1, Ordering::Relaxed);
         let checked = if self.is_read(pack) {
             self.findings.packs_read.fetch_add(1, Ordering::Relaxed);
@@ -134,7 +134,7 @@ impl PackCheck<'_> {
             }
             promised.sort_unstable_by_key(|(p, _)| p.id);
             let store = &self.repository.vault().store;
-            store.list(names::folder(kind), None, &mut |listed| {
+            store.list(&ListOptions::below(names::folder(kind)), &mut |listed| {
                 if let Some((_, session, ordinal)) = names::parse(listed.name.as_str())
                     && let Ok(at) = promised.binary_search_by_key(&ObjectId { session, ordinal }, |(p, _)| p.id)
                 {
@@ -144,14 +144,14 @@ impl PackCheck<'_> {
             })?;
             self.monitor.check()?;
             for (pack, found) in promised {
-                let name = Name::new(names::of_session(kind, pack.id))?;
+                let name = ObjectName::new(names::of_session(kind, pack.id))?;
                 self.findings.packs.fetch_add(1, Ordering::Relaxed);
                 self.monitor.done(1, 0);
                 let is_promised = |bytes: u64| pack.pack.object.expect_length(bytes).map_err(Error::from);
                 // A listing may be stale, and shows what is not a plain file as empty: what it does not show as promised is asked for by its name.
                 let checked = match found.map(is_promised) {
                     Some(Ok(())) => Ok(()),
-                    _ => store.head(&name).and_then(|info| is_promised(info.bytes)),
+                    _ => store.head_of(&name).and_then(|info| is_promised(info.bytes)),
                 };
                 let named = |e: Error| self.findings.add(Subject::Pack(pack.id), &name, &lost(e, &name));
                 checked.or_else(named)?;
@@ -160,11 +160,11 @@ impl PackCheck<'_> {
         Ok(())
     }
 
-    fn tail(&self, pack: &Published, name: &Name) -> Result<()> {
+    fn tail(&self, pack: &Published, name: &ObjectName) -> Result<()> {
         reread(&*self.repository.vault().store, |look| self.look_at_tail(look, pack, name))
     }
 
-    fn look_at_tail(&self, look: &Look<'_>, pack: &Published, name: &Name) -> Result<()> {
+    fn look_at_tail(&self, look: &Look<'_>, pack: &Published, name: &ObjectName) -> Result<()> {
         let lost = |e: Error| lost(e, name);
         let (mut tail, bytes) = look.get_tail(name, TAIL_BYTES).map_err(lost)?;
         pack.pack.object.expect_length(bytes)?;
@@ -183,11 +183,11 @@ impl PackCheck<'_> {
         self.compare_with_index(pack, &contents, &parsed.entries)
     }
 
-    fn whole(&self, pack: &Published, name: &Name) -> Result<()> {
+    fn whole(&self, pack: &Published, name: &ObjectName) -> Result<()> {
         reread(&*self.repository.vault().store, |look| self.look_at_whole(look, pack, name))
     }
 
-    fn look_at_whole(&self, look: &Look<'_>, pack: &Published, name: &Name) -> Result<()> {
+    fn look_at_whole(&self, look: &Look<'_>, pack: &Published, name: &ObjectName) -> Result<()> {
         let bytes = look.get(name).map_err(|e| lost(e, name))?;
         self.findings.bytes_read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         self.monitor.done(0, bytes.len() as u64);

@@ -10,7 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::limits::STORED_FINDINGS_MAX;
 use crate::monitor::{Monitor, counted};
 use crate::repository::has_remains;
-use crate::store::{Look, Name, Store, reread};
+use crate::store::{ListOptions, Look, ObjectName, Store, StoreExt, reread};
 use crate::threads;
 use crossbeam_channel::bounded;
 use format_spec::config::Config;
@@ -42,7 +42,7 @@ pub struct StoredReport {
 /// `NoRepository` where there is none; the store's. Damage is in the report, that of the config too.
 pub fn check_stored(store: &dyn Store, threads: usize, monitor: &Monitor) -> Result<StoredReport> {
     let work = Work { store, monitor, config: read_config(store)?, report: Mutex::default(), bytes: AtomicU64::new(0) };
-    let (jobs_in, jobs_out) = bounded::<Name>(1024);
+    let (jobs_in, jobs_out) = bounded::<ObjectName>(1024);
     let mut slots = (u32::MAX, 0, 0u32);
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads.max(1))
@@ -52,7 +52,7 @@ pub fn check_stored(store: &dyn Store, threads: usize, monitor: &Monitor) -> Res
             })
             .collect::<Result<_>>()?;
         drop(jobs_out);
-        let listed = store.list("", None, &mut |listed| {
+        let listed = store.list(&ListOptions::below(""), &mut |listed| {
             if let Some((ObjectKind::LogEntry, _, slot)) = names::parse(listed.name.as_str()) {
                 slots = (slots.0.min(slot), slots.1.max(slot), slots.2 + 1);
             }
@@ -87,7 +87,7 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn object(&self, name: &Name) -> Result<()> {
+    fn object(&self, name: &ObjectName) -> Result<()> {
         self.monitor.check()?;
         let verdict = self.verify(name);
         self.monitor.done(1, 0);
@@ -110,11 +110,11 @@ impl Work<'_> {
     }
 
     /// Whether it has parity.
-    fn verify(&self, name: &Name) -> Result<bool> {
+    fn verify(&self, name: &ObjectName) -> Result<bool> {
         reread(self.store, |look| self.look_at(look, name))
     }
 
-    fn look_at(&self, look: &Look<'_>, name: &Name) -> Result<bool> {
+    fn look_at(&self, look: &Look<'_>, name: &ObjectName) -> Result<bool> {
         let bytes = look.get(name).map_err(|e| lost(e, name))?;
         self.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         self.monitor.done(0, bytes.len() as u64);
@@ -140,7 +140,7 @@ impl Work<'_> {
 
 /// The config, if it can be read: a damaged one is found again when its turn comes.
 fn read_config(store: &dyn Store) -> Result<Option<Config>> {
-    match store.get(&Name::new(names::CONFIG)?) {
+    match store.get(&ObjectName::new(names::CONFIG)?) {
         Ok(object) => Ok(Config::decode(&object).ok().map(|(config, _)| config)),
         // Whoever opens it is told so: there is nothing here that could be read for it.
         Err(e) if e.kind() == Kind::Absent && has_remains(store)? => Ok(None),

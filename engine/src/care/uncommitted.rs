@@ -11,7 +11,7 @@ use crate::error::{Kind, Result};
 use crate::log::LogView;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::store::Name;
+use crate::store::{ListOptions, ObjectName, StoreExt};
 use format_spec::container::{Header, ObjectKind};
 use format_spec::index::Segment;
 use format_spec::log::ObjectRow;
@@ -25,7 +25,7 @@ use format_spec::{ObjectId, names};
 pub(super) fn uncommitted(repository: &Repository, monitor: &Monitor) -> Result<Vec<Finding>> {
     let mut listed = Vec::new();
     for kind in [ObjectKind::RestorePoint, ObjectKind::IndexSegment] {
-        repository.vault().store.list(names::folder(kind), None, &mut |found| {
+        repository.vault().store.list(&ListOptions::below(names::folder(kind)), &mut |found| {
             if let Some((_, session, ordinal)) = names::parse(found.name.as_str()) {
                 listed.push(ObjectRow { kind, id: ObjectId { session, ordinal } });
             }
@@ -38,7 +38,7 @@ pub(super) fn uncommitted(repository: &Repository, monitor: &Monitor) -> Result<
     let mut found = Vec::new();
     for row in listed.into_iter().filter(|row| !is_named(&view, row)) {
         monitor.check()?;
-        let name = Name::new(names::of_session(row.kind, row.id))?;
+        let name = ObjectName::new(names::of_session(row.kind, row.id))?;
         if decodes(repository, &row, &name)? {
             found.push(Finding { object: name.to_string(), what: what(&view, row.kind, row.id.session) });
         }
@@ -47,7 +47,7 @@ pub(super) fn uncommitted(repository: &Repository, monitor: &Monitor) -> Result<
     Ok(found)
 }
 
-fn decodes(repository: &Repository, row: &ObjectRow, name: &Name) -> Result<bool> {
+fn decodes(repository: &Repository, row: &ObjectRow, name: &ObjectName) -> Result<bool> {
     let vault = repository.vault();
     let object = match vault.store.get(name) {
         Ok(object) => object,

@@ -22,6 +22,7 @@ use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::{JobId, Point};
 use crate::session::{Opening, Session};
+use crate::store::StoreExt;
 use format_spec::log::{PointId, Purpose};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -6,7 +6,7 @@
 //!                           needed_until                       retain_until
 //! ```
 //!
-//! A new object is locked until `retain_until` in the request that puts it, whoever puts it ([`Locked`] is the store that a repository is
+//! A new object is locked until `retain_until` in the request that puts it, whoever puts it ([`ObjectLockLayer`] is the store that a repository is
 //! written through). An object that a later commit uses again is extended only when its lock would fall short of `needed_until`. So each
 //! object is extended at most once in a generation, however often it is used. What is locked is remembered in the log ([LOG-17]), so
 //! that nobody has to ask the store again.
@@ -19,7 +19,7 @@
 //! lock without an end, and to go on beside a store whose clock is far from ours.
 
 mod clock;
-mod locked;
+mod lock_layer;
 mod needs;
 mod period;
 mod policy;
@@ -27,7 +27,7 @@ mod provider;
 mod secure;
 mod verify;
 
-pub use locked::{Locked, Locks};
+pub use lock_layer::{Locks, ObjectLockLayer};
 pub use needs::{Needs, name_of};
 pub use policy::{Cover, Policy, Wish};
 pub use provider::Provider;

@@ -4,7 +4,7 @@ use crate::blob::{Blobs, Vault};
 use crate::error::{Error, Kind, Result};
 use crate::limits::SMALL_OBJECT_BYTES_MAX;
 use crate::log::{CommitRef, LogView, Moved};
-use crate::store::Name;
+use crate::store::{ListOptions, ObjectName, StoreExt};
 use format_spec::container::ObjectKind;
 use format_spec::key_slot::KeySlot;
 use format_spec::log::ObjectRow;
@@ -116,7 +116,7 @@ impl<'a> Needs<'a> {
     fn key_slots(&self) -> Result<Vec<ObjectRow>> {
         let store = &*self.vault.store;
         let mut listed = Vec::new();
-        store.list("keys", None, &mut |l| {
+        store.list(&ListOptions::below("keys"), &mut |l| {
             listed.push(l);
             true
         })?;
@@ -142,8 +142,8 @@ impl<'a> Needs<'a> {
 ///
 /// # Errors
 /// None that happens: every such name obeys the alphabet.
-pub fn name_of(row: &ObjectRow) -> Result<Name> {
-    Name::new(match row.kind {
+pub fn name_of(row: &ObjectRow) -> Result<ObjectName> {
+    ObjectName::new(match row.kind {
         ObjectKind::Config => names::CONFIG.to_owned(),
         ObjectKind::LogEntry => names::log(row.id.ordinal),
         ObjectKind::Checkpoint => format!("{}/{:016x}", names::folder(ObjectKind::Checkpoint), row.id.ordinal),
@@ -155,7 +155,7 @@ pub fn name_of(row: &ObjectRow) -> Result<Name> {
 }
 
 /// A key slot in the log's rows: the halves of its id ([LOG-17]).
-fn key_row(name: &Name) -> Option<ObjectRow> {
+fn key_row(name: &ObjectName) -> Option<ObjectRow> {
     let id = u64::from_str_radix(name.as_str().strip_prefix("keys/")?, 16).ok()?;
     let (high, low) = (u32::try_from(id >> 32).ok()?, u32::try_from(id & 0xFFFF_FFFF).ok()?);
     let row = ObjectRow { kind: ObjectKind::KeySlot, id: ObjectId { session: high, ordinal: low } };

@@ -3,7 +3,7 @@
 use super::period::{day_up, days_after, days_least, days_most, end};
 use crate::error::{Error, Kind, Result};
 use crate::log::Raises;
-use crate::store::{Mode, Retention};
+use crate::store::{Mode, ObjectLock};
 use format_spec::Time;
 use format_spec::config::{Class, Config, IMMUTABILITY, Immutability, LockMode, RetentionKind};
 use format_spec::period::{Period, Unit};
@@ -168,10 +168,10 @@ impl Policy {
     ///
     /// # Errors
     /// `Input` when it lies beyond the calendar.
-    pub fn retain_until(&self, commit: Time) -> Result<Retention> {
+    pub fn retain_until(&self, commit: Time) -> Result<ObjectLock> {
         let end = self.needed_until(commit)?;
         let generation = days_after(self.wish.generation_days, end)?;
-        Ok(Retention::new(self.wish.mode, day_up(generation)?))
+        Ok(ObjectLock::new(self.wish.mode, day_up(generation)?))
     }
 
     /// For how many days an object will be locked that is put now and that no later restore point needs: at least, and at most. Months and years
@@ -190,8 +190,8 @@ impl Policy {
     ///
     /// # Errors
     /// `Input` when the dates lie beyond the calendar.
-    pub fn needs_extension(&self, current: Option<Retention>, commit: Time) -> Result<bool> {
-        let needed = Retention::new(self.wish.mode, self.needed_until(commit)?);
+    pub fn needs_extension(&self, current: Option<ObjectLock>, commit: Time) -> Result<bool> {
+        let needed = ObjectLock::new(self.wish.mode, self.needed_until(commit)?);
         Ok(!current.is_some_and(|current| current.covers(&needed)))
     }
 }

@@ -64,7 +64,7 @@ fn each_combination_is_allowed_with_its_dates_or_refused_with_its_reason() {
         match (Policy::new(wish(class, retention_kind, period, cover)), expected) {
             (Ok(policy), Ok((needed, locked))) => {
                 assert_eq!(policy.needed_until(commit).unwrap(), at(&format!("{needed}T12:00:00Z")), "{row}");
-                let lock = Retention::new(Mode::Compliance, at(&format!("{locked}T00:00:00Z")));
+                let lock = ObjectLock::new(Mode::Compliance, at(&format!("{locked}T00:00:00Z")));
                 assert_eq!(policy.retain_until(commit).unwrap(), lock, "{row}");
             }
             (Err(e), Err(word)) => {
@@ -111,7 +111,7 @@ fn what_is_locked_just_long_enough_is_left_alone_and_a_second_less_is_not() {
     let commit = at("2024-01-31T12:00:00Z");
     let needed = policy.needed_until(commit).unwrap();
     let needs = |mode, seconds| {
-        let lock = Retention { mode, until: Time::new(needed.seconds + seconds, 0) };
+        let lock = ObjectLock { mode, until: Time::new(needed.seconds + seconds, 0) };
         policy.needs_extension(Some(lock), commit).unwrap()
     };
     assert!(!needs(Mode::Compliance, 0) && needs(Mode::Compliance, -1));

@@ -7,14 +7,14 @@
 //!        ──> not remembered ──> asked: long enough, or extended ──────────> remembered from now on
 //! ```
 
-use super::locked::Locks;
+use super::lock_layer::Locks;
 use super::needs::name_of;
 use crate::env::SharedEnv;
 use crate::error::{Error, Kind, Result};
 use crate::limits::LOCK_REQUESTS_MAX;
 use crate::log::Log;
 use crate::monitor::Monitor;
-use crate::store::{Name, Retention, Store};
+use crate::store::{ObjectLock, ObjectName, Store, StoreExt};
 use crate::threads;
 use format_spec::container::ObjectKind;
 use format_spec::log::{Change, ObjectRange, ObjectRow};
@@ -56,7 +56,7 @@ pub struct Secured {
 /// `Unsupported` when the store does not lock; `Absent` when a needed object is gone; `Interrupted`; the store's and the log's.
 pub fn secure(
     securing: &Securing<'_>,
-    rows: impl IntoIterator<Item = (ObjectRow, Retention, Retention)>,
+    rows: impl IntoIterator<Item = (ObjectRow, ObjectLock, ObjectLock)>,
 ) -> Result<Secured> {
     let view = securing.log.view();
     let mut done = Secured { until: Time::new(i64::MAX, 0), objects: 0, asked: 0, extended: 0 };
@@ -102,8 +102,8 @@ pub fn hold(
     locks: &Locks,
     store: &dyn Store,
     rows: impl IntoIterator<Item = ObjectRow>,
-    needed: Retention,
-    wanted: Retention,
+    needed: ObjectLock,
+    wanted: ObjectLock,
 ) -> Result<()> {
     for row in rows {
         let name = name_of(&row)?;
@@ -120,9 +120,9 @@ pub fn hold(
 
 struct Task {
     row: ObjectRow,
-    name: Name,
-    needed: Retention,
-    wanted: Retention,
+    name: ObjectName,
+    needed: ObjectLock,
+    wanted: ObjectLock,
     /// Its lock is known to be too short.
     is_short: bool,
 }
@@ -159,12 +159,12 @@ fn run(securing: &Securing<'_>, tasks: &[Task]) -> Result<Vec<(ObjectRow, Time, 
 
 fn one(store: &dyn Store, task: &Task) -> Result<(Time, bool)> {
     if !task.is_short
-        && let Some(found) = store.retention(&task.name, None)?
+        && let Some(found) = store.lock_of(&task.name)?
         && found.covers(&task.needed)
     {
         return Ok((found.until, false));
     }
-    let shown = store.extend_retention(&task.name, None, &task.wanted)?;
+    let shown = store.extend_lock(task.name.object(), &task.wanted)?;
     if shown.covers(&task.needed) {
         return Ok((shown.until, true));
     }

@@ -1,13 +1,13 @@
 //! Reading locks back from the store, for everything that restore points need.
 
-use super::locked::Locks;
+use super::lock_layer::Locks;
 use super::needs::{Needs, name_of};
 use crate::env::Env;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{LOCK_REQUESTS_MAX, STORE_SKEW_SECONDS_MAX};
 use crate::log::CommitRef;
 use crate::monitor::Monitor;
-use crate::store::{Name, Retention, Store};
+use crate::store::{ObjectLock, ObjectName, Store, StoreExt};
 use crate::threads;
 use format_spec::Time;
 use format_spec::log::{ObjectRow, PointId};
@@ -19,13 +19,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
     /// The object.
-    pub object: Name,
+    pub object: ObjectName,
     /// The point that needs it locked longest.
     pub point: PointId,
     /// The lock that it must have at least.
-    pub wanted: Retention,
+    pub wanted: ObjectLock,
     /// What the store shows; `None` for no lock.
-    pub found: Option<Retention>,
+    pub found: Option<ObjectLock>,
     /// The object itself is gone.
     pub is_absent: bool,
 }
@@ -87,7 +87,7 @@ pub fn verify(
     let mode = policy.wish().mode;
     let tasks: Vec<_> = wanted
         .into_iter()
-        .map(|(row, (until, id))| Ok((name_of(&row)?, id, Retention { mode, until })))
+        .map(|(row, (until, id))| Ok((name_of(&row)?, id, ObjectLock { mode, until })))
         .collect::<Result<_>>()?;
     done.objects = tasks.len() as u64;
     done.gaps = read(store, env.threads(LOCK_REQUESTS_MAX.min(tasks.len())), &tasks, monitor)?;
@@ -98,7 +98,7 @@ pub fn verify(
 fn read(
     store: &dyn Store,
     threads: usize,
-    tasks: &[(Name, PointId, Retention)],
+    tasks: &[(ObjectName, PointId, ObjectLock)],
     monitor: &Monitor,
 ) -> Result<Vec<Gap>> {
     let (next, gaps, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new(None::<Error>));
@@ -107,7 +107,7 @@ fn read(
             let started = threads::scoped(scope, || {
                 while failed.lock().is_none() {
                     let Some((name, point, wanted)) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-                    let (found, is_absent) = match monitor.check().and_then(|()| store.retention(name, None)) {
+                    let (found, is_absent) = match monitor.check().and_then(|()| store.lock_of(name)) {
                         Ok(found) if found.is_some_and(|found| found.covers(wanted)) => continue,
                         Ok(found) => (found, false),
                         Err(e) if e.kind() == Kind::Absent => (None, true),

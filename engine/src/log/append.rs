@@ -18,7 +18,7 @@ use super::view::LogView;
 use crate::env::Env;
 use crate::error::{Error, Kind, Result};
 use crate::limits::TRANSIENT_ATTEMPTS;
-use crate::store::Name;
+use crate::store::{ObjectName, StoreExt};
 use bytes::Bytes;
 use format_spec::log::{Change, LogEntry, Purpose};
 use format_spec::names;
@@ -104,7 +104,7 @@ impl Log {
     /// Makes a void slot stay void before anything is put behind it: who put junk there could take it away again, and leave a gap. The store
     /// locks what it finds in the place of what it is given; where that is gone already, nothing stands there, locked.
     fn hold(&self, slot: u32) -> Result<()> {
-        match self.store.put_new(&Name::new(names::log(slot))?, Bytes::new()) {
+        match self.store.put_new(&ObjectName::new(names::log(slot))?, Bytes::new()) {
             Err(e) if e.kind() != Kind::Exists => Err(e),
             _ => Ok(()),
         }
@@ -116,9 +116,9 @@ impl Log {
         if !self.has_voids {
             return Ok(true);
         }
-        let name = Name::new(names::log(slot))?;
+        let name = ObjectName::new(names::log(slot))?;
         // A head is asked of the store each time, and what it shows is what is read from then on.
-        match self.store.head(&name).and_then(|_| self.store.get(&name)) {
+        match self.store.head_of(&name).and_then(|_| self.store.get(&name)) {
             Ok(found) => Ok(found == object),
             // Summed up and swept since, or out of reach: the bottom was ours when it was put.
             Err(e) if matches!(e.kind(), Kind::Absent | Kind::Transient) => {
@@ -148,7 +148,7 @@ impl Log {
 
     /// True when the slot is ours now, false when another entry took it. An entry that makes room may use what is kept for it.
     fn put(&self, slot: u32, object: &Bytes, attempt: [u8; 16], makes_room: bool) -> Result<bool> {
-        let name = Name::new(names::log(slot))?;
+        let name = ObjectName::new(names::log(slot))?;
         for failures in 1.. {
             match self.store.put_new(&name, object.clone()) {
                 Ok(receipt) if receipt.checksum_enforced => return Ok(true),
@@ -171,7 +171,7 @@ impl Log {
     }
 
     /// Reads a new entry back. A store that cannot answer now has taken the entry all the same; whether it counts, the listing behind it tells.
-    fn look_again(&self, name: &Name, object: &Bytes) -> Result<()> {
+    fn look_again(&self, name: &ObjectName, object: &Bytes) -> Result<()> {
         for failures in 1.. {
             match self.store.get(name) {
                 Ok(found) if found == object => return Ok(()),

@@ -16,7 +16,7 @@ use super::view::{LogView, VOID};
 use crate::env::Env;
 use crate::error::{Error, Kind, Result};
 use crate::limits::SET_ASIDE_MAX;
-use crate::store::Name;
+use crate::store::{ListOptions, ObjectName, StoreExt};
 use bytes::Bytes;
 use format_spec::container::ObjectKind;
 use format_spec::log::{Change, LogEntry};
@@ -145,7 +145,7 @@ impl Log {
         if self.decode(slot, &object)? != entry {
             return Err(Error::new(Kind::Bug, "a log entry does not decode to what was written").on(names::log(slot)));
         }
-        let name = Name::new(names::log(slot))?;
+        let name = ObjectName::new(names::log(slot))?;
         match patiently(|| self.store.put_new(&name, object.clone())) {
             Err(e) if e.kind() == Kind::Exists && patiently(|| self.store.get(&name))? != object => {
                 return Err(Error::new(Kind::Conflict, "somebody has appended to the log meanwhile")
@@ -319,9 +319,9 @@ impl Log {
 
     /// The slots from this one on that a listing shows, rising, whatever this log is limited to.
     fn listed_from(&self, first: u32) -> Result<Vec<u32>> {
-        let after = (first > 1).then(|| Name::new(names::log(first - 1))).transpose()?;
+        let after = (first > 1).then(|| ObjectName::new(names::log(first - 1))).transpose()?;
         let mut slots = Vec::new();
-        self.store.list("log", after.as_ref(), &mut |listed| {
+        self.store.list(&ListOptions::below("log").after(after.as_ref()), &mut |listed| {
             slots.extend(names::parse(listed.name.as_str()).map(|(_, _, slot)| slot).filter(|slot| *slot >= first));
             true
         })?;

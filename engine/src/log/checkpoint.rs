@@ -8,7 +8,7 @@ use super::view::LogView;
 use crate::env::Env;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{CHECKPOINT_BYTES_MAX, CHECKPOINT_ENTRIES, TRANSIENT_ATTEMPTS};
-use crate::store::{Look, Name, reread};
+use crate::store::{ListOptions, Look, ObjectName, StoreExt, reread};
 use bytes::Bytes;
 use format_spec::checkpoint::{Checkpoint, PLAIN_TOTAL_MAX};
 use format_spec::{Time, names};
@@ -66,7 +66,7 @@ impl Log {
         let mut salt = [0; 32];
         env.random(&mut salt)?;
         let object = Bytes::from(checkpoint.encode(self.repository, &self.secrets, salt));
-        let name = Name::new(names::checkpoint(slot))?;
+        let name = ObjectName::new(names::checkpoint(slot))?;
         if self.decode_checkpoint(slot, &object)? != checkpoint {
             return Err(Error::new(Kind::Bug, "a checkpoint does not decode to what was written").on(name));
         }
@@ -80,7 +80,7 @@ impl Log {
     }
 
     /// False when somebody else wrote the checkpoint of this slot: it says the same.
-    fn put_checkpoint(&self, name: &Name, object: &Bytes) -> Result<bool> {
+    fn put_checkpoint(&self, name: &ObjectName, object: &Bytes) -> Result<bool> {
         let put = patiently(|| self.store.put_new(name, object.clone()));
         let enforced = match put {
             Ok(receipt) => receipt.checksum_enforced,
@@ -148,8 +148,8 @@ impl Log {
     /// The slots of listed checkpoints from `slot` on, the newest first.
     pub(super) fn checkpoints_from(&self, slot: u32) -> Result<Vec<u32>> {
         let mut slots = Vec::new();
-        let after = (slot > 1).then(|| Name::new(names::checkpoint(slot - 1))).transpose()?;
-        self.store.list("checkpoint", after.as_ref(), &mut |listed| {
+        let after = (slot > 1).then(|| ObjectName::new(names::checkpoint(slot - 1))).transpose()?;
+        self.store.list(&ListOptions::below("checkpoint").after(after.as_ref()), &mut |listed| {
             slots.extend(names::parse(listed.name.as_str()).map(|(_, _, slot)| slot).filter(|s| *s >= slot));
             true
         })?;
@@ -160,7 +160,7 @@ impl Log {
 
     /// The view that a checkpoint holds, and when it was written.
     pub(super) fn read_checkpoint(&self, slot: u32) -> Result<(LogView, Time)> {
-        let name = Name::new(names::checkpoint(slot))?;
+        let name = ObjectName::new(names::checkpoint(slot))?;
         let look = |look: &Look<'_>| {
             let object = look.get(&name)?;
             if object.len() as u64 > CHECKPOINT_BYTES_MAX {
@@ -181,7 +181,7 @@ impl Log {
         if !self.has_voids {
             return Ok(false);
         }
-        let object = match patiently(|| self.store.get(&Name::new(names::checkpoint(slot))?)) {
+        let object = match patiently(|| self.store.get(&ObjectName::new(names::checkpoint(slot))?)) {
             Err(e) if e.kind() == Kind::Absent => return Ok(true),
             other => other?,
         };

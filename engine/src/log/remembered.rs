@@ -9,7 +9,7 @@ use super::fork::Fork;
 use super::replay::Log;
 use crate::error::{Error, Kind, Result};
 use crate::limits::SMALL_OBJECT_BYTES_MAX;
-use crate::store::{Name, Store};
+use crate::store::{ObjectName, Store, StoreExt};
 use format_spec::{Time, names};
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -94,7 +94,7 @@ impl Log {
 /// # Errors
 /// The store's, when it is out of reach.
 pub fn hash_in_store(store: &dyn Store, slot: u32) -> Result<Option<[u8; 32]>> {
-    match store.get(&Name::new(names::log(slot))?) {
+    match store.get(&ObjectName::new(names::log(slot))?) {
         Ok(object) if object.len() as u64 <= SMALL_OBJECT_BYTES_MAX => Ok(Some(*blake3::hash(&object).as_bytes())),
         Ok(_) => Ok(None),
         Err(e) if matches!(e.kind(), Kind::Absent | Kind::Damaged) => Ok(None),

@@ -6,7 +6,7 @@ use super::remembered::Witness;
 use super::view::LogView;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{LOG_FETCH_THREADS, SMALL_OBJECT_BYTES_MAX};
-use crate::store::{Name, SecondLook, Store};
+use crate::store::{ListOptions, ObjectName, SecondLook, Store, StoreExt};
 use crate::threads;
 use bytes::Bytes;
 use format_spec::keys::Secrets;
@@ -225,7 +225,7 @@ impl Log {
     pub fn for_each(&self, visit: &mut dyn FnMut(&LogEntry) -> Result<()>) -> Result<u32> {
         let view = self.view();
         let mut listed = BTreeSet::new();
-        self.store.list("log", None, &mut |l| {
+        self.store.list(&ListOptions::below("log"), &mut |l| {
             listed.extend(names::parse(l.name.as_str()).map(|(_, _, slot)| slot));
             true
         })?;
@@ -268,7 +268,7 @@ impl Log {
     }
 
     pub(super) fn get(&self, slot: u32) -> Result<Bytes> {
-        let name = Name::new(names::log(slot))?;
+        let name = ObjectName::new(names::log(slot))?;
         let object = self.store.get(&name)?;
         if object.len() as u64 > SMALL_OBJECT_BYTES_MAX {
             if self.has_voids {
@@ -310,7 +310,7 @@ impl Log {
     /// A second look at an entry that came damaged; what came then. One that is gone by then was summed up and deleted meanwhile, or is missing:
     /// the damage is what the caller has a cure for in both cases.
     fn second_look(&self, slot: u32, object: &[u8], damage: Error) -> Result<(LogEntry, Bytes)> {
-        let name = Name::new(names::log(slot))?;
+        let name = ObjectName::new(names::log(slot))?;
         let first = damage.again();
         let second = SecondLook::after(&Bytes::copy_from_slice(object), damage).over(&*self.store, |look| {
             let object = look.get(&name)?;
@@ -326,9 +326,9 @@ impl Log {
 
     /// The slots after `head` that a listing shows, rising: a hint of what to fetch together, and of what is missing.
     fn listed(&self, head: u32) -> Result<Vec<u32>> {
-        let after = (head > 0).then(|| Name::new(names::log(head))).transpose()?;
+        let after = (head > 0).then(|| ObjectName::new(names::log(head))).transpose()?;
         let mut slots = Vec::new();
-        self.store.list("log", after.as_ref(), &mut |listed| {
+        self.store.list(&ListOptions::below("log").after(after.as_ref()), &mut |listed| {
             if let Some((_, _, slot)) = names::parse(listed.name.as_str()) {
                 slots.push(slot);
             }

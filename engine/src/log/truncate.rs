@@ -9,7 +9,7 @@ use super::replay::Log;
 use super::view::LogView;
 use crate::env::Env;
 use crate::error::{Error, Kind, Result};
-use crate::store::{Listed, Name, delete_versions};
+use crate::store::{ListOptions, Listed, ObjectName, delete_versions};
 use format_spec::container::ObjectKind;
 use format_spec::{Time, names};
 
@@ -79,8 +79,8 @@ impl Log {
                 true
             };
             match how.versioned {
-                true => self.store.list_oldest(folder, None, &mut visit)?,
-                false => self.store.list(folder, None, &mut visit)?,
+                true => self.store.list(&ListOptions::below(folder).oldest(), &mut visit)?,
+                false => self.store.list(&ListOptions::below(folder), &mut visit)?,
             }
             slots.sort_unstable();
             for slot in slots {
@@ -140,10 +140,11 @@ impl Log {
 
     /// False when the store still keeps the object.
     fn delete(&self, kind: ObjectKind, slot: u32, versioned: bool) -> Result<bool> {
-        let name = Name::new(if kind == ObjectKind::LogEntry { names::log(slot) } else { names::checkpoint(slot) })?;
+        let name =
+            ObjectName::new(if kind == ObjectKind::LogEntry { names::log(slot) } else { names::checkpoint(slot) })?;
         let delete = || match versioned {
             true => delete_versions(&*self.store, &name),
-            false => self.store.delete(&name, None),
+            false => self.store.delete(name.object()),
         };
         match patiently(delete) {
             Ok(()) => Ok(true),

@@ -4,9 +4,9 @@ use super::open::{Repository, has_remains};
 use super::unlock::{Unwatched, Watch, derived, shown};
 use crate::env::SharedEnv;
 use crate::error::{Error, Kind, Result};
-use crate::immutability::{Locked, Locks, Policy};
+use crate::immutability::{Locks, ObjectLockLayer, Policy};
 use crate::limits::{BLOCK_TARGET, CUT_AVERAGE, CUT_LEAST, CUT_MOST, ZSTD_LEVEL};
-use crate::store::{Name, StorageClass, Store};
+use crate::store::{ObjectName, StorageClass, Store, StoreExt};
 use bytes::Bytes;
 use format_spec::config::{Class, Config, Cutting, Immutability, Retention};
 use format_spec::key_slot::{Cost, KeySlot, NewSlot};
@@ -67,8 +67,8 @@ impl Repository {
                 .advise("give a password, or --no-encryption"));
         }
         expect_class(new)?;
-        let config_name = Name::new(names::CONFIG)?;
-        match store.head(&config_name) {
+        let config_name = ObjectName::new(names::CONFIG)?;
+        match store.head_of(&config_name) {
             Ok(_) => return Err(exists(store)),
             Err(e) if e.kind() == Kind::Absent => {}
             Err(e) => return Err(e),
@@ -110,7 +110,7 @@ impl Repository {
         match Policy::of(&config, &BTreeMap::new()).map_err(wrong)? {
             None => put_all(store, env, new, &config, &secrets, salt),
             Some(policy) => {
-                let locked = Locked::new(store, Arc::new(Locks::new(policy, env.clone())));
+                let locked = ObjectLockLayer::new(store, Arc::new(Locks::new(policy, env.clone())));
                 put_all(&locked, env, new, &config, &secrets, salt)
             }
         }
@@ -144,7 +144,7 @@ fn put_all(
     if again != *config {
         return Err(Error::new(Kind::Input, "these parameters make no valid config").on(names::CONFIG));
     }
-    let (repository, name) = (config.repository, Name::new(names::CONFIG)?);
+    let (repository, name) = (config.repository, ObjectName::new(names::CONFIG)?);
     if let Some(password) = &new.password {
         let slot = NewPassword { password, label: &new.label, cost: new.cost };
         put_slot(store, env, repository, secrets, &slot, &Unwatched)?;
@@ -196,6 +196,6 @@ pub(super) fn put_slot(
             None => Err(Error::new(Kind::Bug, "a new key slot does not open with its own password")),
         }
     })?;
-    crate::blob::put_durable(store, &Name::new(names::key_slot(id))?, &object)?;
+    crate::blob::put_durable(store, &ObjectName::new(names::key_slot(id))?, &object)?;
     Ok(format!("{:016x}", u64::from_be_bytes(id)))
 }

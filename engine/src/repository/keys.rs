@@ -13,7 +13,7 @@ use super::create::{NewPassword, put_slot};
 use super::open::{Repository, read_slot, read_slots};
 use super::unlock::{SlotBounds, SlotId, by_rising_cost, unlock};
 use crate::error::{Error, Kind, Result};
-use crate::store::Name;
+use crate::store::{ObjectName, StoreExt};
 use format_spec::Time;
 use format_spec::key_slot::{Cost, KeySlot};
 use format_spec::log::{Change, KeyChange};
@@ -63,7 +63,7 @@ impl Repository {
     /// # Errors
     /// The store's: of a slot that is out of reach nothing is known.
     pub fn slots(&self) -> Result<Vec<SlotInfo>> {
-        let info = |(name, slot): (Name, Result<KeySlot>)| match slot {
+        let info = |(name, slot): (ObjectName, Result<KeySlot>)| match slot {
             Ok(slot) => Ok(SlotInfo {
                 id: id_of(&name),
                 created: slot.created,
@@ -188,7 +188,7 @@ impl Repository {
     /// # Errors
     /// The store's, and those of a slot that cannot be read.
     pub fn opens_slot(&self, id: &str, password: &[u8]) -> Result<bool> {
-        let slot = read_slot(&*self.vault().store, self.id(), &Name::new(format!("keys/{id}"))?)?;
+        let slot = read_slot(&*self.vault().store, self.id(), &ObjectName::new(format!("keys/{id}"))?)?;
         Ok(self.trying.bounds.allow(slot.cost()) && self.trying.open(&slot, password)?.is_some())
     }
 
@@ -232,7 +232,7 @@ impl Repository {
                 .on(id)
                 .advise("add another password first"));
         }
-        let (store, name) = (&*self.vault().store, Name::new(format!("keys/{id}"))?);
+        let (store, name) = (&*self.vault().store, ObjectName::new(format!("keys/{id}"))?);
         let object = match store.get(&name) {
             Err(e) if e.kind() == Kind::Absent => return Ok(()),
             other => other?,
@@ -284,6 +284,6 @@ fn hex(id: SlotId) -> String {
     format!("{:016x}", u64::from_be_bytes(id))
 }
 
-fn id_of(name: &Name) -> String {
+fn id_of(name: &ObjectName) -> String {
     name.as_str().trim_start_matches("keys/").to_owned()
 }

@@ -5,7 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::immutability::{Locks, Needs, Policy, Secured, Securing, Verified, hold, secure, verify};
 use crate::log::{CommitRef, LogView, SegmentRef};
 use crate::monitor::Monitor;
-use crate::store::Retention;
+use crate::store::ObjectLock;
 use format_spec::config::IMMUTABILITY;
 use format_spec::container::ObjectKind;
 use format_spec::fields::FieldsWriter;
@@ -42,7 +42,7 @@ impl Repository {
         self.follow_locks(&view)?;
         let policy = locks.policy();
         let commit = later(locks.ask_now(&*vault.store)?, MARGIN_SECONDS);
-        let needed = Retention::new(policy.wish().mode, policy.needed_until(commit)?);
+        let needed = ObjectLock::new(policy.wish().mode, policy.needed_until(commit)?);
         let wanted = policy.retain_until(commit)?;
         let needs = self.needs(&view)?;
         let mut rows = needs.packs_of(references)?;
@@ -83,7 +83,7 @@ impl Repository {
         self.follow_locks(view)?;
         let (store, policy) = (&*self.vault().store, locks.policy());
         let now = locks.now(store)?;
-        let needed = Retention::new(policy.wish().mode, policy.needed_until(now)?);
+        let needed = ObjectLock::new(policy.wish().mode, policy.needed_until(now)?);
         hold(locks, store, rows, needed, policy.retain_until(now)?)
     }
 
@@ -180,7 +180,7 @@ impl Repository {
         let rows: Vec<_> = longest
             .into_iter()
             .map(|(row, time)| {
-                let needed = Retention::new(policy.wish().mode, policy.needed_until(time)?);
+                let needed = ObjectLock::new(policy.wish().mode, policy.needed_until(time)?);
                 Ok((row, needed, policy.retain_until(time)?))
             })
             .collect::<Result<_>>()?;

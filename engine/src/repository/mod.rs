@@ -10,6 +10,7 @@ mod create;
 mod found;
 mod gone;
 mod keys;
+mod layers;
 mod locks;
 mod naming;
 mod open;

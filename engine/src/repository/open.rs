@@ -3,17 +3,18 @@
 use super::as_of::AsOf;
 use super::collected::Since;
 use super::found::Found;
-use super::read_only::{ReadOnly, Why};
+use super::layers;
+use super::read_only::Why;
 use super::unlock::{SlotId, Trying};
 use crate::blob::{Blobs, CacheBudgets, CachePlace, Catalog, RangeCache, Vault};
 use crate::env::SharedEnv;
 use crate::error::{Error, Kind, Result};
-use crate::immutability::{Locked, Locks, Policy};
+use crate::immutability::{Locks, Policy};
 use crate::limits::SMALL_OBJECT_BYTES_MAX;
 use crate::log::Log;
 use crate::monitor::NOTE;
 use crate::restore_point::Point;
-use crate::store::{Look, Name, Placed, StorageClass, Store, reread};
+use crate::store::{ListOptions, Look, ObjectName, Store, StoreExt, reread};
 use crate::tree::NodeSource;
 use bytes::Bytes;
 use format_spec::config::Config;
@@ -114,15 +115,7 @@ impl Repository {
             Some(_) => Some(Why::AsOf),
             None => (!version.is_writable()).then_some(Why::Newer(version)),
         };
-        let store: Arc<dyn Store> = match &*config.storage_class {
-            "" => store,
-            class => Arc::new(Placed::new(store, StorageClass::parse(class).map_err(|e| e.on(names::CONFIG))?)),
-        };
-        let store: Arc<dyn Store> = match (read_only, &locks) {
-            (Some(why), _) => Arc::new(ReadOnly::new(store, why)),
-            (None, Some(locks)) => Arc::new(Locked::new(store, locks.clone())),
-            (None, None) => store,
-        };
+        let store = layers::over(store, &config, read_only, locks.as_ref())?;
         let mut log = Log::new(store.clone(), repository, secrets.clone(), *blake3::hash(object).as_bytes());
         if let Some(locks) = &locks {
             log = log.with_voids().raising(locks.policy().raises()?);
@@ -281,7 +274,7 @@ impl NodeSource for Blobs {
 }
 
 pub(super) fn read_config(store: &dyn Store) -> Result<(Config, Bytes)> {
-    let name = Name::new(names::CONFIG)?;
+    let name = ObjectName::new(names::CONFIG)?;
     match reread(store, |look| look_at_config(look, store, &name)) {
         Err(e) if e.kind() == Kind::Damaged && is_of_others(store, &name)? => Err(Error::new(
             Kind::Input,
@@ -296,7 +289,7 @@ pub(super) fn read_config(store: &dyn Store) -> Result<(Config, Bytes)> {
 
 /// Whether what stands in the place of a config was never Cairn's. It is only damage if it begins as our objects do, or if other objects say that a
 /// repository is here.
-fn is_of_others(store: &dyn Store, name: &Name) -> Result<bool> {
+fn is_of_others(store: &dyn Store, name: &ObjectName) -> Result<bool> {
     match store.get(name) {
         Ok(object) => Ok(!format_spec::container::has_magic(&object) && !has_remains(store)?),
         Err(e) if e.kind() == Kind::Absent => Ok(false),
@@ -304,7 +297,7 @@ fn is_of_others(store: &dyn Store, name: &Name) -> Result<bool> {
     }
 }
 
-fn look_at_config(look: &Look<'_>, store: &dyn Store, name: &Name) -> Result<(Config, Bytes)> {
+fn look_at_config(look: &Look<'_>, store: &dyn Store, name: &ObjectName) -> Result<(Config, Bytes)> {
     let object = match look.get(name) {
         Err(e) if e.kind() == Kind::Absent && has_remains(store)? => {
             let what = "the config is missing, though there are other objects of a repository";
@@ -333,7 +326,7 @@ pub(crate) fn has_remains(store: &dyn Store) -> Result<bool> {
     let mut found = false;
     for folder in ["keys", "log", "checkpoint"] {
         if !found {
-            let listed = store.list(folder, None, &mut |listed| {
+            let listed = store.list(&ListOptions::below(folder), &mut |listed| {
                 found |= names::parse(listed.name.as_str()).is_some();
                 !found
             });
@@ -349,7 +342,7 @@ const NO_CONFIG: &str = "`cairn repair plan` gives it back from what a machine t
 /// Key slots as they were read.
 pub(super) struct SlotsRead {
     /// Those that were read; of a damaged one, why.
-    pub(super) slots: Vec<(Name, Result<KeySlot>)>,
+    pub(super) slots: Vec<(ObjectName, Result<KeySlot>)>,
     /// Whether there are more than were asked for.
     pub(super) more: bool,
 }
@@ -370,13 +363,13 @@ pub(super) fn read_slots(store: &dyn Store, repository: RepositoryId, most: usiz
 /// Slots that go while they are read are listed again: a rotation adds one and takes the others away, and the first listing may have none but those.
 const LISTINGS_MAX: u32 = 3;
 
-fn is_gone((_, slot): &(Name, Result<KeySlot>)) -> bool {
+fn is_gone((_, slot): &(ObjectName, Result<KeySlot>)) -> bool {
     slot.as_ref().is_err_and(|e| e.kind() == Kind::Absent)
 }
 
 fn listed_slots(store: &dyn Store, repository: RepositoryId, most: usize) -> Result<SlotsRead> {
     let mut listed = Vec::new();
-    store.list("keys", None, &mut |l| {
+    store.list(&ListOptions::below("keys"), &mut |l| {
         if names::parse(l.name.as_str()).is_some() {
             listed.push(l.name);
         }
@@ -384,7 +377,7 @@ fn listed_slots(store: &dyn Store, repository: RepositoryId, most: usize) -> Res
     })?;
     let more = listed.len() > most;
     listed.truncate(most);
-    let read = |name: Name| {
+    let read = |name: ObjectName| {
         let slot = read_slot(store, repository, &name);
         (name, slot)
     };
@@ -392,7 +385,7 @@ fn listed_slots(store: &dyn Store, repository: RepositoryId, most: usize) -> Res
 }
 
 /// Reads one key slot, whose id must be the one of its name.
-pub(super) fn read_slot(store: &dyn Store, repository: RepositoryId, name: &Name) -> Result<KeySlot> {
+pub(super) fn read_slot(store: &dyn Store, repository: RepositoryId, name: &ObjectName) -> Result<KeySlot> {
     reread(store, |look| {
         let object = look.get(name)?;
         let slot = KeySlot::decode(&object, repository).map_err(|e| Error::from(e).on(name))?;

@@ -2,13 +2,11 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::store::{
-    Asked, Capabilities, Info, Listed, Name, Receipt, Resting, Retention, RetrievalMode, Space, StorageClass, Store,
-    Terms, Version,
+    Asked, ObjectLock, ObjectName, ObjectRef, PutOptions, Receipt, RetrievalMode, Room, Space, StorageClass, Store,
+    forward,
 };
 use bytes::Bytes;
-use format_spec::Time;
-use format_spec::container::Version as FormatVersion;
-use std::ops::Range;
+use format_spec::container::Version;
 use std::sync::Arc;
 
 /// A store that refuses every change.
@@ -24,7 +22,7 @@ pub(super) enum Why {
     /// The repository was opened as of an earlier position of its log.
     AsOf,
     /// Its config has a flag that only later releases know how to write beside ([CONT-3]).
-    Newer(FormatVersion),
+    Newer(Version),
 }
 
 impl ReadOnly {
@@ -32,7 +30,7 @@ impl ReadOnly {
         ReadOnly { inner, why }
     }
 
-    fn refuse(&self, name: &Name) -> Error {
+    fn refuse(&self, name: &ObjectName) -> Error {
         let refused = match self.why {
             Why::AsOf => Error::new(Kind::Input, "the repository was opened as of an earlier time: it is only read")
                 .advise("leave --as-of out"),
@@ -46,113 +44,48 @@ impl ReadOnly {
 }
 
 impl Store for ReadOnly {
-    fn location(&self) -> String {
-        self.inner.location()
-    }
+    forward!(inner: location, read, head, list, versions, now, capabilities);
 
-    fn put_new(&self, name: &Name, _: Bytes) -> Result<Receipt> {
+    fn put(&self, name: &ObjectName, _: Bytes, _: &PutOptions) -> Result<Receipt> {
         Err(self.refuse(name))
     }
 
-    fn put_locked(&self, name: &Name, _: Bytes, _: &Retention) -> Result<Receipt> {
-        Err(self.refuse(name))
+    fn delete(&self, object: ObjectRef<'_>) -> Result<()> {
+        Err(self.refuse(object.name))
     }
 
-    fn delete(&self, name: &Name, _: Option<&str>) -> Result<()> {
-        Err(self.refuse(name))
+    fn extend_lock(&self, object: ObjectRef<'_>, _: &ObjectLock) -> Result<ObjectLock> {
+        Err(self.refuse(object.name))
     }
 
-    fn extend_retention(&self, name: &Name, _: Option<&str>, _: &Retention) -> Result<Retention> {
-        Err(self.refuse(name))
+    fn retrieve(&self, object: ObjectRef<'_>, _: RetrievalMode, _: u32) -> Result<Asked> {
+        Err(self.refuse(object.name))
     }
 
-    fn get(&self, name: &Name) -> Result<Bytes> {
-        self.inner.get(name)
+    fn rest_again(&self, object: ObjectRef<'_>, _: StorageClass) -> Result<()> {
+        Err(self.refuse(object.name))
     }
 
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        self.inner.get_range(name, range)
-    }
-
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        self.inner.get_tail(name, bytes_max)
-    }
-
-    fn head(&self, name: &Name) -> Result<Info> {
-        self.inner.head(name)
-    }
-
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.inner.list(prefix, after, visit)
-    }
-
-    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.inner.list_oldest(prefix, after, visit)
-    }
-
-    fn now(&self) -> Result<Time> {
-        self.inner.now()
-    }
-
-    fn capabilities(&self) -> Result<Capabilities> {
-        self.inner.capabilities()
-    }
-
-    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
-        self.inner.versions(name)
-    }
-
-    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
-        self.inner.get_version(name, version, range)
-    }
-
-    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
-        self.inner.retention(name, version)
-    }
-
-    fn put_in(&self, name: &Name, _: Bytes, _: &Terms) -> Result<Receipt> {
-        Err(self.refuse(name))
-    }
-
-    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
-        self.inner.resting_of(name, version)
-    }
-
-    fn list_resting(
-        &self,
-        prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
-    ) -> Result<()> {
-        self.inner.list_resting(prefix, after, visit)
-    }
-
-    fn list_resting_oldest(
-        &self,
-        prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
-    ) -> Result<()> {
-        self.inner.list_resting_oldest(prefix, after, visit)
-    }
-
-    fn retrieve_of(&self, name: &Name, _: Option<&str>, _: RetrievalMode, _: u32) -> Result<Asked> {
-        Err(self.refuse(name))
-    }
-
-    fn rest_again_of(&self, name: &Name, _: Option<&str>, _: StorageClass) -> Result<()> {
-        Err(self.refuse(name))
+    fn room(&self) -> Option<&dyn Room> {
+        self.inner.room().map(|_| self as &dyn Room)
     }
 
     fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
         Ok(self.inner.fresh()?.map(|inner| Arc::new(ReadOnly::new(inner, self.why)) as Arc<dyn Store>))
     }
+}
 
-    fn seeks(&self) -> bool {
-        self.inner.seeks()
+/// The room can be looked at; nothing is kept in it, and nothing that others keep is spent.
+impl Room for ReadOnly {
+    fn space(&self) -> Result<Space> {
+        self.inner
+            .room()
+            .map_or_else(|| Err(Error::new(Kind::Bug, "the place has no end").on(self.location())), Room::space)
     }
 
-    fn space(&self) -> Result<Option<Space>> {
-        self.inner.space()
+    fn keep_reserve(&self) {}
+
+    fn spend_reserve(&self, _: u64) -> bool {
+        false
     }
 }

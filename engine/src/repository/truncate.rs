@@ -5,7 +5,7 @@ use super::open::Repository;
 use crate::error::Result;
 use crate::log::{Truncated, Truncation};
 use crate::store::probe::{LISTING_COMPLETE, VERSIONED};
-use crate::store::{Name, delete_versions};
+use crate::store::{ObjectName, delete_versions};
 
 impl Repository {
     /// Deletes log entries and checkpoints that newer checkpoints sum up and that are older than `grace_seconds`, with at most `requests_max` requests
@@ -22,9 +22,9 @@ impl Repository {
     ///
     /// # Errors
     /// `Immutable` while a lock holds one; the store's.
-    pub fn free(&self, name: &Name) -> Result<()> {
+    pub fn free(&self, name: &ObjectName) -> Result<()> {
         let store = &*self.vault().store;
-        if self.says(VERSIONED) { delete_versions(store, name) } else { store.delete(name, None) }
+        if self.says(VERSIONED) { delete_versions(store, name) } else { store.delete(name.object()) }
     }
 
     /// Whether the probe has written this line.

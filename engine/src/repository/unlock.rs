@@ -11,7 +11,7 @@
 use super::open::{SlotsRead, read_slot, read_slots};
 use crate::error::{Error, Kind, Result};
 use crate::limits::{KEY_MEMORY_KIB_MAX, KEY_PASSES_MAX, KEY_SLOTS_MAX};
-use crate::store::{Name, Store};
+use crate::store::{ObjectName, Store};
 use format_spec::key_slot::{Cost, KeySlot};
 use format_spec::keys::Secrets;
 use format_spec::{RepositoryId, names};
@@ -188,7 +188,7 @@ fn by_first(
 ) -> Result<Option<Option<(Secrets, SlotId)>>> {
     let Some(id) = trying.first else { return Ok(None) };
     // What is wrong with it, if it is still there, comes up among the others.
-    let Ok(slot) = read_slot(store, repository, &Name::new(names::key_slot(id))?) else { return Ok(None) };
+    let Ok(slot) = read_slot(store, repository, &ObjectName::new(names::key_slot(id))?) else { return Ok(None) };
     if !trying.bounds.allow(slot.cost()) {
         return Ok(None);
     }

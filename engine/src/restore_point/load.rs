@@ -4,7 +4,7 @@ use crate::blob::Vault;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{ITEMS_MAX, ITEMS_UNCOUNTED_MAX};
 use crate::log::CommitRef;
-use crate::store::{Name, reread};
+use crate::store::{ObjectName, reread};
 use format_spec::container::{Header, Object, ObjectKind};
 use format_spec::point::Manifest;
 use format_spec::{ObjectId, names};
@@ -47,9 +47,9 @@ pub fn expect_counted(manifest: &Manifest) -> Result<()> {
 }
 
 /// The name of a manifest's object.
-pub fn manifest_name(commit: &CommitRef) -> Result<Name> {
+pub fn manifest_name(commit: &CommitRef) -> Result<ObjectName> {
     let id = ObjectId { session: commit.session, ordinal: commit.object.ordinal };
-    Name::new(names::of_session(ObjectKind::RestorePoint, id))
+    ObjectName::new(names::of_session(ObjectKind::RestorePoint, id))
 }
 
 /// Reads the manifest that a commit names and verifies it against the commit.

@@ -30,7 +30,7 @@ pub(super) fn ask_all(
 ) -> Result<Answers> {
     let counts = [const { AtomicU64::new(0) }; 3];
     for_each(packs, monitor, &|pack| {
-        let answer = match store.retrieve(&name_of(pack)?, mode, days)? {
+        let answer = match store.retrieve(name_of(pack)?.object(), mode, days)? {
             Asked::Accepted => 0,
             Asked::Underway => 1,
             Asked::Ready => 2,

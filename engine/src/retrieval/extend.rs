@@ -8,7 +8,7 @@ use crate::limits::DAY_SECONDS;
 use crate::log::LogView;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::store::{Reach, Resting};
+use crate::store::{Availability, TierStatus};
 use format_spec::Time;
 use format_spec::log::{Change, RetrievalStep};
 use std::sync::atomic::Ordering;
@@ -37,8 +37,8 @@ pub fn extend(repository: &Repository, retrieval: u32, days: u32, monitor: &Moni
     let store = &*repository.vault().store;
     let resting = survey(store, &packs, monitor)?;
     let end = end(repository, days)?;
-    let is_due = |resting: &Resting| match resting.reach {
-        Reach::Ready { until: Some(until) } => !is_there(until, end),
+    let is_due = |resting: &TierStatus| match resting.availability {
+        Availability::Ready { until: Some(until) } => !is_there(until, end),
         _ => false,
     };
     let ends: Vec<_> = resting.iter().filter(|(_, resting)| is_due(resting)).map(|(pack, _)| *pack).collect();

@@ -7,7 +7,7 @@ use crate::limits::DAY_SECONDS;
 use crate::monitor::Monitor;
 use crate::price::{Estimate, Order, PriceList, Requests};
 use crate::repository::Repository;
-use crate::store::{Reach, Resting, RetrievalMode, StorageClass};
+use crate::store::{Availability, RetrievalMode, StorageClass, TierStatus};
 use format_spec::{ObjectId, Time};
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ pub struct Plan {
     /// What was wished.
     pub wish: Wish,
     /// Every pack that is needed, and how it rests now.
-    pub packs: BTreeMap<ObjectId, Resting>,
+    pub packs: BTreeMap<ObjectId, TierStatus>,
     /// Those that will be asked for, rising.
     pub asks: Vec<ObjectId>,
     /// Files that need them.
@@ -48,8 +48,8 @@ pub struct Tally {
 
 impl Tally {
     /// Those of these packs that `which` takes.
-    pub fn of<'a>(packs: impl IntoIterator<Item = &'a Resting>, which: impl Fn(Reach) -> bool) -> Self {
-        packs.into_iter().filter(|resting| which(resting.reach)).fold(Tally::default(), |sum, resting| Tally {
+    pub fn of<'a>(packs: impl IntoIterator<Item = &'a TierStatus>, which: impl Fn(Availability) -> bool) -> Self {
+        packs.into_iter().filter(|resting| which(resting.availability)).fold(Tally::default(), |sum, resting| Tally {
             packs: sum.packs + 1,
             bytes: sum.bytes.saturating_add(resting.bytes),
         })
@@ -64,17 +64,17 @@ impl Plan {
 
     /// Those that can be read now.
     pub fn readable(&self) -> Tally {
-        Tally::of(self.packs.values(), Reach::is_readable)
+        Tally::of(self.packs.values(), Availability::is_readable)
     }
 
     /// Those that are on their way.
     pub fn retrieving(&self) -> Tally {
-        Tally::of(self.packs.values(), |reach| reach == Reach::Retrieving)
+        Tally::of(self.packs.values(), |reach| reach == Availability::Retrieving)
     }
 
     /// Those that rest.
     pub fn archived(&self) -> Tally {
-        Tally::of(self.packs.values(), |reach| reach == Reach::Archived)
+        Tally::of(self.packs.values(), |reach| reach == Availability::Archived)
     }
 
     /// Those that will be asked for.
@@ -84,7 +84,7 @@ impl Plan {
 
     /// The packs that an archive has, or has given out for a while.
     pub(super) fn out_of_archive(&self) -> impl Iterator<Item = ObjectId> {
-        self.packs.iter().filter(|(_, resting)| resting.reach != Reach::Online).map(|(pack, _)| *pack)
+        self.packs.iter().filter(|(_, resting)| resting.availability != Availability::Online).map(|(pack, _)| *pack)
     }
 }
 
@@ -106,7 +106,8 @@ pub fn plan(
         return Err(lost(*pack));
     }
     let now = repository.env().now();
-    let asks: Vec<ObjectId> = packs.iter().filter(|(_, r)| is_asked(r.reach, wish, now)).map(|(id, _)| *id).collect();
+    let asks: Vec<ObjectId> =
+        packs.iter().filter(|(_, r)| is_asked(r.availability, wish, now)).map(|(id, _)| *id).collect();
     let mut classes: BTreeMap<StorageClass, Tally> = BTreeMap::new();
     for resting in asks.iter().filter_map(|pack| packs.get(pack)) {
         let Some(class) = resting.class else { continue };
@@ -127,14 +128,14 @@ pub(super) fn check_days(days: u32) -> Result<()> {
     Ok(())
 }
 
-fn is_asked(reach: Reach, wish: &Wish, now: Time) -> bool {
+fn is_asked(reach: Availability, wish: &Wish, now: Time) -> bool {
     match reach {
-        Reach::Archived => true,
+        Availability::Archived => true,
         // Stores round the end up to a day; what falls short by less was asked for a moment ago.
-        Reach::Ready { until: Some(until) } => {
+        Availability::Ready { until: Some(until) } => {
             until.seconds < now.seconds.saturating_add(i64::from(wish.days) * DAY_SECONDS - HALF_A_DAY)
         }
-        Reach::Ready { until: None } | Reach::Retrieving | Reach::Online => false,
+        Availability::Ready { until: None } | Availability::Retrieving | Availability::Online => false,
     }
 }
 

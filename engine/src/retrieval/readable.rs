@@ -6,7 +6,7 @@ use super::survey::survey;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::{Monitor, agree, counted};
 use crate::repository::Repository;
-use crate::store::{Reach, StorageClass};
+use crate::store::{Availability, StorageClass};
 
 /// Whether the data packs of a repository rest in a class that must be retrieved before it is read.
 pub fn may_rest(repository: &Repository) -> bool {
@@ -19,8 +19,8 @@ pub fn may_rest(repository: &Repository) -> bool {
 /// `Archived`, with how many packs rest or are on their way; the store's.
 pub fn expect_readable(repository: &Repository, needs: &Needs, monitor: &Monitor) -> Result<()> {
     let packs = survey(&*repository.vault().store, &needs.packs.keys().copied().collect(), monitor)?;
-    let archived = Tally::of(packs.values(), |reach| reach == Reach::Archived);
-    let retrieving = Tally::of(packs.values(), |reach| reach == Reach::Retrieving);
+    let archived = Tally::of(packs.values(), |reach| reach == Availability::Archived);
+    let retrieving = Tally::of(packs.values(), |reach| reach == Availability::Retrieving);
     let all = Tally::of(packs.values(), |_| true);
     let packs = counted(all.packs, "pack", "packs");
     let (rest, are) = (agree(archived.packs, "rests", "rest"), agree(retrieving.packs, "is", "are"));

@@ -4,7 +4,7 @@ use super::needs::packs_of;
 use super::readable::may_rest;
 use crate::error::{Kind, Result};
 use crate::repository::Repository;
-use crate::store::{Reach, Resting};
+use crate::store::{Availability, ListOptions, TierStatus};
 use format_spec::container::ObjectKind;
 use format_spec::tree::Entry;
 use format_spec::{ObjectId, Time, names};
@@ -24,7 +24,7 @@ pub struct Rests {
 #[derive(Debug)]
 struct Look {
     at: f64,
-    packs: BTreeMap<ObjectId, Resting>,
+    packs: BTreeMap<ObjectId, TierStatus>,
 }
 
 /// How the content of files rests.
@@ -92,9 +92,10 @@ impl Rests {
             return Ok(known.clone());
         }
         let mut packs = BTreeMap::new();
-        repository.vault().store.list_resting(names::folder(ObjectKind::DataPack), None, &mut |name, resting| {
-            if let Some((_, session, ordinal)) = names::parse(name.as_str()) {
-                packs.insert(ObjectId { session, ordinal }, resting);
+        let data = ListOptions::below(names::folder(ObjectKind::DataPack)).with_tiers();
+        repository.vault().store.list(&data, &mut |listed| {
+            if let Some((_, session, ordinal)) = names::parse(listed.name.as_str()) {
+                packs.insert(ObjectId { session, ordinal }, listed.tier());
             }
             true
         })?;
@@ -133,25 +134,25 @@ impl Rest {
     }
 
     /// One more pack. One that no listing shows is left to whoever reads it.
-    fn add(&mut self, resting: Option<&Resting>, class: &str) {
+    fn add(&mut self, resting: Option<&TierStatus>, class: &str) {
         self.packs += 1;
         let Some(resting) = resting else {
             self.readable += 1;
             return;
         };
         self.tiers.extend(resting.class.map(|class| class.as_str()));
-        self.readable += u64::from(resting.reach.is_readable());
-        match resting.reach {
-            Reach::Retrieving => self.retrieving += 1,
-            Reach::Ready { until } => {
+        self.readable += u64::from(resting.availability.is_readable());
+        match resting.availability {
+            Availability::Retrieving => self.retrieving += 1,
+            Availability::Ready { until } => {
                 self.retrieved += 1;
                 self.until = self.until.into_iter().chain(until).min_by_key(|until| until.seconds);
             }
             // Brought out of the archive, and to be brought back by us.
-            Reach::Online if resting.class.is_some_and(|own| !own.as_str().eq_ignore_ascii_case(class)) => {
+            Availability::Online if resting.class.is_some_and(|own| !own.as_str().eq_ignore_ascii_case(class)) => {
                 self.retrieved += 1;
             }
-            Reach::Online | Reach::Archived => {}
+            Availability::Online | Availability::Archived => {}
         }
     }
 }

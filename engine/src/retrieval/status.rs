@@ -8,7 +8,7 @@ use crate::limits::DAY_SECONDS;
 use crate::log::RetrievalRef;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::store::{Reach, Resting};
+use crate::store::{Availability, TierStatus};
 use format_spec::log::RetrievalMode;
 use format_spec::{ObjectId, Time};
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,7 +84,7 @@ pub fn retrievals(repository: &Repository, monitor: &Monitor) -> Result<Vec<Stat
     let now = repository.env().now();
     let one = |(slot, own): (u32, BTreeSet<ObjectId>)| {
         let told = view.retrievals.get(&slot)?.clone();
-        let own: Vec<Resting> = own.iter().filter_map(|pack| resting.get(pack)).copied().collect();
+        let own: Vec<TierStatus> = own.iter().filter_map(|pack| resting.get(pack)).copied().collect();
         Some(judge(slot, told, &own, now))
     };
     Ok(packs.into_iter().filter_map(one).collect())
@@ -98,16 +98,16 @@ pub fn status(repository: &Repository, retrieval: u32, monitor: &Monitor) -> Res
     repository.refresh()?;
     let Some(told) = repository.log().view().retrievals.get(&retrieval).cloned() else { return Ok(None) };
     let packs = packs_in(repository, &told.objects)?;
-    let resting: Vec<Resting> = survey(&*repository.vault().store, &packs, monitor)?.into_values().collect();
+    let resting: Vec<TierStatus> = survey(&*repository.vault().store, &packs, monitor)?.into_values().collect();
     Ok(Some(judge(retrieval, told, &resting, repository.env().now())))
 }
 
-fn judge(retrieval: u32, told: RetrievalRef, packs: &[Resting], now: Time) -> Status {
+fn judge(retrieval: u32, told: RetrievalRef, packs: &[TierStatus], now: Time) -> Status {
     let all = Tally::of(packs, |_| true);
-    let readable = Tally::of(packs, Reach::is_readable);
-    let retrieving = Tally::of(packs, |reach| reach == Reach::Retrieving);
-    let ends = packs.iter().filter_map(|resting| match resting.reach {
-        Reach::Ready { until } => until,
+    let readable = Tally::of(packs, Availability::is_readable);
+    let retrieving = Tally::of(packs, |reach| reach == Availability::Retrieving);
+    let ends = packs.iter().filter_map(|resting| match resting.availability {
+        Availability::Ready { until } => until,
         _ => None,
     });
     let first_end = ends.min_by_key(|until| until.seconds);
@@ -158,14 +158,15 @@ mod tests {
         RetrievalRef { mode: RetrievalMode::High, days, begun, changed, objects: [].into(), about: String::new() }
     }
 
-    fn pack(reach: Reach) -> Resting {
-        Resting { class: None, reach, bytes: 10 }
+    fn pack(reach: Availability) -> TierStatus {
+        TierStatus { class: None, availability: reach, bytes: 10 }
     }
 
     #[test]
     fn a_retrieval_goes_through_its_states() {
-        let ready = |until: i64| pack(Reach::Ready { until: Some(at(until)) });
-        let (rests, comes, online) = (pack(Reach::Archived), pack(Reach::Retrieving), pack(Reach::Online));
+        let ready = |until: i64| pack(Availability::Ready { until: Some(at(until)) });
+        let (rests, comes, online) =
+            (pack(Availability::Archived), pack(Availability::Retrieving), pack(Availability::Online));
         let day = 86_400;
         let cases = [
             (told(1, 0, 0), vec![rests, rests], 10, State::Retrieving),

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
-use crate::store::{Name, Resting, Store};
+use crate::store::{ListOptions, ObjectName, Store, StoreExt, TierStatus};
 use format_spec::container::ObjectKind;
 use format_spec::{ObjectId, names};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,11 @@ use std::collections::{BTreeMap, BTreeSet};
 ///
 /// # Errors
 /// The store's.
-pub fn survey(store: &dyn Store, packs: &BTreeSet<ObjectId>, monitor: &Monitor) -> Result<BTreeMap<ObjectId, Resting>> {
+pub fn survey(
+    store: &dyn Store,
+    packs: &BTreeSet<ObjectId>,
+    monitor: &Monitor,
+) -> Result<BTreeMap<ObjectId, TierStatus>> {
     let mut found = BTreeMap::new();
     let mut rest = packs.iter().copied().peekable();
     while let Some(first) = rest.peek().copied() {
@@ -25,8 +29,8 @@ pub fn survey(store: &dyn Store, packs: &BTreeSet<ObjectId>, monitor: &Monitor) 
         }
         // Few are asked for one by one; so is what a listing left out, since no listing proves an absence.
         for pack in wanted.iter().filter(|pack| !found.contains_key(pack)).copied().collect::<Vec<_>>() {
-            match store.resting(&name_of(pack)?) {
-                Ok(resting) => _ = found.insert(pack, resting),
+            match store.tier_of(&name_of(pack)?) {
+                Ok(tier) => _ = found.insert(pack, tier),
                 Err(e) if e.kind() == Kind::Absent => {}
                 Err(e) => return Err(e),
             }
@@ -39,24 +43,24 @@ fn list(
     store: &dyn Store,
     session: u32,
     wanted: &BTreeSet<ObjectId>,
-    found: &mut BTreeMap<ObjectId, Resting>,
+    found: &mut BTreeMap<ObjectId, TierStatus>,
 ) -> Result<()> {
     let prefix = format!("{}/{session:08x}", names::folder(ObjectKind::DataPack));
     // What lies before the first is not asked for; listings are in no promised order, so all behind it is.
     let before = wanted.first().and_then(|first| first.ordinal.checked_sub(1));
     let after = before.map(|ordinal| name_of(ObjectId { session, ordinal })).transpose()?;
-    store.list_resting(&prefix, after.as_ref(), &mut |name, resting| {
-        let id = names::parse(name.as_str()).map(|(_, session, ordinal)| ObjectId { session, ordinal });
+    store.list(&ListOptions::below(&prefix).after(after.as_ref()).with_tiers(), &mut |listed| {
+        let id = names::parse(listed.name.as_str()).map(|(_, session, ordinal)| ObjectId { session, ordinal });
         if let Some(id) = id.filter(|id| wanted.contains(id)) {
-            found.insert(id, resting);
+            found.insert(id, listed.tier());
         }
         true
     })
 }
 
 /// The name of a data pack.
-pub(super) fn name_of(pack: ObjectId) -> Result<Name> {
-    Name::new(names::of_session(ObjectKind::DataPack, pack))
+pub(super) fn name_of(pack: ObjectId) -> Result<ObjectName> {
+    ObjectName::new(names::of_session(ObjectKind::DataPack, pack))
 }
 
 /// A pack that the index names and the store does not have.

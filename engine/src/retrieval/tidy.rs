@@ -8,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::log::LogView;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::store::{Provider, Reach, StorageClass};
+use crate::store::{Availability, Provider, StorageClass};
 use format_spec::log::{Change, RetrievalStep};
 use format_spec::{ObjectId, Time};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,12 +42,15 @@ pub fn tidy(repository: &Repository, monitor: &Monitor) -> Result<Tidied> {
     for (slot, told) in view.retrievals.iter().filter(|(_, told)| own_end(told) <= now) {
         let packs = packs_in(repository, &told.objects)?;
         let resting = survey(&*repository.vault().store, &packs, monitor)?;
-        let left: Vec<ObjectId> =
-            resting.iter().filter(|(_, resting)| resting.reach == Reach::Online).map(|(pack, _)| *pack).collect();
+        let left: Vec<ObjectId> = resting
+            .iter()
+            .filter(|(_, resting)| resting.availability == Availability::Online)
+            .map(|(pack, _)| *pack)
+            .collect();
         let mine: Vec<ObjectId> = left.into_iter().filter(|pack| !is_wanted(&view, *slot, *pack, now)).collect();
         done.packs_rested += rest(repository, &mine, monitor)?;
         // A copy that the store makes and drops by itself may outlive our own reckoning; its end is not ours to wait for.
-        let comes = resting.values().any(|resting| resting.reach == Reach::Retrieving);
+        let comes = resting.values().any(|resting| resting.availability == Availability::Retrieving);
         if !comes {
             end(repository, *slot)?;
             done.ended.push(*slot);
@@ -74,7 +77,7 @@ fn rest(repository: &Repository, packs: &[ObjectId], monitor: &Monitor) -> Resul
     }
     let rested = AtomicU64::new(0);
     let store = &*repository.vault().store;
-    for_each(packs, monitor, &|pack| match store.rest_again(&name_of(pack)?, class) {
+    for_each(packs, monitor, &|pack| match store.rest_again(name_of(pack)?.object(), class) {
         Ok(()) => {
             rested.fetch_add(1, Ordering::Relaxed);
             Ok(())

@@ -1,4 +1,4 @@
-//! Storage classes as the stores' own interfaces name them: what they allow, and what an object is put with.
+//! Storage classes as the stores' own interfaces name them: what they allow, and which may be read at once.
 //!
 //! ```text
 //!              read at once, source and target      read at once, target only      retrieved first, target only
@@ -9,7 +9,7 @@
 //! Pure. Promises: a class is one of these, or an error that lists them. Refuses to know prices, and to take a class for kept because a
 //! store took the put: [`super::probe_class`] proves that.
 
-use super::{Name, Retention};
+use super::ObjectName;
 use base::error::{Error, Kind, Result};
 use std::fmt;
 use std::str::FromStr;
@@ -147,31 +147,15 @@ impl Provider {
     }
 }
 
-/// How an object is to be put.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Terms {
-    /// The class that it shall rest in; the place's own default without one.
-    pub class: Option<StorageClass>,
-    /// The lock that it is put with.
-    pub retention: Option<Retention>,
-}
-
-impl Terms {
-    /// Only a lock.
-    pub fn locked(retention: &Retention) -> Self {
-        Terms { class: None, retention: Some(*retention) }
-    }
-}
-
 /// A class was asked of a store that has none.
-pub(super) fn no_classes(name: &Name, class: StorageClass) -> Error {
+pub(super) fn no_classes(name: &ObjectName, class: StorageClass) -> Error {
     Error::new(Kind::Unsupported, format!("this store has no storage classes, and so no {class}"))
         .on(name)
         .advise("use a bucket or container, or leave the storage class out")
 }
 
 /// A class of the one was asked of the other.
-pub(super) fn foreign_class(name: &Name, class: StorageClass, here: Provider) -> Error {
+pub(super) fn foreign_class(name: &ObjectName, class: StorageClass, here: Provider) -> Error {
     let whose = class.provider().as_str();
     let fitting: Vec<_> = StorageClass::ALL.iter().filter(|c| c.provider() == here).map(|c| c.as_str()).collect();
     Error::new(Kind::Input, format!("{class} is a storage class of {whose}, and this store speaks {}", here.as_str()))
@@ -216,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_class_of_another_provider_is_answered_with_those_that_fit() {
-        let error = foreign_class(&Name::new("data/1").unwrap(), StorageClass::Archive, Provider::S3);
+        let error = foreign_class(&ObjectName::new("data/1").unwrap(), StorageClass::Archive, Provider::S3);
         assert_eq!(error.kind(), Kind::Input);
         let advice = error.advice().unwrap();
         assert!(advice.contains("DEEP_ARCHIVE") && !advice.contains("Archive"), "{advice}");

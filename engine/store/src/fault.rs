@@ -4,14 +4,14 @@
 //! Refuses to invent faults of its own: the plan decides.
 
 use super::{
-    Asked, Capabilities, Info, Listed, Name, Receipt, Resting, Retention, RetrievalMode, Space, StorageClass, Store,
-    Terms, Verb, Version,
+    Asked, Capabilities, HeadOptions, Info, ListOptions, Listed, ObjectLock, ObjectName, ObjectRef, ObjectVersion,
+    PutOptions, Read, ReadRange, Receipt, RequestKind, RetrievalMode, StorageClass, Store,
 };
+use crate::forward;
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
 use format_spec::Time;
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub struct Call {
     /// The number of this call, from 1.
     pub number: u64,
     /// What is asked.
-    pub verb: Verb,
+    pub verb: RequestKind,
     /// The object's name, or the prefix of a listing.
     pub name: String,
 }
@@ -74,153 +74,71 @@ impl Faulty {
         self.calls.load(Ordering::SeqCst)
     }
 
-    fn decide(&self, verb: Verb, name: &str) -> Option<Fault> {
+    fn decide(&self, verb: RequestKind, name: &str) -> Option<Fault> {
         let number = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
         (self.plan)(&Call { number, verb, name: name.to_owned() })
     }
 
     /// Runs a call whose result carries no bytes.
-    fn run<T>(&self, verb: Verb, name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        self.run_bytes(verb, name, work, |_, result| result)
-    }
-
-    fn run_bytes<T>(
-        &self,
-        verb: Verb,
-        name: &str,
-        work: impl FnOnce() -> Result<T>,
-        corrupt: impl FnOnce(u64, T) -> T,
-    ) -> Result<T> {
-        apply(self.decide(verb, name), name, work, corrupt)
+    fn run<T>(&self, verb: RequestKind, name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        apply(self.decide(verb, name), name, work, |_, result| result)
     }
 }
 
 impl Store for Faulty {
-    fn location(&self) -> String {
-        self.inner.location()
-    }
+    forward!(inner: location, room);
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
-        let fault = self.decide(Verb::Put, name.as_str());
+    fn put(&self, name: &ObjectName, bytes: Bytes, options: &PutOptions) -> Result<Receipt> {
+        let fault = self.decide(RequestKind::Put, name.as_str());
         let bytes = if let Some(Fault::Corrupt(seed)) = fault { flip(&bytes, seed) } else { bytes };
-        apply(fault, name.as_str(), || self.inner.put_new(name, bytes), |_, receipt| receipt)
+        apply(fault, name.as_str(), || self.inner.put(name, bytes, options), |_, receipt| receipt)
     }
 
-    fn get(&self, name: &Name) -> Result<Bytes> {
-        self.run_bytes(Verb::Get, name.as_str(), || self.inner.get(name), |seed, bytes| flip(&bytes, seed))
+    fn read(&self, object: ObjectRef<'_>, range: ReadRange) -> Result<Read> {
+        let (fault, name) = (self.decide(RequestKind::Get, object.name.as_str()), object.name.as_str());
+        let corrupt = |seed, read: Read| Read { bytes: flip(&read.bytes, seed), ..read };
+        apply(fault, name, || self.inner.read(object, range), corrupt)
     }
 
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        let read = || self.inner.get_range(name, range);
-        self.run_bytes(Verb::Get, name.as_str(), read, |seed, bytes| flip(&bytes, seed))
+    fn head(&self, object: ObjectRef<'_>, options: HeadOptions) -> Result<Info> {
+        self.run(RequestKind::Head, object.name.as_str(), || self.inner.head(object, options))
     }
 
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        let read = || self.inner.get_tail(name, bytes_max);
-        self.run_bytes(Verb::Get, name.as_str(), read, |seed, (bytes, length)| (flip(&bytes, seed), length))
+    fn list(&self, options: &ListOptions<'_>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        self.run(RequestKind::List, options.prefix, || self.inner.list(options, visit))
     }
 
-    fn head(&self, name: &Name) -> Result<Info> {
-        self.run(Verb::Head, name.as_str(), || self.inner.head(name))
+    fn versions(&self, name: &ObjectName) -> Result<Vec<ObjectVersion>> {
+        self.run(RequestKind::List, name.as_str(), || self.inner.versions(name))
     }
 
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.run(Verb::List, prefix, || self.inner.list(prefix, after, visit))
+    fn delete(&self, object: ObjectRef<'_>) -> Result<()> {
+        self.run(RequestKind::Delete, object.name.as_str(), || self.inner.delete(object))
     }
 
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
-        self.run(Verb::Delete, name.as_str(), || self.inner.delete(name, version))
+    fn extend_lock(&self, object: ObjectRef<'_>, wanted: &ObjectLock) -> Result<ObjectLock> {
+        self.run(RequestKind::Lock, object.name.as_str(), || self.inner.extend_lock(object, wanted))
+    }
+
+    fn retrieve(&self, object: ObjectRef<'_>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        self.run(RequestKind::Retrieve, object.name.as_str(), || self.inner.retrieve(object, mode, days))
+    }
+
+    fn rest_again(&self, object: ObjectRef<'_>, class: StorageClass) -> Result<()> {
+        self.run(RequestKind::Retrieve, object.name.as_str(), || self.inner.rest_again(object, class))
     }
 
     fn now(&self) -> Result<Time> {
-        self.run(Verb::Head, "", || self.inner.now())
+        self.run(RequestKind::Head, "", || self.inner.now())
     }
 
     fn capabilities(&self) -> Result<Capabilities> {
-        self.run(Verb::Head, "", || self.inner.capabilities())
+        self.run(RequestKind::Head, "", || self.inner.capabilities())
     }
 
-    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
-        let fault = self.decide(Verb::Put, name.as_str());
-        let bytes = if let Some(Fault::Corrupt(seed)) = fault { flip(&bytes, seed) } else { bytes };
-        apply(fault, name.as_str(), || self.inner.put_locked(name, bytes, retention), |_, receipt| receipt)
-    }
-
-    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
-        self.run(Verb::List, name.as_str(), || self.inner.versions(name))
-    }
-
-    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
-        let read = || self.inner.get_version(name, version, range);
-        self.run_bytes(Verb::Get, name.as_str(), read, |seed, bytes| flip(&bytes, seed))
-    }
-
-    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.run(Verb::List, prefix, || self.inner.list_oldest(prefix, after, visit))
-    }
-
-    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
-        self.run(Verb::Head, name.as_str(), || self.inner.retention(name, version))
-    }
-
-    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
-        self.run(Verb::Lock, name.as_str(), || self.inner.extend_retention(name, version, wanted))
-    }
-
-    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
-        let fault = self.decide(Verb::Put, name.as_str());
-        let bytes = if let Some(Fault::Corrupt(seed)) = fault { flip(&bytes, seed) } else { bytes };
-        apply(fault, name.as_str(), || self.inner.put_in(name, bytes, terms), |_, receipt| receipt)
-    }
-
-    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
-        self.run(Verb::Head, name.as_str(), || self.inner.resting_of(name, version))
-    }
-
-    fn list_resting(
-        &self,
-        prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
-    ) -> Result<()> {
-        self.run(Verb::List, prefix, || self.inner.list_resting(prefix, after, visit))
-    }
-
-    fn list_resting_oldest(
-        &self,
-        prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
-    ) -> Result<()> {
-        self.run(Verb::List, prefix, || self.inner.list_resting_oldest(prefix, after, visit))
-    }
-
-    fn retrieve_of(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
-        self.run(Verb::Retrieve, name.as_str(), || self.inner.retrieve_of(name, version, mode, days))
-    }
-
-    fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
-        self.run(Verb::Retrieve, name.as_str(), || self.inner.rest_again_of(name, version, class))
-    }
-
-    fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
-        self.run(Verb::Put, name.as_str(), || self.inner.refuses_wrong_checksum(name))
-    }
-
-    fn seeks(&self) -> bool {
-        self.inner.seeks()
-    }
-
-    fn space(&self) -> Result<Option<Space>> {
-        self.inner.space()
-    }
-
-    fn keep_reserve(&self) {
-        self.inner.keep_reserve();
-    }
-
-    fn spend_reserve(&self, bytes: u64) -> bool {
-        self.inner.spend_reserve(bytes)
+    /// There is no way around the faults.
+    fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
+        Ok(None)
     }
 }
 
@@ -275,10 +193,10 @@ const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Memory;
+    use crate::{Memory, StoreExt};
 
-    fn name() -> Name {
-        Name::new("a").unwrap()
+    fn name() -> ObjectName {
+        ObjectName::new("a").unwrap()
     }
 
     #[test]
@@ -314,7 +232,7 @@ mod tests {
     fn a_seed_repeats_itself_and_keeps_its_rate() {
         let failures = |seed| {
             let store = Faulty::seeded(Arc::new(Memory::new()), seed, 100);
-            (0..2000).map(|_| store.head(&name()).unwrap_err().kind() == Kind::Transient).collect::<Vec<_>>()
+            (0..2000).map(|_| store.head_of(&name()).unwrap_err().kind() == Kind::Transient).collect::<Vec<_>>()
         };
         assert_eq!(failures(7), failures(7));
         assert_ne!(failures(7), failures(8));
@@ -331,8 +249,8 @@ mod tests {
             log.lock().push((call.number, call.verb, call.name.clone()));
             None
         });
-        store.list("p", None, &mut |_| true).unwrap();
-        store.delete(&name(), None).unwrap();
-        assert_eq!(*seen.lock(), [(1, Verb::List, "p".to_owned()), (2, Verb::Delete, "a".to_owned())]);
+        store.list(&ListOptions::below("p"), &mut |_| true).unwrap();
+        store.delete(name().object()).unwrap();
+        assert_eq!(*seen.lock(), [(1, RequestKind::List, "p".to_owned()), (2, RequestKind::Delete, "a".to_owned())]);
     }
 }

@@ -5,13 +5,13 @@
 //! [`Memory::archiving`] (or [`Memory::with_archive`] on a locking one) keeps storage classes: what rests in an archive refuses reads until it
 //! was retrieved, which takes as long as the test says, by the injected clock; then it is readable for the days asked for.
 
-use super::retention::{self, locked, no_locks};
+use super::lock::{self, locked, no_locks};
 use super::thaw::Rest;
 use super::{
-    Asked, Capabilities, Info, Listed, Name, Receipt, Resting, Retention, RetrievalMode, StorageClass, Store, Terms,
-    Version,
+    Asked, Capabilities, HeadOptions, Info, ListOptions, Listed, ObjectLock, ObjectName, ObjectRef, ObjectVersion,
+    PutOptions, Read, ReadRange, Receipt, RetrievalMode, Room, StorageClass, Store, TierStatus,
 };
-use super::{class, outside, reach};
+use super::{availability, class};
 use base::env::{Machine, SharedEnv};
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
@@ -19,7 +19,8 @@ use format_spec::Time;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::{Bound, Range};
+use std::ops::Bound;
+use std::sync::Arc;
 
 /// Objects in memory; clones of an [`std::sync::Arc`] around it share them.
 pub struct Memory {
@@ -33,7 +34,7 @@ pub struct Memory {
 /// Versions of each name, the oldest first. No list is empty.
 #[derive(Default)]
 struct Kept {
-    objects: BTreeMap<Name, Vec<Layer>>,
+    objects: BTreeMap<ObjectName, Vec<Layer>>,
     made: u64,
 }
 
@@ -42,7 +43,7 @@ struct Kept {
 struct Layer {
     id: String,
     bytes: Option<Bytes>,
-    lock: Option<Retention>,
+    lock: Option<ObjectLock>,
     rest: Option<Rest>,
     stored: Time,
 }
@@ -71,19 +72,19 @@ impl Memory {
 
     /// Puts `bytes` over an object, present or not, as somebody could who has the rights and no manners: in place of it, or as its
     /// newest version where versions are kept. For tests that damage things.
-    pub fn replace(&self, name: &Name, bytes: Bytes) {
+    pub fn replace(&self, name: &ObjectName, bytes: Bytes) {
         self.push(name, Some(bytes));
     }
 
-    fn push(&self, name: &Name, bytes: Option<Bytes>) {
+    fn push(&self, name: &ObjectName, bytes: Option<Bytes>) {
         let layer = Layer { id: String::new(), bytes, lock: None, rest: None, stored: self.clock.now() };
         self.kept.lock().push(name, layer, self.locking);
     }
 
-    fn create(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
-        let (lock, rest) = (terms.retention, terms.class.map(Rest::new));
+    fn create(&self, name: &ObjectName, bytes: Bytes, options: &PutOptions) -> Result<Receipt> {
+        let (lock, rest) = (options.lock, options.class.map(Rest::new));
         let mut kept = self.kept.lock();
-        if terms.class.is_some_and(StorageClass::is_archive)
+        if options.class.is_some_and(StorageClass::is_archive)
             && let Some(ours) = kept.objects.get(name).and_then(|layers| layers.last())
             && ours.bytes.as_ref() == Some(&bytes)
         {
@@ -97,16 +98,11 @@ impl Memory {
         Ok(Receipt { version: self.locking.then_some(id), checksum_enforced: false })
     }
 
-    /// The newest version, if it is no marker.
-    fn newest(&self, name: &Name) -> Result<(Layer, Bytes)> {
-        self.layer(name, None)
-    }
-
     /// The bytes of a version, if they can be read.
-    fn read(&self, name: &Name, version: Option<&str>) -> Result<Bytes> {
-        let (layer, bytes) = self.layer(name, version)?;
+    fn readable(&self, object: ObjectRef<'_>) -> Result<Bytes> {
+        let (layer, bytes) = self.layer(object)?;
         match layer.rest {
-            Some(rest) => rest.admit(name, self.clock.now()).map(|()| bytes),
+            Some(rest) => rest.admit(object.name, self.clock.now()).map(|()| bytes),
             None => Ok(bytes),
         }
     }
@@ -114,12 +110,11 @@ impl Memory {
     /// Changes how a version rests.
     fn change<T>(
         &self,
-        name: &Name,
-        version: Option<&str>,
+        ObjectRef { name, version }: ObjectRef<'_>,
         change: impl FnOnce(&mut Rest, u64) -> Result<T>,
     ) -> Result<T> {
         if self.thaw_seconds.is_none() {
-            return Err(reach::no_archive(name));
+            return Err(availability::no_archive(name));
         }
         let mut kept = self.kept.lock();
         let layers = kept.objects.get_mut(name).map_or(&mut [][..], Vec::as_mut_slice);
@@ -133,7 +128,7 @@ impl Memory {
     }
 
     /// The version of this id, or the newest one.
-    fn layer(&self, name: &Name, version: Option<&str>) -> Result<(Layer, Bytes)> {
+    fn layer(&self, ObjectRef { name, version }: ObjectRef<'_>) -> Result<(Layer, Bytes)> {
         let kept = self.kept.lock();
         let layers = kept.objects.get(name).map_or(&[][..], Vec::as_slice);
         let layer = match version {
@@ -144,47 +139,18 @@ impl Memory {
         found.ok_or_else(|| Error::new(Kind::Absent, "no such object").on(name))
     }
 
-    fn list_by(
-        &self,
-        prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Listed, Resting) -> bool,
-        pick: impl Fn(&[Layer]) -> Option<&Layer>,
-    ) {
-        // Collected first: the visitor may call the store.
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let shown = |name: &Name, layer: &Layer| {
-            let resting = self.shown(layer)?;
-            let (name, version) = (name.clone(), self.locking.then(|| layer.id.clone()));
-            Some((Listed { name, bytes: resting.bytes, stored: Some(layer.stored), version }, resting))
-        };
-        let found: Vec<(Listed, Resting)> = self
-            .kept
-            .lock()
-            .objects
-            .range::<Name, _>((start, Bound::Unbounded))
-            .filter(|(name, _)| name.is_below(prefix))
-            .filter_map(|(name, layers)| shown(name, pick(layers)?))
-            .collect();
-        for (listed, resting) in found {
-            if !visit(listed, resting) {
-                break;
-            }
-        }
-    }
-
     /// How a version rests; `None` for a marker.
-    fn shown(&self, layer: &Layer) -> Option<Resting> {
+    fn shown(&self, layer: &Layer) -> Option<TierStatus> {
         let bytes = layer.bytes.as_ref()?.len() as u64;
         let Some(rest) = layer.rest else {
             let class = self.thaw_seconds.map(|_| StorageClass::Standard);
-            return Some(Resting { class, ..Resting::online(bytes) });
+            return Some(TierStatus { class, ..TierStatus::online(bytes) });
         };
         let now = self.clock.now();
-        Some(Resting { class: Some(rest.class(now)), reach: rest.reach(now), bytes })
+        Some(TierStatus { class: Some(rest.class(now)), availability: rest.availability(now), bytes })
     }
 
-    fn delete_version(&self, name: &Name, version: &str) -> Result<()> {
+    fn delete_version(&self, name: &ObjectName, version: &str) -> Result<()> {
         let now = self.clock.now();
         let mut kept = self.kept.lock();
         let Some(layers) = kept.objects.get_mut(name) else { return Ok(()) };
@@ -202,7 +168,7 @@ impl Memory {
 
 impl Kept {
     /// Lays a version on top, under a new id; in place of the others where only one is kept.
-    fn push(&mut self, name: &Name, layer: Layer, keep: bool) -> String {
+    fn push(&mut self, name: &ObjectName, layer: Layer, keep: bool) -> String {
         self.made += 1;
         let id = format!("v{:08}", self.made);
         let layers = self.objects.entry(name.clone()).or_default();
@@ -219,6 +185,115 @@ impl Store for Memory {
         "memory:".to_owned()
     }
 
+    fn put(&self, name: &ObjectName, bytes: Bytes, options: &PutOptions) -> Result<Receipt> {
+        if let Some(class) = options.class.filter(|_| self.thaw_seconds.is_none()) {
+            return Err(class::no_classes(name, class));
+        }
+        if let Some(lock) = options.lock {
+            if !self.locking {
+                return Err(no_locks(name));
+            }
+            if lock.until <= self.clock.now() {
+                return Err(Error::new(Kind::Input, format!("a lock must end in the future ({lock})")).on(name));
+            }
+        }
+        // No checksum is sent anywhere.
+        if options.tries_checksum { Ok(Receipt::default()) } else { self.create(name, bytes, options) }
+    }
+
+    fn read(&self, object: ObjectRef<'_>, range: ReadRange) -> Result<Read> {
+        let bytes = self.readable(object)?;
+        let whole = bytes.len() as u64;
+        let wanted = range.within(object.name, whole)?;
+        let at = |place| usize::try_from(place).unwrap_or(usize::MAX);
+        Ok(Read { bytes: bytes.slice(at(wanted.start)..at(wanted.end)), whole })
+    }
+
+    fn head(&self, object: ObjectRef<'_>, options: HeadOptions) -> Result<Info> {
+        let (layer, bytes) = self.layer(object)?;
+        let tier = if options.tier { self.shown(&layer) } else { None };
+        let lock = layer.lock.filter(|_| options.lock);
+        Ok(Info { bytes: bytes.len() as u64, version: self.locking.then_some(layer.id), tier, lock })
+    }
+
+    fn list(&self, options: &ListOptions<'_>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        // Collected first: the visitor may call the store.
+        let start = options.after.map_or(Bound::Unbounded, Bound::Excluded);
+        let shown = |name: &ObjectName, layers: &[Layer]| {
+            let layer = if options.oldest { oldest(layers) } else { layers.last() }?;
+            let tier = self.shown(layer)?;
+            let (name, version) = (name.clone(), self.locking.then(|| layer.id.clone()));
+            let (bytes, stored) = (tier.bytes, Some(layer.stored));
+            Some(Listed { name, bytes, stored, version, tier: options.tiers.then_some(tier) })
+        };
+        let found: Vec<Listed> = self
+            .kept
+            .lock()
+            .objects
+            .range::<ObjectName, _>((start, Bound::Unbounded))
+            .filter(|(name, _)| name.is_below(options.prefix))
+            .filter_map(|(name, layers)| shown(name, layers))
+            .collect();
+        // The visitor's wish to end is no error.
+        let _ = found.into_iter().all(visit);
+        Ok(())
+    }
+
+    fn versions(&self, name: &ObjectName) -> Result<Vec<ObjectVersion>> {
+        let kept = self.kept.lock();
+        let layers = kept.objects.get(name).map_or(&[][..], Vec::as_slice);
+        let version = |l: &Layer| ObjectVersion {
+            id: self.locking.then(|| l.id.clone()),
+            bytes: l.bytes.as_ref().map_or(0, |b| b.len() as u64),
+            marker: l.bytes.is_none(),
+        };
+        Ok(layers.iter().map(version).collect())
+    }
+
+    fn delete(&self, object: ObjectRef<'_>) -> Result<()> {
+        match object.version {
+            Some(version) if self.locking => self.delete_version(object.name, version),
+            None if self.locking => {
+                self.push(object.name, None);
+                Ok(())
+            }
+            _ => {
+                self.kept.lock().objects.remove(object.name);
+                Ok(())
+            }
+        }
+    }
+
+    fn extend_lock(&self, object: ObjectRef<'_>, wanted: &ObjectLock) -> Result<ObjectLock> {
+        let name = object.name;
+        if !self.locking {
+            return Err(no_locks(name));
+        }
+        let id = self.layer(object)?.0.id;
+        let read = || Ok(self.layer(name.at(Some(&id)))?.0.lock);
+        lock::raise(name, wanted, read, |stronger| {
+            let mut kept = self.kept.lock();
+            let layers = kept.objects.get_mut(name).into_iter().flatten();
+            layers.filter(|l| l.id == id).for_each(|l| l.lock = Some(*stronger));
+            Ok(())
+        })
+    }
+
+    fn retrieve(&self, object: ObjectRef<'_>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        availability::some_days(object.name, days)?;
+        let (now, thaw_seconds) = (self.clock.now(), self.thaw_seconds.unwrap_or_default());
+        self.change(object, |rest, bytes| {
+            rest.retrieve(bytes, (mode, days), now, thaw_seconds).map_err(|e| e.on(object.name))
+        })
+    }
+
+    fn rest_again(&self, object: ObjectRef<'_>, class: StorageClass) -> Result<()> {
+        self.change(object, |rest, _| {
+            rest.rest_again(class);
+            Ok(())
+        })
+    }
+
     fn now(&self) -> Result<Time> {
         Ok(self.clock.now())
     }
@@ -227,144 +302,12 @@ impl Store for Memory {
         Ok(Capabilities { versions: self.locking, locks: self.locking })
     }
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
-        self.create(name, bytes, &Terms::default())
+    fn room(&self) -> Option<&dyn Room> {
+        None
     }
 
-    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
-        self.put_in(name, bytes, &Terms::locked(retention))
-    }
-
-    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
-        if let Some(class) = terms.class.filter(|_| self.thaw_seconds.is_none()) {
-            return Err(class::no_classes(name, class));
-        }
-        if let Some(retention) = terms.retention {
-            if !self.locking {
-                return Err(no_locks(name));
-            }
-            if retention.until <= self.clock.now() {
-                return Err(Error::new(Kind::Input, format!("a lock must end in the future ({retention})")).on(name));
-            }
-        }
-        self.create(name, bytes, terms)
-    }
-
-    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
-        let (layer, bytes) = self.layer(name, version)?;
-        Ok(self.shown(&layer).unwrap_or(Resting::online(bytes.len() as u64)))
-    }
-
-    fn retrieve_of(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
-        reach::some_days(name, days)?;
-        let (now, thaw_seconds) = (self.clock.now(), self.thaw_seconds.unwrap_or_default());
-        self.change(name, version, |rest, bytes| {
-            rest.retrieve(bytes, (mode, days), now, thaw_seconds).map_err(|e| e.on(name))
-        })
-    }
-
-    fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
-        self.change(name, version, |rest, _| {
-            rest.rest_again(class);
-            Ok(())
-        })
-    }
-
-    fn get(&self, name: &Name) -> Result<Bytes> {
-        self.read(name, None)
-    }
-
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        slice(name, &self.read(name, None)?, &range)
-    }
-
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        let bytes = self.read(name, None)?;
-        let length = bytes.len();
-        let start = length.saturating_sub(usize::try_from(bytes_max).unwrap_or(usize::MAX));
-        Ok((bytes.slice(start..), length as u64))
-    }
-
-    fn head(&self, name: &Name) -> Result<Info> {
-        let (layer, bytes) = self.newest(name)?;
-        Ok(Info { bytes: bytes.len() as u64, version: self.locking.then_some(layer.id) })
-    }
-
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.list_by(prefix, after, &mut |listed, _| visit(listed), <[Layer]>::last);
-        Ok(())
-    }
-
-    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.list_by(prefix, after, &mut |listed, _| visit(listed), oldest);
-        Ok(())
-    }
-
-    fn list_resting(
-        &self,
-        prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
-    ) -> Result<()> {
-        self.list_by(prefix, after, &mut |listed, resting| visit(listed.name, resting), <[Layer]>::last);
-        Ok(())
-    }
-
-    fn list_resting_oldest(
-        &self,
-        prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
-    ) -> Result<()> {
-        self.list_by(prefix, after, &mut |listed, resting| visit(listed.name, resting), oldest);
-        Ok(())
-    }
-
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
-        match version {
-            Some(version) if self.locking => self.delete_version(name, version),
-            None if self.locking => {
-                self.push(name, None);
-                Ok(())
-            }
-            _ => {
-                self.kept.lock().objects.remove(name);
-                Ok(())
-            }
-        }
-    }
-
-    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
-        let kept = self.kept.lock();
-        let layers = kept.objects.get(name).map_or(&[][..], Vec::as_slice);
-        let version = |l: &Layer| Version {
-            id: self.locking.then(|| l.id.clone()),
-            bytes: l.bytes.as_ref().map_or(0, |b| b.len() as u64),
-            marker: l.bytes.is_none(),
-        };
-        Ok(layers.iter().map(version).collect())
-    }
-
-    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
-        slice(name, &self.read(name, Some(version))?, &range)
-    }
-
-    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
-        Ok(self.layer(name, version)?.0.lock)
-    }
-
-    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
-        if !self.locking {
-            return Err(no_locks(name));
-        }
-        let id = self.layer(name, version)?.0.id;
-        let read = || self.retention(name, Some(&id));
-        retention::raise(name, wanted, read, |stronger| {
-            let mut kept = self.kept.lock();
-            let layers = kept.objects.get_mut(name).into_iter().flatten();
-            layers.filter(|l| l.id == id).for_each(|l| l.lock = Some(*stronger));
-            Ok(())
-        })
+    fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
+        Ok(None)
     }
 }
 
@@ -382,15 +325,5 @@ impl Default for Memory {
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Memory").field("names", &self.kept.lock().objects.len()).finish_non_exhaustive()
-    }
-}
-
-/// A range of an object in memory.
-fn slice(name: &Name, bytes: &Bytes, range: &Range<u64>) -> Result<Bytes> {
-    let length = bytes.len();
-    let inside = || Some((usize::try_from(range.start).ok()?, usize::try_from(range.end).ok()?));
-    match inside() {
-        Some((start, end)) if start <= end && end <= length => Ok(bytes.slice(start..end)),
-        _ => Err(outside(name, range, length as u64)),
     }
 }

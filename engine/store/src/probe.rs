@@ -12,7 +12,7 @@ mod reads;
 pub use class::{ClassProbed, probe_class};
 pub use lock::{LockProbed, probe_lock};
 
-use super::{Listed, Name, PROBE_PREFIX, Receipt, Store};
+use super::{ListOptions, Listed, ObjectName, PROBE_PREFIX, Receipt, Store, StoreExt};
 use base::env::Env;
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
@@ -119,7 +119,7 @@ fn try_checksum(place: &Place<'_>, probed: &mut Probed) -> Result<()> {
 struct Place<'a> {
     store: &'a dyn Store,
     corner: String,
-    made: Mutex<Vec<(Name, Option<String>)>>,
+    made: Mutex<Vec<(ObjectName, Option<String>)>>,
 }
 
 impl<'a> Place<'a> {
@@ -131,11 +131,11 @@ impl<'a> Place<'a> {
         Ok(Place { store, corner, made: Mutex::default() })
     }
 
-    fn name(&self, last: &str) -> Result<Name> {
-        Name::new(format!("{}/{last}", self.corner))
+    fn name(&self, last: &str) -> Result<ObjectName> {
+        ObjectName::new(format!("{}/{last}", self.corner))
     }
 
-    fn put(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
+    fn put(&self, name: &ObjectName, bytes: Bytes) -> Result<Receipt> {
         let put = self.store.put_new(name, bytes);
         if let Ok(receipt) = &put {
             self.remember(name, receipt.version.clone());
@@ -143,13 +143,13 @@ impl<'a> Place<'a> {
         put
     }
 
-    fn remember(&self, name: &Name, version: Option<String>) {
+    fn remember(&self, name: &ObjectName, version: Option<String>) {
         self.made.lock().push((name.clone(), version));
     }
 
-    fn list(&self, after: Option<&Name>) -> Result<Vec<Listed>> {
+    fn list(&self, after: Option<&ObjectName>) -> Result<Vec<Listed>> {
         let mut found = Vec::new();
-        self.store.list(&self.corner, after, &mut |listed| {
+        self.store.list(&ListOptions::below(&self.corner).after(after), &mut |listed| {
             found.push(listed);
             found.len() < LISTED_MAX
         })?;
@@ -166,7 +166,7 @@ impl<'a> Place<'a> {
     fn clean(&self) -> Result<()> {
         let made = std::mem::take(&mut *self.made.lock());
         for (name, version) in made {
-            match self.store.delete(&name, version.as_deref()) {
+            match self.store.delete(name.at(version.as_deref())) {
                 // The place locks everything for a while by itself.
                 Err(e) if e.kind() == Kind::Immutable => {}
                 other => other?,

@@ -12,7 +12,7 @@
 //! | damaged | other bytes, damaged too | `Transient` |
 //! | damaged | out of reach | the second look's error |
 
-use super::{Name, Store};
+use super::{ObjectName, Store, StoreExt};
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
 use std::cell::RefCell;
@@ -38,27 +38,27 @@ impl<'a> Look<'a> {
         Look { store, seen: RefCell::default() }
     }
 
-    /// As [`Store::get`].
+    /// As [`StoreExt::get`].
     ///
     /// # Errors
     /// The store's.
-    pub fn get(&self, name: &Name) -> Result<Bytes> {
+    pub fn get(&self, name: &ObjectName) -> Result<Bytes> {
         self.keep(self.store.get(name), |bytes| Answer::Bytes(bytes.clone()))
     }
 
-    /// As [`Store::get_range`].
+    /// As [`StoreExt::get_range`].
     ///
     /// # Errors
     /// The store's.
-    pub fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
+    pub fn get_range(&self, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
         self.keep(self.store.get_range(name, range), |bytes| Answer::Bytes(bytes.clone()))
     }
 
-    /// As [`Store::get_tail`].
+    /// As [`StoreExt::get_tail`].
     ///
     /// # Errors
     /// The store's.
-    pub fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
+    pub fn get_tail(&self, name: &ObjectName, bytes_max: u64) -> Result<(Bytes, u64)> {
         self.keep(self.store.get_tail(name, bytes_max), |(bytes, length)| Answer::Tail(bytes.clone(), *length))
     }
 

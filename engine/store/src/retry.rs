@@ -8,15 +8,15 @@
 
 use super::outage::{Outage, Patience};
 use super::{
-    Asked, Capabilities, Info, Listed, Name, Receipt, Resting, Retention, RetrievalMode, Space, StorageClass, Store,
-    Terms, Version,
+    Asked, Capabilities, HeadOptions, Info, ListOptions, Listed, ObjectLock, ObjectName, ObjectRef, ObjectVersion,
+    PutOptions, Read, ReadRange, Receipt, RetrievalMode, StorageClass, Store,
 };
+use crate::forward;
 use base::ending;
 use base::env::{Machine, SharedEnv};
 use base::error::{Kind, Result};
 use bytes::Bytes;
 use format_spec::Time;
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -98,70 +98,54 @@ impl Retry {
         }
     }
 
-    /// A listing, tried again only while nothing of it was shown.
-    fn list_once(
-        &self,
-        visit: &mut dyn FnMut(Listed) -> bool,
-        list: impl Fn(&mut dyn FnMut(Listed) -> bool) -> Result<()>,
-    ) -> Result<()> {
-        let shown = std::cell::Cell::new(false);
-        let mut visit = |listed| {
-            shown.set(true);
-            visit(listed)
-        };
-        self.run(|| list(&mut visit), || !shown.get())
-    }
-
-    /// The same of a listing of how objects rest.
-    fn list_resting_once(
-        &self,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
-        list: impl Fn(&mut dyn FnMut(Name, Resting) -> bool) -> Result<()>,
-    ) -> Result<()> {
-        let shown = std::cell::Cell::new(false);
-        let mut visit = |name, resting| {
-            shown.set(true);
-            visit(name, resting)
-        };
-        self.run(|| list(&mut visit), || !shown.get())
-    }
-
     fn always<T>(&self, attempt: impl FnMut() -> Result<T>) -> Result<T> {
         self.run(attempt, || true)
     }
 }
 
 impl Store for Retry {
-    fn location(&self) -> String {
-        self.inner.location()
+    forward!(inner: location, room);
+
+    fn put(&self, name: &ObjectName, bytes: Bytes, options: &PutOptions) -> Result<Receipt> {
+        self.always(|| self.inner.put(name, bytes.clone(), options))
     }
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
-        self.always(|| self.inner.put_new(name, bytes.clone()))
+    fn read(&self, object: ObjectRef<'_>, range: ReadRange) -> Result<Read> {
+        self.always(|| self.inner.read(object, range.clone()))
     }
 
-    fn get(&self, name: &Name) -> Result<Bytes> {
-        self.always(|| self.inner.get(name))
+    fn head(&self, object: ObjectRef<'_>, options: HeadOptions) -> Result<Info> {
+        self.always(|| self.inner.head(object, options))
     }
 
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        self.always(|| self.inner.get_range(name, range.clone()))
+    /// Tried again only while nothing of it was shown.
+    fn list(&self, options: &ListOptions<'_>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        let shown = std::cell::Cell::new(false);
+        let mut visit = |listed| {
+            shown.set(true);
+            visit(listed)
+        };
+        self.run(|| self.inner.list(options, &mut visit), || !shown.get())
     }
 
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        self.always(|| self.inner.get_tail(name, bytes_max))
+    fn versions(&self, name: &ObjectName) -> Result<Vec<ObjectVersion>> {
+        self.always(|| self.inner.versions(name))
     }
 
-    fn head(&self, name: &Name) -> Result<Info> {
-        self.always(|| self.inner.head(name))
+    fn delete(&self, object: ObjectRef<'_>) -> Result<()> {
+        self.always(|| self.inner.delete(object))
     }
 
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.list_once(visit, |visit| self.inner.list(prefix, after, visit))
+    fn extend_lock(&self, object: ObjectRef<'_>, wanted: &ObjectLock) -> Result<ObjectLock> {
+        self.always(|| self.inner.extend_lock(object, wanted))
     }
 
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
-        self.always(|| self.inner.delete(name, version))
+    fn retrieve(&self, object: ObjectRef<'_>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        self.always(|| self.inner.retrieve(object, mode, days))
+    }
+
+    fn rest_again(&self, object: ObjectRef<'_>, class: StorageClass) -> Result<()> {
+        self.always(|| self.inner.rest_again(object, class))
     }
 
     fn now(&self) -> Result<Time> {
@@ -172,87 +156,9 @@ impl Store for Retry {
         self.always(|| self.inner.capabilities())
     }
 
-    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
-        self.always(|| self.inner.put_locked(name, bytes.clone(), retention))
-    }
-
-    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
-        self.always(|| self.inner.versions(name))
-    }
-
-    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
-        self.always(|| self.inner.get_version(name, version, range.clone()))
-    }
-
-    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.list_once(visit, |visit| self.inner.list_oldest(prefix, after, visit))
-    }
-
-    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
-        self.always(|| self.inner.retention(name, version))
-    }
-
-    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
-        self.always(|| self.inner.extend_retention(name, version, wanted))
-    }
-
-    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
-        self.always(|| self.inner.put_in(name, bytes.clone(), terms))
-    }
-
-    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
-        self.always(|| self.inner.resting_of(name, version))
-    }
-
-    fn list_resting(
-        &self,
-        prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
-    ) -> Result<()> {
-        self.list_resting_once(visit, |visit| self.inner.list_resting(prefix, after, visit))
-    }
-
-    fn list_resting_oldest(
-        &self,
-        prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
-    ) -> Result<()> {
-        self.list_resting_once(visit, |visit| self.inner.list_resting_oldest(prefix, after, visit))
-    }
-
-    fn retrieve_of(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
-        self.always(|| self.inner.retrieve_of(name, version, mode, days))
-    }
-
-    fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
-        self.always(|| self.inner.rest_again_of(name, version, class))
-    }
-
     fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
         let over = |inner| Retry::timed(inner, self.patience, Arc::clone(&self.outage), Arc::clone(&self.env));
         Ok(self.inner.fresh()?.map(|inner| Arc::new(over(inner)) as Arc<dyn Store>))
-    }
-
-    fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
-        self.always(|| self.inner.refuses_wrong_checksum(name))
-    }
-
-    fn seeks(&self) -> bool {
-        self.inner.seeks()
-    }
-
-    fn space(&self) -> Result<Option<Space>> {
-        self.inner.space()
-    }
-
-    fn keep_reserve(&self) {
-        self.inner.keep_reserve();
-    }
-
-    fn spend_reserve(&self, bytes: u64) -> bool {
-        self.inner.spend_reserve(bytes)
     }
 }
 

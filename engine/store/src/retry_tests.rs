@@ -1,5 +1,6 @@
 use super::*;
-use crate::{Counted, Counts, Fault, Faulty, Memory, Say, Verb};
+use crate::StoreExt;
+use crate::{Counts, Fault, Faulty, Memory, MeteredStore, RequestKind, Say};
 use base::env::Seeded;
 use base::error::Error;
 use parking_lot::Mutex;
@@ -14,7 +15,7 @@ struct Scene {
 
 impl Scene {
     fn new(faulty: Faulty) -> Scene {
-        let counted = Counted::new(Arc::new(faulty));
+        let counted = MeteredStore::new(Arc::new(faulty));
         let (counts, env) = (counted.counts(), Seeded::shared(1));
         let said = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&said);
@@ -37,12 +38,12 @@ impl Scene {
     }
 
     fn put(&self, name: &str) -> Result<Receipt> {
-        self.store.put_new(&Name::new(name).unwrap(), Bytes::from_static(b"x"))
+        self.store.put_new(&ObjectName::new(name).unwrap(), Bytes::from_static(b"x"))
     }
 }
 
-fn name() -> Name {
-    Name::new("a/b").unwrap()
+fn name() -> ObjectName {
+    ObjectName::new("a/b").unwrap()
 }
 
 #[test]
@@ -53,9 +54,9 @@ fn passing_failures_are_retried_and_others_are_not() {
         _ => None,
     }));
     scene.put("a/b").unwrap();
-    assert_eq!(scene.counts.requests(Verb::Put), 3);
+    assert_eq!(scene.counts.requests(RequestKind::Put), 3);
     assert_eq!(scene.store.get(&name()).unwrap_err().kind(), Kind::Denied);
-    assert_eq!(scene.counts.requests(Verb::Get), 1);
+    assert_eq!(scene.counts.requests(RequestKind::Get), 1);
 }
 
 /// At the start a wrong address is likelier than an outage; in mid-work it is the other way round.
@@ -83,14 +84,14 @@ fn a_store_that_never_answered_is_asked_for_a_minute_and_one_that_did_for_a_quar
 fn what_begins_right_after_a_request_was_given_up_fails_untried() {
     let scene = Scene::away(0.0, f64::MAX);
     assert_eq!(scene.put("a/b").unwrap_err().kind(), Kind::Transient);
-    let tried = scene.counts.requests(Verb::Put);
+    let tried = scene.counts.requests(RequestKind::Put);
     let untried = scene.put("a/c").unwrap_err();
-    assert_eq!((untried.kind(), scene.counts.requests(Verb::Put)), (Kind::Transient, tried));
+    assert_eq!((untried.kind(), scene.counts.requests(RequestKind::Put)), (Kind::Transient, tried));
     assert_ne!(untried.object(), Some("a/b"), "the other object is not blamed");
     // A mount asks again a little later.
     scene.env.sleep(Duration::from_secs(6));
     scene.put("a/c").unwrap_err();
-    assert_eq!(scene.counts.requests(Verb::Put), tried + 1);
+    assert_eq!(scene.counts.requests(RequestKind::Put), tried + 1);
 }
 
 #[test]

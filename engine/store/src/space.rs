@@ -39,7 +39,9 @@ impl Space {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Counted, Fault, Faulty, Limits, Location, Memory, Oldest, Options, Store, Throttled, open};
+    use crate::{
+        Fault, Faulty, Limits, Location, Memory, MeteredStore, OldestVersionLayer, Options, StoreExt, Throttled, open,
+    };
     use std::sync::Arc;
 
     #[test]
@@ -59,7 +61,7 @@ mod tests {
         let store = open(&Location::Folder(folder.path().to_owned()), &options).unwrap();
         let total = Space::around(folder.path()).unwrap().bytes_total;
         let throttled = Arc::new(Throttled::new(store, Limits::default()));
-        let counted = Counted::new(Arc::new(Oldest::new(throttled)));
+        let counted = MeteredStore::new(Arc::new(OldestVersionLayer::new(throttled)));
         assert_eq!(counted.space().unwrap().map(|space| space.bytes_total), Some(total));
         assert_eq!(
             Faulty::nth(Arc::new(Memory::new()), 0, Fault::After(base::error::Kind::Denied)).space().unwrap(),

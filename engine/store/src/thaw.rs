@@ -7,7 +7,7 @@
 //!
 //! Pure. Promises the state machine that stores document, refusals included; refuses to know what time it is.
 
-use super::{Asked, Name, Provider, Reach, RetrievalMode, StorageClass, reach};
+use super::{Asked, Availability, ObjectName, Provider, RetrievalMode, StorageClass, availability};
 use base::error::Result;
 use base::limits::DAY_SECONDS;
 use format_spec::Time;
@@ -40,13 +40,13 @@ impl Rest {
         }
     }
 
-    pub(super) fn reach(&self, now: Time) -> Reach {
+    pub(super) fn availability(&self, now: Time) -> Availability {
         match self.asked {
-            _ if !self.class.is_archive() => Reach::Online,
-            Some(thaw) if now < thaw.ready => Reach::Retrieving,
-            Some(_) if self.class == StorageClass::Archive => Reach::Online,
-            Some(thaw) if now < thaw.until => Reach::Ready { until: Some(thaw.until) },
-            _ => Reach::Archived,
+            _ if !self.class.is_archive() => Availability::Online,
+            Some(thaw) if now < thaw.ready => Availability::Retrieving,
+            Some(_) if self.class == StorageClass::Archive => Availability::Online,
+            Some(thaw) if now < thaw.until => Availability::Ready { until: Some(thaw.until) },
+            _ => Availability::Archived,
         }
     }
 
@@ -60,14 +60,14 @@ impl Rest {
     ) -> Result<Asked> {
         let after = |time: Time, seconds: i64| Time::new(time.seconds.saturating_add(seconds), time.nanos);
         let days = i64::from(days).saturating_mul(DAY_SECONDS);
-        match self.reach(now) {
-            Reach::Online => Ok(Asked::Ready),
-            Reach::Retrieving => Ok(Asked::Underway),
-            Reach::Ready { .. } => {
+        match self.availability(now) {
+            Availability::Online => Ok(Asked::Ready),
+            Availability::Retrieving => Ok(Asked::Underway),
+            Availability::Ready { .. } => {
                 self.asked = Some(Thaw { ready: now, until: after(now, days) });
                 Ok(Asked::Accepted)
             }
-            Reach::Archived => {
+            Availability::Archived => {
                 mode.allows(self.class, bytes)?;
                 let ready = after(now, thaw_seconds);
                 self.asked = Some(Thaw { ready, until: after(ready, days) });
@@ -84,9 +84,9 @@ impl Rest {
     }
 
     /// Lets a read through, or refuses it.
-    pub(super) fn admit(&self, name: &Name, now: Time) -> Result<()> {
-        let reach = self.reach(now);
-        if reach.is_readable() { Ok(()) } else { Err(reach::archived(name, reach)) }
+    pub(super) fn admit(&self, name: &ObjectName, now: Time) -> Result<()> {
+        let availability = self.availability(now);
+        if availability.is_readable() { Ok(()) } else { Err(availability::archived(name, availability)) }
     }
 }
 
@@ -102,20 +102,20 @@ mod tests {
     #[test]
     fn a_copy_of_s3_comes_stays_its_days_and_goes() {
         let mut rest = Rest::new(StorageClass::Glacier);
-        let (name, standard) = (Name::new("data/1").unwrap(), (RetrievalMode::Standard, 2));
+        let (name, standard) = (ObjectName::new("data/1").unwrap(), (RetrievalMode::Standard, 2));
         assert_eq!(rest.admit(&name, at(0)).unwrap_err().kind(), Kind::Archived);
         assert_eq!(rest.retrieve(9, standard, at(0), 100).unwrap(), Asked::Accepted);
         assert_eq!(
-            (rest.reach(at(99)), rest.retrieve(9, standard, at(99), 100).unwrap()),
-            (Reach::Retrieving, Asked::Underway)
+            (rest.availability(at(99)), rest.retrieve(9, standard, at(99), 100).unwrap()),
+            (Availability::Retrieving, Asked::Underway)
         );
         let end = 100 + 2 * DAY_SECONDS;
-        assert_eq!(rest.reach(at(100)), Reach::Ready { until: Some(at(end)) });
+        assert_eq!(rest.availability(at(100)), Availability::Ready { until: Some(at(end)) });
         rest.admit(&name, at(end - 1)).unwrap();
-        assert_eq!(rest.reach(at(end)), Reach::Archived);
+        assert_eq!(rest.availability(at(end)), Availability::Archived);
         // Asked again while it is ready, its days count anew, shorter or longer.
         assert_eq!(rest.retrieve(9, (RetrievalMode::Bulk, 1), at(200), 100).unwrap(), Asked::Accepted);
-        assert_eq!(rest.reach(at(300)), Reach::Ready { until: Some(at(200 + DAY_SECONDS)) });
+        assert_eq!(rest.availability(at(300)), Availability::Ready { until: Some(at(200 + DAY_SECONDS)) });
         assert_eq!(rest.class(at(300)), StorageClass::Glacier);
     }
 
@@ -124,20 +124,20 @@ mod tests {
         let mut rest = Rest::new(StorageClass::Archive);
         assert_eq!(rest.retrieve(9, (RetrievalMode::Bulk, 1), at(0), 100).unwrap_err().kind(), Kind::Input);
         assert_eq!(rest.retrieve(9, (RetrievalMode::High, 1), at(0), 100).unwrap(), Asked::Accepted);
-        assert_eq!((rest.reach(at(99)), rest.class(at(99))), (Reach::Retrieving, StorageClass::Archive));
+        assert_eq!((rest.availability(at(99)), rest.class(at(99))), (Availability::Retrieving, StorageClass::Archive));
         let late = at(100 * DAY_SECONDS);
-        assert_eq!((rest.reach(late), rest.class(late)), (Reach::Online, StorageClass::Hot));
+        assert_eq!((rest.availability(late), rest.class(late)), (Availability::Online, StorageClass::Hot));
         assert_eq!(rest.retrieve(9, (RetrievalMode::High, 1), late, 100).unwrap(), Asked::Ready);
         rest.rest_again(StorageClass::Archive);
-        assert_eq!(rest.reach(late), Reach::Archived);
+        assert_eq!(rest.availability(late), Availability::Archived);
     }
 
     #[test]
     fn what_does_not_rest_is_ready_at_once() {
         let mut rest = Rest::new(StorageClass::StandardIa);
         assert_eq!(
-            (rest.reach(at(0)), rest.retrieve(9, (RetrievalMode::Bulk, 1), at(0), 9).unwrap()),
-            (Reach::Online, Asked::Ready)
+            (rest.availability(at(0)), rest.retrieve(9, (RetrievalMode::Bulk, 1), at(0), 9).unwrap()),
+            (Availability::Online, Asked::Ready)
         );
     }
 }

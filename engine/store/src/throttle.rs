@@ -4,16 +4,12 @@
 //! next one waits for. So a long run keeps the rate, whatever the sizes. Uploads pay before they go; downloads pay when they
 //! have come, as their length is not known before. Once the process is told to end nobody waits: what is ready is stored at full speed. Refuses to slice a request: an object goes at full speed once it goes.
 
-use super::{
-    Asked, Capabilities, Info, Limits, Listed, Name, Receipt, Resting, Retention, RetrievalMode, Space, StorageClass,
-    Store, Terms, Version,
-};
+use super::{Limits, ObjectName, ObjectRef, PutOptions, Read, ReadRange, Receipt, Store};
+use crate::forward;
 use base::ending;
 use base::error::Result;
 use bytes::Bytes;
-use format_spec::Time;
 use parking_lot::Mutex;
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -50,130 +46,20 @@ impl Throttled {
 }
 
 impl Store for Throttled {
-    fn location(&self) -> String {
-        self.inner.location()
-    }
+    forward!(inner: location, head, list, versions, delete, extend_lock, retrieve, rest_again, now, capabilities, room);
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
+    fn put(&self, name: &ObjectName, bytes: Bytes, options: &PutOptions) -> Result<Receipt> {
         self.up(bytes.len());
-        self.inner.put_new(name, bytes)
+        self.inner.put(name, bytes, options)
     }
 
-    fn get(&self, name: &Name) -> Result<Bytes> {
-        self.inner.get(name).inspect(|bytes| self.down(bytes))
-    }
-
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        self.inner.get_range(name, range).inspect(|bytes| self.down(bytes))
-    }
-
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        self.inner.get_tail(name, bytes_max).inspect(|(bytes, _)| self.down(bytes))
-    }
-
-    fn head(&self, name: &Name) -> Result<Info> {
-        self.inner.head(name)
-    }
-
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.inner.list(prefix, after, visit)
-    }
-
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
-        self.inner.delete(name, version)
-    }
-
-    fn now(&self) -> Result<Time> {
-        self.inner.now()
-    }
-
-    fn capabilities(&self) -> Result<Capabilities> {
-        self.inner.capabilities()
-    }
-
-    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
-        self.up(bytes.len());
-        self.inner.put_locked(name, bytes, retention)
-    }
-
-    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
-        self.inner.versions(name)
-    }
-
-    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
-        self.inner.get_version(name, version, range).inspect(|bytes| self.down(bytes))
-    }
-
-    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.inner.list_oldest(prefix, after, visit)
-    }
-
-    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
-        self.inner.retention(name, version)
-    }
-
-    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
-        self.inner.extend_retention(name, version, wanted)
-    }
-
-    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
-        self.up(bytes.len());
-        self.inner.put_in(name, bytes, terms)
-    }
-
-    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
-        self.inner.resting_of(name, version)
-    }
-
-    fn list_resting(
-        &self,
-        prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
-    ) -> Result<()> {
-        self.inner.list_resting(prefix, after, visit)
-    }
-
-    fn list_resting_oldest(
-        &self,
-        prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
-    ) -> Result<()> {
-        self.inner.list_resting_oldest(prefix, after, visit)
-    }
-
-    fn retrieve_of(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
-        self.inner.retrieve_of(name, version, mode, days)
-    }
-
-    fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
-        self.inner.rest_again_of(name, version, class)
+    fn read(&self, object: ObjectRef<'_>, range: ReadRange) -> Result<Read> {
+        self.inner.read(object, range).inspect(|read| self.down(&read.bytes))
     }
 
     fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
         let over = |inner| Throttled { inner, upload: self.upload.clone(), download: self.download.clone() };
         Ok(self.inner.fresh()?.map(|inner| Arc::new(over(inner)) as Arc<dyn Store>))
-    }
-
-    fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
-        self.inner.refuses_wrong_checksum(name)
-    }
-
-    fn seeks(&self) -> bool {
-        self.inner.seeks()
-    }
-
-    fn space(&self) -> Result<Option<Space>> {
-        self.inner.space()
-    }
-
-    fn keep_reserve(&self) {
-        self.inner.keep_reserve();
-    }
-
-    fn spend_reserve(&self, bytes: u64) -> bool {
-        self.inner.spend_reserve(bytes)
     }
 }
 
@@ -227,7 +113,7 @@ const BURST: Duration = Duration::from_millis(250);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Counted, Memory, Verb};
+    use crate::{Memory, MeteredStore, RequestKind, StoreExt};
 
     /// Runs `sizes` one after the other through a bucket on a made clock; returns the seconds it took.
     fn seconds(bucket: &mut Bucket, sizes: &[u64], mut now: Duration) -> f64 {
@@ -262,11 +148,11 @@ mod tests {
 
     #[test]
     fn every_byte_of_both_directions_pays() {
-        let counted = Counted::new(Arc::new(Memory::new()));
+        let counted = MeteredStore::new(Arc::new(Memory::new()));
         let counts = counted.counts();
         let limits = Limits { upload_bytes_per_second: Some(1 << 40), download_bytes_per_second: Some(1 << 40) };
         let store = Throttled::new(Arc::new(counted), limits);
-        let name = Name::new("a").unwrap();
+        let name = ObjectName::new("a").unwrap();
         store.put_new(&name, Bytes::from(vec![1; 4000])).unwrap();
         store.get(&name).unwrap();
         store.get_range(&name, 0..100).unwrap();
@@ -274,6 +160,6 @@ mod tests {
         let paid = |gate: &Option<Arc<Gate>>| gate.as_ref().unwrap().bucket.lock().free_at;
         assert!(paid(&store.upload) > Duration::ZERO && paid(&store.download) > Duration::ZERO);
         assert_eq!((counts.bytes_up(), counts.bytes_down()), (4000, 4110));
-        assert_eq!(counts.requests(Verb::Get), 3);
+        assert_eq!(counts.requests(RequestKind::Get), 3);
     }
 }

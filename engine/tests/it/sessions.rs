@@ -4,14 +4,17 @@ use crate::proofs::rig::{Rig, noise};
 use engine::Kind;
 use engine::backup::{BackupOptions, backup};
 use engine::blob::WriterOptions;
+use engine::env::with_threads;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::session::{LateSession, Opening, Session, fence};
 use engine::source::folder::FolderSource;
 use engine::source::rules::Rules;
-use engine::store::Memory;
+use engine::store::{Memory, ObjectRef, Read, ReadRange, Store, forward};
 use format_spec::log::{Change, PointId, Purpose};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 const OPENING: Opening<'_> = Opening { job: "shared", host: "h", purpose: Purpose::Backup, base: None };
 
@@ -123,6 +126,47 @@ fn a_late_session_leaves_no_entry_when_nothing_needs_it() {
     assert_eq!(repository.log().refresh().unwrap().head, before + 1, "one entry opens it");
     late.end("done").unwrap();
     assert!(repository.log().refresh().unwrap().sessions.is_empty());
+}
+
+/// A store that is slow, and knows how many asked it at once.
+#[derive(Debug)]
+struct Busy {
+    inner: Arc<dyn Store>,
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Store for Busy {
+    forward!(inner: location, put, head, list, versions, delete, extend_lock, retrieve, rest_again, now, capabilities, room, fresh);
+
+    fn read(&self, object: ObjectRef<'_>, range: ReadRange) -> engine::Result<Read> {
+        self.most.fetch_max(self.now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(20));
+        let read = self.inner.read(object, range);
+        self.now.fetch_sub(1, Ordering::SeqCst);
+        read
+    }
+}
+
+/// What `--threads` says: no more ask the store beside each other, although that would be faster.
+#[test]
+fn manifests_are_read_by_no_more_threads_than_are_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    let busy = Arc::new(Busy { inner: Arc::new(Memory::new()), now: AtomicUsize::new(0), most: AtomicUsize::new(0) });
+    let rig = Rig::new(folder.path(), busy.clone());
+    rig.write("a", b"one");
+    (0..12).for_each(|_| _ = rig.back_up().unwrap());
+    for (allowed, seen) in [(None, 4..=16), (Some(2), 2..=2)] {
+        let env = match allowed {
+            Some(most) => with_threads(rig.env.clone(), most),
+            None => rig.env.clone(),
+        };
+        let repository = Rig { env, ..rig.clone() }.open().unwrap();
+        busy.most.store(0, Ordering::SeqCst);
+        assert_eq!(repository.points().unwrap().len(), 12);
+        let most = busy.most.load(Ordering::SeqCst);
+        assert!(seen.contains(&most), "{most} asked at once, allowed {allowed:?}");
+    }
 }
 
 #[test]

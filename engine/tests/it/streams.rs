@@ -6,9 +6,8 @@ use engine::blob::{CacheBudgets, CachePlace, RANGE_CACHE_LEAST};
 use engine::env::Machine;
 use engine::reader::{FileStream, PrefetchLimits, Prefetcher};
 use engine::repository::{OpenOptions, Repository};
-use engine::store::{Info, Listed, Memory, Name, Receipt, Store};
+use engine::store::{Memory, ObjectRef, Read, ReadRange, Store, forward};
 use engine::{Error, Kind, Result};
-use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -26,43 +25,21 @@ struct Far {
 }
 
 impl Store for Far {
+    forward!(store: put, head, list, versions, delete, extend_lock, retrieve, rest_again, now, capabilities, room, fresh);
+
     fn location(&self) -> String {
         "far://away".into()
     }
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
-        self.store.put_new(name, bytes)
-    }
-
-    fn get(&self, name: &Name) -> Result<Bytes> {
-        self.store.get(name)
-    }
-
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        if name.as_str().starts_with("data/") {
+    fn read(&self, object: ObjectRef<'_>, range: ReadRange) -> Result<Read> {
+        if object.name.as_str().starts_with("data/") && matches!(range, ReadRange::Range(_)) {
             self.reads.fetch_add(1, Ordering::SeqCst);
             std::thread::sleep(Duration::from_millis(5));
             if self.fails.load(Ordering::SeqCst) {
                 return Err(Error::new(Kind::Transient, "as the test wants it"));
             }
         }
-        self.store.get_range(name, range)
-    }
-
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        self.store.get_tail(name, bytes_max)
-    }
-
-    fn head(&self, name: &Name) -> Result<Info> {
-        self.store.head(name)
-    }
-
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.store.list(prefix, after, visit)
-    }
-
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
-        self.store.delete(name, version)
+        self.store.read(object, range)
     }
 }
 

@@ -12,7 +12,7 @@ use engine::repository::{NewRepository, OpenOptions, Repository};
 use engine::retrieval::{Needs, Terms, Wish, plan, retrievals, start};
 use engine::source::folder::FolderSource;
 use engine::source::rules::Rules;
-use engine::store::{Memory, Name, RetrievalMode, StorageClass, Store};
+use engine::store::{ListOptions, Memory, ObjectName, RetrievalMode, StorageClass, Store};
 use format_spec::config::Class;
 use format_spec::key_slot::Cost;
 use format_spec::point::Workload;
@@ -153,12 +153,12 @@ fn what_an_archive_gives_back_is_seen_without_a_remount() {
     });
     let mut packs = Vec::new();
     store
-        .list("data", None, &mut |listed| {
+        .list(&ListOptions::below("data"), &mut |listed| {
             packs.push(listed.name);
             true
         })
         .unwrap();
-    packs.iter().for_each(|name: &Name| store.rest_again(name, StorageClass::Archive).unwrap());
+    packs.iter().for_each(|name: &ObjectName| store.rest_again(name.object(), StorageClass::Archive).unwrap());
     eventually("it rests again", move || state(&path) == "archived");
 }
 

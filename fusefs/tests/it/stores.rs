@@ -2,16 +2,14 @@
 
 use crate::place::{Place, errno, noise, state, within};
 use crate::repository::{PASSWORD, backed_up, latest, store_at};
-use bytes::Bytes;
+use engine::Kind;
 use engine::blob::CachePlace;
 use engine::env::Machine;
 use engine::repository::{OpenOptions, Repository};
-use engine::store::{Fault, Faulty, Info, Listed, Name, Receipt, Store};
-use engine::{Kind, Result};
+use engine::store::{Fault, Faulty, Store};
 use fusefs::MountOptions;
 use rustix::io::Errno;
 use std::fs::{self, File};
-use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -116,35 +114,11 @@ fn archived_packs_are_enodata_at_open_or_waited_for() {
 struct Far(Faulty);
 
 impl Store for Far {
+    engine::store::forward!(
+        0: put, read, head, list, versions, delete, extend_lock, retrieve, rest_again, now, capabilities, room, fresh
+    );
+
     fn location(&self) -> String {
         "test://far".to_owned()
-    }
-
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
-        self.0.put_new(name, bytes)
-    }
-
-    fn get(&self, name: &Name) -> Result<Bytes> {
-        self.0.get(name)
-    }
-
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        self.0.get_range(name, range)
-    }
-
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        self.0.get_tail(name, bytes_max)
-    }
-
-    fn head(&self, name: &Name) -> Result<Info> {
-        self.0.head(name)
-    }
-
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.0.list(prefix, after, visit)
-    }
-
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
-        self.0.delete(name, version)
     }
 }

@@ -8,7 +8,7 @@ use crate::{Error, Result};
 use engine::Kind;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
-use engine::store::{Space, Store};
+use engine::store::{Space, Store, StoreExt};
 use engine::threads;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -2,16 +2,14 @@
 
 use super::*;
 use crate::Error;
-use bytes::Bytes;
 use engine::env::Machine;
 use engine::repository::{NewRepository, OpenOptions, Repository};
-use engine::store::{Info, Listed, Memory, Name, Receipt};
+use engine::store::{HeadOptions, Info, ListOptions, Listed, Memory, ObjectName, ObjectRef, Read, ReadRange, forward};
 use format_spec::config::{Class, Retention};
 use format_spec::key_slot::Cost;
 use format_spec::log::Change;
 use format_spec::names;
 use parking_lot::Mutex;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// A store that does not show the log from this slot on.
@@ -19,47 +17,29 @@ use std::sync::Arc;
 struct Stale(Arc<Memory>, u32);
 
 impl Stale {
-    fn hides(&self, name: &Name) -> bool {
+    fn hides(&self, name: &ObjectName) -> bool {
         let slot = name.as_str().strip_prefix("log/").and_then(|digits| u32::from_str_radix(digits, 16).ok());
         slot.is_some_and(|slot| slot >= self.1)
     }
 
-    fn seen(&self, name: &Name) -> engine::Result<()> {
+    fn seen(&self, name: &ObjectName) -> engine::Result<()> {
         if self.hides(name) { Err(engine::Error::new(engine::Kind::Absent, "not yet").on(name)) } else { Ok(()) }
     }
 }
 
 impl Store for Stale {
-    fn location(&self) -> String {
-        self.0.location()
+    forward!(0: location, put, versions, delete, extend_lock, retrieve, rest_again, now, capabilities, room, fresh);
+
+    fn read(&self, object: ObjectRef<'_>, range: ReadRange) -> engine::Result<Read> {
+        self.seen(object.name).and_then(|()| self.0.read(object, range))
     }
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> engine::Result<Receipt> {
-        self.0.put_new(name, bytes)
+    fn head(&self, object: ObjectRef<'_>, options: HeadOptions) -> engine::Result<Info> {
+        self.seen(object.name).and_then(|()| self.0.head(object, options))
     }
 
-    fn get(&self, name: &Name) -> engine::Result<Bytes> {
-        self.seen(name).and_then(|()| self.0.get(name))
-    }
-
-    fn get_range(&self, name: &Name, range: Range<u64>) -> engine::Result<Bytes> {
-        self.seen(name).and_then(|()| self.0.get_range(name, range))
-    }
-
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> engine::Result<(Bytes, u64)> {
-        self.seen(name).and_then(|()| self.0.get_tail(name, bytes_max))
-    }
-
-    fn head(&self, name: &Name) -> engine::Result<Info> {
-        self.seen(name).and_then(|()| self.0.head(name))
-    }
-
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> engine::Result<()> {
-        self.0.list(prefix, after, &mut |listed| self.hides(&listed.name) || visit(listed))
-    }
-
-    fn delete(&self, name: &Name, version: Option<&str>) -> engine::Result<()> {
-        self.0.delete(name, version)
+    fn list(&self, options: &ListOptions<'_>, visit: &mut dyn FnMut(Listed) -> bool) -> engine::Result<()> {
+        self.0.list(options, &mut |listed| self.hides(&listed.name) || visit(listed))
     }
 }
 
@@ -203,7 +183,7 @@ fn an_entry_that_no_connection_shows_is_lost() {
 #[test]
 fn an_entry_behind_a_gap_is_no_end_of_the_log() {
     let scene = Scene::new();
-    scene.memory.delete(&Name::new(names::log(4)).unwrap(), None).unwrap();
+    scene.memory.delete(ObjectName::new(names::log(4)).unwrap().object()).unwrap();
     let shorter: Arc<dyn Store> = Arc::new(Stale(scene.memory.clone(), 4));
     let again = |shows: &dyn Fn(&dyn Store) -> engine::Result<bool>| {
         assert!(shows(&*scene.memory)?);

@@ -6,7 +6,7 @@ use engine::Result;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::retrieval::{Needs, Tally, may_rest, own_end, survey};
-use engine::store::{Counts, Reach, Resting};
+use engine::store::{Availability, Counts, TierStatus};
 use format_spec::Time;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -42,9 +42,9 @@ pub fn status(
     monitor: &Monitor,
 ) -> Result<StatusReport> {
     let found = survey(&*repo.vault().store, &needs.packs.keys().copied().collect(), monitor)?;
-    let packs: Vec<Resting> = found.into_values().collect();
-    let tally = |which: fn(Reach) -> bool| Tally::of(&packs, which);
-    let (all, readable) = (tally(|_| true), tally(Reach::is_readable));
+    let packs: Vec<TierStatus> = found.into_values().collect();
+    let tally = |which: fn(Availability) -> bool| Tally::of(&packs, which);
+    let (all, readable) = (tally(|_| true), tally(Availability::is_readable));
     let (mut state, mut until) = (state(&packs), first_end(&packs));
     if state == "online" && !packs.is_empty() && may_rest(repo) {
         // Azure brings data back by moving it into another tier, and knows no end of that: the log does.
@@ -62,8 +62,8 @@ pub fn status(
         bytes: all.bytes,
         packs_readable: readable.packs,
         bytes_readable: readable.bytes,
-        packs_retrieving: tally(|r| r == Reach::Retrieving).packs,
-        packs_archived: tally(|r| r == Reach::Archived).packs,
+        packs_retrieving: tally(|r| r == Availability::Retrieving).packs,
+        packs_archived: tally(|r| r == Availability::Archived).packs,
         readable_until: until,
         classes,
         traffic: Traffic::of(counts),
@@ -71,21 +71,21 @@ pub fn status(
 }
 
 /// In one word: online, archived, retrieving, partial, retrieved.
-fn state(packs: &[Resting]) -> &'static str {
-    let any = |which: fn(Reach) -> bool| packs.iter().any(|resting| which(resting.reach));
+fn state(packs: &[TierStatus]) -> &'static str {
+    let any = |which: fn(Availability) -> bool| packs.iter().any(|resting| which(resting.availability));
     match () {
-        () if any(|r| r == Reach::Retrieving) => "retrieving",
-        () if any(|r| r == Reach::Archived) && any(Reach::is_readable) => "partial",
-        () if any(|r| r == Reach::Archived) => "archived",
-        () if any(|r| matches!(r, Reach::Ready { .. })) => "retrieved",
+        () if any(|r| r == Availability::Retrieving) => "retrieving",
+        () if any(|r| r == Availability::Archived) && any(Availability::is_readable) => "partial",
+        () if any(|r| r == Availability::Archived) => "archived",
+        () if any(|r| matches!(r, Availability::Ready { .. })) => "retrieved",
         () => "online",
     }
 }
 
 /// When the first of what can be read for a while goes.
-fn first_end(packs: &[Resting]) -> Option<Time> {
-    let ends = packs.iter().filter_map(|resting| match resting.reach {
-        Reach::Ready { until } => until,
+fn first_end(packs: &[TierStatus]) -> Option<Time> {
+    let ends = packs.iter().filter_map(|resting| match resting.availability {
+        Availability::Ready { until } => until,
         _ => None,
     });
     ends.min_by_key(|until| until.seconds)
@@ -97,9 +97,10 @@ mod tests {
 
     #[test]
     fn the_state_is_that_of_the_packs_together() {
-        let pack = |reach| Resting { class: None, reach, bytes: 1 };
-        let (online, rests, comes) = (pack(Reach::Online), pack(Reach::Archived), pack(Reach::Retrieving));
-        let ready = |until| pack(Reach::Ready { until: Some(Time::new(until, 0)) });
+        let pack = |reach| TierStatus { class: None, availability: reach, bytes: 1 };
+        let (online, rests, comes) =
+            (pack(Availability::Online), pack(Availability::Archived), pack(Availability::Retrieving));
+        let ready = |until| pack(Availability::Ready { until: Some(Time::new(until, 0)) });
         for (packs, word) in [
             (vec![], "online"),
             (vec![online], "online"),

@@ -7,6 +7,7 @@ use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::Point;
 use crate::source::Source;
+use crate::store::StoreExt;
 use format_spec::config::Class;
 use format_spec::point::{Manifest, Workload};
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use crate::block::{EncodedBlock, OpenBlock};
 use crate::error::{Error, Kind, Result};
 use crate::limits::{COPY_META_PACK_FILL, COPY_PACK_FILL};
 use crate::pack::{FinishedPack, PackBuilder};
-use crate::store::Name;
+use crate::store::ObjectName;
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
 use format_spec::config::{Class, Config};
 use format_spec::container::ObjectKind;
@@ -179,7 +179,7 @@ impl Shared {
             }
             tries += 1;
             let pack = again.as_ref().unwrap_or(&pack);
-            Ok((Name::new(names::of_session(pack.row.kind, pack.row.id))?, pack.bytes.clone(), ()))
+            Ok((ObjectName::new(names::of_session(pack.row.kind, pack.row.id))?, pack.bytes.clone(), ()))
         })?;
         if let Some(again) = again {
             pack.body.take().into_iter().for_each(|body| body.discard());

@@ -11,6 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::session::{LateSession, Opening, fence};
+use crate::store::StoreExt;
 use format_spec::log::Purpose;
 use std::sync::Arc;
 

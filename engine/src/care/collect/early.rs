@@ -8,7 +8,7 @@ use crate::limits::DAY_SECONDS;
 use crate::monitor::Monitor;
 use crate::price::{ClassPrices, Estimate, PriceList, Requests};
 use crate::repository::Repository;
-use crate::store::StorageClass;
+use crate::store::{ListOptions, StorageClass};
 use format_spec::container::ObjectKind;
 use format_spec::log::ObjectRow;
 use format_spec::{ObjectId, Time, names};
@@ -55,7 +55,7 @@ pub fn early_deletion(
         if minimum.days == 0 || !goes.keys().any(|row| row.kind == kind) {
             continue;
         }
-        repository.vault().store.list(names::folder(kind), None, &mut |listed| {
+        repository.vault().store.list(&ListOptions::below(names::folder(kind)), &mut |listed| {
             let id = names::parse(listed.name.as_str()).map(|(_, session, ordinal)| ObjectId { session, ordinal });
             if let Some(end) = id.and_then(|id| goes.get(&ObjectRow { kind, id })) {
                 // Of what no listing tells the age, the worst is told.

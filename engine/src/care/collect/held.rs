@@ -4,6 +4,7 @@ use crate::error::{Kind, Result};
 use crate::immutability::name_of;
 use crate::log::LogView;
 use crate::repository::Repository;
+use crate::store::StoreExt;
 use format_spec::container::ObjectKind;
 use format_spec::log::ObjectRow;
 use format_spec::{ObjectId, Time};
@@ -35,7 +36,7 @@ impl<'a> Held<'a> {
         let row = ObjectRow { kind, id };
         let until = match self.view.locked_until(&row) {
             Some(until) => Some(until),
-            None => match self.repository.vault().store.retention(&name_of(&row)?, None) {
+            None => match self.repository.vault().store.lock_of(&name_of(&row)?) {
                 Ok(found) => found.map(|found| found.until),
                 Err(e) if e.kind() == Kind::Absent => None,
                 Err(e) => return Err(e),

@@ -12,7 +12,7 @@ use crate::error::{Kind, Result};
 use crate::log::LogView;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::store::Name;
+use crate::store::{ListOptions, ObjectName};
 use format_spec::container::ObjectKind;
 use format_spec::log::ObjectRow;
 use format_spec::{ObjectId, names};
@@ -76,7 +76,7 @@ impl Orphans {
                 continue;
             }
             spent.requests += 1;
-            match repository.free(&Name::new(names::of_session(row.kind, row.id))?) {
+            match repository.free(&ObjectName::new(names::of_session(row.kind, row.id))?) {
                 Ok(()) => (objects, bytes) = (objects + 1, bytes + length),
                 Err(e) if e.kind() == Kind::Immutable => locked += 1,
                 Err(e) => return Err(e),
@@ -133,7 +133,7 @@ fn list(repository: &Repository, view: &LogView, fenced: &[u32], spent: &mut Spe
     let kinds = [ObjectKind::DataPack, ObjectKind::MetaPack, ObjectKind::IndexSegment, ObjectKind::RestorePoint];
     for kind in kinds {
         spent.requests += 1;
-        repository.vault().store.list(names::folder(kind), None, &mut |listed| {
+        repository.vault().store.list(&ListOptions::below(names::folder(kind)), &mut |listed| {
             if let Some((_, session, ordinal)) = names::parse(listed.name.as_str()) {
                 let row = ObjectRow { kind, id: ObjectId { session, ordinal } };
                 if session <= view.head && !is_named(view, &row) {

@@ -14,7 +14,7 @@ use crate::limits::META_BLOCK_TARGET;
 use crate::pack::{FinishedPack, PackBuilder};
 use crate::repository::Repository;
 use crate::session::LateSession;
-use crate::store::Name;
+use crate::store::ObjectName;
 use bytes::Bytes;
 use format_spec::container::ObjectKind;
 use format_spec::index::{PackRow, Segment};
@@ -179,7 +179,8 @@ impl<'a, 's> Repacker<'a, 's> {
         }
         let vault = self.repository.vault();
         let pack = pack.finish(&vault.secrets)?;
-        let stored = put_durable(&*vault.store, &Name::new(names::of_session(kind, id))?, &Bytes::clone(&pack.bytes));
+        let stored =
+            put_durable(&*vault.store, &ObjectName::new(names::of_session(kind, id))?, &Bytes::clone(&pack.bytes));
         // Survivors of earlier packs lie in it: that is no damage of the pack that is being read.
         stored.map_err(|e| match e.kind() {
             Kind::Damaged => {

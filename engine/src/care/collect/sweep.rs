@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::log::LogView;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::store::Name;
+use crate::store::{ObjectName, StoreExt};
 use format_spec::log::{Change, ObjectRow};
 use format_spec::{Time, names};
 
@@ -81,7 +81,7 @@ pub(super) fn sweep(
                 swept.locked += 1;
                 continue;
             }
-            let name = Name::new(names::of_session(row.kind, row.id))?;
+            let name = ObjectName::new(names::of_session(row.kind, row.id))?;
             let bytes = match lengths.get(&row.id) {
                 Some(bytes) => *bytes,
                 None => size(repository, &name, spent)?,
@@ -119,9 +119,9 @@ pub(super) fn sweep(
 }
 
 /// Of small objects the store is asked.
-fn size(repository: &Repository, name: &Name, spent: &mut Spent) -> Result<u64> {
+fn size(repository: &Repository, name: &ObjectName, spent: &mut Spent) -> Result<u64> {
     spent.requests += 1;
-    match repository.vault().store.head(name) {
+    match repository.vault().store.head_of(name) {
         Ok(info) => Ok(info.bytes),
         Err(e) if e.kind() == Kind::Absent => Ok(0),
         Err(e) => Err(e),

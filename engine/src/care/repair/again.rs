@@ -12,7 +12,7 @@ use crate::monitor::Monitor;
 use crate::repository::{Grounds, NameOf, Repository};
 use crate::restore_point::{Point, expect_counted};
 use crate::session::{Opening, Session};
-use crate::store::Name;
+use crate::store::{ListOptions, ObjectName, StoreExt};
 use crate::tree::MapCursor;
 use format_spec::container::{Header, ObjectKind};
 use format_spec::log::{PointId, Purpose};
@@ -31,7 +31,7 @@ pub(super) struct Candidate {
 pub(super) fn candidates(before: &Arc<Repository>, monitor: &Monitor) -> Result<Vec<Candidate>> {
     let view = before.log().view();
     let mut listed = Vec::new();
-    before.vault().store.list(names::folder(ObjectKind::RestorePoint), None, &mut |l| {
+    before.vault().store.list(&ListOptions::below(names::folder(ObjectKind::RestorePoint)), &mut |l| {
         listed.extend(names::parse(l.name.as_str()).map(|(_, session, ordinal)| ObjectId { session, ordinal }));
         true
     })?;
@@ -87,7 +87,7 @@ fn names_live_packs(repository: &Repository, indexed: &HashSet<ObjectId>, refere
 /// The manifest in this object, if it is one.
 fn read(repository: &Repository, id: ObjectId) -> Result<Option<Manifest>> {
     let vault = repository.vault();
-    let name = Name::new(names::of_session(ObjectKind::RestorePoint, id))?;
+    let name = ObjectName::new(names::of_session(ObjectKind::RestorePoint, id))?;
     let bytes = match vault.store.get(&name) {
         Err(e) if matches!(e.kind(), Kind::Absent | Kind::Damaged) => return Ok(None),
         other => other?,

@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::index::Place;
 use crate::pack::heal;
 use crate::repository::Repository;
-use crate::store::Name;
+use crate::store::{ObjectName, StoreExt};
 use bytes::Bytes;
 use format_spec::container::ObjectKind;
 use format_spec::{ChunkId, ObjectId, names};
@@ -98,7 +98,7 @@ impl<'a> Healer<'a> {
 
     fn heal(&self, pack: ObjectId) -> Result<Option<Bytes>> {
         let Some(published) = self.packs.get(&pack) else { return Ok(None) };
-        let name = Name::new(names::of_session(published.pack.kind, pack))?;
+        let name = ObjectName::new(names::of_session(published.pack.kind, pack))?;
         let healed = self.vault.store.get(&name);
         let healed = healed
             .and_then(|bytes| heal(&bytes, &published.pack.object, Some(&self.vault.secrets)).map_err(|e| e.on(&name)));

@@ -21,7 +21,7 @@ use crate::error::{Error, Kind, Result};
 use crate::log::{End, Log};
 use crate::monitor::Monitor;
 use crate::repository::{Repository, Stop};
-use crate::store::{Name, Store, delete_versions};
+use crate::store::{ObjectName, Store, StoreExt, delete_versions};
 use bytes::Bytes;
 use format_spec::RepositoryId;
 use format_spec::log::PointId;
@@ -57,7 +57,7 @@ enum Cure {
 /// An object whose damaged bytes give way to the right ones.
 #[derive(Debug)]
 struct PutBack {
-    name: Name,
+    name: ObjectName,
     /// `None` where nothing is.
     damaged: Option<Bytes>,
     right: Bytes,
@@ -187,7 +187,7 @@ impl OpeningPlan {
         let Some((slot, hash)) = end.stated else { return Ok(()) };
         let name = names::log(slot);
         let found = match from {
-            Some(from) => from.vault().store.get(&Name::new(name.clone())?),
+            Some(from) => from.vault().store.get(&ObjectName::new(name.clone())?),
             None => Err(Error::new(Kind::Absent, "no copy was given")),
         };
         match found {
@@ -202,7 +202,7 @@ impl OpeningPlan {
     }
 
     fn put_back(&mut self, store: &dyn Store, name: &str, right: Bytes) -> Result<()> {
-        let name = Name::new(name)?;
+        let name = ObjectName::new(name)?;
         let damaged = look(store, &name)?;
         if let Some(item) = self.items.iter_mut().find(|item| item.object == name.as_str()) {
             item.made_anew = true;
@@ -250,7 +250,8 @@ impl PutBack {
         let mut kept = None;
         if let Some(damaged) = &self.damaged {
             let hash = blake3::hash(damaged).to_hex();
-            let name = Name::new(format!("aside/{}-{}", self.name.as_str().replace('/', "-"), &hash.as_str()[..16]))?;
+            let name =
+                ObjectName::new(format!("aside/{}-{}", self.name.as_str().replace('/', "-"), &hash.as_str()[..16]))?;
             // A container is never empty, and an object of the store may have to be something.
             if !damaged.is_empty() {
                 put_durable(store, &name, damaged)?;
@@ -264,7 +265,7 @@ impl PutBack {
 }
 
 /// The bytes that are there; `None` where nothing is.
-fn look(store: &dyn Store, name: &Name) -> Result<Option<Bytes>> {
+fn look(store: &dyn Store, name: &ObjectName) -> Result<Option<Bytes>> {
     match store.get(name) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(e) if e.kind() == Kind::Absent => Ok(None),

@@ -4,14 +4,14 @@
 //! follows it. Folders on the way to objects may be links, for who keeps some of them on another disk. Refuses to remove anything.
 
 use super::Local;
-use crate::Name;
+use crate::ObjectName;
 use base::error::{Error, Kind};
 use format_spec::names;
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType};
 
 /// The damage, if what stands under an object's name is not a plain file.
-pub(super) fn in_place_of(local: &Local, name: &Name) -> Option<Error> {
+pub(super) fn in_place_of(local: &Local, name: &ObjectName) -> Option<Error> {
     names::parse(name.as_str())?;
     let kind = kind_of(&local.root, name.as_str(), AtFlags::SYMLINK_NOFOLLOW)?;
     let what = word(kind)?;

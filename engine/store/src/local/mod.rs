@@ -1,8 +1,8 @@
 //! A repository in a folder: one file an object, the name as its path.
 //!
-//! Promises: `put_new` is atomic and durable (see [`stage`]); everything happens relative to the folder that was opened, so a
+//! Promises: `put` is atomic and durable (see [`stage`]); everything happens relative to the folder that was opened, so a
 //! disk that goes away cannot redirect writes to what lies below its mount point. Files whose names leave the alphabet of
-//! [`Name`] are somebody else's: never listed, never touched. What has an object's name and is not a plain file is damage (see [`foreign`]). Refuses to follow a name out of the folder, and to map files
+//! [`ObjectName`] are somebody else's: never listed, never touched. What has an object's name and is not a plain file is damage (see [`foreign`]). Refuses to follow a name out of the folder, and to map files
 //! (a file cut short under a mapping kills the process).
 
 mod error;
@@ -13,11 +13,18 @@ mod rights;
 mod stage;
 mod walk;
 
-use super::{Info, Listed, Name, OBJECT_BYTES_MAX, Receipt, Space, Store, outside};
+use super::availability::no_archive;
+use super::class::no_classes;
+use super::lock::no_locks;
+use super::{
+    Asked, Capabilities, HeadOptions, Info, ListOptions, Listed, OBJECT_BYTES_MAX, ObjectLock, ObjectName, ObjectRef,
+    ObjectVersion, PutOptions, Read, ReadRange, Receipt, RetrievalMode, Room, Space, StorageClass, Store,
+};
 use base::env::Machine;
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
 use error::classify;
+use format_spec::Time;
 use parking_lot::Mutex;
 use rights::Rights;
 use rustix::fd::OwnedFd;
@@ -25,10 +32,11 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read as _, Seek, SeekFrom};
 use std::ops::Range;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The store over one folder.
 #[derive(Debug)]
@@ -69,7 +77,7 @@ impl Local {
         Ok(local)
     }
 
-    fn open_file(&self, name: &Name) -> Result<(File, u64)> {
+    fn open_file(&self, name: &ObjectName) -> Result<(File, u64)> {
         // Neither waits for the other end of a pipe, nor follows a link, nor takes a terminal.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY;
         let fd = match rustix::fs::openat(&self.root, name.as_str(), flags, Mode::empty()) {
@@ -93,7 +101,7 @@ impl Local {
     }
 
     /// An object is absent only if the folder itself is still there.
-    fn absent(&self, name: &Name) -> Error {
+    fn absent(&self, name: &ObjectName) -> Error {
         match rustix::fs::fstat(&self.root) {
             Ok(stat) if stat.st_nlink > 0 => foreign::on_the_way(&self.root, stage::parent(name))
                 .unwrap_or_else(|| Error::new(Kind::Absent, "no such object").on(name)),
@@ -109,40 +117,46 @@ impl Store for Local {
         self.path.display().to_string()
     }
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
-        stage::put_new(self, name, &bytes)?;
-        Ok(Receipt::default())
-    }
-
-    fn get(&self, name: &Name) -> Result<Bytes> {
-        let (file, length) = self.open_file(name)?;
-        read(&file, name, 0..length)
-    }
-
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        let (file, length) = self.open_file(name)?;
-        if range.start > range.end || range.end > length {
-            return Err(outside(name, &range, length));
+    fn put(&self, name: &ObjectName, bytes: Bytes, options: &PutOptions) -> Result<Receipt> {
+        match options {
+            PutOptions { class: Some(class), .. } => Err(no_classes(name, *class)),
+            PutOptions { lock: Some(_), .. } => Err(no_locks(name)),
+            // No checksum is sent anywhere.
+            PutOptions { tries_checksum: true, .. } => Ok(Receipt::default()),
+            _ => stage::put_new(self, name, &bytes).map(|()| Receipt::default()),
         }
-        read(&file, name, range)
     }
 
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        let (file, length) = self.open_file(name)?;
-        let tail = read(&file, name, length.saturating_sub(bytes_max)..length)?;
-        Ok((tail, length))
+    fn read(&self, object: ObjectRef<'_>, range: ReadRange) -> Result<Read> {
+        let name = object.name;
+        if object.version.is_some() {
+            return Err(no_locks(name));
+        }
+        let (file, whole) = self.open_file(name)?;
+        let bytes = read(&file, name, range.within(name, whole)?)?;
+        Ok(Read { bytes, whole })
     }
 
-    fn head(&self, name: &Name) -> Result<Info> {
-        let (_, bytes) = self.open_file(name)?;
-        Ok(Info { bytes, version: None })
+    /// Everything is online, and nothing is locked.
+    fn head(&self, object: ObjectRef<'_>, _: HeadOptions) -> Result<Info> {
+        let (_, bytes) = self.open_file(object.name)?;
+        Ok(Info::new(bytes, None))
     }
 
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        walk::list(&self.root, prefix, after, visit)
+    fn list(&self, options: &ListOptions<'_>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        walk::list(&self.root, options.prefix, options.after, visit)
     }
 
-    fn delete(&self, name: &Name, _version: Option<&str>) -> Result<()> {
+    fn versions(&self, name: &ObjectName) -> Result<Vec<ObjectVersion>> {
+        match self.open_file(name) {
+            Ok((_, bytes)) => Ok(vec![ObjectVersion { id: None, bytes, marker: false }]),
+            Err(e) if e.kind() == Kind::Absent => Ok(Vec::new()),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn delete(&self, object: ObjectRef<'_>) -> Result<()> {
+        let name = object.name;
         match rustix::fs::unlinkat(&self.root, name.as_str(), AtFlags::empty()) {
             Ok(()) => {
                 stage::sync_folder(&self.root, stage::parent(name)).map_err(|e| e.on(name))?;
@@ -160,26 +174,44 @@ impl Store for Local {
         }
     }
 
-    fn fresh(&self) -> Result<Option<std::sync::Arc<dyn Store>>> {
+    fn extend_lock(&self, object: ObjectRef<'_>, _: &ObjectLock) -> Result<ObjectLock> {
+        Err(no_locks(object.name))
+    }
+
+    fn retrieve(&self, object: ObjectRef<'_>, _: RetrievalMode, _: u32) -> Result<Asked> {
+        Err(no_archive(object.name))
+    }
+
+    fn rest_again(&self, object: ObjectRef<'_>, _: StorageClass) -> Result<()> {
+        Err(no_archive(object.name))
+    }
+
+    fn now(&self) -> Result<Time> {
+        Err(Error::new(Kind::Unsupported, "this store does not tell the time").on(self.location()))
+    }
+
+    fn capabilities(&self) -> Result<Capabilities> {
+        Ok(Capabilities::default())
+    }
+
+    fn room(&self) -> Option<&dyn Room> {
+        Some(self)
+    }
+
+    fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
         let failed = |e: std::io::Error| error::classify_io(&e, "cannot open the folder again").on(self.path.display());
         let root = self.root.try_clone().map_err(failed)?;
         let (path, writer, kind) = (self.path.clone(), self.writer.clone(), self.kind);
         let rights = Rights::of(&root)?;
-        Ok(Some(std::sync::Arc::new(Local {
-            path,
-            root,
-            durable: Mutex::default(),
-            writer,
-            rights,
-            kind,
-            is_uncached: true,
-        })))
+        let durable = Mutex::default();
+        Ok(Some(Arc::new(Local { path, root, durable, writer, rights, kind, is_uncached: true })))
     }
+}
 
-    fn space(&self) -> Result<Option<Space>> {
+impl Room for Local {
+    fn space(&self) -> Result<Space> {
         let told = rustix::fs::fstatvfs(&self.root);
-        told.map(|by| Some(Space::told(by)))
-            .map_err(|e| classify(e, "cannot ask for the free space").on(self.path.display()))
+        told.map(Space::told).map_err(|e| classify(e, "cannot ask for the free space").on(self.path.display()))
     }
 
     fn keep_reserve(&self) {
@@ -192,7 +224,7 @@ impl Store for Local {
 }
 
 /// Reads a range that was checked against the file's length; the length is bounded before memory is taken.
-fn read(file: &File, name: &Name, range: Range<u64>) -> Result<Bytes> {
+fn read(file: &File, name: &ObjectName, range: Range<u64>) -> Result<Bytes> {
     let wanted = range.end - range.start;
     let length = match usize::try_from(wanted) {
         Ok(length) if wanted <= OBJECT_BYTES_MAX => length,

@@ -127,14 +127,14 @@ pub(super) fn share(root: &OwnedFd) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::super::Local;
-    use crate::{Name, Store};
+    use crate::{ObjectName, StoreExt};
     use bytes::Bytes;
     use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
     use std::path::Path;
 
     fn stored(folder: &Path) {
         let local = Local::open(folder, false, false).unwrap();
-        local.put_new(&Name::new("packs/0/7").unwrap(), Bytes::from_static(b"x")).unwrap();
+        local.put_new(&ObjectName::new("packs/0/7").unwrap(), Bytes::from_static(b"x")).unwrap();
     }
 
     fn mode(path: &Path) -> u32 {

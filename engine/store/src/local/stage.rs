@@ -16,7 +16,7 @@
 use super::Local;
 use super::error::{classify, classify_io};
 use super::foreign;
-use crate::{Name, PROBE_PREFIX};
+use crate::{ObjectName, PROBE_PREFIX};
 use base::error::{Error, Kind, Result};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags};
@@ -26,7 +26,7 @@ use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Creates the object; `Exists` when its name is taken.
-pub(super) fn put_new(local: &Local, name: &Name, bytes: &[u8]) -> Result<()> {
+pub(super) fn put_new(local: &Local, name: &ObjectName, bytes: &[u8]) -> Result<()> {
     let folder = parent(name);
     ensure_folder(local, folder).map_err(|e| e.on(name))?;
     // Cheap and common: the name is taken and nothing needs to be written. Only the link below decides.
@@ -51,7 +51,7 @@ pub(super) fn put_new(local: &Local, name: &Name, bytes: &[u8]) -> Result<()> {
 }
 
 /// The folder of a name, empty for the root.
-pub(super) fn parent(name: &Name) -> &str {
+pub(super) fn parent(name: &ObjectName) -> &str {
     name.as_str().rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
@@ -72,7 +72,7 @@ pub(super) fn sync_folder(root: &OwnedFd, folder: &str) -> Result<()> {
 
 /// Removes the folders of the probe once they are empty. Only those: elsewhere, a folder that another process removes and makes
 /// again would not be known durable to us.
-pub(super) fn tidy_probe(local: &Local, name: &Name) {
+pub(super) fn tidy_probe(local: &Local, name: &ObjectName) {
     let mut folder = parent(name);
     while name.is_below(PROBE_PREFIX) && !folder.is_empty() {
         local.durable.lock().remove(folder);
@@ -119,7 +119,7 @@ impl Staged {
     }
 
     /// Gives the object its name. `OPNOTSUPP` where nothing does that once.
-    fn publish(&self, local: &Local, name: &Name) -> rustix::io::Result<()> {
+    fn publish(&self, local: &Local, name: &ObjectName) -> rustix::io::Result<()> {
         let (root, staged, name) = (&local.root, self.path.as_str(), name.as_str());
         let named = match rustix::fs::linkat(root, staged, root, name, AtFlags::empty()) {
             // A file system without links reports that as a missing right, mostly; and so does SFTP, which has no word for it, a name that is taken.
@@ -197,7 +197,7 @@ fn refuse_kind(local: &Local) -> Error {
 }
 
 /// The name is taken; whoever relies on that must find it after a crash too, so its entry is made durable first.
-fn taken(local: &Local, name: &Name) -> Error {
+fn taken(local: &Local, name: &ObjectName) -> Error {
     match sync_folder(&local.root, parent(name)) {
         Ok(()) => Error::new(Kind::Exists, "an object of this name exists already").on(name),
         Err(e) => e.on(name),

@@ -2,7 +2,7 @@
 
 use super::error::classify;
 use super::foreign;
-use crate::{Listed, Name};
+use crate::{Listed, ObjectName};
 use base::error::{Error, Kind, Result};
 use format_spec::{Time, names};
 use rustix::fd::OwnedFd;
@@ -13,7 +13,7 @@ use rustix::io::Errno;
 pub(super) fn list(
     root: &OwnedFd,
     prefix: &str,
-    after: Option<&Name>,
+    after: Option<&ObjectName>,
     visit: &mut dyn FnMut(Listed) -> bool,
 ) -> Result<()> {
     let mut folders = vec![prefix.to_owned()];
@@ -25,15 +25,16 @@ pub(super) fn list(
             match look(root, &name, kind)? {
                 Some(Found::Folder) => {
                     // All its names begin with `name/`, so they are all smaller unless `after` does too.
-                    let passed =
-                        |after: &Name| format!("{name}/").as_str() < after.as_str() && !after.is_below(name.as_str());
+                    let passed = |after: &ObjectName| {
+                        format!("{name}/").as_str() < after.as_str() && !after.is_below(name.as_str())
+                    };
                     if !after.is_some_and(passed) {
                         folders.push(name.as_str().to_owned());
                     }
                 }
                 Some(Found::File(bytes, stored)) => {
                     let wanted = after.is_none_or(|after| name > *after);
-                    if wanted && !visit(Listed { name, bytes, stored: Some(stored), version: None }) {
+                    if wanted && !visit(Listed { name, bytes, stored: Some(stored), version: None, tier: None }) {
                         return Ok(());
                     }
                 }
@@ -51,7 +52,7 @@ enum Found {
 }
 
 /// The entries whose names obey the alphabet. A folder that is not there is empty.
-fn read_folder(root: &OwnedFd, folder: &str) -> Result<Vec<(Name, FileType)>> {
+fn read_folder(root: &OwnedFd, folder: &str) -> Result<Vec<(ObjectName, FileType)>> {
     let failed = |e| classify(e, "cannot list the folder").on(folder);
     let path = if folder.is_empty() { "." } else { folder };
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -70,7 +71,7 @@ fn read_folder(root: &OwnedFd, folder: &str) -> Result<Vec<(Name, FileType)>> {
             continue;
         }
         let full = if folder.is_empty() { segment.to_owned() } else { format!("{folder}/{segment}") };
-        if let Ok(name) = Name::new(full) {
+        if let Ok(name) = ObjectName::new(full) {
             found.push((name, entry.file_type()));
         }
     }
@@ -79,7 +80,7 @@ fn read_folder(root: &OwnedFd, folder: &str) -> Result<Vec<(Name, FileType)>> {
 
 /// What an entry is; `None` for what has just been deleted, or is neither file nor folder and has no object's name. What has one and is not a plain
 /// file is shown as empty: whoever reads it learns what it is.
-fn look(root: &OwnedFd, name: &Name, kind: FileType) -> Result<Option<Found>> {
+fn look(root: &OwnedFd, name: &ObjectName, kind: FileType) -> Result<Option<Found>> {
     let is_object = names::parse(name.as_str()).is_some();
     if kind == FileType::Directory && !is_object {
         return Ok(Some(Found::Folder));
@@ -101,7 +102,7 @@ fn look(root: &OwnedFd, name: &Name, kind: FileType) -> Result<Option<Found>> {
     }
 }
 
-fn leads_to_folder(root: &OwnedFd, name: &Name) -> bool {
+fn leads_to_folder(root: &OwnedFd, name: &ObjectName) -> bool {
     rustix::fs::statat(root, name.as_str(), AtFlags::empty())
         .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
 }

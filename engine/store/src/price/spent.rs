@@ -2,7 +2,7 @@
 
 use super::estimate::Requests;
 use super::list::PriceList;
-use crate::{Counts, Verb};
+use crate::{Counts, RequestKind};
 
 /// What work has taken.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,12 +23,12 @@ impl Spent {
     pub fn of(counts: &Counts, prices: Option<&PriceList>, class: Option<&str>) -> Self {
         let n = |verb| counts.requests(verb);
         let requests = Requests {
-            put: n(Verb::Put).saturating_add(n(Verb::Lock)),
-            get: n(Verb::Get),
-            list: n(Verb::List),
-            head: n(Verb::Head),
-            delete: n(Verb::Delete),
-            retrieve: n(Verb::Retrieve),
+            put: n(RequestKind::Put).saturating_add(n(RequestKind::Lock)),
+            get: n(RequestKind::Get),
+            list: n(RequestKind::List),
+            head: n(RequestKind::Head),
+            delete: n(RequestKind::Delete),
+            retrieve: n(RequestKind::Retrieve),
         };
         let (bytes_read, bytes_written) = (counts.bytes_down(), counts.bytes_up());
         let cost = prices.and_then(|list| {

@@ -4,7 +4,7 @@
 //! object of some bytes, looks, and deletes it again; a class with a minimum time charges those bytes for it.
 
 use super::{CONTENT_BYTES, PROBE_PREFIX, Tell, random};
-use crate::{Name, Reach, Receipt, StorageClass, Store, Terms};
+use crate::{Availability, ListOptions, ObjectName, PutOptions, Receipt, StorageClass, Store, StoreExt};
 use base::env::Env;
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
@@ -61,38 +61,37 @@ pub fn probe_class(store: &dyn Store, env: &dyn Env, class: StorageClass, tell: 
     for byte in random(env, 16)? {
         corner.push_str(&format!("{byte:02x}"));
     }
-    let (name, content) = (Name::new(format!("{corner}/class"))?, random(env, CONTENT_BYTES)?);
-    let terms = Terms { class: Some(class), retention: None };
+    let (name, content) = (ObjectName::new(format!("{corner}/class"))?, random(env, CONTENT_BYTES)?);
     // Nobody knows the trial's object by its name.
     let known = |e: Error| e.on_instead(store.location());
-    let receipt = store.put_in(&name, content.clone(), &terms).map_err(known)?;
+    let receipt = store.put(&name, content.clone(), &PutOptions::in_class(class)).map_err(known)?;
     let tried = look(store, &corner, &name, &content, &mut probed);
     let cleaned = clean(store, &name, &receipt);
     tried.and(cleaned).map_err(known)?;
     Ok(probed)
 }
 
-fn look(store: &dyn Store, corner: &str, name: &Name, content: &Bytes, probed: &mut ClassProbed) -> Result<()> {
+fn look(store: &dyn Store, corner: &str, name: &ObjectName, content: &Bytes, probed: &mut ClassProbed) -> Result<()> {
     let class = probed.class;
     let as_shown = |shown: Option<StorageClass>| shown.map_or("no class that is known", StorageClass::as_str);
-    let resting = store.resting(name)?;
-    probed.kept = resting.class == Some(class);
+    let tier = store.tier_of(name)?;
+    probed.kept = tier.class == Some(class);
     if !probed.kept {
-        probed.observed.push(format!("an object put as {class} is shown as {}", as_shown(resting.class)));
+        probed.observed.push(format!("an object put as {class} is shown as {}", as_shown(tier.class)));
     }
     let mut listed = None;
-    store.list_resting(corner, None, &mut |shown, resting| {
-        listed = (shown == *name).then_some(resting).or(listed);
+    store.list(&ListOptions::below(corner).with_tiers(), &mut |shown| {
+        listed = (shown.name == *name).then(|| shown.tier()).or(listed);
         listed.is_none()
     })?;
-    probed.listed = listed.is_some_and(|resting| resting.class == Some(class));
+    probed.listed = listed.is_some_and(|tier| tier.class == Some(class));
     if !probed.listed {
-        let shown = listed.map_or("not at all", |resting| as_shown(resting.class));
+        let shown = listed.map_or("not at all", |tier| as_shown(tier.class));
         probed.observed.push(format!("an object put as {class} is listed as {shown}"));
     }
     match store.get(name) {
         Ok(bytes) if bytes == *content => {
-            if resting.reach == Reach::Archived {
+            if tier.availability == Availability::Archived {
                 probed.observed.push("what rests in an archive can be read all the same".to_owned());
             }
         }
@@ -103,8 +102,8 @@ fn look(store: &dyn Store, corner: &str, name: &Name, content: &Bytes, probed: &
     Ok(())
 }
 
-fn clean(store: &dyn Store, name: &Name, receipt: &Receipt) -> Result<()> {
-    match store.delete(name, receipt.version.as_deref()) {
+fn clean(store: &dyn Store, name: &ObjectName, receipt: &Receipt) -> Result<()> {
+    match store.delete(name.at(receipt.version.as_deref())) {
         // The place locks everything for a while by itself.
         Err(e) if e.kind() == Kind::Immutable => Ok(()),
         other => other,
@@ -114,7 +113,7 @@ fn clean(store: &dyn Store, name: &Name, receipt: &Receipt) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Memory;
+    use crate::{Memory, forward};
     use base::env::Seeded;
     use std::sync::Arc;
 
@@ -124,7 +123,7 @@ mod tests {
             count += 1;
             true
         };
-        store.list("", None, &mut visit).unwrap();
+        store.list(&ListOptions::below(""), &mut visit).unwrap();
         count
     }
 
@@ -152,35 +151,10 @@ mod tests {
     struct Careless(Arc<Memory>);
 
     impl Store for Careless {
-        fn location(&self) -> String {
-            self.0.location()
-        }
-        fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
-            self.0.put_new(name, bytes)
-        }
-        fn put_in(&self, name: &Name, bytes: Bytes, _: &Terms) -> Result<Receipt> {
-            self.0.put_new(name, bytes)
-        }
-        fn get(&self, name: &Name) -> Result<Bytes> {
-            self.0.get(name)
-        }
-        fn get_range(&self, name: &Name, range: std::ops::Range<u64>) -> Result<Bytes> {
-            self.0.get_range(name, range)
-        }
-        fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-            self.0.get_tail(name, bytes_max)
-        }
-        fn head(&self, name: &Name) -> Result<crate::Info> {
-            self.0.head(name)
-        }
-        fn list(&self, p: &str, a: Option<&Name>, v: &mut dyn FnMut(crate::Listed) -> bool) -> Result<()> {
-            self.0.list(p, a, v)
-        }
-        fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
-            self.0.delete(name, version)
-        }
-        fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<crate::Resting> {
-            self.0.resting_of(name, version)
+        forward!(0: location, read, head, list, versions, delete, extend_lock, retrieve, rest_again, now, capabilities, room, fresh);
+
+        fn put(&self, name: &ObjectName, bytes: Bytes, options: &PutOptions) -> Result<Receipt> {
+            self.0.put(name, bytes, &PutOptions { class: None, ..*options })
         }
     }
 

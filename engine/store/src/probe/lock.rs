@@ -5,8 +5,8 @@
 //! The place is tried in the state in which it will be used.
 
 use super::{CONTENT_BYTES, Tell, random};
-use crate::retention::delete_versions;
-use crate::{Mode, Name, Retention, Store};
+use crate::lock::delete_versions;
+use crate::{ListOptions, Mode, ObjectLock, ObjectName, PutOptions, Store, StoreExt};
 use base::env::Env;
 use base::error::{Error, Kind, Result};
 use base::limits::STORE_SKEW_SECONDS_MAX;
@@ -103,7 +103,7 @@ fn try_out(store: &dyn Store, env: &dyn Env, probed: &mut LockProbed) -> Result<
     for byte in random(env, 16)? {
         name.push_str(&format!("{byte:02x}"));
     }
-    let trial = Trial { store, name: Name::new(name)?, content: random(env, CONTENT_BYTES)?, now };
+    let trial = Trial { store, name: ObjectName::new(name)?, content: random(env, CONTENT_BYTES)?, now };
     match trial.put(probed)? {
         Some(version) => trial.try_version(&version, probed),
         // It may be there all the same, without a lock.
@@ -114,18 +114,18 @@ fn try_out(store: &dyn Store, env: &dyn Env, probed: &mut LockProbed) -> Result<
 /// One locked object.
 struct Trial<'a> {
     store: &'a dyn Store,
-    name: Name,
+    name: ObjectName,
     content: Bytes,
     now: Time,
 }
 
 impl Trial<'_> {
-    fn lock(&self, seconds: i64) -> Retention {
-        Retention::new(Mode::Governance, Time::new(self.now.seconds.saturating_add(seconds), 0))
+    fn lock(&self, seconds: i64) -> ObjectLock {
+        ObjectLock::new(Mode::Governance, Time::new(self.now.seconds.saturating_add(seconds), 0))
     }
 
     fn put(&self, probed: &mut LockProbed) -> Result<Option<String>> {
-        match judge(self.store.put_locked(&self.name, self.content.clone(), &self.lock(LOCK_SECONDS)))? {
+        match judge(self.store.put(&self.name, self.content.clone(), &PutOptions::locked(&self.lock(LOCK_SECONDS))))? {
             Ok(receipt) => {
                 if receipt.version.is_none() {
                     probed.observed.push("a locked object got no version".to_owned());
@@ -141,7 +141,7 @@ impl Trial<'_> {
 
     fn try_version(&self, version: &str, probed: &mut LockProbed) -> Result<()> {
         let asked = self.lock(LOCK_SECONDS);
-        let shown = self.store.retention(&self.name, Some(version))?;
+        let shown = self.store.lock_of(self.name.at(Some(version)))?;
         probed.kept = shown.is_some_and(|shown| shown.covers(&asked));
         if !probed.kept {
             let shown = shown.map_or_else(|| "none".to_owned(), |r| r.to_string());
@@ -157,7 +157,7 @@ impl Trial<'_> {
     fn raise(&self, version: &str) -> Result<Option<String>> {
         let longer = self.lock(LOCK_SECONDS + 60);
         for wanted in [longer, self.lock(60)] {
-            match judge(self.store.extend_retention(&self.name, Some(version), &wanted))? {
+            match judge(self.store.extend_lock(self.name.at(Some(version)), &wanted))? {
                 Ok(shown) if shown.covers(&longer) => {}
                 Ok(shown) => return Ok(Some(format!("of a raised lock ({longer}) is shown: {shown}"))),
                 Err(message) => return Ok(Some(format!("a lock could not be extended ({message})"))),
@@ -168,11 +168,12 @@ impl Trial<'_> {
 
     /// Deletes what is locked; what was wrong.
     fn delete(&self, version: &str) -> Result<Option<String>> {
-        match self.store.delete(&self.name, Some(version)) {
+        match self.store.delete(self.name.at(Some(version))) {
             Ok(()) => Ok(Some("a locked version was deleted".to_owned())),
             Err(e) if e.kind() == Kind::Immutable => {
                 let whole = 0..self.content.len() as u64;
-                let there = self.store.get_version(&self.name, version, whole).is_ok_and(|bytes| bytes == self.content);
+                let there =
+                    self.store.get_range(self.name.at(Some(version)), whole).is_ok_and(|bytes| bytes == self.content);
                 Ok((!there).then(|| "a locked version was not deleted, but lost its bytes".to_owned()))
             }
             Err(e) if e.kind() == Kind::Denied => {
@@ -186,7 +187,7 @@ impl Trial<'_> {
 /// Frees what earlier trials had to leave, as far as its lock has ended.
 fn sweep(store: &dyn Store) -> Result<()> {
     let mut left = Vec::new();
-    store.list_oldest(LOCKS, None, &mut |listed| {
+    store.list(&ListOptions::below(LOCKS).oldest(), &mut |listed| {
         left.push(listed.name);
         left.len() < SWEPT_MAX
     })?;
@@ -194,9 +195,9 @@ fn sweep(store: &dyn Store) -> Result<()> {
 }
 
 /// Frees the object as far as it goes: by its versions, or by its name where there are none.
-fn tidy(store: &dyn Store, name: &Name) -> Result<()> {
+fn tidy(store: &dyn Store, name: &ObjectName) -> Result<()> {
     if judge(delete_versions(store, name))?.is_err() {
-        let _ = judge(store.delete(name, None))?;
+        let _ = judge(store.delete(name.object()))?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 use super::*;
-use crate::{Capabilities, Info, Listed, Memory, Oldest, Receipt, Version};
+use crate::{Memory, ObjectRef, OldestVersionLayer, Receipt, forward};
+use crate::{PutOptions, StoreExt};
 use base::env::{Machine, Seeded, SharedEnv};
-use std::ops::Range;
 use std::sync::Arc;
 
 fn tried(store: &dyn Store, clock: &SharedEnv) -> LockProbed {
@@ -12,7 +12,7 @@ fn tried(store: &dyn Store, clock: &SharedEnv) -> LockProbed {
 fn a_store_whose_locks_hold_passes() {
     let clock = Machine::shared();
     let memory: Arc<dyn Store> = Arc::new(Memory::locking(Arc::clone(&clock)));
-    for store in [Arc::clone(&memory), Arc::new(Oldest::new(memory)) as Arc<dyn Store>] {
+    for store in [Arc::clone(&memory), Arc::new(OldestVersionLayer::new(memory)) as Arc<dyn Store>] {
         let probed = tried(&*store, &clock);
         probed.require().unwrap();
         assert_eq!(probed.lines().len(), 4);
@@ -55,6 +55,8 @@ enum Lie {
 }
 
 impl Store for Liar {
+    forward!(inner: read, head, list, versions, retrieve, rest_again, capabilities, room, fresh);
+
     fn location(&self) -> String {
         "liar:".to_owned()
     }
@@ -64,59 +66,28 @@ impl Store for Liar {
             _ => self.inner.now(),
         }
     }
-    fn capabilities(&self) -> Result<Capabilities> {
-        self.inner.capabilities()
-    }
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
-        self.inner.put_new(name, bytes)
-    }
-    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
+    fn put(&self, name: &ObjectName, bytes: Bytes, options: &PutOptions) -> Result<Receipt> {
         match self.lie {
-            Lie::DropsTheLock => self.inner.put_new(name, bytes),
-            Lie::NamesNoVersion => self.inner.put_new(name, bytes).map(|_| Receipt::default()),
-            _ => self.inner.put_locked(name, bytes, retention),
+            Lie::DropsTheLock => self.inner.put(name, bytes, &PutOptions { lock: None, ..*options }),
+            Lie::NamesNoVersion if options.lock.is_some() => {
+                self.inner.put_new(name, bytes).map(|_| Receipt::default())
+            }
+            _ => self.inner.put(name, bytes, options),
         }
     }
-    fn get(&self, name: &Name) -> Result<Bytes> {
-        self.inner.get(name)
-    }
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        self.inner.get_range(name, range)
-    }
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        self.inner.get_tail(name, bytes_max)
-    }
-    fn head(&self, name: &Name) -> Result<Info> {
-        self.inner.head(name)
-    }
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.inner.list(prefix, after, visit)
-    }
-    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.inner.list_oldest(prefix, after, visit)
-    }
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
+    fn delete(&self, object: ObjectRef<'_>) -> Result<()> {
         match self.lie {
             Lie::ShowsTheLockAndDeletes => Ok(()),
-            Lie::HidesUnderAMarker => self.inner.delete(name, None),
-            Lie::DeniesAllDeletes => Err(Error::new(Kind::Denied, "no right to delete").on(name)),
-            _ => self.inner.delete(name, version),
+            Lie::HidesUnderAMarker => self.inner.delete(object.name.object()),
+            Lie::DeniesAllDeletes => Err(Error::new(Kind::Denied, "no right to delete").on(object.name)),
+            _ => self.inner.delete(object),
         }
     }
-    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
-        self.inner.versions(name)
-    }
-    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
-        self.inner.get_version(name, version, range)
-    }
-    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
-        self.inner.retention(name, version)
-    }
-    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
+    fn extend_lock(&self, object: ObjectRef<'_>, wanted: &ObjectLock) -> Result<ObjectLock> {
         match self.lie {
             Lie::Shortens => Ok(*wanted),
-            Lie::DropsTheLock => Ok(Retention::new(Mode::Governance, Time::default())),
-            _ => self.inner.extend_retention(name, version, wanted),
+            Lie::DropsTheLock => Ok(ObjectLock::new(Mode::Governance, Time::default())),
+            _ => self.inner.extend_lock(object, wanted),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The race: many parallel creates of one object, several rounds.
 
 use super::{Place, Probed};
-use crate::Name;
+use crate::{ObjectName, StoreExt};
 use base::error::{Error, Kind, Result};
 use base::threads;
 use bytes::Bytes;
@@ -49,7 +49,7 @@ impl Outcome {
     }
 }
 
-fn round(place: &Place<'_>, name: &Name) -> Result<Outcome> {
+fn round(place: &Place<'_>, name: &ObjectName) -> Result<Outcome> {
     // Closed until all of them are there.
     let gate = RwLock::new(());
     let contend = |number: usize| {

@@ -1,16 +1,16 @@
 //! Ranges, listings, deletion.
 
 use super::{Place, Probed};
-use crate::Name;
+use crate::{ObjectName, StoreExt};
 use base::error::{Error, Kind, Result};
 use base::threads;
 use bytes::Bytes;
 
 /// Ranges and tails are exact, and what reaches over the end is an error.
-pub(super) fn try_ranges(place: &Place<'_>, name: &Name, content: &Bytes, probed: &mut Probed) -> Result<()> {
+pub(super) fn try_ranges(place: &Place<'_>, name: &ObjectName, content: &Bytes, probed: &mut Probed) -> Result<()> {
     let (store, length) = (place.store, content.len() as u64);
     let mut wrong = Vec::new();
-    if store.get(name)? != *content || store.head(name)?.bytes != length {
+    if store.get(name)? != *content || store.head_of(name)?.bytes != length {
         wrong.push(("an object".to_owned(), "did not come back as it was put".to_owned()));
     }
     for range in [0..1, 100..200, length - 1..length, 0..length] {
@@ -53,13 +53,13 @@ pub(super) fn try_listing(place: &Place<'_>, probed: &mut Probed) -> Result<()> 
         let lost = |_| Error::new(Kind::Bug, "a thread of the probe panicked");
         creating.into_iter().try_for_each(|t| t.join().map_err(lost)?.map(drop))
     })?;
-    let mut made: Vec<Name> = place.made.lock().iter().map(|(name, _)| name.clone()).collect();
+    let mut made: Vec<ObjectName> = place.made.lock().iter().map(|(name, _)| name.clone()).collect();
     made.sort();
     made.dedup();
     let found = place.list(None)?;
     let middle = place.name(&format!("list-{}", LISTED / 2))?;
-    let after: Vec<Name> = place.list(Some(&middle))?.into_iter().map(|l| l.name).collect();
-    let names: Vec<&Name> = found.iter().map(|l| &l.name).collect();
+    let after: Vec<ObjectName> = place.list(Some(&middle))?.into_iter().map(|l| l.name).collect();
+    let names: Vec<&ObjectName> = found.iter().map(|l| &l.name).collect();
     let complete = names == made.iter().collect::<Vec<_>>();
     let lengths = (0..LISTED).all(|number| {
         let last = format!("/list-{number}");
@@ -80,8 +80,8 @@ pub(super) fn try_listing(place: &Place<'_>, probed: &mut Probed) -> Result<()> 
 }
 
 /// A deleted object is gone from reads and listings, and deleting it again is no error.
-pub(super) fn try_delete(place: &Place<'_>, name: &Name, probed: &mut Probed) -> Result<()> {
-    let deleted = judge(place.store.delete(name, None).and_then(|()| place.store.delete(name, None)))?;
+pub(super) fn try_delete(place: &Place<'_>, name: &ObjectName, probed: &mut Probed) -> Result<()> {
+    let deleted = judge(place.store.delete(name.object()).and_then(|()| place.store.delete(name.object())))?;
     let gone = match place.store.get(name) {
         Err(e) if e.kind() == Kind::Absent => true,
         Err(e) => return Err(e),

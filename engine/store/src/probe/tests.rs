@@ -1,7 +1,9 @@
 use super::*;
-use crate::{Counted, Fault, Faulty, Info, Memory, Verb};
+use crate::StoreExt;
+use crate::{
+    Fault, Faulty, ListOptions, Memory, MeteredStore, ObjectRef, PutOptions, Read, ReadRange, RequestKind, forward,
+};
 use base::env::Seeded;
-use std::ops::Range;
 use std::sync::Arc;
 
 fn probe_memory(store: &dyn Store) -> Probed {
@@ -11,7 +13,7 @@ fn probe_memory(store: &dyn Store) -> Probed {
 fn left(store: &dyn Store) -> usize {
     let mut count = 0;
     store
-        .list("", None, &mut |_| {
+        .list(&ListOptions::below(""), &mut |_| {
             count += 1;
             true
         })
@@ -39,9 +41,9 @@ fn a_store_that_cannot_be_reached_is_an_error_and_no_verdict() {
 #[test]
 fn lost_answers_during_the_race_prove_nothing_and_are_no_fault() {
     // Every put of the first rounds loses its answer and is retried at once: nobody wins.
-    let counted = Arc::new(Counted::new(Arc::new(Memory::new())));
+    let counted = Arc::new(MeteredStore::new(Arc::new(Memory::new())));
     let faulty = Faulty::new(counted, |call| {
-        (call.verb == Verb::Put && call.name.ends_with("/race-0")).then_some(Fault::After(Kind::Exists))
+        (call.verb == RequestKind::Put && call.name.ends_with("/race-0")).then_some(Fault::After(Kind::Exists))
     });
     let probed = probe_memory(&faulty);
     assert!(probed.create_is_atomic, "{probed:?}");
@@ -68,44 +70,44 @@ enum Lie {
 }
 
 impl Store for Liar {
+    forward!(inner: head, versions, extend_lock, retrieve, rest_again, now, capabilities, room, fresh);
+
     fn location(&self) -> String {
         "liar:".to_owned()
     }
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
+    fn put(&self, name: &ObjectName, bytes: Bytes, options: &PutOptions) -> Result<Receipt> {
         match self.lie {
-            Lie::CreatesAgain => self.inner.replace(name, bytes),
-            Lie::SaysCreatedButKeepsOther => self.inner.put_new(name, Bytes::from_static(b"other")).map(|_| ())?,
-            _ => self.inner.put_new(name, bytes).map(|_| ())?,
+            Lie::CreatesAgain if !options.tries_checksum => self.inner.replace(name, bytes),
+            Lie::SaysCreatedButKeepsOther => {
+                self.inner.put(name, Bytes::from_static(b"other"), options)?;
+            }
+            _ => {
+                self.inner.put(name, bytes, options)?;
+            }
         }
         Ok(Receipt::default())
     }
-    fn get(&self, name: &Name) -> Result<Bytes> {
-        self.inner.get(name)
-    }
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        match self.lie {
-            Lie::SendsWhole => self.inner.get(name),
-            Lie::RefusesRanges => Err(Error::new(Kind::Unsupported, "no ranges here").on(name)),
-            Lie::CutsRanges => {
-                let length = self.inner.head(name)?.bytes;
-                self.inner.get_range(name, range.start.min(length)..range.end.min(length))
+    fn read(&self, object: ObjectRef<'_>, range: ReadRange) -> Result<Read> {
+        let range = match (self.lie, range) {
+            (Lie::SendsWhole, ReadRange::Range(_)) => ReadRange::Whole,
+            (Lie::RefusesRanges, ReadRange::Range(_)) => {
+                return Err(Error::new(Kind::Unsupported, "no ranges here").on(object.name));
             }
-            _ => self.inner.get_range(name, range),
-        }
+            (Lie::CutsRanges, ReadRange::Range(range)) => {
+                let length = self.inner.head_of(object)?.bytes;
+                ReadRange::Range(range.start.min(length)..range.end.min(length))
+            }
+            (_, range) => range,
+        };
+        self.inner.read(object, range)
     }
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        self.inner.get_tail(name, bytes_max)
-    }
-    fn head(&self, name: &Name) -> Result<Info> {
-        self.inner.head(name)
-    }
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        let after = if self.lie == Lie::IgnoresAfter { None } else { after };
+    fn list(&self, options: &ListOptions<'_>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        let after = if self.lie == Lie::IgnoresAfter { None } else { options.after };
         let forgets = |l: &Listed| self.lie == Lie::ForgetsInListings && l.name.as_str().ends_with("list-3");
-        self.inner.list(prefix, after, &mut |l| forgets(&l) || visit(l))
+        self.inner.list(&options.after(after), &mut |l| forgets(&l) || visit(l))
     }
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
-        if self.lie == Lie::DeletesNothing { Ok(()) } else { self.inner.delete(name, version) }
+    fn delete(&self, object: ObjectRef<'_>) -> Result<()> {
+        if self.lie == Lie::DeletesNothing { Ok(()) } else { self.inner.delete(object) }
     }
 }
 

@@ -4,9 +4,9 @@
 //! lock, or an archive too. Only the code in the body tells them apart.
 
 use super::line::{Heard, heard};
-use crate::Name;
+use crate::ObjectName;
+use crate::availability::ADVICE_RETRIEVE;
 use crate::class::ADVICE_CLASS;
-use crate::reach::ADVICE_RETRIEVE;
 use base::error::{Error, Kind};
 use std::borrow::Cow;
 
@@ -46,7 +46,7 @@ impl Answer {
     }
 
     /// The error for an object.
-    pub(super) fn error(&self, verb: Verb, name: &Name) -> Error {
+    pub(super) fn error(&self, verb: Verb, name: &ObjectName) -> Error {
         self.error_on(verb, name.as_str())
     }
 
@@ -251,7 +251,7 @@ impl Verb {
 }
 
 /// The error of the client, classified.
-pub(super) fn classify(error: &object_store::Error, verb: Verb, name: &Name) -> Error {
+pub(super) fn classify(error: &object_store::Error, verb: Verb, name: &ObjectName) -> Error {
     of_client(error, verb, name.as_str())
 }
 

@@ -4,67 +4,65 @@ use super::answer::Verb;
 use super::locks::http_date;
 use super::wire::{Ask, Response, base64_sha256, sha256};
 use super::{Cloud, Remote};
+use crate::availability::{no_archive, some_days};
 use crate::class::foreign_class;
-use crate::reach::{no_archive, some_days};
-use crate::{Asked, Name, Provider, Reach, Resting, RetrievalMode, StorageClass};
+use crate::{Asked, Availability, ObjectName, ObjectRef, Provider, RetrievalMode, StorageClass, StoreExt, TierStatus};
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
 use reqwest::Method;
 
 impl Remote {
-    /// See [`crate::Store::resting_of`].
-    pub(super) fn rest_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
-        let head = self.head_of(name, version)?;
-        let bytes = head.header("content-length").and_then(|text| text.parse().ok());
-        let untold = || Error::new(Kind::Unsupported, "the store does not tell the length of an object").on(name);
-        let bytes = bytes.ok_or_else(untold)?;
-        let (class, reach) = match &self.cloud {
+    /// How an object rests, as a head of ours shows it.
+    pub(super) fn tier_shown(&self, head: &Response, bytes: u64) -> TierStatus {
+        let (class, availability) = match &self.cloud {
             Cloud::S3(_) => {
                 // Amazon shows no class for the one that everything has.
                 let class = head.header("x-amz-storage-class").unwrap_or_else(|| DEFAULT_CLASS.to_owned());
-                (StorageClass::known(&class), s3_reach(&head, &class))
+                (StorageClass::known(&class), s3_availability(head, &class))
             }
             Cloud::Azure { .. } => {
                 let tier = head.header("x-ms-access-tier").unwrap_or_default();
                 let status = head.header("x-ms-archive-status");
-                (StorageClass::known(&tier), Reach::of_azure(&tier, status.as_deref()))
+                (StorageClass::known(&tier), Availability::of_azure(&tier, status.as_deref()))
             }
         };
-        Ok(Resting { class, reach, bytes })
+        TierStatus { class, availability, bytes }
     }
 
-    /// See [`crate::Store::retrieve_of`].
-    pub(super) fn ask_back(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
-        some_days(name, days)?;
+    /// See [`crate::Store::retrieve`].
+    pub(super) fn ask_back(&self, object: ObjectRef<'_>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        some_days(object.name, days)?;
         match &self.cloud {
-            Cloud::S3(_) => self.restore(name, version, mode, days),
-            Cloud::Azure { .. } => self.rehydrate(name, version, mode),
+            Cloud::S3(_) => self.restore(object, mode, days),
+            Cloud::Azure { .. } => self.rehydrate(object, mode),
         }
     }
 
-    /// See [`crate::Store::rest_again_of`].
-    pub(super) fn send_back(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
+    /// See [`crate::Store::rest_again`].
+    pub(super) fn send_back(&self, object: ObjectRef<'_>, class: StorageClass) -> Result<()> {
+        let name = object.name;
         match &self.cloud {
             Cloud::S3(_) if class.provider() == Provider::S3 => Ok(()),
             Cloud::S3(_) => Err(foreign_class(name, class, Provider::S3)),
             Cloud::Azure { .. } => {
                 let header = self.class_header(name, class)?;
-                self.insist_on_newest(name, version)?;
+                self.insist_on_newest(object)?;
                 self.set_tier(name, vec![header])?.done(Verb::Retrieve, name)
             }
         }
     }
 
-    fn restore(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+    fn restore(&self, object: ObjectRef<'_>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        let ObjectRef { name, version } = object;
         let refuse = |e: Error| e.on(name);
         mode.allows(StorageClass::Glacier, 0).map_err(refuse)?;
         if mode == RetrievalMode::Expedited {
             // Not every object can be had so; the store would say it late, or take the money and not do it.
-            let resting = self.rest_of(name, version)?;
-            match (resting.reach, resting.class) {
-                (Reach::Online, _) => return Ok(Asked::Ready),
-                (Reach::Retrieving, _) => return Ok(Asked::Underway),
-                (_, Some(class)) => mode.allows(class, resting.bytes).map_err(refuse)?,
+            let tier = self.tier_of(object)?;
+            match (tier.availability, tier.class) {
+                (Availability::Online, _) => return Ok(Asked::Ready),
+                (Availability::Retrieving, _) => return Ok(Asked::Underway),
+                (_, Some(class)) => mode.allows(class, tier.bytes).map_err(refuse)?,
                 (_, None) => {}
             }
         }
@@ -81,8 +79,8 @@ impl Remote {
             (200..=299, _) => Ok(Asked::Accepted),
             (_, Some("RestoreAlreadyInProgress")) => Ok(Asked::Underway),
             (_, Some("ObjectAlreadyInActiveTierError")) => Ok(Asked::Ready),
-            (_, Some("InvalidObjectState")) => match self.rest_of(name, version)?.reach {
-                Reach::Online => Ok(Asked::Ready),
+            (_, Some("InvalidObjectState")) => match self.tier_of(object)?.availability {
+                Availability::Online => Ok(Asked::Ready),
                 _ => Err(response.answer().error(verb, name)),
             },
             (405 | 501, _) => Err(no_archive(name).because(response.answer().error(verb, name))),
@@ -90,21 +88,22 @@ impl Remote {
         }
     }
 
-    fn rehydrate(&self, name: &Name, version: Option<&str>, mode: RetrievalMode) -> Result<Asked> {
+    fn rehydrate(&self, object: ObjectRef<'_>, mode: RetrievalMode) -> Result<Asked> {
+        let name = object.name;
         mode.allows(StorageClass::Archive, 0).map_err(|e| e.on(name))?;
         // Asked first: to set the tier of what does not rest would move it, and cost.
-        let reach = self.rest_of(name, version)?.reach;
-        match (reach, mode) {
-            (Reach::Online | Reach::Ready { .. }, _) => return Ok(Asked::Ready),
-            (Reach::Retrieving, RetrievalMode::Standard) => return Ok(Asked::Underway),
+        let availability = self.tier_of(object)?.availability;
+        match (availability, mode) {
+            (Availability::Online | Availability::Ready { .. }, _) => return Ok(Asked::Ready),
+            (Availability::Retrieving, RetrievalMode::Standard) => return Ok(Asked::Underway),
             // Its priority can be raised on the way.
-            _ => self.insist_on_newest(name, version)?,
+            _ => self.insist_on_newest(object)?,
         }
         let priority = if mode == RetrievalMode::High { "High" } else { "Standard" };
         let header = self.class_header(name, StorageClass::Hot)?;
         let response = self.set_tier(name, vec![header, ("x-ms-rehydrate-priority", priority.to_owned())])?;
         match (response.status, response.answer().code.as_deref()) {
-            (200..=299, _) if reach == Reach::Retrieving => Ok(Asked::Underway),
+            (200..=299, _) if availability == Availability::Retrieving => Ok(Asked::Underway),
             (202, _) => Ok(Asked::Accepted),
             (200..=299, _) => Ok(Asked::Ready),
             (_, Some("BlobBeingRehydrated")) => Ok(Asked::Underway),
@@ -112,16 +111,16 @@ impl Remote {
         }
     }
 
-    fn set_tier(&self, name: &Name, headers: Vec<(&'static str, String)>) -> Result<Response> {
+    fn set_tier(&self, name: &ObjectName, headers: Vec<(&'static str, String)>) -> Result<Response> {
         let (verb, method, path) = (Verb::Retrieve, Method::PUT, self.path(name));
         let (query, body) = ([("comp", "tier")], Bytes::new());
         self.ask(self.send(Ask { verb, method, name, path, query: &query, headers, body }))
     }
 
     /// Azure moves only the newest version out of its archive; an earlier one can but be copied.
-    fn insist_on_newest(&self, name: &Name, version: Option<&str>) -> Result<()> {
+    fn insist_on_newest(&self, ObjectRef { name, version }: ObjectRef<'_>) -> Result<()> {
         let Some(version) = version else { return Ok(()) };
-        let newest = match self.head_of(name, None) {
+        let newest = match self.own_head(name.object()) {
             Ok(head) => head.version(),
             Err(e) if e.kind() == Kind::Absent => None,
             Err(e) => return Err(e),
@@ -135,14 +134,14 @@ impl Remote {
     }
 }
 
-fn s3_reach(head: &Response, class: &str) -> Reach {
+fn s3_availability(head: &Response, class: &str) -> Availability {
     let restore = head.header("x-amz-restore");
     let ongoing = restore.as_deref().and_then(|text| Some(quoted(text, "ongoing-request")? == "true"));
     let until = restore.as_deref().and_then(|text| http_date(quoted(text, "expiry-date")?));
     // A class that moves objects by itself tells in which of its archives one is.
     match (ongoing, head.header("x-amz-archive-status")) {
-        (None, Some(_)) => Reach::Archived,
-        _ => Reach::of_s3(class, ongoing, until, head.time()),
+        (None, Some(_)) => Availability::Archived,
+        _ => Availability::of_s3(class, ongoing, until, head.time()),
     }
 }
 

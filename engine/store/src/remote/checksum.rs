@@ -2,13 +2,14 @@
 
 use super::answer::Verb;
 use super::{Cloud, Remote, wire};
-use crate::{Name, Store};
+use crate::{ObjectName, Receipt, Store, StoreExt};
 use base::error::{Kind, Result};
 use bytes::Bytes;
 
 impl Remote {
-    /// See [`crate::Store::refuses_wrong_checksum`].
-    pub(super) fn tries_checksum(&self, name: &Name) -> Result<bool> {
+    /// See [`crate::PutOptions::tries_checksum`].
+    pub(super) fn try_checksum(&self, name: &ObjectName) -> Result<Receipt> {
+        let refuses = |checksum_enforced| Receipt { version: None, checksum_enforced };
         let put = |wrong: bool| {
             let body = Bytes::from_static(CHECKSUM_BODY);
             let headers = match &self.cloud {
@@ -23,18 +24,18 @@ impl Remote {
         };
         let wrong = put(true)?;
         match wrong.status {
-            200..=299 => return Ok(false),
-            400 if self.head(name).is_err_and(|e| e.kind() == Kind::Absent) => {}
+            200..=299 => return Ok(refuses(false)),
+            400 if self.head_of(name).is_err_and(|e| e.kind() == Kind::Absent) => {}
             _ => return Err(wrong.answer().error(Verb::Put, name)),
         }
         // A server that refuses the right one too has refused something else.
         let right = put(false)?;
         if !(200..=299).contains(&right.status) {
-            return Ok(false);
+            return Ok(refuses(false));
         }
         let version = right.version();
-        self.delete(name, version.as_deref())?;
-        Ok(true)
+        self.delete(name.at(version.as_deref()))?;
+        Ok(refuses(true))
     }
 }
 

@@ -3,17 +3,18 @@
 use super::answer::{Answer, Verb};
 use super::wire::{Ask, Response, base64_sha256, sha256};
 use super::{Cloud, Remote};
-use crate::retention::{instant, locked, no_locks, raise};
-use crate::{Capabilities, Mode, Name, Retention};
+use crate::lock::{instant, locked, no_locks, raise};
+use crate::{Capabilities, HeadOptions, Info, Mode, ObjectLock, ObjectName, ObjectRef, StoreExt};
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
 use format_spec::Time;
 use reqwest::Method;
 
 impl Remote {
-    /// See [`crate::Store::extend_retention`].
-    pub(super) fn raise_lock(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
-        let read = || self.lock_of(name, version);
+    /// See [`crate::Store::extend_lock`].
+    pub(super) fn raise_lock(&self, object: ObjectRef<'_>, wanted: &ObjectLock) -> Result<ObjectLock> {
+        let ObjectRef { name, version } = object;
+        let read = || self.lock_of(object);
         raise(name, wanted, read, |stronger| {
             let (query, body) = match &self.cloud {
                 Cloud::S3(_) => (("retention", ""), Bytes::from(retention_xml(stronger))),
@@ -35,21 +36,20 @@ impl Remote {
         })
     }
 
-    /// What a head shows of the lock of a version. S3 shows it only to who may see it; then this is asked for by its own request.
-    pub(super) fn lock_of(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
-        let head = self.head_of(name, version)?;
+    /// What a head shows of the lock of an object. S3 shows it only to who may see it; then this is asked for by its own request.
+    pub(super) fn lock_shown(&self, object: ObjectRef<'_>, head: &Response) -> Result<Option<ObjectLock>> {
         let (mode, until) = match &self.cloud {
             Cloud::S3(_) => ("x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date"),
             Cloud::Azure { .. } => ("x-ms-immutability-policy-mode", "x-ms-immutability-policy-until-date"),
         };
         match (head.header(mode), head.header(until)) {
-            (Some(mode), Some(until)) => read_lock(name, &mode, &until).map(Some),
-            _ if matches!(self.cloud, Cloud::S3(_)) => self.lock_by_own_request(name, version),
+            (Some(mode), Some(until)) => read_lock(object.name, &mode, &until).map(Some),
+            _ if matches!(self.cloud, Cloud::S3(_)) => self.lock_by_own_request(object),
             _ => Ok(None),
         }
     }
 
-    fn lock_by_own_request(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
+    fn lock_by_own_request(&self, ObjectRef { name, version }: ObjectRef<'_>) -> Result<Option<ObjectLock>> {
         let mut query = vec![("retention", "")];
         query.extend(self.version_query(version));
         let (path, verb) = (self.path(name), Verb::Head);
@@ -75,8 +75,19 @@ impl Remote {
         }
     }
 
-    /// The description of one version.
-    pub(super) fn head_of(&self, name: &Name, version: Option<&str>) -> Result<Response> {
+    /// What one request of our own tells of an object, and what the options ask for beyond.
+    pub(super) fn describe(&self, object: ObjectRef<'_>, options: HeadOptions) -> Result<Info> {
+        let head = self.own_head(object)?;
+        let untold =
+            || Error::new(Kind::Unsupported, "the store does not tell the length of an object").on(object.name);
+        let bytes = head.header("content-length").and_then(|text| text.parse().ok()).ok_or_else(untold)?;
+        let tier = options.tier.then(|| self.tier_shown(&head, bytes));
+        let lock = if options.lock { self.lock_shown(object, &head)? } else { None };
+        Ok(Info { bytes, version: head.version(), tier, lock })
+    }
+
+    /// The description of an object.
+    pub(super) fn own_head(&self, ObjectRef { name, version }: ObjectRef<'_>) -> Result<Response> {
         let query: Vec<_> = self.version_query(version).into_iter().collect();
         let (path, verb) = (self.path(name), Verb::Head);
         let (headers, body) = (Vec::new(), Bytes::new());
@@ -91,7 +102,7 @@ impl Remote {
 
     /// The store's clock, from the answer to a request about nothing in particular.
     pub(super) fn clock(&self) -> Result<Time> {
-        let name = Name::new(format_spec::names::CONFIG)?;
+        let name = ObjectName::new(format_spec::names::CONFIG)?;
         let (path, verb) = (self.path(&name), Verb::Head);
         let (headers, body) = (Vec::new(), Bytes::new());
         let ask = Ask { verb, method: Method::HEAD, name: &name, path, query: &[], headers, body };
@@ -105,7 +116,7 @@ impl Remote {
 
     /// What the bucket or container says of versions and locks.
     pub(super) fn declared(&self) -> Result<Capabilities> {
-        let name = Name::new(format_spec::names::CONFIG)?;
+        let name = ObjectName::new(format_spec::names::CONFIG)?;
         match &self.cloud {
             Cloud::S3(_) => {
                 let says = |response: Response, word: &str| {
@@ -129,7 +140,7 @@ impl Remote {
     }
 
     /// A request about the bucket or container itself. What the store does not know is no failure here; what it does not allow is.
-    fn ask_place(&self, name: &Name, method: Method, query: &[(&'static str, &str)]) -> Result<Response> {
+    fn ask_place(&self, name: &ObjectName, method: Method, query: &[(&'static str, &str)]) -> Result<Response> {
         let (path, verb) = (object_store::path::Path::default(), Verb::List);
         let ask = Ask { verb, method, name, path, query, headers: Vec::new(), body: Bytes::new() };
         let response = self.ask(self.send(ask))?;
@@ -143,11 +154,12 @@ impl Remote {
     }
 
     /// A refused delete says whether a lock was the reason: some stores tell no more than that permission is denied.
-    pub(super) fn explain_refused_delete(&self, name: &Name, version: Option<&str>, error: Error) -> Error {
-        if !matches!(error.kind(), Kind::Denied | Kind::Immutable) || version.is_none() {
+    pub(super) fn explain_refused_delete(&self, object: ObjectRef<'_>, error: Error) -> Error {
+        let name = object.name;
+        if !matches!(error.kind(), Kind::Denied | Kind::Immutable) || object.version.is_none() {
             return error;
         }
-        let retention = self.lock_of(name, version).ok().flatten();
+        let retention = self.lock_of(object).ok().flatten();
         let holds = retention.is_some_and(|r| self.clock().is_ok_and(|now| r.until > now));
         match error.kind() {
             Kind::Immutable => locked(name, retention.as_ref()),
@@ -159,9 +171,9 @@ impl Remote {
     /// A refusal of the lock itself, not of the bytes: its end has passed already, or the bucket has no object lock.
     pub(super) fn explain_refused_lock(
         &self,
-        name: &Name,
+        name: &ObjectName,
         response: &Response,
-        wanted: &Retention,
+        wanted: &ObjectLock,
         error: Error,
     ) -> Error {
         let code = response.answer().code.unwrap_or_default();
@@ -184,7 +196,7 @@ impl Remote {
         if self.declared().is_ok_and(|place| !place.locks) { no_locks(name).because(error) } else { error }
     }
 
-    pub(super) fn lock_headers(&self, wanted: &Retention) -> Result<Vec<(&'static str, String)>> {
+    pub(super) fn lock_headers(&self, wanted: &ObjectLock) -> Result<Vec<(&'static str, String)>> {
         Ok(match (&self.cloud, wanted.mode) {
             (Cloud::S3(_), _) => vec![
                 ("x-amz-object-lock-mode", s3_mode(wanted.mode).to_owned()),
@@ -218,7 +230,7 @@ fn azure_mode(mode: Mode) -> &'static str {
     }
 }
 
-fn retention_xml(retention: &Retention) -> String {
+fn retention_xml(retention: &ObjectLock) -> String {
     format!(
         "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>{}</Mode><RetainUntilDate>{}</RetainUntilDate></Retention>",
         s3_mode(retention.mode),
@@ -227,7 +239,7 @@ fn retention_xml(retention: &Retention) -> String {
 }
 
 /// A lock as a store shows it. One that cannot be read is an error: taking it for none, or for a longer one, would both be wrong.
-fn read_lock(name: &Name, mode: &str, until: &str) -> Result<Retention> {
+fn read_lock(name: &ObjectName, mode: &str, until: &str) -> Result<ObjectLock> {
     let unread = || {
         Error::new(Kind::Unsupported, format!("the store shows a lock that cannot be read: {mode:?} until {until:?}"))
             .on(name)
@@ -240,7 +252,7 @@ fn read_lock(name: &Name, mode: &str, until: &str) -> Result<Retention> {
     };
     // Parts of a second are cut, not rounded up: a lock is taken to end no later than it does.
     let stamp = until.parse::<jiff::Timestamp>().ok().map(|t| Time::new(t.as_second(), 0));
-    Ok(Retention { mode, until: stamp.or_else(|| http_date(until)).ok_or_else(unread)? })
+    Ok(ObjectLock { mode, until: stamp.or_else(|| http_date(until)).ok_or_else(unread)? })
 }
 
 /// The date of a response, `Sun, 06 Nov 1994 08:49:37 GMT`.

@@ -9,6 +9,7 @@ mod archive;
 mod checksum;
 pub(crate) mod credentials;
 mod line;
+mod list;
 mod locks;
 mod page;
 mod provider;
@@ -18,12 +19,13 @@ mod renewal;
 mod resting;
 mod runtime;
 pub(super) mod settings;
+pub(crate) mod sign;
 mod versions;
 mod wire;
 
 use super::{
-    Asked, Capabilities, Info, Listed, Location, Name, Options, Receipt, Resting, Retention, RetrievalMode,
-    StorageClass, Store, Terms, Version,
+    Asked, Capabilities, HeadOptions, Info, ListOptions, Listed, Location, ObjectLock, ObjectName, ObjectRef,
+    ObjectVersion, Options, PutOptions, Read, ReadRange, Receipt, RetrievalMode, Room, StorageClass, Store,
 };
 pub(crate) use answer::judge;
 use answer::{Verb, classify};
@@ -33,13 +35,12 @@ use bytes::Bytes;
 use format_spec::Time;
 use object_store::aws::AmazonS3;
 use object_store::azure::MicrosoftAzure;
-use object_store::list::{PaginatedListOptions, PaginatedListStore};
+use object_store::list::PaginatedListStore;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 use renewal::Renewal;
 use reqwest::Method;
 use runtime::wait;
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use tokio::sync::Semaphore;
@@ -103,7 +104,7 @@ impl Remote {
         })
     }
 
-    fn path(&self, name: &Name) -> Path {
+    fn path(&self, name: &ObjectName) -> Path {
         Path::from(format!("{}{name}", self.prefix))
     }
 
@@ -150,30 +151,12 @@ impl Remote {
         }
     }
 
-    fn put_headers(&self, bytes: &Bytes) -> Vec<(&'static str, String)> {
-        vec![
-            ("x-ms-blob-type", "BlockBlob".to_owned()),
-            ("x-ms-content-crc64", wire::azure_crc64(bytes)),
-            ("content-type", "application/octet-stream".to_owned()),
-            ("if-none-match", "*".to_owned()),
-        ]
-    }
-
-    fn put_ask<'a>(&self, name: &'a Name, body: Bytes, headers: Vec<(&'static str, String)>) -> Ask<'a> {
-        Ask { verb: Verb::Put, method: Method::PUT, name, path: self.path(name), query: &[], headers, body }
-    }
-}
-
-impl Store for Remote {
-    fn location(&self) -> String {
-        self.location.to_string()
-    }
-
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
+    /// Puts without class and lock.
+    fn put_plain(&self, name: &ObjectName, bytes: Bytes) -> Result<Receipt> {
         let version = self.ask(async {
             match &self.cloud {
                 Cloud::S3(store) => {
-                    let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+                    let options = object_store::PutOptions { mode: PutMode::Create, ..Default::default() };
                     let put = store.put_opts(&self.path(name), PutPayload::from_bytes(bytes), options).await;
                     put.map(|r| r.version).map_err(|e| classify(&e, Verb::Put, name))
                 }
@@ -188,61 +171,67 @@ impl Store for Remote {
         Ok(Receipt { version, checksum_enforced: self.checksum_enforced })
     }
 
-    fn get(&self, name: &Name) -> Result<Bytes> {
-        Ok(self.read(name, None, None)?.0)
+    fn put_headers(&self, bytes: &Bytes) -> Vec<(&'static str, String)> {
+        vec![
+            ("x-ms-blob-type", "BlockBlob".to_owned()),
+            ("x-ms-content-crc64", wire::azure_crc64(bytes)),
+            ("content-type", "application/octet-stream".to_owned()),
+            ("if-none-match", "*".to_owned()),
+        ]
     }
 
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        self.read_range(name, range, None)
+    fn put_ask<'a>(&self, name: &'a ObjectName, body: Bytes, headers: Vec<(&'static str, String)>) -> Ask<'a> {
+        Ask { verb: Verb::Put, method: Method::PUT, name, path: self.path(name), query: &[], headers, body }
+    }
+}
+
+impl Store for Remote {
+    fn location(&self) -> String {
+        self.location.to_string()
     }
 
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        self.read_tail(name, bytes_max)
-    }
-
-    fn head(&self, name: &Name) -> Result<Info> {
-        self.ask(async {
-            let meta = self.cloud.objects().head(&self.path(name)).await.map_err(|e| classify(&e, Verb::Head, name))?;
-            Ok(Info { bytes: meta.size, version: meta.version })
-        })
-    }
-
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        let full = self.full_prefix(prefix);
-        let mut page_token = None;
-        loop {
-            let page = self.ask(async {
-                let options = PaginatedListOptions {
-                    // A full object name, as some servers skip whole folders for anything else.
-                    offset: after.map(|after| self.path(after).to_string()),
-                    page_token: page_token.clone(),
-                    ..PaginatedListOptions::default()
-                };
-                let failed = |e: object_store::Error| {
-                    answer::Answer::read(&e.to_string()).error_on(Verb::List, &format!("{}/{prefix}", self.location))
-                };
-                self.cloud.pages().list_paginated(Some(&full), options).await.map_err(failed)
-            })?;
-            for meta in page.result.objects {
-                let name = meta.location.as_ref().strip_prefix(&self.prefix).and_then(|n| Name::new(n).ok());
-                let Some(name) = name.filter(|n| n.is_below(prefix) && after.is_none_or(|after| n > after)) else {
-                    continue;
-                };
-                let at = meta.last_modified;
-                let stored = Some(Time::new(at.timestamp(), at.timestamp_subsec_nanos()));
-                if !visit(Listed { name, bytes: meta.size, stored, version: None }) {
-                    return Ok(());
-                }
-            }
-            // A server that repeats its token would keep us for ever.
-            if page.page_token.is_none() || page.page_token == page_token {
-                return Ok(());
-            }
-            page_token = page.page_token;
+    fn put(&self, name: &ObjectName, bytes: Bytes, options: &PutOptions) -> Result<Receipt> {
+        match options {
+            PutOptions { tries_checksum: true, .. } => self.try_checksum(name),
+            PutOptions { class: None, lock: None, .. } => self.put_plain(name, bytes),
+            _ => self.put_with(name, bytes, options),
         }
     }
 
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
+    fn read(&self, object: ObjectRef<'_>, range: ReadRange) -> Result<Read> {
+        match range {
+            ReadRange::Whole => self.fetch(object, None),
+            ReadRange::Range(range) => self.read_range(object, range),
+            ReadRange::Tail(bytes_max) => self.read_tail(object, bytes_max),
+        }
+    }
+
+    fn head(&self, object: ObjectRef<'_>, options: HeadOptions) -> Result<Info> {
+        let name = object.name;
+        if object.version.is_some() || options != HeadOptions::default() {
+            return self.describe(object, options);
+        }
+        self.ask(async {
+            let meta = self.cloud.objects().head(&self.path(name)).await.map_err(|e| classify(&e, Verb::Head, name))?;
+            Ok(Info::new(meta.size, meta.version))
+        })
+    }
+
+    fn list(&self, options: &ListOptions<'_>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        match options {
+            ListOptions { oldest: false, tiers: false, .. } => self.list_plain(options, visit),
+            ListOptions { oldest: true, tiers: false, .. } => self.list_oldest(options, visit),
+            ListOptions { oldest: false, tiers: true, .. } => self.list_tiers(options, visit),
+            ListOptions { oldest: true, tiers: true, .. } => self.list_tiers_oldest(options, visit),
+        }
+    }
+
+    fn versions(&self, name: &ObjectName) -> Result<Vec<ObjectVersion>> {
+        self.versions_of(name)
+    }
+
+    fn delete(&self, object: ObjectRef<'_>) -> Result<()> {
+        let (name, version) = (object.name, object.version);
         let (path, verb) = (self.path(name), Verb::Delete);
         let query: Vec<_> = self.version_query(version).into_iter().collect();
         let deleted = self.ask(async {
@@ -259,13 +248,21 @@ impl Store for Remote {
         });
         match deleted {
             Err(e) if e.kind() == Kind::Absent => Ok(()),
-            Err(e) => Err(self.explain_refused_delete(name, version, e)),
+            Err(e) => Err(self.explain_refused_delete(object, e)),
             Ok(()) => Ok(()),
         }
     }
 
-    fn seeks(&self) -> bool {
-        matches!(self.cloud, Cloud::S3(_))
+    fn extend_lock(&self, object: ObjectRef<'_>, wanted: &ObjectLock) -> Result<ObjectLock> {
+        self.raise_lock(object, wanted)
+    }
+
+    fn retrieve(&self, object: ObjectRef<'_>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        self.ask_back(object, mode, days)
+    }
+
+    fn rest_again(&self, object: ObjectRef<'_>, class: StorageClass) -> Result<()> {
+        self.send_back(object, class)
     }
 
     fn now(&self) -> Result<Time> {
@@ -276,71 +273,13 @@ impl Store for Remote {
         self.declared()
     }
 
-    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
-        self.put_with(name, bytes, &Terms::locked(retention))
-    }
-
-    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
-        self.versions_of(name)
-    }
-
-    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
-        self.read_range(name, range, Some(version))
-    }
-
-    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.list_by_oldest(prefix, after, visit)
-    }
-
-    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
-        self.lock_of(name, version)
-    }
-
-    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
-        self.raise_lock(name, version, wanted)
-    }
-
-    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
-        self.put_with(name, bytes, terms)
-    }
-
-    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
-        self.rest_of(name, version)
-    }
-
-    fn list_resting(
-        &self,
-        prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
-    ) -> Result<()> {
-        self.list_rest(prefix, after, visit)
-    }
-
-    fn list_resting_oldest(
-        &self,
-        prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
-    ) -> Result<()> {
-        self.list_rest_oldest(prefix, after, visit)
-    }
-
-    fn retrieve_of(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
-        self.ask_back(name, version, mode, days)
-    }
-
-    fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
-        self.send_back(name, version, class)
+    fn room(&self) -> Option<&dyn Room> {
+        None
     }
 
     fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
         let options = Options { keep_connections: false, ..self.options.0.clone() };
         Ok(Some(Arc::new(Remote::open(&self.location, &options)?)))
-    }
-
-    fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
-        self.tries_checksum(name)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Puts with terms: the class and the lock go in the request that creates the object.
+//! Puts with options: the class and the lock go in the request that creates the object.
 //!
 //! What was put into an archive cannot be read back to compare it when an answer was lost. So its SHA-256 goes along as metadata, in the
 //! request whose bytes the store checks, and a name that is taken is looked at: the same digest means that our own put was done.
@@ -7,17 +7,14 @@ use super::answer::Verb;
 use super::wire::{Response, base64_sha256, sha256};
 use super::{Cloud, Remote};
 use crate::class::{ADVICE_CLASS, foreign_class};
-use crate::retention::no_locks;
-use crate::{Name, Provider, Receipt, StorageClass, Store, Terms};
+use crate::lock::no_locks;
+use crate::{ObjectName, Provider, PutOptions, Receipt, StorageClass};
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
 
 impl Remote {
-    /// Puts in the class and with the lock of `terms`. A lock is read back, and added where the store dropped it.
-    pub(super) fn put_with(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
-        if terms == &Terms::default() {
-            return self.put_new(name, bytes);
-        }
+    /// Puts in the class and with the lock of `options`. A lock is read back, and added where the store dropped it.
+    pub(super) fn put_with(&self, name: &ObjectName, bytes: Bytes, options: &PutOptions) -> Result<Receipt> {
         let (length, digest) = (bytes.len() as u64, sha256(&bytes));
         let mut headers = match &self.cloud {
             Cloud::S3(_) => vec![
@@ -29,34 +26,34 @@ impl Remote {
             ],
             Cloud::Azure { .. } => self.put_headers(&bytes),
         };
-        let archived = terms.class.is_some_and(StorageClass::is_archive);
-        if let Some(class) = terms.class {
+        let archived = options.class.is_some_and(StorageClass::is_archive);
+        if let Some(class) = options.class {
             headers.push(self.class_header(name, class)?);
         }
         if archived {
             headers.push((self.digest_header(), base64_sha256(&digest)));
         }
-        if let Some(retention) = &terms.retention {
-            headers.extend(self.lock_headers(retention)?);
+        if let Some(lock) = &options.lock {
+            headers.extend(self.lock_headers(lock)?);
         }
         let response = self.ask(self.send(self.put_ask(name, bytes, headers)))?;
         let checksum_enforced = self.checksum_enforced;
-        let version = match (response.done(Verb::Put, name), &terms.retention) {
+        let version = match (response.done(Verb::Put, name), &options.lock) {
             (Ok(()), _) => response.version(),
             (Err(e), _) if archived && e.kind() == Kind::Exists => self.ours(name, length, &digest, e)?,
-            (Err(e), None) => return Err(refused_class(name, terms.class, &response).unwrap_or(e)),
+            (Err(e), None) => return Err(refused_class(name, options.class, &response).unwrap_or(e)),
             (Err(e), Some(wanted)) => return Err(self.explain_refused_lock(name, &response, wanted, e)),
         };
-        if let Some(wanted) = &terms.retention {
+        if let Some(wanted) = &options.lock {
             let version = version.as_deref().ok_or_else(|| no_locks(name).because("the put named no version"))?;
-            self.raise_lock(name, Some(version), wanted)?;
+            self.raise_lock(name.at(Some(version)), wanted)?;
         }
         Ok(Receipt { version, checksum_enforced })
     }
 
     /// The version of an object that has our bytes already; else `taken`.
-    fn ours(&self, name: &Name, length: u64, digest: &[u8; 32], taken: Error) -> Result<Option<String>> {
-        let head = match self.head_of(name, None) {
+    fn ours(&self, name: &ObjectName, length: u64, digest: &[u8; 32], taken: Error) -> Result<Option<String>> {
+        let head = match self.own_head(name.object()) {
             Err(e) if e.kind() == Kind::Absent => return Err(taken),
             other => other?,
         };
@@ -73,7 +70,7 @@ impl Remote {
     }
 
     /// How a class is named in a request.
-    pub(super) fn class_header(&self, name: &Name, class: StorageClass) -> Result<(&'static str, String)> {
+    pub(super) fn class_header(&self, name: &ObjectName, class: StorageClass) -> Result<(&'static str, String)> {
         let (here, header) = match &self.cloud {
             Cloud::S3(_) => (Provider::S3, "x-amz-storage-class"),
             Cloud::Azure { .. } => (Provider::Azure, "x-ms-access-tier"),
@@ -88,7 +85,7 @@ impl Remote {
 
 /// The refusal of a class, if it is one: nothing else in such a request is unusual. Some stores have a code for it, Ceph says that an argument is
 /// invalid, and Azure that a header is.
-fn refused_class(name: &Name, class: Option<StorageClass>, response: &Response) -> Option<Error> {
+fn refused_class(name: &ObjectName, class: Option<StorageClass>, response: &Response) -> Option<Error> {
     let (class, code) = (class?, response.answer().code?);
     let codes = [
         "InvalidArgument",

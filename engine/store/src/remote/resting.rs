@@ -4,28 +4,27 @@
 //! rests in an archive is asked for one by one, until the server has shown once that it tells. Azure always tells.
 
 use super::archive::DEFAULT_CLASS;
-use super::page::Entry;
+use super::page::{Entry, time};
 use super::{Cloud, Remote};
-use crate::{Name, Reach, Resting, StorageClass};
+use crate::{Availability, ListOptions, Listed, ObjectName, StorageClass, StoreExt, TierStatus};
 use base::error::{Error, Kind, Result};
 use base::threads;
 use format_spec::Time;
 use std::sync::atomic::Ordering;
 
-type Visit<'a> = &'a mut dyn FnMut(Name, Resting) -> bool;
+type Visit<'a> = &'a mut dyn FnMut(Listed) -> bool;
 
-/// An object of a listing, and its version where that is to be named.
+/// An object of a listing, and how it rests as the listing tells.
 struct Row {
-    name: Name,
-    version: Option<String>,
-    resting: Resting,
+    listed: Listed,
     /// Whether only the object itself can tell if it was retrieved.
     untold: bool,
 }
 
 impl Remote {
-    /// See [`crate::Store::list_resting`].
-    pub(super) fn list_rest(&self, prefix: &str, after: Option<&Name>, visit: Visit<'_>) -> Result<()> {
+    /// See [`crate::Store::list`].
+    pub(super) fn list_tiers(&self, options: &ListOptions<'_>, visit: Visit<'_>) -> Result<()> {
+        let ListOptions { prefix, after, .. } = *options;
         let full = self.full_prefix(prefix);
         // Azure's marker is no name; there the beginning is listed and left out.
         let start = after.map(|after| format!("{}{after}", self.prefix)).unwrap_or_default();
@@ -66,8 +65,9 @@ impl Remote {
         }
     }
 
-    /// See [`crate::Store::list_resting_oldest`].
-    pub(super) fn list_rest_oldest(&self, prefix: &str, after: Option<&Name>, visit: Visit<'_>) -> Result<()> {
+    /// See [`crate::Store::list`].
+    pub(super) fn list_tiers_oldest(&self, options: &ListOptions<'_>, visit: Visit<'_>) -> Result<()> {
+        let ListOptions { prefix, after, .. } = *options;
         let (mut rows, mut outcome) = (Vec::new(), Ok(true));
         self.each_oldest(prefix, after, &mut |entry, now| {
             self.note(std::slice::from_ref(&entry));
@@ -92,23 +92,26 @@ impl Remote {
         }
     }
 
-    fn row(&self, name: Name, version: Option<String>, entry: &Entry, now: Option<Time>) -> Row {
-        let (class, reach) = match &self.cloud {
+    fn row(&self, name: ObjectName, version: Option<String>, entry: &Entry, now: Option<Time>) -> Row {
+        let (class, availability) = match &self.cloud {
             Cloud::S3(_) => {
                 let class = Some(entry.class.as_str()).filter(|class| !class.is_empty()).unwrap_or(DEFAULT_CLASS);
                 // Some show every object as not being restored; only one that was has an end.
                 let ongoing = entry.ongoing.filter(|ongoing| *ongoing || entry.until.is_some());
-                (StorageClass::known(class), Reach::of_s3(class, ongoing, entry.until, now))
+                (StorageClass::known(class), Availability::of_s3(class, ongoing, entry.until, now))
             }
             Cloud::Azure { .. } => {
-                (StorageClass::known(&entry.class), Reach::of_azure(&entry.class, entry.status.as_deref()))
+                (StorageClass::known(&entry.class), Availability::of_azure(&entry.class, entry.status.as_deref()))
             }
         };
         let s3 = matches!(self.cloud, Cloud::S3(_));
         // What no class of ours archives may be archived all the same by a class that moves objects by itself.
-        let untold =
-            s3 && (reach == Reach::Archived && !self.tells_restores.load(Ordering::Relaxed) || class.is_none());
-        Row { name, version, resting: Resting { class, reach, bytes: entry.bytes }, untold }
+        let untold = s3
+            && (availability == Availability::Archived && !self.tells_restores.load(Ordering::Relaxed)
+                || class.is_none());
+        let (bytes, stored) = (entry.bytes, time(&entry.modified));
+        let tier = Some(TierStatus { class, availability, bytes });
+        Row { listed: Listed { name, bytes, stored, version, tier }, untold }
     }
 
     /// Shows rows, those that are not told after asking; false when the visitor has had enough.
@@ -124,12 +127,13 @@ impl Remote {
             let lost = |_| Error::new(Kind::Bug, "a thread of a listing panicked");
             asking.into_iter().try_for_each(|thread| thread.join().map_err(lost)?)
         })?;
-        Ok(rows.into_iter().all(|row| visit(row.name, row.resting)))
+        Ok(rows.into_iter().all(|row| visit(row.listed)))
     }
 
     fn ask_row(&self, row: &mut Row) -> Result<()> {
-        match self.rest_of(&row.name, row.version.as_deref()) {
-            Ok(resting) => row.resting = resting,
+        let Listed { name, version, .. } = &row.listed;
+        match self.tier_of(name.at(version.as_deref())) {
+            Ok(tier) => row.listed.tier = Some(tier),
             // Deleted since: the listing is as old as it is.
             Err(e) if e.kind() == Kind::Absent => {}
             Err(e) => return Err(e),

@@ -8,7 +8,7 @@ use super::answer::Verb;
 use super::page::{Entry, Page, read, time};
 use super::wire::Ask;
 use super::{Cloud, Remote};
-use crate::{Listed, Name, Version};
+use crate::{ListOptions, Listed, ObjectName, ObjectVersion};
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
 use format_spec::Time;
@@ -16,7 +16,7 @@ use reqwest::Method;
 
 impl Remote {
     /// See [`crate::Store::versions`].
-    pub(super) fn versions_of(&self, name: &Name) -> Result<Vec<Version>> {
+    pub(super) fn versions_of(&self, name: &ObjectName) -> Result<Vec<ObjectVersion>> {
         let key = format!("{}{name}", self.prefix);
         let mut found = Vec::new();
         self.pages(&key, None, &mut |page| {
@@ -31,25 +31,21 @@ impl Remote {
         })
     }
 
-    /// See [`crate::Store::list_oldest`].
-    pub(super) fn list_by_oldest(
-        &self,
-        prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Listed) -> bool,
-    ) -> Result<()> {
+    /// See [`crate::Store::list`].
+    pub(super) fn list_oldest(&self, options: &ListOptions<'_>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        let ListOptions { prefix, after, .. } = *options;
         self.each_oldest(prefix, after, &mut |entry, _| match self.listed_name(&entry, prefix, after) {
             Some(name) => {
                 let (stored, version) = (time(&entry.modified), entry.id);
-                visit(Listed { name, bytes: entry.bytes, stored, version })
+                visit(Listed { name, bytes: entry.bytes, stored, version, tier: None })
             }
             None => true,
         })
     }
 
     /// The entry's name, if it is one of ours that a listing shall show.
-    pub(super) fn listed_name(&self, entry: &Entry, prefix: &str, after: Option<&Name>) -> Option<Name> {
-        let name = entry.key.strip_prefix(&self.prefix).and_then(|n| Name::new(n).ok());
+    pub(super) fn listed_name(&self, entry: &Entry, prefix: &str, after: Option<&ObjectName>) -> Option<ObjectName> {
+        let name = entry.key.strip_prefix(&self.prefix).and_then(|n| ObjectName::new(n).ok());
         name.filter(|n| n.is_below(prefix) && after.is_none_or(|after| n > after))
     }
 
@@ -63,7 +59,7 @@ impl Remote {
     pub(super) fn each_oldest(
         &self,
         prefix: &str,
-        after: Option<&Name>,
+        after: Option<&ObjectName>,
         show: &mut dyn FnMut(Entry, Option<Time>) -> bool,
     ) -> Result<()> {
         let full = self.full_prefix(prefix);
@@ -133,7 +129,7 @@ impl Remote {
         query.retain(|(name, value)| *name == "versions" || !value.is_empty());
         let (path, verb) = (object_store::path::Path::default(), Verb::List);
         // The name is for messages only, which speak of the place here.
-        let name = Name::new(format_spec::names::CONFIG)?;
+        let name = ObjectName::new(format_spec::names::CONFIG)?;
         let headers = match &self.cloud {
             // Otherwise a listing does not tell what was restored; who does not know this leaves it unread.
             Cloud::S3(_) => vec![("x-amz-optional-object-attributes", "RestoreStatus".to_owned())],
@@ -156,7 +152,7 @@ impl Remote {
 }
 
 /// The oldest first. Versions keep the order in which the store names them; markers find their place by their time.
-fn order_s3(found: Vec<Entry>) -> Vec<Version> {
+fn order_s3(found: Vec<Entry>) -> Vec<ObjectVersion> {
     let (markers, versions): (Vec<_>, Vec<_>) = found.into_iter().rev().partition(|entry| entry.marker);
     let mut markers = markers.into_iter().peekable();
     let mut ordered = Vec::new();
@@ -166,18 +162,18 @@ fn order_s3(found: Vec<Entry>) -> Vec<Version> {
         }
         ordered.push(version.into());
     }
-    ordered.extend(markers.map(Version::from));
+    ordered.extend(markers.map(ObjectVersion::from));
     ordered
 }
 
-fn order_azure(mut found: Vec<Entry>) -> Vec<Version> {
+fn order_azure(mut found: Vec<Entry>) -> Vec<ObjectVersion> {
     found.sort_by(|a, b| a.id.cmp(&b.id));
-    found.into_iter().map(Version::from).collect()
+    found.into_iter().map(ObjectVersion::from).collect()
 }
 
-impl From<Entry> for Version {
+impl From<Entry> for ObjectVersion {
     fn from(entry: Entry) -> Self {
-        Version { id: entry.id, bytes: entry.bytes, marker: entry.marker }
+        ObjectVersion { id: entry.id, bytes: entry.bytes, marker: entry.marker }
     }
 }
 

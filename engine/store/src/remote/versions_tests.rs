@@ -1,6 +1,6 @@
 use super::*;
 
-fn ids(versions: Vec<Version>) -> Vec<(String, bool)> {
+fn ids(versions: Vec<ObjectVersion>) -> Vec<(String, bool)> {
     versions.into_iter().map(|v| (v.id.unwrap_or_default(), v.marker)).collect()
 }
 

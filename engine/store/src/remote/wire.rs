@@ -4,7 +4,7 @@
 use super::answer::{Answer, Verb};
 use super::line::{Heard, Line, heard};
 use super::locks::http_date;
-use crate::Name;
+use crate::ObjectName;
 use base::error::{Error, Kind, Result};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -106,7 +106,7 @@ impl Wire {
 pub(super) struct Ask<'a> {
     pub(super) verb: Verb,
     pub(super) method: Method,
-    pub(super) name: &'a Name,
+    pub(super) name: &'a ObjectName,
     pub(super) path: Path,
     pub(super) query: &'a [(&'static str, &'a str)],
     pub(super) headers: Vec<(&'static str, String)>,
@@ -115,7 +115,7 @@ pub(super) struct Ask<'a> {
 
 impl Response {
     /// Whether it was done, or the refusal as an error.
-    pub(super) fn done(&self, verb: Verb, name: &Name) -> Result<()> {
+    pub(super) fn done(&self, verb: Verb, name: &ObjectName) -> Result<()> {
         if (200..300).contains(&self.status) { Ok(()) } else { Err(self.answer().error(verb, name)) }
     }
 

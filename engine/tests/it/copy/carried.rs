@@ -3,7 +3,7 @@
 use super::{Pair, Which};
 use crate::proofs::rig::{names_of, noise};
 use engine::copy::CopyOptions;
-use engine::store::{Counted, Memory, Verb};
+use engine::store::{Memory, MeteredStore, RequestKind};
 use std::sync::Arc;
 
 /// Half random, half text: blocks of one chunk and blocks of many.
@@ -39,7 +39,7 @@ fn a_copied_point_is_equal_and_its_blocks_are_carried_as_they_are() {
 #[test]
 fn an_increment_costs_what_changed() {
     let folder = tempfile::tempdir().unwrap();
-    let counted = Counted::new(Arc::new(Memory::new()));
+    let counted = MeteredStore::new(Arc::new(Memory::new()));
     let counts = counted.counts();
     let pair = Pair::over(folder.path(), Arc::new(counted), Arc::new(Memory::new()));
     fill(&pair);
@@ -49,11 +49,11 @@ fn an_increment_costs_what_changed() {
     pair.source.write("small/3", b"another text");
     std::fs::remove_file(pair.source.source.join("small/4")).unwrap();
     pair.source.expect_healthy();
-    let (gets, bytes) = (counts.requests(Verb::Get), counts.bytes_down());
+    let (gets, bytes) = (counts.requests(RequestKind::Get), counts.bytes_down());
     let done = pair.copy(Which::Latest).unwrap();
     assert_eq!(done.copied.len(), 1, "{done:?}");
     assert!(done.bytes_read < first.bytes_read / 3, "{done:?} {first:?}");
-    assert!(counts.requests(Verb::Get) - gets < 40 && counts.bytes_down() - bytes < 5_000_000);
+    assert!(counts.requests(RequestKind::Get) - gets < 40 && counts.bytes_down() - bytes < 5_000_000);
     pair.expect_equal();
     pair.expect_same_points();
 }

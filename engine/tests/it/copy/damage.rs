@@ -9,7 +9,7 @@ use engine::backup::{BackupOptions, backup};
 use engine::index::Place;
 use engine::monitor::Monitor;
 use engine::source::folder::FolderSource;
-use engine::store::{Memory, Store};
+use engine::store::{Memory, StoreExt};
 use format_spec::ChunkId;
 use format_spec::config::Retention;
 use format_spec::container::ObjectKind;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// Flips a byte in the middle of the longest data pack.
 pub(super) fn rot(memory: &Memory) {
     let packs = names_of(memory).into_iter().filter(|n| n.as_str().starts_with("data/"));
-    let pack = packs.max_by_key(|n| memory.head(n).unwrap().bytes).unwrap();
+    let pack = packs.max_by_key(|n| memory.head_of(n).unwrap().bytes).unwrap();
     let mut bytes = memory.get(&pack).unwrap().to_vec();
     let at = bytes.len() / 2;
     bytes[at] ^= 0x40;

@@ -10,7 +10,7 @@ use engine::copy::copy;
 use engine::monitor::Monitor;
 use engine::repository::{Grounds, NameOf, OpenOptions, Repository};
 use engine::session::{Opening, Session};
-use engine::store::{Fault, Faulty, Memory, Verb};
+use engine::store::{Fault, Faulty, Memory, RequestKind};
 use engine::{Error, Kind};
 use format_spec::config::Retention;
 use format_spec::log::{PointId, Purpose};
@@ -247,7 +247,8 @@ fn two_copies_in_the_same_moment_do_not_mix_two_histories() {
         let (first, theirs) = (AtomicBool::new(true), options(&pair));
         let (from, to) = (pair.source.clone(), target.clone());
         let racing = Faulty::new(target.store.clone(), move |call| {
-            if call.verb == Verb::Put && call.name.starts_with("points/") && first.swap(false, Ordering::SeqCst) {
+            if call.verb == RequestKind::Put && call.name.starts_with("points/") && first.swap(false, Ordering::SeqCst)
+            {
                 copy(&from.open().unwrap(), &to.open().unwrap(), &theirs, &Arc::new(Monitor::new())).unwrap();
             }
             None::<Fault>

@@ -4,7 +4,7 @@ use super::{Pair, Which};
 use crate::proofs::rig::noise;
 use bytes::Bytes;
 use engine::copy::CopyOptions;
-use engine::store::{Memory, Name, Store};
+use engine::store::{ListOptions, Memory, ObjectName, Store};
 use format_spec::container::ObjectKind;
 use format_spec::names;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ fn limit_packs(pair: &Pair, memory: &Memory, bytes: u32) {
     let mut config = repository.config().clone();
     config.pack_bytes_max = bytes;
     let object = config.encode(&repository.vault().secrets, [7; 32]);
-    memory.replace(&Name::new(names::CONFIG).unwrap(), Bytes::from(object));
+    memory.replace(&ObjectName::new(names::CONFIG).unwrap(), Bytes::from(object));
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn many_small_increments_fill_packs_to_within_one_block() {
         longest = longest.max(listed.bytes);
         true
     };
-    memory.list("", None, &mut look).unwrap();
+    memory.list(&ListOptions::below(""), &mut look).unwrap();
     assert!(longest <= u64::from(LIMIT), "{longest}");
     pair.expect_equal();
     pair.expect_same_points();

@@ -7,7 +7,7 @@ use engine::copy::CopyOptions;
 use engine::env::Machine;
 use engine::monitor::Monitor;
 use engine::restore::restore;
-use engine::store::{Counted, Fault, Faulty, Location, Memory, Options, Store, Verb, open};
+use engine::store::{Fault, Faulty, Location, Memory, MeteredStore, Options, RequestKind, Store, open};
 use parking_lot::Mutex;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -43,7 +43,7 @@ fn one_small_file_out_of_a_large_pack_costs_three_ranged_reads() {
     let folder = tempfile::tempdir().unwrap();
     let memory: Arc<dyn Store> = Arc::new(Memory::new());
     let pair = pair(folder.path(), memory.clone());
-    let counted = Counted::new(memory);
+    let counted = MeteredStore::new(memory);
     let counts = counted.counts();
     let asked: Arc<Mutex<Vec<String>>> = Arc::default();
     let told = asked.clone();
@@ -70,7 +70,7 @@ fn one_small_file_out_of_a_large_pack_costs_three_ranged_reads() {
         let of_packs = asked.iter().filter(|a| a.contains(" data/") || a.contains(" meta/")).count();
         assert!(of_packs <= 3 && bytes < 1_000_000, "{mail}: {bytes} bytes in {asked:?}");
     }
-    assert_eq!(counts.requests(Verb::Put), 0);
+    assert_eq!(counts.requests(RequestKind::Put), 0);
 }
 
 /// Measures in a process of its own, in whose memory nothing else is.

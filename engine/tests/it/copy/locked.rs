@@ -6,7 +6,7 @@ use crate::proofs::rig::{Rig, names_of, noise};
 use crate::store::targets;
 use engine::Kind;
 use engine::env::{Machine, SharedEnv};
-use engine::store::{Memory, Name, Oldest, Store, open, open_settled};
+use engine::store::{Memory, ObjectName, OldestVersionLayer, Store, StoreExt, open, open_versioned};
 use format_spec::Time;
 use format_spec::config::{Immutability, LockMode, Retention, RetentionKind};
 use std::collections::BTreeMap;
@@ -25,8 +25,8 @@ fn pair(folder: &Path, target: Arc<dyn Store>, env: SharedEnv) -> Pair {
     Pair { source, target, spool: folder.join("spool") }
 }
 
-fn locks_of(rig: &Rig) -> BTreeMap<Name, Time> {
-    let until = |name: &Name| rig.store.retention(name, None).unwrap().expect("each object is locked").until;
+fn locks_of(rig: &Rig) -> BTreeMap<ObjectName, Time> {
+    let until = |name: &ObjectName| rig.store.lock_of(name).unwrap().expect("each object is locked").until;
     names_of(&*rig.store).into_iter().map(|name| (name.clone(), until(&name))).collect()
 }
 
@@ -47,7 +47,7 @@ fn expect_locked(pair: &Pair, raw: &dyn Store) {
     for (name, until) in &first {
         assert!(until.seconds >= now + PERIOD_DAYS * 86_400, "{name} is locked until {until:?} only");
         for version in raw.versions(name).unwrap() {
-            let error = raw.delete(name, version.id.as_deref()).expect_err("a locked version was deleted");
+            let error = raw.delete(name.at(version.id.as_deref())).expect_err("a locked version was deleted");
             assert_eq!(error.kind(), Kind::Immutable, "{name}: {error}");
         }
     }
@@ -68,7 +68,7 @@ fn expect_locked(pair: &Pair, raw: &dyn Store) {
 fn a_copy_on_seaweedfs_is_locked_for_the_whole_period_and_cannot_be_deleted() {
     let Some(target) = targets::s3_locked() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let settled = open_settled(&target.location, &target.options).unwrap();
+    let settled = open_versioned(&target.location, &target.options).unwrap().store;
     let raw = open(&target.location, &target.options).unwrap();
     expect_locked(&pair(folder.path(), settled, Machine::shared()), &*raw);
 }
@@ -78,9 +78,9 @@ fn packs_that_are_used_again_are_extended_once_in_a_generation() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::new();
     let memory = Arc::new(Memory::locking(clock.clone()));
-    let pair = pair(folder.path(), Arc::new(Oldest::new(memory.clone())), clock.clone());
+    let pair = pair(folder.path(), Arc::new(OldestVersionLayer::new(memory.clone())), clock.clone());
     expect_locked(&pair, &*memory);
-    let data = |rig: &Rig| -> BTreeMap<Name, Time> {
+    let data = |rig: &Rig| -> BTreeMap<ObjectName, Time> {
         locks_of(rig).into_iter().filter(|(name, _)| name.as_str().starts_with("data/")).collect()
     };
     let mut extended = Vec::new();

@@ -105,7 +105,7 @@ fn what_the_target_collected_is_carried_again() {
     pair.source.back_up().unwrap();
     let (calls, plain) = (AtomicU64::new(0), pair.target.clone());
     let collecting = Faulty::new(pair.target.store.clone(), move |call| {
-        if call.verb == engine::store::Verb::Put && calls.fetch_add(1, Ordering::SeqCst) == 2 {
+        if call.verb == engine::store::RequestKind::Put && calls.fetch_add(1, Ordering::SeqCst) == 2 {
             collect_with(&plain.open().unwrap(), &options()).unwrap();
         }
         None::<Fault>

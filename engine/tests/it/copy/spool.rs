@@ -9,7 +9,7 @@ use engine::Kind;
 use engine::blob::Spool;
 use engine::copy::{CopyOptions, copy};
 use engine::monitor::Monitor;
-use engine::store::{Fault, Faulty, Memory, Store, Verb};
+use engine::store::{Fault, Faulty, Memory, RequestKind, Store};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -107,7 +107,7 @@ fn a_point_all_of_which_is_stored_does_not_wait() {
     pair.source.write("file", &noise(1, 300_000));
     pair.source.back_up().unwrap();
     let dying = Faulty::new(pair.target.store.clone(), |call| {
-        let is_late = call.verb == Verb::Put && call.name.starts_with("points/");
+        let is_late = call.verb == RequestKind::Put && call.name.starts_with("points/");
         is_late.then_some(Fault::Before(Kind::Denied))
     });
     let over =
@@ -196,8 +196,8 @@ fn a_spool_is_opened_by_many_at_once() {
 #[test]
 fn what_moves_in_the_source_while_a_set_is_made_stays_in_the_set() {
     type When = fn(&engine::store::fault::Call) -> bool;
-    let in_the_set: When = |call| call.verb == Verb::Get && call.name.starts_with("meta/");
-    let before_the_set: When = |call| call.verb == Verb::Put && call.name.starts_with("index/");
+    let in_the_set: When = |call| call.verb == RequestKind::Get && call.name.starts_with("meta/");
+    let before_the_set: When = |call| call.verb == RequestKind::Put && call.name.starts_with("index/");
     for (when, with_index) in [(in_the_set, true), (before_the_set, true), (before_the_set, false)] {
         let folder = tempfile::tempdir().unwrap();
         let pair = Pair::new(folder.path());
@@ -253,7 +253,7 @@ fn a_point_whose_set_cannot_be_read_stays_out_and_the_others_come_over() {
     pair.source.write("more", &noise(2, 300_000));
     let damaged = pair.source.back_up().unwrap().point.unwrap();
     for name in packs().filter(|name| !before.contains(name)) {
-        memory.delete(&name, None).unwrap();
+        memory.delete(name.object()).unwrap();
     }
     let done = pair.copy(Which::All).unwrap();
     assert_eq!(done.copied, [sound], "{done:?}");

@@ -87,7 +87,7 @@ fn repaired(rig: &Rig, from: &Rig) -> Rig {
     let rig = rig.over(copy_of(&*rig.store));
     let view = rig.open().unwrap().log().view();
     let commit = view.commits.iter().max_by_key(|commit| commit.number).unwrap();
-    rig.store.delete(&engine::restore_point::manifest_name(commit).unwrap(), None).unwrap();
+    rig.store.delete(engine::restore_point::manifest_name(commit).unwrap().object()).unwrap();
     let options = RepairOptions { level: Level::Full, from: Some(from.open().unwrap()), threads: 1 };
     let repository = rig.open().unwrap();
     let hash = plan(&repository, &options, &Monitor::new()).unwrap().hash;

@@ -9,12 +9,12 @@ use engine::env::Machine;
 use engine::monitor::Monitor;
 use engine::repository::AsOf;
 use engine::restore::restore;
-use engine::store::{Name, Oldest, Store, open, open_settled};
+use engine::store::{ObjectName, OldestVersionLayer, Store, open, open_versioned};
 use format_spec::names;
 use std::sync::Arc;
 
 /// What the attacker puts, over whatever is there.
-type Overwrite<'a> = &'a dyn Fn(&Name, &'static [u8]);
+type Overwrite<'a> = &'a dyn Fn(&ObjectName, &'static [u8]);
 
 /// The whole attack, and what must hold afterwards. `raw` is the store as it is, without our rule.
 fn attack(owner: &Rig, raw: &dyn Store, overwrite: Overwrite<'_>) {
@@ -30,7 +30,7 @@ fn attack(owner: &Rig, raw: &dyn Store, overwrite: Overwrite<'_>) {
     let mut refused = 0;
     for name in &everything {
         for version in raw.versions(name).unwrap() {
-            let error = raw.delete(name, version.id.as_deref()).expect_err("a locked version was deleted");
+            let error = raw.delete(name.at(version.id.as_deref())).expect_err("a locked version was deleted");
             assert_eq!(error.kind(), Kind::Immutable, "{name}: {error}");
             refused += 1;
         }
@@ -38,13 +38,13 @@ fn attack(owner: &Rig, raw: &dyn Store, overwrite: Overwrite<'_>) {
     assert!(refused >= everything.len());
     // Other bytes over every second object, and delete markers over all, over and under them.
     everything.iter().step_by(2).for_each(|name| overwrite(name, b"you have been robbed"));
-    everything.iter().for_each(|name| raw.delete(name, None).unwrap());
+    everything.iter().for_each(|name| raw.delete(name.object()).unwrap());
     everything.iter().step_by(3).for_each(|name| overwrite(name, b"and again"));
     // Junk in the next slots, and beyond them.
     for slot in [before + 1, before + 2, before + 4, before + 90] {
-        overwrite(&Name::new(names::log(slot)).unwrap(), b"junk");
+        overwrite(&ObjectName::new(names::log(slot)).unwrap(), b"junk");
     }
-    raw.delete(&Name::new(names::log(before + 2)).unwrap(), None).unwrap();
+    raw.delete(ObjectName::new(names::log(before + 2)).unwrap().object()).unwrap();
 
     // The owner, on another machine.
     let owner = Rig { cache: engine::blob::CachePlace::Temporary, ..owner.clone() };
@@ -67,9 +67,9 @@ fn attack(owner: &Rig, raw: &dyn Store, overwrite: Overwrite<'_>) {
     assert_eq!((view.commits.len(), verified(&owner).gaps), (3, Vec::new()));
     // Whoever tries to take the junk back to open a gap is too late.
     for slot in &view.voids {
-        let name = Name::new(names::log(*slot)).unwrap();
+        let name = ObjectName::new(names::log(*slot)).unwrap();
         let bottom = raw.versions(&name).unwrap().into_iter().find(|v| !v.marker).unwrap();
-        assert_eq!(raw.delete(&name, bottom.id.as_deref()).unwrap_err().kind(), Kind::Immutable, "{name}");
+        assert_eq!(raw.delete(name.at(bottom.id.as_deref())).unwrap_err().kind(), Kind::Immutable, "{name}");
     }
 }
 
@@ -84,10 +84,10 @@ fn an_attacker_cannot_destroy_what_is_locked_in_memory() {
 fn an_attacker_cannot_destroy_what_is_locked_on_seaweedfs() {
     let Some(target) = targets::s3_locked() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let settled = open_settled(&target.location, &target.options).unwrap();
+    let settled = open_versioned(&target.location, &target.options).unwrap().store;
     let raw = open(&target.location, &target.options).unwrap();
     let owner = rig(folder.path(), settled, Machine::shared(), Some(1));
-    let overwrite = |name: &Name, bytes: &'static [u8]| {
+    let overwrite = |name: &ObjectName, bytes: &'static [u8]| {
         assert!(targets::put_raw(&target, name.as_str(), bytes), "whoever may write can write over {name}");
     };
     attack(&owner, &*raw, &overwrite);
@@ -100,7 +100,7 @@ fn without_the_rule_the_attack_succeeds() {
     let (owner, memory, _) = in_memory(folder.path(), Some(1));
     owner.write("a", b"a");
     owner.expect_healthy();
-    memory.delete(&Name::new(names::CONFIG).unwrap(), None).unwrap();
+    memory.delete(ObjectName::new(names::CONFIG).unwrap().object()).unwrap();
     assert_eq!(owner.over(memory.clone()).open().unwrap_err().kind(), Kind::Damaged);
-    owner.over(Arc::new(Oldest::new(memory))).open().unwrap();
+    owner.over(Arc::new(OldestVersionLayer::new(memory))).open().unwrap();
 }

@@ -7,7 +7,7 @@ use engine::care::{ClockVerdict, CollectReport, collect, plan_collection};
 use engine::monitor::Monitor;
 use engine::repository::{Grounds, NameOf};
 use engine::session::{Opening, Session};
-use engine::store::{Counted, Faulty, Oldest, Verb};
+use engine::store::{Faulty, MeteredStore, OldestVersionLayer, RequestKind};
 use format_spec::log::{PointId, Purpose};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,7 +38,7 @@ fn what_takes_the_place_of_a_pack_is_locked_for_who_committed_meanwhile() {
     one_file_is_dead(&rig, &clock);
     let (other, once) = (rig.clone(), AtomicBool::new(true));
     let slow = Faulty::new(rig.store.clone(), move |call| {
-        if call.verb == Verb::Put && call.name.starts_with("index/") && once.swap(false, Ordering::SeqCst) {
+        if call.verb == RequestKind::Put && call.name.starts_with("index/") && once.swap(false, Ordering::SeqCst) {
             clock.turn_days(12);
             other.write("c", b"new");
             other.back_up().unwrap();
@@ -60,11 +60,11 @@ fn what_the_log_remembers_to_be_locked_is_not_asked_for() {
     rig.write("a", &noise(2, 900_000));
     rig.back_up().unwrap();
     expire(&rig.open().unwrap(), vec![first]);
-    let counted = Counted::new(Arc::new(Oldest::new(memory)));
+    let counted = MeteredStore::new(Arc::new(OldestVersionLayer::new(memory)));
     let counts = counted.counts();
     let report = collected(&rig.over(Arc::new(counted)));
     // The manifest is due, and locked.
-    assert_eq!((report.objects_locked, counts.requests(Verb::Delete)), (1, 0), "{report:?}");
+    assert_eq!((report.objects_locked, counts.requests(RequestKind::Delete)), (1, 0), "{report:?}");
 }
 
 /// Found by the simulation: what a reference set names has been condemned since it was made, and the locks are the first to notice.

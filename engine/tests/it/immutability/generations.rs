@@ -6,7 +6,7 @@ use engine::care::{ClockVerdict, CollectOptions, collect, plan_collection};
 use engine::immutability::{Securing, name_of, secure};
 use engine::monitor::Monitor;
 use engine::repository::Repository;
-use engine::store::{Counted, Memory, Oldest, Retention, Store, Verb};
+use engine::store::{Memory, MeteredStore, ObjectLock, OldestVersionLayer, RequestKind, Store, StoreExt};
 use format_spec::ObjectId;
 use format_spec::Time;
 use format_spec::container::ObjectKind;
@@ -19,7 +19,7 @@ fn days(time: Time, rig: &Rig) -> i64 {
 
 /// Each object of the store is locked, and for how many days at least.
 fn least_days(rig: &Rig) -> i64 {
-    let lock = |name: &engine::store::Name| rig.store.retention(name, None).unwrap().expect("it is locked").until;
+    let lock = |name: &engine::store::ObjectName| rig.store.lock_of(name).unwrap().expect("it is locked").until;
     names_of(&*rig.store).iter().map(|name| days(lock(name), rig)).min().unwrap()
 }
 
@@ -38,7 +38,7 @@ fn everything_is_locked_in_the_put_and_remembered() {
     assert_eq!((found.points, found.gaps.len()), (1, 0), "{found:?}");
     assert!(found.objects >= 7, "{found:?}");
     for name in names_of(&*rig.store) {
-        assert_eq!(rig.store.delete(&name, None).unwrap_err().kind(), Kind::Immutable, "{name}");
+        assert_eq!(rig.store.delete(name.object()).unwrap_err().kind(), Kind::Immutable, "{name}");
     }
     rig.expect_equal();
 }
@@ -71,10 +71,10 @@ fn a_lock_that_is_missing_is_a_gap_with_what_was_wanted_and_found() {
     rig.expect_healthy();
     // Another store, whose objects somebody put there without locks.
     let bare = Arc::new(Memory::locking(clock));
-    for name in names_of(&Oldest::new(memory)) {
+    for name in names_of(&OldestVersionLayer::new(memory)) {
         bare.put_new(&name, rig.store.get(&name).unwrap()).unwrap();
     }
-    let other = rig.over(Arc::new(Oldest::new(bare)));
+    let other = rig.over(Arc::new(OldestVersionLayer::new(bare)));
     let found = verified(&other);
     assert_eq!(found.gaps.len() as u64, found.objects);
     assert!(found.gaps.iter().all(|gap| gap.found.is_none() && !gap.is_absent));
@@ -90,7 +90,7 @@ fn clocks_that_differ_by_more_than_five_minutes_are_refused() {
     rig.back_up().unwrap();
     let off = super::place::Clock::new();
     off.turn_seconds(301);
-    let wrong = Rig { env: off.clone(), ..rig.over(Arc::new(Oldest::new(memory))) };
+    let wrong = Rig { env: off.clone(), ..rig.over(Arc::new(OldestVersionLayer::new(memory))) };
     let error = wrong.back_up().unwrap_err();
     assert_eq!(error.kind(), Kind::Input);
     assert!(error.to_string().contains("clock"), "{error}");
@@ -182,7 +182,7 @@ fn a_thousand_packs_are_extended_once_in_eleven_days_and_not_asked_about_between
     const PACKS: u32 = 1000;
     let folder = tempfile::tempdir().unwrap();
     let (rig, memory, clock) = in_memory(folder.path(), None);
-    let counted = Counted::new(Arc::new(Oldest::new(memory)));
+    let counted = MeteredStore::new(Arc::new(OldestVersionLayer::new(memory)));
     let counts = counted.counts();
     let rig = rig.over(Arc::new(counted));
     let row = |ordinal| ObjectRow { kind: ObjectKind::DataPack, id: ObjectId { session: 1, ordinal } };
@@ -191,20 +191,20 @@ fn a_thousand_packs_are_extended_once_in_eleven_days_and_not_asked_about_between
     for row in &rows {
         put.vault().store.put_new(&name_of(row).unwrap(), Bytes::from_static(b"a pack")).unwrap();
     }
-    assert_eq!(counts.requests(Verb::Lock), 0, "the lock goes with the put");
+    assert_eq!(counts.requests(RequestKind::Lock), 0, "the lock goes with the put");
     let mut spent = Vec::new();
     for day in 0..=33 {
         // The process that put them knows their locks; later ones have only the log.
         let repository = if day == 0 { put.clone() } else { rig.open().unwrap() };
         let locks = repository.locks().unwrap();
         let (policy, commit) = (locks.policy(), locks.ask_now(&*repository.vault().store).unwrap());
-        let needed = Retention::new(policy.wish().mode, policy.needed_until(commit).unwrap());
+        let needed = ObjectLock::new(policy.wish().mode, policy.needed_until(commit).unwrap());
         let wanted = policy.retain_until(commit).unwrap();
         let (store, log, env) = (&*repository.vault().store, repository.log(), repository.env());
         let securing = Securing { locks, store, log, env, monitor: &Monitor::new() };
-        let before = (counts.requests(Verb::Head), counts.requests(Verb::Lock));
+        let before = (counts.requests(RequestKind::Head), counts.requests(RequestKind::Lock));
         let done = secure(&securing, rows.iter().map(|row| (*row, needed, wanted))).unwrap();
-        let asked = (counts.requests(Verb::Head) - before.0, counts.requests(Verb::Lock) - before.1);
+        let asked = (counts.requests(RequestKind::Head) - before.0, counts.requests(RequestKind::Lock) - before.1);
         assert_eq!((done.objects, done.extended, done.extended), (u64::from(PACKS), done.asked, asked.1), "day {day}");
         assert!(asked.0 <= 1 && done.until >= needed.until, "day {day}: {asked:?}");
         if done.extended > 0 {

@@ -8,7 +8,7 @@ use engine::log::Log;
 use engine::monitor::Monitor;
 use engine::source::folder::FolderSource;
 use engine::source::rules::Rules;
-use engine::store::{Faulty, Name, Oldest, Store, Verb};
+use engine::store::{Faulty, ObjectName, OldestVersionLayer, RequestKind, StoreExt};
 use format_spec::log::{Change, Purpose};
 use format_spec::{ObjectId, names};
 use std::sync::Arc;
@@ -19,8 +19,8 @@ fn open(job: &str) -> Change {
 }
 
 /// Days from now until the lock of an object ends, in whole.
-fn days_left(rig: &Rig, name: &Name) -> i64 {
-    let lock = rig.store.retention(name, None).unwrap().expect("it is locked");
+fn days_left(rig: &Rig, name: &ObjectName) -> i64 {
+    let lock = rig.store.lock_of(name).unwrap().expect("it is locked");
     (lock.until.seconds - rig.env.now().seconds).div_euclid(86_400)
 }
 
@@ -32,13 +32,13 @@ fn what_is_put_after_a_long_stand_is_locked_as_if_it_were_put_then() {
         let (rig, _, clock) = in_memory(folder.path(), Some(5));
         let (stand, once) = (clock.clone(), AtomicBool::new(true));
         let slow = Faulty::new(rig.store.clone(), move |call| {
-            if call.verb == Verb::Put && once.swap(false, Ordering::SeqCst) {
+            if call.verb == RequestKind::Put && once.swap(false, Ordering::SeqCst) {
                 stand.turn_days(days);
             }
             None
         });
         let repository = rig.over(Arc::new(slow)).open().unwrap();
-        let name = Name::new(names::of_session(
+        let name = ObjectName::new(names::of_session(
             format_spec::container::ObjectKind::DataPack,
             ObjectId { session: 1, ordinal: 0 },
         ))
@@ -66,7 +66,7 @@ fn a_commit_by_who_has_read_on_for_long_locks_the_newest_checkpoint() {
     backup(&old, &source, &rig.options(), &Arc::new(Monitor::new())).unwrap();
     assert_eq!(old.log().view().since, 0, "it has read on");
     assert_eq!(verified(&rig).gaps, []);
-    assert!(days_left(&rig, &Name::new(names::checkpoint(slot)).unwrap()) >= 15);
+    assert!(days_left(&rig, &ObjectName::new(names::checkpoint(slot)).unwrap()) >= 15);
 }
 
 /// An entry turns up between the locks and the commit, put by somebody whose lock falls short.
@@ -81,12 +81,12 @@ fn an_entry_that_turns_up_before_the_commit_is_locked_for_it() {
     let manifest = ObjectId { session: commit.session, ordinal: commit.object.ordinal };
     let secured = repository.secure(manifest, commit.references, &Monitor::new()).unwrap();
     // Somebody who locks nothing at all.
-    let bare = Arc::new(Oldest::new(memory));
-    let config = blake3::hash(&bare.get(&Name::new(names::CONFIG).unwrap()).unwrap());
+    let bare = Arc::new(OldestVersionLayer::new(memory));
+    let config = blake3::hash(&bare.get(&ObjectName::new(names::CONFIG).unwrap()).unwrap());
     let log = Log::new(bare.clone(), repository.id(), repository.vault().secrets.clone(), *config.as_bytes());
     let slot = log.append(&*rig.env, &mut |_| Ok(open("theirs"))).unwrap();
-    let name = Name::new(names::log(slot)).unwrap();
-    assert_eq!(bare.retention(&name, None).unwrap(), None);
+    let name = ObjectName::new(names::log(slot)).unwrap();
+    assert_eq!(bare.lock_of(&name).unwrap(), None);
     repository.refresh().unwrap();
     assert!(repository.is_secured(secured.as_ref(), &then, &repository.log().view()).unwrap());
     assert!(days_left(&rig, &name) >= 15);

@@ -4,16 +4,16 @@ use super::place::in_memory;
 use crate::proofs::rig::{Rig, noise, restore_options, shown};
 use engine::Kind;
 use engine::monitor::Monitor;
-use engine::store::{Counted, Fault, Faulty, Memory, Oldest, Store, Verb};
+use engine::store::{Fault, Faulty, Memory, MeteredStore, OldestVersionLayer, RequestKind, Store};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A command of its own: nothing is known of the store yet. What it asked for.
 fn counted(rig: &Rig, memory: &Arc<Memory>, command: impl Fn(&Rig)) -> [u64; 2] {
-    let store = Counted::new(memory.clone() as Arc<dyn Store>);
+    let store = MeteredStore::new(memory.clone() as Arc<dyn Store>);
     let counts = store.counts();
-    command(&rig.over(Arc::new(Oldest::new(Arc::new(store)))));
-    [Verb::List, Verb::Get].map(|verb| counts.requests(verb))
+    command(&rig.over(Arc::new(OldestVersionLayer::new(Arc::new(store)))));
+    [RequestKind::List, RequestKind::Get].map(|verb| counts.requests(verb))
 }
 
 fn restore_all(rig: &Rig) {
@@ -72,12 +72,12 @@ fn what_a_listing_does_not_show_is_found_by_its_name_and_not_looked_for_again() 
     let (listed, read) = (listings.clone(), reads.clone());
     let blind = Faulty::new(memory, move |call| {
         let is_of_folder = folders.iter().any(|folder| call.name.starts_with(&format!("{folder}/")));
-        read.fetch_add(u64::from(call.verb == Verb::Get && is_of_folder), Ordering::SeqCst);
-        let is_listing = call.verb == Verb::List && folders.contains(&&*call.name);
+        read.fetch_add(u64::from(call.verb == RequestKind::Get && is_of_folder), Ordering::SeqCst);
+        let is_listing = call.verb == RequestKind::List && folders.contains(&&*call.name);
         listed.fetch_add(u64::from(is_listing), Ordering::SeqCst);
         is_listing.then_some(Fault::Before(Kind::Denied))
     });
-    restore_all(&rig.over(Arc::new(Oldest::new(Arc::new(blind)))));
+    restore_all(&rig.over(Arc::new(OldestVersionLayer::new(Arc::new(blind)))));
     let (listings, reads) = (listings.load(Ordering::SeqCst), reads.load(Ordering::SeqCst));
     // Each thread may have begun one before the first had shown nothing.
     assert!(reads > 60 && listings < 30, "{listings} listings in vain for {reads} reads");

@@ -7,7 +7,7 @@ use engine::env::{Env, Machine, SharedEnv};
 use engine::immutability::Verified;
 use engine::monitor::Monitor;
 use engine::repository::{AsOf, NewRepository, OpenOptions, Repository};
-use engine::store::{Memory, Oldest, Store};
+use engine::store::{Memory, OldestVersionLayer, Store};
 use format_spec::Time;
 use format_spec::config::{Class, Immutability, LockMode, Retention, RetentionKind};
 use std::num::NonZeroU32;
@@ -85,7 +85,7 @@ pub(crate) fn rig(folder: &Path, store: Arc<dyn Store>, env: SharedEnv, days: Op
 pub(crate) fn in_memory(folder: &Path, days: Option<u32>) -> (Rig, Arc<Memory>, Arc<Clock>) {
     let clock = Clock::new();
     let memory = Arc::new(Memory::locking(clock.clone()));
-    let rig = rig(folder, Arc::new(Oldest::new(memory.clone())), clock.clone(), days);
+    let rig = rig(folder, Arc::new(OldestVersionLayer::new(memory.clone())), clock.clone(), days);
     (rig, memory, clock)
 }
 

@@ -6,7 +6,7 @@ use crate::proofs::rig::{Rig, names_of, noise, shown};
 use engine::care::Level;
 use engine::care::repair::{RepairOptions, RepairReport, apply, plan};
 use engine::monitor::Monitor;
-use engine::store::{Fault, Faulty, Verb};
+use engine::store::{Fault, Faulty, RequestKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,11 +16,11 @@ fn rotten(rig: &Rig, bad: &str, stand: u64, meanwhile: impl Fn() + Send + Sync +
     let (bad, entries) = (bad.to_owned(), Arc::new(AtomicU64::new(0)));
     let counted = entries.clone();
     let plan = move |call: &engine::store::fault::Call| {
-        let is_entry = call.verb == Verb::Put && call.name.starts_with("log/");
+        let is_entry = call.verb == RequestKind::Put && call.name.starts_with("log/");
         if is_entry && counted.fetch_add(1, Ordering::SeqCst) + 1 == stand {
             meanwhile();
         }
-        (call.verb == Verb::Get && call.name == bad).then_some(Fault::Corrupt(7))
+        (call.verb == RequestKind::Get && call.name == bad).then_some(Fault::Corrupt(7))
     };
     (rig.over(Arc::new(Faulty::new(rig.store.clone(), plan))), entries)
 }

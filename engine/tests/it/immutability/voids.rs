@@ -2,14 +2,14 @@ use super::place::{in_memory, verified};
 use crate::proofs::rig::Rig;
 use bytes::Bytes;
 use engine::Kind;
-use engine::store::{Faulty, Memory, Name, Oldest, Store, Verb};
+use engine::store::{Faulty, Memory, ObjectName, OldestVersionLayer, RequestKind, Store, StoreExt};
 use format_spec::log::{Change, Purpose};
 use format_spec::names;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-fn slot(n: u32) -> Name {
-    Name::new(names::log(n)).unwrap()
+fn slot(n: u32) -> ObjectName {
+    ObjectName::new(names::log(n)).unwrap()
 }
 
 fn head(rig: &Rig) -> u32 {
@@ -38,7 +38,7 @@ fn junk_in_the_next_slots_is_passed_over_and_stays() {
     // Nobody can take it away any more and leave a gap.
     for void in &view.voids {
         let bottom = memory.versions(&slot(*void)).unwrap()[0].id.clone();
-        assert_eq!(memory.delete(&slot(*void), bottom.as_deref()).unwrap_err().kind(), Kind::Immutable, "{void}");
+        assert_eq!(memory.delete(slot(*void).at(bottom.as_deref())).unwrap_err().kind(), Kind::Immutable, "{void}");
     }
     rig.expect_healthy();
 }
@@ -54,7 +54,7 @@ fn junk_that_is_taken_away_before_anybody_wrote_behind_it_was_never_there() {
     memory.put_new(&slot(next), Bytes::from_static(b"junk")).unwrap();
     assert_eq!(open.log().refresh().unwrap().head, next);
     let bottom = memory.versions(&slot(next)).unwrap()[0].id.clone();
-    memory.delete(&slot(next), bottom.as_deref()).unwrap();
+    memory.delete(slot(next).at(bottom.as_deref())).unwrap();
     open.refresh().unwrap();
     assert_eq!(open.log().view().head, next - 1);
     rig.expect_healthy();
@@ -101,24 +101,24 @@ fn of_two_creators_that_both_won_a_slot_one_goes_on() {
     let (rig, memory, clock) = in_memory(folder.path(), Some(5));
     let (is_put, theirs, bucket) = (AtomicBool::new(false), rig.open().unwrap(), memory.clone());
     let faulty = Faulty::new(memory.clone(), move |call| {
-        if call.verb == Verb::Put && call.name == names::log(1) {
+        if call.verb == RequestKind::Put && call.name == names::log(1) {
             is_put.store(true, Ordering::SeqCst);
         } else if call.name.starts_with("checkpoint") && is_put.swap(false, Ordering::SeqCst) {
             // Ours was at the bottom when it was put and looked for; now the other one turns up below it.
             let ours = bucket.versions(&slot(1)).unwrap()[0].id.clone().unwrap();
             let bytes = bucket.get(&slot(1)).unwrap();
             clock.turn_days(1000);
-            bucket.delete(&slot(1), Some(&ours)).unwrap();
+            bucket.delete(slot(1).at(Some(&ours))).unwrap();
             clock.turn_days(-1000);
             assert_eq!(theirs.log().append(&**theirs.env(), &mut |_| Ok(open("theirs"))).unwrap(), 1);
             bucket.replace(&slot(1), bytes);
         }
         None
     });
-    let ours = rig.over(Arc::new(Oldest::new(Arc::new(faulty)))).open().unwrap();
+    let ours = rig.over(Arc::new(OldestVersionLayer::new(Arc::new(faulty)))).open().unwrap();
     let slot = ours.log().append(&**ours.env(), &mut |_| Ok(open("ours"))).unwrap();
     assert_eq!(slot, 2, "the entry below it counts in slot 1");
     let sessions = rig.open().unwrap().log().view().sessions.clone();
     assert_eq!(sessions.values().map(|s| s.job.as_str()).collect::<Vec<_>>(), ["theirs", "ours"]);
-    assert_eq!(memory.versions(&Name::new(names::log(1)).unwrap()).unwrap().len(), 2);
+    assert_eq!(memory.versions(&ObjectName::new(names::log(1)).unwrap()).unwrap().len(), 2);
 }

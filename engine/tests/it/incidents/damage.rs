@@ -10,7 +10,7 @@ use engine::Kind;
 use engine::care::repair::{self, RepairOptions, RepairPlan};
 use engine::care::{ClockVerdict, CollectOptions, Level, collect, plan_collection};
 use engine::monitor::Monitor;
-use engine::store::{Fault, Faulty, Memory, Name, Store, Verb};
+use engine::store::{Fault, Faulty, Memory, ObjectName, RequestKind, StoreExt};
 use format_spec::names;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ fn damageable(folder: &Path) -> (Rig, Arc<Memory>) {
     (rig, store)
 }
 
-fn objects(rig: &Rig) -> Vec<(Name, Bytes)> {
+fn objects(rig: &Rig) -> Vec<(ObjectName, Bytes)> {
     names_of(&*rig.store).into_iter().map(|n| (n.clone(), rig.store.get(&n).unwrap())).collect()
 }
 
@@ -39,7 +39,7 @@ fn incident_07_borg_10410_bad_bytes_are_not_packed_anew() {
     expire(&repository, vec![first]);
     let plan = plan_collection(&repository, &options(), &Monitor::new()).unwrap();
     let sparse = plan.sparse.iter().find(|p| p.kind == format_spec::container::ObjectKind::DataPack).unwrap();
-    let name = Name::new(names::of_session(sparse.kind, sparse.id)).unwrap();
+    let name = ObjectName::new(names::of_session(sparse.kind, sparse.id)).unwrap();
     let mut bytes = store.get(&name).unwrap().to_vec();
     let end = bytes.len() - 200;
     bytes[200..end].iter_mut().for_each(|b| *b ^= 0x55);
@@ -150,7 +150,7 @@ fn incident_12_borg_cve_2016_10099_no_error_of_the_store_turns_into_another() {
     for kind in [Kind::Denied, Kind::Archived, Kind::Transient, Kind::NoSpace] {
         for prefix in ["log/", "index/", "points/", "meta/", "data/", "keys/"] {
             let store = Faulty::new(rig.store.clone(), move |call| {
-                (call.verb == Verb::Get && call.name.starts_with(prefix)).then_some(Fault::Before(kind))
+                (call.verb == RequestKind::Get && call.name.starts_with(prefix)).then_some(Fault::Before(kind))
             });
             let refused = rig.over(Arc::new(store));
             let target = tempfile::tempdir().unwrap();

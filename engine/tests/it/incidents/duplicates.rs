@@ -4,7 +4,7 @@ use super::{change, elsewhere, interrupted, rig};
 use crate::proofs::collect::{collect_all, expire, options};
 use crate::proofs::rig::{copy_of, names_of};
 use engine::care::CollectOptions;
-use engine::store::{Name, Store};
+use engine::store::{ObjectName, Store};
 use format_spec::names;
 use std::collections::BTreeSet;
 
@@ -74,12 +74,12 @@ fn incident_02_pbs_psa_2025_00019_a_backup_upon_garbage_meets_the_collector() {
 fn named(rig: &crate::proofs::Rig) {
     let there = packs(&*rig.store);
     for pack in rig.open().unwrap().blobs().catalog().packs().unwrap() {
-        let name = Name::new(names::of_session(pack.kind, pack.id)).unwrap();
+        let name = ObjectName::new(names::of_session(pack.kind, pack.id)).unwrap();
         assert!(there.contains(&name), "{name} is published, not condemned, and gone");
     }
 }
 
-fn packs(store: &dyn Store) -> BTreeSet<Name> {
-    let is_pack = |n: &Name| n.as_str().starts_with("data/") || n.as_str().starts_with("meta/");
+fn packs(store: &dyn Store) -> BTreeSet<ObjectName> {
+    let is_pack = |n: &ObjectName| n.as_str().starts_with("data/") || n.as_str().starts_with("meta/");
     names_of(store).into_iter().filter(is_pack).collect()
 }

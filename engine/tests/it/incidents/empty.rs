@@ -5,7 +5,7 @@ use crate::proofs::Rig;
 use crate::proofs::damage::{Action, act, kind_of};
 use crate::proofs::rig::{CHEAP, contents, copy_of, names_of};
 use engine::Kind;
-use engine::store::{Memory, Name, Store};
+use engine::store::{Memory, ObjectName, StoreExt};
 use std::sync::Arc;
 
 /// A repository of two points, two key slots and a sum of its log, that can be damaged; and a copy of the first point's source.
@@ -27,7 +27,7 @@ impl Scene {
         Scene { rig: rig.over(store.clone()), store, folder }
     }
 
-    fn empty(&self, kind: &str, which: usize) -> Name {
+    fn empty(&self, kind: &str, which: usize) -> ObjectName {
         let name = names_of(&*self.store).into_iter().filter(|n| kind_of(n) == kind).nth(which).unwrap();
         assert!(act(Action::Empty, &name, &self.store, &*self.store));
         name
@@ -45,7 +45,7 @@ impl Scene {
         }
     }
 
-    fn expect_named(&self, name: &Name) {
+    fn expect_named(&self, name: &ObjectName) {
         let found = self.rig.check().unwrap().errors;
         assert!(found.iter().any(|f| f.object == name.as_str()), "{name}: {found:?}");
     }

@@ -12,7 +12,7 @@ use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::source::folder::FolderSource;
 use engine::source::{About, Failure, Outcome, Source, Step, Walk, rules};
-use engine::store::{Fault, Faulty, Name, Verb};
+use engine::store::{Fault, Faulty, ObjectName, RequestKind, StoreExt};
 use format_spec::config::RetentionKind;
 use format_spec::container::{Header, ObjectKind};
 use format_spec::log::{Change, Purpose, Vouched};
@@ -40,7 +40,7 @@ fn incident_10_atlas_339_a_cursor_is_visible_with_its_commit_and_not_before() {
     for prefix in ["data/", "meta/", "index/", "points/"] {
         change(&rig, 500);
         let dying = Faulty::new(copy_of(&*rig.store), move |call| {
-            (call.verb == Verb::Put && call.name.starts_with(prefix)).then_some(Fault::Before(Kind::Denied))
+            (call.verb == RequestKind::Put && call.name.starts_with(prefix)).then_some(Fault::Before(Kind::Denied))
         });
         let dying = rig.over(Arc::new(dying));
         dying.back_up().unwrap_err();
@@ -188,7 +188,7 @@ fn stored_with_cursor(repository: &Repository, cursor: &[u8]) -> (u32, Vouched) 
     let manifest = Manifest { cursors: vec![cursor.to_vec()], ..newest(repository) };
     let header = Header::new(ObjectKind::RestorePoint, vault.secrets.suite(), vault.repository, session, 0, [7; 32]);
     let (bytes, body_hash) = manifest.encode(header, &vault.secrets);
-    let name = Name::new(names::of_session(ObjectKind::RestorePoint, ObjectId { session, ordinal: 0 })).unwrap();
+    let name = ObjectName::new(names::of_session(ObjectKind::RestorePoint, ObjectId { session, ordinal: 0 })).unwrap();
     let stored = Bytes::from(bytes);
     vault.store.put_new(&name, stored.clone()).unwrap();
     (session, Vouched { ordinal: 0, bytes: stored.len() as u64, body_hash })

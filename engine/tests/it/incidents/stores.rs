@@ -8,12 +8,11 @@ use engine::care::CollectOptions;
 use engine::env::Machine;
 use engine::log::Truncation;
 use engine::store::{
-    Capabilities, Fault, Faulty, Info, Listed, Memory, Mode, Name, Receipt, Retention, Store, Verb, Version, probe,
-    probe_lock,
+    Fault, Faulty, ListOptions, Listed, Memory, Mode, ObjectLock, ObjectName, PutOptions, Receipt, RequestKind, Store,
+    StoreExt, forward, probe, probe_lock,
 };
 use engine::{Kind, Result};
 use format_spec::Time;
-use std::ops::Range;
 use std::sync::Arc;
 
 #[test]
@@ -75,7 +74,7 @@ fn incident_05_restic_4612_a_listing_that_fails_or_shows_nothing_deletes_nothing
         let before = names_of(&*copy);
         for kind in [Kind::Denied, Kind::Absent, Kind::Damaged] {
             let failing =
-                Faulty::new(copy.clone(), move |call| (call.verb == Verb::List).then_some(Fault::Before(kind)));
+                Faulty::new(copy.clone(), move |call| (call.verb == RequestKind::List).then_some(Fault::Before(kind)));
             let failing = rig.over(Arc::new(failing));
             let failed = failing.open().and_then(|repository| collect_all(&repository, &impatient));
             assert_eq!(failed.map(|_| ()).unwrap_err().kind(), kind, "an error stays one");
@@ -88,13 +87,16 @@ fn incident_05_restic_4612_a_listing_that_fails_or_shows_nothing_deletes_nothing
 fn incident_15_kopia_1067_a_lock_that_is_not_kept_is_an_error() {
     let clock = Machine::shared();
     let until = Time { seconds: clock.now().seconds + 3600, nanos: 0 };
-    let (name, lock) = (Name::new("data/locked").unwrap(), Retention::new(Mode::Governance, until));
+    let (name, lock) = (ObjectName::new("data/locked").unwrap(), ObjectLock::new(Mode::Governance, until));
     // A place without locks: refused by name, and a put with a lock is no put without one.
     let plain = Memory::new();
     let refused = probe_lock(&plain, &*clock, &|_| ()).unwrap().require().unwrap_err();
     assert_eq!(refused.kind(), Kind::Unsupported);
-    assert_eq!(plain.put_locked(&name, Bytes::from_static(b"x"), &lock).unwrap_err().kind(), Kind::Unsupported);
-    assert_eq!(plain.extend_retention(&name, None, &lock).unwrap_err().kind(), Kind::Unsupported);
+    assert_eq!(
+        plain.put(&name, Bytes::from_static(b"x"), &PutOptions::locked(&lock)).unwrap_err().kind(),
+        Kind::Unsupported
+    );
+    assert_eq!(plain.extend_lock(name.object(), &lock).unwrap_err().kind(), Kind::Unsupported);
     // A place that takes locks and forgets them.
     let forgetful = Liar { inner: Arc::new(Memory::locking(clock.clone())), lie: Lie::DropsLocks };
     let refused = probe_lock(&forgetful, &*clock, &|_| ()).unwrap().require().unwrap_err();
@@ -103,9 +105,9 @@ fn incident_15_kopia_1067_a_lock_that_is_not_kept_is_an_error() {
     // One that keeps them: read back, and enforced.
     let keeping = Memory::locking(clock.clone());
     probe_lock(&keeping, &*clock, &|_| ()).unwrap().require().unwrap();
-    let version = keeping.put_locked(&name, Bytes::from_static(b"x"), &lock).unwrap().version;
-    assert_eq!(keeping.retention(&name, version.as_deref()).unwrap(), Some(lock));
-    assert_eq!(keeping.delete(&name, version.as_deref()).unwrap_err().kind(), Kind::Immutable);
+    let version = keeping.put(&name, Bytes::from_static(b"x"), &PutOptions::locked(&lock)).unwrap().version;
+    assert_eq!(keeping.lock_of(name.at(version.as_deref())).unwrap(), Some(lock));
+    assert_eq!(keeping.delete(name.at(version.as_deref())).unwrap_err().kind(), Kind::Immutable);
 }
 
 /// A store that lies in one way.
@@ -124,70 +126,28 @@ enum Lie {
 }
 
 impl Store for Liar {
+    forward!(inner: read, head, versions, delete, extend_lock, retrieve, rest_again, now, capabilities, room, fresh);
+
     fn location(&self) -> String {
         "liar:".to_owned()
     }
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
-        if self.lie == Lie::CreatesAgain {
+    fn put(&self, name: &ObjectName, bytes: Bytes, options: &PutOptions) -> Result<Receipt> {
+        if self.lie == Lie::CreatesAgain && !options.tries_checksum {
             self.inner.replace(name, bytes);
             return Ok(Receipt::default());
         }
-        self.inner.put_new(name, bytes)
+        self.inner.put(name, bytes, &PutOptions { lock: None, ..*options })
     }
 
-    fn get(&self, name: &Name) -> Result<Bytes> {
-        self.inner.get(name)
-    }
-
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        self.inner.get_range(name, range)
-    }
-
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        self.inner.get_tail(name, bytes_max)
-    }
-
-    fn head(&self, name: &Name) -> Result<Info> {
-        self.inner.head(name)
-    }
-
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+    fn list(&self, options: &ListOptions<'_>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
         let mut shown = 0;
-        self.inner.list(prefix, after, &mut |listed| {
+        self.inner.list(options, &mut |listed| {
             shown += 1;
             // Without a key slot nobody gets as far as to delete.
-            let is_hidden =
-                prefix != "keys" && (self.lie == Lie::ListsNothing || self.lie == Lie::ListsHalf && shown % 2 == 0);
+            let is_hidden = options.prefix != "keys"
+                && (self.lie == Lie::ListsNothing || self.lie == Lie::ListsHalf && shown % 2 == 0);
             is_hidden || visit(listed)
         })
-    }
-
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
-        self.inner.delete(name, version)
-    }
-
-    fn now(&self) -> Result<Time> {
-        self.inner.now()
-    }
-
-    fn capabilities(&self) -> Result<Capabilities> {
-        self.inner.capabilities()
-    }
-
-    fn put_locked(&self, name: &Name, bytes: Bytes, _: &Retention) -> Result<Receipt> {
-        self.inner.put_new(name, bytes)
-    }
-
-    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
-        self.inner.versions(name)
-    }
-
-    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
-        self.inner.get_version(name, version, range)
-    }
-
-    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
-        self.inner.retention(name, version)
     }
 }

@@ -7,7 +7,7 @@ use engine::backup::backup;
 use engine::care::ClockVerdict;
 use engine::care::retention::{ApplyOptions, Plan, Request, Rules, Scope, apply};
 use engine::monitor::Monitor;
-use engine::store::{Faulty, Verb};
+use engine::store::{Faulty, RequestKind};
 use format_spec::config::RetentionKind;
 use format_spec::ledger::{Exception, Outcome};
 use std::path::Path;
@@ -86,10 +86,10 @@ fn nothing_is_kept_from_a_point_that_expired_meanwhile() {
 fn beaten_to_the_slot(rig: &Rig, work: impl FnOnce() + Send + 'static) -> Rig {
     let (armed, work) = (std::sync::atomic::AtomicBool::new(false), parking_lot::Mutex::new(Some(work)));
     let store = Faulty::new(rig.store.clone(), move |call| {
-        if call.verb == Verb::Put && call.name.starts_with("points/") {
+        if call.verb == RequestKind::Put && call.name.starts_with("points/") {
             armed.store(true, std::sync::atomic::Ordering::SeqCst);
         }
-        let is_commit = call.verb == Verb::Put && call.name.starts_with("log/");
+        let is_commit = call.verb == RequestKind::Put && call.name.starts_with("log/");
         if is_commit && armed.load(std::sync::atomic::Ordering::SeqCst) {
             // Taken first: the work may come by here itself.
             let work = work.lock().take();

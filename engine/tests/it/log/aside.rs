@@ -4,7 +4,7 @@ use super::{Place, at_once, committing, log, opening, point_id, publishing, show
 use bytes::Bytes;
 use engine::Kind;
 use engine::log::Log;
-use engine::store::{Faulty, Name, Store};
+use engine::store::{Faulty, ObjectName, Store, StoreExt};
 use format_spec::log::Change;
 use format_spec::names;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ fn damaged(place: &Place) -> (Log, u32) {
 
 /// Flips a bit in the middle of an entry.
 fn rot(place: &Place, slot: u32) {
-    let name = Name::new(names::log(slot)).unwrap();
+    let name = ObjectName::new(names::log(slot)).unwrap();
     let mut bytes = place.store.get(&name).unwrap().to_vec();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
@@ -64,7 +64,7 @@ fn what_is_set_aside_counts_for_nothing_and_all_go_on_behind_it() {
     assert_eq!(shown(&writer.refresh().unwrap()), shown(&view));
     assert!(writer.view().expect_session(session).is_err());
     // Without the checkpoint everybody reads the same from the entries.
-    place.store.delete(&Name::new(names::checkpoint(7)).unwrap(), None).unwrap();
+    place.store.delete(ObjectName::new(names::checkpoint(7)).unwrap().object()).unwrap();
     assert_eq!(shown(&place.fresh()), shown(&view));
     let id = place.backup(&place.log(), 3);
     assert_eq!(place.fresh().live(&id).map(|c| c.number), Some(3));
@@ -80,9 +80,9 @@ fn an_entry_that_is_set_aside_counts_for_nothing_though_it_can_be_read() {
     set_aside(&place, 6).unwrap();
     let view = place.fresh();
     rot(&place, 6);
-    place.store.delete(&Name::new(names::checkpoint(7)).unwrap(), None).unwrap();
+    place.store.delete(ObjectName::new(names::checkpoint(7)).unwrap().object()).unwrap();
     assert_eq!(shown(&place.fresh()), shown(&view));
-    place.store.delete(&Name::new(names::log(6)).unwrap(), None).unwrap();
+    place.store.delete(ObjectName::new(names::log(6)).unwrap().object()).unwrap();
     assert_eq!(shown(&place.fresh()), shown(&view), "nor is it missed");
 }
 
@@ -91,12 +91,12 @@ fn several_entries_at_the_end_are_set_aside_together() {
     let place = Place::new();
     damaged(&place);
     for slot in [4, 5] {
-        place.store.replace(&Name::new(names::log(slot)).unwrap(), Bytes::new());
+        place.store.replace(&ObjectName::new(names::log(slot)).unwrap(), Bytes::new());
     }
     assert_eq!(set_aside(&place, 4).unwrap(), 7);
     assert_eq!((place.fresh().voids.as_slice(), place.fresh().head), (&[4, 5, 6][..], 7));
     // And the entry that says so is damaged in turn.
-    place.store.delete(&Name::new(names::checkpoint(7)).unwrap(), None).unwrap();
+    place.store.delete(ObjectName::new(names::checkpoint(7)).unwrap().object()).unwrap();
     rot(&place, 7);
     assert_eq!(place.log().stops_at().unwrap().map(|(slot, _)| slot), Some(4));
     assert_eq!(set_aside(&place, 4).unwrap(), 8);
@@ -116,7 +116,7 @@ fn what_can_be_read_is_not_set_aside() {
     assert!(error.advice().unwrap().contains("--from COPY"), "{error:?}");
     // The hash that the entry behind states is that of the right bytes.
     rot(&place, 2);
-    let right = place.store.get(&Name::new(names::log(2)).unwrap()).unwrap();
+    let right = place.store.get(&ObjectName::new(names::log(2)).unwrap()).unwrap();
     assert_eq!(end.stated, Some((2, *blake3::hash(&right).as_bytes())));
 }
 
@@ -156,7 +156,7 @@ fn a_late_checkpoint_of_a_slot_that_is_set_aside_counts_for_nothing() {
     let (late, _) = damaged(&place);
     set_aside(&place, 6).unwrap();
     let view = place.fresh();
-    place.store.delete(&Name::new(names::checkpoint(7)).unwrap(), None).unwrap();
+    place.store.delete(ObjectName::new(names::checkpoint(7)).unwrap().object()).unwrap();
     assert_eq!(late.checkpoint(&*place.env).unwrap(), Some(6));
     assert_eq!(shown(&place.fresh()), shown(&view), "whoever begins with it goes back");
     assert_eq!(shown(&late.refresh().unwrap()), shown(&view));
@@ -181,7 +181,7 @@ fn a_reading_that_fails_behind_the_setaside_does_not_go_on_from_before_it() {
     let place = Place::new();
     let (writer, _) = damaged(&place);
     set_aside(&place, 6).unwrap();
-    place.store.delete(&Name::new(names::checkpoint(7)).unwrap(), None).unwrap();
+    place.store.delete(ObjectName::new(names::checkpoint(7)).unwrap().object()).unwrap();
     let last = place.append(&place.log(), &opening(None));
     let view = place.fresh();
     rot(&place, last);
@@ -198,7 +198,7 @@ fn a_damaged_entry_that_is_gone_at_the_second_look_is_read_from_the_checkpoint()
     let place = Place::new();
     let writer = place.log();
     place.backup(&writer, 1);
-    let (entry, view) = (Name::new(names::log(2)).unwrap(), writer.refresh().unwrap());
+    let (entry, view) = (ObjectName::new(names::log(2)).unwrap(), writer.refresh().unwrap());
     let (memory, looks, is_summed) = (place.store.clone(), AtomicU32::new(0), AtomicBool::new(false));
     rot(&place, 2);
     let env = place.env.clone();
@@ -206,7 +206,7 @@ fn a_damaged_entry_that_is_gone_at_the_second_look_is_read_from_the_checkpoint()
         let looks_again = call.name == names::log(2) && looks.fetch_add(1, Ordering::SeqCst) == 1;
         if looks_again && !is_summed.swap(true, Ordering::SeqCst) {
             writer.checkpoint(&*env).unwrap().unwrap();
-            memory.delete(&entry, None).unwrap();
+            memory.delete(entry.object()).unwrap();
         }
         None
     });

@@ -2,16 +2,16 @@
 
 use super::{Place, log};
 use engine::limits::CHECKPOINT_ENTRIES;
-use engine::store::{Counted, Verb};
+use engine::store::{MeteredStore, RequestKind};
 use std::sync::Arc;
 use std::time::Instant;
 
 /// Puts, gets and lists of opening the log.
 fn open(place: &Place) -> [u64; 3] {
-    let store = Arc::new(Counted::new(place.store.clone()));
+    let store = Arc::new(MeteredStore::new(place.store.clone()));
     let counts = store.counts();
     log(store).refresh().unwrap();
-    [Verb::Put, Verb::Get, Verb::List].map(|v| counts.requests(v))
+    [RequestKind::Put, RequestKind::Get, RequestKind::List].map(|v| counts.requests(v))
 }
 
 #[test]
@@ -46,13 +46,13 @@ fn checkpoints_are_written_when_due_and_bound_what_an_open_reads() {
 #[test]
 fn an_append_asks_for_one_listing_more() {
     let place = Place::new();
-    let store = Arc::new(Counted::new(place.store.clone()));
+    let store = Arc::new(MeteredStore::new(place.store.clone()));
     let counts = store.counts();
     let writer = log(store);
     place.append(&writer, &super::opening(None));
-    let before = [Verb::Put, Verb::Get, Verb::List].map(|v| counts.requests(v));
+    let before = [RequestKind::Put, RequestKind::Get, RequestKind::List].map(|v| counts.requests(v));
     place.append(&writer, &super::opening(None));
-    let after = [Verb::Put, Verb::Get, Verb::List].map(|v| counts.requests(v));
+    let after = [RequestKind::Put, RequestKind::Get, RequestKind::List].map(|v| counts.requests(v));
     // Read on: a listing and the free slot. Put, read back. The listing of checkpoints.
     assert_eq!([0, 1, 2].map(|n: usize| after[n] - before[n]), [1, 2, 2]);
 }
@@ -79,6 +79,6 @@ fn a_thousand_points() {
     writer.checkpoint(&*place.env).unwrap();
     println!("writing the checkpoint: {:?}", start.elapsed());
     measure("from the checkpoint");
-    let name = engine::store::Name::new(format_spec::names::checkpoint(3000)).unwrap();
-    println!("{} bytes", engine::store::Store::get(&*place.store, &name).unwrap().len());
+    let name = engine::store::ObjectName::new(format_spec::names::checkpoint(3000)).unwrap();
+    println!("{} bytes", engine::store::StoreExt::get(&*place.store, &name).unwrap().len());
 }

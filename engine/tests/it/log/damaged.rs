@@ -2,7 +2,7 @@
 
 use super::{Place, shown};
 use engine::Kind;
-use engine::store::{Name, Store};
+use engine::store::{ObjectName, Store, StoreExt};
 use format_spec::names;
 
 /// Checkpoints at 20, 40 and 60, head at 65.
@@ -47,7 +47,7 @@ fn the_same_holds_behind_a_truncation_for_the_newest_one() {
 #[test]
 fn checkpoints_cut_short_or_exchanged_are_passed_over() {
     let (place, writer) = summed();
-    let name = |slot| Name::new(names::checkpoint(slot)).unwrap();
+    let name = |slot| ObjectName::new(names::checkpoint(slot)).unwrap();
     let (older, newest) = (place.store.get(&name(40)).unwrap(), place.store.get(&name(60)).unwrap());
     for bytes in [older, newest.slice(..newest.len() - 1), newest.slice(..0), newest.slice(1..)] {
         place.store.replace(&name(60), bytes);
@@ -61,7 +61,7 @@ fn a_gap_that_no_checkpoint_covers_is_damage() {
     let place = Place::new();
     let writer = place.log();
     place.grow_to(&writer, 30);
-    place.store.delete(&Name::new(names::log(17)).unwrap(), None).unwrap();
+    place.store.delete(ObjectName::new(names::log(17)).unwrap().object()).unwrap();
     let error = place.log().refresh().unwrap_err();
     assert_eq!((error.kind(), error.object()), (Kind::Damaged, Some(&*names::log(17))));
     assert!(error.advice().is_some_and(|a| a.contains("--from COPY")));

@@ -15,7 +15,7 @@ mod versions;
 use engine::Result;
 use engine::env::{Seeded, SharedEnv};
 use engine::log::{Log, LogView, Truncated, Truncation};
-use engine::store::{Memory, Name, Store};
+use engine::store::{ListOptions, Memory, ObjectName, Store, StoreExt};
 use format_spec::keys::{Secret, Secrets};
 use format_spec::log::{Change, PointId, PublishedPack, Purpose, Vouched};
 use format_spec::{ChunkId, RepositoryId, names};
@@ -75,7 +75,7 @@ impl Place {
     pub(crate) fn slots(&self, folder: &str) -> Vec<u32> {
         let mut slots = Vec::new();
         self.store
-            .list(folder, None, &mut |l| {
+            .list(&ListOptions::below(folder), &mut |l| {
                 slots.push(names::parse(l.name.as_str()).unwrap().2);
                 true
             })
@@ -85,7 +85,7 @@ impl Place {
 
     /// Flips a bit in the middle of a checkpoint.
     pub(crate) fn damage(&self, slot: u32) {
-        let name = Name::new(names::checkpoint(slot)).unwrap();
+        let name = ObjectName::new(names::checkpoint(slot)).unwrap();
         let mut bytes = self.store.get(&name).unwrap().to_vec();
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;

@@ -1,11 +1,9 @@
 //! Writers that were paused while their slot was summed up and deleted ([LOG-24], I7).
 
 use super::{Place, append_paused, committing, log, opening, point_id, publishing};
-use bytes::Bytes;
-use engine::store::{Info, Listed, Name, Receipt, Store};
+use engine::store::{ListOptions, Listed, ObjectName, Store, StoreExt, forward};
 use engine::{Kind, Result};
 use format_spec::names;
-use std::ops::Range;
 use std::sync::Arc;
 
 #[test]
@@ -126,9 +124,9 @@ fn a_void_entry_that_is_swept_at_once_is_no_damage() {
         let (store, env) = (place.store.clone(), place.env.clone());
         move |call| {
             let name = names::log(1);
-            if call.verb == engine::store::Verb::Get
+            if call.verb == engine::store::RequestKind::Get
                 && call.name == name
-                && store.get(&Name::new(name).unwrap()).is_ok()
+                && store.get(&ObjectName::new(name).unwrap()).is_ok()
             {
                 log(store.clone()).truncate(&*env, &super::at_once()).unwrap();
             }
@@ -145,28 +143,9 @@ fn a_void_entry_that_is_swept_at_once_is_no_damage() {
 struct Blind(Arc<dyn Store>);
 
 impl Store for Blind {
-    fn location(&self) -> String {
-        self.0.location()
-    }
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
-        self.0.put_new(name, bytes)
-    }
-    fn get(&self, name: &Name) -> Result<Bytes> {
-        self.0.get(name)
-    }
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        self.0.get_range(name, range)
-    }
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        self.0.get_tail(name, bytes_max)
-    }
-    fn head(&self, name: &Name) -> Result<Info> {
-        self.0.head(name)
-    }
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        if prefix == "checkpoint" { Ok(()) } else { self.0.list(prefix, after, visit) }
-    }
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
-        self.0.delete(name, version)
+    forward!(0: location, put, read, head, versions, delete, extend_lock, retrieve, rest_again, now, capabilities, room, fresh);
+
+    fn list(&self, options: &ListOptions<'_>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        if options.prefix == "checkpoint" { Ok(()) } else { self.0.list(options, visit) }
     }
 }

@@ -1,7 +1,7 @@
 //! Readers that hold an old view while the log is summed up and deleted below them ([LOG-23]).
 
 use super::{Place, append_paused, at_once, log, opening};
-use engine::store::{Faulty, Verb};
+use engine::store::{Faulty, RequestKind};
 use format_spec::log::Change;
 use format_spec::names;
 use std::sync::Arc;
@@ -60,7 +60,7 @@ fn a_void_entry_that_no_listing_had_shown_is_not_believed() {
     let raced = std::sync::atomic::AtomicBool::new(false);
     let racing = Arc::new(Faulty::new(place.store.clone(), move |call| {
         let (other, place) = &inner;
-        if call.verb == Verb::Get
+        if call.verb == RequestKind::Get
             && call.name == names::log(5)
             && !raced.swap(true, std::sync::atomic::Ordering::SeqCst)
         {

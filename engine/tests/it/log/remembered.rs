@@ -3,7 +3,7 @@
 use super::{Place, at_once, log, opening};
 use bytes::Bytes;
 use engine::log::{Log, Recollection, Witness, hash_in_store};
-use engine::store::{Name, Store};
+use engine::store::{ObjectName, Store, StoreExt};
 use format_spec::{Time, names};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ fn recall(place: &Place, (slot, hash): (u32, [u8; 32])) -> Recollection {
 }
 
 fn remove(place: &Place, slot: u32) {
-    place.store.delete(&Name::new(names::log(slot)).unwrap(), None).unwrap();
+    place.store.delete(ObjectName::new(names::log(slot)).unwrap().object()).unwrap();
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn where_no_hash_reaches_back_the_position_alone_decides() {
     assert_eq!(recall(&place, (30, [5; 32])), Recollection::Agrees);
     assert_eq!(recall(&place, (2096, [5; 32])), Recollection::Ahead);
     // A writer that stood still puts its entry into the empty slot: it counts for nobody, and says nothing.
-    place.store.put_new(&Name::new(names::log(30)).unwrap(), Bytes::from_static(b"late")).unwrap();
+    place.store.put_new(&ObjectName::new(names::log(30)).unwrap(), Bytes::from_static(b"late")).unwrap();
     assert_eq!(recall(&place, seen), Recollection::Agrees);
 }
 

@@ -10,7 +10,7 @@ use engine::limits::{CHECKPOINT_ENTRIES, CHECKPOINT_HASHES};
 use engine::log::Log;
 use engine::repository::{NewRepository, Repository};
 use engine::store::probe::LISTING_COMPLETE;
-use engine::store::{Faulty, Memory, Name, Store};
+use engine::store::{Faulty, ListOptions, Memory, ObjectName, StoreExt};
 use format_spec::config::{Class, Config};
 use format_spec::container::{Header, Object, ObjectWriter, kind};
 use format_spec::key_slot::Cost;
@@ -54,7 +54,7 @@ fn created(rig: &Rig) -> Arc<Memory> {
 fn slots(rig: &Rig, folder: &str) -> usize {
     let mut count = 0;
     rig.store
-        .list(folder, None, &mut |_| {
+        .list(&ListOptions::below(folder), &mut |_| {
             count += 1;
             true
         })
@@ -154,7 +154,7 @@ fn a_config_that_asks_writers_to_stay_away_is_only_read() {
     let folder = tempfile::tempdir().unwrap();
     let rig = Rig { password: None, ..Rig::new(folder.path(), Arc::new(Memory::new())) };
     let store = created(&rig);
-    let name = Name::new(names::CONFIG).unwrap();
+    let name = ObjectName::new(names::CONFIG).unwrap();
     let old = store.get(&name).unwrap();
     let object = Object::parse(&old).unwrap();
     let plain = object.open_only(kind::CONFIG, &Cipher::Clear).unwrap();
@@ -176,7 +176,7 @@ fn a_config_that_asks_writers_to_stay_away_is_only_read() {
         repository.log().append(&**repository.env(), &mut |_| Ok(open())).map(|_| ()),
         rig.back_up().map(|_| ()),
         collect_all(&repository, &CollectOptions { lease_seconds: -1, ..options() }).map(|_| ()),
-        repository.vault().store.delete(&name, None),
+        repository.vault().store.delete(name.object()),
     ];
     for refused in refused {
         let error = refused.unwrap_err();

@@ -5,7 +5,7 @@ use engine::care::{CheckOptions, CheckReport, Level, check};
 use engine::env::Machine;
 use engine::monitor::Monitor;
 use engine::repository::{OpenOptions, Repository};
-use engine::store::{Memory, Name, Store};
+use engine::store::{Memory, ObjectName, StoreExt};
 use engine::{Kind, Result};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ fn repository(suite: &str) -> Arc<Memory> {
                 todo.push(path);
                 continue;
             }
-            let name = Name::new(path.strip_prefix(&root).unwrap().to_str().unwrap()).unwrap();
+            let name = ObjectName::new(path.strip_prefix(&root).unwrap().to_str().unwrap()).unwrap();
             store.put_new(&name, std::fs::read(path).unwrap().into()).unwrap();
         }
     }
@@ -63,7 +63,7 @@ fn an_entry_and_a_checkpoint_that_state_others_are_damage_at_every_level_that_lo
         let store = repository(suite);
         assert_eq!(checked(store.clone(), password, Level::Full).unwrap().errors, [], "the good repository is sound");
         let broken = std::fs::read(vectors().join(row["file"].as_str().unwrap())).unwrap();
-        store.replace(&Name::new(row["name"].as_str().unwrap()).unwrap(), broken.into());
+        store.replace(&ObjectName::new(row["name"].as_str().unwrap()).unwrap(), broken.into());
         for level in [Level::Tails, Level::Stored, Level::Full] {
             let found = checked(store.clone(), password, level);
             if row["why"].as_str().unwrap().contains("its own slot") && row["kind"] == "checkpoint" {

@@ -3,7 +3,7 @@
 use super::{Place, at_once, log, shown};
 use engine::Kind;
 use engine::log::Truncation;
-use engine::store::{Fault, Faulty, Memory, Store};
+use engine::store::{Fault, Faulty, Memory, StoreExt};
 use format_spec::ObjectId;
 use format_spec::container::ObjectKind;
 use format_spec::log::{Change, ObjectRange};
@@ -76,11 +76,11 @@ fn the_limit_of_requests_stops_it_cleanly_and_the_next_one_goes_on() {
     let (place, writer) = grown();
     let (mut rounds, how) = (0, Truncation { requests_max: 12, ..at_once() });
     loop {
-        let counted = Arc::new(engine::store::Counted::new(place.store.clone()));
+        let counted = Arc::new(engine::store::MeteredStore::new(place.store.clone()));
         let other = log(counted.clone());
         other.refresh().unwrap();
         let sum = |c: &engine::store::Counts| {
-            use engine::store::Verb::{Delete, Get, Head, List, Put};
+            use engine::store::RequestKind::{Delete, Get, Head, List, Put};
             [Put, Get, List, Delete, Head].iter().map(|v| c.requests(*v)).sum::<u64>()
         };
         let before = sum(&counted.counts());
@@ -147,7 +147,7 @@ fn a_checkpoint_of_another_history_stops_it() {
     let other = elsewhere.log();
     elsewhere.grow_to(&other, 50);
     other.checkpoint(&*elsewhere.env).unwrap();
-    let name = engine::store::Name::new(names::checkpoint(50)).unwrap();
+    let name = engine::store::ObjectName::new(names::checkpoint(50)).unwrap();
     let reader = place.log();
     reader.refresh().unwrap();
     place.store.put_new(&name, elsewhere.store.get(&name).unwrap()).unwrap();

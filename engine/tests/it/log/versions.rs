@@ -4,7 +4,7 @@ use super::{at_once, log};
 use crate::store::targets::{self, Target};
 use engine::env::{Machine, SharedEnv};
 use engine::log::{Log, Truncation};
-use engine::store::{Mode, Name, Retention, Store, open, open_settled};
+use engine::store::{Mode, ObjectLock, ObjectName, Store, StoreExt, open, open_versioned};
 use format_spec::log::Change;
 use format_spec::names;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ fn by_version() -> Truncation {
     Truncation { versioned: true, ..at_once() }
 }
 
-fn slot(n: u32) -> Name {
-    Name::new(names::log(n)).unwrap()
+fn slot(n: u32) -> ObjectName {
+    ObjectName::new(names::log(n)).unwrap()
 }
 
 /// A log with checkpoints at 8 and 14, seen by the rule that a repository would see it by; and the bucket as it is.
 fn grown(target: &Target) -> (Log, Arc<dyn Store>, SharedEnv) {
-    let (store, env) = (open_settled(&target.location, &target.options).unwrap(), Machine::shared());
+    let (store, env) = (open_versioned(&target.location, &target.options).unwrap().store, Machine::shared());
     let log = log(store);
     for last in [8, 14] {
         while log.refresh().unwrap().head < last {
@@ -41,7 +41,7 @@ fn no_version_of_a_truncated_entry_is_left_in_a_bucket_that_keeps_versions() {
     let Some(target) = targets::s3_versioned() else { return };
     let (log, bucket, env) = grown(&target);
     // Hidden by a marker, and put over: more than one version each.
-    bucket.delete(&slot(2), None).unwrap();
+    bucket.delete(slot(2).object()).unwrap();
     assert!(targets::put_raw(&target, slot(3).as_str(), b"junk"));
     assert_eq!((bucket.versions(&slot(2)).unwrap().len(), bucket.versions(&slot(3)).unwrap().len()), (2, 2));
     let done = log.truncate(&*env, &by_version()).unwrap();
@@ -58,13 +58,13 @@ fn locked_entries_in_a_real_bucket_are_passed_over_until_their_date() {
     let (log, bucket, env) = grown(&target);
     let mut until = bucket.now().unwrap();
     until.seconds += SECONDS;
-    let lock = Retention::new(Mode::Compliance, until);
+    let lock = ObjectLock::new(Mode::Compliance, until);
     for n in [3, 4, 5] {
-        bucket.extend_retention(&slot(n), None, &lock).unwrap();
+        bucket.extend_lock(slot(n).object(), &lock).unwrap();
     }
     // Hidden, and put over.
-    bucket.delete(&slot(2), None).unwrap();
-    bucket.delete(&slot(4), None).unwrap();
+    bucket.delete(slot(2).object()).unwrap();
+    bucket.delete(slot(4).object()).unwrap();
     assert!(targets::put_raw(&target, slot(5).as_str(), b"junk"));
     let done = log.truncate(&*env, &by_version()).unwrap();
     assert!(bucket.now().unwrap() < until, "the server was too slow for this test");
@@ -74,14 +74,17 @@ fn locked_entries_in_a_real_bucket_are_passed_over_until_their_date() {
         // Only what Cairn put is left of them, and it is locked.
         let versions = bucket.versions(&slot(n)).unwrap();
         assert_eq!((versions.len(), versions[0].marker), (1, false), "{n}");
-        assert_eq!(bucket.retention(&slot(n), versions[0].id.as_deref()).unwrap(), Some(lock), "{n}");
+        assert_eq!(bucket.lock_of(slot(n).at(versions[0].id.as_deref())).unwrap(), Some(lock), "{n}");
     }
     while bucket.now().unwrap() <= until {
         std::thread::sleep(Duration::from_millis(200));
     }
     assert_eq!(log.truncate(&*env, &by_version()).unwrap().entries, [3, 4, 5]);
     assert_eq!(with_versions(&*bucket), [8, 9, 10, 11, 12, 13, 14]);
-    assert_eq!(super::log(open_settled(&target.location, &target.options).unwrap()).refresh().unwrap().head, 14);
+    assert_eq!(
+        super::log(open_versioned(&target.location, &target.options).unwrap().store).refresh().unwrap().head,
+        14
+    );
 }
 
 /// A lock that outlives the first truncation, and not the test.

@@ -11,7 +11,7 @@ use engine::log::Truncation;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::restore_point::Point;
-use engine::store::{Memory, Name, Store};
+use engine::store::{Memory, ObjectName, Store, StoreExt};
 use engine::{Kind, Result};
 use format_spec::container::ObjectKind;
 use format_spec::log::{Change, KeyChange};
@@ -157,11 +157,11 @@ pub(super) const REPAIR: Operation = Operation {
         let store = &machine.rig.store;
         let packs = machine.scene.rig.over(store.clone()).open().unwrap().blobs().catalog().packs().unwrap();
         let pack = packs.iter().find(|p| p.kind == ObjectKind::DataPack).unwrap();
-        let name = Name::new(names::of_session(pack.kind, pack.id)).unwrap();
+        let name = ObjectName::new(names::of_session(pack.kind, pack.id)).unwrap();
         let mut bytes = store.get(&name).unwrap().to_vec();
         let at = bytes.len() - 50;
         bytes[at] ^= 1;
-        store.delete(&name, None).unwrap();
+        store.delete(name.object()).unwrap();
         store.put_new(&name, bytes.into()).unwrap();
     },
     run: |machine| {

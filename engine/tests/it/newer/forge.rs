@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use engine::repository::Repository;
 use engine::restore_point::manifest_name;
-use engine::store::Name;
+use engine::store::{ObjectName, StoreExt};
 use format_spec::container::{Header, Object, ObjectKind, ObjectWriter, kind};
 use format_spec::log::{Change, PointId, Purpose, Vouched};
 use format_spec::{ObjectId, names};
@@ -23,7 +23,7 @@ pub(crate) fn make_newer(repository: &Repository, id: PointId) {
     let body_hash = Object::parse(&bytes).expect("parses").trailer().body_hash;
     let point = Vouched { ordinal: 0, bytes: bytes.len() as u64, body_hash };
     let name = names::of_session(ObjectKind::RestorePoint, ObjectId { session, ordinal: 0 });
-    vault.store.put_new(&Name::new(name).expect("a name"), bytes).expect("is stored");
+    vault.store.put_new(&ObjectName::new(name).expect("a name"), bytes).expect("is stored");
     let mut rewrite = |_: &engine::log::LogView| {
         Ok(Change::Rewrite { session, point, id, references: commit.references, reason: "newer".into() })
     };
@@ -33,7 +33,7 @@ pub(crate) fn make_newer(repository: &Repository, id: PointId) {
 }
 
 /// The manifest of this name as a newer release would have written it in `session`.
-pub(crate) fn newer(repository: &Repository, name: &Name, session: u32, salt: [u8; 32]) -> Bytes {
+pub(crate) fn newer(repository: &Repository, name: &ObjectName, session: u32, salt: [u8; 32]) -> Bytes {
     let vault = repository.vault();
     let old = vault.store.get(name).expect("the manifest is there");
     let object = Object::parse(&old).expect("the manifest is whole");

@@ -12,7 +12,7 @@ use engine::monitor::Monitor;
 use engine::repository::{Repository, Why};
 use engine::restore::restore;
 use engine::restore_point::manifest_name;
-use engine::store::{Faulty, Memory, Verb};
+use engine::store::{Faulty, Memory, RequestKind};
 use forge::{make_newer, newer};
 use format_spec::log::PointId;
 use std::collections::BTreeSet;
@@ -63,7 +63,7 @@ fn what_needs_a_newer_release_is_listed_apart_from_damage() {
     let (rig, points) = with_newer(folder.path());
     let repository = rig.open().unwrap();
     let damaged = repository.log().view().live(&points[1]).copied().unwrap();
-    rig.store.delete(&manifest_name(&damaged).unwrap(), None).unwrap();
+    rig.store.delete(manifest_name(&damaged).unwrap().object()).unwrap();
     let listing = repository.listing().unwrap();
     let ids: Vec<PointId> = listing.points.iter().map(|point| point.manifest.id).collect();
     assert_eq!(ids, [points[2]]);
@@ -133,11 +133,12 @@ fn the_log_is_read_on_once_for_a_loss_and_not_at_each_listing() {
     rig.write("a", b"b");
     rig.back_up().unwrap();
     let commit = *rig.open().unwrap().log().view().live(&id).unwrap();
-    rig.store.delete(&manifest_name(&commit).unwrap(), None).unwrap();
+    rig.store.delete(manifest_name(&commit).unwrap().object()).unwrap();
     let listings = Arc::new(AtomicUsize::new(0));
     let counted = listings.clone();
     let store = Faulty::new(rig.store.clone(), move |call| {
-        counted.fetch_add(usize::from(call.verb == Verb::List && call.name.starts_with("log")), Ordering::SeqCst);
+        counted
+            .fetch_add(usize::from(call.verb == RequestKind::List && call.name.starts_with("log")), Ordering::SeqCst);
         None
     });
     let repository: Arc<Repository> = rig.over(Arc::new(store)).open().unwrap();

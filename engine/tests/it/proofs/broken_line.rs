@@ -4,7 +4,7 @@ use super::rig::{Rig, noise};
 use engine::Kind;
 use engine::Result;
 use engine::env::{Env, Machine, SharedEnv};
-use engine::store::{Fault, Faulty, Memory, Verb};
+use engine::store::{Fault, Faulty, Memory, RequestKind};
 use format_spec::Time;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ fn line(rig: &Rig, by: f64, sent: Arc<AtomicU64>) -> Rig {
     let one = Mutex::new(());
     let is_down = move || since.lock().get_or_insert_with(Instant::now).elapsed().as_secs_f64() * by > HOLDS_SECONDS;
     let store = Faulty::new(rig.store.clone(), move |call| {
-        if call.verb != Verb::Put || call.name.starts_with("keys/") {
+        if call.verb != RequestKind::Put || call.name.starts_with("keys/") {
             return None;
         }
         let _one = one.lock();

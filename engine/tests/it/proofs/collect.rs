@@ -6,7 +6,7 @@ use engine::care::{ClockVerdict, CollectOptions, CollectReport, collect, plan_co
 use engine::error::Kind;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
-use engine::store::Memory;
+use engine::store::{Memory, StoreExt};
 use format_spec::log::{Change, PointId};
 use std::sync::Arc;
 
@@ -51,7 +51,7 @@ pub(super) fn rig(folder: &std::path::Path, store: Arc<Memory>) -> Rig {
 }
 
 fn bytes_of(rig: &Rig) -> u64 {
-    names_of(&*rig.store).iter().map(|n| rig.store.head(n).expect("is there").bytes).sum()
+    names_of(&*rig.store).iter().map(|n| rig.store.head_of(n).expect("is there").bytes).sum()
 }
 
 /// Another state of the source: every third small file is another one, and half of the large one.
@@ -188,7 +188,9 @@ fn orphans_of_ended_sessions_go_and_others_stay() {
     rig.back_up().unwrap();
     let repository = rig.open().unwrap();
     let put = |name: &str| {
-        rig.store.put_new(&engine::store::Name::new(name).unwrap(), bytes::Bytes::from_static(b"left behind")).unwrap();
+        rig.store
+            .put_new(&engine::store::ObjectName::new(name).unwrap(), bytes::Bytes::from_static(b"left behind"))
+            .unwrap();
     };
     // Session 1 has committed; session 7 is not opened yet; a foreign name is nobody's.
     put("data/00000001/00000fff");
@@ -213,15 +215,15 @@ fn a_damaged_survivor_keeps_its_pack() {
     expire(&repository, vec![first]);
     let plan = plan_collection(&repository, &options(), &Monitor::new()).unwrap();
     let sparse = plan.sparse.first().expect("a pack with survivors");
-    let name = engine::store::Name::new(format_spec::names::of_session(sparse.kind, sparse.id)).unwrap();
+    let name = engine::store::ObjectName::new(format_spec::names::of_session(sparse.kind, sparse.id)).unwrap();
     let mut bytes = rig.store.get(&name).unwrap().to_vec();
     let end = bytes.len() - 200;
     bytes[200..end].iter_mut().for_each(|b| *b ^= 0x55);
-    rig.store.delete(&name, None).unwrap();
+    rig.store.delete(name.object()).unwrap();
     rig.store.put_new(&name, bytes.into()).unwrap();
     let report = collect(&repository, &options(), &plan.hash, &ClockVerdict::trusted(), &Monitor::new()).unwrap();
     assert_eq!(report.damaged.iter().map(|f| f.object.as_str()).collect::<Vec<_>>(), [name.as_str()]);
-    assert!(rig.store.head(&name).is_ok(), "bad bytes are neither moved nor removed");
+    assert!(rig.store.head_of(&name).is_ok(), "bad bytes are neither moved nor removed");
 }
 
 #[test]

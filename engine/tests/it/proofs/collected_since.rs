@@ -8,7 +8,7 @@ use engine::error::{Error, Kind};
 use engine::monitor::Monitor;
 use engine::repository::{AsOf, OpenOptions, Repository, Why};
 use engine::restore::restore;
-use engine::store::{Memory, Name};
+use engine::store::{Memory, ObjectName};
 use format_spec::log::PointId;
 use std::sync::Arc;
 
@@ -91,7 +91,7 @@ fn a_check_as_of_an_earlier_position_calls_what_was_collected_since_no_damage() 
     // What is needed to this day is damage as of any position.
     let pack = rig.open().unwrap().blobs().catalog().packs().unwrap().pop().unwrap();
     let name = format_spec::names::of_session(pack.kind, pack.id);
-    rig.store.delete(&Name::new(name.clone()).unwrap(), None).unwrap();
+    rig.store.delete(ObjectName::new(name.clone()).unwrap().object()).unwrap();
     let head = rig.open().unwrap().log().view().head;
     let report = check(
         &as_of(&rig, head),
@@ -112,7 +112,7 @@ fn damage_is_still_damage_as_of_an_earlier_position() {
     rig.write("more", b"more");
     rig.back_up().unwrap();
     let commit = *repository.log().view().live(&second).unwrap();
-    rig.store.delete(&engine::restore_point::manifest_name(&commit).unwrap(), None).unwrap();
+    rig.store.delete(engine::restore_point::manifest_name(&commit).unwrap().object()).unwrap();
     assert_eq!(restored(&as_of(&rig, then), &second).kind(), Kind::Damaged);
 }
 

@@ -2,7 +2,7 @@
 
 use super::rig::names_of;
 use bytes::Bytes;
-use engine::store::{Memory, Name, Store};
+use engine::store::{Memory, ObjectName, Store, StoreExt};
 
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,12 +42,12 @@ pub(crate) const ACTIONS: [Action; 15] = [
 ];
 
 /// The kind of thing that has this name, for tables.
-pub(crate) fn kind_of(name: &Name) -> &str {
+pub(crate) fn kind_of(name: &ObjectName) -> &str {
     name.as_str().split('/').next().unwrap_or_default()
 }
 
 /// Does `action` to `name` in `store`; false when it cannot be done to it (nothing to swap with).
-pub(crate) fn act(action: Action, name: &Name, store: &Memory, foreign: &dyn Store) -> bool {
+pub(crate) fn act(action: Action, name: &ObjectName, store: &Memory, foreign: &dyn Store) -> bool {
     let old = store.get(name).unwrap();
     let at = |thousandths: usize| (old.len() * thousandths / 1000).min(old.len() - 1);
     let mut new = old.to_vec();
@@ -55,7 +55,7 @@ pub(crate) fn act(action: Action, name: &Name, store: &Memory, foreign: &dyn Sto
         Action::Flip(place) => new[at(place)] ^= 1 << (place % 8),
         Action::Truncate(place) => new.truncate(at(place)),
         Action::Delete => {
-            store.delete(name, None).unwrap();
+            store.delete(name.object()).unwrap();
             return true;
         }
         Action::Empty => new.clear(),
@@ -89,6 +89,6 @@ pub(crate) fn act(action: Action, name: &Name, store: &Memory, foreign: &dyn Sto
     true
 }
 
-fn old_of(store: &Memory, name: &Name, _: Action) -> Vec<u8> {
+fn old_of(store: &Memory, name: &ObjectName, _: Action) -> Vec<u8> {
     store.get(name).unwrap().to_vec()
 }

@@ -4,7 +4,7 @@ use super::rig::{contents, copy_of, names_of, shown};
 use super::{Rig, noise, parallel};
 use engine::Kind;
 use engine::store::fault::Call;
-use engine::store::{Fault, Faulty, Memory, Name, Verb};
+use engine::store::{Fault, Faulty, Memory, ObjectName, RequestKind};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ fn fail_each(fault: Fault, injected: Kind) -> u64 {
                 assert!(points == 1 || (lost || unsure) && points == 2, "{call:?}: {points} points");
             }
         }
-        if injected == Kind::Transient && call.verb == Verb::Put {
+        if injected == Kind::Transient && call.verb == RequestKind::Put {
             done.unwrap_or_else(|e| panic!("{call:?} was not tried again: {}", shown(&e)));
         }
         healthy.expect_healthy();
@@ -94,8 +94,8 @@ fn corrupt(base: &Rig, k: u64, times: u64) -> Option<(Arc<Memory>, String, engin
     let seen = puts.clone();
     let store = Faulty::new(memory.clone(), move |call| {
         let mut puts = seen.lock();
-        puts.0 += u64::from(call.verb == Verb::Put);
-        (call.verb == Verb::Put && (k..k + times).contains(&puts.0)).then(|| {
+        puts.0 += u64::from(call.verb == RequestKind::Put);
+        (call.verb == RequestKind::Put && (k..k + times).contains(&puts.0)).then(|| {
             puts.1.get_or_insert_with(|| call.name.clone());
             Fault::Corrupt(k)
         })
@@ -119,7 +119,7 @@ fn an_object_that_the_store_corrupts_once_is_stored_again_before_the_commit() {
             assert_eq!((error.kind(), error.object()), (Kind::Damaged, Some(&name[..])), "{}", shown(&error));
             let error = healthy.open().map(|_| ()).expect_err(&name);
             assert_eq!((error.kind(), error.object()), (Kind::Damaged, Some(&name[..])), "{}", shown(&error));
-            healthy.store.delete(&Name::new(name.clone()).unwrap(), None).unwrap();
+            healthy.store.delete(ObjectName::new(name.clone()).unwrap().object()).unwrap();
             assert_eq!(healthy.open().unwrap().points().unwrap().len(), 1, "{name}");
             healthy.expect_healthy();
         } else {
@@ -145,7 +145,7 @@ fn a_store_that_goes_on_corrupting_fails_the_backup_by_name() {
         let name = error.object().expect("a name").to_owned();
         let healthy = base.over(memory);
         if name.starts_with("log/") {
-            healthy.store.delete(&Name::new(name).unwrap(), None).unwrap();
+            healthy.store.delete(ObjectName::new(name).unwrap().object()).unwrap();
         }
         assert_eq!(healthy.open().unwrap().points().unwrap().len(), 1);
         healthy.expect_healthy();

@@ -6,14 +6,14 @@ use super::rig::{Rig, names_of, noise, shown};
 use engine::Kind;
 use engine::care::plan_collection;
 use engine::monitor::Monitor;
-use engine::store::{Fault, Faulty, Memory, Verb};
+use engine::store::{Fault, Faulty, Memory, RequestKind};
 use std::sync::Arc;
 
 /// The same store, in which puts of some names fail.
 fn failing(rig: &Rig, kind: Kind, names: &'static [&'static str]) -> Rig {
     let fails = move |name: &str| names.iter().any(|folder| name.starts_with(folder));
     let plan = move |call: &engine::store::fault::Call| {
-        (call.verb == Verb::Put && fails(&call.name)).then_some(Fault::Before(kind))
+        (call.verb == RequestKind::Put && fails(&call.name)).then_some(Fault::Before(kind))
     };
     rig.over(Arc::new(Faulty::new(rig.store.clone(), plan)))
 }

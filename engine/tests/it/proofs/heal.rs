@@ -7,7 +7,7 @@ use engine::backup::{BackupSummary, backup};
 use engine::monitor::Monitor;
 use engine::source::folder::FolderSource;
 use engine::source::rules::Rules;
-use engine::store::{Memory, Name, Store};
+use engine::store::{Memory, ObjectName, Store, StoreExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,12 +28,12 @@ fn full(rig: &Rig) -> BackupSummary {
     backup(&rig.open().unwrap(), &source, &options, &Arc::new(Monitor::new())).unwrap()
 }
 
-fn first(store: &Memory, kind: &str) -> Name {
+fn first(store: &Memory, kind: &str) -> ObjectName {
     names_of(store).into_iter().find(|n| kind_of(n) == kind).unwrap()
 }
 
 /// The newest point is whole, and what `check` finds is about the objects that were damaged and the points that need them.
-fn expect_newest_whole(rig: &Rig, damaged: &Name) {
+fn expect_newest_whole(rig: &Rig, damaged: &ObjectName) {
     let target = tempfile::tempdir().unwrap();
     let (done, warnings) = rig.restore("latest", target.path());
     done.expect("restores");
@@ -64,13 +64,13 @@ fn a_full_backup_stores_again_what_a_lost_data_pack_held() {
     assert_eq!((nothing.bytes_new, nothing.data_packs_written), (0, 0), "sound packs are relied on");
     for action in [Action::Delete, Action::Truncate(500)] {
         let pack = first(&store, "data");
-        let held = store.head(&pack).unwrap().bytes;
+        let held = store.head_of(&pack).unwrap().bytes;
         assert!(act(action, &pack, &store, &*store));
         let summary = full(&rig);
         assert!(summary.bytes_stored > held / 2, "{summary:?}");
         expect_newest_whole(&rig, &pack);
         // Away with it, so that the next round damages what was stored again.
-        let _ = store.delete(&pack, None);
+        let _ = store.delete(pack.object());
     }
 }
 
@@ -103,10 +103,10 @@ fn a_blob_with_two_places_is_read_from_the_sound_one() {
     let (rig, store) = rig(folder.path());
     let old = first(&store, "data");
     let bytes = store.get(&old).unwrap();
-    store.delete(&old, None).unwrap();
+    store.delete(old.object()).unwrap();
     full(&rig);
     store.put_new(&old, bytes).unwrap();
-    let both: Vec<Name> = names_of(&*store).into_iter().filter(|n| kind_of(n) == "data").collect();
+    let both: Vec<ObjectName> = names_of(&*store).into_iter().filter(|n| kind_of(n) == "data").collect();
     assert_eq!(both.len(), 2);
     for pack in both {
         let copy = super::rig::copy_of(&*store);
@@ -127,7 +127,7 @@ fn one_healing_heals_however_many_packs_of_nodes_are_damaged() {
     rig.back_up().unwrap();
     rig.write("d3/third", b"third");
     rig.back_up().unwrap();
-    let packs: Vec<Name> = names_of(&*store).into_iter().filter(|n| kind_of(n) == "meta").collect();
+    let packs: Vec<ObjectName> = names_of(&*store).into_iter().filter(|n| kind_of(n) == "meta").collect();
     assert!(packs.len() >= 3, "{packs:?}");
     for pack in &packs {
         assert!(act(Action::Flip(300), pack, &store, &*store));

@@ -5,7 +5,7 @@ use super::rig::{CHEAP, PASSWORD, shown};
 use bytes::Bytes;
 use engine::error::Error;
 use engine::repository::{Found, OpenOptions, Repository, SlotBounds, SlotId, Trying, Watch};
-use engine::store::{Faulty, Memory, Name, Store, Verb};
+use engine::store::{Faulty, Memory, ObjectName, RequestKind, Store, StoreExt};
 use engine::{Kind, Result};
 use format_spec::RepositoryId;
 use format_spec::container::{Header, ObjectKind, ObjectWriter, Suite, kind};
@@ -34,7 +34,7 @@ fn plant(store: &dyn Store, repository: RepositoryId, id: SlotId, cost: Cost) {
     let header = Header::new(ObjectKind::KeySlot, Suite::Clear, repository, 0, 0, [7; 32]);
     let mut object = ObjectWriter::new(header, Cipher::Clear);
     object.push_plain(kind::KEY_SLOT, fields.as_bytes(), 3);
-    store.put_new(&Name::new(names::key_slot(id)).unwrap(), Bytes::from(object.finish().0)).unwrap();
+    store.put_new(&ObjectName::new(names::key_slot(id)).unwrap(), Bytes::from(object.finish().0)).unwrap();
 }
 
 fn options(rig: &Rig) -> OpenOptions {
@@ -56,7 +56,7 @@ fn reading(rig: &Rig) -> (Rig, Arc<Mutex<Vec<String>>>) {
     let read = Arc::new(Mutex::new(Vec::new()));
     let seen = read.clone();
     let faulty = Faulty::new(rig.store.clone(), move |call| {
-        if call.verb == Verb::Get && call.name.starts_with("keys/") {
+        if call.verb == RequestKind::Get && call.name.starts_with("keys/") {
             seen.lock().push(call.name.to_owned());
         }
         None

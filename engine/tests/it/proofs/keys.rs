@@ -3,7 +3,7 @@
 use super::rig::{CHEAP, PASSWORD, shown};
 use super::{Rig, noise};
 use engine::repository::{NewRepository, OpenOptions, Repository};
-use engine::store::{Fault, Faulty, Memory, Name, Verb};
+use engine::store::{Fault, Faulty, Memory, ObjectName, RequestKind};
 use engine::{Kind, Result};
 use format_spec::key_slot::Cost;
 use format_spec::log::KeyChange;
@@ -54,7 +54,7 @@ fn who_opens_while_the_only_slot_is_replaced_finds_the_new_one() {
     let first = repository.slots().unwrap().remove(0).id;
     let replaced = std::sync::Once::new();
     let meanwhile = Faulty::new(rig.store.clone(), move |call| {
-        if call.verb == Verb::Get && call.name.starts_with("keys/") {
+        if call.verb == RequestKind::Get && call.name.starts_with("keys/") {
             replaced.call_once(|| {
                 repository.add_slot(PASSWORD, "new", CHEAP).unwrap();
                 repository.remove_slot(&first).unwrap();
@@ -75,7 +75,7 @@ fn the_recovery_sheet_opens_without_any_slot_and_only_its_own_repository() {
     rig.expect_healthy();
     let sheet = rig.open().unwrap().paper().unwrap().lines.join("\n");
     for name in super::rig::names_of(&*store).iter().filter(|n| n.as_str().starts_with("keys/")) {
-        engine::store::Store::delete(&*store, name, None).unwrap();
+        engine::store::Store::delete(&*store, name.object()).unwrap();
     }
     let error = rig.open().map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), Kind::Damaged, "{}", shown(&error));
@@ -169,7 +169,8 @@ fn a_resealed_slot_keeps_password_and_label_and_has_a_new_cost() {
 
 /// The store's delete fails as told; everything else works.
 fn refusing(rig: &Rig, kind: Kind) -> Rig {
-    let plan = move |call: &engine::store::fault::Call| (call.verb == Verb::Delete).then_some(Fault::Before(kind));
+    let plan =
+        move |call: &engine::store::fault::Call| (call.verb == RequestKind::Delete).then_some(Fault::Before(kind));
     rig.over(Arc::new(Faulty::new(rig.store.clone(), plan)))
 }
 
@@ -203,10 +204,10 @@ fn two_that_remove_the_last_two_slots_at_once_leave_one() {
     let repository = rig.open().unwrap();
     let first = repository.slots().unwrap().remove(0).id;
     let second = repository.add_slot(b"second", "", CHEAP).unwrap();
-    let (other, name) = (rig.store.clone(), Name::new(format!("keys/{second}")).unwrap());
+    let (other, name) = (rig.store.clone(), ObjectName::new(format!("keys/{second}")).unwrap());
     let plan = move |call: &engine::store::fault::Call| {
-        if call.verb == Verb::Delete {
-            other.delete(&name, None).unwrap();
+        if call.verb == RequestKind::Delete {
+            other.delete(name.object()).unwrap();
         }
         None
     };

@@ -8,7 +8,7 @@ use engine::care::plan_collection;
 use engine::monitor::Monitor;
 use engine::source::folder::FolderSource;
 use engine::source::rules::Rules;
-use engine::store::{Memory, Name, Store};
+use engine::store::{Memory, ObjectName, StoreExt};
 use format_spec::{container::ObjectKind, names};
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ fn damageable(folder: &std::path::Path) -> (Rig, Arc<Memory>) {
 }
 
 fn put(store: &Memory, name: &str) {
-    store.put_new(&Name::new(name).unwrap(), bytes::Bytes::from_static(b"left behind")).unwrap();
+    store.put_new(&ObjectName::new(name).unwrap(), bytes::Bytes::from_static(b"left behind")).unwrap();
 }
 
 fn objects<'f>(found: impl IntoIterator<Item = &'f engine::care::Finding>) -> Vec<&'f str> {
@@ -63,7 +63,7 @@ fn a_segment_that_cannot_be_read_stays_and_others_are_folded() {
     }
     let repository = rig.open().unwrap();
     let reference = repository.log().view().segments.iter().min_by_key(|s| s.object.bytes).copied().unwrap();
-    let segment = Name::new(names::of_session(ObjectKind::IndexSegment, reference.id())).unwrap();
+    let segment = ObjectName::new(names::of_session(ObjectKind::IndexSegment, reference.id())).unwrap();
     assert!(act(Action::Truncate(900), &segment, &store, &*store));
     let report = collect_all(&repository, &options()).unwrap();
     assert_eq!(objects(&report.damaged), [segment.as_str()]);
@@ -90,7 +90,7 @@ fn survivors_of_a_damaged_pack_that_were_stored_again_move() {
         expire(&repository, vec![first]);
         let report = collect_all(&repository, &options()).unwrap();
         assert_eq!(report.damaged, Vec::new(), "{action:?}");
-        assert!(store.head(&pack).is_err(), "nothing names the damaged pack any more");
+        assert!(store.head_of(&pack).is_err(), "nothing names the damaged pack any more");
         for point in rig.open().unwrap().points().unwrap() {
             let target = tempfile::tempdir().unwrap();
             let (done, warnings) = rig.restore(&point.manifest.id.to_string(), target.path());
@@ -119,7 +119,7 @@ fn orphans_are_told_by_the_plan() {
     let dead = std::sync::atomic::AtomicBool::new(false);
     let dying = engine::store::Faulty::new(store.clone(), move |call| {
         use std::sync::atomic::Ordering::SeqCst;
-        let dies = call.verb == engine::store::Verb::Put && call.name.starts_with("index/");
+        let dies = call.verb == engine::store::RequestKind::Put && call.name.starts_with("index/");
         // From then on nothing of it is heard: it cannot close its session.
         dead.fetch_or(dies, SeqCst);
         dead.load(SeqCst).then_some(engine::store::Fault::Before(engine::Kind::Denied))

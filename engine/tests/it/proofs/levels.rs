@@ -6,7 +6,7 @@ use super::{Rig, noise};
 use bytes::Bytes;
 use engine::care::{CheckOptions, CheckReport, Level, check, check_stored};
 use engine::monitor::Monitor;
-use engine::store::{Faulty, Memory, Name, Store, Verb};
+use engine::store::{Faulty, Memory, ObjectName, RequestKind, Store, StoreExt};
 use format_spec::container::{Object, kind};
 use parking_lot::Mutex;
 use std::path::Path;
@@ -30,16 +30,16 @@ fn check_at(rig: &Rig, level: Level) -> CheckReport {
     check(&rig.open().unwrap(), &options, &Monitor::new()).unwrap()
 }
 
-fn largest(store: &Memory, kind: &str) -> Name {
+fn largest(store: &Memory, kind: &str) -> ObjectName {
     let names = names_of(store).into_iter().filter(|n| kind_of(n) == kind);
-    names.max_by_key(|n| store.head(n).unwrap().bytes).unwrap()
+    names.max_by_key(|n| store.head_of(n).unwrap().bytes).unwrap()
 }
 
 #[test]
 fn a_list_is_one_listing_and_no_request_a_pack() {
     let folder = tempfile::tempdir().unwrap();
     let (rig, store) = rig(folder.path());
-    let calls: Arc<Mutex<Vec<(Verb, String)>>> = Arc::default();
+    let calls: Arc<Mutex<Vec<(RequestKind, String)>>> = Arc::default();
     let seen = calls.clone();
     let counting = Faulty::new(store, move |call| {
         seen.lock().push((call.verb, call.name.clone()));
@@ -49,8 +49,8 @@ fn a_list_is_one_listing_and_no_request_a_pack() {
     assert_eq!((report.errors, report.packs), (Vec::new(), 6));
     let calls = calls.lock();
     let about = |folder: &str| calls.iter().filter(|(_, name)| name.starts_with(folder)).collect::<Vec<_>>();
-    assert_eq!(about("data"), [&(Verb::List, "data".to_owned())]);
-    assert_eq!(about("meta"), [&(Verb::List, "meta".to_owned())]);
+    assert_eq!(about("data"), [&(RequestKind::List, "data".to_owned())]);
+    assert_eq!(about("meta"), [&(RequestKind::List, "meta".to_owned())]);
 }
 
 #[test]
@@ -97,7 +97,7 @@ enum Place {
 }
 
 impl Harm {
-    fn be_done(self, store: &Memory, name: &Name) {
+    fn be_done(self, store: &Memory, name: &ObjectName) {
         let mut bytes = store.get(name).unwrap().to_vec();
         let end = bytes.len();
         let offset = |bytes: &[u8], kind: u8| {
@@ -106,7 +106,7 @@ impl Harm {
             usize::try_from(entry.offset).unwrap() + 2000
         };
         match self {
-            Harm::Delete => return store.delete(name, None).unwrap(),
+            Harm::Delete => return store.delete(name.object()).unwrap(),
             Harm::Shorter => bytes.truncate(end - 1),
             Harm::Longer => bytes.push(0),
             Harm::Flip(Place::Trailer) => bytes[end - 50] ^= 1,
@@ -132,7 +132,7 @@ fn a_worker_without_keys_finds_every_damaged_object_and_needs_only_the_store() {
     let names = names_of(&*store);
     assert_eq!((clean.errors, clean.objects, clean.packs), (Vec::new(), names.len() as u64, 6));
     assert_eq!(clean.packs_with_parity, 6);
-    let total: u64 = names.iter().map(|n| store.head(n).unwrap().bytes).sum();
+    let total: u64 = names.iter().map(|n| store.head_of(n).unwrap().bytes).sum();
     assert_eq!(clean.bytes_read, total);
     for name in &names {
         for action in [Action::Flip(3), Action::Flip(500), Action::Flip(999), Action::Truncate(500), Action::Empty] {
@@ -149,12 +149,12 @@ fn a_worker_without_keys_finds_swapped_objects_and_a_gap_in_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let (_, store) = rig(folder.path());
     let copy = copy_of(&*store);
-    let packs: Vec<Name> = names_of(&*copy).into_iter().filter(|n| kind_of(n) == "data").collect();
+    let packs: Vec<ObjectName> = names_of(&*copy).into_iter().filter(|n| kind_of(n) == "data").collect();
     let [a, b] = &packs[..] else { panic!("{packs:?}") };
     let (of_a, of_b) = (copy.get(a).unwrap(), copy.get(b).unwrap());
     copy.replace(a, of_b);
     copy.replace(b, of_a);
-    copy.delete(&Name::new(format_spec::names::log(3)).unwrap(), None).unwrap();
+    copy.delete(ObjectName::new(format_spec::names::log(3)).unwrap().object()).unwrap();
     let found = check_stored(&*copy, 2, &Monitor::new()).unwrap().errors;
     let objects: Vec<&str> = found.iter().map(|f| &f.object[..]).collect();
     assert_eq!(objects, [a.as_str(), b.as_str(), "log"], "{found:?}");

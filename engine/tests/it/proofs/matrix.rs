@@ -6,7 +6,7 @@ use super::damage::{ACTIONS, Action, act, kind_of};
 use super::rig::{contents, copy_of, names_of, shown};
 use super::{Rig, noise};
 use engine::blob::CachePlace;
-use engine::store::{Memory, Name, Store};
+use engine::store::{Memory, ObjectName, StoreExt};
 use engine::tree::{Flow, Placement, pieces, stored_bytes, walk};
 use engine::{Error, Kind};
 use format_spec::container::ObjectKind;
@@ -43,12 +43,12 @@ fn repository(folder: &Path, seed: u64) -> Rig {
 struct Cell<'a> {
     rig: Rig,
     action: Action,
-    name: &'a Name,
+    name: &'a ObjectName,
     wanted: &'a BTreeMap<PathBuf, Vec<u8>>,
     /// The data packs that each file's chunks lie in.
-    packs: &'a BTreeMap<PathBuf, BTreeSet<Name>>,
+    packs: &'a BTreeMap<PathBuf, BTreeSet<ObjectName>>,
     /// The objects that the action changed or took away.
-    hurt: BTreeSet<Name>,
+    hurt: BTreeSet<ObjectName>,
     kept: bool,
     problems: &'a Mutex<Vec<String>>,
 }
@@ -77,7 +77,7 @@ fn every_damage_is_named_and_everything_else_comes_back() {
                     if !act(*action, name, &memory, &*foreign) {
                         continue;
                     }
-                    let same = |n: &Name| memory.get(n).ok() == base.store.get(n).ok();
+                    let same = |n: &ObjectName| memory.get(n).ok() == base.store.get(n).ok();
                     let hurt = names_of(&*base.store).into_iter().filter(|n| !same(n)).collect();
                     let mut rig = base.over(memory);
                     rig.cache = CachePlace::Folder(here.path().join("cache"));
@@ -98,7 +98,7 @@ fn every_damage_is_named_and_everything_else_comes_back() {
 }
 
 /// The data packs of every file of the newest point. Which files share a pack depends on how the readers raced.
-fn packs_of_files(rig: &Rig) -> BTreeMap<PathBuf, BTreeSet<Name>> {
+fn packs_of_files(rig: &Rig) -> BTreeMap<PathBuf, BTreeSet<ObjectName>> {
     let repository = rig.open().unwrap();
     let (blobs, inside) = (repository.blobs(), rig.inside());
     let mut out = BTreeMap::new();
@@ -109,7 +109,7 @@ fn packs_of_files(rig: &Rig) -> BTreeMap<PathBuf, BTreeSet<Name>> {
             let bytes = stored_bytes(entry);
             let pack = |piece: engine::Result<Placement>| {
                 let place = blobs.place(ObjectKind::DataPack, &piece?.id)?;
-                Name::new(names::of_session(place.pack_kind, place.pack))
+                ObjectName::new(names::of_session(place.pack_kind, place.pack))
             };
             let packs = pieces(&**blobs, entry.content, bytes, 0..bytes)?.map(pack).collect::<engine::Result<_>>()?;
             out.insert(PathBuf::from(OsStr::from_bytes(path)), packs);
@@ -121,9 +121,9 @@ fn packs_of_files(rig: &Rig) -> BTreeMap<PathBuf, BTreeSet<Name>> {
 }
 
 /// The first, a middle and the last object of each kind.
-fn some_of_each_kind(all: &[Name]) -> Vec<Name> {
-    let of = |name: &Name| all.iter().filter(|n| kind_of(n) == kind_of(name)).cloned().collect::<Vec<_>>();
-    let picked = |name: &Name| {
+fn some_of_each_kind(all: &[ObjectName]) -> Vec<ObjectName> {
+    let of = |name: &ObjectName| all.iter().filter(|n| kind_of(n) == kind_of(name)).cloned().collect::<Vec<_>>();
+    let picked = |name: &ObjectName| {
         let same = of(name);
         [0, same.len() / 2, same.len() - 1].iter().any(|at| same[*at] == *name)
     };

@@ -6,7 +6,7 @@ use engine::Kind;
 use engine::care::{CheckOptions, CheckReport, Level, check};
 use engine::monitor::Monitor;
 use engine::repository::Repository;
-use engine::store::{Faulty, Memory, Name, Verb};
+use engine::store::{Faulty, Memory, ObjectName, RequestKind};
 use format_spec::container::ObjectKind;
 use format_spec::log::PointId;
 use format_spec::names;
@@ -34,7 +34,7 @@ fn interrupted(rig: &Rig, prefix: &'static str, work: impl FnOnce() + Send + 'st
     let armed: Arc<Mutex<Option<Work>>> = Arc::default();
     let trap = armed.clone();
     let store = Faulty::new(rig.store.clone(), move |call| {
-        if call.verb != Verb::Put && call.name.starts_with(prefix) {
+        if call.verb != RequestKind::Put && call.name.starts_with(prefix) {
             let work = trap.lock().take();
             if let Some(work) = work {
                 work();
@@ -108,7 +108,7 @@ fn damage_is_still_found_by_a_check_that_is_overtaken() {
             take_away();
             let known = rig.open().unwrap().blobs().catalog().packs().unwrap();
             let pack = known.iter().find(|p| p.kind == ObjectKind::DataPack).expect("a data pack is left");
-            rig.store.delete(&Name::new(names::of_session(pack.kind, pack.id)).unwrap(), None).unwrap();
+            rig.store.delete(ObjectName::new(names::of_session(pack.kind, pack.id)).unwrap().object()).unwrap();
         }
     };
     // The check knows the pack before it goes; or it learns of it afterwards, where the point is looked at again.

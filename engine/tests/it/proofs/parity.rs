@@ -4,7 +4,7 @@ use super::{Rig, noise};
 use engine::Kind;
 use engine::block::OpenBlock;
 use engine::pack::{FinishedPack, PackBuilder, heal};
-use engine::store::{Memory, Store};
+use engine::store::{Memory, StoreExt};
 use format_spec::container::{Object, ObjectKind, kind};
 use format_spec::keys::{Secret, Secrets};
 use format_spec::log::Vouched;
@@ -168,7 +168,7 @@ fn the_pack_limit_includes_the_parity() {
         rig.write("text", &b"the same line\n".repeat(100_000));
         rig.back_up().unwrap();
         let packs = super::rig::names_of(&*store).into_iter().filter(|n| n.as_str().starts_with("data/"));
-        let sizes: Vec<u64> = packs.map(|n| store.head(&n).unwrap().bytes).collect();
+        let sizes: Vec<u64> = packs.map(|n| store.head_of(&n).unwrap().bytes).collect();
         assert!(sizes.len() >= 3 && sizes.iter().all(|n| *n <= 5_000_000), "{percent}%: {sizes:?}");
         assert!(sizes.iter().any(|n| *n > 3_000_000), "{percent}%: {sizes:?}");
         rig.expect_equal();

@@ -3,7 +3,7 @@
 use super::Rig;
 use super::rig::{contents, names_of};
 use bytes::Bytes;
-use engine::store::{Memory, Store};
+use engine::store::{Memory, StoreExt};
 use std::sync::Arc;
 
 #[test]

@@ -5,7 +5,7 @@
 use super::collect::{change, collect_all, expire, options, rig};
 use super::rig::{Rig, interrupted, names_of, noise};
 use engine::care::CollectOptions;
-use engine::store::{Faulty, Store, Verb};
+use engine::store::{Faulty, RequestKind, Store, StoreExt};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -117,7 +117,7 @@ fn a_killed_session_leaves_what_the_next_one_uses_and_the_collection_after_it_ta
     let folder = tempfile::tempdir().unwrap();
     let rig = rig(folder.path(), Arc::default());
     let dying = Faulty::new(rig.store.clone(), |call| {
-        (call.verb == Verb::Put && call.name.starts_with("points/"))
+        (call.verb == RequestKind::Put && call.name.starts_with("points/"))
             .then_some(engine::store::Fault::Before(engine::Kind::Denied))
     });
     rig.over(Arc::new(dying)).back_up().unwrap_err();
@@ -163,7 +163,8 @@ fn a_commit_after_the_mark_keeps_its_pack() {
     let done = Arc::new(Mutex::new(false));
     let flag = done.clone();
     let store = Faulty::new(rig.store.clone(), move |call| {
-        if call.verb == Verb::Put && call.name.starts_with("log/") && !std::mem::replace(&mut *flag.lock(), true) {
+        if call.verb == RequestKind::Put && call.name.starts_with("log/") && !std::mem::replace(&mut *flag.lock(), true)
+        {
             other.back_up().unwrap();
         }
         None
@@ -202,11 +203,11 @@ fn the_copy_that_heals_a_blob_is_the_one_that_is_kept() {
     let repository = rig.open().unwrap();
     let known = repository.blobs().catalog().packs().unwrap();
     let bad = known.iter().find(|p| p.kind == format_spec::container::ObjectKind::DataPack).expect("a data pack");
-    let name = engine::store::Name::new(format_spec::names::of_session(bad.kind, bad.id)).unwrap();
+    let name = engine::store::ObjectName::new(format_spec::names::of_session(bad.kind, bad.id)).unwrap();
     let mut bytes = rig.store.get(&name).unwrap().to_vec();
     let end = bytes.len() - 300;
     bytes[300..end].iter_mut().for_each(|b| *b ^= 0x55);
-    rig.store.delete(&name, None).unwrap();
+    rig.store.delete(name.object()).unwrap();
     rig.store.put_new(&name, bytes.into()).unwrap();
     repository.blobs().catalog().distrust().add(bad.id);
     // Every file is read again, and names the same chunks as the base does.
@@ -224,6 +225,6 @@ fn the_copy_that_heals_a_blob_is_the_one_that_is_kept() {
     assert!(summary.chunks_new > 0, "{summary:?}");
     expire(&rig.open().unwrap(), vec![first]);
     collect_all(&rig.open().unwrap(), &options()).unwrap();
-    assert!(rig.store.head(&name).is_err(), "nothing names the damaged pack any more");
+    assert!(rig.store.head_of(&name).is_err(), "nothing names the damaged pack any more");
     rig.expect_equal();
 }

@@ -9,7 +9,7 @@ use engine::care::Level;
 use engine::care::repair::{Cure, RepairOptions, RepairPlan, RepairReport, apply, plan};
 use engine::monitor::Monitor;
 use engine::repository::{OpenOptions, Repository};
-use engine::store::{Memory, Name, Store};
+use engine::store::{Memory, ObjectName, Store, StoreExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ fn planned(rig: &Rig, from: Option<&Rig>) -> RepairPlan {
 
 /// Plans and carries out, and holds the store to it: everything that was there is as it was.
 fn repaired(rig: &Rig, from: Option<&Rig>) -> (RepairPlan, RepairReport) {
-    let before: Vec<(Name, Bytes)> =
+    let before: Vec<(ObjectName, Bytes)> =
         names_of(&*rig.store).into_iter().map(|n| (n.clone(), rig.store.get(&n).unwrap())).collect();
     let plan = planned(rig, from);
     assert_eq!(names_of(&*rig.store).len(), before.len(), "a plan writes nothing");
@@ -49,12 +49,12 @@ fn repaired(rig: &Rig, from: Option<&Rig>) -> (RepairPlan, RepairReport) {
     (plan, done)
 }
 
-fn first(store: &Memory, kind: &str) -> Name {
+fn first(store: &Memory, kind: &str) -> ObjectName {
     names_of(store).into_iter().find(|n| kind_of(n) == kind).unwrap()
 }
 
 /// Everything that is needed is whole, and nothing is told of what was damaged; collection takes only that away.
-fn expect_whole(rig: &Rig, damaged: &Name) {
+fn expect_whole(rig: &Rig, damaged: &ObjectName) {
     expect_sound(rig);
     assert!(!planned(rig, None).heals_something());
     super::collect::collect_all(&rig.open().unwrap(), &super::collect::options()).unwrap();
@@ -105,7 +105,7 @@ fn a_copy_gives_back_lost_packs_of_data_and_of_nodes() {
         let (rig, store) = rig(folder.path(), 0);
         let copy = rig.over(copy_of(&*store));
         let pack = first(&store, kind);
-        store.delete(&pack, None).unwrap();
+        store.delete(pack.object()).unwrap();
         let alone = planned(&rig, None);
         let item = alone.items.iter().find(|i| i.object == pack.as_str()).unwrap();
         assert!(
@@ -130,7 +130,7 @@ fn the_next_backup_gives_back_what_nothing_else_has() {
     let folder = tempfile::tempdir().unwrap();
     let (rig, store) = rig(folder.path(), 0);
     let pack = first(&store, "data");
-    store.delete(&pack, None).unwrap();
+    store.delete(pack.object()).unwrap();
     let source = engine::source::folder::FolderSource::new(
         std::slice::from_ref(&rig.source),
         engine::source::rules::Rules::default(),
@@ -181,7 +181,7 @@ fn the_disk_cache_gives_back_what_it_kept() {
     restore(&repository, &point, &rig.inside(), target.path(), &super::rig::restore_options(), &monitor).unwrap();
     drop(repository);
     let pack = first(&store, "data");
-    store.delete(&pack, None).unwrap();
+    store.delete(pack.object()).unwrap();
     let plan = plan(&open(), &options(None), &monitor).unwrap();
     let item = plan.items.iter().find(|i| i.object == pack.as_str()).unwrap();
     assert_eq!(item.healed_by.get(&Cure::Cache), Some(&item.blobs), "{item:?}");
@@ -217,8 +217,8 @@ fn a_segment_and_one_of_its_packs_are_lost_and_a_plain_copy_gives_both_back() {
     let (rig, store) = rig(folder.path(), 0);
     let copy = rig.over(copy_of(&*store));
     let (segment, pack) = (first(&store, "index"), first(&store, "data"));
-    store.delete(&segment, None).unwrap();
-    store.delete(&pack, None).unwrap();
+    store.delete(segment.object()).unwrap();
+    store.delete(pack.object()).unwrap();
     let repository = rig.open().unwrap();
     assert_eq!(repository.points().unwrap().len(), 2, "it opens");
     let alone = planned(&rig, None);
@@ -303,7 +303,7 @@ fn a_pack_of_which_something_stays_lost_stays_and_what_was_healed_is_found() {
     assert!(last > 96, "the pack has one block only");
     broken.replace(&pack, [&bytes[..last], &vec![0; bytes.len() - last][..]].concat().into());
     let copy = rig.over(broken);
-    store.delete(&pack, None).unwrap();
+    store.delete(pack.object()).unwrap();
     let (plan, done) = repaired(&rig, Some(&copy));
     let item = plan.items.iter().find(|i| i.object == pack.as_str()).unwrap();
     let healed = item.healed_by.get(&Cure::Copy).copied().unwrap_or(0);
@@ -326,20 +326,22 @@ fn a_lost_segment_is_made_again_when_its_entry_was_truncated() {
         let (rig, store) = rig(folder.path(), 0);
         if is_folded {
             // A segment that a fold made: repair makes one.
-            store.delete(&first(&store, "index"), None).unwrap();
+            store.delete(first(&store, "index").object()).unwrap();
             repaired(&rig, None);
         }
         let repository = rig.open().unwrap();
         let view = repository.log().view();
         let lost = view.segments.iter().max_by_key(|s| (is_folded, s.session)).unwrap();
-        let name =
-            Name::new(format_spec::names::of_session(format_spec::container::ObjectKind::IndexSegment, lost.id()));
+        let name = ObjectName::new(format_spec::names::of_session(
+            format_spec::container::ObjectKind::IndexSegment,
+            lost.id(),
+        ));
         let name = name.unwrap();
         repository.log().checkpoint(&**repository.env()).unwrap();
         for slot in 1..view.head {
-            store.delete(&Name::new(format_spec::names::log(slot)).unwrap(), None).unwrap();
+            store.delete(ObjectName::new(format_spec::names::log(slot)).unwrap().object()).unwrap();
         }
-        store.delete(&name, None).unwrap();
+        store.delete(name.object()).unwrap();
         let (plan, done) = repaired(&rig, None);
         assert!(plan.items.iter().any(|i| i.made_anew && i.object == name.as_str()), "{:?}", plan.items);
         assert_eq!(done.segments, 1);

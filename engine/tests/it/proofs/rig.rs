@@ -9,7 +9,7 @@ use engine::repository::{NewRepository, OpenOptions, Repository};
 use engine::restore::{RestoreOptions, RestoreSummary, restore};
 use engine::source::folder::FolderSource;
 use engine::source::rules::Rules;
-use engine::store::{Faulty, Memory, Name, Store, Verb};
+use engine::store::{Faulty, ListOptions, Memory, ObjectName, RequestKind, Store, StoreExt};
 use engine::{Error, Result};
 use format_spec::config::{Class, Cutting};
 use format_spec::key_slot::Cost;
@@ -225,7 +225,7 @@ pub(crate) fn noise(seed: u64, bytes: usize) -> Vec<u8> {
 pub(crate) fn interrupted(rig: &Rig, prefix: &'static str, work: impl FnOnce() + Send + 'static) -> Rig {
     let work = Mutex::new(Some(work));
     let store = Faulty::new(rig.store.clone(), move |call| {
-        let is_due = call.verb == Verb::Put && call.name.starts_with(prefix);
+        let is_due = call.verb == RequestKind::Put && call.name.starts_with(prefix);
         // Taken first: the work may come by here itself.
         let due = if is_due { work.lock().take() } else { None };
         due.into_iter().for_each(|work| work());
@@ -235,13 +235,13 @@ pub(crate) fn interrupted(rig: &Rig, prefix: &'static str, work: impl FnOnce() +
 }
 
 /// Every object of a store.
-pub(crate) fn names_of(store: &dyn Store) -> Vec<Name> {
+pub(crate) fn names_of(store: &dyn Store) -> Vec<ObjectName> {
     let mut names = Vec::new();
     let all = |listed: engine::store::Listed| {
         names.push(listed.name);
         true
     };
-    store.list("", None, &mut { all }).unwrap();
+    store.list(&ListOptions::below(""), &mut { all }).unwrap();
     names.sort();
     names
 }

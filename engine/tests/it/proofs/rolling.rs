@@ -4,7 +4,7 @@ use super::Rig;
 use engine::care::{CheckOptions, Level, check};
 use engine::env::{Env, Machine, SharedEnv};
 use engine::monitor::Monitor;
-use engine::store::{Faulty, Memory, Verb};
+use engine::store::{Faulty, Memory, RequestKind};
 use format_spec::Time;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +31,7 @@ fn check_a_twentieth(rig: &Rig, remember: Option<PathBuf>) -> BTreeSet<String> {
     let asked: Arc<Mutex<BTreeMap<String, u32>>> = Arc::default();
     let seen = asked.clone();
     let store = Faulty::new(rig.store.clone(), move |call| {
-        if call.verb == Verb::Get && call.name.starts_with("data/") {
+        if call.verb == RequestKind::Get && call.name.starts_with("data/") {
             *seen.lock().entry(call.name.clone()).or_default() += 1;
         }
         None

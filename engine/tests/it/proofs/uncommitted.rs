@@ -3,7 +3,7 @@
 use super::rig::{Rig, names_of};
 use engine::care::{CheckOptions, Level, check};
 use engine::monitor::Monitor;
-use engine::store::{Memory, Name, Store};
+use engine::store::{Memory, ObjectName, Store, StoreExt};
 use format_spec::names;
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ fn what_a_lost_entry_committed_is_named() {
     rig.back_up().unwrap();
     assert_eq!(named(&rig), []);
     let after = rig.open().unwrap().log().view().head;
-    let remove = |slot: u32| memory.delete(&Name::new(names::log(slot)).unwrap(), None).unwrap();
+    let remove = |slot: u32| memory.delete(ObjectName::new(names::log(slot)).unwrap().object()).unwrap();
     // The commit alone: its session looks as if it were at work.
     remove(after);
     let found = named(&rig);
@@ -50,8 +50,8 @@ fn what_somebody_without_the_keys_has_put_there_is_not_named() {
     rig.back_up().unwrap();
     let manifest = names_of(&*memory).into_iter().find(|name| name.is_below("points")).unwrap();
     // Junk, and a whole object under another name.
-    memory.put_new(&Name::new("points/0000ffff/00000000").unwrap(), "junk".into()).unwrap();
+    memory.put_new(&ObjectName::new("points/0000ffff/00000000").unwrap(), "junk".into()).unwrap();
     let copied = memory.get(&manifest).unwrap();
-    memory.put_new(&Name::new("points/0000ffff/00000001").unwrap(), copied).unwrap();
+    memory.put_new(&ObjectName::new("points/0000ffff/00000001").unwrap(), copied).unwrap();
     assert_eq!(named(&rig), []);
 }

@@ -7,14 +7,14 @@ use engine::blob::CachePlace;
 use engine::env::Machine;
 use engine::repository::{NewRepository, Repository};
 use engine::store::probe::VERSIONED;
-use engine::store::{open_settled, probe};
+use engine::store::{open_versioned, probe};
 use format_spec::config::Class;
 
 #[test]
 fn what_is_collected_in_a_bucket_that_keeps_versions_leaves_none_behind() {
     let Some(target) = targets::s3_versioned() else { return };
     let (folder, env) = (tempfile::tempdir().unwrap(), Machine::shared());
-    let store = open_settled(&target.location, &target.options).unwrap();
+    let store = open_versioned(&target.location, &target.options).unwrap().store;
     assert_eq!(probe(&*store, &*env, &|_| ()).unwrap().versioned, Some(true));
     let new = NewRepository {
         class: Class::Backup,

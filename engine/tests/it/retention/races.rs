@@ -5,7 +5,7 @@ use super::*;
 use crate::proofs::noise;
 use crate::proofs::rig::copy_of;
 use engine::Kind;
-use engine::store::{Fault, Faulty, Verb};
+use engine::store::{Fault, Faulty, RequestKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -22,7 +22,7 @@ fn overtaken_by(job: &str) -> (Scene, engine::Result<engine::care::retention::Ap
     let other = crate::proofs::Rig { job: job.to_owned(), ..scene.rig.clone() };
     let first = AtomicBool::new(true);
     let store = Faulty::new(scene.rig.store.clone(), move |call| {
-        if call.verb == Verb::Put && call.name.starts_with("log/") && first.swap(false, Ordering::SeqCst) {
+        if call.verb == RequestKind::Put && call.name.starts_with("log/") && first.swap(false, Ordering::SeqCst) {
             other.back_up().unwrap();
         }
         None

@@ -5,7 +5,7 @@ use engine::Kind;
 use engine::monitor::Monitor;
 use engine::price::Budget;
 use engine::retrieval::{State, start};
-use engine::store::{Fault, Faulty, RetrievalMode, StorageClass, Store, Verb};
+use engine::store::{Fault, Faulty, RequestKind, RetrievalMode, StorageClass, Store};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ fn killed_at(nth: u64, fault: Fault) -> bool {
             };
             let dies = at == nth;
             let dead = at > nth;
-            let is_asked = call.verb == Verb::Retrieve && !dead && !(dies && matches!(fault, Fault::Before(_)));
+            let is_asked = call.verb == RequestKind::Retrieve && !dead && !(dies && matches!(fault, Fault::Before(_)));
             if is_asked {
                 *asked.lock().entry(call.name.clone()).or_default() += 1;
             }

@@ -4,7 +4,7 @@ use super::shelf::{Shelf, THAW_SECONDS, wish};
 use engine::Kind;
 use engine::monitor::Monitor;
 use engine::retrieval::{Keeper, Rests, State, extend, tidy};
-use engine::store::{Reach, RetrievalMode, StorageClass, Store};
+use engine::store::{Availability, RetrievalMode, StorageClass, StoreExt};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,7 +103,7 @@ fn where_the_store_ends_nothing_the_next_look_brings_it_back_to_rest() {
     shelf.clock.turn_days(6);
     let done = tidy(&repository, &Monitor::new()).unwrap();
     assert_eq!((done.ended.len(), done.packs_rested, readable()), (1, 1, 0));
-    assert!(shelf.packs().iter().all(|name| shelf.store.resting(name).unwrap().reach == Reach::Archived));
+    assert!(shelf.packs().iter().all(|name| shelf.store.tier_of(name).unwrap().availability == Availability::Archived));
     assert_eq!(tidy(&repository, &Monitor::new()).unwrap(), Default::default());
 }
 

@@ -9,7 +9,7 @@ use engine::monitor::Monitor;
 use engine::price::{Budget, PriceList};
 use engine::repository::{NewRepository, Repository};
 use engine::retrieval::{Needs, Plan, Started, State, Status, Wish, plan, retrievals, start};
-use engine::store::{Memory, Name, RetrievalMode, StorageClass, Store};
+use engine::store::{Memory, ObjectName, RetrievalMode, StorageClass, StoreExt};
 use format_spec::config::Class;
 use std::sync::Arc;
 
@@ -109,12 +109,12 @@ impl Shelf {
     }
 
     /// The names of the data packs.
-    pub(crate) fn packs(&self) -> Vec<Name> {
-        let is_data = |name: &Name| name.as_str().starts_with("data/");
+    pub(crate) fn packs(&self) -> Vec<ObjectName> {
+        let is_data = |name: &ObjectName| name.as_str().starts_with("data/");
         names_of(&*self.store).into_iter().filter(is_data).collect()
     }
 
-    pub(crate) fn read(&self, name: &Name) -> Result<Bytes> {
+    pub(crate) fn read(&self, name: &ObjectName) -> Result<Bytes> {
         self.store.get(name)
     }
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use engine::Result;
 use engine::error::Kind;
 use engine::repository::Repository;
-use engine::store::{Memory, Name, Store, Verb};
+use engine::store::{ListOptions, Memory, ObjectName, RequestKind, Store, StoreExt};
 use format_spec::container::ObjectKind;
 use format_spec::names;
 use std::sync::Arc;
@@ -21,16 +21,18 @@ impl Role for Attacker {
     fn operate(&mut self, actor: &mut Actor, _: &Arc<Repository>) -> Result<()> {
         let world = actor.shared.world.clone();
         let bucket = if actor.dice.chance(500) { &world.copies.memory } else { &world.backups.memory };
-        let Some(names) = may(actor, Verb::List, "").then(|| names_in(bucket)) else { return Ok(()) };
+        let Some(names) = may(actor, RequestKind::List, "").then(|| names_in(bucket)) else { return Ok(()) };
         for _ in 0..1 + actor.dice.below(4) {
             let name = names[actor.dice.index(names.len())].clone();
             match actor.dice.below(4) {
-                0 if may(actor, Verb::Delete, name.as_str()) => bucket.delete(&name, None)?,
-                1 if may(actor, Verb::Put, name.as_str()) => bucket.replace(&name, Bytes::from_static(b"robbed")),
+                0 if may(actor, RequestKind::Delete, name.as_str()) => bucket.delete(name.object())?,
+                1 if may(actor, RequestKind::Put, name.as_str()) => {
+                    bucket.replace(&name, Bytes::from_static(b"robbed"));
+                }
                 2 => {
                     let slot = names.iter().filter_map(slot_of).max().unwrap_or(0) + 1;
-                    let slot = Name::new(names::log(slot + u32::from(actor.dice.chance(300))))?;
-                    if may(actor, Verb::Put, slot.as_str()) {
+                    let slot = ObjectName::new(names::log(slot + u32::from(actor.dice.chance(300))))?;
+                    if may(actor, RequestKind::Put, slot.as_str()) {
                         bucket.replace(&slot, Bytes::from_static(b"junk"));
                     }
                 }
@@ -42,18 +44,18 @@ impl Role for Attacker {
 }
 
 /// Deletes each locked version of an object by its id: he must not succeed.
-fn destroy(actor: &Actor, bucket: &Memory, name: &Name) -> Result<()> {
+fn destroy(actor: &Actor, bucket: &Memory, name: &ObjectName) -> Result<()> {
     for version in bucket.versions(name)? {
-        if !may(actor, Verb::Delete, name.as_str()) {
+        if !may(actor, RequestKind::Delete, name.as_str()) {
             continue;
         }
-        let lock = match bucket.retention(name, version.id.as_deref()) {
+        let lock = match bucket.lock_of(name.at(version.id.as_deref())) {
             // A marker, or gone meanwhile.
             Err(e) if e.kind() == Kind::Absent => None,
             other => other?,
         };
         if lock.is_some_and(|lock| lock.until > actor.shared.world.time()) {
-            match bucket.delete(name, version.id.as_deref()) {
+            match bucket.delete(name.at(version.id.as_deref())) {
                 Err(e) if e.kind() == Kind::Immutable => {}
                 _ => actor.violation(&format!("{name} was deleted, and was locked")),
             }
@@ -63,14 +65,14 @@ fn destroy(actor: &Actor, bucket: &Memory, name: &Name) -> Result<()> {
 }
 
 /// Waits for the turn; whether what he wants comes through.
-fn may(actor: &Actor, verb: Verb, name: &str) -> bool {
+fn may(actor: &Actor, verb: RequestKind, name: &str) -> bool {
     actor.shared.world.count(|c| c.attacks += 1);
     matches!(actor.shared.world.turn(actor.number, verb, name), Fate::Go | Fate::Lost)
 }
 
-fn names_in(bucket: &Memory) -> Vec<Name> {
+fn names_in(bucket: &Memory) -> Vec<ObjectName> {
     let mut names = Vec::new();
-    let listed = bucket.list_oldest("", None, &mut |listed| {
+    let listed = bucket.list(&ListOptions::below("").oldest(), &mut |listed| {
         names.push(listed.name);
         true
     });
@@ -78,6 +80,6 @@ fn names_in(bucket: &Memory) -> Vec<Name> {
     names
 }
 
-fn slot_of(name: &Name) -> Option<u32> {
+fn slot_of(name: &ObjectName) -> Option<u32> {
     names::parse(name.as_str()).filter(|(kind, ..)| *kind == ObjectKind::LogEntry).map(|(_, _, slot)| slot)
 }

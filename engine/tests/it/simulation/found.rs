@@ -10,7 +10,7 @@ use engine::error::Kind;
 use engine::log::Truncation;
 use engine::monitor::Monitor;
 use engine::repository::{Found, Repository};
-use engine::store::{Fault, Faulty, Memory, Name, Store, Verb};
+use engine::store::{Fault, Faulty, Memory, ObjectName, RequestKind, Store, StoreExt};
 use format_spec::log::{Change, Purpose};
 use format_spec::names;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ fn a_session_fenced_between_a_put_and_its_look_begins_anew() {
         rig.write("file", b"bytes");
         let (other, once) = (rig.clone(), AtomicBool::new(true));
         let store = Faulty::new(rig.store.clone(), move |call| {
-            if call.verb == Verb::Get && call.name.starts_with(folder) && once.swap(false, Ordering::SeqCst) {
+            if call.verb == RequestKind::Get && call.name.starts_with(folder) && once.swap(false, Ordering::SeqCst) {
                 // Every session looks silent to this collector.
                 let options = engine::care::CollectOptions { lease_seconds: -1, ..collect_options() };
                 let (repository, monitor) = (other.open().unwrap(), Monitor::new());
@@ -60,7 +60,7 @@ fn an_entry_that_is_swept_before_it_is_read_back_counts() {
     let store = Faulty::new(rig.store.clone(), move |call| {
         if call.name == names::log(1) {
             match call.verb {
-                Verb::Put => is_put.store(true, Ordering::SeqCst),
+                RequestKind::Put => is_put.store(true, Ordering::SeqCst),
                 _ if is_put.swap(false, Ordering::SeqCst) => grow(),
                 _ => {}
             }
@@ -144,7 +144,7 @@ fn a_repair_commits_no_expired_point_again() {
     let point = rig.back_up().unwrap().point.unwrap();
     let (other, stored, dead) = (rig.open().unwrap(), AtomicBool::new(false), AtomicBool::new(false));
     let store = Faulty::new(rig.store.clone(), move |call| {
-        if call.verb == Verb::Put && call.name.starts_with("points/") {
+        if call.verb == RequestKind::Put && call.name.starts_with("points/") {
             stored.store(true, Ordering::SeqCst);
         } else if stored.swap(false, Ordering::SeqCst) {
             expire(&other, vec![point]);
@@ -181,7 +181,7 @@ fn a_backup_does_not_rely_on_what_an_entry_published_that_is_set_aside() {
     let rig = Rig::new(home.path(), memory.clone());
     rig.write("file", &noise(1, 300_000));
     let dies = Faulty::new(rig.store.clone(), |call| {
-        (call.verb == Verb::Put && call.name.starts_with("points/")).then_some(Fault::Before(Kind::Denied))
+        (call.verb == RequestKind::Put && call.name.starts_with("points/")).then_some(Fault::Before(Kind::Denied))
     });
     rig.over(Arc::new(dies)).back_up().unwrap_err();
     // Everything behind its first publish is taken away, as if it had been killed then.
@@ -191,10 +191,10 @@ fn a_backup_does_not_rely_on_what_an_entry_published_that_is_set_aside() {
         matches!(entry.change, Change::Publish { .. })
     });
     let published = published.expect("it has published before it died");
-    (published + 1..=head).for_each(|slot| memory.delete(&Name::new(names::log(slot)).unwrap(), None).unwrap());
+    (published + 1..=head).for_each(|slot| memory.delete(ObjectName::new(names::log(slot)).unwrap().object()).unwrap());
     let (other, once) = (rig.clone(), AtomicBool::new(true));
     let store = Faulty::new(rig.store.clone(), move |call| {
-        if call.verb == Verb::Put && call.name.starts_with("log/") && once.swap(false, Ordering::SeqCst) {
+        if call.verb == RequestKind::Put && call.name.starts_with("log/") && once.swap(false, Ordering::SeqCst) {
             rot(&memory, published);
             let plan = plan_opening(&other);
             plan.apply(&other.store, &*other.env, &plan.hash).unwrap();
@@ -207,7 +207,7 @@ fn a_backup_does_not_rely_on_what_an_entry_published_that_is_set_aside() {
 
 /// Flips a bit of a log entry.
 fn rot(memory: &Memory, slot: u32) {
-    let name = Name::new(names::log(slot)).unwrap();
+    let name = ObjectName::new(names::log(slot)).unwrap();
     let mut bytes = memory.get(&name).unwrap().to_vec();
     bytes[100] ^= 1;
     memory.replace(&name, bytes.into());

@@ -10,12 +10,14 @@ use super::world::{Fate, World};
 use bytes::Bytes;
 use engine::error::{Error, Kind, Result};
 use engine::repository::Repository;
-use engine::store::{Capabilities, Info, Listed, Name, Receipt, Retention, Store, Terms, Verb, Version};
+use engine::store::{
+    Asked, Capabilities, HeadOptions, Info, ListOptions, Listed, ObjectLock, ObjectName, ObjectRef, ObjectVersion,
+    PutOptions, Read, ReadRange, Receipt, RequestKind, RetrievalMode, Room, StorageClass, Store,
+};
 use format_spec::log::ObjectRow;
 use format_spec::{ObjectId, Time, names};
 use parking_lot::Mutex;
 use std::fmt;
-use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::ThreadId;
@@ -63,11 +65,11 @@ impl Gate {
         self.dead.load(Ordering::SeqCst)
     }
 
-    fn call<T>(&self, verb: Verb, name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    fn call<T>(&self, verb: RequestKind, name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         if self.is_dead() {
             return Err(Error::new(Kind::Denied, "this process is dead").on(name));
         }
-        let reads = matches!(verb, Verb::Get | Verb::List);
+        let reads = matches!(verb, RequestKind::Get | RequestKind::List);
         if reads && name.starts_with("log/") && std::thread::current().id() != self.thread {
             return work();
         }
@@ -90,7 +92,7 @@ impl Gate {
     }
 
     /// The store has refused to delete what it locks. Whoever knows of the lock by what it has read of the log must not even ask.
-    fn withheld(&self, name: &Name) {
+    fn withheld(&self, name: &ObjectName) {
         self.world.count(|c| c.withheld += 1);
         let Some(repository) = self.handle.lock().upgrade() else { return };
         let row = names::parse(name.as_str())
@@ -108,54 +110,59 @@ impl Store for Gate {
         "simulation:".to_owned()
     }
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
-        self.put_in(name, bytes, &Terms::default())
-    }
-
-    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
-        self.call(Verb::Put, name.as_str(), || {
-            let receipt = self.world.mutant.put(&self.place.memory, name, bytes.clone(), terms)?;
-            self.place.remember(name, receipt.version.as_ref(), &bytes, terms.retention);
+    fn put(&self, name: &ObjectName, bytes: Bytes, options: &PutOptions) -> Result<Receipt> {
+        self.call(RequestKind::Put, name.as_str(), || {
+            let receipt = self.world.mutant.put(&self.place.memory, name, bytes.clone(), options)?;
+            self.place.remember(name, receipt.version.as_ref(), &bytes, options.lock);
             Ok(receipt)
         })
     }
 
-    fn get(&self, name: &Name) -> Result<Bytes> {
-        self.call(Verb::Get, name.as_str(), || self.place.memory.get(name))
+    fn read(&self, object: ObjectRef<'_>, range: ReadRange) -> Result<Read> {
+        self.call(RequestKind::Get, object.name.as_str(), || self.place.memory.read(object, range))
     }
 
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        self.call(Verb::Get, name.as_str(), || self.place.memory.get_range(name, range))
+    fn head(&self, object: ObjectRef<'_>, options: HeadOptions) -> Result<Info> {
+        self.call(RequestKind::Head, object.name.as_str(), || self.place.memory.head(object, options))
     }
 
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        self.call(Verb::Get, name.as_str(), || self.place.memory.get_tail(name, bytes_max))
+    fn list(&self, options: &ListOptions<'_>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        self.call(RequestKind::List, options.prefix, || self.place.memory.list(options, visit))
     }
 
-    fn head(&self, name: &Name) -> Result<Info> {
-        self.call(Verb::Head, name.as_str(), || self.place.memory.head(name))
+    fn versions(&self, name: &ObjectName) -> Result<Vec<ObjectVersion>> {
+        self.call(RequestKind::List, name.as_str(), || self.place.memory.versions(name))
     }
 
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.call(Verb::List, prefix, || self.place.memory.list(prefix, after, visit))
-    }
-
-    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.call(Verb::List, prefix, || self.place.memory.list_oldest(prefix, after, visit))
-    }
-
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
-        self.call(Verb::Delete, name.as_str(), || {
-            let done = self.place.memory.delete(name, version);
+    fn delete(&self, object: ObjectRef<'_>) -> Result<()> {
+        self.call(RequestKind::Delete, object.name.as_str(), || {
+            let done = self.place.memory.delete(object);
             if done.as_ref().is_err_and(|e| e.kind() == Kind::Immutable) {
-                self.withheld(name);
+                self.withheld(object.name);
             }
             done
         })
     }
 
+    fn extend_lock(&self, object: ObjectRef<'_>, wanted: &ObjectLock) -> Result<ObjectLock> {
+        self.call(RequestKind::Lock, object.name.as_str(), || {
+            let shown = self.world.mutant.extend(&self.place.memory, object, wanted)?;
+            self.place.prolong(object.name, object.version, shown.until);
+            self.world.count(|c| c.extended += 1);
+            Ok(shown)
+        })
+    }
+
+    fn retrieve(&self, object: ObjectRef<'_>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        self.place.memory.retrieve(object, mode, days)
+    }
+
+    fn rest_again(&self, object: ObjectRef<'_>, class: StorageClass) -> Result<()> {
+        self.place.memory.rest_again(object, class)
+    }
+
     fn now(&self) -> Result<Time> {
-        self.call(Verb::Head, "", || {
+        self.call(RequestKind::Head, "", || {
             let time = self.place.memory.now()?;
             Ok(Time { seconds: time.seconds + self.world.mutant.ahead_seconds(self.actor), ..time })
         })
@@ -165,25 +172,12 @@ impl Store for Gate {
         self.place.memory.capabilities()
     }
 
-    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
-        self.call(Verb::List, name.as_str(), || self.place.memory.versions(name))
+    fn room(&self) -> Option<&dyn Room> {
+        None
     }
 
-    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
-        self.call(Verb::Get, name.as_str(), || self.place.memory.get_version(name, version, range))
-    }
-
-    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
-        self.call(Verb::Head, name.as_str(), || self.place.memory.retention(name, version))
-    }
-
-    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
-        self.call(Verb::Lock, name.as_str(), || {
-            let shown = self.world.mutant.extend(&self.place.memory, name, version, wanted)?;
-            self.place.prolong(name, version, shown.until);
-            self.world.count(|c| c.extended += 1);
-            Ok(shown)
-        })
+    fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
+        Ok(None)
     }
 }
 

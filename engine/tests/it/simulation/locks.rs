@@ -12,7 +12,7 @@ use engine::immutability::Gap;
 use engine::log::{CommitRef, LogView};
 use engine::monitor::Monitor;
 use engine::repository::{NewRepository, Repository};
-use engine::store::{self, Memory, Name, Oldest, Store};
+use engine::store::{self, Memory, ObjectName, OldestVersionLayer, Store, StoreExt};
 use format_spec::Time;
 use format_spec::config::{Class, Immutability, LockMode, Retention, RetentionKind};
 use format_spec::period::Period;
@@ -91,7 +91,7 @@ pub(super) struct Place {
     believes_newest: bool,
     clock: SharedEnv,
     /// Versions that were locked.
-    locked: Mutex<BTreeMap<(Name, String), Kept>>,
+    locked: Mutex<BTreeMap<(ObjectName, String), Kept>>,
 }
 
 /// A locked version.
@@ -117,16 +117,16 @@ impl Place {
 
     /// As owners see what lies behind `store`.
     pub(super) fn as_owner(&self, store: Arc<dyn Store>) -> Arc<dyn Store> {
-        if self.has_locks && !self.believes_newest { Arc::new(Oldest::new(store)) } else { store }
+        if self.has_locks && !self.believes_newest { Arc::new(OldestVersionLayer::new(store)) } else { store }
     }
 
     /// What was put is locked from now on.
     pub(super) fn remember(
         &self,
-        name: &Name,
+        name: &ObjectName,
         version: Option<&String>,
         bytes: &Bytes,
-        lock: Option<store::Retention>,
+        lock: Option<store::ObjectLock>,
     ) {
         if let (Some(version), Some(lock)) = (version, lock) {
             let kept = Kept { since: self.clock.now(), until: lock.until, hash: blake3::hash(bytes) };
@@ -135,7 +135,7 @@ impl Place {
     }
 
     /// What is locked already is locked for longer.
-    pub(super) fn prolong(&self, name: &Name, version: Option<&str>, until: Time) {
+    pub(super) fn prolong(&self, name: &ObjectName, version: Option<&str>, until: Time) {
         let mut locked = self.locked.lock();
         if let Some(known) = version.and_then(|version| locked.get_mut(&(name.clone(), version.to_owned()))) {
             known.until = known.until.max(until);
@@ -149,7 +149,7 @@ impl Place {
             let versions = self.memory.versions(name).unwrap_or_default();
             let bytes = versions.iter().find(|v| v.id.as_ref() == Some(version)).map_or(0, |v| v.bytes);
             let is_kept = |bytes: Bytes| blake3::hash(&bytes) == *hash;
-            if !self.memory.get_version(name, version, 0..bytes).is_ok_and(is_kept) {
+            if !self.memory.get_range(name.at(Some(version)), 0..bytes).is_ok_and(is_kept) {
                 return Err(format!("{name} was locked until {until:?} and is not there any more"));
             }
         }
@@ -178,8 +178,8 @@ impl Place {
         let view = repository.log().view();
         // A checkpoint may come between the commit's last listing and its entry, and the committer's clock may be minutes ahead: its manifest then
         // looks younger. The entries that it sums up are locked themselves.
-        let slack = |name: &Name| if name.is_below("checkpoint") { CLOCKS_APART_SECONDS } else { 0 };
-        let since = |name: &Name| self.counts_since(name, &view).map(|time| later(time, slack(name)));
+        let slack = |name: &ObjectName| if name.is_below("checkpoint") { CLOCKS_APART_SECONDS } else { 0 };
+        let since = |name: &ObjectName| self.counts_since(name, &view).map(|time| later(time, slack(name)));
         let is_broken = |gap: &&Gap| gap.is_absent || since(&gap.object) <= committed(gap.point);
         match verified.gaps.iter().find(is_broken) {
             Some(gap) => Err(format!("{} gaps in what is locked, such as {gap:?}", verified.gaps.len())),
@@ -188,15 +188,15 @@ impl Place {
     }
 
     /// Since when opening needs the object: a segment counts from the entry that names it.
-    fn counts_since(&self, name: &Name, view: &LogView) -> Option<Time> {
+    fn counts_since(&self, name: &ObjectName, view: &LogView) -> Option<Time> {
         let id = names::parse(name.as_str()).map(|(_, session, ordinal)| ObjectId { session, ordinal });
         let segment = view.segments.iter().find(|s| name.is_below("index") && Some(s.id()) == id);
-        let entry = segment.and_then(|s| self.since(&Name::new(names::log(s.slot)).ok()?));
+        let entry = segment.and_then(|s| self.since(&ObjectName::new(names::log(s.slot)).ok()?));
         self.since(name).max(entry)
     }
 
     /// When the object of this name was put.
-    fn since(&self, name: &Name) -> Option<Time> {
+    fn since(&self, name: &ObjectName) -> Option<Time> {
         let locked = self.locked.lock();
         locked.range((name.clone(), String::new())..).next().filter(|((n, _), _)| n == name).map(|(_, k)| k.since)
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use engine::Result;
 use engine::care::CollectPlan;
 use engine::repository::Repository;
-use engine::store::{Memory, Name, Receipt, Retention, Store, Terms};
+use engine::store::{ListOptions, Memory, ObjectLock, ObjectName, ObjectRef, PutOptions, Receipt, Store};
 use format_spec::container::ObjectKind;
 use format_spec::log::{Change, CondemnedPack, Purpose};
 use format_spec::{ObjectId, names};
@@ -49,7 +49,7 @@ pub(super) enum Mutant {
 
 impl Mutant {
     /// Puts as a store with this fault does.
-    pub(super) fn put(self, store: &Memory, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
+    pub(super) fn put(self, store: &Memory, name: &ObjectName, bytes: Bytes, options: &PutOptions) -> Result<Receipt> {
         let is_slot = name.is_below("log");
         match self {
             Mutant::OverwritesSlots if is_slot => {
@@ -59,22 +59,16 @@ impl Mutant {
             Mutant::LosesEntries if is_slot && blake3::hash(&bytes).as_bytes()[0].is_multiple_of(16) => {
                 Ok(Receipt { version: None, checksum_enforced: true })
             }
-            Mutant::DropsLocks => store.put_new(name, bytes),
-            _ => store.put_in(name, bytes, terms),
+            Mutant::DropsLocks => store.put(name, bytes, &PutOptions { lock: None, ..*options }),
+            _ => store.put(name, bytes, options),
         }
     }
 
     /// Locks for longer as a store, or an engine above it, with this fault does.
-    pub(super) fn extend(
-        self,
-        store: &Memory,
-        name: &Name,
-        version: Option<&str>,
-        wanted: &Retention,
-    ) -> Result<Retention> {
+    pub(super) fn extend(self, store: &Memory, object: ObjectRef<'_>, wanted: &ObjectLock) -> Result<ObjectLock> {
         match self {
             Mutant::ForgetsExtensions => Ok(*wanted),
-            _ => store.extend_retention(name, version, wanted),
+            _ => store.extend_lock(object, wanted),
         }
     }
 
@@ -107,7 +101,7 @@ impl Mutant {
 }
 
 fn delete(repository: &Repository, kind: ObjectKind, id: ObjectId) -> Result<()> {
-    repository.vault().store.delete(&Name::new(names::of_session(kind, id))?, None)
+    repository.vault().store.delete(ObjectName::new(names::of_session(kind, id))?.object())
 }
 
 fn delete_unpublished(repository: &Repository) -> Result<()> {
@@ -115,7 +109,7 @@ fn delete_unpublished(repository: &Repository) -> Result<()> {
     let known: Vec<ObjectId> = repository.blobs().catalog().packs()?.iter().map(|p| p.id).collect();
     let mut found = Vec::new();
     for kind in [ObjectKind::DataPack, ObjectKind::MetaPack] {
-        repository.vault().store.list(names::folder(kind), None, &mut |listed| {
+        repository.vault().store.list(&ListOptions::below(names::folder(kind)), &mut |listed| {
             let parsed = names::parse(listed.name.as_str());
             found.extend(parsed.map(|(kind, session, ordinal)| (kind, ObjectId { session, ordinal })));
             true

@@ -11,6 +11,7 @@ use engine::care::{CheckOptions, ClockVerdict, CollectOptions, Level, check, col
 use engine::error::Error;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
+use engine::store::ListOptions;
 use engine::tree::{Names, names_of};
 use format_spec::container::ObjectKind;
 use format_spec::tree::Node;
@@ -122,7 +123,7 @@ fn is_tight(repository: &Arc<Repository>) -> engine::Result<Result<(), String>> 
         Ok(())
     })?;
     let mut wrong = None;
-    repository.vault().store.list("", None, &mut |listed| {
+    repository.vault().store.list(&ListOptions::below(""), &mut |listed| {
         let Some((kind, session, ordinal)) = names::parse(listed.name.as_str()) else { return true };
         let id = ObjectId { session, ordinal };
         let is_named = match kind {

@@ -14,7 +14,7 @@ use engine::care::Level;
 use engine::care::repair::{self, RepairOptions};
 use engine::monitor::Monitor;
 use engine::repository::Repository;
-use engine::store::{Name, Store};
+use engine::store::{ObjectName, StoreExt};
 use format_spec::container::ObjectKind;
 use format_spec::{ObjectId, names};
 use std::sync::Arc;
@@ -30,8 +30,8 @@ impl Role for Rotter {
             let packs = repository.blobs().catalog().packs()?;
             let mut sound = Vec::new();
             for pack in packs {
-                let name = Name::new(names::of_session(pack.kind, pack.id))?;
-                if !world.rotten.lock().contains(&name) && world.backups.memory.head(&name).is_ok() {
+                let name = ObjectName::new(names::of_session(pack.kind, pack.id))?;
+                if !world.rotten.lock().contains(&name) && world.backups.memory.head_of(&name).is_ok() {
                     sound.push(name);
                 }
             }

@@ -8,7 +8,7 @@ use super::locks::{Locking, Place};
 use super::mutants::Mutant;
 use super::wreck::Wreck;
 use engine::env::{Env, SharedEnv};
-use engine::store::{Name, Verb};
+use engine::store::{ObjectName, RequestKind};
 use format_spec::Time;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::BTreeSet;
@@ -143,13 +143,13 @@ pub(super) struct World {
     /// Whether objects rot.
     pub(super) rots: bool,
     /// Backups' objects in which a byte has rotted.
-    pub(super) rotten: Mutex<BTreeSet<Name>>,
+    pub(super) rotten: Mutex<BTreeSet<ObjectName>>,
     /// The newest entry of the log, where it is damaged.
     pub(super) wreck: Mutex<Option<Wreck>>,
     /// Somebody's clock is hours off or more.
     pub(super) has_far_clocks: AtomicBool,
     /// Those that ever were.
-    wrecked: Mutex<BTreeSet<Name>>,
+    wrecked: Mutex<BTreeSet<ObjectName>>,
     rates: Rates,
     turns: Mutex<Turns>,
     wakes: Vec<Condvar>,
@@ -240,7 +240,7 @@ impl World {
     }
 
     /// Waits for the turn of a call, and says what becomes of it.
-    pub(super) fn turn(&self, actor: usize, verb: Verb, name: &str) -> Fate {
+    pub(super) fn turn(&self, actor: usize, verb: RequestKind, name: &str) -> Fate {
         let mut turns = self.turns.lock();
         let mut state = State::Waits;
         loop {
@@ -389,7 +389,7 @@ impl Turns {
         fate
     }
 
-    fn note(&mut self, actor: usize, verb: Verb, name: &str, fate: &str) {
+    fn note(&mut self, actor: usize, verb: RequestKind, name: &str, fate: &str) {
         let line = format!("{actor} {verb:?} {name} {fate}\n");
         if *PRINTS {
             print!("{line}");

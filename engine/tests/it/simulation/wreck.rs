@@ -20,7 +20,7 @@ use engine::care::repair::OpeningPlan;
 use engine::env::SharedEnv;
 use engine::monitor::Monitor;
 use engine::repository::{Found, OpenOptions, Repository};
-use engine::store::{Name, Store};
+use engine::store::{ObjectName, Store, StoreExt};
 use engine::{Kind, Result};
 use format_spec::log::{Change, PointId};
 use format_spec::names;
@@ -30,7 +30,7 @@ use std::sync::atomic::Ordering;
 /// An entry that is damaged.
 #[derive(Debug, Clone)]
 pub(super) struct Wreck {
-    pub(super) name: Name,
+    pub(super) name: ObjectName,
     /// The bytes that it had.
     right: Bytes,
     /// What it committed.
@@ -70,11 +70,11 @@ fn damage(shared: &Shared, repository: &Repository) -> Result<()> {
         _ => return Ok(()),
     };
     // Nobody else runs from here on: is it the newest still?
-    let there = |name: String| memory.head(&Name::new(name).expect("a name")).is_ok();
+    let there = |name: String| memory.head_of(&ObjectName::new(name).expect("a name")).is_ok();
     if there(names::log(slot + 1)) || there(names::checkpoint(slot)) || !there(names::log(slot)) {
         return Ok(());
     }
-    let name = Name::new(names::log(slot))?;
+    let name = ObjectName::new(names::log(slot))?;
     let right = memory.get(&name)?;
     let mut bytes = right.to_vec();
     let middle = bytes.len() / 2;
@@ -102,7 +102,7 @@ pub(super) fn cure(shared: &Shared, wreck: &Wreck, store: Arc<dyn Store>, env: &
         return Ok(());
     };
     if world.mutant == Mutant::DeletesDamagedEntries {
-        store.delete(&wreck.name, None)?;
+        store.delete(wreck.name.object())?;
         world.wreck_ends(wreck);
         return Ok(());
     }

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use engine::Kind;
 use engine::env::Machine;
 use engine::store::{
-    Asked, Mode, Name, Options, Placed, Reach, Resting, Retention, RetrievalMode, StorageClass, Store, Terms, open,
-    open_settled, probe_class,
+    Asked, Availability, ListOptions, Listed, Mode, ObjectLock, Options, PutOptions, RetrievalMode, StorageClass,
+    StorageClassLayer, Store, StoreExt, TierStatus, open, open_versioned, probe_class,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ impl Behind {
         let mut target = target?;
         let layer = Thawing::before(target.options.settings.get(setting).unwrap(), 60);
         target.options.settings.insert(setting.to_owned(), layer.endpoint());
-        Some(Behind { layer, store: open_settled(&target.location, &target.options).unwrap(), class, mode })
+        Some(Behind { layer, store: open_versioned(&target.location, &target.options).unwrap().store, class, mode })
     }
 
     fn seaweed() -> Option<Self> {
@@ -55,14 +55,14 @@ fn text(text: &'static str) -> Bytes {
     Bytes::from_static(text.as_bytes())
 }
 
-fn in_class(class: StorageClass) -> Terms {
-    Terms { class: Some(class), retention: None }
+fn in_class(class: StorageClass) -> PutOptions {
+    PutOptions::in_class(class)
 }
 
-fn rests(store: &dyn Store) -> BTreeMap<String, Resting> {
+fn rests(store: &dyn Store) -> BTreeMap<String, TierStatus> {
     let mut found = BTreeMap::new();
-    let mut visit = |name: Name, resting| found.insert(name.to_string(), resting).is_none();
-    store.list_resting("", None, &mut visit).unwrap();
+    let mut visit = |listed: Listed| found.insert(listed.name.to_string(), listed.tier()).is_none();
+    store.list(&ListOptions::below("").with_tiers(), &mut visit).unwrap();
     found
 }
 
@@ -75,37 +75,45 @@ fn a_real_pending_restore_is_seen_from_the_request_to_the_bytes() {
     let Some(target) = targets::archive() else { return };
     let (store, object) = (plain(&target), name("data/00000001/00000001"));
     for class in [StorageClass::Glacier, StorageClass::DeepArchive] {
-        store.put_in(&object, text("cold"), &in_class(class)).unwrap();
+        store.put(&object, text("cold"), &in_class(class)).unwrap();
         store.put_new(&name("log/1"), text("warm")).unwrap();
-        let rested = Resting { class: Some(class), reach: Reach::Archived, bytes: 4 };
-        assert_eq!(store.resting(&object).unwrap(), rested);
+        let rested = TierStatus { class: Some(class), availability: Availability::Archived, bytes: 4 };
+        assert_eq!(store.tier_of(&object).unwrap(), rested);
         assert_eq!(store.get(&object).unwrap_err().kind(), Kind::Archived);
         assert_eq!(store.get_range(&object, 0..1).unwrap_err().kind(), Kind::Archived);
         assert_eq!(store.get_tail(&object, 1).unwrap_err().kind(), Kind::Archived);
-        assert_eq!(store.head(&object).unwrap().bytes, 4, "what rests can be looked at");
-        assert_eq!(store.retrieve(&object, RetrievalMode::Standard, 1).unwrap(), Asked::Accepted);
-        assert_eq!(store.retrieve(&object, RetrievalMode::Standard, 1).unwrap(), Asked::Underway);
-        assert_eq!(store.resting(&object).unwrap().reach, Reach::Retrieving);
+        assert_eq!(store.head_of(&object).unwrap().bytes, 4, "what rests can be looked at");
+        assert_eq!(store.retrieve(object.object(), RetrievalMode::Standard, 1).unwrap(), Asked::Accepted);
+        assert_eq!(store.retrieve(object.object(), RetrievalMode::Standard, 1).unwrap(), Asked::Underway);
+        assert_eq!(store.tier_of(&object).unwrap().availability, Availability::Retrieving);
         let listed = rests(&*store);
-        assert_eq!(listed[object.as_str()].reach, Reach::Retrieving, "this server's listings do not tell: it is asked");
-        assert_eq!(listed["log/1"].reach, Reach::Online);
+        assert_eq!(
+            listed[object.as_str()].availability,
+            Availability::Retrieving,
+            "this server's listings do not tell: it is asked"
+        );
+        assert_eq!(listed["log/1"].availability, Availability::Online);
         assert_eq!(store.get(&object).unwrap_err().kind(), Kind::Archived);
         let mut waited = 0;
-        while store.resting(&object).unwrap().reach == Reach::Retrieving {
+        while store.tier_of(&object).unwrap().availability == Availability::Retrieving {
             std::thread::sleep(Duration::from_millis(200));
             waited += 1;
             assert!(waited < 100, "the restore never ends");
         }
         assert!(waited > 2, "the restore was pending");
-        let Reach::Ready { until: Some(first) } = store.resting(&object).unwrap().reach else { panic!("not ready") };
-        assert_eq!(rests(&*store)[object.as_str()].reach, Reach::Ready { until: Some(first) });
+        let Availability::Ready { until: Some(first) } = store.tier_of(&object).unwrap().availability else {
+            panic!("not ready")
+        };
+        assert_eq!(rests(&*store)[object.as_str()].availability, Availability::Ready { until: Some(first) });
         assert_eq!(store.get(&object).unwrap(), "cold");
         // Its days can be changed while it is ready.
-        assert_eq!(store.retrieve(&object, RetrievalMode::Standard, 3).unwrap(), Asked::Accepted);
-        let Reach::Ready { until: Some(second) } = store.resting(&object).unwrap().reach else { panic!("not ready") };
+        assert_eq!(store.retrieve(object.object(), RetrievalMode::Standard, 3).unwrap(), Asked::Accepted);
+        let Availability::Ready { until: Some(second) } = store.tier_of(&object).unwrap().availability else {
+            panic!("not ready")
+        };
         assert!(second > first, "{second:?} {first:?}");
-        store.delete(&object, None).unwrap();
-        store.delete(&name("log/1"), None).unwrap();
+        store.delete(object.object()).unwrap();
+        store.delete(name("log/1").object()).unwrap();
     }
 }
 
@@ -113,22 +121,22 @@ fn a_real_pending_restore_is_seen_from_the_request_to_the_bytes() {
 fn a_mode_that_cannot_be_is_refused_before_the_server_is_asked() {
     let Some(target) = targets::archive() else { return };
     let (store, object) = (plain(&target), name("data/1"));
-    store.put_in(&object, text("cold"), &in_class(StorageClass::DeepArchive)).unwrap();
+    store.put(&object, text("cold"), &in_class(StorageClass::DeepArchive)).unwrap();
     for mode in [RetrievalMode::Expedited, RetrievalMode::High] {
-        assert_eq!(kind(store.retrieve(&object, mode, 1)), Kind::Input, "{mode}");
+        assert_eq!(kind(store.retrieve(object.object(), mode, 1)), Kind::Input, "{mode}");
     }
-    assert_eq!(kind(store.retrieve(&object, RetrievalMode::Bulk, 0)), Kind::Input);
-    assert_eq!(store.resting(&object).unwrap().reach, Reach::Archived);
+    assert_eq!(kind(store.retrieve(object.object(), RetrievalMode::Bulk, 0)), Kind::Input);
+    assert_eq!(store.tier_of(&object).unwrap().availability, Availability::Archived);
     let small = name("data/2");
-    store.put_in(&small, text("cold"), &in_class(StorageClass::Glacier)).unwrap();
-    assert_eq!(store.retrieve(&small, RetrievalMode::Expedited, 1).unwrap(), Asked::Accepted);
-    assert_eq!(store.retrieve(&small, RetrievalMode::Expedited, 1).unwrap(), Asked::Underway);
+    store.put(&small, text("cold"), &in_class(StorageClass::Glacier)).unwrap();
+    assert_eq!(store.retrieve(small.object(), RetrievalMode::Expedited, 1).unwrap(), Asked::Accepted);
+    assert_eq!(store.retrieve(small.object(), RetrievalMode::Expedited, 1).unwrap(), Asked::Underway);
     // What does not rest needs no retrieval, whatever the mode.
     store.put_new(&name("log/1"), text("warm")).unwrap();
     for mode in [RetrievalMode::Expedited, RetrievalMode::Bulk] {
-        assert_eq!(store.retrieve(&name("log/1"), mode, 1).unwrap(), Asked::Ready, "{mode}");
+        assert_eq!(store.retrieve(name("log/1").object(), mode, 1).unwrap(), Asked::Ready, "{mode}");
     }
-    assert_eq!(kind(store.retrieve(&name("log/2"), RetrievalMode::Bulk, 1)), Kind::Absent);
+    assert_eq!(kind(store.retrieve(name("log/2").object(), RetrievalMode::Bulk, 1)), Kind::Absent);
 }
 
 #[test]
@@ -151,21 +159,21 @@ fn stores_behind_the_layer_conform() {
 #[test]
 fn a_bucket_with_locks_behind_the_layer_keeps_class_and_lock_of_one_put() {
     let Some(behind) = Behind::locked_seaweed() else { return };
-    let store = Placed::new(Arc::clone(&behind.store), StorageClass::Glacier);
+    let store = StorageClassLayer::new(Arc::clone(&behind.store), StorageClass::Glacier);
     let (pack, mut until) = (name("data/00000001/00000001"), store.now().unwrap());
     until.seconds += 600;
-    let lock = Retention::new(Mode::Governance, until);
-    let version = store.put_locked(&pack, text("cold and locked"), &lock).unwrap().version;
-    assert_eq!(store.retention(&pack, version.as_deref()).unwrap(), Some(lock));
-    assert_eq!(store.resting(&pack).unwrap().class, Some(StorageClass::Glacier));
-    assert_eq!(store.delete(&pack, version.as_deref()).unwrap_err().kind(), Kind::Immutable);
+    let lock = ObjectLock::new(Mode::Governance, until);
+    let version = store.put(&pack, text("cold and locked"), &PutOptions::locked(&lock)).unwrap().version;
+    assert_eq!(store.lock_of(pack.at(version.as_deref())).unwrap(), Some(lock));
+    assert_eq!(store.tier_of(&pack).unwrap().class, Some(StorageClass::Glacier));
+    assert_eq!(store.delete(pack.at(version.as_deref())).unwrap_err().kind(), Kind::Immutable);
     assert_eq!(store.get(&pack).unwrap_err().kind(), Kind::Archived);
     // Whoever hides it does not hide how it rests, nor the way back.
-    behind.store.delete(&name("data/00000001/00000002"), None).unwrap();
-    assert_eq!(store.retrieve(&pack, behind.mode, 1).unwrap(), Asked::Accepted);
-    assert_eq!(rests(&store)[pack.as_str()].reach, Reach::Retrieving);
+    behind.store.delete(name("data/00000001/00000002").object()).unwrap();
+    assert_eq!(store.retrieve(pack.object(), behind.mode, 1).unwrap(), Asked::Accepted);
+    assert_eq!(rests(&store)[pack.as_str()].availability, Availability::Retrieving);
     behind.layer.turn(60);
-    assert!(matches!(rests(&store)[pack.as_str()].reach, Reach::Ready { .. }));
+    assert!(matches!(rests(&store)[pack.as_str()].availability, Availability::Ready { .. }));
     assert_eq!(store.get(&pack).unwrap(), "cold and locked");
 }
 
@@ -174,16 +182,16 @@ fn an_attackers_marker_hides_neither_the_rest_nor_the_way_back() {
     let Some(mut target) = targets::s3_locked() else { return };
     let layer = Thawing::before(target.options.settings.get("aws_endpoint").unwrap(), 60);
     target.options.settings.insert("aws_endpoint".to_owned(), layer.endpoint());
-    let (store, attacker) = (open_settled(&target.location, &target.options).unwrap(), plain(&target));
+    let (store, attacker) = (open_versioned(&target.location, &target.options).unwrap().store, plain(&target));
     let pack = name("data/00000001/00000001");
-    store.put_in(&pack, text("cold"), &in_class(StorageClass::Glacier)).unwrap();
-    attacker.delete(&pack, None).unwrap();
+    store.put(&pack, text("cold"), &in_class(StorageClass::Glacier)).unwrap();
+    attacker.delete(pack.object()).unwrap();
     attacker.put_new(&pack, text("forged")).unwrap();
-    attacker.delete(&pack, None).unwrap();
-    assert_eq!(attacker.resting(&pack).unwrap_err().kind(), Kind::Absent, "the plain view is fooled");
-    let rested = Resting { class: Some(StorageClass::Glacier), reach: Reach::Archived, bytes: 4 };
-    assert_eq!((store.resting(&pack).unwrap(), rests(&*store)[pack.as_str()]), (rested, rested));
-    assert_eq!(store.retrieve(&pack, RetrievalMode::Standard, 1).unwrap(), Asked::Accepted);
+    attacker.delete(pack.object()).unwrap();
+    assert_eq!(attacker.tier_of(&pack).unwrap_err().kind(), Kind::Absent, "the plain view is fooled");
+    let rested = TierStatus { class: Some(StorageClass::Glacier), availability: Availability::Archived, bytes: 4 };
+    assert_eq!((store.tier_of(&pack).unwrap(), rests(&*store)[pack.as_str()]), (rested, rested));
+    assert_eq!(store.retrieve(pack.object(), RetrievalMode::Standard, 1).unwrap(), Asked::Accepted);
     layer.turn(60);
     assert_eq!(store.get(&pack).unwrap(), "cold");
 }
@@ -192,10 +200,10 @@ fn an_attackers_marker_hides_neither_the_rest_nor_the_way_back() {
 fn a_lost_answer_to_a_retrieval_costs_nothing() {
     for behind in Behind::all() {
         let (store, object) = (&behind.store, name("data/1"));
-        store.put_in(&object, text("cold"), &in_class(behind.class)).unwrap();
+        store.put(&object, text("cold"), &in_class(behind.class)).unwrap();
         behind.layer.lose_answer();
-        assert_eq!(store.retrieve(&object, behind.mode, 1).unwrap(), Asked::Underway, "tried again by itself");
-        assert_eq!(store.resting(&object).unwrap().reach, Reach::Retrieving);
+        assert_eq!(store.retrieve(object.object(), behind.mode, 1).unwrap(), Asked::Underway, "tried again by itself");
+        assert_eq!(store.tier_of(&object).unwrap().availability, Availability::Retrieving);
     }
 }
 
@@ -205,10 +213,10 @@ fn a_lost_answer_to_a_put_in_an_archive_is_no_failure() {
     for behind in Behind::all().chain(Behind::locked_seaweed()) {
         let (store, object) = (&behind.store, name("data/1"));
         behind.layer.lose_answer();
-        let receipt = store.put_in(&object, text("cold"), &in_class(behind.class)).unwrap();
-        assert_eq!(store.head(&object).unwrap().version, receipt.version);
+        let receipt = store.put(&object, text("cold"), &in_class(behind.class)).unwrap();
+        assert_eq!(store.head_of(&object).unwrap().version, receipt.version);
         assert_eq!(store.versions(&object).unwrap().len(), 1);
-        assert_eq!(kind(store.put_in(&object, text("COLD"), &in_class(behind.class))), Kind::Exists);
+        assert_eq!(kind(store.put(&object, text("COLD"), &in_class(behind.class))), Kind::Exists);
     }
 }
 
@@ -217,21 +225,21 @@ fn many_objects_are_told_by_few_listings() {
     for behind in Behind::all() {
         let names: Vec<_> = (0..40).map(|n| name(&format!("data/00000001/{n:08x}"))).collect();
         for name in &names {
-            behind.store.put_in(name, text("cold"), &in_class(behind.class)).unwrap();
+            behind.store.put(name, text("cold"), &in_class(behind.class)).unwrap();
         }
-        names.iter().step_by(2).for_each(|name| _ = behind.store.retrieve(name, behind.mode, 1).unwrap());
+        names.iter().step_by(2).for_each(|name| _ = behind.store.retrieve(name.object(), behind.mode, 1).unwrap());
         let told = rests(&*behind.store);
         for (n, name) in names.iter().enumerate() {
-            let expected = if n % 2 == 0 { Reach::Retrieving } else { Reach::Archived };
-            assert_eq!(told[name.as_str()].reach, expected, "{name}");
+            let expected = if n % 2 == 0 { Availability::Retrieving } else { Availability::Archived };
+            assert_eq!(told[name.as_str()].availability, expected, "{name}");
         }
         let after = &names[29];
         let mut later = 0;
-        let mut visit = |name: Name, _| {
-            later += usize::from(name > *after);
+        let mut visit = |listed: Listed| {
+            later += usize::from(listed.name > *after);
             later < 5
         };
-        behind.store.list_resting("data", Some(after), &mut visit).unwrap();
+        behind.store.list(&ListOptions::below("data").after(after).with_tiers(), &mut visit).unwrap();
         assert_eq!(later, 5, "it starts after a name and ends early");
     }
 }
@@ -271,8 +279,8 @@ fn the_probe_believes_classes_that_are_kept_and_refuses_servers_that_ignore_them
 fn a_server_without_an_archive_says_so() {
     let Some(target) = targets::s3() else { return };
     let (store, object) = (plain(&target), name("data/1"));
-    store.put_in(&object, text("cold"), &in_class(StorageClass::Glacier)).unwrap();
-    let error = store.retrieve(&object, RetrievalMode::Standard, 1).unwrap_err();
+    store.put(&object, text("cold"), &in_class(StorageClass::Glacier)).unwrap();
+    let error = store.retrieve(object.object(), RetrievalMode::Standard, 1).unwrap_err();
     assert_eq!(error.kind(), Kind::Unsupported, "{error}");
     assert!(error.to_string().contains("no archive"), "{error}");
 }

@@ -4,10 +4,11 @@ use crate::immutability::place::Clock;
 use bytes::Bytes;
 use engine::Kind;
 use engine::env::Machine;
-use engine::immutability::{Cover, Locked, Locks, Policy, Wish};
+use engine::immutability::{Cover, Locks, ObjectLockLayer, Policy, Wish};
 use engine::store::{
-    Asked, Counted, Faulty, Limits, Listed, Memory, Mode, Name, Oldest, Placed, Provider, Reach, Resting, Retention,
-    RetrievalMode, Retry, StorageClass, Store, Terms, Throttled, Verb,
+    Asked, Availability, Faulty, Limits, ListOptions, Listed, Memory, MeteredStore, Mode, ObjectLock, ObjectName,
+    OldestVersionLayer, Provider, PutOptions, RequestKind, RetrievalMode, Retry, StorageClass, StorageClassLayer,
+    Store, StoreExt, Throttled, TierStatus,
 };
 use format_spec::config::{Class, RetentionKind};
 use std::collections::BTreeMap;
@@ -31,29 +32,29 @@ pub(crate) fn conform_locks(store: &dyn Store) {
     let lock = |minutes: i64| {
         let mut until = now;
         until.seconds += minutes * 60;
-        Retention::new(Mode::Governance, until)
+        ObjectLock::new(Mode::Governance, until)
     };
     let (object, bytes) = (name("locks/a"), Bytes::from_static(b"locked"));
-    let version = store.put_locked(&object, bytes.clone(), &lock(10)).unwrap().version.unwrap();
+    let version = store.put(&object, bytes.clone(), &PutOptions::locked(&lock(10))).unwrap().version.unwrap();
     let version = Some(version.as_str());
     assert_eq!(store.get(&object).unwrap(), bytes);
-    assert_eq!(store.head(&object).unwrap().version.as_deref(), version);
-    assert_eq!(store.retention(&object, version).unwrap(), Some(lock(10)));
-    assert_eq!(store.retention(&object, None).unwrap(), Some(lock(10)));
-    assert_eq!(kind(store.put_locked(&object, bytes.clone(), &lock(10))), Kind::Exists);
+    assert_eq!(store.head_of(&object).unwrap().version.as_deref(), version);
+    assert_eq!(store.lock_of(object.at(version)).unwrap(), Some(lock(10)));
+    assert_eq!(store.lock_of(&object).unwrap(), Some(lock(10)));
+    assert_eq!(kind(store.put(&object, bytes.clone(), &PutOptions::locked(&lock(10)))), Kind::Exists);
     for named in [version, None] {
-        let refused = store.delete(&object, named).unwrap_err();
+        let refused = store.delete(object.at(named)).unwrap_err();
         assert_eq!(refused.kind(), Kind::Immutable, "{refused}");
         assert_eq!(refused.object(), Some(object.as_str()));
     }
-    assert_eq!(store.extend_retention(&object, version, &lock(20)).unwrap(), lock(20));
-    assert_eq!(store.extend_retention(&object, None, &lock(5)).unwrap(), lock(20), "only ever raised");
-    assert_eq!(kind(store.put_locked(&name("locks/past"), bytes, &lock(-10))), Kind::Input);
+    assert_eq!(store.extend_lock(object.at(version), &lock(20)).unwrap(), lock(20));
+    assert_eq!(store.extend_lock(object.object(), &lock(5)).unwrap(), lock(20), "only ever raised");
+    assert_eq!(kind(store.put(&name("locks/past"), bytes, &PutOptions::locked(&lock(-10)))), Kind::Input);
 
     let absent = name("locks/absent");
     assert!(store.versions(&absent).unwrap().is_empty());
-    assert_eq!(kind(store.retention(&absent, None)), Kind::Absent);
-    assert_eq!(kind(store.extend_retention(&absent, None, &lock(5))), Kind::Absent);
+    assert_eq!(kind(store.lock_of(&absent)), Kind::Absent);
+    assert_eq!(kind(store.extend_lock(absent.object(), &lock(5))), Kind::Absent);
 }
 
 /// What every store must do that keeps storage classes: `class` is one of its archives, where a retrieval in `mode` takes `thaw_seconds` of
@@ -67,62 +68,63 @@ pub(crate) fn conform_archive(
 ) {
     let (cold, warm, bytes) =
         (name("data/00000001/00000001"), name("log/0000000000000001"), Bytes::from_static(b"cold"));
-    let terms = Terms { class: Some(class), retention: None };
-    let reach = |expected: fn(Reach) -> bool, what: &str| {
-        let (told, mut listed) = (store.resting(&cold).unwrap(), None);
-        assert!(expected(told.reach), "{what}: {told:?}");
-        let mut visit = |name: Name, resting| {
-            listed = (name == cold).then_some(resting);
+    let terms = PutOptions::in_class(class);
+    let reach = |expected: fn(Availability) -> bool, what: &str| {
+        let (told, mut listed) = (store.tier_of(&cold).unwrap(), None);
+        assert!(expected(told.availability), "{what}: {told:?}");
+        let mut visit = |shown: Listed| {
+            listed = (shown.name == cold).then(|| shown.tier());
             true
         };
-        store.list_resting("data", None, &mut visit).unwrap();
+        store.list(&ListOptions::below("data").with_tiers(), &mut visit).unwrap();
         assert_eq!(listed, Some(told), "{what}: a listing tells what the object tells");
-        store.list_resting_oldest("data", None, &mut |_, resting| resting == told).unwrap();
-        match told.reach.is_readable() {
+        let oldest = ListOptions::below("data").oldest().with_tiers();
+        store.list(&oldest, &mut |shown| shown.tier() == told).unwrap();
+        match told.availability.is_readable() {
             true => assert_eq!(store.get(&cold).unwrap(), bytes, "{what}"),
             false => assert_eq!(kind(store.get(&cold)), Kind::Archived, "{what}"),
         }
     };
-    let retrieve = |days| store.retrieve(&cold, mode, days).unwrap();
-    let put = store.put_in(&cold, bytes.clone(), &terms).unwrap();
-    store.put_in(&warm, bytes.clone(), &Terms::default()).unwrap();
+    let retrieve = |days| store.retrieve(cold.object(), mode, days).unwrap();
+    let put = store.put(&cold, bytes.clone(), &terms).unwrap();
+    store.put(&warm, bytes.clone(), &PutOptions::default()).unwrap();
     // Nobody can read it to compare: the store does.
-    assert_eq!(store.put_in(&cold, bytes.clone(), &terms).unwrap(), put);
-    assert_eq!(kind(store.put_in(&cold, Bytes::from_static(b"COLD"), &terms)), Kind::Exists);
-    assert_eq!(kind(store.put_in(&warm, bytes.clone(), &Terms::default())), Kind::Exists);
-    reach(|reach| reach == Reach::Archived, "as it was put");
+    assert_eq!(store.put(&cold, bytes.clone(), &terms).unwrap(), put);
+    assert_eq!(kind(store.put(&cold, Bytes::from_static(b"COLD"), &terms)), Kind::Exists);
+    assert_eq!(kind(store.put(&warm, bytes.clone(), &PutOptions::default())), Kind::Exists);
+    reach(|reach| reach == Availability::Archived, "as it was put");
     let error = store.get_range(&cold, 0..1).unwrap_err();
     assert_eq!((error.kind(), error.object()), (Kind::Archived, Some(cold.as_str())), "{error}");
     assert!(error.advice().unwrap().contains("cairn retrieve"), "{error:?}");
-    assert_eq!(store.resting(&warm).unwrap().reach, Reach::Online);
+    assert_eq!(store.tier_of(&warm).unwrap().availability, Availability::Online);
     assert_eq!(store.get(&warm).unwrap(), bytes);
 
-    assert_eq!(kind(store.retrieve(&cold, mode, 0)), Kind::Input);
+    assert_eq!(kind(store.retrieve(cold.object(), mode, 0)), Kind::Input);
     assert_eq!((retrieve(1), retrieve(1)), (Asked::Accepted, Asked::Underway));
-    reach(|reach| reach == Reach::Retrieving, "asked for");
+    reach(|reach| reach == Availability::Retrieving, "asked for");
     turn(thaw_seconds);
     let azure = class.provider() == Provider::Azure;
     if azure {
-        reach(|reach| reach == Reach::Online, "moved out of the archive");
+        reach(|reach| reach == Availability::Online, "moved out of the archive");
         assert_eq!(retrieve(1), Asked::Ready);
         turn(40 * 86_400);
-        reach(|reach| reach == Reach::Online, "until it is sent back");
+        reach(|reach| reach == Availability::Online, "until it is sent back");
     } else {
-        reach(|reach| matches!(reach, Reach::Ready { until: Some(_) }), "restored");
+        reach(|reach| matches!(reach, Availability::Ready { until: Some(_) }), "restored");
         assert_eq!(retrieve(9), Asked::Accepted, "its days are changed");
         turn(5 * 86_400);
-        reach(|reach| matches!(reach, Reach::Ready { until: Some(_) }), "for more days");
+        reach(|reach| matches!(reach, Availability::Ready { until: Some(_) }), "for more days");
         turn(6 * 86_400);
     }
-    store.rest_again(&cold, class).unwrap();
-    reach(|reach| reach == Reach::Archived, "as before");
+    store.rest_again(cold.object(), class).unwrap();
+    reach(|reach| reach == Availability::Archived, "as before");
     assert_eq!(retrieve(1), Asked::Accepted, "and once more");
 
     let absent = name("data/00000001/00000009");
-    assert_eq!(kind(store.resting(&absent)), Kind::Absent);
-    assert_eq!(kind(store.retrieve(&absent, mode, 1)), Kind::Absent);
+    assert_eq!(kind(store.tier_of(&absent)), Kind::Absent);
+    assert_eq!(kind(store.retrieve(absent.object(), mode, 1)), Kind::Absent);
     for object in [cold, warm] {
-        store.delete(&object, None).unwrap();
+        store.delete(object.object()).unwrap();
     }
 }
 
@@ -133,7 +135,7 @@ fn memory_conforms() {
 
 #[test]
 fn memory_with_locks_conforms_by_the_rule_of_the_oldest_version() {
-    let store = Oldest::new(Arc::new(Memory::locking(Machine::shared())));
+    let store = OldestVersionLayer::new(Arc::new(Memory::locking(Machine::shared())));
     conform(&store);
     conform_locks(&store);
 }
@@ -150,7 +152,7 @@ fn memory_with_an_archive_conforms_with_versions_and_without() {
         let plain = Memory::archiving(clock.clone(), 60);
         conform(&plain);
         conform_archive(&plain, class, mode, &|seconds| clock.turn_seconds(seconds), 60);
-        let locking = Oldest::new(Arc::new(Memory::locking(clock.clone()).with_archive(60)));
+        let locking = OldestVersionLayer::new(Arc::new(Memory::locking(clock.clone()).with_archive(60)));
         conform_archive(&locking, class, mode, &|seconds| clock.turn_seconds(seconds), 60);
     }
 }
@@ -164,11 +166,11 @@ fn every_decorator_passes_classes_and_retrievals_on() {
     let faulty = Arc::new(Faulty::new(place, |_| None));
     let retried = Arc::new(Retry::new(faulty, Default::default(), Default::default()));
     let limited = Arc::new(Throttled::new(retried, limits));
-    let counted = Counted::new(Arc::new(Oldest::new(limited)));
+    let counted = MeteredStore::new(Arc::new(OldestVersionLayer::new(limited)));
     let counts = counted.counts();
-    let store = Placed::new(Arc::new(counted) as Arc<dyn Store>, StorageClass::StandardIa);
+    let store = StorageClassLayer::new(Arc::new(counted) as Arc<dyn Store>, StorageClass::StandardIa);
     conform_archive(&store, StorageClass::Glacier, RetrievalMode::Standard, &|s| clock.turn_seconds(s), 60);
-    assert!(counts.requests(Verb::Retrieve) >= 5);
+    assert!(counts.requests(RequestKind::Retrieve) >= 5);
 }
 
 #[test]
@@ -184,21 +186,21 @@ fn class_and_lock_go_in_one_put_in_whichever_order_they_are_asked_for() {
     for locks_first in [true, false] {
         let env = Machine::shared();
         let place: Arc<dyn Store> = Arc::new(Memory::locking(env.clone()).with_archive(60));
-        let counted = Arc::new(Counted::new(Arc::new(Oldest::new(place))));
+        let counted = Arc::new(MeteredStore::new(Arc::new(OldestVersionLayer::new(place))));
         let counts = counted.counts();
         let (below, class) = (counted as Arc<dyn Store>, StorageClass::DeepArchive);
         let locks = Arc::new(Locks::new(Policy::new(wish).unwrap(), env));
         let store: Arc<dyn Store> = match locks_first {
-            true => Arc::new(Placed::new(Arc::new(Locked::new(below, locks)), class)),
-            false => Arc::new(Locked::new(Arc::new(Placed::new(below, class)), locks)),
+            true => Arc::new(StorageClassLayer::new(Arc::new(ObjectLockLayer::new(below, locks)), class)),
+            false => Arc::new(ObjectLockLayer::new(Arc::new(StorageClassLayer::new(below, class)), locks)),
         };
         for (text, expected) in [("data/00000001/00000001", class), ("meta/00000001/00000002", StorageClass::Standard)]
         {
-            let before = counts.requests(Verb::Put) + counts.requests(Verb::Lock);
+            let before = counts.requests(RequestKind::Put) + counts.requests(RequestKind::Lock);
             store.put_new(&name(text), Bytes::from_static(b"x")).unwrap();
-            assert_eq!(counts.requests(Verb::Put) + counts.requests(Verb::Lock), before + 1, "{text}");
-            assert_eq!(store.resting(&name(text)).unwrap().class, Some(expected), "{text}");
-            assert_eq!(store.retention(&name(text), None).unwrap().unwrap().mode, Mode::Compliance, "{text}");
+            assert_eq!(counts.requests(RequestKind::Put) + counts.requests(RequestKind::Lock), before + 1, "{text}");
+            assert_eq!(store.tier_of(&name(text)).unwrap().class, Some(expected), "{text}");
+            assert_eq!(store.lock_of(&name(text)).unwrap().unwrap().mode, Mode::Compliance, "{text}");
         }
         // Whose answer was lost is put again, and is done.
         store.put_new(&name("data/00000001/00000001"), Bytes::from_static(b"x")).unwrap();
@@ -209,15 +211,18 @@ fn class_and_lock_go_in_one_put_in_whichever_order_they_are_asked_for() {
 fn a_store_without_classes_takes_no_request_for_one_lightly() {
     let folder = tempfile::tempdir().unwrap();
     let location = engine::store::Location::Folder(folder.path().to_owned());
-    let local = engine::store::open_settled(&location, &engine::store::Options::default()).unwrap();
+    let local = engine::store::open_versioned(&location, &engine::store::Options::default()).unwrap().store;
     for store in [local, Arc::new(Memory::new()) as Arc<dyn Store>] {
-        let (object, terms) = (name("a"), Terms { class: Some(StorageClass::StandardIa), retention: None });
-        assert_eq!(kind(store.put_in(&object, Bytes::new(), &terms)), Kind::Unsupported);
+        let (object, terms) = (name("a"), PutOptions::in_class(StorageClass::StandardIa));
+        assert_eq!(kind(store.put(&object, Bytes::new(), &terms)), Kind::Unsupported);
         assert_eq!(kind(store.get(&object)), Kind::Absent, "nothing is stored in another class");
-        store.put_in(&object, Bytes::new(), &Terms::default()).unwrap();
-        assert_eq!(store.resting(&object).unwrap(), Resting { class: None, reach: Reach::Online, bytes: 0 });
-        assert_eq!(kind(store.retrieve(&object, RetrievalMode::Standard, 1)), Kind::Unsupported);
-        assert_eq!(kind(store.rest_again(&object, StorageClass::Archive)), Kind::Unsupported);
+        store.put(&object, Bytes::new(), &PutOptions::default()).unwrap();
+        assert_eq!(
+            store.tier_of(&object).unwrap(),
+            TierStatus { class: None, availability: Availability::Online, bytes: 0 }
+        );
+        assert_eq!(kind(store.retrieve(object.object(), RetrievalMode::Standard, 1)), Kind::Unsupported);
+        assert_eq!(kind(store.rest_again(object.object(), StorageClass::Archive)), Kind::Unsupported);
     }
 }
 
@@ -225,28 +230,28 @@ fn a_store_without_classes_takes_no_request_for_one_lightly() {
 fn a_store_without_locks_takes_no_request_for_one_lightly() {
     let folder = tempfile::tempdir().unwrap();
     let location = engine::store::Location::Folder(folder.path().to_owned());
-    let local = engine::store::open_settled(&location, &engine::store::Options::default()).unwrap();
+    let local = engine::store::open_versioned(&location, &engine::store::Options::default()).unwrap().store;
     for store in [local, Arc::new(Memory::new()) as Arc<dyn Store>] {
-        let (object, lock) = (name("a"), Retention::new(Mode::Governance, Machine::shared().now()));
-        assert_eq!(kind(store.put_locked(&object, Bytes::new(), &lock)), Kind::Unsupported);
+        let (object, lock) = (name("a"), ObjectLock::new(Mode::Governance, Machine::shared().now()));
+        assert_eq!(kind(store.put(&object, Bytes::new(), &PutOptions::locked(&lock))), Kind::Unsupported);
         assert_eq!(kind(store.get(&object)), Kind::Absent, "nothing is stored without the lock");
         store.put_new(&object, Bytes::new()).unwrap();
-        assert_eq!(kind(store.extend_retention(&object, None, &lock)), Kind::Unsupported);
-        assert_eq!(store.retention(&object, None).unwrap(), None);
+        assert_eq!(kind(store.extend_lock(object.object(), &lock)), Kind::Unsupported);
+        assert_eq!(store.lock_of(&object).unwrap(), None);
         let versions = store.versions(&object).unwrap();
         assert_eq!((versions.len(), versions[0].id.as_deref(), versions[0].marker), (1, None, false));
     }
 }
 
-pub(crate) fn name(text: &str) -> Name {
-    Name::new(text).unwrap()
+pub(crate) fn name(text: &str) -> ObjectName {
+    ObjectName::new(text).unwrap()
 }
 
 pub(crate) fn list(store: &dyn Store, prefix: &str, after: Option<&str>) -> BTreeMap<String, u64> {
     let mut found = BTreeMap::new();
     let after = after.map(name);
     store
-        .list(prefix, after.as_ref(), &mut |l| {
+        .list(&ListOptions::below(prefix).after(after.as_ref()), &mut |l| {
             assert!(found.insert(l.name.to_string(), l.bytes).is_none(), "{} was listed twice", l.name);
             true
         })
@@ -265,7 +270,7 @@ fn create_once(store: &dyn Store) {
     assert_eq!(error.kind(), Kind::Exists, "{error}");
     assert_eq!(error.object(), Some(object.as_str()), "{error}");
     assert_eq!(&store.get(&object).unwrap()[..], b"first");
-    store.delete(&object, None).unwrap();
+    store.delete(object.object()).unwrap();
     store.put_new(&object, Bytes::from_static(b"third")).unwrap();
     assert_eq!(&store.get(&object).unwrap()[..], b"third");
 }
@@ -275,7 +280,7 @@ fn reads(store: &dyn Store) {
     let object = name("packs/00/000000000a.pack_1-x");
     store.put_new(&object, content.clone()).unwrap();
     assert_eq!(store.get(&object).unwrap(), content);
-    assert_eq!(store.head(&object).unwrap().bytes, 300_000);
+    assert_eq!(store.head_of(&object).unwrap().bytes, 300_000);
     for range in [0..1, 0..300_000, 299_999..300_000, 1000..200_000, 5..5, 300_000..300_000] {
         let expected = content.slice(usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap());
         assert_eq!(store.get_range(&object, range.clone()).unwrap(), expected, "{range:?}");
@@ -304,8 +309,8 @@ fn absences(store: &dyn Store) {
     assert_eq!(kind(store.get_range(&object, 0..1)), Kind::Absent);
     assert_eq!(kind(store.get_range(&object, 0..0)), Kind::Absent);
     assert_eq!(kind(store.get_tail(&object, 1)), Kind::Absent);
-    assert_eq!(kind(store.head(&object)), Kind::Absent);
-    store.delete(&object, None).unwrap();
+    assert_eq!(kind(store.head_of(&object)), Kind::Absent);
+    store.delete(object.object()).unwrap();
     assert!(store.get(&object).unwrap_err().to_string().contains(object.as_str()));
     // Neither a prefix of a name nor a name below an object is an object.
     assert_eq!(kind(store.get(&name("log"))), Kind::Absent);
@@ -339,7 +344,7 @@ fn listings(store: &dyn Store) {
 
     let mut seen = 0;
     store
-        .list("index", None, &mut |_| {
+        .list(&ListOptions::below("index"), &mut |_| {
             seen += 1;
             seen < 5
         })
@@ -351,8 +356,8 @@ fn listings(store: &dyn Store) {
         assert!((now - 120..=now + 5).contains(&stored), "{}: stored at {stored}, and it is {now}", listed.name);
         true
     };
-    store.list("index", None, &mut is_recent).unwrap();
-    store.list_oldest("index", None, &mut is_recent).unwrap();
+    store.list(&ListOptions::below("index"), &mut is_recent).unwrap();
+    store.list(&ListOptions::below("index").oldest(), &mut is_recent).unwrap();
 }
 
 /// Far more threads than the room has of its own: nothing may block for ever, and a create has one winner.
@@ -381,7 +386,7 @@ fn many_threads(store: &dyn Store) {
 
 fn clean(store: &dyn Store) {
     for text in list(store, "", None).into_keys() {
-        store.delete(&name(&text), None).unwrap();
+        store.delete(name(&text).object()).unwrap();
         assert_eq!(kind(store.get(&name(&text))), Kind::Absent, "{text}");
     }
     assert_eq!(list(store, "", None), BTreeMap::new());

@@ -4,7 +4,7 @@ use super::conformance::{conform, list, name};
 use bytes::Bytes;
 use engine::Kind;
 use engine::env::Machine;
-use engine::store::{Location, Memory, Options, Store, open, probe};
+use engine::store::{ListOptions, Location, Memory, Options, Store, StoreExt, open, probe};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -117,7 +117,7 @@ fn a_link_that_leads_back_ends_in_an_error() {
     let store = create(folder.path());
     fs::create_dir(folder.path().join("a")).unwrap();
     std::os::unix::fs::symlink("../a", folder.path().join("a/loop")).unwrap();
-    assert_eq!(store.list("", None, &mut |_| true).unwrap_err().kind(), Kind::Damaged);
+    assert_eq!(store.list(&ListOptions::below(""), &mut |_| true).unwrap_err().kind(), Kind::Damaged);
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn a_read_only_device_can_be_read_and_denies_the_rest() {
     for error in [
         store.put_new(&name("log/2"), Bytes::new()).unwrap_err(),
         store.put_new(&name("packs/00/2"), Bytes::new()).unwrap_err(),
-        store.delete(&name("log/1"), None).unwrap_err(),
+        store.delete(name("log/1").object()).unwrap_err(),
     ] {
         assert_eq!(error.kind(), Kind::Denied, "{error}");
         assert!(error.advice().unwrap().contains("read-only"), "{error}");
@@ -271,7 +271,7 @@ fn what_is_not_a_plain_file_where_an_object_belongs_is_damage_and_keeps_nobody_w
                 store.get(&name).map(|bytes| bytes.len() as u64),
                 store.get_range(&name, 0..1).map(|bytes| bytes.len() as u64),
                 store.get_tail(&name, 10).map(|(_, length)| length),
-                store.head(&name).map(|info| info.bytes),
+                store.head_of(&name).map(|info| info.bytes),
             ];
             for read in reads {
                 let error = read.unwrap_err();
@@ -306,12 +306,16 @@ fn a_folder_of_objects_may_be_a_link_and_one_that_leads_nowhere_is_out_of_reach(
     assert_eq!(list(&*store, "data", None).len(), 1);
     fs::rename(&disk, folder.path().join("elsewhere")).unwrap();
     assert_eq!(store.get(&object).unwrap_err().kind(), Kind::Transient);
-    assert_eq!(store.list("data", None, &mut |_| true).unwrap_err().kind(), Kind::Transient, "it is not empty");
+    assert_eq!(
+        store.list(&ListOptions::below("data"), &mut |_| true).unwrap_err().kind(),
+        Kind::Transient,
+        "it is not empty"
+    );
     // A file where the folder belongs is damage.
     fs::remove_file(repository.join("data")).unwrap();
     fs::write(repository.join("data"), "plain").unwrap();
     assert_eq!(store.get(&object).unwrap_err().kind(), Kind::Damaged);
-    assert_eq!(store.list("data", None, &mut |_| true).unwrap_err().kind(), Kind::Damaged);
+    assert_eq!(store.list(&ListOptions::below("data"), &mut |_| true).unwrap_err().kind(), Kind::Damaged);
     let again = create(&repository);
     assert_eq!(again.put_new(&object, Bytes::from_static(b"x")).unwrap_err().kind(), Kind::Damaged);
 }

@@ -3,6 +3,7 @@
 use super::answering::{Answer, Server};
 use super::conformance::name;
 use engine::Kind;
+use engine::store::StoreExt;
 
 /// An object of `length` bytes whose first range comes as if it had ten.
 fn cut_once(length: usize, once: bool) -> Server {

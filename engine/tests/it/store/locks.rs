@@ -5,7 +5,9 @@ use super::targets::{self, Target};
 use bytes::Bytes;
 use engine::Kind;
 use engine::env::Machine;
-use engine::store::{Mode, Oldest, Retention, Store, open, open_settled, probe, probe_lock};
+use engine::store::{
+    Mode, ObjectLock, OldestVersionLayer, PutOptions, Store, StoreExt, open, open_versioned, probe, probe_lock,
+};
 use std::sync::Arc;
 
 /// What the attacker has: the same rights, and no rule.
@@ -14,7 +16,7 @@ fn plain(target: &Target) -> Arc<dyn Store> {
 }
 
 fn settled(target: &Target) -> Arc<dyn Store> {
-    open_settled(&target.location, &target.options).unwrap()
+    open_versioned(&target.location, &target.options).unwrap().store
 }
 
 fn text(text: &'static str) -> Bytes {
@@ -22,10 +24,10 @@ fn text(text: &'static str) -> Bytes {
 }
 
 /// A lock that outlives the test, which somebody with special rights could lift.
-fn for_minutes(store: &dyn Store, minutes: i64) -> Retention {
+fn for_minutes(store: &dyn Store, minutes: i64) -> ObjectLock {
     let mut until = store.now().unwrap();
     until.seconds += minutes * 60;
-    Retention::new(Mode::Governance, until)
+    ObjectLock::new(Mode::Governance, until)
 }
 
 #[test]
@@ -78,14 +80,14 @@ fn a_locked_version_is_refused_to_be_deleted_and_says_until_when() {
     let store = plain(&target);
     let object = name("packs/1");
     let lock = for_minutes(&*store, 10);
-    let version = store.put_locked(&object, text("genuine"), &lock).unwrap().version.unwrap();
-    let refused = store.delete(&object, Some(&version)).unwrap_err();
+    let version = store.put(&object, text("genuine"), &PutOptions::locked(&lock)).unwrap().version.unwrap();
+    let refused = store.delete(object.at(Some(&version))).unwrap_err();
     assert_eq!(refused.kind(), Kind::Immutable, "{refused}");
     assert!(refused.to_string().contains(&lock.to_string()), "{refused}");
     // A permission that lacks stays one.
     let mut stranger = target;
     stranger.options.settings.insert("aws_secret_access_key".to_owned(), "wrong".to_owned());
-    let refused = plain(&stranger).delete(&object, Some(&version)).unwrap_err();
+    let refused = plain(&stranger).delete(object.at(Some(&version))).unwrap_err();
     assert_eq!(refused.kind(), Kind::Denied, "{refused}");
 }
 
@@ -94,18 +96,18 @@ fn a_lock_is_extended_and_never_shortened_nor_weakened() {
     let Some(target) = targets::s3_locked() else { return };
     let (store, object) = (plain(&target), name("packs/1"));
     let (short, long) = (for_minutes(&*store, 10), for_minutes(&*store, 20));
-    let version = store.put_locked(&object, text("x"), &short).unwrap().version;
+    let version = store.put(&object, text("x"), &PutOptions::locked(&short)).unwrap().version;
     let version = version.as_deref();
-    assert_eq!(store.retention(&object, version).unwrap(), Some(short));
-    assert_eq!(store.extend_retention(&object, version, &long).unwrap(), long);
-    assert_eq!(store.extend_retention(&object, version, &short).unwrap(), long);
-    assert_eq!(store.retention(&object, version).unwrap(), Some(long));
+    assert_eq!(store.lock_of(object.at(version)).unwrap(), Some(short));
+    assert_eq!(store.extend_lock(object.at(version), &long).unwrap(), long);
+    assert_eq!(store.extend_lock(object.at(version), &short).unwrap(), long);
+    assert_eq!(store.lock_of(object.at(version)).unwrap(), Some(long));
     // Servers differ in whether the mode may be made harder later; none may end up with less.
-    let harder = Retention { mode: Mode::Compliance, ..short };
-    if let Ok(hard) = store.extend_retention(&object, version, &harder) {
-        assert_eq!(hard, Retention { mode: Mode::Compliance, ..long });
+    let harder = ObjectLock { mode: Mode::Compliance, ..short };
+    if let Ok(hard) = store.extend_lock(object.at(version), &harder) {
+        assert_eq!(hard, ObjectLock { mode: Mode::Compliance, ..long });
     }
-    assert!(store.retention(&object, version).unwrap().unwrap().covers(&long));
+    assert!(store.lock_of(object.at(version)).unwrap().unwrap().covers(&long));
 }
 
 #[test]
@@ -113,10 +115,10 @@ fn an_object_put_without_a_lock_gets_one_later() {
     let Some(target) = targets::s3_locked() else { return };
     let (store, object) = (settled(&target), name("config"));
     let version = store.put_new(&object, text("x")).unwrap().version;
-    assert_eq!(store.retention(&object, None).unwrap(), None);
+    assert_eq!(store.lock_of(&object).unwrap(), None);
     let lock = for_minutes(&*store, 10);
-    assert_eq!(store.extend_retention(&object, None, &lock).unwrap(), lock);
-    assert_eq!(store.delete(&object, version.as_deref()).unwrap_err().kind(), Kind::Immutable);
+    assert_eq!(store.extend_lock(object.object(), &lock).unwrap(), lock);
+    assert_eq!(store.delete(object.at(version.as_deref())).unwrap_err().kind(), Kind::Immutable);
 }
 
 #[test]
@@ -126,14 +128,14 @@ fn an_attacker_with_all_plain_rights_changes_nothing_that_is_read() {
     let objects = ["config", "keys/0011", "log/0000000000000001", "packs/0/1"].map(name);
     let lock = for_minutes(&*store, 10);
     for object in &objects {
-        store.put_locked(object, text("genuine"), &lock).unwrap();
+        store.put(object, text("genuine"), &PutOptions::locked(&lock)).unwrap();
     }
     for object in &objects {
-        attacker.delete(object, None).unwrap();
+        attacker.delete(object.object()).unwrap();
         assert_eq!(attacker.get(object).unwrap_err().kind(), Kind::Absent, "the plain view is fooled");
         attacker.put_new(object, text("forged")).unwrap();
         assert_eq!(attacker.get(object).unwrap(), "forged");
-        attacker.delete(object, None).unwrap();
+        attacker.delete(object.object()).unwrap();
     }
     // Junk beside the names of ours: the next slot, and names that no listing of text can show.
     attacker.put_new(&name("log/0000000000000002"), text("junk")).unwrap();
@@ -147,7 +149,7 @@ fn an_attacker_with_all_plain_rights_changes_nothing_that_is_read() {
             assert_eq!(reader.get_range(object, 3..7).unwrap(), "uine");
             assert_eq!(reader.get_tail(object, 2).unwrap(), (text("ne"), 7));
             assert_eq!(reader.put_new(object, text("again")).unwrap_err().kind(), Kind::Exists);
-            assert_eq!(reader.delete(object, None).unwrap_err().kind(), Kind::Immutable);
+            assert_eq!(reader.delete(object.object()).unwrap_err().kind(), Kind::Immutable);
             assert_eq!(reader.get(object).unwrap(), "genuine", "{object}");
         }
         let listed: Vec<_> = list(&*reader, "", None).into_iter().collect();
@@ -163,7 +165,7 @@ fn versions_are_told_oldest_first() {
     let (store, object) = (plain(&target), name("log/1"));
     let put = |bytes| store.put_new(&object, bytes).unwrap().version;
     let first = put(text("1"));
-    store.delete(&object, None).unwrap();
+    store.delete(object.object()).unwrap();
     let second = put(text("22"));
     // A name that begins like ours, and one below it.
     store.put_new(&name("log/10"), text("other")).unwrap();
@@ -171,9 +173,9 @@ fn versions_are_told_oldest_first() {
     let told: Vec<_> = versions.iter().filter(|v| !v.marker).map(|v| (v.id.clone(), v.bytes)).collect();
     assert_eq!(told, [(first.clone(), 1), (second, 2)]);
     assert_eq!(versions.iter().filter(|v| v.marker).count(), 1);
-    assert_eq!(store.get_version(&object, &first.unwrap(), 0..1).unwrap(), "1");
-    assert_eq!(store.get_version(&object, "no-such-version", 0..1).unwrap_err().kind(), Kind::Absent);
-    Oldest::new(Arc::clone(&store)).delete(&object, None).unwrap();
+    assert_eq!(store.get_range(object.at(Some(&first.unwrap())), 0..1).unwrap(), "1");
+    assert_eq!(store.get_range(object.at(Some("no-such-version")), 0..1).unwrap_err().kind(), Kind::Absent);
+    OldestVersionLayer::new(Arc::clone(&store)).delete(object.object()).unwrap();
     assert!(store.versions(&object).unwrap().is_empty());
     assert_eq!(store.versions(&name("log/10")).unwrap().len(), 1);
 }
@@ -187,7 +189,7 @@ fn a_long_history_of_one_name_does_not_hide_its_beginning() {
     // More than one page of a listing.
     std::thread::scope(|scope| {
         for _ in 0..8 {
-            scope.spawn(|| (0..130).for_each(|_| attacker.delete(&object, None).unwrap()));
+            scope.spawn(|| (0..130).for_each(|_| attacker.delete(object.object()).unwrap()));
         }
     });
     assert_eq!(settled(&target).get(&object).unwrap(), "genuine");

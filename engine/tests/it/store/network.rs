@@ -8,7 +8,7 @@ use super::conformance::{conform, list, name};
 use crate::proofs::{Rig, noise};
 use bytes::Bytes;
 use engine::Kind;
-use engine::store::{Location, Options, Store, open};
+use engine::store::{Location, Options, Store, StoreExt, open};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use std::fs;
 use std::mem::MaybeUninit;

@@ -4,7 +4,7 @@ use super::conformance::{conform, name};
 use super::targets::{self, Target};
 use bytes::Bytes;
 use engine::Kind;
-use engine::store::{Options, Outage, Patience, Store, open};
+use engine::store::{Options, Outage, Patience, Store, StoreExt, open};
 use faultproxy::{Fault, Proxy, Request};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -4,7 +4,7 @@ use super::answering::{Answer, Server};
 use super::conformance::name;
 use super::targets::{self, Target};
 use engine::env::Machine;
-use engine::store::{StorageClass, Store, open, probe, probe_class};
+use engine::store::{StorageClass, Store, StoreExt, open, probe, probe_class};
 use engine::{Error, Kind};
 use std::sync::Arc;
 
@@ -119,7 +119,7 @@ fn a_head_that_is_refused_without_a_word_is_explained_by_clocks_that_are_apart()
         let skewed = || Server::start(move |_| Answer { headers, ..Answer::refusal(403, "RequestTimeTooSkewed") });
         let servers = [skewed(), skewed()];
         for store in [servers[0].s3_with_keys(), azure(&servers[1])] {
-            let error = store.head(&name("config")).unwrap_err();
+            let error = store.head_of(&name("config")).unwrap_err();
             assert_eq!(error.kind(), Kind::Denied, "{error}");
             assert!(error.advice().unwrap().contains(words), "{words}: {:?}", error.advice());
             // With a body the code says so by itself.

@@ -6,7 +6,7 @@ use super::answering::{Answer, Server};
 use super::conformance::name;
 use bytes::Bytes;
 use engine::Kind;
-use engine::store::Store;
+use engine::store::{ListOptions, Store, StoreExt};
 use std::sync::Arc;
 
 /// The service of an Amazon machine, whose credentials are numbered from 1; `None` where somebody else is asked.
@@ -50,10 +50,10 @@ fn an_expired_token_is_renewed_once_whatever_was_asked() {
         |store| store.get(&name("config")).unwrap_err().kind(),
         |store| store.get_range(&name("config"), 1..9).unwrap_err().kind(),
         // To a head request there is no word about the reason.
-        |store| store.head(&name("config")).unwrap_err().kind(),
-        |store| store.list("", None, &mut |_| true).unwrap_err().kind(),
+        |store| store.head_of(&name("config")).unwrap_err().kind(),
+        |store| store.list(&ListOptions::below(""), &mut |_| true).unwrap_err().kind(),
         // Our own requests are signed in their addresses.
-        |store| store.retention(&name("config"), None).unwrap_err().kind(),
+        |store| store.lock_of(&name("config")).unwrap_err().kind(),
         |store| store.put_new(&name("config"), Bytes::from_static(b"x")).unwrap_err().kind(),
     ];
     for (number, ask) in asks.into_iter().enumerate() {
@@ -115,6 +115,6 @@ fn an_identity_of_azure_is_asked_for_another_token_after_a_401() {
     ];
     let store = server.store("az://box/x", &settings);
     assert_eq!(store.get(&name("config")).unwrap_err().kind(), Kind::Absent);
-    assert_eq!(store.head(&name("config")).unwrap_err().kind(), Kind::Absent);
+    assert_eq!(store.head_of(&name("config")).unwrap_err().kind(), Kind::Absent);
     assert_eq!((server.asked("/box/"), server.asked("/credentials/role")), (3, 2));
 }

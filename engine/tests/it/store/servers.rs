@@ -5,7 +5,7 @@ use super::targets::{self, Target};
 use bytes::Bytes;
 use engine::Kind;
 use engine::env::Machine;
-use engine::store::{Location, Options, Patience, Probed, Store, open, probe};
+use engine::store::{ListOptions, Location, Options, Patience, Probed, Store, StoreExt, open, probe};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,13 +65,13 @@ fn versions_are_named_and_deleted_one_by_one() {
     assert_eq!(probed(&target).versioned, Some(true));
     let (store, object) = (connect(&target), name("packs/1"));
     let version = store.put_new(&object, Bytes::from_static(b"one")).unwrap().version.unwrap();
-    assert_eq!(store.head(&object).unwrap().version.as_deref(), Some(version.as_str()));
+    assert_eq!(store.head_of(&object).unwrap().version.as_deref(), Some(version.as_str()));
     assert_eq!(store.put_new(&object, Bytes::from_static(b"two")).unwrap_err().kind(), Kind::Exists);
     // A plain delete hides the object; the version is still there and goes by its name.
-    store.delete(&object, None).unwrap();
+    store.delete(object.object()).unwrap();
     assert_eq!(store.get(&object).unwrap_err().kind(), Kind::Absent);
-    store.delete(&object, Some(&version)).unwrap();
-    store.delete(&object, Some(&version)).unwrap();
+    store.delete(object.at(Some(&version))).unwrap();
+    store.delete(object.at(Some(&version))).unwrap();
 }
 
 #[test]
@@ -82,8 +82,8 @@ fn a_receipt_claims_an_enforced_checksum_only_where_it_was_proven() {
         let options = Options { checksum_enforced: true, ..target.options.clone() };
         let store = open(&target.location, &options).unwrap();
         assert!(store.put_new(&name("b"), Bytes::from_static(b"b")).unwrap().checksum_enforced);
-        store.delete(&name("a"), None).unwrap();
-        store.delete(&name("b"), None).unwrap();
+        store.delete(name("a").object()).unwrap();
+        store.delete(name("b").object()).unwrap();
     }
 }
 
@@ -96,7 +96,7 @@ fn wrong_credentials_are_denied_and_said_so() {
         let error = store.put_new(&name("a"), Bytes::from_static(b"x")).unwrap_err();
         assert_eq!(error.kind(), Kind::Denied, "{error}");
         assert!(error.advice().unwrap().contains("credentials"));
-        assert_eq!(store.list("", None, &mut |_| true).unwrap_err().kind(), Kind::Denied);
+        assert_eq!(store.list(&ListOptions::below(""), &mut |_| true).unwrap_err().kind(), Kind::Denied);
         Some(())
     };
     wrong_key(targets::s3(), "aws_secret_access_key", "wrong");
@@ -112,7 +112,7 @@ fn a_missing_container_is_no_repository_and_not_an_absent_object() {
     for target in cases.into_iter().flatten() {
         let store = connect(&target);
         assert_eq!(store.get(&name("a")).unwrap_err().kind(), Kind::NoRepository, "{}", store.location());
-        let listed = store.list("", None, &mut |_| true).unwrap_err();
+        let listed = store.list(&ListOptions::below(""), &mut |_| true).unwrap_err();
         assert_eq!(listed.kind(), Kind::NoRepository, "{listed}");
     }
 }

@@ -7,7 +7,7 @@ use crate::proofs::collect::{collect_all, expire, options as collection};
 use crate::proofs::rig::{contents, interrupted, names_of};
 use engine::care::repair as care;
 use engine::monitor::Monitor;
-use engine::store::{Fault, Faulty, Memory, Store, Verb};
+use engine::store::{Fault, Faulty, Memory, RequestKind, StoreExt};
 use format_spec::log::KIND_SUSPECT;
 use std::sync::Arc;
 
@@ -60,7 +60,7 @@ fn a_read_that_is_wrong_only_once_is_not_recorded() {
     let seen = parking_lot::Mutex::new(std::collections::BTreeSet::new());
     let spoiling = Faulty::new(store, move |call| {
         let is_first =
-            call.verb == Verb::Get && call.name.starts_with("data/") && seen.lock().insert(call.name.clone());
+            call.verb == RequestKind::Get && call.name.starts_with("data/") && seen.lock().insert(call.name.clone());
         is_first.then_some(Fault::Corrupt(4_000))
     });
     let line = rig.over(Arc::new(spoiling));
@@ -74,7 +74,8 @@ fn reads_that_differ_are_the_fault_of_the_way_and_not_of_what_is_stored() {
     let folder = tempfile::tempdir().unwrap();
     let (rig, store) = scene(folder.path());
     let spoiling = Faulty::new(store.clone(), |call| {
-        (call.verb == Verb::Get && call.name.starts_with("data/")).then_some(Fault::Corrupt(4_000 + 8 * call.number))
+        (call.verb == RequestKind::Get && call.name.starts_with("data/"))
+            .then_some(Fault::Corrupt(4_000 + 8 * call.number))
     });
     let line = rig.over(Arc::new(spoiling));
     let error = line.check().unwrap_err();
@@ -92,7 +93,7 @@ fn a_checkpoint_keeps_suspect_packs_and_forbids_older_releases_to_write() {
     repair(&rig);
     let repository = rig.open().unwrap();
     let slot = repository.log().checkpoint(&**repository.env()).unwrap().expect("one is written");
-    let name = engine::store::Name::new(format_spec::names::checkpoint(slot)).unwrap();
+    let name = engine::store::ObjectName::new(format_spec::names::checkpoint(slot)).unwrap();
     let object = store.get(&name).unwrap();
     let decoded =
         format_spec::checkpoint::Checkpoint::decode(&object, slot, repository.id(), &repository.vault().secrets);
@@ -132,10 +133,10 @@ fn an_immutable_repository_records_damage_and_heals_as_others_do() {
     rig.write("large", &crate::proofs::noise(7, 900_000));
     rig.back_up().unwrap();
     let packs = names_of(&*rig.store).into_iter().filter(|n| n.as_str().starts_with("data/"));
-    let pack = packs.max_by_key(|n| rig.store.head(n).unwrap().bytes).unwrap();
+    let pack = packs.max_by_key(|n| rig.store.head_of(n).unwrap().bytes).unwrap();
     // What is locked cannot be replaced: it rots where it lies, and each read shows it in the same way.
     let rotten = Faulty::new(rig.store.clone(), move |call| {
-        (call.verb == Verb::Get && call.name == pack.as_str()).then_some(Fault::Corrupt(7))
+        (call.verb == RequestKind::Get && call.name == pack.as_str()).then_some(Fault::Corrupt(7))
     });
     let rig = rig.over(Arc::new(rotten));
     let (_, report) = repair(&rig);
@@ -214,5 +215,5 @@ fn another_machine_follows_the_record_without_being_told() {
     let id = there.log().view().suspects.keys().next().unwrap().id;
     assert_eq!(format_spec::names::of_session(format_spec::container::ObjectKind::DataPack, id), pack.as_str());
     assert!(there.blobs().catalog().distrust().is_suspect(id));
-    assert!(store.head(&pack).is_ok(), "nothing was removed");
+    assert!(store.head_of(&pack).is_ok(), "nothing was removed");
 }

@@ -72,7 +72,7 @@ fn a_pack_that_becomes_suspect_before_the_commit_is_not_relied_on_for_what_is_ke
 fn gives_back_what_it_kept(rig: &Rig, store: &dyn Store, done: &BackupSummary) {
     let suspect = *rig.open().unwrap().log().view().suspects.keys().next().unwrap();
     let name = format_spec::names::of_session(suspect.kind, suspect.id);
-    store.delete(&engine::store::Name::new(name).unwrap(), None).unwrap();
+    store.delete(engine::store::ObjectName::new(name).unwrap().object()).unwrap();
     let target = tempfile::tempdir().unwrap();
     let (restored, warnings) = rig.restore(&done.point.unwrap().to_string(), target.path());
     assert_eq!((restored.unwrap().damaged, warnings), (0, Vec::new()));

@@ -10,7 +10,7 @@ use crate::proofs::rig::names_of;
 use engine::care::Level;
 use engine::care::repair::{self, RepairOptions, RepairPlan, RepairReport};
 use engine::monitor::Monitor;
-use engine::store::{Memory, Name, Store};
+use engine::store::{Memory, ObjectName, Store, StoreExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,14 +27,14 @@ fn scene(folder: &Path) -> (Rig, Arc<Memory>) {
 }
 
 /// The first object of this kind.
-fn first(store: &dyn Store, kind: &str) -> Name {
+fn first(store: &dyn Store, kind: &str) -> ObjectName {
     names_of(store).into_iter().find(|n| kind_of(n) == kind).unwrap()
 }
 
 /// One bit in the middle of the longest data pack is another; the pack and what it was.
-fn rot(store: &Memory) -> (Name, bytes::Bytes) {
+fn rot(store: &Memory) -> (ObjectName, bytes::Bytes) {
     let packs = names_of(store).into_iter().filter(|n| kind_of(n) == "data");
-    let pack = packs.max_by_key(|n| store.head(n).unwrap().bytes).unwrap();
+    let pack = packs.max_by_key(|n| store.head_of(n).unwrap().bytes).unwrap();
     let before = store.get(&pack).unwrap();
     assert!(act(Action::Flip(500), &pack, store, store));
     (pack, before)

@@ -10,7 +10,7 @@ use engine::care::CollectOptions;
 use engine::env::Machine;
 use engine::monitor::Monitor;
 use engine::restore::restore;
-use engine::store::{Location, Options, open};
+use engine::store::{Location, Options, StoreExt, open};
 use format_spec::log::PointId;
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -6,7 +6,7 @@ use super::{Operation, Scenario};
 use crate::store::targets;
 use engine::blob::CachePlace;
 use engine::env::Machine;
-use engine::store::{Location, Options, open};
+use engine::store::{Location, Options, StoreExt, open};
 use std::ffi::OsString;
 
 #[test]

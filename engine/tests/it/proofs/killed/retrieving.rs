@@ -13,7 +13,10 @@ use engine::env::Machine;
 use engine::monitor::Monitor;
 use engine::price::Budget;
 use engine::retrieval::{Started, State, Status, Tidied, extend, plan, retrievals, start, tidy};
-use engine::store::{Faulty, Name, Reach, Resting, RetrievalMode, StorageClass, Store, Terms, Verb, open};
+use engine::store::{
+    Availability, Faulty, ListOptions, Listed, ObjectName, PutOptions, RequestKind, RetrievalMode, StorageClass, Store,
+    TierStatus, open,
+};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -90,7 +93,7 @@ struct Scene {
     operation: Operation,
     class: StorageClass,
     shelf: Shelf,
-    image: BTreeMap<Name, Bytes>,
+    image: BTreeMap<ObjectName, Bytes>,
     layer: Option<Thawing>,
 }
 
@@ -99,7 +102,7 @@ impl Scene {
         let shelf = Shelf::new(class);
         // Its own archive gives back what is put into others.
         for pack in shelf.packs() {
-            shelf.store.retrieve(&pack, RetrievalMode::Standard, 1).unwrap();
+            shelf.store.retrieve(pack.object(), RetrievalMode::Standard, 1).unwrap();
         }
         shelf.clock.turn_seconds(i64::from(THAW_SECONDS));
         let image =
@@ -113,7 +116,7 @@ impl Scene {
             return layer.turn(LAYER_SECONDS);
         }
         for _ in 0..100 {
-            if rests(rig).values().all(|resting| resting.reach != Reach::Retrieving) {
+            if rests(rig).values().all(|resting| resting.availability != Availability::Retrieving) {
                 return;
             }
             std::thread::sleep(Duration::from_millis(200));
@@ -122,13 +125,13 @@ impl Scene {
     }
 
     /// The next run asks the store for these packs and no others, each once.
-    fn run_again(&self, rig: &Rig, place: &str, due: impl Fn(&Resting) -> bool) {
+    fn run_again(&self, rig: &Rig, place: &str, due: impl Fn(&TierStatus) -> bool) {
         let due: BTreeMap<String, u32> =
             rests(rig).into_iter().filter(|(_, resting)| due(resting)).map(|(name, _)| (name, 1)).collect();
         let asked: Arc<Mutex<BTreeMap<String, u32>>> = Arc::default();
         let seen = asked.clone();
         let store = Faulty::new(rig.store.clone(), move |call| {
-            if call.verb == Verb::Retrieve {
+            if call.verb == RequestKind::Retrieve {
                 *seen.lock().entry(call.name.clone()).or_default() += 1;
             }
             None
@@ -140,13 +143,13 @@ impl Scene {
     }
 
     fn expect_started(&self, rig: &Rig, place: &str) {
-        self.run_again(rig, place, |resting| resting.reach == Reach::Archived);
+        self.run_again(rig, place, |resting| resting.availability == Availability::Archived);
         let known = only(rig, place);
         let states = [State::Retrieving, State::Retrieved];
         let states = if self.layer.is_some() { &states[..1] } else { &states };
         assert!(states.contains(&known.state), "{place}: {known:?}");
         assert_eq!((known.packs.packs, known.told.days, &*known.told.about), (3, DAYS, "a test"), "{place}");
-        assert!(rests(rig).values().all(|resting| resting.reach != Reach::Archived), "{place}");
+        assert!(rests(rig).values().all(|resting| resting.availability != Availability::Archived), "{place}");
         let again = start_all(rig).unwrap();
         let found = (again.retrieval, again.resumed, again.packs_asked);
         assert_eq!(found, (Some(known.retrieval), true, 0), "{place}");
@@ -159,8 +162,8 @@ impl Scene {
     fn expect_extended(&self, rig: &Rig, place: &str) {
         let now = rig.store.now().unwrap().seconds;
         let end = now + i64::from(DAYS_MORE) * DAY_SECONDS;
-        let is_short = |resting: &Resting| {
-            let Reach::Ready { until: Some(until) } = resting.reach else { return false };
+        let is_short = |resting: &TierStatus| {
+            let Availability::Ready { until: Some(until) } = resting.availability else { return false };
             until.seconds < end
         };
         self.run_again(rig, place, is_short);
@@ -171,10 +174,14 @@ impl Scene {
     }
 
     fn expect_ended(&self, rig: &Rig, place: &str) {
-        self.run_again(rig, place, |resting| resting.reach == Reach::Online);
+        self.run_again(rig, place, |resting| resting.availability == Availability::Online);
         let repository = rig.open().unwrap();
         assert_eq!(retrievals(&repository, &Monitor::new()).unwrap(), [], "{place}");
-        assert!(rests(rig).values().all(|resting| resting.reach == Reach::Archived), "{place}: {:?}", rests(rig));
+        assert!(
+            rests(rig).values().all(|resting| resting.availability == Availability::Archived),
+            "{place}: {:?}",
+            rests(rig)
+        );
         assert_eq!(tidy(&repository, &Monitor::new()).unwrap(), Tidied::default(), "{place}");
         assert_eq!(rig.check().unwrap().errors, Vec::new(), "{place}");
     }
@@ -198,7 +205,7 @@ impl Doomed for Scene {
         let rig = rig(&self.shelf.rig.source, open(&at.place, at.options).unwrap(), at.cache.clone());
         for (name, bytes) in &self.image {
             let class = name.as_str().starts_with("data/").then_some(self.class);
-            rig.store.put_in(name, bytes.clone(), &Terms { class, retention: None }).unwrap();
+            rig.store.put(name, bytes.clone(), &PutOptions { class, ..PutOptions::default() }).unwrap();
         }
         if self.operation != Operation::Start {
             assert_eq!(start_all(&rig).unwrap().packs_asked, 3);
@@ -232,10 +239,10 @@ fn rig(source: &std::path::Path, store: Arc<dyn Store>, cache: std::path::PathBu
 }
 
 /// How the data packs rest, by name.
-fn rests(rig: &Rig) -> BTreeMap<String, Resting> {
+fn rests(rig: &Rig) -> BTreeMap<String, TierStatus> {
     let mut found = BTreeMap::new();
-    let mut visit = |name: Name, resting| found.insert(name.to_string(), resting).is_none();
-    rig.store.list_resting("data", None, &mut visit).unwrap();
+    let mut visit = |listed: Listed| found.insert(listed.name.to_string(), listed.tier()).is_none();
+    rig.store.list(&ListOptions::below("data").with_tiers(), &mut visit).unwrap();
     assert_eq!(found.len(), 3);
     found
 }

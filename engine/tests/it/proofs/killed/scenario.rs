@@ -10,7 +10,7 @@ use engine::monitor::Monitor;
 use engine::repository::{NewRepository, Repository};
 use engine::restore::restore;
 use engine::store::probe::LISTING_COMPLETE;
-use engine::store::{Fault, Faulty, Memory, Verb};
+use engine::store::{Fault, Faulty, Memory, RequestKind};
 use engine::{Kind, Result};
 use format_spec::config::{Class, Retention, RetentionKind};
 use format_spec::container::ObjectKind;
@@ -103,7 +103,7 @@ impl Scenario {
     fn leave_orphans(&self) {
         self.change_source(50);
         let dying = Faulty::new(self.rig.store.clone(), |call| {
-            let is_late = call.verb == Verb::Put && call.name.starts_with("index/");
+            let is_late = call.verb == RequestKind::Put && call.name.starts_with("index/");
             is_late.then_some(Fault::Before(Kind::Denied))
         });
         self.rig.over(Arc::new(dying)).back_up().unwrap_err();

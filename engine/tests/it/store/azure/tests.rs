@@ -8,8 +8,8 @@ use bytes::Bytes;
 use engine::Kind;
 use engine::env::Machine;
 use engine::store::{
-    Asked, Mode, Name, Reach, Retention, RetrievalMode, StorageClass, Store, Terms, open, open_settled, probe,
-    probe_lock,
+    Asked, Availability, ListOptions, Listed, Mode, ObjectLock, ObjectName, PutOptions, RetrievalMode, StorageClass,
+    Store, StoreExt, open, open_versioned, probe, probe_lock,
 };
 use std::sync::Arc;
 
@@ -25,12 +25,12 @@ fn a_locked_repository_outlives_who_deletes_it() {
     let everything = names_of(&*owner.store);
     for name in &everything {
         for version in raw.versions(name).unwrap() {
-            let error = raw.delete(name, version.id.as_deref()).unwrap_err();
+            let error = raw.delete(name.at(version.id.as_deref())).unwrap_err();
             assert_eq!(error.kind(), Kind::Immutable, "{name}: {error}");
         }
-        raw.delete(name, None).unwrap();
+        raw.delete(name.object()).unwrap();
     }
-    let next = Name::new(format_spec::names::log(owner.open().unwrap().log().view().head + 1)).unwrap();
+    let next = ObjectName::new(format_spec::names::log(owner.open().unwrap().log().view().head + 1)).unwrap();
     raw.put_new(&next, text("junk")).unwrap();
     owner.expect_equal();
     owner.write("b", b"life goes on");
@@ -49,17 +49,17 @@ fn immutable() -> Option<(Layer, Target)> {
 }
 
 fn settled(target: &Target) -> Arc<dyn Store> {
-    open_settled(&target.location, &target.options).unwrap()
+    open_versioned(&target.location, &target.options).unwrap().store
 }
 
 fn text(text: &'static str) -> Bytes {
     Bytes::from_static(text.as_bytes())
 }
 
-fn seconds(store: &dyn Store, mode: Mode, seconds: i64) -> Retention {
+fn seconds(store: &dyn Store, mode: Mode, seconds: i64) -> ObjectLock {
     let mut until = store.now().unwrap();
     until.seconds += seconds;
-    Retention::new(mode, until)
+    ObjectLock::new(mode, until)
 }
 
 #[test]
@@ -89,13 +89,13 @@ fn a_policy_that_was_dropped_at_the_put_is_set_afterwards() {
     let store = settled(&target);
     layer.inject(Fault::DropPolicy);
     let lock = seconds(&*store, Mode::Compliance, 600);
-    let version = store.put_locked(&name("packs/1"), text("x"), &lock).unwrap().version;
+    let version = store.put(&name("packs/1"), text("x"), &PutOptions::locked(&lock)).unwrap().version;
     assert!(layer.is_spent());
-    assert_eq!(store.retention(&name("packs/1"), version.as_deref()).unwrap(), Some(lock));
+    assert_eq!(store.lock_of(name("packs/1").at(version.as_deref())).unwrap(), Some(lock));
     // And one that is dropped for good is an error.
     layer.inject(Fault::DropPolicy);
     layer.inject(Fault::IgnoreExtension);
-    let error = store.put_locked(&name("packs/2"), text("x"), &lock).unwrap_err();
+    let error = store.put(&name("packs/2"), text("x"), &PutOptions::locked(&lock)).unwrap_err();
     assert_eq!(error.kind(), Kind::Unsupported, "{error}");
     assert!(error.to_string().contains("shows no lock"), "{error}");
 }
@@ -107,12 +107,12 @@ fn lost_answers_end_in_the_lock_that_was_asked_for() {
     let lock = seconds(&*store, Mode::Compliance, 600);
     layer.inject(Fault::LoseAnswer);
     // Tried again by itself: it is there, the caller compares, and asks for the lock.
-    assert_eq!(store.put_locked(&object, text("x"), &lock).unwrap_err().kind(), Kind::Exists);
+    assert_eq!(store.put(&object, text("x"), &PutOptions::locked(&lock)).unwrap_err().kind(), Kind::Exists);
     assert_eq!(store.get(&object).unwrap(), "x");
-    assert_eq!(store.extend_retention(&object, None, &lock).unwrap(), lock);
+    assert_eq!(store.extend_lock(object.object(), &lock).unwrap(), lock);
     layer.inject(Fault::LoseAnswer);
     let longer = seconds(&*store, Mode::Compliance, 1200);
-    assert_eq!(store.extend_retention(&object, None, &longer).unwrap(), longer);
+    assert_eq!(store.extend_lock(object.object(), &longer).unwrap(), longer);
     assert!(layer.is_spent());
 }
 
@@ -124,36 +124,36 @@ fn a_locked_blob_rests_and_comes_back_unless_somebody_hid_it() {
     target.options.settings.insert("azure_storage_endpoint".to_owned(), thawing.endpoint());
     let (store, attacker) = (settled(&target), open(&target.location, &target.options).unwrap());
     let lock = seconds(&*store, Mode::Compliance, 600);
-    let terms = Terms { class: Some(StorageClass::Archive), retention: Some(lock) };
+    let terms = PutOptions { class: Some(StorageClass::Archive), lock: Some(lock), ..PutOptions::default() };
     let [pack, hidden] = ["data/00000001/00000001", "data/00000001/00000002"].map(name);
     for object in [&pack, &hidden] {
-        let receipt = store.put_in(object, text("cold"), &terms).unwrap();
-        assert_eq!(store.put_in(object, text("cold"), &terms).unwrap(), receipt, "an answer may have been lost");
-        assert_eq!(store.retention(object, None).unwrap(), Some(lock));
+        let receipt = store.put(object, text("cold"), &terms).unwrap();
+        assert_eq!(store.put(object, text("cold"), &terms).unwrap(), receipt, "an answer may have been lost");
+        assert_eq!(store.lock_of(object).unwrap(), Some(lock));
         assert_eq!(store.get(object).unwrap_err().kind(), Kind::Archived);
     }
-    attacker.delete(&hidden, None).unwrap();
-    let reach = |object: &Name| {
-        let (told, mut listed) = (store.resting(object).unwrap(), None);
-        let mut visit = |name, resting| {
-            listed = (name == *object).then_some(resting).or(listed);
+    attacker.delete(hidden.object()).unwrap();
+    let reach = |object: &ObjectName| {
+        let (told, mut listed) = (store.tier_of(object).unwrap(), None);
+        let mut visit = |shown: Listed| {
+            listed = (shown.name == *object).then(|| shown.tier()).or(listed);
             true
         };
-        store.list_resting("data", None, &mut visit).unwrap();
+        store.list(&ListOptions::below("data").with_tiers(), &mut visit).unwrap();
         assert_eq!(listed, Some(told), "{object}");
-        told.reach
+        told.availability
     };
-    assert_eq!((reach(&pack), reach(&hidden)), (Reach::Archived, Reach::Archived));
-    assert_eq!(store.retrieve(&pack, RetrievalMode::High, 1).unwrap(), Asked::Accepted);
-    let refused = store.retrieve(&hidden, RetrievalMode::High, 1).unwrap_err();
+    assert_eq!((reach(&pack), reach(&hidden)), (Availability::Archived, Availability::Archived));
+    assert_eq!(store.retrieve(pack.object(), RetrievalMode::High, 1).unwrap(), Asked::Accepted);
+    let refused = store.retrieve(hidden.object(), RetrievalMode::High, 1).unwrap_err();
     assert_eq!(refused.kind(), Kind::Unsupported, "{refused}");
-    assert_eq!((reach(&pack), reach(&hidden)), (Reach::Retrieving, Reach::Archived));
+    assert_eq!((reach(&pack), reach(&hidden)), (Availability::Retrieving, Availability::Archived));
     thawing.turn(60);
-    assert_eq!(reach(&pack), Reach::Online);
+    assert_eq!(reach(&pack), Availability::Online);
     assert_eq!(store.get(&pack).unwrap(), "cold");
-    store.rest_again(&pack, StorageClass::Archive).unwrap();
-    assert_eq!(reach(&pack), Reach::Archived);
-    assert_eq!(store.delete(&pack, None).unwrap_err().kind(), Kind::Immutable);
+    store.rest_again(pack.object(), StorageClass::Archive).unwrap();
+    assert_eq!(reach(&pack), Availability::Archived);
+    assert_eq!(store.delete(pack.object()).unwrap_err().kind(), Kind::Immutable);
 }
 
 #[test]
@@ -161,17 +161,17 @@ fn a_locked_policy_is_only_raised_and_ends_with_its_time() {
     let Some((_layer, target)) = immutable() else { return };
     let (store, object) = (settled(&target), name("packs/1"));
     let lock = seconds(&*store, Mode::Compliance, 3);
-    let version = store.put_locked(&object, text("x"), &lock).unwrap().version;
+    let version = store.put(&object, text("x"), &PutOptions::locked(&lock)).unwrap().version;
     let version = version.as_deref();
-    let weaker = Retention { mode: Mode::Governance, ..lock };
-    assert_eq!(store.extend_retention(&object, version, &weaker).unwrap(), lock);
-    let refused = store.delete(&object, version).unwrap_err();
+    let weaker = ObjectLock { mode: Mode::Governance, ..lock };
+    assert_eq!(store.extend_lock(object.at(version), &weaker).unwrap(), lock);
+    let refused = store.delete(object.at(version)).unwrap_err();
     assert_eq!(refused.kind(), Kind::Immutable);
     assert!(refused.to_string().contains(&lock.to_string()), "{refused}");
     while store.now().unwrap() <= lock.until {
         std::thread::sleep(std::time::Duration::from_millis(200));
     }
-    store.delete(&object, version).unwrap();
+    store.delete(object.at(version)).unwrap();
     assert_eq!(store.get(&object).unwrap_err().kind(), Kind::Absent);
 }
 
@@ -182,15 +182,15 @@ fn an_attacker_with_all_plain_rights_changes_nothing_that_is_read_from_azure() {
     let lock = seconds(&*store, Mode::Compliance, 600);
     let objects: Vec<_> = (0..30).map(|n| name(&format!("log/{n:016}"))).collect();
     for object in &objects {
-        store.put_locked(object, text("genuine"), &lock).unwrap();
-        attacker.delete(object, None).unwrap();
+        store.put(object, text("genuine"), &PutOptions::locked(&lock)).unwrap();
+        attacker.delete(object.object()).unwrap();
         assert_eq!(attacker.get(object).unwrap_err().kind(), Kind::Absent);
         attacker.put_new(object, text("forged")).unwrap();
     }
     for reader in [Arc::clone(&store), settled(&target)] {
         for object in &objects {
             assert_eq!(reader.get(object).unwrap(), "genuine");
-            assert_eq!(reader.delete(object, None).unwrap_err().kind(), Kind::Immutable);
+            assert_eq!(reader.delete(object.object()).unwrap_err().kind(), Kind::Immutable);
         }
         let listed = list(&*reader, "log", None);
         assert!(listed.len() == 30 && listed.values().all(|bytes| *bytes == 7), "{listed:?}");

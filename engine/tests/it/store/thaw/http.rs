@@ -1,30 +1,31 @@
-//! As much HTTP/1.1 as a layer on loopback needs: one request a connection, bodies whole.
+//! As much HTTP/1.1 as a layer on loopback needs: one request per connection, bodies whole.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
 /// A request, read whole.
-pub(super) struct Request {
-    pub(super) method: String,
+pub(crate) struct Request {
+    pub(crate) method: String,
     /// As on the wire, without the query.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// Decoded.
-    pub(super) query: BTreeMap<String, String>,
-    pub(super) body: Vec<u8>,
-    target: String,
-    headers: Vec<(String, String)>,
+    pub(crate) query: BTreeMap<String, String>,
+    pub(crate) body: Vec<u8>,
+    /// As on the wire, with the query.
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 /// An answer, its body whole.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) body: Vec<u8>,
-    headers: Vec<(String, String)>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 impl Request {
-    pub(super) fn read(stream: &TcpStream) -> Option<Self> {
+    pub(crate) fn read(stream: &TcpStream) -> Option<Self> {
         let mut reader = BufReader::new(stream);
         let (first, headers) = head(&mut reader)?;
         let mut words = first.split(' ');
@@ -39,16 +40,16 @@ impl Request {
         Some(Request { method, path: path.to_owned(), query, body, target: target.clone(), headers })
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)
     }
 
-    pub(super) fn asks(&self, name: &str) -> Option<&str> {
+    pub(crate) fn asks(&self, name: &str) -> Option<&str> {
         self.query.get(name).map(String::as_str)
     }
 
     /// The server's own answer to this request, which is passed on as it is.
-    pub(super) fn forward(&self, server: &str) -> Answer {
+    pub(crate) fn forward(&self, server: &str) -> Answer {
         let mut stream = TcpStream::connect(server).unwrap();
         let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         for (name, value) in self.headers.iter().filter(|(name, _)| name != "connection") {
@@ -68,12 +69,12 @@ impl Request {
 
 impl Answer {
     /// An answer of the layer's own.
-    pub(super) fn new(status: u16) -> Self {
+    pub(crate) fn new(status: u16) -> Self {
         Answer { status, body: Vec::new(), headers: vec![("content-length".to_owned(), "0".to_owned())] }
     }
 
     /// A refusal, as S3 and Azure word it.
-    pub(super) fn refuse(status: u16, code: &str) -> Self {
+    pub(crate) fn refuse(status: u16, code: &str) -> Self {
         let text = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>No.</Message></Error>");
         let mut answer = Answer::new(status);
         answer.set("x-ms-error-code", code);
@@ -82,22 +83,22 @@ impl Answer {
         answer
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)
     }
 
-    pub(super) fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.headers.retain(|(n, _)| n != name);
         self.headers.push((name.to_owned(), value.to_owned()));
     }
 
     /// The error code of a refusal.
-    pub(super) fn is_refused_as(&self, code: &str) -> bool {
+    pub(crate) fn is_refused_as(&self, code: &str) -> bool {
         let text = String::from_utf8_lossy(&self.body);
         self.header("x-ms-error-code") == Some(code) || text.contains(&format!("<Code>{code}</Code>"))
     }
 
-    pub(super) fn write(&self, mut stream: &TcpStream, is_head: bool) -> Option<()> {
+    pub(crate) fn write(&self, mut stream: &TcpStream, is_head: bool) -> Option<()> {
         let mut text = format!("HTTP/1.1 {} X\r\n", self.status);
         let hop = ["connection", "keep-alive", "transfer-encoding"];
         let length = |name: &str| name == "content-length" && !is_head;
@@ -153,7 +154,7 @@ fn find<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
 }
 
 /// Percent-decoding, with `+` for a space.
-pub(super) fn decode(text: &str) -> String {
+pub(crate) fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -169,7 +170,7 @@ pub(super) fn decode(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-pub(super) fn http_date(seconds: i64) -> String {
+pub(crate) fn http_date(seconds: i64) -> String {
     let stamp = jiff::Timestamp::from_second(seconds).unwrap();
     jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&stamp).unwrap()
 }

@@ -18,7 +18,7 @@
 //! Needs `jiff` and `parking_lot` only, so that the tests of other crates can include this folder by its path.
 
 mod azure;
-mod http;
+pub(crate) mod http;
 mod s3;
 mod shelf;
 

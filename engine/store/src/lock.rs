@@ -3,7 +3,7 @@
 //! Promises: a lock is compared by what it forbids, so that it is never weakened by mistake. Refuses to know why something is
 //! locked and for how long it should be: that is decided by the room of immutability.
 
-use super::{Name, Store};
+use super::{ObjectName, Store};
 use base::error::{Error, Kind, Result};
 use format_spec::Time;
 use std::fmt;
@@ -48,33 +48,33 @@ impl std::str::FromStr for Mode {
 
 /// A lock on one version of one object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Retention {
+pub struct ObjectLock {
     /// Who may lift it.
     pub mode: Mode,
     /// Until when the version cannot be deleted, by the store's own clock. Stores keep whole seconds.
     pub until: Time,
 }
 
-impl Retention {
+impl ObjectLock {
     /// A lock until `until`, rounded up to a whole second: stores keep no parts, and a lock never ends early.
     pub fn new(mode: Mode, until: Time) -> Self {
         let seconds = if until.nanos > 0 { until.seconds.saturating_add(1) } else { until.seconds };
-        Retention { mode, until: Time::new(seconds, 0) }
+        ObjectLock { mode, until: Time::new(seconds, 0) }
     }
 
     /// Whether this lock forbids at least what `wanted` forbids.
-    pub fn covers(&self, wanted: &Retention) -> bool {
+    pub fn covers(&self, wanted: &ObjectLock) -> bool {
         self.mode >= wanted.mode && self.until >= wanted.until
     }
 
     /// The weakest lock that forbids what either forbids.
     #[must_use]
-    pub fn or_stronger(&self, other: &Retention) -> Self {
-        Retention { mode: self.mode.max(other.mode), until: self.until.max(other.until) }
+    pub fn or_stronger(&self, other: &ObjectLock) -> Self {
+        ObjectLock { mode: self.mode.max(other.mode), until: self.until.max(other.until) }
     }
 }
 
-impl fmt::Display for Retention {
+impl fmt::Display for ObjectLock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} until {}", self.mode, instant(self.until))
     }
@@ -82,7 +82,7 @@ impl fmt::Display for Retention {
 
 /// One version of an object, or a delete marker, as the store lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Version {
+pub struct ObjectVersion {
     /// The store's name for it; `None` where the store keeps only one.
     pub id: Option<String>,
     /// Stored length in bytes; nothing for a marker.
@@ -101,14 +101,14 @@ pub struct Capabilities {
 }
 
 /// A lock was asked of a store that has none: an option that cannot be enforced is an error.
-pub(super) fn no_locks(name: &Name) -> Error {
+pub(super) fn no_locks(name: &ObjectName) -> Error {
     Error::new(Kind::Unsupported, "this store cannot lock objects")
         .on(name)
         .advise("use a bucket with object lock or a container with version-level immutability, or no immutability")
 }
 
 /// A version that is locked was to be deleted.
-pub(super) fn locked(name: &Name, retention: Option<&Retention>) -> Error {
+pub(super) fn locked(name: &ObjectName, retention: Option<&ObjectLock>) -> Error {
     let what = match retention {
         Some(retention) => format!("retention forbids to delete this version ({retention})"),
         None => "retention forbids to delete this version".to_owned(),
@@ -119,11 +119,11 @@ pub(super) fn locked(name: &Name, retention: Option<&Retention>) -> Error {
 /// Raises what `have` locks to `wanted` and proves it: `raise` asks the store, `read` reads back. Nothing is asked of the store when
 /// the lock is strong enough already, so a lock is never shortened.
 pub(super) fn raise(
-    name: &Name,
-    wanted: &Retention,
-    read: impl Fn() -> Result<Option<Retention>>,
-    raise: impl FnOnce(&Retention) -> Result<()>,
-) -> Result<Retention> {
+    name: &ObjectName,
+    wanted: &ObjectLock,
+    read: impl Fn() -> Result<Option<ObjectLock>>,
+    raise: impl FnOnce(&ObjectLock) -> Result<()>,
+) -> Result<ObjectLock> {
     let before = read()?;
     match before {
         Some(have) if have.covers(wanted) => return Ok(have),
@@ -143,10 +143,10 @@ pub(super) fn raise(
 
 /// Every version of `name` is deleted by its id, the newest first, so that what is read stays the same until it is gone. What is
 /// locked stays, and the first refusal is returned after everything else is gone.
-pub fn delete_versions(store: &dyn Store, name: &Name) -> Result<()> {
+pub fn delete_versions(store: &dyn Store, name: &ObjectName) -> Result<()> {
     let mut refused = Ok(());
     for version in store.versions(name)?.iter().rev() {
-        match store.delete(name, version.id.as_deref()) {
+        match store.delete(name.at(version.id.as_deref())) {
             Err(e) if e.kind() == Kind::Immutable => refused = refused.and(Err(e)),
             other => other?,
         }
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_lock_covers_what_is_shorter_and_weaker() {
-        let at = |mode, seconds| Retention::new(mode, Time::new(seconds, 0));
+        let at = |mode, seconds| ObjectLock::new(mode, Time::new(seconds, 0));
         let (weak, strong) = (at(Mode::Governance, 100), at(Mode::Compliance, 100));
         assert!(strong.covers(&weak) && !weak.covers(&strong) && weak.covers(&weak));
         assert!(!at(Mode::Compliance, 99).covers(&weak));
@@ -175,13 +175,13 @@ mod tests {
 
     #[test]
     fn parts_of_a_second_lock_a_whole_one() {
-        assert_eq!(Retention::new(Mode::Governance, Time::new(5, 1)).until, Time::new(6, 0));
-        assert_eq!(Retention::new(Mode::Governance, Time::new(5, 0)).until, Time::new(5, 0));
+        assert_eq!(ObjectLock::new(Mode::Governance, Time::new(5, 1)).until, Time::new(6, 0));
+        assert_eq!(ObjectLock::new(Mode::Governance, Time::new(5, 0)).until, Time::new(5, 0));
     }
 
     #[test]
     fn a_lock_is_written_for_people() {
-        let retention = Retention::new(Mode::Compliance, Time::new(1_700_000_000, 0));
+        let retention = ObjectLock::new(Mode::Compliance, Time::new(1_700_000_000, 0));
         assert_eq!(retention.to_string(), "compliance until 2023-11-14T22:13:20Z");
         assert_eq!("governance".parse::<Mode>().unwrap(), Mode::Governance);
         assert_eq!("locked".parse::<Mode>().unwrap_err().kind(), Kind::Input);
@@ -189,8 +189,8 @@ mod tests {
 
     #[test]
     fn raising_is_proven_by_reading_back_and_leaves_alone_what_is_long_enough() {
-        let name = Name::new("a").unwrap();
-        let lock = |seconds| Retention::new(Mode::Governance, Time::new(seconds, 0));
+        let name = ObjectName::new("a").unwrap();
+        let lock = |seconds| ObjectLock::new(Mode::Governance, Time::new(seconds, 0));
         // What the store shows before and after, whether it is asked, and what comes of it.
         let cases = [
             (None, Some(lock(20)), true, Ok(lock(20))),

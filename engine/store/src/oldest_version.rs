@@ -10,7 +10,7 @@
 //!   oldest   what Cairn created     read, listed, counted
 //! ```
 //!
-//! Promises: reads, tails, heads and listings show the oldest version of each name; `put_new` succeeds only if what it put *is* the
+//! Promises: reads, heads and listings show the oldest version of each name; `put` succeeds only if what it put *is* the
 //! oldest; `delete` without a version frees every version, and is refused by a lock. What a listing has shown is remembered, within
 //! bounds: a version's place at the bottom never changes while it exists. So reading costs one listing for some hundred objects of
 //! sessions, which are looked up together with those behind them, and none for entries of the log, which are listed before they are
@@ -25,30 +25,32 @@
 //! them: SeaweedFS 4.48 was seen to let two of eight such writers find themselves at the bottom. Every later reader sees one of them,
 //! the same. So whoever must be sure asks `head` again, which always looks afresh: the log does before it acknowledges an entry. Without an attacker the store's own put-if-absent decides, and none of this matters.
 
-use super::retention::{delete_versions, no_locks};
+use super::lock::{delete_versions, no_locks};
 use super::{
-    Asked, Capabilities, Info, Listed, Name, Receipt, Resting, Retention, RetrievalMode, Space, StorageClass, Store,
-    Terms, Version, outside,
+    Asked, HeadOptions, Info, ListOptions, Listed, ObjectLock, ObjectName, ObjectRef, PutOptions, Read, ReadRange,
+    Receipt, RetrievalMode, StorageClass, Store,
 };
+use crate::forward;
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
 use format_spec::ObjectKind;
-use format_spec::Time;
 use format_spec::{ObjectId, names};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A store of versions, seen by this rule.
-pub struct Oldest {
+pub struct OldestVersionLayer {
     inner: Arc<dyn Store>,
-    known: Cache<Name, Bottom>,
+    known: Cache<ObjectName, Bottom>,
     /// One thread looks around at a time: what it finds is what the others would ask for.
     around: Mutex<()>,
     /// A listing did not show what was there: this store's listings do not begin where they are told to.
     is_short_sighted: AtomicBool,
+    /// Whether a listing after a name begins there. Where it begins at the folder's first name and leaves out what comes before, a late
+    /// name costs a request for each page of the folder.
+    seeks: bool,
 }
 
 /// The oldest version of a name.
@@ -58,11 +60,16 @@ struct Bottom {
     bytes: u64,
 }
 
-impl Oldest {
-    /// Sees `inner` by the rule.
+impl OldestVersionLayer {
+    /// Sees `inner` by the rule; its listings begin where they are told to.
     pub fn new(inner: Arc<dyn Store>) -> Self {
-        let known = Cache::new(KNOWN_MAX);
-        Oldest { inner, known, around: Mutex::new(()), is_short_sighted: AtomicBool::new(false) }
+        let (known, is_short_sighted) = (Cache::new(KNOWN_MAX), AtomicBool::new(false));
+        OldestVersionLayer { inner, known, around: Mutex::new(()), is_short_sighted, seeks: true }
+    }
+
+    /// The same over a store whose listings begin at a folder's first name, whatever name they are to begin behind (Azure).
+    pub fn listing_from_start(inner: Arc<dyn Store>) -> Self {
+        OldestVersionLayer { seeks: false, ..OldestVersionLayer::new(inner) }
     }
 
     /// Remembers what a listing of oldest versions shows.
@@ -74,8 +81,8 @@ impl Oldest {
 
     /// Looks a session's object up together with those behind it: whoever reads one reads its neighbours. `None` where that shows nothing;
     /// it proves nothing then.
-    fn look_around(&self, name: &Name) -> Option<Bottom> {
-        let (folder, after) = neighbourhood(name, self.inner.seeks())?;
+    fn look_around(&self, name: &ObjectName) -> Option<Bottom> {
+        let (folder, after) = neighbourhood(name, self.seeks)?;
         if self.is_short_sighted.load(Ordering::Relaxed) {
             return None;
         }
@@ -83,8 +90,9 @@ impl Oldest {
         if let Some(found) = self.known.get(name) {
             return Some(found);
         }
-        let mut left = if self.inner.seeks() { LOOKED_AROUND } else { LOOKED_AROUND_FROM_START };
-        let listed = self.inner.list_oldest(&folder, after.as_ref(), &mut |listed| {
+        let mut left = if self.seeks { LOOKED_AROUND } else { LOOKED_AROUND_FROM_START };
+        let options = ListOptions::below(&folder).after(after.as_ref()).oldest();
+        let listed = self.inner.list(&options, &mut |listed| {
             self.note(&listed);
             left -= 1;
             left > 0
@@ -94,7 +102,7 @@ impl Oldest {
     }
 
     /// The oldest version as the store has it now.
-    fn look(&self, name: &Name) -> Result<Bottom> {
+    fn look(&self, name: &ObjectName) -> Result<Bottom> {
         let versions = self.inner.versions(name)?;
         let absent = || Error::new(Kind::Absent, "no such object").on(name);
         let oldest = versions.into_iter().find(|v| !v.marker).ok_or_else(absent)?;
@@ -104,8 +112,20 @@ impl Oldest {
         Ok(bottom)
     }
 
-    /// Reads by the remembered version, or looks; what was remembered and is gone is looked up again.
-    fn read<T>(&self, name: &Name, read: impl Fn(&Bottom) -> Result<T>) -> Result<T> {
+    /// Asks for the version that is named, or for the oldest.
+    fn of_bottom<T>(
+        &self,
+        object: ObjectRef<'_>,
+        ask: impl Fn(ObjectRef<'_>, Option<&Bottom>) -> Result<T>,
+    ) -> Result<T> {
+        match object.version {
+            Some(_) => ask(object, None),
+            None => self.known_or_looked(object.name, |bottom| ask(object.name.at(Some(&bottom.id)), Some(bottom))),
+        }
+    }
+
+    /// Asks by the remembered version, or looks; what was remembered and is gone is looked up again.
+    fn known_or_looked<T>(&self, name: &ObjectName, read: impl Fn(&Bottom) -> Result<T>) -> Result<T> {
         if let Some(bottom) = self.known.get(name) {
             match read(&bottom) {
                 Err(e) if e.kind() == Kind::Absent => {
@@ -125,181 +145,89 @@ impl Oldest {
     }
 
     /// Whether the version just put is the oldest; one that is not is taken away again, if its lock allows.
-    fn settle(&self, name: &Name, receipt: Receipt) -> Result<Receipt> {
+    fn settle(&self, name: &ObjectName, receipt: Receipt) -> Result<Receipt> {
         let ours = receipt.version.clone().ok_or_else(|| unnamed(name))?;
         if self.look(name)?.id == ours {
             return Ok(receipt);
         }
         // It is below nothing and read by nobody: leaving it costs only its space.
-        if let Err(e) = self.inner.delete(name, Some(&ours)) {
+        if let Err(e) = self.inner.delete(name.at(Some(&ours))) {
             tracing::debug!(%name, error = %e, "a version above the oldest stays");
         }
         Err(Error::new(Kind::Exists, "an object of this name exists already, below a delete marker").on(name))
     }
 }
 
-impl Store for Oldest {
-    fn location(&self) -> String {
-        self.inner.location()
+impl Store for OldestVersionLayer {
+    forward!(inner: location, versions, now, capabilities, room);
+
+    fn put(&self, name: &ObjectName, bytes: Bytes, options: &PutOptions) -> Result<Receipt> {
+        let receipt = self.inner.put(name, bytes, options)?;
+        if options.tries_checksum { Ok(receipt) } else { self.settle(name, receipt) }
     }
 
-    fn now(&self) -> Result<Time> {
-        self.inner.now()
-    }
-
-    fn capabilities(&self) -> Result<Capabilities> {
-        self.inner.capabilities()
-    }
-
-    fn space(&self) -> Result<Option<Space>> {
-        self.inner.space()
-    }
-
-    fn keep_reserve(&self) {
-        self.inner.keep_reserve();
-    }
-
-    fn spend_reserve(&self, bytes: u64) -> bool {
-        self.inner.spend_reserve(bytes)
-    }
-
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
-        let receipt = self.inner.put_new(name, bytes)?;
-        self.settle(name, receipt)
-    }
-
-    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
-        let receipt = self.inner.put_locked(name, bytes, retention)?;
-        self.settle(name, receipt)
-    }
-
-    fn get(&self, name: &Name) -> Result<Bytes> {
-        self.read(name, |bottom| self.inner.get_version(name, &bottom.id, 0..bottom.bytes))
-    }
-
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        self.read(name, |bottom| match range.start <= range.end && range.end <= bottom.bytes {
-            true => self.inner.get_version(name, &bottom.id, range.clone()),
-            false => Err(outside(name, &range, bottom.bytes)),
+    fn read(&self, object: ObjectRef<'_>, range: ReadRange) -> Result<Read> {
+        self.of_bottom(object, |object, bottom| match bottom {
+            None => self.inner.read(object, range.clone()),
+            Some(bottom) => {
+                let wanted = range.within(object.name, bottom.bytes)?;
+                let read = self.inner.read(object, ReadRange::Range(wanted))?;
+                Ok(Read { whole: bottom.bytes, ..read })
+            }
         })
     }
 
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        self.read(name, |bottom| {
-            let start = bottom.bytes.saturating_sub(bytes_max);
-            Ok((self.inner.get_version(name, &bottom.id, start..bottom.bytes)?, bottom.bytes))
-        })
+    fn head(&self, object: ObjectRef<'_>, options: HeadOptions) -> Result<Info> {
+        if object.version.is_none() && options == HeadOptions::default() {
+            // Asked of the store each time: a head is asked to learn whether something is still there.
+            let bottom = self.look(object.name)?;
+            return Ok(Info::new(bottom.bytes, Some(bottom.id)));
+        }
+        self.of_bottom(object, |object, _| self.inner.head(object, options))
     }
 
-    fn head(&self, name: &Name) -> Result<Info> {
-        // Asked of the store each time: a head is asked to learn whether something is still there.
-        let bottom = self.look(name)?;
-        Ok(Info { bytes: bottom.bytes, version: Some(bottom.id) })
-    }
-
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.list_oldest(prefix, after, visit)
-    }
-
-    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.inner.list_oldest(prefix, after, &mut |listed| {
+    fn list(&self, options: &ListOptions<'_>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
+        self.inner.list(&options.oldest(), &mut |listed| {
             self.note(&listed);
             visit(listed)
         })
     }
 
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
-        self.known.remove(name);
-        match version {
-            Some(_) => self.inner.delete(name, version),
-            None => delete_versions(&*self.inner, name),
+    fn delete(&self, object: ObjectRef<'_>) -> Result<()> {
+        self.known.remove(object.name);
+        match object.version {
+            Some(_) => self.inner.delete(object),
+            None => delete_versions(&*self.inner, object.name),
         }
     }
 
-    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
-        self.inner.versions(name)
+    fn extend_lock(&self, object: ObjectRef<'_>, wanted: &ObjectLock) -> Result<ObjectLock> {
+        self.of_bottom(object, |object, _| self.inner.extend_lock(object, wanted))
     }
 
-    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
-        self.inner.get_version(name, version, range)
+    fn retrieve(&self, object: ObjectRef<'_>, mode: RetrievalMode, days: u32) -> Result<Asked> {
+        self.of_bottom(object, |object, _| self.inner.retrieve(object, mode, days))
     }
 
-    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
-        match version {
-            Some(_) => self.inner.retention(name, version),
-            None => self.read(name, |bottom| self.inner.retention(name, Some(&bottom.id))),
-        }
-    }
-
-    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
-        match version {
-            Some(_) => self.inner.extend_retention(name, version, wanted),
-            None => self.read(name, |bottom| self.inner.extend_retention(name, Some(&bottom.id), wanted)),
-        }
-    }
-
-    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
-        let receipt = self.inner.put_in(name, bytes, terms)?;
-        self.settle(name, receipt)
-    }
-
-    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
-        match version {
-            Some(_) => self.inner.resting_of(name, version),
-            None => self.read(name, |bottom| self.inner.resting_of(name, Some(&bottom.id))),
-        }
-    }
-
-    fn list_resting(
-        &self,
-        prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
-    ) -> Result<()> {
-        self.inner.list_resting_oldest(prefix, after, visit)
-    }
-
-    fn list_resting_oldest(
-        &self,
-        prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
-    ) -> Result<()> {
-        self.inner.list_resting_oldest(prefix, after, visit)
-    }
-
-    fn retrieve_of(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
-        match version {
-            Some(_) => self.inner.retrieve_of(name, version, mode, days),
-            None => self.read(name, |bottom| self.inner.retrieve_of(name, Some(&bottom.id), mode, days)),
-        }
-    }
-
-    fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
-        match version {
-            Some(_) => self.inner.rest_again_of(name, version, class),
-            None => self.read(name, |bottom| self.inner.rest_again_of(name, Some(&bottom.id), class)),
-        }
+    fn rest_again(&self, object: ObjectRef<'_>, class: StorageClass) -> Result<()> {
+        self.of_bottom(object, |object, _| self.inner.rest_again(object, class))
     }
 
     fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
-        Ok(self.inner.fresh()?.map(|inner| Arc::new(Oldest::new(inner)) as Arc<dyn Store>))
-    }
-
-    fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
-        self.inner.refuses_wrong_checksum(name)
+        let over = |inner| OldestVersionLayer { seeks: self.seeks, ..OldestVersionLayer::new(inner) };
+        Ok(self.inner.fresh()?.map(|inner| Arc::new(over(inner)) as Arc<dyn Store>))
     }
 }
 
-impl std::fmt::Debug for Oldest {
+impl std::fmt::Debug for OldestVersionLayer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Oldest").field("inner", &self.inner).finish_non_exhaustive()
+        f.debug_struct("OldestVersionLayer").field("inner", &self.inner).finish_non_exhaustive()
     }
 }
 
 /// Where to list so that a session's object is the first that shows: a folder, and a name before it. `None` of other objects: they are few, or
 /// listed before they are read.
-fn neighbourhood(name: &Name, seeks: bool) -> Option<(String, Option<Name>)> {
+fn neighbourhood(name: &ObjectName, seeks: bool) -> Option<(String, Option<ObjectName>)> {
     let (kind, session, ordinal) = names::parse(name.as_str())?;
     let kinds = [ObjectKind::DataPack, ObjectKind::MetaPack, ObjectKind::IndexSegment, ObjectKind::RestorePoint];
     if !kinds.contains(&kind) {
@@ -314,12 +242,12 @@ fn neighbourhood(name: &Name, seeks: bool) -> Option<(String, Option<Name>)> {
         (_, 0) => Some(ObjectId { session: session - 1, ordinal: u32::MAX }),
         _ => Some(ObjectId { session, ordinal: ordinal - 1 }),
     };
-    let before = before.map(|id| Name::new(names::of_session(kind, id))).transpose().ok()?;
+    let before = before.map(|id| ObjectName::new(names::of_session(kind, id))).transpose().ok()?;
     Some((names::folder(kind).to_owned(), before))
 }
 
 /// The rule needs names for versions.
-fn unnamed(name: &Name) -> Error {
+fn unnamed(name: &ObjectName) -> Error {
     no_locks(name).because("a version came without an id")
 }
 
@@ -331,5 +259,5 @@ const LOOKED_AROUND: usize = 500;
 const LOOKED_AROUND_FROM_START: usize = 4000;
 
 #[cfg(test)]
-#[path = "oldest_tests.rs"]
+#[path = "oldest_version_tests.rs"]
 mod tests;

@@ -8,7 +8,7 @@
 //! Pure. Promises: a mode that a class or a size does not have is refused before anything is asked of a store. Refuses to guess:
 //! a copy past its end is archived again whatever the store still shows, by the store's own clock.
 
-use super::{Name, StorageClass};
+use super::{ObjectName, StorageClass};
 use base::error::{Error, Kind, Result};
 use format_spec::Time;
 use std::fmt;
@@ -16,7 +16,7 @@ use std::str::FromStr;
 
 /// Whether bytes can be read now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Reach {
+pub enum Availability {
     /// At once, always.
     Online,
     /// Not before they are retrieved.
@@ -30,19 +30,19 @@ pub enum Reach {
     },
 }
 
-impl Reach {
+impl Availability {
     /// Whether a read would be answered.
     pub fn is_readable(self) -> bool {
-        matches!(self, Reach::Online | Reach::Ready { .. })
+        matches!(self, Availability::Online | Availability::Ready { .. })
     }
 
     /// The word for people.
     pub fn as_str(self) -> &'static str {
         match self {
-            Reach::Online => "online",
-            Reach::Archived => "archived",
-            Reach::Retrieving => "retrieving",
-            Reach::Ready { .. } => "ready",
+            Availability::Online => "online",
+            Availability::Archived => "archived",
+            Availability::Retrieving => "retrieving",
+            Availability::Ready { .. } => "ready",
         }
     }
 
@@ -54,39 +54,39 @@ impl Reach {
             None => false,
         };
         match ongoing {
-            Some(true) => Reach::Retrieving,
-            Some(false) if now.zip(until).is_some_and(|(now, until)| until <= now) => Reach::Archived,
-            Some(false) => Reach::Ready { until },
-            None if archive => Reach::Archived,
-            None => Reach::Online,
+            Some(true) => Availability::Retrieving,
+            Some(false) if now.zip(until).is_some_and(|(now, until)| until <= now) => Availability::Archived,
+            Some(false) => Availability::Ready { until },
+            None if archive => Availability::Archived,
+            None => Availability::Online,
         }
     }
 
     /// What Azure tells: the tier and the status of a move out of the archive.
     pub(super) fn of_azure(tier: &str, status: Option<&str>) -> Self {
         match status {
-            Some(status) if status.starts_with("rehydrate-pending") => Reach::Retrieving,
-            _ if tier.eq_ignore_ascii_case(StorageClass::Archive.as_str()) => Reach::Archived,
-            _ => Reach::Online,
+            Some(status) if status.starts_with("rehydrate-pending") => Availability::Retrieving,
+            _ if tier.eq_ignore_ascii_case(StorageClass::Archive.as_str()) => Availability::Archived,
+            _ => Availability::Online,
         }
     }
 }
 
 /// How one object rests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Resting {
+pub struct TierStatus {
     /// Its class; `None` where the store has none, or one that Cairn does not put objects into.
     pub class: Option<StorageClass>,
     /// Whether it can be read now.
-    pub reach: Reach,
+    pub availability: Availability,
     /// Stored length in bytes.
     pub bytes: u64,
 }
 
-impl Resting {
+impl TierStatus {
     /// An object of a store without classes.
     pub fn online(bytes: u64) -> Self {
-        Resting { class: None, reach: Reach::Online, bytes }
+        TierStatus { class: None, availability: Availability::Online, bytes }
     }
 }
 
@@ -182,23 +182,25 @@ pub enum Asked {
 }
 
 /// The bytes of what rests, or is still on its way, were to be read.
-pub(super) fn archived(name: &Name, reach: Reach) -> Error {
-    match reach {
-        Reach::Retrieving => Error::new(Kind::Archived, "the object rests in an archive class and is being retrieved")
-            .on(name)
-            .advise(ADVICE_WAIT),
+pub(super) fn archived(name: &ObjectName, availability: Availability) -> Error {
+    match availability {
+        Availability::Retrieving => {
+            Error::new(Kind::Archived, "the object rests in an archive class and is being retrieved")
+                .on(name)
+                .advise(ADVICE_WAIT)
+        }
         _ => Error::new(Kind::Archived, "the object rests in an archive class").on(name).advise(ADVICE_RETRIEVE),
     }
 }
 
 /// A retrieval is for a day at least.
-pub(super) fn some_days(name: &Name, days: u32) -> Result<()> {
+pub(super) fn some_days(name: &ObjectName, days: u32) -> Result<()> {
     let none = || Error::new(Kind::Input, "a retrieval is for one day at least").on(name);
     if days > 0 { Ok(()) } else { Err(none()) }
 }
 
 /// A retrieval was asked of a store that archives nothing.
-pub(super) fn no_archive(name: &Name) -> Error {
+pub(super) fn no_archive(name: &ObjectName) -> Error {
     Error::new(Kind::Unsupported, "this store has no archive to retrieve from").on(name)
 }
 
@@ -218,34 +220,38 @@ mod tests {
     #[test]
     fn what_s3_shows_is_read_by_class_restore_and_the_stores_clock() {
         let cases = [
-            ("STANDARD", None, None, at(5), Reach::Online),
-            ("GLACIER_IR", None, None, at(5), Reach::Online),
-            ("GLACIER", None, None, at(5), Reach::Archived),
-            ("DEEP_ARCHIVE", Some(true), None, at(5), Reach::Retrieving),
-            ("GLACIER", Some(false), at(6), at(5), Reach::Ready { until: at(6) }),
-            ("GLACIER", Some(false), at(5), at(5), Reach::Archived),
-            ("GLACIER", Some(false), None, at(5), Reach::Ready { until: None }),
-            ("GLACIER", Some(false), at(5), None, Reach::Ready { until: at(5) }),
-            ("A_CLASS_OF_TOMORROW", None, None, at(5), Reach::Online),
-            ("A_CLASS_OF_TOMORROW", Some(true), None, at(5), Reach::Retrieving),
+            ("STANDARD", None, None, at(5), Availability::Online),
+            ("GLACIER_IR", None, None, at(5), Availability::Online),
+            ("GLACIER", None, None, at(5), Availability::Archived),
+            ("DEEP_ARCHIVE", Some(true), None, at(5), Availability::Retrieving),
+            ("GLACIER", Some(false), at(6), at(5), Availability::Ready { until: at(6) }),
+            ("GLACIER", Some(false), at(5), at(5), Availability::Archived),
+            ("GLACIER", Some(false), None, at(5), Availability::Ready { until: None }),
+            ("GLACIER", Some(false), at(5), None, Availability::Ready { until: at(5) }),
+            ("A_CLASS_OF_TOMORROW", None, None, at(5), Availability::Online),
+            ("A_CLASS_OF_TOMORROW", Some(true), None, at(5), Availability::Retrieving),
         ];
         for (class, ongoing, until, now, expected) in cases {
-            assert_eq!(Reach::of_s3(class, ongoing, until, now), expected, "{class} {ongoing:?} {until:?} {now:?}");
+            assert_eq!(
+                Availability::of_s3(class, ongoing, until, now),
+                expected,
+                "{class} {ongoing:?} {until:?} {now:?}"
+            );
         }
     }
 
     #[test]
     fn what_azure_shows_is_read_by_tier_and_status() {
         let cases = [
-            ("Hot", None, Reach::Online),
-            ("Archive", None, Reach::Archived),
-            ("archive", Some(""), Reach::Archived),
-            ("Archive", Some("rehydrate-pending-to-hot"), Reach::Retrieving),
-            ("Archive", Some("rehydrate-pending-to-cool"), Reach::Retrieving),
-            ("P10", None, Reach::Online),
+            ("Hot", None, Availability::Online),
+            ("Archive", None, Availability::Archived),
+            ("archive", Some(""), Availability::Archived),
+            ("Archive", Some("rehydrate-pending-to-hot"), Availability::Retrieving),
+            ("Archive", Some("rehydrate-pending-to-cool"), Availability::Retrieving),
+            ("P10", None, Availability::Online),
         ];
         for (tier, status, expected) in cases {
-            assert_eq!(Reach::of_azure(tier, status), expected, "{tier} {status:?}");
+            assert_eq!(Availability::of_azure(tier, status), expected, "{tier} {status:?}");
         }
     }
 

@@ -1,29 +1,26 @@
 //! The store that a repository with immutability is written through: every object is created with its lock.
 //!
 //! There is no other way to put something into such a repository, so none can forget the lock. What was put is remembered for the commit
-//! that will rely on it. Promises that what `put_new` returns of is locked, as the store has shown. Deletes nothing that is locked: the
+//! that will rely on it. Promises that what `put` returns of is locked, as the store has shown. Deletes nothing that is locked: the
 //! store itself refuses.
 
 use super::Policy;
 use super::clock::StoreClock;
 use crate::env::SharedEnv;
 use crate::error::{Kind, Result};
-use crate::store::{
-    Asked, Capabilities, Info, Listed, Name, Receipt, Resting, Retention, RetrievalMode, Space, StorageClass, Store,
-    Terms, Version,
-};
+use crate::store::{ObjectLock, ObjectName, PutOptions, Receipt, Store, forward};
 use bytes::Bytes;
 use format_spec::container::ObjectKind;
 use format_spec::log::ObjectRow;
 use format_spec::{Time, names};
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
-use std::ops::{Deref, Range};
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// Puts everything with its lock. `S` points at the store below.
 #[derive(Debug)]
-pub struct Locked<S> {
+pub struct ObjectLockLayer<S> {
     inner: S,
     locks: Arc<Locks>,
 }
@@ -40,7 +37,7 @@ pub struct Locks {
 struct Put {
     /// Packs, segments and manifests, by session: one process writes all of it.
     sessions: HashMap<u32, Time>,
-    others: HashMap<Name, Time>,
+    others: HashMap<ObjectName, Time>,
 }
 
 impl Locks {
@@ -76,7 +73,7 @@ impl Locks {
     }
 
     /// Until when an object that this process put is locked at least; `None` of what others put.
-    pub(super) fn put_until(&self, row: &ObjectRow, name: &Name) -> Option<Time> {
+    pub(super) fn put_until(&self, row: &ObjectRow, name: &ObjectName) -> Option<Time> {
         let put = self.put.lock();
         match is_of_session(row.kind) {
             true => put.sessions.get(&row.id.session).copied(),
@@ -84,7 +81,7 @@ impl Locks {
         }
     }
 
-    fn remember(&self, name: &Name, until: Time) {
+    fn remember(&self, name: &ObjectName, until: Time) {
         let Some((kind, session, _)) = names::parse(name.as_str()) else { return };
         let mut put = self.put.lock();
         if is_of_session(kind) {
@@ -102,20 +99,26 @@ impl std::fmt::Debug for Locks {
     }
 }
 
-impl<S: Deref<Target: Store>> Locked<S> {
+impl<S: Deref<Target: Store>> ObjectLockLayer<S> {
     /// Locks everything that is put into `inner`, which shows the oldest versions ([`crate::store::Oldest`]).
     pub fn new(inner: S, locks: Arc<Locks>) -> Self {
-        Locked { inner, locks }
+        ObjectLockLayer { inner, locks }
     }
 
-    fn put(&self, name: &Name, bytes: Bytes, wanted: &Retention, class: Option<StorageClass>) -> Result<Receipt> {
-        match self.inner.put_in(name, bytes, &Terms { class, retention: Some(*wanted) }) {
+    fn put_locked(
+        &self,
+        name: &ObjectName,
+        bytes: Bytes,
+        wanted: &ObjectLock,
+        options: &PutOptions,
+    ) -> Result<Receipt> {
+        match self.inner.put(name, bytes, &PutOptions { lock: Some(*wanted), ..*options }) {
             Ok(receipt) => {
                 self.locks.remember(name, wanted.until);
                 Ok(receipt)
             }
             // Our own, whose response was lost, or somebody else's, who wants it locked as well, or junk, which must stay where it is.
-            Err(e) if e.kind() == Kind::Exists => match self.inner.extend_retention(name, None, wanted) {
+            Err(e) if e.kind() == Kind::Exists => match self.inner.extend_lock(name.object(), wanted) {
                 Ok(_) => {
                     self.locks.remember(name, wanted.until);
                     Err(e)
@@ -128,9 +131,9 @@ impl<S: Deref<Target: Store>> Locked<S> {
     }
 
     /// Locks what is there as if it were put now.
-    fn catch_up(&self, name: &Name, now: Time) -> Result<()> {
+    fn catch_up(&self, name: &ObjectName, now: Time) -> Result<()> {
         let wanted = self.locks.policy().retain_until(now)?;
-        match self.inner.extend_retention(name, None, &wanted) {
+        match self.inner.extend_lock(name.object(), &wanted) {
             Ok(_) => {
                 self.locks.remember(name, wanted.until);
                 Ok(())
@@ -142,77 +145,18 @@ impl<S: Deref<Target: Store>> Locked<S> {
     }
 }
 
-impl<S: Deref<Target: Store> + Send + Sync + std::fmt::Debug> Store for Locked<S> {
-    fn location(&self) -> String {
-        self.inner.location()
-    }
+impl<S: Deref<Target: Store> + Send + Sync + std::fmt::Debug> Store for ObjectLockLayer<S> {
+    forward!(inner: location, read, head, list, versions, delete, extend_lock, retrieve, rest_again, now, capabilities, room);
 
-    fn put_new(&self, name: &Name, bytes: Bytes) -> Result<Receipt> {
-        self.put_in(name, bytes, &Terms::default())
-    }
-
-    fn put_locked(&self, name: &Name, bytes: Bytes, retention: &Retention) -> Result<Receipt> {
-        self.put_in(name, bytes, &Terms::locked(retention))
-    }
-
-    fn get(&self, name: &Name) -> Result<Bytes> {
-        self.inner.get(name)
-    }
-
-    fn get_range(&self, name: &Name, range: Range<u64>) -> Result<Bytes> {
-        self.inner.get_range(name, range)
-    }
-
-    fn get_tail(&self, name: &Name, bytes_max: u64) -> Result<(Bytes, u64)> {
-        self.inner.get_tail(name, bytes_max)
-    }
-
-    fn head(&self, name: &Name) -> Result<Info> {
-        self.inner.head(name)
-    }
-
-    fn list(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.inner.list(prefix, after, visit)
-    }
-
-    fn list_oldest(&self, prefix: &str, after: Option<&Name>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        self.inner.list_oldest(prefix, after, visit)
-    }
-
-    fn delete(&self, name: &Name, version: Option<&str>) -> Result<()> {
-        self.inner.delete(name, version)
-    }
-
-    fn now(&self) -> Result<Time> {
-        self.inner.now()
-    }
-
-    fn capabilities(&self) -> Result<Capabilities> {
-        self.inner.capabilities()
-    }
-
-    fn versions(&self, name: &Name) -> Result<Vec<Version>> {
-        self.inner.versions(name)
-    }
-
-    fn get_version(&self, name: &Name, version: &str, range: Range<u64>) -> Result<Bytes> {
-        self.inner.get_version(name, version, range)
-    }
-
-    fn retention(&self, name: &Name, version: Option<&str>) -> Result<Option<Retention>> {
-        self.inner.retention(name, version)
-    }
-
-    fn extend_retention(&self, name: &Name, version: Option<&str>, wanted: &Retention) -> Result<Retention> {
-        self.inner.extend_retention(name, version, wanted)
-    }
-
-    fn put_in(&self, name: &Name, bytes: Bytes, terms: &Terms) -> Result<Receipt> {
+    fn put(&self, name: &ObjectName, bytes: Bytes, options: &PutOptions) -> Result<Receipt> {
+        if options.tries_checksum {
+            return self.inner.put(name, bytes, options);
+        }
         let mut begun = self.locks.now(&*self.inner)?;
         loop {
             let wanted = self.locks.policy().retain_until(begun)?;
-            let wanted = terms.retention.map_or(wanted, |retention| wanted.or_stronger(&retention));
-            let put = self.put(name, bytes.clone(), &wanted, terms.class);
+            let wanted = options.lock.map_or(wanted, |lock| wanted.or_stronger(&lock));
+            let put = self.put_locked(name, bytes.clone(), &wanted, options);
             // The machine may have stood still for days since it reckoned the lock. Mostly nothing is asked: the clock is known for minutes.
             let now = self.locks.now(&*self.inner)?;
             match put {
@@ -231,59 +175,9 @@ impl<S: Deref<Target: Store> + Send + Sync + std::fmt::Debug> Store for Locked<S
         }
     }
 
-    fn resting_of(&self, name: &Name, version: Option<&str>) -> Result<Resting> {
-        self.inner.resting_of(name, version)
-    }
-
-    fn list_resting(
-        &self,
-        prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
-    ) -> Result<()> {
-        self.inner.list_resting(prefix, after, visit)
-    }
-
-    fn list_resting_oldest(
-        &self,
-        prefix: &str,
-        after: Option<&Name>,
-        visit: &mut dyn FnMut(Name, Resting) -> bool,
-    ) -> Result<()> {
-        self.inner.list_resting_oldest(prefix, after, visit)
-    }
-
-    fn retrieve_of(&self, name: &Name, version: Option<&str>, mode: RetrievalMode, days: u32) -> Result<Asked> {
-        self.inner.retrieve_of(name, version, mode, days)
-    }
-
-    fn rest_again_of(&self, name: &Name, version: Option<&str>, class: StorageClass) -> Result<()> {
-        self.inner.rest_again_of(name, version, class)
-    }
-
     fn fresh(&self) -> Result<Option<Arc<dyn Store>>> {
-        let over = |inner| Locked::new(inner, self.locks.clone());
+        let over = |inner| ObjectLockLayer::new(inner, self.locks.clone());
         Ok(self.inner.fresh()?.map(|inner| Arc::new(over(inner)) as Arc<dyn Store>))
-    }
-
-    fn refuses_wrong_checksum(&self, name: &Name) -> Result<bool> {
-        self.inner.refuses_wrong_checksum(name)
-    }
-
-    fn seeks(&self) -> bool {
-        self.inner.seeks()
-    }
-
-    fn space(&self) -> Result<Option<Space>> {
-        self.inner.space()
-    }
-
-    fn keep_reserve(&self) {
-        self.inner.keep_reserve();
-    }
-
-    fn spend_reserve(&self, bytes: u64) -> bool {
-        self.inner.spend_reserve(bytes)
     }
 }
 

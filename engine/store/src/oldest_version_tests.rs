@@ -1,6 +1,7 @@
 use super::*;
-use crate::{Counted, Fault, Faulty, Memory, Mode, Verb};
+use crate::{Fault, Faulty, Memory, MeteredStore, Mode, RequestKind, StoreExt};
 use base::env::{Env, SharedEnv};
+use format_spec::Time;
 use parking_lot::Mutex;
 
 /// A clock that is set by hand.
@@ -31,17 +32,17 @@ impl Env for Set {
 struct Bench {
     clock: Arc<Set>,
     memory: Arc<Memory>,
-    store: Oldest,
+    store: OldestVersionLayer,
 }
 
 fn bench() -> Bench {
     let clock = Set::at(1000);
     let memory = Arc::new(Memory::locking(Arc::clone(&clock) as SharedEnv));
-    Bench { clock, store: Oldest::new(Arc::clone(&memory) as Arc<dyn Store>), memory }
+    Bench { clock, store: OldestVersionLayer::new(Arc::clone(&memory) as Arc<dyn Store>), memory }
 }
 
-fn name() -> Name {
-    Name::new("log/0000000000000001").unwrap()
+fn name() -> ObjectName {
+    ObjectName::new("log/0000000000000001").unwrap()
 }
 
 fn text(text: &'static str) -> Bytes {
@@ -51,7 +52,7 @@ fn text(text: &'static str) -> Bytes {
 fn listed(store: &dyn Store) -> Vec<(String, u64)> {
     let mut found = Vec::new();
     store
-        .list("", None, &mut |l| {
+        .list(&ListOptions::below(""), &mut |l| {
             found.push((l.name.to_string(), l.bytes));
             true
         })
@@ -59,28 +60,28 @@ fn listed(store: &dyn Store) -> Vec<(String, u64)> {
     found
 }
 
-fn until(seconds: i64) -> Retention {
-    Retention::new(Mode::Compliance, Time::new(seconds, 0))
+fn until(seconds: i64) -> ObjectLock {
+    ObjectLock::new(Mode::Compliance, Time::new(seconds, 0))
 }
 
 #[test]
 fn a_marker_hides_nothing_and_an_overwrite_changes_nothing() {
     let Bench { memory, store, .. } = bench();
-    store.put_locked(&name(), text("genuine"), &until(2000)).unwrap();
+    store.put(&name(), text("genuine"), &PutOptions::locked(&until(2000))).unwrap();
     for attack in 0..4 {
         // Known to this reader, and new to another.
-        for reader in [&store, &Oldest::new(Arc::clone(&memory) as Arc<dyn Store>)] {
+        for reader in [&store, &OldestVersionLayer::new(Arc::clone(&memory) as Arc<dyn Store>)] {
             assert_eq!(reader.get(&name()).unwrap(), "genuine", "{attack}");
             assert_eq!(reader.get_range(&name(), 1..4).unwrap(), "enu");
             assert_eq!(reader.get_tail(&name(), 3).unwrap(), (text("ine"), 7));
-            assert_eq!(reader.head(&name()).unwrap().bytes, 7);
+            assert_eq!(reader.head_of(&name()).unwrap().bytes, 7);
             assert_eq!(reader.get_range(&name(), 3..8).unwrap_err().kind(), Kind::Damaged);
             assert_eq!(listed(reader), [(name().to_string(), 7)]);
         }
         match attack {
-            0 => memory.delete(&name(), None).unwrap(),
+            0 => memory.delete(name().object()).unwrap(),
             1 => memory.replace(&name(), text("a longer forgery")),
-            _ => memory.delete(&name(), None).unwrap(),
+            _ => memory.delete(name().object()).unwrap(),
         }
         assert_ne!(memory.get(&name()).ok(), Some(text("genuine")), "the plain view is fooled");
     }
@@ -89,17 +90,17 @@ fn a_marker_hides_nothing_and_an_overwrite_changes_nothing() {
 #[test]
 fn a_put_over_a_marker_is_refused_where_an_object_lies_below() {
     let Bench { memory, store, .. } = bench();
-    store.put_locked(&name(), text("genuine"), &until(2000)).unwrap();
-    memory.delete(&name(), None).unwrap();
+    store.put(&name(), text("genuine"), &PutOptions::locked(&until(2000))).unwrap();
+    memory.delete(name().object()).unwrap();
     assert_eq!(store.put_new(&name(), text("again")).unwrap_err().kind(), Kind::Exists);
-    assert_eq!(store.put_locked(&name(), text("again"), &until(2000)).unwrap_err().kind(), Kind::Exists);
+    assert_eq!(store.put(&name(), text("again"), &PutOptions::locked(&until(2000))).unwrap_err().kind(), Kind::Exists);
     assert_eq!(store.get(&name()).unwrap(), "genuine");
     // What was put for a moment is gone, unless its own lock keeps it; it is not read in either case.
     let versions = memory.versions(&name()).unwrap();
     assert_eq!(versions.iter().map(|v| (v.marker, v.bytes)).collect::<Vec<_>>(), [(false, 7), (true, 0), (false, 5)]);
     // Over a marker with nothing below, a put is a create.
-    let other = Name::new("log/2").unwrap();
-    memory.delete(&other, None).unwrap();
+    let other = ObjectName::new("log/2").unwrap();
+    memory.delete(other.object()).unwrap();
     store.put_new(&other, text("first")).unwrap();
     assert_eq!(store.get(&other).unwrap(), "first");
 }
@@ -109,22 +110,22 @@ fn of_two_creates_with_a_marker_between_them_the_older_one_wins_and_each_knows()
     // The attacker's marker comes between A's put and A's look, and B puts over it.
     let Bench { memory, store: b, .. } = bench();
     let between = Arc::clone(&memory);
-    let a = Oldest::new(Arc::new(Faulty::new(Arc::clone(&memory) as Arc<dyn Store>, move |call| {
-        if call.verb == Verb::List {
-            between.delete(&name(), None).unwrap();
+    let a = OldestVersionLayer::new(Arc::new(Faulty::new(Arc::clone(&memory) as Arc<dyn Store>, move |call| {
+        if call.verb == RequestKind::List {
+            between.delete(name().object()).unwrap();
             assert_eq!(b.put_new(&name(), text("b")).unwrap_err().kind(), Kind::Exists);
         }
         None::<Fault>
     })));
     a.put_new(&name(), text("a")).unwrap();
-    assert_eq!(Oldest::new(memory).get(&name()).unwrap(), "a");
+    assert_eq!(OldestVersionLayer::new(memory).get(&name()).unwrap(), "a");
 }
 
 #[test]
 fn a_put_below_which_somebody_else_was_first_is_no_success() {
     let Bench { memory, store, .. } = bench();
     memory.put_new(&name(), text("junk")).unwrap();
-    memory.delete(&name(), None).unwrap();
+    memory.delete(name().object()).unwrap();
     assert_eq!(store.put_new(&name(), text("ours")).unwrap_err().kind(), Kind::Exists);
     assert_eq!(store.get(&name()).unwrap(), "junk", "the caller compares and sees that it is not ours");
 }
@@ -132,19 +133,19 @@ fn a_put_below_which_somebody_else_was_first_is_no_success() {
 #[test]
 fn deleting_frees_every_version_and_is_refused_by_a_lock_until_it_ends() {
     let Bench { clock, memory, store } = bench();
-    store.put_locked(&name(), text("genuine"), &until(2000)).unwrap();
+    store.put(&name(), text("genuine"), &PutOptions::locked(&until(2000))).unwrap();
     memory.replace(&name(), text("forged"));
-    memory.delete(&name(), None).unwrap();
-    let refused = store.delete(&name(), None).unwrap_err();
+    memory.delete(name().object()).unwrap();
+    let refused = store.delete(name().object()).unwrap_err();
     assert_eq!(refused.kind(), Kind::Immutable);
     assert!(refused.to_string().contains("compliance until 1970-01-01T00:33:20Z"), "{refused}");
     assert_eq!(memory.versions(&name()).unwrap().len(), 1, "what nobody locked is gone");
     assert_eq!(store.get(&name()).unwrap(), "genuine");
     clock.go(1000);
-    store.delete(&name(), None).unwrap();
+    store.delete(name().object()).unwrap();
     assert!(memory.versions(&name()).unwrap().is_empty());
     assert_eq!(store.get(&name()).unwrap_err().kind(), Kind::Absent);
-    store.delete(&name(), None).unwrap();
+    store.delete(name().object()).unwrap();
 }
 
 #[test]
@@ -152,7 +153,7 @@ fn a_remembered_version_that_is_gone_is_looked_up_again() {
     let Bench { memory, store, .. } = bench();
     let first = store.put_new(&name(), text("first")).unwrap().version.unwrap();
     assert_eq!(store.get(&name()).unwrap(), "first");
-    memory.delete(&name(), Some(&first)).unwrap();
+    memory.delete(name().at(Some(&first))).unwrap();
     assert_eq!(store.get(&name()).unwrap_err().kind(), Kind::Absent);
     memory.put_new(&name(), text("second")).unwrap();
     assert_eq!(store.get(&name()).unwrap(), "second");
@@ -161,30 +162,30 @@ fn a_remembered_version_that_is_gone_is_looked_up_again() {
 #[test]
 fn locks_are_asked_of_the_oldest_version_and_only_raised() {
     let Bench { memory, store, .. } = bench();
-    let version = store.put_locked(&name(), text("genuine"), &until(2000)).unwrap().version;
+    let version = store.put(&name(), text("genuine"), &PutOptions::locked(&until(2000))).unwrap().version;
     memory.replace(&name(), text("forged"));
-    assert_eq!(store.retention(&name(), None).unwrap(), Some(until(2000)));
-    assert_eq!(store.extend_retention(&name(), None, &until(3000)).unwrap(), until(3000));
-    assert_eq!(store.extend_retention(&name(), None, &until(1500)).unwrap(), until(3000));
-    assert_eq!(memory.retention(&name(), version.as_deref()).unwrap(), Some(until(3000)));
-    assert_eq!(memory.retention(&name(), None).unwrap(), None, "the forged version has none");
+    assert_eq!(store.lock_of(&name()).unwrap(), Some(until(2000)));
+    assert_eq!(store.extend_lock(name().object(), &until(3000)).unwrap(), until(3000));
+    assert_eq!(store.extend_lock(name().object(), &until(1500)).unwrap(), until(3000));
+    assert_eq!(memory.lock_of(name().at(version.as_deref())).unwrap(), Some(until(3000)));
+    assert_eq!(memory.lock_of(&name()).unwrap(), None, "the forged version has none");
 }
 
 #[test]
 fn a_name_read_again_costs_no_listing() {
     let Bench { memory, .. } = bench();
-    let counted = Counted::new(memory);
+    let counted = MeteredStore::new(memory);
     let counts = counted.counts();
-    let store = Oldest::new(Arc::new(counted));
+    let store = OldestVersionLayer::new(Arc::new(counted));
     store.put_new(&name(), text("x")).unwrap();
     for _ in 0..5 {
         store.get(&name()).unwrap();
     }
-    assert_eq!([Verb::Put, Verb::List, Verb::Get].map(|v| counts.requests(v)), [1, 1, 5]);
+    assert_eq!([RequestKind::Put, RequestKind::List, RequestKind::Get].map(|v| counts.requests(v)), [1, 1, 5]);
 }
 
 #[test]
 fn a_store_without_versions_is_refused() {
-    let store = Oldest::new(Arc::new(Memory::new()));
+    let store = OldestVersionLayer::new(Arc::new(Memory::new()));
     assert_eq!(store.put_new(&name(), text("x")).unwrap_err().kind(), Kind::Unsupported);
 }
