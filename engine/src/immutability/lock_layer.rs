@@ -100,7 +100,7 @@ impl std::fmt::Debug for Locks {
 }
 
 impl<S: Deref<Target: Store>> ObjectLockLayer<S> {
-    /// Locks everything that is put into `inner`, which shows the oldest versions ([`crate::store::Oldest`]).
+    /// Locks everything that is put into `inner`, which shows the oldest versions ([`crate::store::OldestVersionLayer`]).
     pub fn new(inner: S, locks: Arc<Locks>) -> Self {
         ObjectLockLayer { inner, locks }
     }

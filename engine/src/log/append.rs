@@ -5,7 +5,7 @@
 //! that the slot counts ([LOG-24]). The listing is needed even where nothing was ever truncated: that it was not is only known up to the last look,
 //! and the truncation may come between that look and the put.
 //!
-//! In a versioned bucket put-if-absent also succeeds over a delete marker, and the oldest version of a slot counts. [`crate::store::Oldest`] looks
+//! In a versioned bucket put-if-absent also succeeds over a delete marker, and the oldest version of a slot counts. [`crate::store::OldestVersionLayer`] looks
 //! for it after each put; here it is looked at once more, behind that listing, and whoever is not at the bottom reads the winner and tries again.
 //!
 //! Void entries do not add up to a second history. Each lies below the newest checkpoint's slot, because only such slots are ever deleted; so the
