@@ -3,6 +3,9 @@
 //! When an option changes a file's mode, its access list must follow (as `chmod` does it), or the list would grant what the
 //! mode takes away: the kernel looks at the list first.
 
+/// Who may do what beside owner, group and others.
+pub(super) const ACCESS_LIST: &[u8] = b"system.posix_acl_access";
+
 const HEAD_BYTES: usize = 4;
 const LINE_BYTES: usize = 8;
 const USER_OBJECT: u16 = 0x01;

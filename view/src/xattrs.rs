@@ -1,6 +1,7 @@
 //! Extended attributes: the source's own, and what Cairn knows itself, which can be read but is never listed: tools that copy
 //! all attributes would carry it along.
 
+use super::acl::ACCESS_LIST;
 use super::item::{Inside, Item};
 use super::names::hex;
 use super::namespace::What;
@@ -22,8 +23,6 @@ const VIRTUAL: &[u8] = b"user.cairn.";
 const STATE: &[u8] = b"user.cairn.state";
 /// What a point that cannot be read says of itself.
 const SAID: [&[u8]; 2] = [b"user.cairn.state\0", b"user.cairn.why\0"];
-/// Who may do what beside owner, group and others.
-pub(super) const ACCESS_LIST: &[u8] = b"system.posix_acl_access";
 const DEFAULT_LIST: &[u8] = b"system.posix_acl_default";
 
 impl View {

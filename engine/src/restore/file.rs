@@ -3,7 +3,7 @@
 use super::attributes;
 use super::folder::Folder;
 use super::item::{First, Held, Inode, Item, Ours};
-use super::run::Restoring;
+use super::restoring::Restoring;
 use super::target::refused;
 use super::{Overwrite, Told};
 use crate::blob::Blobs;

@@ -4,7 +4,7 @@
 
 use super::attributes;
 use super::item::{Held, Item};
-use super::run::Restoring;
+use super::restoring::Restoring;
 use super::target::{in_the_way, refused};
 use crate::error::{Error, Kind, Result};
 use format_spec::tree::Entry;

@@ -17,6 +17,7 @@ mod item;
 mod other;
 mod plan;
 mod remove;
+mod restoring;
 mod run;
 mod staging;
 mod target;

@@ -3,7 +3,7 @@
 use super::attributes;
 use super::folder::{Folder, open_folder};
 use super::item::{First, Held, Inode, Item, Ours};
-use super::run::Restoring;
+use super::restoring::Restoring;
 use super::staging::Staging;
 use super::target::refused;
 use super::{Overwrite, Told};

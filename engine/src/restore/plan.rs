@@ -6,7 +6,7 @@ use super::folder::{Folder, Made};
 use super::item::{First, Ours};
 use super::other::{self, Link};
 use super::remove;
-use super::run::Restoring;
+use super::restoring::Restoring;
 use crate::blob::Blobs;
 use crate::error::{Error, Kind, Result};
 use crate::reader::{Account, ReadAhead};

@@ -5,7 +5,7 @@
 
 use super::Told;
 use super::folder::open_folder;
-use super::run::Restoring;
+use super::restoring::Restoring;
 use super::target::refused;
 use crate::coverage::{CACHE_TAG, Coverage, IGNORE_FILE, InFolder, Live, Why};
 use crate::error::{Error, Result};

@@ -1,12 +1,12 @@
-//! One restore: what its threads share, the workers that write, and the links at the end.
+//! One restore: the workers that write, and the links at the end.
 
 use super::file::{FileTask, restore_file};
 use super::folder::Folder;
 use super::other::{self, Link};
 use super::plan::Planner;
-use super::{Overwrite, RestoreOptions, RestoreSummary, Told};
+use super::restoring::Restoring;
+use super::{RestoreOptions, RestoreSummary, Told};
 use crate::blob::Blobs;
-use crate::coverage::{Coverage, Why};
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use crate::reader::{Account, Consumer, ReadAhead};
@@ -16,145 +16,13 @@ use crate::threads;
 use crate::tree::lookup;
 use crossbeam_channel::{Receiver, bounded};
 use format_spec::tree::{Entry, Kind as ItemKind};
-use parking_lot::Mutex;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// What walk, workers and folders share.
-pub(super) struct Restoring {
-    repository: Arc<Repository>,
-    /// As the repository had it when the restore began.
-    point: Point,
-    /// When the log was last asked whether the point is still there: seconds of the environment's stopwatch.
-    asked: Mutex<Option<f64>>,
-    pub(super) counts: Counts,
-    /// What the point covers; only where something may be removed.
-    pub(super) coverage: Option<Coverage>,
-    /// The path of the part that is restored.
-    prefix: Vec<u8>,
-    pub(super) options: RestoreOptions,
-    pub(super) monitor: Arc<Monitor>,
-    /// The error that ends everything, if one came.
-    fatal: Mutex<Option<Error>>,
-}
-
-#[derive(Default)]
-pub(super) struct Counts {
-    pub(super) files: AtomicU64,
-    pub(super) files_unchanged: AtomicU64,
-    pub(super) folders: AtomicU64,
-    pub(super) others: AtomicU64,
-    pub(super) bytes: AtomicU64,
-    pub(super) deleted: AtomicU64,
-    pub(super) left: AtomicU64,
-    pub(super) differing: AtomicU64,
-    pub(super) damaged: AtomicU64,
-    pub(super) archived: AtomicU64,
-    pub(super) denied: AtomicU64,
-}
-
-impl Restoring {
-    pub(super) fn owners(&self) -> bool {
-        self.options.owners
-    }
-
-    pub(super) fn may_replace(&self) -> bool {
-        self.options.overwrite != Overwrite::Never
-    }
-
-    pub(super) fn may_delete(&self) -> bool {
-        self.options.delete
-    }
-
-    /// The path in the point of what lies below the target.
-    pub(super) fn full(&self, path: &[u8]) -> Vec<u8> {
-        match (self.prefix.is_empty(), path.is_empty()) {
-            (true, _) => path.to_vec(),
-            (_, true) => self.prefix.clone(),
-            _ => [&self.prefix, path].join(&b'/'),
-        }
-    }
-
-    pub(super) fn tell(&self, path: &[u8], told: &Told<'_>) {
-        self.options.tell.iter().for_each(|tell| tell(path, told));
-    }
-
-    /// Something that the point does not have stays.
-    pub(super) fn leave(&self, path: &[u8], why: &Why) {
-        self.counts.left.fetch_add(1, Ordering::Relaxed);
-        self.tell(path, &Told::Left(why));
-        if why.is_doubtful() {
-            self.warn(path, format!("left there: {why}"));
-        }
-    }
-
-    pub(super) fn warn(&self, path: &[u8], reason: impl Into<String>) {
-        self.monitor.warn(path, reason);
-    }
-
-    /// A file that stays although it is not what the point has.
-    pub(super) fn differs(&self, path: &[u8]) {
-        self.counts.differing.fetch_add(1, Ordering::Relaxed);
-        self.warn(path, "it was kept, and is not what the restore point has");
-    }
-
-    /// One item's error: a warning, unless it ends everything.
-    pub(super) fn report(&self, path: &[u8], error: Error) {
-        let error = self.or_gone(error);
-        let ends = matches!(error.kind(), Kind::NoSpace | Kind::Interrupted | Kind::Bug | Kind::Transient);
-        if ends || error.object() == Some(&self.point.manifest.id.to_string()) {
-            self.fatal.lock().get_or_insert(error);
-        } else {
-            self.counts.damaged.fetch_add(u64::from(error.kind() == Kind::Damaged), Ordering::Relaxed);
-            let reason = error.about(&String::from_utf8_lossy(path));
-            self.warn(path, format!("not restored: {reason}"));
-        }
-    }
-
-    /// What is missing may have gone together with its point. The log is asked at most once a second: a repository that has lost much would
-    /// answer the same for each item.
-    fn or_gone(&self, error: Error) -> Error {
-        if error.kind() != Kind::Damaged {
-            return error;
-        }
-        let now = self.repository.env().elapsed();
-        let mut asked = self.asked.lock();
-        if asked.is_some_and(|then| now - then < LOG_ASKED_SECONDS) {
-            return error;
-        }
-        let error = self.repository.or_gone(&self.point, error);
-        *asked = Some(self.repository.env().elapsed());
-        error
-    }
-
-    /// Counts an item whose data the store refuses to give.
-    pub(super) fn cannot_read(&self, error: &Error) {
-        let count = match error.kind() {
-            Kind::Archived => &self.counts.archived,
-            Kind::Denied => &self.counts.denied,
-            _ => return,
-        };
-        count.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// True when the restore is ending.
-    pub(super) fn check_quietly(&self) -> bool {
-        self.fatal.lock().is_some() || self.monitor.check().is_err()
-    }
-
-    pub(super) fn check(&self) -> Result<()> {
-        self.monitor.check()?;
-        match self.fatal.lock().take() {
-            Some(e) => Err(e),
-            None => Ok(()),
-        }
-    }
-}
+use std::sync::atomic::Ordering;
 
 pub(super) fn run(
     repository: &Arc<Repository>,
@@ -185,17 +53,7 @@ fn lay_out(
     let (root, single) = start(repository, point, inside)?;
     monitor.counters.bytes_total.store(if single { root.size } else { root.totals.bytes }, Ordering::Relaxed);
     monitor.counters.items_total.store(if single { 1 } else { root.totals.descendants }, Ordering::Relaxed);
-    let shared = Arc::new(Restoring {
-        repository: repository.clone(),
-        point: point.clone(),
-        coverage: options.delete.then(|| Coverage::of(repository, point)).transpose()?,
-        prefix: inside.to_vec(),
-        asked: Mutex::default(),
-        counts: Counts::default(),
-        options: options.clone(),
-        monitor: monitor.clone(),
-        fatal: Mutex::new(None),
-    });
+    let shared = Arc::new(Restoring::new(repository, point, inside, options, monitor)?);
     let target_fd = open_target(target, options.dry_run)?;
     let (tasks_in, tasks_out) = bounded(256);
     let ahead = ReadAhead::start(blobs, options.threads)?;
@@ -232,22 +90,7 @@ fn lay_out(
         // Success means that it survives a power cut.
         rustix::fs::syncfs(fd).map_err(|e| Error::from(std::io::Error::from(e)).on(target.display()))?;
     }
-    let c = &shared.counts;
-    let read = |n: &AtomicU64| n.load(Ordering::Relaxed);
-    Ok(RestoreSummary {
-        files: read(&c.files),
-        files_unchanged: read(&c.files_unchanged),
-        folders: read(&c.folders),
-        others: read(&c.others),
-        bytes: read(&c.bytes),
-        deleted: read(&c.deleted),
-        left: read(&c.left),
-        differing: read(&c.differing),
-        damaged: read(&c.damaged),
-        archived: read(&c.archived),
-        denied: read(&c.denied),
-        bytes_downloaded: blobs.fetched_bytes() - fetched_before,
-    })
+    Ok(RestoreSummary { bytes_downloaded: blobs.fetched_bytes() - fetched_before, ..shared.counts.summary() })
 }
 
 /// Links a further name to the first one, or makes an item of its own of it.
@@ -307,9 +150,6 @@ fn open_target(target: &Path, dry_run: bool) -> Result<Option<OwnedFd>> {
         Err(e) => Err(fit(e.into())),
     }
 }
-
-/// Damage is told item by item; the log is asked so seldom about it.
-const LOG_ASKED_SECONDS: f64 = 1.0;
 
 /// Deep trees hold one descriptor a level.
 fn allow_many_files() {

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod beside_others;
+mod circles;
 mod clocks;
 mod copy;
 mod covers;

@@ -5,22 +5,12 @@
 //! copy, or one that went its own way, from the repository. Promises: a location that was accepted once is not refused for what
 //! happens at another one. Refuses to call a copy old that only lies at a second address: its log goes through what was seen.
 
+use super::Twin;
 use crate::face::{Accept, Face, Note};
 use crate::known::{Folder, Row};
 use crate::{Reason, Refusal, Result};
 use engine::log::{Recollection, hash_in_store};
 use engine::repository::Repository;
-
-/// The repository at another location, of which this one has not all, or something else.
-#[derive(Debug, Clone)]
-pub struct Twin {
-    /// The other location.
-    pub location: String,
-    /// How this one stands to it.
-    pub what: String,
-    /// Whether it has entries that the other one has not, or only fewer.
-    pub is_fork: bool,
-}
 
 /// What was seen at other locations and is not in this log; two histories first.
 pub(super) fn twins(folder: &Folder, place: &str, repo: &Repository) -> engine::Result<Vec<Twin>> {

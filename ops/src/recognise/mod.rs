@@ -10,17 +10,19 @@
 
 mod admit;
 mod elsewhere;
+mod seen;
 #[cfg(test)]
 mod tests;
 
-pub use elsewhere::{Twin, expect_same_history};
+pub use elsewhere::expect_same_history;
+pub use seen::{Rollback, Twin};
 
 use crate::face::{Accept, Face, Note};
 use crate::known::{Folder, Record, Row, Standing, Trouble, judge};
 use crate::open::{Offer, OpenRequest, Use};
 use crate::place::StoreSettings;
 use crate::{Reason, Refusal, Result};
-use engine::care::{Finding, Remembered};
+use engine::care::Remembered;
 use engine::env::SharedEnv;
 use engine::repository::{Found, Repository, SlotId};
 use engine::store::Store;
@@ -76,22 +78,6 @@ impl Acquaintance {
             (Some((folder, place)), false) => elsewhere::note_twins(folder, place, repo, face),
             _ => Ok(()),
         }
-    }
-}
-
-/// A log that is not the one that this machine remembers.
-#[derive(Debug, Clone)]
-pub struct Rollback {
-    /// The remembered slot.
-    pub slot: u32,
-    /// What was found in its place.
-    pub what: String,
-}
-
-impl Rollback {
-    /// As a check tells it.
-    pub fn finding(&self) -> Finding {
-        Finding { object: format_spec::names::log(self.slot), what: self.what.clone() }
     }
 }
 

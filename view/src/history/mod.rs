@@ -17,6 +17,7 @@ mod known;
 mod listing;
 mod past;
 mod rights;
+mod spot;
 
 use super::inode::Inode;
 use super::names::{Moment, hex};
@@ -24,11 +25,11 @@ use super::namespace::Namespace;
 use super::nodes::Reach;
 use super::{Attributes, Failure, View};
 use crate::limits::HISTORY_FOLDERS;
-use engine::restore_point::Point;
 use known::Known;
 use past::{Past, State};
 use quick_cache::sync::Cache;
 use rights::Rights;
+pub(super) use spot::Spot;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -38,67 +39,9 @@ pub(super) struct History {
     past: Cache<Inode, Arc<Past>>,
 }
 
-/// A place in `/history`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Spot {
-    /// The job's own folder.
-    job: Inode,
-    parent: Inode,
-    /// Below the job's folder, raw bytes.
-    path: Vec<u8>,
-    /// For a version: the number of the point in which it stood first.
-    version: Option<u32>,
-}
-
 impl History {
     pub(super) fn new() -> Self {
         History { known: Known::default(), past: Cache::new(HISTORY_FOLDERS) }
-    }
-}
-
-impl Spot {
-    pub(super) fn parent(&self) -> Inode {
-        self.parent
-    }
-
-    fn inode(&self) -> Inode {
-        match (self.version, &self.path[..]) {
-            (Some(point), path) => Inode::past(&[&self.job.0.to_le_bytes(), path, &point.to_le_bytes()]),
-            (None, []) => self.job,
-            (None, path) => Inode::past(&[&self.job.0.to_le_bytes(), path]),
-        }
-    }
-
-    fn child(&self, name: &[u8]) -> Spot {
-        let mut path = self.path.clone();
-        if !path.is_empty() {
-            path.push(b'/');
-        }
-        path.extend_from_slice(name);
-        Spot { job: self.job, parent: self.inode(), path, version: None }
-    }
-
-    fn version(&self, point: &Point) -> Spot {
-        Spot { job: self.job, parent: self.inode(), path: self.path.clone(), version: Some(point.number) }
-    }
-
-    /// The folder that it lies in, if that is not the job's own.
-    fn above(&self) -> Option<Spot> {
-        let of = |path: &[u8]| path.iter().rposition(|b| *b == b'/').map(|at| path[..at].to_vec());
-        let (job, version) = (self.job, None);
-        let path = if self.version.is_some() { self.path.clone() } else { of(&self.path)? };
-        let parent = match (&path[..], of(&path)) {
-            ([], _) => return None,
-            (_, None) => job,
-            (_, Some(path)) => Spot { job, parent: job, path, version }.inode(),
-        };
-        Some(Spot { job, parent, path, version })
-    }
-
-    /// Folders between the mount's root and what lies in this folder.
-    fn depth(&self) -> usize {
-        let names = self.path.split(|b| *b == b'/').filter(|name| !name.is_empty());
-        names.count() + DEPTH_OF_JOBS
     }
 }
 
@@ -202,6 +145,3 @@ impl View {
         Ok(versions)
     }
 }
-
-/// `history`, organisation, job.
-const DEPTH_OF_JOBS: usize = 3;

@@ -1,10 +1,10 @@
 //! The states of one path over the points of a job: what stood there, since which point.
 
 use super::Spot;
+use crate::acl::ACCESS_LIST;
 use crate::inode::Inode;
 use crate::namespace::PastJob;
 use crate::nodes::Reach;
-use crate::xattrs::ACCESS_LIST;
 use crate::{Failure, View};
 use engine::restore_point::Point;
 use engine::tree;

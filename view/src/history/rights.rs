@@ -5,9 +5,9 @@
 //! path that had one is its owner's alone. Refuses to grant more than a state did, even to whoever could read each of them.
 
 use super::past::{Past, State};
+use crate::acl::ACCESS_LIST;
 use crate::inode::Inode;
 use crate::nodes::Reach;
-use crate::xattrs::ACCESS_LIST;
 use crate::{Failure, View};
 use format_spec::tree::{Entry, Kind};
 

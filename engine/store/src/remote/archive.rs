@@ -1,7 +1,7 @@
 //! Archives: how an object rests, asking for it, letting it rest again. In S3's words (restore) and in Azure's (tiers).
 
 use super::answer::Verb;
-use super::locks::http_date;
+use super::dates;
 use super::wire::{Ask, Response, base64_sha256, sha256};
 use super::{Cloud, Remote};
 use crate::availability::{no_archive, some_days};
@@ -137,7 +137,7 @@ impl Remote {
 fn s3_availability(head: &Response, class: &str) -> Availability {
     let restore = head.header("x-amz-restore");
     let ongoing = restore.as_deref().and_then(|text| Some(quoted(text, "ongoing-request")? == "true"));
-    let until = restore.as_deref().and_then(|text| http_date(quoted(text, "expiry-date")?));
+    let until = restore.as_deref().and_then(|text| dates::read(quoted(text, "expiry-date")?));
     // A class that moves objects by itself tells in which of its archives one is.
     match (ongoing, head.header("x-amz-archive-status")) {
         (None, Some(_)) => Availability::Archived,
@@ -174,7 +174,7 @@ mod tests {
     fn the_header_of_a_restore_is_read() {
         let text = "ongoing-request=\"false\", expiry-date=\"Fri, 21 Dec 2012 00:00:00 GMT\"";
         assert_eq!(quoted(text, "ongoing-request"), Some("false"));
-        assert_eq!(quoted(text, "expiry-date").and_then(http_date).map(|t| t.seconds), Some(1_356_048_000));
+        assert_eq!(quoted(text, "expiry-date").and_then(dates::read).map(|t| t.seconds), Some(1_356_048_000));
         assert_eq!(quoted("ongoing-request=\"true\"", "expiry-date"), None);
         assert_eq!(quoted("ongoing-request=true", "ongoing-request"), None);
     }

@@ -1,6 +1,7 @@
 //! Locks on versions: read, read back, raised. In S3's words (object lock) and in Azure's (version-level immutability).
 
 use super::answer::{Answer, Verb};
+use super::dates;
 use super::wire::{Ask, Response, base64_sha256, sha256};
 use super::{Cloud, Remote};
 use crate::lock::{instant, locked, no_locks, raise};
@@ -204,7 +205,7 @@ impl Remote {
             ],
             (Cloud::Azure { .. }, mode) => vec![
                 ("x-ms-immutability-policy-mode", azure_mode(mode).to_owned()),
-                ("x-ms-immutability-policy-until-date", written_http_date(wanted.until)?),
+                ("x-ms-immutability-policy-until-date", dates::write(wanted.until)?),
             ],
         })
     }
@@ -252,16 +253,5 @@ fn read_lock(name: &ObjectName, mode: &str, until: &str) -> Result<ObjectLock> {
     };
     // Parts of a second are cut, not rounded up: a lock is taken to end no later than it does.
     let stamp = until.parse::<jiff::Timestamp>().ok().map(|t| Time::new(t.as_second(), 0));
-    Ok(ObjectLock { mode, until: stamp.or_else(|| http_date(until)).ok_or_else(unread)? })
-}
-
-/// The date of a response, `Sun, 06 Nov 1994 08:49:37 GMT`.
-pub(super) fn http_date(text: &str) -> Option<Time> {
-    jiff::fmt::rfc2822::parse(text).ok().map(|zoned| Time::new(zoned.timestamp().as_second(), 0))
-}
-
-fn written_http_date(time: Time) -> Result<String> {
-    let far = |e: jiff::Error| Error::new(Kind::Input, format!("a lock cannot end at {}s", time.seconds)).because(e);
-    let stamp = jiff::Timestamp::from_second(time.seconds).map_err(far)?;
-    jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&stamp).map_err(far)
+    Ok(ObjectLock { mode, until: stamp.or_else(|| dates::read(until)).ok_or_else(unread)? })
 }

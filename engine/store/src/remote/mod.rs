@@ -8,6 +8,7 @@ mod answer;
 mod archive;
 mod checksum;
 pub(crate) mod credentials;
+mod dates;
 mod line;
 mod list;
 mod locks;

@@ -2,8 +2,8 @@
 //! puts with a checksum and single deletes, and a put whose checksum is wrong on purpose.
 
 use super::answer::{Answer, Verb};
+use super::dates;
 use super::line::{Heard, Line, heard};
-use super::locks::http_date;
 use crate::ObjectName;
 use base::error::{Error, Kind, Result};
 use base64::Engine;
@@ -137,7 +137,7 @@ impl Response {
 
     /// The store's clock when it answered.
     pub(super) fn time(&self) -> Option<Time> {
-        self.header("date").and_then(|text| http_date(&text))
+        self.header("date").and_then(|text| dates::read(&text))
     }
 
     /// A header, if it is text.

@@ -4,7 +4,7 @@
 
 use super::trouble::Trouble;
 use crate::remote::credentials::Lack;
-use crate::remote::locks::http_date;
+use crate::remote::dates;
 use base::env::Machine;
 use format_spec::Time;
 use reqwest::StatusCode;
@@ -59,7 +59,7 @@ impl Heard {
     pub(super) fn of(mut self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Heard {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         self.status = Some(status.as_u16());
-        let date = header("date").and_then(http_date);
+        let date = header("date").and_then(dates::read);
         self.clock_ahead = date.map(|there| there.seconds - now().seconds);
         self.retry_after = header("x-ms-retry-after-ms")
             .and_then(|text| text.parse().ok().map(Duration::from_millis))
@@ -101,7 +101,7 @@ pub(super) fn is_a_store(status: StatusCode, headers: &HeaderMap, body: &[u8]) -
 fn seconds(text: &str, date: Option<Time>) -> Option<Duration> {
     let until = || {
         let there = date.unwrap_or_else(now);
-        u64::try_from(http_date(text)?.seconds - there.seconds).ok()
+        u64::try_from(dates::read(text)?.seconds - there.seconds).ok()
     };
     text.trim().parse().ok().or_else(until).map(Duration::from_secs)
 }
