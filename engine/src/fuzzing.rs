@@ -5,7 +5,7 @@
 //! Not part of the engine's interface: hidden, and free to change.
 
 use crate::error::Result;
-use crate::repository::{paper, select};
+use crate::repository::{paper, times};
 use format_spec::Time;
 
 pub use ::source::fuzzing::*;
@@ -31,5 +31,5 @@ pub fn sheet_check_group(number: usize, digits: &str) -> String {
 
 /// The last moment that a restore point's selector means when it is a time.
 pub fn selector_time(text: &str) -> Option<Time> {
-    select::parse_time(text)
+    times::parse_time(text)
 }

@@ -56,7 +56,7 @@ impl AsOf {
         if let Ok(slot) = text.parse::<u32>() {
             return Ok(AsOf::Entry(slot));
         }
-        super::select::parse_time(text).map(AsOf::Time).ok_or_else(|| {
+        super::times::parse_time(text).map(AsOf::Time).ok_or_else(|| {
             Error::new(Kind::Input, format!("{text:?} is neither the number of a log entry nor a time"))
                 .advise("write an entry's number, or a time such as 2026-02-27 or 2026-02-27T09:15")
         })

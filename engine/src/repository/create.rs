@@ -1,6 +1,7 @@
 //! Creating a repository: a key slot, then the config, put if absent.
 
-use super::open::{Repository, has_remains};
+use super::config::has_remains;
+use super::open::Repository;
 use super::unlock::{Unwatched, Watch, derived, shown};
 use crate::env::SharedEnv;
 use crate::error::{Error, Kind, Result};

@@ -3,7 +3,9 @@
 //! Promises: what is opened is what was looked at, as the config is read once. So whoever opens can ask which
 //! repository this is before a password is tried or the log is read.
 
-use super::open::{Key, OpenOptions, Repository, decode_config, read_config};
+use super::config::{decode_config, read_config};
+use super::open::{Key, Repository};
+use super::options::OpenOptions;
 use super::paper;
 use super::unlock::{Trying, unlock};
 use crate::error::{Error, Kind, Result};
@@ -88,5 +90,15 @@ impl Found {
         let (config, _) = Config::decode(&self.object)?;
         let key = Key { secrets, slot: None, trying: self.trying.clone() };
         Repository::with_secrets(Arc::clone(&self.store), config, &self.object, key, options)
+    }
+}
+
+impl Repository {
+    /// Opens the repository in `store`.
+    ///
+    /// # Errors
+    /// `NoRepository`, `WrongPassword` (also when one is needed and none was given), `Unsupported` for newer formats, `Damaged`.
+    pub fn open(store: Arc<dyn Store>, password: Option<&[u8]>, options: &OpenOptions) -> Result<Arc<Self>> {
+        Found::look(store)?.open(password, options)
     }
 }

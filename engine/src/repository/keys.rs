@@ -10,7 +10,8 @@
 //! (`Immutable`), and goes on opening the repository with its old password until the lock ends.
 
 use super::create::{NewPassword, put_slot};
-use super::open::{Repository, read_slot, read_slots};
+use super::open::Repository;
+use super::slots::{read_slot, read_slots};
 use super::unlock::{SlotBounds, SlotId, by_rising_cost, unlock};
 use crate::error::{Error, Kind, Result};
 use crate::store::{ObjectName, StoreExt};

@@ -1,47 +1,28 @@
-//! Opening: config, key, log, index.
+//! An open repository: its parts, and how they are put together once the key is known.
 
-use super::as_of::AsOf;
 use super::collected::Since;
-use super::found::Found;
 use super::layers;
+use super::options::OpenOptions;
 use super::read_only::Why;
 use super::unlock::{SlotId, Trying};
-use crate::blob::{Blobs, CacheBudgets, CachePlace, Catalog, RangeCache, Vault};
+use crate::blob::{Blobs, CachePlace, Catalog, RangeCache, Vault};
 use crate::env::SharedEnv;
 use crate::error::{Error, Kind, Result};
 use crate::immutability::{Locks, Policy};
-use crate::limits::SMALL_OBJECT_BYTES_MAX;
 use crate::log::Log;
 use crate::monitor::NOTE;
 use crate::restore_point::Point;
-use crate::store::{ListOptions, Look, ObjectName, Store, StoreExt, reread};
+use crate::store::Store;
 use crate::tree::NodeSource;
 use bytes::Bytes;
 use format_spec::config::Config;
 use format_spec::container::Version;
-use format_spec::key_slot::KeySlot;
 use format_spec::keys::Secrets;
 use format_spec::tree::Node;
 use format_spec::{ChunkId, RepositoryId, names};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-
-/// How to open.
-#[derive(Clone)]
-pub struct OpenOptions {
-    /// Clock and dice.
-    pub env: SharedEnv,
-    /// Where the PersistentCache lives.
-    pub cache: CachePlace,
-    /// What readers may keep in memory.
-    pub budgets: CacheBudgets,
-    /// A folder for stored records, and how many bytes it may take. Without one, what is read twice is fetched twice.
-    pub ranges: Option<(PathBuf, u64)>,
-    /// As of an earlier log position; the repository is then only read.
-    pub as_of: Option<AsOf>,
-}
 
 /// An open repository; shared by threads.
 pub struct Repository {
@@ -89,14 +70,6 @@ pub struct CacheStatus {
 }
 
 impl Repository {
-    /// Opens the repository in `store`.
-    ///
-    /// # Errors
-    /// `NoRepository`, `WrongPassword` (also when one is needed and none was given), `Unsupported` for newer formats, `Damaged`.
-    pub fn open(store: Arc<dyn Store>, password: Option<&[u8]>, options: &OpenOptions) -> Result<Arc<Self>> {
-        Found::look(store)?.open(password, options)
-    }
-
     /// Opens with the secrets themselves.
     pub(super) fn with_secrets(
         store: Arc<dyn Store>,
@@ -124,26 +97,7 @@ impl Repository {
             Some(as_of) => as_of.limit(log)?,
             None => log,
         });
-        let ranges = match &options.ranges {
-            None => None,
-            Some((folder, limit)) => match RangeCache::open(&folder.join(repository.to_string()), *limit) {
-                Ok(Some(ranges)) => Some(ranges),
-                Ok(None) => {
-                    tracing::warn!(
-                        target: NOTE,
-                        "{}: another process uses the disk cache; this one goes without",
-                        folder.display()
-                    );
-                    None
-                }
-                Err(e) if e.kind() == Kind::Input => return Err(e),
-                Err(e) => {
-                    tracing::warn!(target: NOTE, "the disk cache cannot be used: {e}; this run goes without");
-                    None
-                }
-            },
-        };
-        let vault = Arc::new(Vault { store, repository, secrets, ids, ranges });
+        let vault = Arc::new(Vault { store, repository, secrets, ids, ranges: disk_cache(options, repository)? });
         // The cache of today knows what was not yet, and not what has gone since.
         let cache = if options.as_of.is_some() { &CachePlace::Temporary } else { &options.cache };
         let catalog = Arc::new(Catalog::open(vault.clone(), log.clone(), cache)?);
@@ -273,125 +227,21 @@ impl NodeSource for Blobs {
     }
 }
 
-pub(super) fn read_config(store: &dyn Store) -> Result<(Config, Bytes)> {
-    let name = ObjectName::new(names::CONFIG)?;
-    match reread(store, |look| look_at_config(look, store, &name)) {
-        Err(e) if e.kind() == Kind::Damaged && is_of_others(store, &name)? => Err(Error::new(
-            Kind::Input,
-            "what stands here is not an object of Cairn, and nothing else of a repository is there",
-        )
-        .on(&name)
-        .advise("check the URL and the endpoint: this is another program's place, or not a store")),
-        Err(e) if e.kind() == Kind::Damaged => Err(e.advise_instead(NO_CONFIG)),
-        other => other,
+/// The disk cache, if one is wanted and can be had: a run goes on without.
+///
+/// # Errors
+/// `Input` for a size that makes no sense.
+fn disk_cache(options: &OpenOptions, repository: RepositoryId) -> Result<Option<RangeCache>> {
+    let Some((folder, limit)) = &options.ranges else { return Ok(None) };
+    match RangeCache::open(&folder.join(repository.to_string()), *limit) {
+        Ok(Some(ranges)) => return Ok(Some(ranges)),
+        Ok(None) => tracing::warn!(
+            target: NOTE,
+            "{}: another process uses the disk cache; this one goes without",
+            folder.display()
+        ),
+        Err(e) if e.kind() == Kind::Input => return Err(e),
+        Err(e) => tracing::warn!(target: NOTE, "the disk cache cannot be used: {e}; this run goes without"),
     }
-}
-
-/// Whether what stands in the place of a config was never Cairn's. It is only damage if it begins as our objects do, or if other objects say that a
-/// repository is here.
-fn is_of_others(store: &dyn Store, name: &ObjectName) -> Result<bool> {
-    match store.get(name) {
-        Ok(object) => Ok(!format_spec::container::has_magic(&object) && !has_remains(store)?),
-        Err(e) if e.kind() == Kind::Absent => Ok(false),
-        Err(e) => Err(e),
-    }
-}
-
-fn look_at_config(look: &Look<'_>, store: &dyn Store, name: &ObjectName) -> Result<(Config, Bytes)> {
-    let object = match look.get(name) {
-        Err(e) if e.kind() == Kind::Absent && has_remains(store)? => {
-            let what = "the config is missing, though there are other objects of a repository";
-            return Err(Error::new(Kind::Damaged, what).on(names::CONFIG).advise(NO_CONFIG));
-        }
-        Err(e) if e.kind() == Kind::Absent => {
-            return Err(Error::new(Kind::NoRepository, "there is no Cairn repository here")
-                .on(store.location())
-                .advise("check the URL, or create one with `cairn init --repo URL`"));
-        }
-        other => other?,
-    };
-    decode_config(object)
-}
-
-pub(super) fn decode_config(object: Bytes) -> Result<(Config, Bytes)> {
-    if object.len() as u64 > SMALL_OBJECT_BYTES_MAX {
-        return Err(Error::new(Kind::Damaged, "it is longer than any config").on(names::CONFIG));
-    }
-    let (config, _) = Config::decode(&object).map_err(|e| Error::from(e).on(names::CONFIG))?;
-    Ok((config, object))
-}
-
-/// Whether a place without a config was a repository: nothing but one has key slots or a log.
-pub(crate) fn has_remains(store: &dyn Store) -> Result<bool> {
-    let mut found = false;
-    for folder in ["keys", "log", "checkpoint"] {
-        if !found {
-            let listed = store.list(&ListOptions::below(folder), &mut |listed| {
-                found |= names::parse(listed.name.as_str()).is_some();
-                !found
-            });
-            // Something that answers so to a listing holds nothing.
-            listed.or_else(|e| if e.kind() == Kind::Absent { Ok(()) } else { Err(e) })?;
-        }
-    }
-    Ok(found)
-}
-
-const NO_CONFIG: &str = "`cairn repair plan` gives it back from what a machine that used the repository has kept of it, or from a copy of the repository: --from COPY";
-
-/// Key slots as they were read.
-pub(super) struct SlotsRead {
-    /// Those that were read; of a damaged one, why.
-    pub(super) slots: Vec<(ObjectName, Result<KeySlot>)>,
-    /// Whether there are more than were asked for.
-    pub(super) more: bool,
-}
-
-/// Reads at most `most` key slots; damaged ones are returned as errors beside the good ones.
-pub(super) fn read_slots(store: &dyn Store, repository: RepositoryId, most: usize) -> Result<SlotsRead> {
-    for _ in 1..LISTINGS_MAX {
-        let read = listed_slots(store, repository, most)?;
-        if !read.slots.iter().any(is_gone) {
-            return Ok(read);
-        }
-    }
-    let mut read = listed_slots(store, repository, most)?;
-    read.slots.retain(|slot| !is_gone(slot));
-    Ok(read)
-}
-
-/// Slots that go while they are read are listed again: a rotation adds one and takes the others away, and the first listing may have none but those.
-const LISTINGS_MAX: u32 = 3;
-
-fn is_gone((_, slot): &(ObjectName, Result<KeySlot>)) -> bool {
-    slot.as_ref().is_err_and(|e| e.kind() == Kind::Absent)
-}
-
-fn listed_slots(store: &dyn Store, repository: RepositoryId, most: usize) -> Result<SlotsRead> {
-    let mut listed = Vec::new();
-    store.list(&ListOptions::below("keys"), &mut |l| {
-        if names::parse(l.name.as_str()).is_some() {
-            listed.push(l.name);
-        }
-        listed.len() <= most
-    })?;
-    let more = listed.len() > most;
-    listed.truncate(most);
-    let read = |name: ObjectName| {
-        let slot = read_slot(store, repository, &name);
-        (name, slot)
-    };
-    Ok(SlotsRead { slots: listed.into_iter().map(read).collect(), more })
-}
-
-/// Reads one key slot, whose id must be the one of its name.
-pub(super) fn read_slot(store: &dyn Store, repository: RepositoryId, name: &ObjectName) -> Result<KeySlot> {
-    reread(store, |look| {
-        let object = look.get(name)?;
-        let slot = KeySlot::decode(&object, repository).map_err(|e| Error::from(e).on(name))?;
-        if names::key_slot(slot.id) != name.as_str() {
-            return Err(Error::new(Kind::Damaged, "KEY-2: the slot's id is not the one of its name").on(name));
-        }
-        Ok(slot)
-    })
+    Ok(None)
 }

@@ -4,7 +4,8 @@
 //! typing error is found where it was made.
 
 use super::found::Found;
-use super::open::{OpenOptions, Repository};
+use super::open::Repository;
+use super::options::OpenOptions;
 use crate::error::{Error, Kind, Result};
 use crate::store::Store;
 use format_spec::keys::{Secret, Secrets};

@@ -4,6 +4,7 @@
 //! before. JOB is this host's, or the only other host's of that name; `HOST/JOB` names one ([`JobName`]).
 
 use super::open::Repository;
+use super::times::parse_time;
 use super::unread::advised;
 use crate::env::utc;
 use crate::error::{Error, Kind, Result};
@@ -114,21 +115,6 @@ fn is_prefix(selector: &str) -> bool {
     selector.len() >= PREFIX_MIN && selector.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// The last moment that a selector means: of a day its end, of a minute its last second. Times are UTC unless they end in an offset.
-pub(crate) fn parse_time(text: &str) -> Option<Time> {
-    let last = |t: jiff::Timestamp| Time::new(t.as_second(), 999_999_999);
-    if let Ok(stamp) = text.parse::<jiff::Timestamp>() {
-        return Some(last(stamp));
-    }
-    let end = match text.len() {
-        10 => format!("{text}T23:59:59Z"),
-        16 => format!("{text}:59Z"),
-        19 => format!("{text}Z"),
-        _ => return None,
-    };
-    end.parse::<jiff::Timestamp>().ok().map(last)
-}
-
 fn unknown(selector: &str, points: &[Arc<Point>]) -> Error {
     let newest = points
         .last()
@@ -149,17 +135,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_day_means_its_end_and_a_minute_its_last_second() {
-        let seconds = |t: &str| parse_time(t).map(|t| t.seconds);
-        assert_eq!(seconds("2026-02-27"), seconds("2026-02-27T23:59:59Z"));
-        assert_eq!(seconds("2026-02-27T09:15"), seconds("2026-02-27T09:15:59Z"));
-        assert_eq!(seconds("2026-02-27T09:15:07"), seconds("2026-02-27T10:15:07+01:00"));
-        assert_eq!(seconds("2016-12-31"), Some(1_483_228_799));
-        assert_eq!(seconds("yesterday"), None);
-        assert_eq!(seconds("2026-02-30"), None);
-    }
-
-    #[test]
     fn a_time_may_be_followed_by_a_job() {
         let parted = |text: &'static str| moment(text).map(|(time, job)| (utc(time), job));
         for (text, time, job) in [
@@ -174,14 +149,5 @@ mod tests {
             assert_eq!(parted(text), Some((time.to_owned(), job)), "{text}");
         }
         assert_eq!(parted("nightly:2026-02-27"), None);
-    }
-
-    #[test]
-    fn a_printed_time_is_a_selector_of_it() {
-        for (text, seconds) in [("2026-11-22T00:37:49Z", 1_795_307_869), ("-009999-01-02T01:59:59Z", -377_705_023_201)]
-        {
-            assert_eq!(utc(Time::new(seconds, 0)), text);
-            assert_eq!(parse_time(text).map(|t| t.seconds), Some(seconds));
-        }
     }
 }

@@ -4,7 +4,8 @@
 
 use super::as_of::AsOf;
 use super::found::Found;
-use super::open::{OpenOptions, Repository};
+use super::open::Repository;
+use super::options::OpenOptions;
 use crate::error::{Error, Kind, Result};
 use format_spec::container::ObjectKind;
 use format_spec::names;

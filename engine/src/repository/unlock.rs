@@ -8,7 +8,7 @@
 //! opens. Promises: a key is derived on a thread of its own, so that who waits can give up at any moment; a slot that is
 //! slow is named. Refuses to end at one bad slot: what cannot be read or derived is passed over, and told if nothing opens.
 
-use super::open::{SlotsRead, read_slot, read_slots};
+use super::slots::{SlotsRead, read_slot, read_slots};
 use crate::error::{Error, Kind, Result};
 use crate::limits::{KEY_MEMORY_KIB_MAX, KEY_PASSES_MAX, KEY_SLOTS_MAX};
 use crate::store::{ObjectName, Store};
