@@ -6,6 +6,7 @@ use crate::exit::{Exit, Result};
 use crate::say::Row;
 use crate::say::table::{Side, Table};
 use clap::{Args, Subcommand};
+use engine::care::PlanHash;
 use engine::care::migrate::{MigrationPlan, STEPS, apply, plan, version};
 
 /// Upgrade the format of a repository
@@ -23,7 +24,7 @@ enum Action {
     Apply {
         /// The hash that `migrate plan` printed
         #[arg(value_name = "HASH")]
-        hash: String,
+        hash: PlanHash,
     },
 }
 
@@ -71,7 +72,7 @@ fn show(context: &Context, connection: &Connection) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn carry_out(context: &Context, connection: &Connection, hash: &str) -> Result<Exit> {
+fn carry_out(context: &Context, connection: &Connection, hash: &PlanHash) -> Result<Exit> {
     let monitor = context.interrupt.monitor();
     let mut told =
         |step: &engine::care::migrate::Step| context.out.note(&format!("cairn: {}: {}", step.name, step.what));
@@ -87,7 +88,7 @@ fn summary(context: &Context, plan: &MigrationPlan, done: Vec<&'static str>) -> 
     };
     let row = context
         .summary(Exit::Done)
-        .set("plan", plan.hash.as_str())
+        .set("plan", plan.hash.to_string())
         .set("format", plan.found.to_string())
         .set("format_written", plan.written.to_string())
         .set("steps", plan.steps.iter().map(|step| step.name).collect::<Vec<_>>())

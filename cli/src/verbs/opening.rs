@@ -9,6 +9,7 @@ use crate::say::human;
 use crate::settings::Repo;
 use bytes::Bytes;
 use engine::Kind;
+use engine::care::PlanHash;
 use engine::care::repair::OpeningPlan;
 use engine::store::{ObjectName, StoreExt};
 use format_spec::names;
@@ -53,7 +54,7 @@ pub(super) fn show(context: &Context, plan: &OpeningPlan) -> Result<Exit> {
     let points: Vec<String> = plan.points.iter().map(ToString::to_string).collect();
     let summary = context
         .summary(Exit::Damaged)
-        .set("plan", plan.hash.as_str())
+        .set("plan", plan.hash.to_string())
         .set("damaged", plan.items.len())
         .set("superseded", 0)
         .set("remaining", plan.items.iter().filter(|item| item.remains.is_some()).count())
@@ -81,7 +82,7 @@ pub(super) fn show(context: &Context, plan: &OpeningPlan) -> Result<Exit> {
 }
 
 /// Carries it out, over a connection of its own; what is damaged besides is told by the next plan.
-pub(super) fn carry_out(context: &Context, plan: &OpeningPlan, hash: &str) -> Result<Exit> {
+pub(super) fn carry_out(context: &Context, plan: &OpeningPlan, hash: &PlanHash) -> Result<Exit> {
     let settings = context.settings()?;
     let again = open_store(&settings)?.store;
     let done = plan.apply(&again, &*context.env, hash).map_err(|e| match e.kind() {
@@ -100,7 +101,7 @@ pub(super) fn carry_out(context: &Context, plan: &OpeningPlan, hash: &str) -> Re
     let ids: Vec<String> = points.iter().map(ToString::to_string).collect();
     let summary = context
         .summary(exit)
-        .set("plan", hash)
+        .set("plan", hash.to_string())
         .set("set_aside", plan.set_aside.clone())
         .set("set_aside_by", done.set_aside_by)
         .set("put_back", done.put_back.clone())

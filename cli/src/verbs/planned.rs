@@ -61,7 +61,7 @@ pub(super) fn run(context: &Context, connection: &Connection, scope: &Scope, ste
     let applied = match step {
         Step::Plan => Applied { plan: Some(Plan::make(repo, scope, &monitor)?), ..Applied::default() },
         Step::Apply(hash) => {
-            let options = ApplyOptions { hash: hash.as_bytes().to_vec(), threads: connection.settings.threads };
+            let options = ApplyOptions { hash: *hash, threads: connection.settings.threads };
             apply(repo, scope, &options, &clock, &monitor).map_err(|e| context.refused_by_clock(&clock, e))?
         }
     };
@@ -89,7 +89,7 @@ pub(super) fn run(context: &Context, connection: &Connection, scope: &Scope, ste
     let unread = |why| plan.unread.iter().filter(|point| point.why() == why).count();
     let row = context
         .summary(exit)
-        .set("plan", plan.hash_text())
+        .set("plan", plan.hash.to_string())
         .set("applied", *step != Step::Plan)
         .set("points_kept", count(true))
         .set("points_expired", count(false) + plan.given_up.len())
@@ -215,13 +215,13 @@ fn text(plan: &Plan, applied: &Applied, step: &Step) -> String {
     );
     match step {
         Step::Plan if plan.rows.is_empty() && !plan.given_up.is_empty() => {
-            format!("{lost}; plan {}", plan.hash_text())
+            format!("{lost}; plan {}", plan.hash.to_string())
         }
         Step::Plan => format!(
             "{expires} of {} would go, {rewrites} be rewritten{locked}; {}plan {}",
             human::counted(plan.rows.len() as u64, "restore point", "restore points"),
             if plan.given_up.is_empty() { String::new() } else { format!("{lost}; ") },
-            plan.hash_text()
+            plan.hash.to_string()
         ),
         Step::Apply(_) => format!(
             "{} gone, {} rewritten{locked}; `cairn gc` gives their space back",

@@ -8,6 +8,7 @@ use crate::exit::{Exit, Failure, Result};
 use crate::say::{Row, human, progress};
 use clap::{Args, Subcommand};
 use engine::Kind;
+use engine::care::PlanHash;
 use engine::care::repair::{Cure, Job, RepairItem, RepairOptions, RepairPlan, apply, plan};
 use engine::repository::Repository;
 use serde_json::{Value, json};
@@ -36,7 +37,7 @@ enum Action {
     Apply {
         /// The hash that `cairn repair plan` has shown
         #[arg(value_name = "HASH")]
-        hash: String,
+        hash: PlanHash,
         #[command(flatten)]
         look: Look,
     },
@@ -83,8 +84,8 @@ impl Repair {
 
 impl Look {
     /// The hash and the options that belong to it, as `apply` takes them: with others the plan would be another one.
-    fn words(&self, hash: &str) -> Vec<OsString> {
-        let mut words = vec![OsString::from(hash)];
+    fn words(&self, hash: &PlanHash) -> Vec<OsString> {
+        let mut words = vec![OsString::from(hash.to_string())];
         if self.level != Depth::Full {
             words.extend(["--level", self.level.word()].map(OsString::from));
         }
@@ -133,7 +134,7 @@ fn show(context: &Context, connection: &Connection, look: &Look, plan: &RepairPl
     }
     let row = context
         .summary(exit)
-        .set("plan", plan.hash.as_str())
+        .set("plan", plan.hash.to_string())
         .set("damaged", plan.items.len())
         .set("superseded", plan.superseded.len())
         .set("unsupported", plan.unsupported.len())
@@ -153,7 +154,7 @@ fn show(context: &Context, connection: &Connection, look: &Look, plan: &RepairPl
     Ok(exit)
 }
 
-fn carry_out(context: &Context, hash: &str, look: &Look) -> Result<Exit> {
+fn carry_out(context: &Context, hash: &PlanHash, look: &Look) -> Result<Exit> {
     let (connection, options) = match look.open(context) {
         Err(failure) if failure.exit == Exit::Damaged => {
             let plan = opening::plan(context, look)?;
@@ -172,7 +173,7 @@ fn carry_out(context: &Context, hash: &str, look: &Look) -> Result<Exit> {
     let heal = heal_by(context, &connection.repo, &report.jobs)?;
     let row = context
         .summary(exit)
-        .set("plan", hash)
+        .set("plan", hash.to_string())
         .set("blobs", report.blobs)
         .set("bytes", report.bytes)
         .set("healed_by", by(&report.healed_by))

@@ -109,7 +109,7 @@ fn plan(context: &Context, options: &CollectOptions, spending: &Spending) -> Res
         context.out.row(|| Row::new("fence").set("session", *session))?;
     }
     plan.holding.iter().try_for_each(|session| context.out.row(|| holding_row(session)))?;
-    let hash = PlanHash::shown(&plan.hash).to_string();
+    let hash = plan.hash.to_string();
     let priced = Priced::of(context, &connection.repo, &plan, options, spending)?;
     if priced.is_early() {
         context.out.row(|| Row::new("early").report(&priced.report()))?;
@@ -234,8 +234,7 @@ fn apply(context: &Context, options: &CollectOptions, hash: &PlanHash, spending:
         Priced::of(context, &connection.repo, &plan, options, spending)?.check(spending)?;
     }
     let report = progress::show(&context.out, "collecting", monitor, || {
-        collect(&connection.repo, options, hash.as_bytes(), &clock, monitor)
-            .map_err(|e| context.refused_by_clock(&clock, e))
+        collect(&connection.repo, options, hash, &clock, monitor).map_err(|e| context.refused_by_clock(&clock, e))
     })?;
     if let Some(words) = clock.in_words().filter(|_| clock.is_refused()) {
         let why = format!("{words}: there was nothing to take, and what goes by age was left alone");
