@@ -19,6 +19,7 @@ pub mod face;
 pub mod known;
 pub mod open;
 pub mod place;
+pub mod plans;
 pub mod recognise;
 pub mod report;
 pub mod retrieve;

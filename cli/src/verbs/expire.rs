@@ -78,7 +78,7 @@ impl Expire {
             (points, _) => Request::Points(points.iter().map(|s| repo.find_id(s)).collect::<Result<_, _>>()?),
         };
         let may_empty = self.may_empty(context, repo)?;
-        let scope = Scope { request, job: self.job.clone(), may_empty };
+        let scope = Scope { job: self.job.clone(), may_empty, ..Scope::of(request) };
         planned::run(context, &connection, &scope, &step)
     }
 
