@@ -210,7 +210,7 @@ fn kept(config: &Config, policy: Option<Policy>) -> [Feature; 3] {
             "retention",
             (!period.is_for_ever()).then(|| format!("{what} after {period}")),
             "nothing leaves by its age",
-            "create a repository with --keep and copy the restore points; `cairn expire --keep-...` works here too",
+            "create a repository with --keep and copy the restore points; `cairn expire plan --keep-...` works here too",
         ),
         feature(
             "immutability",

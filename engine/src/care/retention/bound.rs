@@ -18,7 +18,7 @@
 
 use super::plan::{Plan, Row};
 use crate::error::{Error, Result};
-use crate::limits::{DAY_SECONDS, EXPIRE_SHARE};
+use crate::limits::{DAY_SECONDS, EXPIRE_SHARE, GIVEN_UP_MANIFESTS_READ_MAX};
 use crate::log::LogView;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
@@ -126,7 +126,7 @@ fn last_plans(repository: &Repository, asked: BTreeSet<&JobId>, monitor: &Monito
     let is_manifest = |row: &ObjectRow| row.kind == ObjectKind::RestorePoint;
     let mut gone: Vec<_> = view.given_up.iter().filter(|(row, _)| is_manifest(row)).collect();
     gone.sort_by_key(|(row, given)| (std::cmp::Reverse(given.slot), row.id));
-    for (row, given) in gone {
+    for (row, given) in gone.into_iter().take(GIVEN_UP_MANIFESTS_READ_MAX) {
         if asked.iter().all(|job| found.contains_key(*job)) {
             break;
         }
