@@ -214,6 +214,12 @@ fn a_machine_that_is_ahead_and_has_just_made_a_backup_does_not_vouch_for_itself(
     let apply = ["expire", "apply", &hash, "--keep-last", "1"];
     refused(&home, &apply, "clock");
     assert_eq!(home.summary(["points"])["points"], 5);
+    // A run is bounded first, and what is within the bound is refused for the clock's sake.
+    let held = home.run(["expire", "run", "--keep-last", "1", "--max-expire", "1%"]).expect(3);
+    assert!(held.stderr.contains("nothing of this job has gone"), "{}", held.stderr);
+    assert!(held.stderr.contains("over 60 days ahead"), "{}", held.stderr);
+    refused(&home, &["expire", "run", "--keep-last", "1", "--max-expire", "100%"], "clock");
+    assert_eq!(home.summary(["points"])["points"], 5);
     // Nor does it where nothing is remembered any more.
     std::fs::remove_dir_all(home.path("state")).unwrap();
     refused(&home, &apply, "clock");
@@ -270,8 +276,9 @@ fn a_collection_by_a_clock_that_cannot_be_right_deletes_nothing() {
     backup_at(&home, 2 * HOUR);
     let (hash, run) = planned(&home, &["gc", "--grace", "0", "--no-readers"]);
     assert!(run.stderr.contains("is behind the newest entry"), "{}", run.stderr);
-    let args = ["gc", "--grace", "0", "--no-readers", "apply", &hash];
+    let args = ["gc", "apply", &hash, "--grace", "0", "--no-readers"];
     refused(&home, &args, "clock");
+    refused(&home, &["gc", "run", "--grace", "0", "--no-readers"], "clock");
     home.ok([&["--accept", "clock"], &args[..]].concat());
     home.ok(["check", "--read-data"]);
 }

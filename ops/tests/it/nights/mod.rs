@@ -5,6 +5,7 @@ pub(crate) mod rig;
 
 use engine::care::retention::{Request, Rules, Scope};
 use format_spec::config::RetentionKind;
+use format_spec::container::ObjectKind;
 use rig::{DAY, HOUR, Nights, START, by, of_job};
 
 const NIGHTS: i64 = 60;
@@ -18,15 +19,30 @@ fn night(n: i64) -> i64 {
     START + n * DAY
 }
 
+/// When a night's collection comes.
+#[derive(PartialEq)]
+enum Collects {
+    Never,
+    /// After the run: what that gave up is there at the next one.
+    AfterIt,
+    /// Before the run, with a grace that is shorter than a night: nothing is left of the run before.
+    BeforeIt,
+}
+
 /// Sixty nights of a job: what is held against the bound is what is applied, nothing is held back, and the job reaches a
 /// number of points that it keeps.
-fn sixty_nights(every: i64, collects: bool) {
+fn sixty_nights(every: i64, collects: Collects) {
     let mut nights = Nights::new();
     let a_day = usize::try_from(DAY / every).unwrap();
     let scope = by(rules(u32::try_from(a_day).unwrap()));
     let mut counts = Vec::new();
     for n in 1..=NIGHTS {
         nights.add_day("job", every, night(n));
+        if collects == Collects::BeforeIt {
+            nights.collect(DAY - HOUR);
+            let view = nights.repo.log().view();
+            assert!(view.given_up.keys().all(|row| row.kind != ObjectKind::RestorePoint), "night {n}: all are swept");
+        }
         let before = nights.points("job");
         let losses = nights.losses(&scope, night(n));
         let ran = nights.run(&scope, night(n));
@@ -39,8 +55,8 @@ fn sixty_nights(every: i64, collects: bool) {
             assert!(loss.added <= a_day + a_day / 12 + 1 && loss.allowed <= loss.added + before / 5, "{loss:?}");
         }
         counts.push(nights.points("job"));
-        if collects {
-            nights.collect();
+        if collects == Collects::AfterIt {
+            nights.collect(DAY);
         }
         if n % 9 == 0 {
             nights.reopen();
@@ -54,12 +70,17 @@ fn sixty_nights(every: i64, collects: bool) {
 
 #[test]
 fn an_hourly_job_lives_for_sixty_nights() {
-    sixty_nights(HOUR, false);
+    sixty_nights(HOUR, Collects::Never);
 }
 
 #[test]
 fn a_job_of_each_quarter_of_an_hour_lives_for_sixty_nights_with_collections() {
-    sixty_nights(HOUR / 4, true);
+    sixty_nights(HOUR / 4, Collects::AfterIt);
+}
+
+#[test]
+fn an_hourly_job_lives_where_collections_have_swept_all_that_the_run_before_gave_up() {
+    sixty_nights(HOUR, Collects::BeforeIt);
 }
 
 #[test]

@@ -192,11 +192,11 @@ impl Nights {
         expire.apply(&self.repo, &hash, &self.monitor).unwrap().expired.len()
     }
 
-    /// A collection with a grace of a day.
-    pub(crate) fn collect(&self) -> u64 {
+    /// A collection with a grace of so many seconds.
+    pub(crate) fn collect(&self, grace_seconds: i64) -> u64 {
         let options = engine::care::CollectOptions {
             dead_share: 0.25,
-            grace_seconds: DAY,
+            grace_seconds,
             lease_seconds: DAY,
             fence: Default::default(),
             requests_max: None,
