@@ -1,12 +1,15 @@
-//! The order of words of earlier releases: `cairn expire [OPTIONS] [POINT]... plan`, or `apply HASH` at its end.
+//! The order of words of earlier releases: `cairn expire [OPTIONS] [POINT]... plan`, or `apply
+//! HASH` at its end.
 //!
-//! Promises: what is not understood as it stands is tried once more with these words behind the verb, and then said so, with the
-//! new command line. Refuses to live for longer than a release: in the next one this file goes.
+//! Promises: what is not understood as it stands is tried once more with these words behind the
+//! verb, and then said so, with the new command line. Refuses to live for longer than a release: in
+//! the next one this file goes.
 
 use crate::context::quoted;
 use std::ffi::OsString;
 
-/// The same command line in the order of now; `None` where it has no such words, or has them in their place.
+/// The same command line in the order of now; `None` where it has no such words, or has them in
+/// their place.
 pub(crate) fn in_order_of_now(args: &[OsString]) -> Option<Vec<OsString>> {
     let verb = args.iter().skip(1).position(|word| word == "expire")? + 1;
     let (before, after) = args.split_at_checked(verb + 1)?;

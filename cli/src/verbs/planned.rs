@@ -26,7 +26,8 @@ pub(super) enum Step {
     AtOnce,
 }
 
-/// Plans, and carries the plan out if that is asked for. `held` writes the command that plans for one job.
+/// Plans, and carries the plan out if that is asked for. `held` writes the command that plans for
+/// one job.
 ///
 /// # Errors
 /// As the engine says: `conflict` for an outdated hash.
@@ -164,7 +165,8 @@ fn fate(row: &retention::Row) -> &'static str {
     }
 }
 
-/// A plan tells, and is no failure. Of what was applied: locks that forbade all of it, or something that was left out.
+/// A plan tells, and is no failure. Of what was applied: locks that forbade all of it, or something
+/// that was left out.
 fn exit(outcome: Outcome<'_>, step: Step) -> Exit {
     let Outcome { plan, applied, held, .. } = outcome;
     let forbidden = plan.rows.iter().any(|row| row.decision.forbidden);

@@ -1,4 +1,5 @@
-//! `cairn tag`: give restore points words, or take them away. Tags destroy nothing, so it acts at once.
+//! `cairn tag`: give restore points words, or take them away. Tags destroy nothing, so it acts at
+//! once.
 
 use super::planned::{self, Step};
 use crate::context::Context;
@@ -12,7 +13,8 @@ use std::collections::BTreeSet;
 
 /// Give restore points tags, or take tags away
 ///
-/// `+x` gives the tag x, `-y` takes y away. Options stand before the first point, as words that begin with `-` are tags.
+/// `+x` gives the tag x, `-y` takes y away. Options stand before the first point, as words that
+/// begin with `-` are tags.
 #[derive(Debug, Args)]
 #[command(after_help = POINT_FORMS)]
 pub(crate) struct Tag {
@@ -51,7 +53,8 @@ impl Tag {
         planned::run(context, &connection, Scope::of(request), step, |_| String::new())
     }
 
-    /// The words, and what to do. `plan` and `apply HASH` at their end are those of earlier releases.
+    /// The words, and what to do. `plan` and `apply HASH` at their end are those of earlier
+    /// releases.
     fn split(&self, context: &Context) -> Result<(&[String], Step)> {
         let (words, step) = match &self.words[..] {
             [words @ .., last] if last == "plan" => (words, Step::Plan),

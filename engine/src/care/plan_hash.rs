@@ -4,9 +4,9 @@
 //! options (2 bytes) | options and content (30 bytes)
 //! ```
 //!
-//! The options stand apart, so that a plan that is applied with others is told from a repository that has moved on.
-//! A plan has all 32 bytes, and shows the first 8. People quote what is shown, or more of it: no other plan begins so
-//! by accident.
+//! The options stand apart, so that a plan that is applied with others is told from a repository
+//! that has moved on. A plan has all 32 bytes, and shows the first 8. People quote what is shown,
+//! or more of it: no other plan begins so by accident.
 
 use std::fmt;
 use std::str::FromStr;

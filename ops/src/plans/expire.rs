@@ -1,4 +1,5 @@
-//! Letting restore points, items and paths go, and changing tags: the engine's retention, as a face asks for it.
+//! Letting restore points, items and paths go, and changing tags: the engine's retention, as a face
+//! asks for it.
 
 use super::{Bounded, Planned};
 use crate::place::Traffic;
@@ -139,7 +140,8 @@ impl PointRow {
 /// Why a point leaves of which nothing else can be said.
 pub const LOST: &str = "named; its manifest is damaged";
 
-/// A job that a run leaves as it is, because it would lose more than it may: the row `held` of `expire run`.
+/// A job that a run leaves as it is, because it would lose more than it may: the row `held` of
+/// `expire run`.
 #[derive(Debug, Clone, Serialize)]
 pub struct HeldRow {
     /// The job.

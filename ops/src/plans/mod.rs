@@ -12,8 +12,8 @@
 //! | [`repair::Repair`] | what is damaged, and what gives it back | yes | no: a person has to see it |
 //! | [`migrate::Migrate`] | steps to another format | yes | no: likewise |
 //!
-//! Promises: `plan` writes nothing; `apply` does what the plan of this hash has shown, or nothing; `run` does what a plan
-//! shows that it returns. Refuses to decide who may ask for it.
+//! Promises: `plan` writes nothing; `apply` does what the plan of this hash has shown, or nothing;
+//! `run` does what a plan shows that it returns. Refuses to decide who may ask for it.
 
 pub mod expire;
 pub mod gc;
@@ -46,7 +46,8 @@ pub trait Planned {
     /// Makes the plan again, and carries it out if this is its hash.
     ///
     /// # Errors
-    /// `Conflict` where the plan is another one by now, `Input` where it was made with other options; the engine's.
+    /// `Conflict` where the plan is another one by now, `Input` where it was made with other
+    /// options; the engine's.
     fn apply(&self, repo: &Arc<Repository>, hash: &PlanHash, monitor: &Arc<Monitor>) -> Result<Self::Done>;
 }
 
@@ -78,7 +79,8 @@ pub struct Ran<W: Bounded> {
     pub held: W::Held,
 }
 
-/// Plans and applies in one step. Where others change the repository between the two, both are made again.
+/// Plans and applies in one step. Where others change the repository between the two, both are made
+/// again.
 ///
 /// # Errors
 /// As [`Planned::apply`] and [`Bounded::within_bound`].
@@ -95,6 +97,6 @@ pub fn run<W: Bounded + Clone>(work: &W, repo: &Arc<Repository>, monitor: &Arc<M
     }
 }
 
-/// How often a run plans again because another writer came between plan and apply. Backups commit every few minutes at
-/// most, and a plan takes seconds.
+/// How often a run plans again because another writer came between plan and apply. Backups commit
+/// every few minutes at most, and a plan takes seconds.
 const ATTEMPTS_MAX: usize = 5;

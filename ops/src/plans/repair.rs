@@ -42,7 +42,8 @@ impl Planned for Repair {
     }
 }
 
-/// By what blobs are given back, and how many: the names are `itself`, `parity`, `cache` and `copy`.
+/// By what blobs are given back, and how many: the names are `itself`, `parity`, `cache` and
+/// `copy`.
 type HealedBy = BTreeMap<&'static str, u64>;
 
 fn healed_by(cures: &BTreeMap<Cure, u64>) -> HealedBy {

@@ -1,8 +1,9 @@
 //! The bound of a run: how much of a job a plan may take where nobody looks at it first.
 //!
-//! A policy in its steady state takes about as much as was added since it ran last. What goes beyond that is a change:
-//! of the rules, of the clock, or of the job. So each job may lose as many points as were added to it since the last
-//! plan that took points of it, and a share of all its points besides, at least one (decision 0031).
+//! A policy in its steady state takes about as much as was added since it ran last. What goes
+//! beyond that is a change: of the rules, of the clock, or of the job. So each job may lose as many
+//! points as were added to it since the last plan that took points of it, and a share of all its
+//! points besides, at least one (decision 0031).
 //!
 //! ```text
 //!   points of a job, by their places
@@ -13,8 +14,9 @@
 //!   leaving <= added + max(1, share * points)
 //! ```
 //!
-//! Promises: the plan alone decides, so that what is applied is what was held against the bound; a point that stays and
-//! loses more than the share of its items counts as one that leaves. Refuses to stop a person: only runs are bounded.
+//! Promises: the plan alone decides, so that what is applied is what was held against the bound; a
+//! point that stays and loses more than the share of its items counts as one that leaves. Refuses
+//! to stop a person: only runs are bounded.
 
 use super::plan::{Plan, Row};
 use crate::error::{Error, Result};
@@ -32,7 +34,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How much of each job a run may take.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bound {
-    /// A share of the job's points (0 to 1), at least one point, beyond those that were added since the last plan.
+    /// A share of the job's points (0 to 1), at least one point, beyond those that were added since
+    /// the last plan.
     pub share: f64,
 }
 
@@ -68,8 +71,8 @@ impl Bound {
     /// The jobs that lose something by a plan, each with what a run may take of it.
     ///
     /// # Errors
-    /// The store's, and a stop: of a job that would lose more than the share, the log is asked when it last lost
-    /// points.
+    /// The store's, and a stop: of a job that would lose more than the share, the log is asked when
+    /// it last lost points.
     pub fn losses(&self, plan: &Plan, repository: &Repository, monitor: &Monitor) -> Result<Vec<Loss>> {
         let mut jobs: BTreeMap<&JobId, Vec<&Row>> = BTreeMap::new();
         plan.rows.iter().for_each(|row| jobs.entry(&row.decision.point.job).or_default().push(row));
@@ -118,9 +121,10 @@ fn is_of_last_day(time: Time, now: Time) -> bool {
     time <= now && now.seconds.saturating_sub(time.seconds) <= DAY_SECONDS + DAY_SECONDS / 12
 }
 
-/// The number that the next point got after the newest plan that took points of each of these jobs. The log keeps the
-/// manifests of points that left until they are swept, also where a checkpoint has summed their expiry up; whose they
-/// were is in them. A job of which none is there any more is not in the answer.
+/// The number that the next point got after the newest plan that took points of each of these jobs.
+/// The log keeps the manifests of points that left until they are swept, also where a checkpoint
+/// has summed their expiry up; whose they were is in them. A job of which none is there any more is
+/// not in the answer.
 fn last_plans(repository: &Repository, asked: BTreeSet<&JobId>, monitor: &Monitor) -> Result<BTreeMap<JobId, u32>> {
     let (view, mut found) = (repository.log().view(), BTreeMap::new());
     let is_manifest = |row: &ObjectRow| row.kind == ObjectKind::RestorePoint;
@@ -132,7 +136,8 @@ fn last_plans(repository: &Repository, asked: BTreeSet<&JobId>, monitor: &Monito
         }
         monitor.check()?;
         let Some(manifest) = manifest(repository, row.id)? else { continue };
-        // A point that was rewritten is live still: what gave its old manifest up may have been a change of its tags.
+        // A point that was rewritten is live still: what gave its old manifest up may have been a
+        // change of its tags.
         if view.live(&manifest.id).is_none() {
             let job = JobId::of(&manifest, repository.config());
             found.entry(job).or_insert_with(|| next_number(&view, given.slot));
@@ -141,8 +146,9 @@ fn last_plans(repository: &Repository, asked: BTreeSet<&JobId>, monitor: &Monito
     Ok(found)
 }
 
-/// The lowest number of what was committed or rewritten after a slot, and is live. A point that was added since and
-/// rewritten has a higher one now, so this counts too few points rather than too many.
+/// The lowest number of what was committed or rewritten after a slot, and is live. A point that was
+/// added since and rewritten has a higher one now, so this counts too few points rather than too
+/// many.
 fn next_number(view: &LogView, slot: u32) -> u32 {
     let later = view.commits.iter().filter(|commit| commit.slot > slot).map(|commit| commit.number);
     later.min().unwrap_or(view.next_number)

@@ -39,7 +39,8 @@ pub struct CollectionPlan {
 pub struct Collected {
     /// What it did.
     pub report: CollectReport,
-    /// Retrievals that have ended with it: what was brought back out of an archive costs until it rests again.
+    /// Retrievals that have ended with it: what was brought back out of an archive costs until it
+    /// rests again.
     pub tidied: Tidied,
 }
 

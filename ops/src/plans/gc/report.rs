@@ -251,7 +251,8 @@ pub struct CollectionReport {
     pub retrievals_ended: usize,
     /// Whether a limit ended the work before it was done.
     pub partial: bool,
-    /// Whether sparse packs or segments were left as they are, as there was no room for what would take their place.
+    /// Whether sparse packs or segments were left as they are, as there was no room for what would
+    /// take their place.
     pub short_of_room: bool,
     /// Requests to the store.
     #[serde(flatten)]

@@ -1,5 +1,5 @@
-//! Nights without a person: `run` plans and applies, goes on by itself, and stops where more would go than may (decision
-//! 0031).
+//! Nights without a person: `run` plans and applies, goes on by itself, and stops where more would
+//! go than may (decision 0031).
 
 pub(crate) mod rig;
 
@@ -25,12 +25,13 @@ enum Collects {
     Never,
     /// After the run: what that gave up is there at the next one.
     AfterIt,
-    /// Before the run, with a grace that is shorter than a night: nothing is left of the run before.
+    /// Before the run, with a grace that is shorter than a night: nothing is left of the run
+    /// before.
     BeforeIt,
 }
 
-/// Sixty nights of a job: what is held against the bound is what is applied, nothing is held back, and the job reaches a
-/// number of points that it keeps.
+/// Sixty nights of a job: what is held against the bound is what is applied, nothing is held back,
+/// and the job reaches a number of points that it keeps.
 fn sixty_nights(every: i64, collects: Collects) {
     let mut nights = Nights::new();
     let a_day = usize::try_from(DAY / every).unwrap();
@@ -158,7 +159,8 @@ fn a_clock_ten_years_ahead_that_nothing_contradicts_empties_no_job() {
     let before = nights.points("job");
     assert!((720..=722).contains(&before), "{before}");
     let later = 10 * 365 * DAY;
-    // At once, and after a day of backups by that clock: the machines agree with each other, and the log with them.
+    // At once, and after a day of backups by that clock: the machines agree with each other, and
+    // the log with them.
     for (n, added) in [(35, 0), (36, 24), (37, 48)] {
         if added > 0 {
             nights.add_day("job", HOUR, night(n) + later);
@@ -184,7 +186,8 @@ fn items_leave_night_by_night_and_a_clock_ten_years_ahead_empties_no_point() {
     }
     let before = nights.items("job");
     assert!(before.len() >= 30 && before.iter().max().is_some_and(|items| (30..=32).contains(items)), "{before:?}");
-    // The newest file is younger than a day: every point loses all of its items, and stays for its time alone.
+    // The newest file is younger than a day: every point loses all of its items, and stays for its
+    // time alone.
     let held = nights.run(&scope, night(50) + 10 * 365 * DAY).held;
     assert_eq!((held.len(), held[0].leaving), (1, before.len()), "{held:?}");
     assert_eq!(nights.items("job"), before);

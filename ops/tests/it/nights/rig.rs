@@ -1,5 +1,6 @@
-//! A repository in memory whose clock tests set, and points that come at their hours without being backed up each time: a
-//! point is a copy of the first one of its job, with an id and a time of its own.
+//! A repository in memory whose clock tests set, and points that come at their hours without being
+//! backed up each time: a point is a copy of the first one of its job, with an id and a time of its
+//! own.
 
 use bytes::Bytes;
 use engine::Kind;
