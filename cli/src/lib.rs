@@ -20,6 +20,7 @@ mod globals;
 mod hooks;
 mod interrupt;
 mod later;
+mod old_order;
 mod paper;
 mod parse;
 mod say;
@@ -27,7 +28,7 @@ mod settings;
 mod terminal;
 mod verbs;
 
-use clap::FromArgMatches;
+use clap::{ArgMatches, FromArgMatches};
 use cli::Cli;
 use exit::Exit;
 use say::Output;
@@ -41,23 +42,38 @@ pub fn main() -> ExitCode {
     if helper::is_called(args.first()) {
         return mount_helper(args);
     }
-    match parse(&args) {
-        Ok(cli) => dispatch::run(cli, args).code(),
+    match parse(args) {
+        Ok((cli, args)) => dispatch::run(cli, args).code(),
         Err(exit) => exit.code(),
     }
 }
 
-/// The command line, unless it was answered with help or a refusal.
-fn parse(args: &[OsString]) -> Result<Cli, Exit> {
-    let matches = cli::command().try_get_matches_from(args).map_err(|e| wrong_usage(&e))?;
+/// The command line, and its words as they were taken; unless it was answered with help or a refusal.
+fn parse(args: Vec<OsString>) -> Result<(Cli, Vec<OsString>), Exit> {
+    let (matches, args) = matches(args).map_err(|e| wrong_usage(&e))?;
     match later::refuse(&matches).map(|()| Cli::from_arg_matches(&matches)) {
-        Ok(Ok(cli)) => Ok(cli),
+        Ok(Ok(cli)) => Ok((cli, args)),
         Ok(Err(e)) => Err(wrong_usage(&e)),
         Err(failure) => {
             let json = matches.get_flag("json");
             Err(Output::plain(json).failed(&failure, 0.0))
         }
     }
+}
+
+/// What the words mean, also in the order of earlier releases: then that is said.
+fn matches(args: Vec<OsString>) -> Result<(ArgMatches, Vec<OsString>), clap::Error> {
+    let command = cli::command();
+    let refused = match command.clone().try_get_matches_from(&args) {
+        Ok(matches) => return Ok((matches, args)),
+        Err(refused) => refused,
+    };
+    let Some(ordered) = old_order::in_order_of_now(&args).filter(|_| refused.use_stderr()) else { return Err(refused) };
+    let matches = command.try_get_matches_from(&ordered)?;
+    if !matches.get_flag("quiet") {
+        say::to_stderr(&old_order::note(&ordered));
+    }
+    Ok((matches, ordered))
 }
 
 /// Called as `mount.cairn`, by mount(8): with its arguments, and with its exit codes.
@@ -71,8 +87,8 @@ fn mount_helper(args: Vec<OsString>) -> ExitCode {
         }
     };
     request.notes.iter().for_each(|note| out.note(&format!("cairn: {note}")));
-    match parse(&request.args) {
-        Ok(cli) => helper::exit_code(dispatch::run(cli, request.args)).into(),
+    match parse(request.args) {
+        Ok((cli, args)) => helper::exit_code(dispatch::run(cli, args)).into(),
         Err(_) => helper::WRONG_USAGE.into(),
     }
 }

@@ -1,5 +1,5 @@
-//! What a face asks for: open a repository, create one, back up, copy, retrieve; each as a plain request that is answered by a
-//! report.
+//! What a face asks for: open a repository, create one, back up, copy, retrieve, plan and apply; each as a
+//! plain request that is answered by a report.
 //!
 //! A face is the command line, the server or its console. It turns options or a form into a request, and a report into words or
 //! JSON: the field names of a report are the keys of `docs/json.md`. Policies and sequences that every face must share are here:
@@ -19,6 +19,7 @@ pub mod face;
 pub mod known;
 pub mod open;
 pub mod place;
+pub mod plans;
 pub mod recognise;
 pub mod report;
 pub mod retrieve;

@@ -6,7 +6,10 @@ use crate::exit::{Exit, Result};
 use crate::say::Row;
 use crate::say::table::{Side, Table};
 use clap::{Args, Subcommand};
-use engine::care::migrate::{MigrationPlan, STEPS, apply, plan, version};
+use engine::care::PlanHash;
+use engine::care::migrate::{MigrationPlan, Step, version};
+use ops::plans::migrate::{FeatureRow, MigrationReport, StepRow};
+use ops::plans::{self, Planned};
 
 /// Upgrade the format of a repository
 #[derive(Debug, Args)]
@@ -23,7 +26,7 @@ enum Action {
     Apply {
         /// The hash that `migrate plan` printed
         #[arg(value_name = "HASH")]
-        hash: String,
+        hash: PlanHash,
     },
 }
 
@@ -47,22 +50,10 @@ impl Migrate {
 }
 
 fn show(context: &Context, connection: &Connection) -> Result<Exit> {
-    let plan = plan(&connection.repo, STEPS)?;
+    let plan = plans::migrate::Migrate { told: &|_| () }.plan(&connection.repo, &context.interrupt.shared())?;
     if context.out.json {
-        for feature in &plan.features {
-            let row = || {
-                Row::new("feature")
-                    .set("name", feature.name)
-                    .set("on", feature.on)
-                    .set("state", feature.state.as_str())
-                    .set("turn_on", feature.turn_on)
-            };
-            context.out.row(row)?;
-        }
-        for step in &plan.steps {
-            let row = || Row::new("step").set("name", step.name).set("to", step.to.to_string()).set("what", step.what);
-            context.out.row(row)?;
-        }
+        plan.features.iter().try_for_each(|f| context.out.row(|| Row::new("feature").report(&FeatureRow::of(f))))?;
+        plan.steps.iter().try_for_each(|step| context.out.row(|| Row::new("step").report(&StepRow::of(step))))?;
         return summary(context, &plan, Vec::new());
     }
     for line in text(&plan) {
@@ -71,27 +62,20 @@ fn show(context: &Context, connection: &Connection) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn carry_out(context: &Context, connection: &Connection, hash: &str) -> Result<Exit> {
-    let monitor = context.interrupt.monitor();
-    let mut told =
-        |step: &engine::care::migrate::Step| context.out.note(&format!("cairn: {}: {}", step.name, step.what));
-    let done = apply(&connection.repo, STEPS, hash, monitor, &mut told)?;
-    let plan = plan(&connection.repo, STEPS)?;
-    summary(context, &plan, done)
+fn carry_out(context: &Context, connection: &Connection, hash: &PlanHash) -> Result<Exit> {
+    let (repo, monitor) = (&connection.repo, context.interrupt.shared());
+    let told = |step: &Step| context.out.note(&format!("cairn: {}: {}", step.name, step.what));
+    let work = plans::migrate::Migrate { told: &told };
+    let done = work.apply(repo, hash, &monitor)?;
+    summary(context, &work.plan(repo, &monitor)?, done)
 }
 
 fn summary(context: &Context, plan: &MigrationPlan, done: Vec<&'static str>) -> Result<Exit> {
     let text = match done.len() {
-        0 => format!("format {}: nothing is to be done, and nothing was done", plan.found),
+        0 => format!("format {}: nothing is to be done, and nothing was done; plan {}", plan.found, plan.hash),
         _ => format!("done: {}; the repository has format {}", done.join(", "), plan.found),
     };
-    let row = context
-        .summary(Exit::Done)
-        .set("plan", plan.hash.as_str())
-        .set("format", plan.found.to_string())
-        .set("format_written", plan.written.to_string())
-        .set("steps", plan.steps.iter().map(|step| step.name).collect::<Vec<_>>())
-        .set("steps_done", done);
+    let row = context.summary(Exit::Done).report(&MigrationReport::of(plan, done));
     context.out.summary(row, || text)?;
     Ok(Exit::Done)
 }

@@ -9,10 +9,12 @@ use crate::say::human;
 use crate::settings::Repo;
 use bytes::Bytes;
 use engine::Kind;
+use engine::care::PlanHash;
 use engine::care::repair::OpeningPlan;
 use engine::store::{ObjectName, StoreExt};
 use format_spec::names;
 use ops::as_far::AsFar;
+use ops::plans::opening::{OpeningPlanReport, OpeningReport};
 use ops::recognise::forget_set_aside;
 use std::ffi::OsStr;
 use std::path::Path;
@@ -49,18 +51,8 @@ pub(super) fn show(context: &Context, plan: &OpeningPlan) -> Result<Exit> {
     for item in &plan.items {
         context.out.answer(|| row(item), || text(item))?;
     }
-    let jobs: Vec<&str> = plan.sessions.iter().map(|(_, job)| &**job).collect();
-    let points: Vec<String> = plan.points.iter().map(ToString::to_string).collect();
-    let summary = context
-        .summary(Exit::Damaged)
-        .set("plan", plan.hash.as_str())
-        .set("damaged", plan.items.len())
-        .set("superseded", 0)
-        .set("remaining", plan.items.iter().filter(|item| item.remains.is_some()).count())
-        .set("heals", plan.heals_something())
-        .set("set_aside", plan.set_aside.clone())
-        .set("sessions_ended", jobs.clone())
-        .set("points_committed_again", points.clone());
+    let report = OpeningPlanReport::of(plan);
+    let summary = context.summary(Exit::Damaged).report(&report);
     context.out.summary(summary, || {
         let mut lines = Vec::new();
         if !plan.set_aside.is_empty() {
@@ -69,8 +61,10 @@ pub(super) fn show(context: &Context, plan: &OpeningPlan) -> Result<Exit> {
                 "set aside: {slots} at the log's end, which nobody can read; what only that told is lost"
             ));
         }
+        let points = &report.points_committed_again;
         lines.extend(points.iter().map(|id| format!("committed again: restore point {id}, which is whole")));
-        lines.extend(jobs.iter().map(|job| format!("ended: a session of {}", human::name(job.as_bytes()))));
+        let jobs = report.sessions_ended.iter();
+        lines.extend(jobs.map(|job| format!("ended: a session of {}", human::name(job.as_bytes()))));
         lines.push(match plan.heals_something() {
             true => format!("plan {}: carry it out with `cairn repair apply {}`", plan.hash, plan.hash),
             false => "nothing can be given back from here".to_owned(),
@@ -81,7 +75,7 @@ pub(super) fn show(context: &Context, plan: &OpeningPlan) -> Result<Exit> {
 }
 
 /// Carries it out, over a connection of its own; what is damaged besides is told by the next plan.
-pub(super) fn carry_out(context: &Context, plan: &OpeningPlan, hash: &str) -> Result<Exit> {
+pub(super) fn carry_out(context: &Context, plan: &OpeningPlan, hash: &PlanHash) -> Result<Exit> {
     let settings = context.settings()?;
     let again = open_store(&settings)?.store;
     let done = plan.apply(&again, &*context.env, hash).map_err(|e| match e.kind() {
@@ -91,31 +85,23 @@ pub(super) fn carry_out(context: &Context, plan: &OpeningPlan, hash: &str) -> Re
     if let (Some(first), Some(id)) = (plan.set_aside.first(), plan.repository) {
         forget_set_aside(&memory(), &settings.of_store()?, id, *first, context);
     }
-    let remaining = plan.items.iter().filter(|item| item.remains.is_some()).count();
-    let exit = if remaining > 0 { Exit::Damaged } else { Exit::Done };
     let points = match plan.points.is_empty() {
         true => Vec::new(),
         false => plan.commit_again(&context.connect()?.repo, context.interrupt.monitor())?,
     };
-    let ids: Vec<String> = points.iter().map(ToString::to_string).collect();
-    let summary = context
-        .summary(exit)
-        .set("plan", hash)
-        .set("set_aside", plan.set_aside.clone())
-        .set("set_aside_by", done.set_aside_by)
-        .set("put_back", done.put_back.clone())
-        .set("kept", done.kept.clone())
-        .set("points_committed_again", ids.clone())
-        .set("remaining", remaining);
+    let report = OpeningReport::of(hash, plan, done, &points);
+    let exit = if report.remaining > 0 { Exit::Damaged } else { Exit::Done };
+    let summary = context.summary(exit).report(&report);
     context.out.summary(summary, || {
         let mut lines = Vec::new();
-        if let Some(slot) = done.set_aside_by {
+        if let Some(slot) = report.set_aside_by {
             let slots = slots(&plan.set_aside);
             lines.push(format!("set aside by log entry {slot}: {slots}; nothing in there counts any more"));
         }
-        lines.extend(done.put_back.iter().map(|object| format!("{object} is put back")));
-        lines.extend(done.kept.iter().map(|name| format!("what was damaged is kept as {name}; nobody reads it")));
-        lines.extend(ids.iter().map(|id| format!("restore point {id} is committed again")));
+        lines.extend(report.put_back.iter().map(|object| format!("{object} is put back")));
+        lines.extend(report.kept.iter().map(|name| format!("what was damaged is kept as {name}; nobody reads it")));
+        let points = &report.points_committed_again;
+        lines.extend(points.iter().map(|id| format!("restore point {id} is committed again")));
         lines.push("`cairn check` tells whether anything else is damaged".to_owned());
         lines.join("\n")
     })?;

@@ -1,135 +1,150 @@
-//! What `expire` and `tag` have in common: plan, show, apply.
+//! What `expire` and `tag` show: the plan, and what came of it.
 
 use super::look;
 use crate::connect::Connection;
 use crate::context::Context;
-use crate::exit::{Exit, Failure, Result};
+use crate::exit::{Exit, Result};
 use crate::say::table::{Side, Table};
 use crate::say::{Row, human};
-use engine::care::retention::{self, Applied, ApplyOptions, Plan, Request, Scope, apply};
+use engine::care::retention::{self, Applied, Bound, Loss, Plan, Request, Scope};
 use engine::care::{ClockVerdict, PlanHash};
-use engine::log::CommitRef;
-use engine::repository::Why;
-use serde_json::Value;
+use engine::limits::EXPIRE_SHARE;
+use ops::plans::expire::{Expire, ExpireReport, HeldRow, LOST, Outcome, PointRow};
+use ops::plans::{self, Planned, Ran};
+use std::borrow::Cow;
 
 /// What to do with a plan.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Step {
     /// Show it.
     Plan,
     /// Carry the plan out whose hash begins so.
     Apply(PlanHash),
+    /// Carry it out as far as a bound goes, and show what was done.
+    Run(Bound),
+    /// Carry it out, as it takes nothing away, and show what was done.
+    AtOnce,
 }
 
-impl Step {
-    /// Whether the last words ask for more than a look.
-    pub(super) fn applies(words: &[String]) -> bool {
-        words.last().is_some_and(|last| last != "plan")
-    }
-
-    /// Parts the last words, `plan` or `apply HASH`, from those before.
-    ///
-    /// # Errors
-    /// Wrong usage, when they say neither.
-    pub(super) fn split<'w>(words: &'w [String], verb: &str) -> Result<(&'w [String], Step)> {
-        match words {
-            [before @ .., last] if last == "plan" => Ok((before, Step::Plan)),
-            [before @ .., word, hash] if word == "apply" => Ok((before, Step::Apply(parse_hash(hash)?))),
-            [.., last] if last == "apply" => Err(Failure::usage("`apply` needs the hash of the plan")
-                .advise(format!("`cairn {verb} ... plan` shows the plan, and its hash in the last line"))),
-            _ => Err(Failure::usage("the last word is `plan`, or the last two are `apply HASH`")
-                .advise(format!("write for example: cairn {verb} ... plan"))),
-        }
-    }
-}
-
-fn parse_hash(text: &str) -> Result<PlanHash> {
-    text.parse().map_err(|what: String| Failure::usage(what).advise("copy it from the last line of the plan"))
-}
-
-/// Plans, and carries the plan out if that is asked for.
+/// Plans, and carries the plan out if that is asked for. `held` writes the command that plans for
+/// one job.
 ///
 /// # Errors
 /// As the engine says: `conflict` for an outdated hash.
-pub(super) fn run(context: &Context, connection: &Connection, scope: &Scope, step: &Step) -> Result<Exit> {
+pub(super) fn run(
+    context: &Context,
+    connection: &Connection,
+    scope: Scope,
+    step: Step,
+    held: impl Fn(&str) -> String,
+) -> Result<Exit> {
     let (repo, monitor) = (&connection.repo, context.interrupt.shared());
     // Tags take nothing away, whatever the time is.
     let clock = match scope.request {
         Request::Tags { .. } => ClockVerdict::trusted(),
         _ => context.judge_clock(repo, &connection.known)?,
     };
-    let applied = match step {
-        Step::Plan => Applied { plan: Some(Plan::make(repo, scope, &monitor)?), ..Applied::default() },
+    let bound = if let Step::Run(bound) = step { bound } else { Bound { share: EXPIRE_SHARE } };
+    let work = Expire { scope, clock, threads: connection.settings.threads, bound };
+    let refused = |e| context.refused_by_clock(&clock, e);
+    let (plan, applied, losses) = match step {
+        Step::Plan => (Some(work.plan(repo, &monitor)?), Applied::default(), Vec::new()),
         Step::Apply(hash) => {
-            let options = ApplyOptions { hash: hash.as_bytes().to_vec(), threads: connection.settings.threads };
-            apply(repo, scope, &options, &clock, &monitor).map_err(|e| context.refused_by_clock(&clock, e))?
+            let mut applied = work.apply(repo, &hash, &monitor).map_err(refused)?;
+            (applied.plan.take(), applied, Vec::new())
+        }
+        Step::Run(_) | Step::AtOnce => {
+            let Ran { plan, done: mut applied, held } = plans::run(&work, repo, &monitor).map_err(refused)?;
+            // As it was made again when it was carried out.
+            (Some(applied.plan.take().unwrap_or(plan)), applied, held)
         }
     };
-    let Some(plan) = &applied.plan else { return Ok(Exit::Done) };
-    show(context, scope, plan, *step == Step::Plan)?;
-    let emptied: Vec<String> = plan.emptied.iter().map(|job| job.told(&plan.jobs)).collect();
-    for job in &emptied {
+    let Some(plan) = &plan else { return Ok(Exit::Done) };
+    let outcome = Outcome { plan, applied: &applied, is_applied: step != Step::Plan, held: &losses };
+    show(context, &work.scope, plan, step)?;
+    tell_emptied(context, plan);
+    tell_held(context, outcome, held)?;
+    if (step == Step::Plan && !plan.is_empty()) || !losses.is_empty() {
+        context.tell_clock(&clock);
+    }
+    tell_unmatched(context, plan);
+    let exit = exit(outcome, step);
+    let path = |path: &[u8]| human::name(path).to_string();
+    let report = ExpireReport::of(outcome, path, &connection.counts);
+    context.out.summary(context.summary(exit).report(&report), || text(outcome, step))?;
+    Ok(exit)
+}
+
+fn tell_emptied(context: &Context, plan: &Plan) {
+    for job in plan.emptied.iter().map(|job| job.told(&plan.jobs)) {
         let why = format!(
             "the plan would let its last restore point go; `apply` refuses, unless you plan with --empty-job {job}"
         );
         context.out.warning(job.as_bytes(), &why);
     }
-    if *step == Step::Plan && !plan.is_empty() {
-        context.tell_clock(&clock);
+}
+
+/// Jobs that a run leaves as they are: how much is too much, and the command that shows it.
+fn tell_held(context: &Context, outcome: Outcome<'_>, command: impl Fn(&str) -> String) -> Result<()> {
+    for loss in outcome.held {
+        let job = loss.job.told(&outcome.plan.jobs);
+        let command = command(&job);
+        context.out.row(|| Row::new("held").report(&HeldRow::of(loss, &command)))?;
+        context.out.warning(job.as_bytes(), &format!("{}; look at the plan, and apply it: {command}", too_much(loss)));
     }
+    Ok(())
+}
+
+fn too_much(loss: &Loss) -> String {
+    let of = human::counted(loss.points as u64, "restore point", "restore points");
+    format!(
+        "nothing of this job has gone: {} of {of} would leave or lose much of what they hold, and a run may take {}, \
+         as {} {} added since the last plan",
+        loss.leaving,
+        loss.allowed,
+        loss.added,
+        human::agree(loss.added as u64, "was", "were"),
+    )
+}
+
+fn tell_unmatched(context: &Context, plan: &Plan) {
     for path in &plan.unmatched {
         let path = [b"/", &path[..]].concat();
         let why = "no restore point has this path; it is taken as it is written, and `*` and `?` stand for themselves";
         context.out.warning(&path, why);
     }
-    let exit = exit(plan, &applied, step);
-    let leaving = || plan.rows.iter().filter_map(|row| row.change.as_ref()).map(|change| &change.left);
-    let forbidden = plan.rows.iter().filter(|row| row.decision.forbidden).count();
-    let count = |keep: bool| plan.rows.iter().filter(|row| row.decision.keep == keep).count();
-    let unread = |why| plan.unread.iter().filter(|point| point.why() == why).count();
-    let row = context
-        .summary(exit)
-        .set("plan", plan.hash_text())
-        .set("applied", *step != Step::Plan)
-        .set("points_kept", count(true))
-        .set("points_expired", count(false) + plan.given_up.len())
-        .set("points_rewritten", plan.rows.iter().filter(|row| row.change.is_some()).count() - applied.left_out.len())
-        .set("points_locked", forbidden)
-        .set("points_left_out", applied.left_out.len())
-        .set("points_damaged", unread(Why::Damaged))
-        .set("points_unsupported", unread(Why::Unsupported))
-        .set("jobs_emptied", emptied)
-        .set("paths_unmatched", plan.unmatched.iter().map(|path| human::name(path)).collect::<Vec<_>>())
-        .set("items_leaving", leaving().map(|left| left.items).sum::<u64>())
-        .set("bytes_leaving", leaving().map(|left| left.bytes).sum::<u64>())
-        .set("bytes_stored", applied.bytes_stored)
-        .set("packs_written", applied.packs_written)
-        .requests(&connection.counts);
-    context.out.summary(row, || text(plan, &applied, step))?;
-    Ok(exit)
 }
 
-fn show(context: &Context, scope: &Scope, plan: &Plan, with_table: bool) -> Result<()> {
+fn show(context: &Context, scope: &Scope, plan: &Plan, step: Step) -> Result<()> {
     for point in &plan.unread {
         let id = point.commit.id.to_string();
         context.out.warning(id.as_bytes(), &format!("cannot be judged, and stays: {}", point.what()));
         context.out.note(point.advice());
     }
     if context.out.json {
-        plan.given_up.iter().try_for_each(|commit| context.out.row(|| line_of_lost(commit)))?;
-        return plan.rows.iter().try_for_each(|row| context.out.row(|| line(row)));
+        let lost = plan.given_up.iter().map(PointRow::of_lost);
+        let mut rows = lost.chain(plan.rows.iter().map(PointRow::of));
+        return rows.try_for_each(|row| context.out.row(|| Row::new("point").report(&row)));
     }
-    if !with_table || (plan.rows.is_empty() && plan.given_up.is_empty()) {
+    // Who applies has seen it. A run shows what it has done, and not all that stays.
+    let is_shown = |row: &&retention::Row| match step {
+        Step::Plan => true,
+        Step::Apply(_) => false,
+        Step::Run(_) | Step::AtOnce => !row.decision.keep || row.change.is_some(),
+    };
+    let rows: Vec<&retention::Row> = plan.rows.iter().filter(is_shown).collect();
+    if matches!(step, Step::Apply(_)) || (rows.is_empty() && plan.given_up.is_empty()) {
         return Ok(());
     }
     let left = |heading| (heading, Side::Left);
-    let word = if matches!(scope.request, Request::Tags { .. }) { "TAGS" } else { "WHY" };
+    let is_of_tags = matches!(scope.request, Request::Tags { .. });
+    let word = if is_of_tags { "TAGS" } else { "WHY" };
     let mut table = Table::new(&[left("POINT"), left("TIME (UTC)"), left("JOB"), left("PLAN"), left(word)]);
-    for row in &plan.rows {
+    for row in rows {
         let point = &row.decision.point;
-        let why = match (&scope.request, &row.change) {
-            (Request::Tags { .. }, change) => change.as_ref().map_or(&point.tags, |c| &c.tags).join(","),
-            _ => reasons(row).join("; "),
+        let why = match is_of_tags {
+            true => row.change.as_ref().map_or(&point.tags, |change| &change.tags).join(","),
+            false => PointRow::of(row).reasons.join("; "),
         };
         let id = point.id.to_string().chars().take(8).collect();
         let (job, why) = (human::name(point.job.told(&plan.jobs).as_bytes()), human::name(why.as_bytes()));
@@ -142,24 +157,6 @@ fn show(context: &Context, scope: &Scope, plan: &Plan, with_table: bool) -> Resu
     table.lines().iter().try_for_each(|line| context.out.answer(|| Row::new("line"), || line.clone()))
 }
 
-/// Why a point leaves of which nothing else can be said.
-const LOST: &str = "named; its manifest is damaged";
-
-fn line_of_lost(commit: &CommitRef) -> Row {
-    Row::new("point")
-        .set("id", commit.id.to_string())
-        .set("job", Value::Null)
-        .set("host", Value::Null)
-        .set("time", Value::Null)
-        .set("keep", false)
-        .set("rewrite", false)
-        .set("reasons", vec![LOST])
-        .set("locked_until", Value::Null)
-        .set("items_leaving", 0)
-        .set("bytes_leaving", 0)
-        .set("tags", Vec::<String>::new())
-}
-
 fn fate(row: &retention::Row) -> &'static str {
     match (row.decision.keep, &row.change) {
         (false, _) => "expire",
@@ -168,88 +165,55 @@ fn fate(row: &retention::Row) -> &'static str {
     }
 }
 
-fn reasons(row: &retention::Row) -> Vec<String> {
-    row.decision.reasons.iter().map(ToString::to_string).collect()
-}
-
-fn line(row: &retention::Row) -> Row {
-    let point = &row.decision.point;
-    let left = row.change.as_ref().map(|change| &change.left);
-    Row::new("point")
-        .set("id", point.id.to_string())
-        .set("job", point.job.job.as_str())
-        .set("host", point.job.owner.name())
-        .set("time", human::time_exact(point.time))
-        .set("keep", row.decision.keep)
-        .set("rewrite", row.change.is_some())
-        .set("reasons", reasons(row))
-        .set("locked_until", point.locked_until.map_or(Value::Null, |until| human::time_exact(until).into()))
-        .set("items_leaving", left.map_or(0, |left| left.items))
-        .set("other_names", row.change.as_ref().map_or(0, |change| change.others.names))
-        .set("bytes_leaving", left.map_or(0, |left| left.bytes))
-        .set("tags", row.change.as_ref().map_or(&point.tags, |change| &change.tags).clone())
-}
-
-/// A plan tells, and is no failure. Of what was applied: locks that forbade all of it, or something that was left out.
-fn exit(plan: &Plan, applied: &Applied, step: &Step) -> Exit {
+/// A plan tells, and is no failure. Of what was applied: locks that forbade all of it, or something
+/// that was left out.
+fn exit(outcome: Outcome<'_>, step: Step) -> Exit {
+    let Outcome { plan, applied, held, .. } = outcome;
     let forbidden = plan.rows.iter().any(|row| row.decision.forbidden);
+    let is_left_out = !applied.left_out.is_empty() || !plan.unmatched.is_empty() || !held.is_empty();
     match step {
         Step::Plan if !plan.unread.is_empty() => look::exit_without(&plan.unread),
         Step::Plan if !plan.unmatched.is_empty() => Exit::Warnings,
         Step::Plan => Exit::Done,
-        Step::Apply(_) if forbidden && plan.is_empty() => Exit::Immutable,
-        Step::Apply(_) if !plan.unread.is_empty() => look::exit_without(&plan.unread),
-        Step::Apply(_) if forbidden || !applied.left_out.is_empty() || !plan.unmatched.is_empty() => Exit::Warnings,
-        Step::Apply(_) => Exit::Done,
+        Step::Apply(_) | Step::AtOnce if forbidden && plan.is_empty() => Exit::Immutable,
+        _ if !plan.unread.is_empty() => look::exit_without(&plan.unread),
+        Step::Apply(_) | Step::AtOnce if forbidden => Exit::Warnings,
+        _ if is_left_out => Exit::Warnings,
+        // What locks hold at night goes when they have ended.
+        _ => Exit::Done,
     }
 }
 
-fn text(plan: &Plan, applied: &Applied, step: &Step) -> String {
-    let rewrites = plan.rows.iter().filter(|row| row.change.is_some()).count();
-    let expires = plan.rows.iter().filter(|row| !row.decision.keep).count();
-    let locked = plan.rows.iter().filter(|row| row.decision.forbidden).count();
-    let locked = if locked > 0 { format!(", {locked} held by locks") } else { String::new() };
+fn text(outcome: Outcome<'_>, step: Step) -> String {
+    let Outcome { plan, applied, .. } = outcome;
+    let count = |is: &dyn Fn(&retention::Row) -> bool| plan.rows.iter().filter(|row| is(row)).count();
+    let locked = match count(&|row| row.decision.forbidden) {
+        0 => String::new(),
+        locked => format!(", {locked} held by locks"),
+    };
     let lost = human::counted(plan.given_up.len() as u64, "restore point", "restore points");
     let lost = format!(
         "{lost} whose manifest is damaged would go: nothing else is known of it, and only a copy has what it held"
     );
     match step {
-        Step::Plan if plan.rows.is_empty() && !plan.given_up.is_empty() => {
-            format!("{lost}; plan {}", plan.hash_text())
-        }
+        Step::Plan if plan.rows.is_empty() && !plan.given_up.is_empty() => format!("{lost}; plan {}", plan.hash),
         Step::Plan => format!(
-            "{expires} of {} would go, {rewrites} be rewritten{locked}; {}plan {}",
+            "{} of {} would go, {} be rewritten{locked}; {}plan {}",
+            count(&|row| !row.decision.keep),
             human::counted(plan.rows.len() as u64, "restore point", "restore points"),
-            if plan.given_up.is_empty() { String::new() } else { format!("{lost}; ") },
-            plan.hash_text()
+            count(&|row| row.change.is_some()),
+            if plan.given_up.is_empty() { Cow::Borrowed("") } else { Cow::Owned(format!("{lost}; ")) },
+            plan.hash
         ),
-        Step::Apply(_) => format!(
-            "{} gone, {} rewritten{locked}; `cairn gc` gives their space back",
-            human::counted(applied.expired.len() as u64, "restore point is", "restore points are"),
-            applied.rewritten.len()
-        ),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn split(words: &[&str]) -> Result<(usize, Step), u8> {
-        let words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
-        Step::split(&words, "expire").map(|(before, step)| (before.len(), step)).map_err(|f| f.exit as u8)
-    }
-
-    #[test]
-    fn the_last_words_say_what_to_do() {
-        let hash = "0a".repeat(32);
-        let parsed = || hash.parse::<PlanHash>().unwrap();
-        assert_eq!(split(&["plan"]), Ok((0, Step::Plan)));
-        assert_eq!(split(&["latest", "3f", "plan"]), Ok((2, Step::Plan)));
-        assert_eq!(split(&["latest", "apply", &hash]), Ok((1, Step::Apply(parsed()))));
-        assert_eq!(split(&["apply", &hash.to_uppercase()]), Ok((0, Step::Apply(parsed()))));
-        for words in [&["latest"][..], &["apply"], &["plan", "latest"], &["apply", "0a0a"], &[]] {
-            assert_eq!(split(words), Err(2), "{words:?}");
+        Step::AtOnce => {
+            let changed = human::counted(applied.rewritten.len() as u64, "restore point has", "restore points have");
+            format!("{changed} other tags{locked}; plan {}", plan.hash)
         }
+        Step::Apply(_) | Step::Run(_) => format!(
+            "{} gone, {} rewritten{locked}; `cairn gc` gives their space back; plan {}",
+            human::counted(applied.expired.len() as u64, "restore point is", "restore points are"),
+            applied.rewritten.len(),
+            plan.hash
+        ),
     }
 }

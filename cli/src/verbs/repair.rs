@@ -8,10 +8,11 @@ use crate::exit::{Exit, Failure, Result};
 use crate::say::{Row, human, progress};
 use clap::{Args, Subcommand};
 use engine::Kind;
-use engine::care::repair::{Cure, Job, RepairItem, RepairOptions, RepairPlan, apply, plan};
+use engine::care::PlanHash;
+use engine::care::repair::{Cure, Job, RepairItem, RepairOptions, RepairPlan};
 use engine::repository::Repository;
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use ops::plans::repair::{DamageRow, HealRow, RepairPlanReport, RepairReport, RightAgainRow, SupersededRow};
+use ops::plans::{self, Planned};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
@@ -36,7 +37,7 @@ enum Action {
     Apply {
         /// The hash that `cairn repair plan` has shown
         #[arg(value_name = "HASH")]
-        hash: String,
+        hash: PlanHash,
         #[command(flatten)]
         look: Look,
     },
@@ -71,9 +72,9 @@ impl Repair {
                     }
                     other => other?,
                 };
-                let monitor = context.interrupt.monitor();
-                let work = || plan(&connection.repo, &options, monitor);
-                let plan = progress::show(&context.out, "checking", monitor, work)?;
+                let (work, monitor) = (plans::repair::Repair { options }, context.interrupt.shared());
+                let checking = || work.plan(&connection.repo, &monitor);
+                let plan = progress::show(&context.out, "checking", &monitor, checking)?;
                 show(context, &connection, look, &plan)
             }
             Action::Apply { hash, look } => carry_out(context, hash, look),
@@ -83,8 +84,8 @@ impl Repair {
 
 impl Look {
     /// The hash and the options that belong to it, as `apply` takes them: with others the plan would be another one.
-    fn words(&self, hash: &str) -> Vec<OsString> {
-        let mut words = vec![OsString::from(hash)];
+    fn words(&self, hash: &PlanHash) -> Vec<OsString> {
+        let mut words = vec![OsString::from(hash.to_string())];
         if self.level != Depth::Full {
             words.extend(["--level", self.level.word()].map(OsString::from));
         }
@@ -116,7 +117,7 @@ fn show(context: &Context, connection: &Connection, look: &Look, plan: &RepairPl
         context.out.answer(|| row(item), || text(item))?;
     }
     for finding in &plan.superseded {
-        let row = || Row::new("superseded").set("object", finding.object.as_str()).set("what", finding.what.as_str());
+        let row = || Row::new("superseded").report(&SupersededRow::of(finding));
         context.out.answer(row, || format!("{}: damaged, and nobody needs it any more", finding.object))?;
     }
     check::tell_unsupported(context, &plan.unsupported)?;
@@ -125,24 +126,12 @@ fn show(context: &Context, connection: &Connection, look: &Look, plan: &RepairPl
         (true, false) => Exit::Failed,
         (true, true) => Exit::Done,
     };
-    let remaining = plan.remaining();
     for pack in &plan.withdrawn {
-        let object = format_spec::names::of_session(pack.kind, pack.id);
-        let row = || Row::new("right_again").set("object", object.as_str());
-        context.out.answer(row, || format!("{object}: was found damaged once, and is right"))?;
+        let right = RightAgainRow::of(pack);
+        let row = || Row::new("right_again").report(&right);
+        context.out.answer(row, || format!("{}: was found damaged once, and is right", right.object))?;
     }
-    let row = context
-        .summary(exit)
-        .set("plan", plan.hash.as_str())
-        .set("damaged", plan.items.len())
-        .set("superseded", plan.superseded.len())
-        .set("unsupported", plan.unsupported.len())
-        .set("remaining", remaining)
-        .set("suspects", plan.suspects.len())
-        .set("withdrawn", plan.withdrawn.len())
-        .set("heals", plan.heals_something())
-        .set("changes", plan.changes_something())
-        .requests(&connection.counts);
+    let row = context.summary(exit).report(&RepairPlanReport::of(plan, &connection.counts));
     let heal = if plan.changes_something() { String::new() } else { heal_by(context, &connection.repo, &plan.jobs)? };
     let apply = || context.command(["repair", "apply"].map(OsString::from).into_iter().chain(look.words(&plan.hash)));
     context.out.summary(row, || match (plan.items.is_empty(), plan.changes_something()) {
@@ -153,7 +142,7 @@ fn show(context: &Context, connection: &Connection, look: &Look, plan: &RepairPl
     Ok(exit)
 }
 
-fn carry_out(context: &Context, hash: &str, look: &Look) -> Result<Exit> {
+fn carry_out(context: &Context, hash: &PlanHash, look: &Look) -> Result<Exit> {
     let (connection, options) = match look.open(context) {
         Err(failure) if failure.exit == Exit::Damaged => {
             let plan = opening::plan(context, look)?;
@@ -161,31 +150,16 @@ fn carry_out(context: &Context, hash: &str, look: &Look) -> Result<Exit> {
         }
         other => other?,
     };
-    let monitor = context.interrupt.shared();
-    let done =
-        progress::show(&context.out, "repairing", &monitor, || apply(&connection.repo, &options, hash, &monitor));
+    let (work, monitor) = (plans::repair::Repair { options }, context.interrupt.shared());
+    let repairing = || work.apply(&connection.repo, hash, &monitor);
+    let done = progress::show(&context.out, "repairing", &monitor, repairing);
     let report = done.map_err(|e| match e.kind() {
         Kind::Conflict => Failure { name: "plan_changed", ..Failure::from(e) },
         _ => e.into(),
     })?;
     let exit = if report.remaining > 0 { Exit::Damaged } else { Exit::Done };
     let heal = heal_by(context, &connection.repo, &report.jobs)?;
-    let row = context
-        .summary(exit)
-        .set("plan", hash)
-        .set("blobs", report.blobs)
-        .set("bytes", report.bytes)
-        .set("healed_by", by(&report.healed_by))
-        .set("blobs_moved", report.blobs_moved)
-        .set("packs_condemned", report.packs_condemned)
-        .set("packs_written", report.packs_written)
-        .set("bytes_stored", report.bytes_stored)
-        .set("segments", report.segments)
-        .set("manifests", report.manifests)
-        .set("packs_suspect", report.packs_suspect)
-        .set("packs_withdrawn", report.packs_withdrawn)
-        .set("remaining", report.remaining)
-        .requests(&connection.counts);
+    let row = context.summary(exit).report(&RepairReport::of(hash, &report, &connection.counts));
     context.out.summary(row, || {
         let recorded = match (report.packs_suspect, report.packs_withdrawn) {
             (0, 0) => String::new(),
@@ -198,7 +172,7 @@ fn carry_out(context: &Context, hash: &str, look: &Look) -> Result<Exit> {
             n => format!("; damaged objects of which something is still lost: {n}"),
         };
         format!(
-            "given back: {} ({}), {} given up, {}, {}{recorded}{rest}{heal}",
+            "given back: {} ({}), {} given up, {}, {}{recorded}{rest}; plan {hash}{heal}",
             human::counted(report.blobs, "blob", "blobs"),
             human::bytes(report.bytes),
             human::counted(report.packs_condemned, "damaged pack", "damaged packs"),
@@ -220,10 +194,9 @@ fn heal_by(context: &Context, repo: &Repository, jobs: &[Job]) -> Result<String>
             true => context.command_of_host(&job.host, &here, words.into_iter().chain([OsString::from("--stdin")])),
             false => context.command_of_host(&job.host, &here, words.into_iter().chain(paths)),
         };
-        context.out.row(|| {
-            let row = Row::new("heal").set("host", job.host.as_str()).set("job", job.job.as_str());
-            row.set("command", command.as_str())
-        })?;
+        let heal = HealRow { host: job.host.clone(), job: job.job.clone(), command };
+        context.out.row(|| Row::new("heal").report(&heal))?;
+        let command = heal.command;
         lines += &match (job.is_stream, job.host == here) {
             (true, _) => format!("\nheal it on {} by what feeds this job: ... | {command}", job.host),
             (false, true) => format!("\nheal it with the options of this job: {command}"),
@@ -234,20 +207,7 @@ fn heal_by(context: &Context, repo: &Repository, jobs: &[Job]) -> Result<String>
 }
 
 pub(super) fn row(item: &RepairItem) -> Row {
-    let paths: Vec<Value> = item.paths.iter().map(|(point, path)| json!({ "point": point, "path": path })).collect();
-    Row::new("damage")
-        .set("object", item.object.as_str())
-        .set("what", item.what.as_str())
-        .set("blobs", item.blobs)
-        .set("bytes", item.bytes)
-        .set("healed_by", by(&item.healed_by))
-        .set("made_anew", item.made_anew)
-        .set("remains", item.remains.clone())
-        .set("follows", item.follows)
-        .set("suspect", item.suspect)
-        .set("points", item.points.clone())
-        .set("paths", paths)
-        .set("paths_total", item.paths_total)
+    Row::new("damage").report(&DamageRow::of(item))
 }
 
 pub(super) fn text(item: &RepairItem) -> String {
@@ -277,20 +237,6 @@ pub(super) fn text(item: &RepairItem) -> String {
         lines.push(format!("  and {} more", human::counted(more, "path", "paths")));
     }
     lines.join("\n")
-}
-
-fn by(healed_by: &BTreeMap<Cure, u64>) -> Value {
-    let pair = |(cure, blobs): (&Cure, &u64)| (word(*cure).to_owned(), Value::from(*blobs));
-    Value::Object(healed_by.iter().map(pair).collect())
-}
-
-fn word(cure: Cure) -> &'static str {
-    match cure {
-        Cure::Itself => "itself",
-        Cure::Parity => "parity",
-        Cure::Cache => "cache",
-        Cure::Copy => "copy",
-    }
 }
 
 fn phrase(cure: Cure) -> &'static str {

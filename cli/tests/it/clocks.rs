@@ -98,7 +98,8 @@ fn remembered(home: &Home) -> i64 {
 }
 
 fn planned(home: &Home, args: &[&str]) -> (String, Run) {
-    let run = Run::of(home.command(["--json"]).args(args).arg("plan")).expect(0);
+    let (verb, request) = args.split_at(1);
+    let run = Run::of(home.command(["--json"]).args([verb, &["plan"], request].concat())).expect(0);
     (run.last()["plan"].as_str().unwrap().to_owned(), run)
 }
 
@@ -110,10 +111,9 @@ fn expire_is_refused(home: &Home, says: &str) {
 /// Expiring these is refused; once the clock is accepted, so many of three points stay.
 #[track_caller]
 fn expiring_is_refused(home: &Home, which: &[&str], says: &str, stay: u64) {
-    let expire = [&["expire"][..], which].concat();
-    let (hash, run) = planned(home, &expire);
+    let (hash, run) = planned(home, &[&["expire"][..], which].concat());
     assert!(run.stderr.contains(says) && run.stderr.contains("--accept clock"), "{}", run.stderr);
-    let apply = [&expire[..], &["apply", &hash][..]].concat();
+    let apply = [&["expire", "apply", &hash][..], which].concat();
     let why = refused(home, &apply, "clock");
     assert!(why.contains(says), "{why}");
     assert_eq!(home.summary(["points"])["points"], 3);
@@ -128,10 +128,9 @@ fn expire_goes_on(home: &Home) {
 
 #[track_caller]
 fn expiring_goes_on(home: &Home, which: &[&str], stay: u64) {
-    let expire = [&["expire"][..], which].concat();
-    let (hash, run) = planned(home, &expire);
+    let (hash, run) = planned(home, &[&["expire"][..], which].concat());
     assert!(!run.stderr.contains("this machine's clock"), "{}", run.stderr);
-    home.ok([&expire[..], &["apply", &hash][..]].concat());
+    home.ok([&["expire", "apply", &hash][..], which].concat());
     assert_eq!(home.summary(["points"])["points"], stay);
 }
 
@@ -189,13 +188,12 @@ fn a_plan_that_takes_nothing_is_never_refused() {
     let home = home(-61 * DAY);
     let (hash, run) = planned(&home, &["expire", "--keep-last", "9"]);
     assert!(!run.stderr.contains("clock"), "{}", run.stderr);
-    home.ok(["expire", "--keep-last", "9", "apply", &hash]);
+    home.ok(["expire", "apply", &hash, "--keep-last", "9"]);
     let (hash, run) = planned(&home, &["gc"]);
     assert!(!run.stderr.contains("clock"), "{}", run.stderr);
     home.ok(["gc", "apply", &hash]);
     // Nor is what only gives or takes a word.
-    let (hash, _) = planned(&home, &["tag", "latest", "+x"]);
-    home.ok(["tag", "latest", "+x", "apply", &hash]);
+    home.ok(["tag", "latest", "+x"]);
 }
 
 /// A machine that is more than a year ahead of all that is known: this one, over a repository of a year ago.
@@ -213,8 +211,14 @@ fn a_machine_that_is_ahead_and_has_just_made_a_backup_does_not_vouch_for_itself(
     assert!(remembered(&home) < -399 * DAY, "{}", remembered(&home));
     let (hash, run) = planned(&home, &["expire", "--keep-last", "1"]);
     assert!(run.stderr.contains("over 60 days ahead"), "{}", run.stderr);
-    let apply = ["expire", "--keep-last", "1", "apply", &hash];
+    let apply = ["expire", "apply", &hash, "--keep-last", "1"];
     refused(&home, &apply, "clock");
+    assert_eq!(home.summary(["points"])["points"], 5);
+    // A run is bounded first, and what is within the bound is refused for the clock's sake.
+    let held = home.run(["expire", "run", "--keep-last", "1", "--max-expire", "1%"]).expect(3);
+    assert!(held.stderr.contains("nothing of this job has gone"), "{}", held.stderr);
+    assert!(held.stderr.contains("over 60 days ahead"), "{}", held.stderr);
+    refused(&home, &["expire", "run", "--keep-last", "1", "--max-expire", "100%"], "clock");
     assert_eq!(home.summary(["points"])["points"], 5);
     // Nor does it where nothing is remembered any more.
     std::fs::remove_dir_all(home.path("state")).unwrap();
@@ -232,12 +236,12 @@ fn what_a_machine_appended_in_doubt_does_not_vouch_for_it_behind_a_checkpoint_ei
     home.ok(["points"]);
     assert!(remembered(&home) < -399 * DAY, "{}", remembered(&home));
     let (hash, _) = planned(&home, &["expire", "--keep-last", "1"]);
-    refused(&home, &["expire", "--keep-last", "1", "apply", &hash], "clock");
+    refused(&home, &["expire", "apply", &hash, "--keep-last", "1"], "clock");
     // As soon as somebody else has appended by such a clock, it is not this machine's word alone.
     backup_at(&home, -DAY);
     let (hash, run) = planned(&home, &["expire", "--keep-last", "1"]);
     assert!(!run.stderr.contains("this machine's clock"), "{}", run.stderr);
-    home.ok(["expire", "--keep-last", "1", "apply", &hash]);
+    home.ok(["expire", "apply", &hash, "--keep-last", "1"]);
 }
 
 #[test]
@@ -245,11 +249,11 @@ fn a_clock_that_a_person_accepts_is_remembered() {
     let home = ahead();
     home.backup();
     let (hash, _) = planned(&home, &["expire", "--keep-last", "3"]);
-    home.ok(["--accept", "clock", "expire", "--keep-last", "3", "apply", &hash]);
+    home.ok(["--accept", "clock", "expire", "apply", &hash, "--keep-last", "3"]);
     assert!(remembered(&home).abs() < HOUR, "{}", remembered(&home));
     let (hash, run) = planned(&home, &["expire", "--keep-last", "2"]);
     assert!(!run.stderr.contains("this machine's clock"), "{}", run.stderr);
-    home.ok(["expire", "--keep-last", "2", "apply", &hash]);
+    home.ok(["expire", "apply", &hash, "--keep-last", "2"]);
     assert_eq!(home.summary(["points"])["points"], 2);
 }
 
@@ -267,13 +271,14 @@ fn a_collection_of_nothing_says_that_it_left_alone_what_goes_by_age() {
 fn a_collection_by_a_clock_that_cannot_be_right_deletes_nothing() {
     let home = home(-61 * DAY);
     let (hash, _) = planned(&home, &["expire", "--keep-last", "1"]);
-    home.ok(["--accept", "clock", "expire", "--keep-last", "1", "apply", &hash]);
+    home.ok(["--accept", "clock", "expire", "apply", &hash, "--keep-last", "1"]);
     // That entry is of today: so that the newest one is old again, another machine appends one.
     backup_at(&home, 2 * HOUR);
     let (hash, run) = planned(&home, &["gc", "--grace", "0", "--no-readers"]);
     assert!(run.stderr.contains("is behind the newest entry"), "{}", run.stderr);
-    let args = ["gc", "--grace", "0", "--no-readers", "apply", &hash];
+    let args = ["gc", "apply", &hash, "--grace", "0", "--no-readers"];
     refused(&home, &args, "clock");
+    refused(&home, &["gc", "run", "--grace", "0", "--no-readers"], "clock");
     home.ok([&["--accept", "clock"], &args[..]].concat());
     home.ok(["check", "--read-data"]);
 }

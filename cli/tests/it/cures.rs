@@ -34,8 +34,9 @@ impl Scene {
     /// Carries a plan out; the summary.
     #[track_caller]
     fn planned(&self, verb: &[&str]) -> Value {
-        let plan = self.run(&[verb, &["plan"]].concat()).last()["plan"].as_str().unwrap().to_owned();
-        self.run(&[verb, &["apply", &plan]].concat()).expect(0).last()
+        let (verb, request) = verb.split_at(1);
+        let plan = self.run(&[verb, &["plan"], request].concat()).last()["plan"].as_str().unwrap().to_owned();
+        self.run(&[verb, &["apply", &plan], request].concat()).expect(0).last()
     }
 
     /// The objects below a folder, rising.
@@ -145,7 +146,7 @@ fn an_immutable_repository_needs_no_cure_for_what_is_put_over_it() {
     assert_eq!((&plan["damaged"], &plan["heals"]), (&0.into(), &false.into()), "{plan}");
     // What is locked is not given up.
     let id = scene.run(&["points"]).rows()[0]["id"].as_str().unwrap().to_owned();
-    let plan = scene.run(&["expire", &id, "plan"]).last()["plan"].as_str().unwrap().to_owned();
-    scene.run(&["expire", &id, "apply", &plan]).expect(11);
+    let plan = scene.run(&["expire", "plan", &id]).last()["plan"].as_str().unwrap().to_owned();
+    scene.run(&["expire", "apply", &plan, &id]).expect(11);
     scene.expect_sound(4);
 }

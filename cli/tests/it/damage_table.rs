@@ -282,9 +282,10 @@ impl Cell {
     }
 
     fn planned(&self, verb: &[&str], more: &[&str]) {
-        let plan = self.run(&[verb, &["plan"], more, &["--json"]].concat());
+        let (verb, request) = verb.split_at(1);
+        let plan = self.run(&[verb, &["plan"], request, more, &["--json"]].concat());
         let hash = plan.last()["plan"].as_str().expect("a plan").to_owned();
-        let done = self.run(&[verb, &["apply", &hash], more].concat());
+        let done = self.run(&[verb, &["apply", &hash], request, more].concat());
         assert!(matches!(done.code, Some(0 | 5)), "{}\n{}", done.out(), done.stderr);
     }
 

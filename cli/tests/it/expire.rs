@@ -10,9 +10,9 @@ use std::time::{Duration, SystemTime};
 
 /// Plans, and applies the plan's hash; the rows of the plan and the summary of applying.
 fn plan_and_apply(home: &Home, request: &[&str]) -> (Vec<Value>, Value) {
-    let plan = home.rows(["expire"].iter().chain(request).chain(&["plan"]));
+    let plan = home.rows(["expire", "plan"].iter().chain(request));
     let hash = plan.last().unwrap()["plan"].as_str().unwrap().to_owned();
-    let applied = home.summary(["expire"].iter().chain(request).chain(&["apply", &hash]));
+    let applied = home.summary(["expire", "apply", &hash].iter().chain(request));
     assert_eq!((&applied["plan"], &applied["applied"]), (&hash.as_str().into(), &true.into()));
     (plan, applied)
 }
@@ -38,7 +38,7 @@ fn a_plan_has_no_side_effects_and_an_outdated_one_is_refused() {
     let (home, first) = Home::with_point();
     let second = home.backup();
     let before = objects(&home);
-    let rows = home.rows(["expire", "--keep-last", "1", "plan"]);
+    let rows = home.rows(["expire", "plan", "--keep-last", "1"]);
     assert!(objects(&home) == before, "the plan wrote something");
     let points = of_type(&rows, "point");
     has_keys(points[0], &["id", "job", "time", "keep", "reasons", "locked_until"]);
@@ -47,21 +47,21 @@ fn a_plan_has_no_side_effects_and_an_outdated_one_is_refused() {
     let hash = rows.last().unwrap()["plan"].as_str().unwrap();
     assert_eq!((hash.len(), &rows.last().unwrap()["points_expired"]), (16, &1.into()));
     let third = home.backup();
-    let stale = Run::of(&mut home.command(["expire", "--keep-last", "1", "apply", hash, "--json"])).expect(1);
+    let stale = Run::of(&mut home.command(["expire", "apply", hash, "--keep-last", "1", "--json"])).expect(1);
     assert_eq!(stale.last()["error"], "conflict");
     assert_eq!(ids(&home), [&*first, &*second, &*third]);
     let (_, applied) = plan_and_apply(&home, &["--keep-last", "1"]);
     assert_eq!((&applied["points_expired"], ids(&home)), (&2.into(), vec![third]));
     home.ok(["check", "--read-data"]);
     // What is done cannot be done again: nothing is left to do.
-    assert_eq!(home.summary(["expire", "--keep-last", "1", "plan"])["points_expired"], 0);
+    assert_eq!(home.summary(["expire", "plan", "--keep-last", "1"])["points_expired"], 0);
 }
 
 #[test]
 fn people_see_each_point_with_its_reasons_and_the_hash() {
     let (home, first) = Home::with_point();
     let second = home.backup();
-    let shown = home.ok(["expire", "--keep-daily", "1", "plan"]);
+    let shown = home.ok(["expire", "plan", "--keep-daily", "1"]);
     let out = shown.out();
     let lines: Vec<&str> = out.lines().collect();
     assert!(lines[0].starts_with("POINT") && lines[0].ends_with("WHY"), "{out}");
@@ -76,10 +76,10 @@ fn named_points_go_but_no_job_loses_its_last_by_accident() {
     let second = home.backup();
     plan_and_apply(&home, &[&first[..10]]);
     assert_eq!(ids(&home), [&*second]);
-    let plan = Run::of(&mut home.command(["expire", "latest", "plan", "--json"])).expect(0);
+    let plan = Run::of(&mut home.command(["expire", "plan", "latest", "--json"])).expect(0);
     assert_eq!(plan.last()["jobs_emptied"], serde_json::json!(["j"]));
     let hash = plan.last()["plan"].as_str().unwrap().to_owned();
-    let refused = home.run(["expire", "latest", "apply", &hash]).expect(2);
+    let refused = home.run(["expire", "apply", &hash, "latest"]).expect(2);
     assert!(refused.stderr.contains("--empty-job j"), "{}", refused.stderr);
     assert_eq!(ids(&home), [&*second]);
     plan_and_apply(&home, &["latest", "--empty-job", "j"]);
@@ -91,22 +91,27 @@ fn mistakes_are_wrong_usage() {
     let (home, _) = Home::with_point();
     for request in [
         &["plan"][..],
+        &["run"],
+        &[],
         &["--keep-last", "1"],
-        &["--keep-last", "0", "plan"],
-        &["--keep-last", "1", "apply"],
-        &["--keep-last", "1", "apply", "0123"],
-        &["--keep", "3x", "plan"],
-        &["--keep-tag", "no-such-tag", "plan"],
-        &["--job", "no-such-job", "--keep-last", "1", "plan"],
-        &["--keep-last", "1", "latest", "plan"],
-        &["--path", "/a", "--keep-last", "1", "plan"],
-        &["--path", "/", "plan"],
-        &["--path", "relative", "plan"],
+        &["plan", "--keep-last", "0"],
+        &["apply", "--keep-last", "1"],
+        &["apply", "0123", "--keep-last", "1"],
+        &["plan", "--keep", "3x"],
+        &["plan", "--keep-tag", "no-such-tag"],
+        &["plan", "--job", "no-such-job", "--keep-last", "1"],
+        &["plan", "--keep-last", "1", "latest"],
+        &["plan", "--path", "/a", "--keep-last", "1"],
+        &["plan", "--path", "/"],
+        &["plan", "--path", "relative"],
+        &["run", "--path", "/a"],
+        &["run", "latest"],
+        &["run", "--keep-last", "1", "--max-expire", "0%"],
     ] {
         home.run(["expire"].iter().chain(request)).expect(2);
     }
-    home.run(["expire", "ffffffff", "plan"]).expect(1);
-    for words in [&["latest", "plan"][..], &["+x", "plan"], &["latest", "+", "plan"], &["latest", "+x", "-x", "plan"]] {
+    home.run(["expire", "plan", "ffffffff"]).expect(1);
+    for words in [&["latest"][..], &["+x"], &["latest", "+"], &["latest", "+x", "-x"]] {
         home.run(["tag"].iter().chain(words)).expect(2);
     }
 }
@@ -142,11 +147,11 @@ fn old_items_vanish_from_old_points_whose_id_and_time_stay() {
     assert!(run(&["expire", "plan"]).expect(0).last()["points_rewritten"] == 0);
 
     // A shorter period: the point loses what is older.
-    let plan = run(&["expire", "--keep", "100d", "plan"]).expect(0).rows();
+    let plan = run(&["expire", "plan", "--keep", "100d"]).expect(0).rows();
     let row = of_type(&plan, "point")[0].clone();
     assert_eq!((&row["keep"], &row["rewrite"], &row["items_leaving"]), (&true.into(), &true.into(), &1.into()));
     let hash = plan.last().unwrap()["plan"].as_str().unwrap();
-    let applied = run(&["expire", "--keep", "100d", "apply", hash]).expect(0).last();
+    let applied = run(&["expire", "apply", hash, "--keep", "100d"]).expect(0).last();
     assert_eq!((&applied["points_rewritten"], &applied["points_expired"]), (&1.into(), &0.into()));
     let after = of_type(&run(&["points"]).expect(0).rows(), "point")[0].clone();
     for key in ["id", "time", "finished", "job", "paths", "tags"] {
@@ -174,27 +179,22 @@ fn a_path_is_erased_from_every_point() {
         assert_eq!(home.ok(["ls", &home.place(&point, "src")]).out(), names);
     }
     home.ok(["check", "--read-data"]);
-    let again = Run::of(home.command(["expire", "--path", &path, "plan"]).arg("--json")).expect(3).last();
+    let again = Run::of(home.command(["expire", "plan", "--path", &path]).arg("--json")).expect(3).last();
     assert_eq!((&again["points_rewritten"], again["paths_unmatched"].as_array().map(Vec::len)), (&0.into(), Some(1)));
 }
 
 #[test]
-fn tags_come_and_go_by_plan_and_apply() {
+fn tags_come_and_go_at_once() {
     let (home, id) = Home::with_point();
-    let tag = |words: &[&str], step: &[&str]| {
-        let all = ["--json", "tag"].iter().chain(words).chain(step);
-        Run::of(&mut home.command(all)).expect(0).rows()
-    };
-    let plan = tag(&[&id[..8], "+monthly", "+b"], &["plan"]);
-    assert_eq!(plan[0]["tags"], serde_json::json!(["b", "monthly"]));
-    assert_eq!(of_type(&home.rows(["points"]), "point")[0]["tags"], serde_json::json!([]));
-    let hash = plan.last().unwrap()["plan"].as_str().unwrap();
-    tag(&[&id[..8], "+monthly", "+b"], &["apply", hash]);
-    let plan = tag(&["latest:j", "-b"], &["plan"]);
-    tag(&["latest:j", "-b"], &["apply", plan.last().unwrap()["plan"].as_str().unwrap()]);
+    let tag = |words: &[&str]| Run::of(&mut home.command(["--json", "tag"].iter().chain(words))).expect(0).rows();
+    let done = tag(&[&id[..8], "+monthly", "+b"]);
+    assert_eq!(done[0]["tags"], serde_json::json!(["b", "monthly"]));
+    assert_eq!((&done[1]["applied"], &done[1]["points_rewritten"]), (&true.into(), &1.into()));
+    assert_eq!(of_type(&home.rows(["points"]), "point")[0]["tags"], serde_json::json!(["b", "monthly"]));
+    tag(&["latest:j", "-b"]);
     let after = of_type(&home.rows(["points"]), "point")[0].clone();
     assert_eq!((&after["tags"], &after["id"]), (&serde_json::json!(["monthly"]), &id.as_str().into()));
-    let kept = home.rows(["expire", "--keep-tag", "monthly", "plan"]);
+    let kept = home.rows(["expire", "plan", "--keep-tag", "monthly"]);
     assert_eq!(of_type(&kept, "point")[0]["reasons"], serde_json::json!(["tag monthly"]));
     home.ok(["check", "--read-data"]);
 }
@@ -231,9 +231,9 @@ fn an_erasure_names_the_other_names_that_keep_the_bytes() {
     }
     home.backup();
     let (a, b) = (home.text("src/a"), home.text("src/b"));
-    let said = home.ok(["expire", "--path", &a, "plan"]).out();
+    let said = home.ok(["expire", "plan", "--path", &a]).out();
     assert!(said.contains(&format!("2 other names of the same files keep their bytes: {b} and others")), "{said}");
-    let said = home.ok(["expire", "--path", &a, "--path", &home.text("src/c"), "plan"]).out();
+    let said = home.ok(["expire", "plan", "--path", &a, "--path", &home.text("src/c")]).out();
     assert!(said.contains(&format!("1 other name of the same file keeps its bytes: {b}")), "{said}");
     let (plan, _) = plan_and_apply(&home, &["--path", &a, "--path", &b, "--path", &home.text("src/c")]);
     assert_eq!(of_type(&plan, "point")[0]["other_names"], 0);
@@ -245,15 +245,15 @@ fn a_path_that_no_point_has_is_said_and_is_no_success() {
     home.write("src/a", b"one");
     home.backup();
     for path in ["src/aa", "src/*", "elsewhere/a"].map(|path| home.text(path)) {
-        let run = home.run(["expire", "--path", &path, "plan"]).expect(3);
+        let run = home.run(["expire", "plan", "--path", &path]).expect(3);
         assert!(run.stderr.contains(&format!("{path}: no restore point has this path")), "{}", run.stderr);
         // One that is there is planned all the same, and applied.
-        let both = ["expire", "--path", &path, "--path", &home.text("src/a")];
-        let plan = Run::of(home.command(both).args(["plan", "--json"])).expect(3).last();
+        let both = ["expire", "plan", "--path", &path, "--path", &home.text("src/a"), "--json"];
+        let plan = Run::of(&mut home.command(both)).expect(3).last();
         assert_eq!((&plan["paths_unmatched"][0], &plan["points_rewritten"]), (&path[1..].into(), &1.into()));
     }
-    let both = ["expire", "--path", &home.text("src/aa"), "--path", &home.text("src/a")];
-    let plan = Run::of(home.command(both).args(["plan", "--json"])).expect(3).last()["plan"].clone();
-    home.run([&both[..], &["apply", plan.as_str().unwrap()]].concat()).expect(3);
+    let both = ["--path", &home.text("src/aa"), "--path", &home.text("src/a")];
+    let plan = Run::of(home.command(["expire", "plan", "--json"]).args(both)).expect(3).last()["plan"].clone();
+    home.run([&["expire", "apply", plan.as_str().unwrap()], &both[..]].concat()).expect(3);
     home.run(["ls", &home.place("latest", "src/a")]).expect(1);
 }

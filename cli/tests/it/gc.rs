@@ -67,8 +67,8 @@ fn what_goes_before_its_minimum_days_is_told_with_its_price_and_held_against_a_l
     home.write("prices.toml", PRICES.as_bytes());
     home.write("src/sub/c.bin", &crate::support::noise(300_000, 2));
     home.backup();
-    let expiry = home.summary(["expire", &first, "plan"])["plan"].as_str().unwrap().to_owned();
-    home.ok(["expire", &first, "apply", &expiry]);
+    let expiry = home.summary(["expire", "plan", &first])["plan"].as_str().unwrap().to_owned();
+    home.ok(["expire", "apply", &expiry, &first]);
     let prices = home.text("prices.toml");
     let plan = |more: &[&str], code: i32| {
         let args = [&["gc", "plan", "--grace", "48h", "--prices", &prices, "--json"], more].concat();

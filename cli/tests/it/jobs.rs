@@ -26,9 +26,9 @@ fn one_job_name_on_three_hosts_is_three_jobs() {
     let table = home.ok(["points"]).out();
     assert!(table.lines().next().unwrap().contains("HOST") && table.contains("db1"), "{table}");
     assert_eq!(home.summary(["stats"])["jobs"], 3);
-    let plan = home.rows(["expire", "--job", "nightly", "--keep-last", "1", "plan"]);
+    let plan = home.rows(["expire", "plan", "--job", "nightly", "--keep-last", "1"]);
     let hash = plan.last().unwrap()["plan"].as_str().unwrap().to_owned();
-    home.ok(["expire", "--job", "nightly", "--keep-last", "1", "apply", &hash]);
+    home.ok(["expire", "apply", &hash, "--job", "nightly", "--keep-last", "1"]);
     assert_eq!(hosts(&home, &[]), ["web2", "web1", "db1"]);
 }
 
@@ -52,9 +52,9 @@ fn a_name_alone_means_this_hosts_job_else_the_only_other_ones() {
     assert_eq!(of_type(&found, "match")[0]["host"], "web2");
     // One word never lets the last points of two hosts go.
     let all =
-        ["--host", "db1", "expire", "latest:web1/nightly", "latest:web2/nightly", "--empty-job", "nightly", "plan"];
+        ["--host", "db1", "expire", "plan", "latest:web1/nightly", "latest:web2/nightly", "--empty-job", "nightly"];
     home.run(all).expect(2);
-    let named = ["expire", "latest:web1/nightly", "--empty-job", "web1/nightly", "plan"];
+    let named = ["expire", "plan", "latest:web1/nightly", "--empty-job", "web1/nightly"];
     assert_eq!(home.summary(named)["jobs_emptied"], serde_json::json!([]));
 }
 
@@ -87,8 +87,8 @@ fn sources_that_differ_have_made_names_that_differ() {
     assert_eq!(of("data-old")["job"], one["job"]);
     let both = |a: &str, b: &str| home.summary(["--host", "h", "backup", &home.text(a), &home.text(b)]);
     assert_eq!(both("data", "data-old")["job"], both("data-old", "data")["job"]);
-    home.ok(["expire", "--keep-last", "1", "plan"]);
-    assert_eq!(home.summary(["expire", "--keep-last", "1", "plan"])["points_kept"], 3);
+    home.ok(["expire", "plan", "--keep-last", "1"]);
+    assert_eq!(home.summary(["expire", "plan", "--keep-last", "1"])["points_kept"], 3);
 }
 
 /// The name that earlier releases made of a host and a path.
@@ -116,7 +116,7 @@ fn a_job_goes_on_under_its_old_made_name_unless_several_sets_of_sources_share_it
         assert_eq!((&next["kind"], &next["files_unchanged"]), (&"incremental".into(), &1.into()), "{next}");
     }
     // Of the old name, each set of sources is a job of its own.
-    let plan = home.rows(["expire", "--job", &old, "--keep-last", "1", "plan"]);
+    let plan = home.rows(["expire", "plan", "--job", &old, "--keep-last", "1"]);
     let kept = of_type(&plan, "point").iter().filter(|row| row["keep"] == true).count();
     assert_eq!((of_type(&plan, "point").len(), kept), (3, 2));
 }

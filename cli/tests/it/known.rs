@@ -222,8 +222,8 @@ macro_rules! verbs_that_write {
 verbs_that_write! {
     backup_refuses_a_log_that_lost_its_end: ["backup", "--job", "j", "SRC"];
     backup_of_another_job_refuses_a_log_that_lost_its_end: ["backup", "--full", "--job", "k", "SRC"];
-    expire_refuses_a_log_that_lost_its_end: ["expire", "--keep-last", "1", "apply", "0123456789abcdef"];
-    tag_refuses_a_log_that_lost_its_end: ["tag", "latest", "+x", "apply", "0123456789abcdef"];
+    expire_refuses_a_log_that_lost_its_end: ["expire", "apply", "0123456789abcdef", "--keep-last", "1"];
+    tag_refuses_a_log_that_lost_its_end: ["tag", "latest", "+x"];
     gc_refuses_a_log_that_lost_its_end: ["gc", "apply", "0123456789abcdef"];
     repair_refuses_a_log_that_lost_its_end: ["repair", "apply", "0123456789abcdef"];
     key_add_refuses_a_log_that_lost_its_end: ["key", "add", "--new-password-file", "/dev/null"];
@@ -241,8 +241,7 @@ verbs_that_write! {
 fn who_only_looks_is_not_refused() {
     let home = rolled_back();
     home.ok(["backup", "--dry-run", "--job", "j", &home.text("src")]);
-    home.ok(["expire", "--keep-last", "1", "plan"]);
-    home.ok(["tag", "latest", "+x", "plan"]);
+    home.ok(["expire", "plan", "--keep-last", "1"]);
     home.ok(["migrate", "plan"]);
     home.ok(["retrieve", "start", "latest", "--dry-run"]);
     home.ok(["restore", &home.place("latest", "src"), &home.text("out")]);

@@ -70,6 +70,7 @@ mod repair;
 mod restore;
 mod retrieve;
 mod room;
+mod runs;
 mod schedule;
 mod seaweed;
 mod serve;

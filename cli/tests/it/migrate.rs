@@ -17,7 +17,7 @@ fn a_repository_of_this_release_has_nothing_to_be_done() {
     assert_eq!(done["steps_done"].as_array().unwrap().len(), 0);
     assert!(home.ok(["migrate", "apply", hash]).out().contains("nothing is to be done"));
     assert!(home.ok(["migrate", "plan"]).out().contains(hash));
-    let other = Run::of(&mut home.command(["migrate", "apply", "0000", "--json"])).expect(1);
+    let other = Run::of(&mut home.command(["migrate", "apply", "0123456789abcdef", "--json"])).expect(1);
     assert_eq!(other.last()["error"], "conflict");
 }
 

@@ -27,8 +27,8 @@ fn a_live_mount_reads_on_when_packs_of_a_live_point_were_repacked_and_swept() {
     let seen = std::panic::catch_unwind(|| {
         let shown = home.path("mnt/by-id").join(&second).join(home.text("src").trim_start_matches('/'));
         let mut held = File::open(shown.join("d1/1")).unwrap();
-        let expiry = home.summary(["expire", &first, "plan"]);
-        home.ok(["expire", &first, "apply", expiry["plan"].as_str().unwrap()]);
+        let expiry = home.summary(["expire", "plan", &first]);
+        home.ok(["expire", "apply", expiry["plan"].as_str().unwrap(), &first]);
         let options = ["--grace", "0", "--no-readers", "--repack-above", "1%"];
         let plan = home.summary(["gc", "plan"].iter().chain(&options));
         let mut apply = home.command(["gc", "apply", plan["plan"].as_str().unwrap(), "--json"].iter().chain(&options));

@@ -39,7 +39,7 @@ fn what_looks_at_all_points_ends_with_exit_1_and_says_why() {
     let (home, points) = scene();
     let path = home.text("src/file");
     for args in
-        [&["points"][..], &["stats"], &["find", "file"], &["history", &path], &["expire", "--keep-last", "9", "plan"]]
+        [&["points"][..], &["stats"], &["find", "file"], &["history", &path], &["expire", "plan", "--keep-last", "9"]]
     {
         let run = home.run(args).expect(1);
         assert!(
@@ -50,7 +50,7 @@ fn what_looks_at_all_points_ends_with_exit_1_and_says_why() {
         assert!(run.stderr.contains("(found 99)") && run.stderr.contains("cairn gc` keeps all"), "{}", run.stderr);
         no_damage(&run);
     }
-    for verb in [&["points"][..], &["stats"], &["expire", "--keep-last", "9", "plan"]] {
+    for verb in [&["points"][..], &["stats"], &["expire", "plan", "--keep-last", "9"]] {
         let run = Run::of(home.command(verb).arg("--json")).expect(1);
         let counts = ["points_damaged", "points_unsupported"].map(|key| run.last()[key].as_u64().unwrap());
         assert_eq!(counts, [0, 1], "{verb:?}");
@@ -90,7 +90,7 @@ fn real_damage_beside_it_is_still_an_alarm() {
 #[test]
 fn naming_it_is_refused_as_unsupported() {
     let (home, points) = scene();
-    for args in [&["ls", &points[0]][..], &["expire", &points[0], "plan"], &["restore", &points[0], &home.text("t")]] {
+    for args in [&["ls", &points[0]][..], &["expire", "plan", &points[0]], &["restore", &points[0], &home.text("t")]] {
         let run = Run::of(home.command(args).arg("--json")).expect(1);
         let rows = run.rows();
         assert_eq!(of_type(&rows, "error")[0]["error"], "unsupported", "{args:?}");
@@ -103,8 +103,8 @@ fn the_other_points_are_used_as_ever_and_its_packs_stay() {
     let (home, points) = scene();
     home.ok(["restore", "latest", &home.text("target")]);
     home.backup();
-    let plan = home.run(["expire", &points[1], "plan", "--json"]).expect(1).last();
-    home.run(["expire", &points[1], "apply", plan["plan"].as_str().unwrap()]).expect(1);
+    let plan = home.run(["expire", "plan", &points[1], "--json"]).expect(1).last();
+    home.run(["expire", "apply", plan["plan"].as_str().unwrap(), &points[1]]).expect(1);
     let options = ["--grace", "0", "--no-readers", "--lease", "0"];
     let plan = home.summary(["gc", "plan"].iter().chain(&options));
     home.ok(["gc", "apply", plan["plan"].as_str().unwrap()].iter().chain(&options));

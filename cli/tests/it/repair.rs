@@ -56,8 +56,11 @@ fn a_rotten_pack_is_healed_by_its_parity() {
     assert!(damage["healed_by"]["parity"].as_u64().unwrap() > 0, "{damage}");
     let paths = damage["paths"].as_array().unwrap();
     assert!(paths.iter().any(|p| p["path"] == home.text("src/sub/c.bin")), "{damage}");
-    home.run(["repair", "apply", "0000"]).expect(1);
     let hash = plan["plan"].as_str().unwrap();
+    // Of the same options, and of something else that was found; of other options; and what is not a hash.
+    home.run(["repair", "apply", &format!("{}000000000000", &hash[..4])]).expect(1);
+    home.run(["repair", "apply", "0123456789abcdef"]).expect(2);
+    home.run(["repair", "apply", "0000"]).expect(2);
     let (_, done) = json(&home, &["repair", "apply", hash], 0);
     assert!(done["blobs"].as_u64().unwrap() > 0 && done["remaining"] == 0, "{done}");
     // The rotten pack is still there; it is condemned, so nothing is told of it.

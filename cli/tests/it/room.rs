@@ -109,8 +109,8 @@ fn a_full_disk_lets_restore_points_go_and_gives_back_what_a_failed_backup_left()
         $CAIRN backup --job b "$SRC/b"; echo "failed: $?" >&2
         fill 1
         ID=$($CAIRN points --json | sed -n 's/.*"id":"\([0-9a-f]*\)".*/\1/p' | head -1)
-        H=$($CAIRN expire "$ID" --empty-job a plan --json | planned)
-        $CAIRN expire "$ID" --empty-job a apply "$H"; echo "expire: $?" >&2
+        H=$($CAIRN expire plan "$ID" --empty-job a --json | planned)
+        $CAIRN expire apply "$H" "$ID" --empty-job a; echo "expire: $?" >&2
         fill 2
         $CAIRN gc plan
         H=$($CAIRN gc plan --json | planned)

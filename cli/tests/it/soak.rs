@@ -222,7 +222,9 @@ impl<'a> Worker<'a> {
     fn plan_and_apply(&self, what: &str, request: &[&str], options: &[&str]) {
         let soak = self.soak;
         let run = |words: &[&str]| {
-            Run::of(&mut soak.home.command(request.iter().chain(words).chain(options).chain(&["--json"])))
+            let (verb, request) = request.split_at(1);
+            let line = verb.iter().chain(words).chain(request).chain(options);
+            Run::of(&mut soak.home.command(line.chain(&["--json"])))
         };
         let planned = run(&["plan"]);
         // A job that has no point yet.

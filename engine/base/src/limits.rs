@@ -123,6 +123,12 @@ pub const LOCK_REQUESTS_MAX: usize = 8;
 
 /// Seconds of a day.
 pub const DAY_SECONDS: i64 = 86_400;
+/// The share of a job's points that a run of `expire` may take beyond those that were added since the last one: a job
+/// whose rules are as they were loses about as much as was added.
+pub const EXPIRE_SHARE: f64 = 0.2;
+/// Manifests of points that left which a run reads, from the newest on, to learn when a job last lost points: those of a
+/// night of twenty jobs that run each quarter of an hour.
+pub const GIVEN_UP_MANIFESTS_READ_MAX: usize = 2000;
 /// The most that the clocks of a store and of a writer may differ: with more, locks would end at the wrong time.
 pub const STORE_SKEW_SECONDS_MAX: i64 = 300;
 /// The most that the clocks of machines differ that are kept right: time zones that were mistaken for each other differ by more.

@@ -37,7 +37,7 @@ pub(super) fn histories(repository: &Repository, points: &[Arc<Point>]) -> Resul
         let Some(commit) = view.live(&other.manifest.id) else { continue };
         let what = format!(
             "it and restore point {} come from two histories of repository {of}: its entry {slot} was another one for each; \
-             let the points of one of them go (`cairn expire ID plan`), and copy that one into a repository of its own",
+             let the points of one of them go (`cairn expire plan ID`), and copy that one into a repository of its own",
             one.manifest.id
         );
         found.push(Finding { object: manifest_name(commit)?.to_string(), what });

@@ -4,6 +4,7 @@
 //! is newer than this release is refused with its numbers. A new format brings a [`Step`] in [`STEPS`]; there is one version so far, and
 //! the table is empty. Refuses to touch stored data: a step appends to the log or writes new objects, as everything else does.
 
+use crate::care::plan_hash::PlanHash;
 use crate::error::{Error, Kind, Result};
 use crate::immutability::Policy;
 use crate::monitor::Monitor;
@@ -55,8 +56,8 @@ pub struct MigrationPlan {
     pub features: Vec<Feature>,
     /// The steps that are due, in order.
     pub steps: Vec<Step>,
-    /// Names this plan: 16 hex digits.
-    pub hash: String,
+    /// Names exactly this plan: what `apply` must be given.
+    pub hash: PlanHash,
 }
 
 /// The version of the repository in a store; no key is needed.
@@ -106,13 +107,13 @@ pub fn plan(repository: &Repository, steps: &[Step]) -> Result<MigrationPlan> {
 pub fn apply(
     repository: &Repository,
     steps: &[Step],
-    hash: &str,
+    hash: &PlanHash,
     monitor: &Monitor,
     told: &mut dyn FnMut(&Step),
 ) -> Result<Vec<&'static str>> {
     repository.refresh()?;
     let plan = plan(repository, steps)?;
-    if plan.hash != hash {
+    if !plan.hash.is_quoted_by(hash) {
         return Err(Error::new(Kind::Conflict, format!("this is not the plan of now, which is {}", plan.hash))
             .on(repository.location())
             .advise("look at it with `cairn migrate plan`, then apply that one"));
@@ -209,7 +210,7 @@ fn kept(config: &Config, policy: Option<Policy>) -> [Feature; 3] {
             "retention",
             (!period.is_for_ever()).then(|| format!("{what} after {period}")),
             "nothing leaves by its age",
-            "create a repository with --keep and copy the restore points; `cairn expire --keep-...` works here too",
+            "create a repository with --keep and copy the restore points; `cairn expire plan --keep-...` works here too",
         ),
         feature(
             "immutability",
@@ -224,12 +225,11 @@ fn turn_on_of(on: bool, how: &'static str) -> Option<&'static str> {
     (!on && !how.is_empty()).then_some(how)
 }
 
-fn hash(repository: &Repository, found: Version, features: &[Feature], steps: &[Step]) -> String {
+fn hash(repository: &Repository, found: Version, features: &[Feature], steps: &[Step]) -> PlanHash {
     let mut text = format!("{}\n{found}\n", repository.id());
     features.iter().for_each(|f| text.push_str(&format!("{} {} {}\n", f.name, f.on, f.state)));
     steps.iter().for_each(|s| text.push_str(&format!("{} {}\n", s.name, s.to)));
-    let digest = blake3::derive_key("cairn 1 migration plan", text.as_bytes());
-    digest[..8].iter().map(|b| format!("{b:02x}")).collect()
+    blake3::derive_key("cairn 1 migration plan", text.as_bytes()).into()
 }
 
 impl std::fmt::Debug for Step {

@@ -54,7 +54,7 @@ fn keeping(parity_percent: u8, retention: Retention) -> (Arc<Memory>, Arc<Reposi
     (store, repository)
 }
 
-fn run(repository: &Repository, steps: &[Step], hash: &str) -> Result<Vec<&'static str>> {
+fn run(repository: &Repository, steps: &[Step], hash: &PlanHash) -> Result<Vec<&'static str>> {
     apply(repository, steps, hash, &Monitor::new(), &mut |_| ())
 }
 

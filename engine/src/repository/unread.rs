@@ -127,7 +127,7 @@ pub(super) fn advised(commit: &CommitRef, error: Error) -> Error {
 pub fn lost_point(commit: &CommitRef) -> String {
     let id = commit.id;
     format!(
-        "`cairn repair plan --from COPY` gives it back from a copy that has it; `cairn expire {id} plan` offers to let it go"
+        "`cairn repair plan --from COPY` gives it back from a copy that has it; `cairn expire plan {id}` offers to let it go"
     )
 }
 

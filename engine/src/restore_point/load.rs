@@ -43,7 +43,7 @@ pub fn expect_counted(manifest: &Manifest) -> Result<()> {
     }
     let what = format!("POINT-15: its tree has {claimed} items, and {counted} were counted when it was made");
     Err(Error::new(Kind::Damaged, what)
-        .advise("no backup makes such a point: find out who writes into this repository, and let the point go with `cairn expire ID`"))
+        .advise("no backup makes such a point: find out who writes into this repository, and let the point go with `cairn expire plan ID`"))
 }
 
 /// The name of a manifest's object.

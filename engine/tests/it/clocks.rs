@@ -158,7 +158,7 @@ fn expired(rig: &Rig) -> engine::Result<usize> {
     let oldest = repository.points()?[0].manifest.id;
     let scope = Scope { may_empty: Default::default(), ..Scope::of(Request::Points([oldest].into())) };
     let plan = Plan::make(&repository, &scope, &monitor)?;
-    let options = ApplyOptions { hash: plan.hash.to_vec(), threads: 1 };
+    let options = ApplyOptions { hash: plan.hash, threads: 1 };
     let clock = ClockVerdict::of(&repository, &Remembered::default())?;
     apply(&repository, &scope, &options, &clock, &monitor)?;
     Ok(repository.points()?.len())

@@ -385,7 +385,7 @@ fn a_folder_in_the_place_of_a_file_goes_only_if_all_in_it_is_covered() {
 fn carry_out(scene: &Scene, scope: &Scope) {
     let repository = scene.rig.open().unwrap();
     let plan = Plan::make(&repository, scope, &Monitor::new()).unwrap();
-    let options = ApplyOptions { hash: plan.hash.to_vec(), threads: 1 };
+    let options = ApplyOptions { hash: plan.hash, threads: 1 };
     assert!(
         !apply(&repository, scope, &options, &ClockVerdict::trusted(), &Arc::new(Monitor::new()))
             .unwrap()

@@ -3,4 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "a test says by failing what it expected")]
 
 mod face;
+mod nights;
 mod repositories;

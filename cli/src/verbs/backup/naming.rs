@@ -29,7 +29,7 @@ fn tell_time(context: &Context, newest: &Point) {
     let Manifest { id, finished, .. } = &newest.manifest;
     let why = format!(
         "this clock is behind the newest restore point of the job, which is dated {}: one of them is wrong. `latest`, keep rules and the next \
-         backup follow the order of commits; if it is that point's, let it go: cairn expire {} plan",
+         backup follow the order of commits; if it is that point's, let it go: cairn expire plan {}",
         human::time(*finished),
         &id.to_string()[..8],
     );

@@ -1,26 +1,27 @@
-//! `cairn gc`: give back what no restore point needs, by plan and apply.
+//! `cairn gc`: give back what no restore point needs, by plan and apply, or by a run.
 
 mod early;
 
 use super::spending::Spending;
+use crate::connect::Connection;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::parse::duration::duration;
 use crate::parse::quantity;
 use crate::say::{Row, human, progress};
 use clap::{Args, Subcommand};
-use early::Priced;
-use engine::care::{
-    CollectOptions, CollectPlan, CollectReport, Finding, Holding, LockedPack, PackPlan, PlanHash, collect,
-    plan_collection,
+use engine::care::{ClockVerdict, CollectOptions, CollectReport, Finding, Holding, PackPlan, PlanHash};
+use ops::plans::gc::{
+    Collect, Collected, CollectionPlan, CollectionPlanReport, CollectionReport, FenceRow, HoldingRow, LockedRow,
+    PackRow,
 };
-use engine::retrieval::{Tidied, may_rest, tidy};
-use format_spec::{ObjectId, names};
+use ops::plans::{self, Planned};
 use std::time::Duration;
 
 /// Give back the space of what no restore point needs
 ///
 /// `plan` shows what would be condemned and what that saves; `apply` does exactly that and deletes what was condemned longer ago than the grace.
+/// `run` is both in one step.
 /// Backups, restores, checks and mounts may go on meanwhile.
 #[derive(Debug, Args)]
 pub(crate) struct Gc {
@@ -64,12 +65,17 @@ enum Action {
         #[command(flatten)]
         spending: Spending,
     },
+    /// Plan and apply in one step, for nights without a person
+    Run {
+        #[command(flatten)]
+        spending: Spending,
+    },
 }
 
 impl Gc {
     /// Whether this run changes the repository.
     pub(crate) fn writes(&self) -> bool {
-        matches!(self.action, Action::Apply { .. })
+        !matches!(self.action, Action::Plan { .. })
     }
 
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
@@ -77,8 +83,38 @@ impl Gc {
             return Err(Failure::usage("--grace 0 takes packs away under whoever reads them")
                 .advise("add --no-readers if nobody restores from or mounts this repository now"));
         }
+        let (Action::Plan { spending } | Action::Apply { spending, .. } | Action::Run { spending }) = &self.action;
+        let options = self.options(context)?;
+        let connection = context.connect()?;
+        let clock = match &self.action {
+            // Asked for later, and only where something would go.
+            Action::Plan { .. } => ClockVerdict::trusted(),
+            _ => context.judge_clock(&connection.repo, &connection.known)?,
+        };
+        let work = Collect { options, clock, prices: spending.list()?, budget: spending.budget() };
+        match &self.action {
+            Action::Plan { .. } => plan(context, &connection, &work),
+            Action::Apply { hash, .. } => {
+                let (repo, monitor) = (&connection.repo, context.interrupt.shared());
+                let collecting = || work.apply(repo, hash, &monitor);
+                let done = progress::show(&context.out, "collecting", &monitor, collecting)
+                    .map_err(|e| context.refused_by_clock(&clock, e))?;
+                tell_done(context, &connection, &work, (hash, &done))
+            }
+            Action::Run { .. } => {
+                let (repo, monitor) = (&connection.repo, context.interrupt.shared());
+                let collecting = || plans::run(&work, repo, &monitor);
+                let ran = progress::show(&context.out, "collecting", &monitor, collecting)
+                    .map_err(|e| context.refused_by_clock(&clock, e))?;
+                show(context, &ran.plan)?;
+                tell_done(context, &connection, &work, (&ran.plan.plan.hash, &ran.done))
+            }
+        }
+    }
+
+    fn options(&self, context: &Context) -> Result<CollectOptions> {
         let seconds = |d: Duration| i64::try_from(d.as_secs()).unwrap_or(i64::MAX);
-        let options = CollectOptions {
+        Ok(CollectOptions {
             dead_share: self.repack_above,
             grace_seconds: seconds(self.grace),
             lease_seconds: seconds(self.lease),
@@ -86,67 +122,53 @@ impl Gc {
             requests_max: self.limit_requests,
             bytes_max: self.limit_bytes,
             host: context.settings()?.host,
-        };
-        match &self.action {
-            Action::Plan { spending } => plan(context, &options, spending),
-            Action::Apply { hash, spending } => apply(context, &options, hash, spending),
-        }
+        })
     }
 }
 
-fn plan(context: &Context, options: &CollectOptions, spending: &Spending) -> Result<Exit> {
-    let connection = context.connect()?;
-    let monitor = context.interrupt.monitor();
-    let plan =
-        progress::show(&context.out, "planning", monitor, || plan_collection(&connection.repo, options, monitor))?;
-    for (what, packs) in [("dead", &plan.dead), ("repack", &plan.sparse)] {
-        packs.iter().try_for_each(|pack| context.out.row(|| pack_row(what, pack)))?;
-    }
-    for pack in &plan.locked {
-        context.out.row(|| locked_row(pack))?;
-    }
-    for session in &plan.fence {
-        context.out.row(|| Row::new("fence").set("session", *session))?;
-    }
-    plan.holding.iter().try_for_each(|session| context.out.row(|| holding_row(session)))?;
-    let hash = PlanHash::shown(&plan.hash).to_string();
-    let priced = Priced::of(context, &connection.repo, &plan, options, spending)?;
-    if priced.is_early() {
-        context.out.row(|| Row::new("early").report(&priced.report()))?;
-    }
-    priced.check(spending)?;
-    if plan.takes_something() {
+fn plan(context: &Context, connection: &Connection, work: &Collect) -> Result<Exit> {
+    let monitor = context.interrupt.shared();
+    let planned = progress::show(&context.out, "planning", &monitor, || work.plan(&connection.repo, &monitor))?;
+    show(context, &planned)?;
+    work.expect_affordable(&planned)?;
+    if planned.plan.takes_something() {
         context.tell_clock(&context.judge_clock(&connection.repo, &connection.known)?);
     }
-    let exit = tell_damaged(context, &plan.damaged);
-    let row = context
-        .summary(exit)
-        .set("plan", hash.as_str())
-        .set("packs_dead", plan.dead.len())
-        .set("packs_sparse", plan.sparse.len())
-        .set("packs_locked", plan.locked.len())
-        .set("bytes_locked", plan.locked.iter().map(|p| p.bytes).sum::<u64>())
-        .set("locked_until", plan.locked.iter().map(|p| p.until).min().map(human::time_exact))
-        .set("packs_kept", plan.kept)
-        .set("sessions_silent", plan.fence.len())
-        .set("sessions_holding", plan.holding.len())
-        .set("bytes_condemned", plan.bytes_condemned())
-        .set("bytes_repacked", plan.bytes_repacked())
-        .set("bytes_saved", plan.bytes_condemned().saturating_sub(plan.bytes_repacked()))
-        .set("requests_get", plan.requests[0])
-        .set("requests_put", plan.requests[1])
-        .set("requests_delete", plan.due.len())
-        .set("objects_due", plan.due.len())
-        .set("objects_waiting", plan.waiting)
-        .set("bytes_waiting", plan.bytes_waiting)
-        .set("sweep_after", plan.next_due.map(human::time_exact))
-        .set("objects_orphaned", plan.orphans)
-        .set("bytes_orphaned", plan.bytes_orphaned)
-        .set("objects_damaged", plan.damaged.len())
-        .report(&priced.report())
-        .requests(&connection.counts);
-    let command = context.command_applying(&hash);
-    context.out.summary(row, || in_words(&plan, &priced, options, &command))?;
+    let exit = tell_damaged(context, &planned.plan.damaged);
+    let report = CollectionPlanReport::of(&planned, &connection.counts);
+    let command = context.command_applying(&report.plan);
+    let row = context.summary(exit).report(&report);
+    context.out.summary(row, || in_words(&planned, &work.options, &command))?;
+    Ok(exit)
+}
+
+/// The rows of a plan, for scripts.
+fn show(context: &Context, planned: &CollectionPlan) -> Result<()> {
+    let (out, plan) = (&context.out, &planned.plan);
+    PackRow::all(plan).try_for_each(|pack| out.row(|| Row::new("pack").report(&pack)))?;
+    plan.locked.iter().try_for_each(|pack| out.row(|| Row::new("pack").report(&LockedRow::of(pack))))?;
+    plan.fence.iter().try_for_each(|&session| out.row(|| Row::new("fence").report(&FenceRow { session })))?;
+    plan.holding.iter().try_for_each(|held| out.row(|| Row::new("holding").report(&HoldingRow::of(held))))?;
+    match planned.priced.early.objects {
+        0 => Ok(()),
+        _ => out.row(|| Row::new("early").report(&planned.priced.report())),
+    }
+}
+
+fn tell_done(
+    context: &Context,
+    connection: &Connection,
+    work: &Collect,
+    (hash, done): (&PlanHash, &Collected),
+) -> Result<Exit> {
+    if let Some(words) = work.clock.in_words().filter(|_| work.clock.is_refused()) {
+        let why = format!("{words}: there was nothing to take, and what goes by age was left alone");
+        context.out.warning(b"", &why);
+    }
+    let exit = tell_damaged(context, &done.report.damaged);
+    let report = CollectionReport::of(hash, done, &connection.counts);
+    let row = context.summary(exit).report(&report);
+    context.out.summary(row, || format!("plan {hash}\n{}", done_in_words(&done.report)))?;
     Ok(exit)
 }
 
@@ -159,8 +181,8 @@ fn tell_damaged(context: &Context, damaged: &[Finding]) -> Exit {
     if damaged.is_empty() { Exit::Done } else { Exit::Damaged }
 }
 
-fn in_words(plan: &CollectPlan, priced: &Priced, options: &CollectOptions, command: &str) -> String {
-    let mut lines = Vec::new();
+fn in_words(planned: &CollectionPlan, options: &CollectOptions, command: &str) -> String {
+    let (plan, mut lines) = (&planned.plan, Vec::new());
     if !plan.fence.is_empty() {
         lines.push(format!(
             "{} shut out",
@@ -219,53 +241,9 @@ fn in_words(plan: &CollectPlan, priced: &Priced, options: &CollectOptions, comma
             human::bytes(plan.bytes_orphaned),
         ));
     }
-    lines.extend(priced.in_words());
+    lines.extend(early::in_words(&planned.priced));
     lines.push(format!("carry it out with: {command}"));
     lines.join("\n")
-}
-
-fn apply(context: &Context, options: &CollectOptions, hash: &PlanHash, spending: &Spending) -> Result<Exit> {
-    let connection = context.connect()?;
-    let monitor = context.interrupt.monitor();
-    let clock = context.judge_clock(&connection.repo, &connection.known)?;
-    if spending.is_limited() {
-        // Nobody keeps what a plan was found to cost, and its objects have grown older since.
-        let plan = plan_collection(&connection.repo, options, monitor)?;
-        Priced::of(context, &connection.repo, &plan, options, spending)?.check(spending)?;
-    }
-    let report = progress::show(&context.out, "collecting", monitor, || {
-        collect(&connection.repo, options, hash.as_bytes(), &clock, monitor)
-            .map_err(|e| context.refused_by_clock(&clock, e))
-    })?;
-    if let Some(words) = clock.in_words().filter(|_| clock.is_refused()) {
-        let why = format!("{words}: there was nothing to take, and what goes by age was left alone");
-        context.out.warning(b"", &why);
-    }
-    // What was brought back out of an archive and is over costs until it rests again.
-    let tidied = if may_rest(&connection.repo) { tidy(&connection.repo, monitor)? } else { Tidied::default() };
-    let exit = tell_damaged(context, &report.damaged);
-    let row = context
-        .summary(exit)
-        .set("sessions_fenced", report.fenced)
-        .set("packs_condemned", report.packs_condemned)
-        .set("bytes_condemned", report.bytes_condemned)
-        .set("packs_repacked", report.packs_repacked)
-        .set("packs_written", report.packs_written)
-        .set("bytes_written", report.bytes_written)
-        .set("segments_folded", report.segments_folded)
-        .set("objects_deleted", report.objects_deleted)
-        .set("bytes_freed", report.bytes_freed)
-        .set("log_entries_deleted", report.log_entries_deleted)
-        .set("objects_locked", report.objects_locked)
-        .set("objects_waiting", report.waiting)
-        .set("sweep_after", report.sweep_after.map(human::time_exact))
-        .set("objects_damaged", report.damaged.len())
-        .set("retrievals_ended", tidied.ended.len())
-        .set("partial", report.is_partial)
-        .set("short_of_room", report.is_short_of_room)
-        .requests(&connection.counts);
-    context.out.summary(row, || done_in_words(&report))?;
-    Ok(exit)
 }
 
 fn done_in_words(report: &CollectReport) -> String {
@@ -333,38 +311,4 @@ fn holding_in_words(held: &Holding, options: &CollectOptions) -> String {
         human::seconds(Duration::from_secs(options.lease_seconds.try_into().unwrap_or(0)).as_secs_f64()),
         held.session,
     )
-}
-
-fn holding_row(held: &Holding) -> Row {
-    Row::new("holding")
-        .set("session", held.session)
-        .set("host", held.host.as_str())
-        .set("job", held.job.as_str())
-        .set("opened", human::time_exact(held.opened))
-        .set("heard", held.heard.map(human::time_exact))
-        .set("clock_ahead", held.is_ahead)
-        .set("objects", held.objects)
-        .set("packs", held.packs)
-        .set("bytes", held.bytes)
-        .set("unpublished", held.unpublished)
-        .set("bytes_unpublished", held.unpublished_bytes)
-        .set("holds_base", held.holds_base)
-}
-
-fn pack_row(what: &str, pack: &PackPlan) -> Row {
-    let ObjectId { session, ordinal } = pack.id;
-    Row::new("pack")
-        .set("what", what)
-        .set("object", names::of_session(pack.kind, ObjectId { session, ordinal }))
-        .set("bytes", pack.bytes)
-        .set("blobs", pack.blobs)
-        .set("blobs_live", pack.survivors.iter().map(|b| b.count_ones()).sum::<u32>())
-}
-
-fn locked_row(pack: &LockedPack) -> Row {
-    Row::new("pack")
-        .set("what", "locked")
-        .set("object", names::of_session(pack.kind, pack.id))
-        .set("bytes", pack.bytes)
-        .set("locked_until", human::time_exact(pack.until))
 }

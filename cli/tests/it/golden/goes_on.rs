@@ -43,7 +43,7 @@ fn go_on(name: &'static str) {
     assert_eq!((&second["kind"], &second["files_new"]), (&"incremental".into(), &0.into()), "{name}: {second}");
     golden.expect_clean();
     let id = second["point"].as_str().unwrap();
-    let tagged = golden.planned(&["tag", id, "+kept"], &[]);
+    let tagged = golden.summary(["tag", id, "+kept"]);
     assert_eq!(tagged["points_rewritten"], 1, "{name}: {tagged}");
     let expired = golden.planned(&["expire", "--keep-last", "1"], &[]);
     assert!(expired["points_expired"].as_u64().unwrap() >= 1, "{name}: {expired}");

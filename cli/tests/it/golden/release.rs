@@ -86,8 +86,9 @@ impl Golden {
     /// Plans, and applies the plan.
     #[track_caller]
     pub(super) fn planned(&self, verb: &[&str], options: &[&str]) -> Value {
-        let words = |more: &[&str]| -> Vec<String> {
-            verb.iter().chain(more).chain(options).map(|word| (*word).to_owned()).collect()
+        let (verb, request) = verb.split_at(1);
+        let words = |step: &[&str]| -> Vec<String> {
+            verb.iter().chain(step).chain(request).chain(options).map(|word| (*word).to_owned()).collect()
         };
         let plan = self.summary(words(&["plan"]).iter().map(String::as_str));
         let hash = plan["plan"].as_str().unwrap();

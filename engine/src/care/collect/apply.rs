@@ -7,6 +7,7 @@ use super::plan::{CollectOptions, CollectPlan, draw, heard, is_over};
 use super::report::{CollectReport, Spent};
 use super::sweep::{Swept, sweep};
 use crate::care::clock::ClockVerdict;
+use crate::care::plan_hash::PlanHash;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
@@ -15,7 +16,7 @@ use crate::store::StoreExt;
 use format_spec::log::Purpose;
 use std::sync::Arc;
 
-/// Carries out the plan of this hash (the beginning of 12 bytes is enough), then sweeps what is due.
+/// Carries out the plan of this hash, then sweeps what is due.
 ///
 /// By a clock that cannot be right nothing is done at all: not even what a plan that takes nothing does beside, as that goes by age, or is dated by
 /// that clock.
@@ -25,7 +26,7 @@ use std::sync::Arc;
 pub fn collect(
     repository: &Arc<Repository>,
     options: &CollectOptions,
-    hash: &[u8],
+    hash: &PlanHash,
     clock: &ClockVerdict,
     monitor: &Monitor,
 ) -> Result<CollectReport> {
@@ -39,7 +40,7 @@ pub fn collect(
     }
     let mut report = CollectReport::default();
     let mut spent = Spent { requests_max: options.requests_max, bytes_max: options.bytes_max, ..Spent::default() };
-    fence_silent(repository, options, &plan.fence, &mut report)?;
+    fence_silent(repository, options, &plan, &mut report)?;
     // First what costs least and gives most; what this run condemns is due at once only without a grace.
     let mut swept = sweep(repository, &plan.due, &mut spent, monitor)?;
     let opening = Opening { job: "collection", host: &options.host, purpose: Purpose::Care, base: None };
@@ -128,14 +129,17 @@ fn sum_up(
 fn fence_silent(
     repository: &Repository,
     options: &CollectOptions,
-    sessions: &[u32],
+    plan: &CollectPlan,
     report: &mut CollectReport,
 ) -> Result<()> {
-    for session in sessions {
+    for session in &plan.fence {
         let now = repository.env().now();
         let reason = match options.fence.contains(session) {
-            true => format!("named on {}", options.host),
-            false => format!("no sign of life for more than {} s, seen by {}", options.lease_seconds, options.host),
+            true => format!("named on {}; plan {}", options.host, plan.hash),
+            false => format!(
+                "no sign of life for more than {} s, seen by {}; plan {}",
+                options.lease_seconds, options.host, plan.hash
+            ),
         };
         fence(repository, *session, &reason, &|view| match is_over(view, *session, now, options) {
             true => Ok(()),

@@ -134,7 +134,8 @@ impl Condemning<'_, '_> {
         if batch.condemned.is_empty() && batch.packs.is_empty() {
             return Ok(());
         }
-        let (repository, marks, monitor, plan) = (self.repository, &mut self.marks, self.monitor, self.plan.hash);
+        let (repository, marks, monitor, plan) =
+            (self.repository, &mut self.marks, self.monitor, self.plan.hash.whole());
         let Batch { condemned, packs, segment } = batch;
         let mut taken = Vec::new();
         let mut is_empty = false;

@@ -158,7 +158,7 @@ fn outdated(repository: &Repository, commit: &CommitRef, error: Error) -> Error 
         Ok(_) if error.kind() == Kind::Damaged => {
             let id = commit.id;
             error.advise_instead(format!(
-                "`cairn repair plan` tells what gives it back; `cairn expire {id} plan` offers to let the restore point go"
+                "`cairn repair plan` tells what gives it back; `cairn expire plan {id}` offers to let the restore point go"
             ))
         }
         _ => error,

@@ -6,6 +6,7 @@ use super::orphans::Orphans;
 use super::quoted::hash;
 use super::report::Spent;
 use crate::care::findings::Finding;
+use crate::care::plan_hash::PlanHash;
 use crate::error::{Error, Kind, Result};
 use crate::index::Place;
 use crate::log::{LogView, SessionRef};
@@ -149,7 +150,7 @@ pub struct CollectPlan {
     /// Requests that repacking and condemning will need, about: get, put.
     pub requests: [u64; 2],
     /// BLAKE3 over what is decided, the grace and the lease; the same for the same decisions, whatever else happened.
-    pub hash: [u8; 32],
+    pub hash: PlanHash,
 }
 
 impl CollectPlan {
@@ -180,7 +181,7 @@ impl CollectPlan {
             left_behind: Vec::new(),
             damaged: Vec::new(),
             requests: [0; 2],
-            hash: [0; 32],
+            hash: [0; 32].into(),
         }
     }
 

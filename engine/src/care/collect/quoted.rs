@@ -7,7 +7,7 @@ use crate::limits::DAY_SECONDS;
 use crate::repository::Repository;
 
 /// What names exactly this plan, for whoever applies it.
-pub(super) fn hash(repository: &Repository, plan: &CollectPlan, options: &CollectOptions) -> [u8; 32] {
+pub(super) fn hash(repository: &Repository, plan: &CollectPlan, options: &CollectOptions) -> PlanHash {
     let mut hasher = blake3::Hasher::new_derive_key("cairn collection plan 1");
     hasher.update(&repository.id().0);
     // What is swept depends on the time of day; the grace and the lease are what was agreed to, and stand among the options.
@@ -37,12 +37,11 @@ impl CollectOptions {
     }
 
     /// The error for a quoted hash that is not this plan's.
-    pub(super) fn expect_quoted(&self, hash: &[u8; 32], quoted: &[u8]) -> Result<()> {
-        match PlanHash::quotes(hash, quoted) {
+    pub(super) fn expect_quoted(&self, hash: &PlanHash, quoted: &PlanHash) -> Result<()> {
+        match hash.judge(quoted) {
             Quotes::This => Ok(()),
             Quotes::OtherContent => {
-                let now = PlanHash::shown(hash);
-                let what = format!("the repository has moved on since this plan: by now it would be {now}");
+                let what = format!("the repository has moved on since this plan: by now it would be {hash}");
                 Err(Error::new(Kind::Conflict, what).advise("look at `cairn gc plan` again, and apply that"))
             }
             Quotes::OtherOptions => {
@@ -61,13 +60,13 @@ impl CollectOptions {
     }
 
     /// The options that a quoted plan was made with, where each of them is one of these or the usual one.
-    fn made_with(&self, quoted: &[u8]) -> Option<CollectOptions> {
+    fn made_with(&self, quoted: &PlanHash) -> Option<CollectOptions> {
         let either = |usual, own| [usual, own];
         for grace_seconds in either(USUAL_SECONDS, self.grace_seconds) {
             for lease_seconds in either(USUAL_SECONDS, self.lease_seconds) {
                 for dead_share in [USUAL_SHARE, self.dead_share] {
                     let made = CollectOptions { grace_seconds, lease_seconds, dead_share, ..self.clone() };
-                    if PlanHash::is_of_options(&made.canonical(), quoted) {
+                    if quoted.is_of_options(&made.canonical()) {
                         return Some(made);
                     }
                 }

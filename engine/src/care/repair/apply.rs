@@ -6,6 +6,7 @@ use super::plan::{Job, RepairOptions, RepairPlan, plan, segment_again};
 use super::suspect::record;
 use crate::blob::{Writer, WriterOptions, store_manifest, store_segment};
 use crate::care::findings::Findings;
+use crate::care::plan_hash::PlanHash;
 use crate::care::trees::TreeCheck;
 use crate::error::{Error, Kind, Result};
 use crate::log::{CommitRef, SegmentRef};
@@ -60,11 +61,11 @@ pub struct RepairReport {
 pub fn apply(
     repository: &Arc<Repository>,
     options: &RepairOptions,
-    hash: &str,
+    hash: &PlanHash,
     monitor: &Arc<Monitor>,
 ) -> Result<RepairReport> {
     let plan = plan(repository, options, monitor)?;
-    let is_this = plan.hash.eq_ignore_ascii_case(hash);
+    let is_this = plan.hash.is_quoted_by(hash);
     if !is_this && options.differ(hash) {
         let what = "the plan was made with another --level, or with another --from";
         return Err(Error::new(Kind::Input, what).on(hash).advise("give `apply` the options that `plan` had"));
@@ -188,7 +189,7 @@ impl<'a> Work<'a> {
             session: &self.session,
             writer: &self.writer,
             damaged: &damaged,
-            plan: self.plan.digest,
+            plan: self.plan.hash.whole(),
             monitor: self.monitor,
         };
         let moved = moves.all(&self.plan.moves)?;
@@ -267,7 +268,7 @@ impl<'a> Work<'a> {
                 if is_gone || has_moved {
                     return Err(Error::new(Kind::Conflict, "the log has moved on").on(commit.id));
                 }
-                let reason = "its manifest was damaged".to_owned();
+                let reason = format!("its manifest was damaged; plan {}", self.plan.hash);
                 Ok(Change::Rewrite { session, point: object, id: commit.id, references, reason })
             });
             match appended {

@@ -42,7 +42,7 @@ pub struct OpeningPlan {
     /// Restore points that are committed again, as their manifests and all that they need are whole.
     pub points: Vec<PointId>,
     /// Names exactly this plan: what `apply` must be given.
-    pub hash: String,
+    pub hash: PlanHash,
     cure: Cure,
     candidates: Vec<Candidate>,
 }
@@ -134,8 +134,8 @@ impl OpeningPlan {
     ///
     /// # Errors
     /// `Conflict` when it is not the plan of this hash, or when this connection shows something else; the store's.
-    pub fn apply(&self, again: &Arc<dyn Store>, env: &dyn Env, hash: &str) -> Result<Opened> {
-        if !self.hash.eq_ignore_ascii_case(hash) {
+    pub fn apply(&self, again: &Arc<dyn Store>, env: &dyn Env, hash: &PlanHash) -> Result<Opened> {
+        if !self.hash.is_quoted_by(hash) {
             return Err(Error::new(Kind::Conflict, format!("this is not the plan any more: it is {} now", self.hash))
                 .on(hash)
                 .advise("look at `cairn repair plan` again"));
@@ -176,7 +176,7 @@ impl OpeningPlan {
             set_aside: Vec::new(),
             sessions: Vec::new(),
             points: Vec::new(),
-            hash: String::new(),
+            hash: [0; 32].into(),
             cure: Cure::Nothing,
             candidates: Vec::new(),
         }
@@ -235,7 +235,7 @@ impl OpeningPlan {
                 put(&object.right);
             }
         }
-        self.hash = PlanHash::shown(hasher.finalize().as_bytes()).to_string();
+        self.hash = PlanHash::from(*hasher.finalize().as_bytes());
     }
 }
 

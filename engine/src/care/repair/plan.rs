@@ -39,8 +39,8 @@ impl RepairOptions {
     }
 
     /// Whether this is the hash of a plan that was made with other options.
-    pub(super) fn differ(&self, hash: &str) -> bool {
-        hash.parse::<PlanHash>().is_ok_and(|hash| !PlanHash::is_of_options(&self.canonical(), hash.as_bytes()))
+    pub(super) fn differ(&self, hash: &PlanHash) -> bool {
+        !hash.is_of_options(&self.canonical())
     }
 }
 
@@ -83,7 +83,7 @@ pub struct RepairPlan {
     /// What is whole and needs a newer release: repair leaves it alone.
     pub unsupported: Vec<Finding>,
     /// Names exactly this plan: what `apply` must be given.
-    pub hash: String,
+    pub hash: PlanHash,
     pub(super) blobs: Vec<Bad>,
     /// Blobs that no published pack has, and the copy does.
     pub(super) unplaced: Vec<(ObjectKind, ChunkId)>,
@@ -97,7 +97,6 @@ pub struct RepairPlan {
     pub(super) segments: Vec<SegmentRef>,
     /// Damaged packs that can be given up: all that is needed of them has, or gets, a sound place. They rise.
     pub(super) moves: Vec<ObjectId>,
-    pub(super) digest: [u8; 32],
     pub(super) manifests: Vec<(CommitRef, Arc<Point>)>,
     pub(super) closely: Closely,
 }
@@ -151,7 +150,7 @@ pub fn plan(repository: &Arc<Repository>, options: &RepairOptions, monitor: &Mon
         items: Vec::new(),
         superseded: closely.report.superseded.clone(),
         unsupported: closely.report.unsupported.clone(),
-        hash: String::new(),
+        hash: [0; 32].into(),
         blobs: Vec::new(),
         unplaced: Vec::new(),
         segments: Vec::new(),
@@ -160,7 +159,6 @@ pub fn plan(repository: &Arc<Repository>, options: &RepairOptions, monitor: &Mon
         suspects: Vec::new(),
         withdrawn: closely.right.iter().copied().collect(),
         jobs: Vec::new(),
-        digest: [0; 32],
         closely,
     };
     let view = repository.log().view();
@@ -226,10 +224,8 @@ pub fn plan(repository: &Arc<Repository>, options: &RepairOptions, monitor: &Mon
         let is_any = plan.items.iter().any(is_unknown);
         plan.jobs = jobs(plan.closely.points.iter().filter(|p| is_any || needing.contains(&p.manifest.id)));
     }
-    plan.digest = plan.digest(repository);
     // The options stand apart: who applies with others is told so.
-    let sealed = PlanHash::seal(&options.canonical(), &plan.digest);
-    plan.hash = PlanHash::shown(&sealed).to_string();
+    plan.hash = PlanHash::seal(&options.canonical(), &plan.digest(repository));
     Ok(plan)
 }
 

@@ -13,9 +13,11 @@ use format_spec::log::{Change, ObjectRow};
 pub(super) fn record(repository: &Repository, plan: &RepairPlan) -> Result<(u64, u64)> {
     let damaged: Vec<ObjectRow> = plan.closely.damaged.iter().copied().collect();
     let is_new = |view: &LogView, pack: &ObjectRow| !view.condemned.has(pack.id) && !view.suspects.contains_key(pack);
-    let recorded = append(repository, true, &damaged, "two reads gave the same wrong bytes", &is_new)?;
+    let reason = format!("two reads gave the same wrong bytes; plan {}", plan.hash);
+    let recorded = append(repository, true, &damaged, &reason, &is_new)?;
     let is_known = |view: &LogView, pack: &ObjectRow| view.suspects.contains_key(pack);
-    let withdrawn = append(repository, false, &plan.withdrawn, "all of it was read and is right", &is_known)?;
+    let reason = format!("all of it was read and is right; plan {}", plan.hash);
+    let withdrawn = append(repository, false, &plan.withdrawn, &reason, &is_known)?;
     if recorded + withdrawn > 0 {
         repository.refresh()?;
     }

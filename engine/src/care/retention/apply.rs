@@ -20,10 +20,10 @@ use format_spec::log::{Change, PointId};
 use std::sync::Arc;
 
 /// What to carry out, and with what.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct ApplyOptions {
     /// The hash of the plan, or its beginning, as it was shown.
-    pub hash: Vec<u8>,
+    pub hash: PlanHash,
     /// Encoding threads.
     pub threads: usize,
 }
@@ -75,7 +75,7 @@ pub fn apply(
     };
     let rewrites = plan.rows.iter().any(|row| row.change.is_some());
     if rewrites {
-        let mut rewriter = Rewriter::open(repository, scope, options.threads, monitor)?;
+        let mut rewriter = Rewriter::open(repository, (scope, plan.hash), options.threads, monitor)?;
         let done = rewriter.rewrite_all(&plan, &mut applied).map_err(|e| rewriter.explain(e));
         // Also after a failure: a session that stays open keeps the collection waiting.
         let ended = rewriter.finish();
@@ -103,7 +103,7 @@ fn expire(repository: &Repository, scope: &Scope, plan: &Plan) -> Result<Option<
                 "restore points came or went while the plan was about to be applied",
             ));
         }
-        Ok(Change::Expire { points: points.clone(), reason: scope.to_string(), plan: plan.hash })
+        Ok(Change::Expire { points: points.clone(), reason: scope.to_string(), plan: plan.hash.whole() })
     });
     match appended {
         Err(_) if moved => Ok(None),
@@ -114,8 +114,8 @@ fn expire(repository: &Repository, scope: &Scope, plan: &Plan) -> Result<Option<
 impl Plan {
     /// Refuses what was not shown, and what was refused when it was.
     fn expect(&self, options: &ApplyOptions) -> Result<()> {
-        let quoted = options.hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        match PlanHash::quotes(&self.hash, &options.hash) {
+        let quoted = options.hash;
+        match self.hash.judge(&quoted) {
             Quotes::This => {}
             Quotes::OtherContent => {
                 return Err(Error::new(

@@ -47,6 +47,10 @@ impl Canon {
         self.list(scope.job.iter().map(ToString::to_string));
         self.put(&(scope.may_empty.len() as u64).to_le_bytes());
         scope.may_empty.iter().for_each(|job| self.job(job));
+        if !scope.spared.is_empty() {
+            self.put(b"spared").put(&(scope.spared.len() as u64).to_le_bytes());
+            scope.spared.iter().for_each(|job| self.job(job));
+        }
         match &scope.request {
             Request::Rules { rules, kind } => {
                 self.put(&[1, *kind as u8]).put(&rules.period.map(Period::encode).unwrap_or_default());

@@ -1,7 +1,7 @@
 //! Retention: which restore points and items leave a repository, when, and why.
 //!
 //! Promises: nothing is done that a plan has not shown; a plan is carried out as it was shown, or not at all; no job loses its last point
-//! without a word that names it; what a lock holds stays, and says until when. Refuses to give space back: that is the collection's.
+//! without a word that names it; what a run may take of a job without a person is bounded ([`Bound`]); what a lock holds stays, and says until when. Refuses to give space back: that is the collection's.
 //!
 //! ```text
 //!  facts of the points + rules --decide (pure)--> decisions --cut--> what stays, lighter --> plan + hash
@@ -15,6 +15,7 @@
 //! | `apply` | a new point of the job changes the decisions: refused | one of two wins, the other plans again or refuses | a rewrite relies on packs of a live point | names vanish with its next look, old handles say ESTALE |
 
 mod apply;
+mod bound;
 mod cut;
 mod decide;
 mod hash;
@@ -29,6 +30,7 @@ mod rewrite;
 mod rules;
 
 pub use apply::{Applied, ApplyOptions, apply};
+pub use bound::{Bound, Loss};
 pub use cut::{OtherNames, Rewritten};
 pub use decide::{Decision, Decisions, decide};
 pub use items::{Lighter, OldItems, items_from};

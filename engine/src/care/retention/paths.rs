@@ -34,7 +34,7 @@ impl<'a> Erasure<'a> {
     pub fn new(source: &'a dyn NodeSource, paths: &BTreeSet<Vec<u8>>, monitor: &'a Monitor) -> Result<Self> {
         if paths.iter().any(Vec::is_empty) {
             return Err(Error::new(Kind::Input, "`/` is everything: that is no path to be erased")
-                .advise("`cairn expire POINT...` lets whole restore points go"));
+                .advise("`cairn expire plan POINT...` lets whole restore points go"));
         }
         let outer = |path: &&Vec<u8>| !paths.iter().any(|p| is_below(path, p));
         let paths = paths.iter().filter(outer).cloned().collect();

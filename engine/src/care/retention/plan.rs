@@ -42,7 +42,7 @@ pub struct Plan {
     /// Points that were named by their ids and whose manifests cannot be read: they leave, whatever their jobs are.
     pub given_up: Vec<CommitRef>,
     /// What applying has to quote.
-    pub hash: [u8; 32],
+    pub hash: PlanHash,
     /// The live points' slots as the plan saw them, rising.
     pub(super) live: Vec<u32>,
 }
@@ -105,14 +105,9 @@ impl Plan {
             _ => Vec::new(),
         };
         let mut plan =
-            Plan { rows, emptied: decisions.emptied, jobs, unread, given_up, unmatched, hash: [0; 32], live };
+            Plan { rows, emptied: decisions.emptied, jobs, unread, given_up, unmatched, hash: [0; 32].into(), live };
         plan.hash = plan.seal(repository, scope, &cut, &by_id);
         Ok(plan)
-    }
-
-    /// The hash as it is quoted.
-    pub fn hash_text(&self) -> String {
-        PlanHash::shown(&self.hash).to_string()
     }
 
     /// Whether there is nothing to do.
@@ -134,7 +129,7 @@ impl Plan {
         scope: &Scope,
         cut: &Cut<'_>,
         commits: &BTreeMap<PointId, (&CommitRef, &Arc<Point>)>,
-    ) -> [u8; 32] {
+    ) -> PlanHash {
         let mut canon = Canon::new();
         canon.put(&repository.id().0);
         if let Cut::Items { before, .. } = cut {

@@ -6,6 +6,7 @@ use super::locks::is_locked;
 use super::plan::Plan;
 use super::rules::Scope;
 use crate::blob::{Stored, Writer, WriterOptions, store_manifest};
+use crate::care::plan_hash::PlanHash;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
@@ -34,7 +35,7 @@ impl<'a> Rewriter<'a> {
     /// Opens the session. It builds upon no point: those that it rewrites are live until it does.
     pub(super) fn open(
         repository: &'a Arc<Repository>,
-        scope: &Scope,
+        (scope, plan): (&Scope, PlanHash),
         threads: usize,
         monitor: &'a Arc<Monitor>,
     ) -> Result<Self> {
@@ -43,7 +44,8 @@ impl<'a> Rewriter<'a> {
         let session = Session::open(repository, opening)?;
         let writer = session.writer(WriterOptions { threads, ..WriterOptions::default() }, monitor)?;
         let cut = scope.cut(repository, repository.env().now(), monitor)?;
-        Ok(Rewriter { repository, monitor, cut, reason: scope.to_string(), session, writer, made: HashSet::new() })
+        let reason = format!("{scope}; plan {plan}");
+        Ok(Rewriter { repository, monitor, cut, reason, session, writer, made: HashSet::new() })
     }
 
     /// Rewrites every point that the plan rewrites.

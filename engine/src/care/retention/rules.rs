@@ -66,6 +66,8 @@ pub struct Scope {
     pub job: Option<JobName>,
     /// Jobs that may lose all their points.
     pub may_empty: BTreeSet<JobId>,
+    /// Jobs that are left alone, whatever else is asked for.
+    pub spared: BTreeSet<JobId>,
 }
 
 /// What is known of a restore point.
@@ -124,7 +126,7 @@ impl Rules {
 impl Scope {
     /// A request for all jobs that empties none.
     pub fn of(request: Request) -> Self {
-        Scope { request, job: None, may_empty: BTreeSet::new() }
+        Scope { request, job: None, may_empty: BTreeSet::new(), spared: BTreeSet::new() }
     }
 
     /// Refuses what can only be a mistake: rules that keep nothing, and words that no point has. A tag with a typing error would else keep
@@ -140,7 +142,7 @@ impl Scope {
         match &self.request {
             Request::Rules { rules, .. } => {
                 rules.check()?;
-                let has = |tag: &String| points.iter().any(|p| self.sees(p) && p.tags.contains(tag));
+                let has = |tag: &String| points.iter().any(|p| self.is_about(p) && p.tags.contains(tag));
                 if let Some(tag) = rules.tags.iter().find(|tag| !has(tag)) {
                     return Err(Error::new(
                         Kind::Input,
@@ -165,6 +167,11 @@ impl Scope {
 
     /// Whether the request looks at this point.
     pub(super) fn sees(&self, point: &Facts) -> bool {
+        self.is_about(point) && !self.spared.contains(&point.job)
+    }
+
+    /// Whether the point is of a job that was asked about.
+    fn is_about(&self, point: &Facts) -> bool {
         self.job.as_ref().is_none_or(|name| name.covers(&point.job))
     }
 }

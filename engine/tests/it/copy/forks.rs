@@ -231,7 +231,7 @@ fn tag(rig: &Rig, point: PointId) {
     let tags = Request::Tags { points: [point].into(), add: ["kept".to_owned()].into(), remove: [].into() };
     let (scope, repository) = (Scope::of(tags), rig.open().unwrap());
     let plan = Plan::make(&repository, &scope, &Monitor::new()).unwrap();
-    let options = ApplyOptions { hash: plan.hash.to_vec(), threads: 1 };
+    let options = ApplyOptions { hash: plan.hash, threads: 1 };
     apply(&repository, &scope, &options, &engine::care::ClockVerdict::trusted(), &Arc::new(Monitor::new())).unwrap();
 }
 

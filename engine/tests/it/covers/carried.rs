@@ -91,7 +91,7 @@ fn repaired(rig: &Rig, from: &Rig) -> Rig {
     let options = RepairOptions { level: Level::Full, from: Some(from.open().unwrap()), threads: 1 };
     let repository = rig.open().unwrap();
     let hash = plan(&repository, &options, &Monitor::new()).unwrap().hash;
-    let report = apply(&repository, &options, &hash.to_string(), &Arc::new(Monitor::new())).unwrap();
+    let report = apply(&repository, &options, &hash, &Arc::new(Monitor::new())).unwrap();
     assert_eq!((report.manifests, report.remaining), (1, 0), "{report:?}");
     rig
 }

@@ -7,7 +7,7 @@ use crate::proofs::rig::{contents, copy_of};
 use bytes::Bytes;
 use engine::Kind;
 use engine::care::retention::{ApplyOptions, Plan, Request, Rules, Scope, apply};
-use engine::care::{ClockVerdict, compare};
+use engine::care::{ClockVerdict, PlanHash, compare};
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::source::folder::FolderSource;
@@ -130,7 +130,7 @@ fn incident_14_restic_4568_a_typing_error_removes_nothing() {
     let all = Scope::of(Request::Points(ids.iter().copied().collect()));
     let planned = plan(&all).unwrap();
     assert_eq!(planned.emptied.iter().map(|job| &*job.job).collect::<Vec<_>>(), ["elsewhere", "test"]);
-    let options = |hash: &[u8]| ApplyOptions { hash: hash.to_vec(), threads: 1 };
+    let options = |hash: &PlanHash| ApplyOptions { hash: *hash, threads: 1 };
     let refused =
         apply(&repository, &all, &options(&planned.hash), &ClockVerdict::trusted(), &Arc::new(Monitor::new()))
             .unwrap_err();

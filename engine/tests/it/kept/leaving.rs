@@ -19,7 +19,7 @@ fn erase(rig: &Rig, paths: &[&str]) {
     let scope = Scope::of(Request::Paths(paths.iter().map(below).collect()));
     let (repository, monitor) = (rig.open().unwrap(), Arc::new(Monitor::new()));
     let plan = Plan::make(&repository, &scope, &monitor).unwrap();
-    let options = ApplyOptions { hash: plan.hash.to_vec(), threads: 1 };
+    let options = ApplyOptions { hash: plan.hash, threads: 1 };
     apply(&repository, &scope, &options, &ClockVerdict::trusted(), &monitor).unwrap();
 }
 
@@ -132,7 +132,7 @@ fn items_that_grow_too_old_at_the_slot_of_the_commit_are_not_kept() {
         let scope = Scope::of(Request::Rules { rules, kind: RetentionKind::Item });
         let (repository, monitor) = (expiring.open().unwrap(), Arc::new(Monitor::new()));
         let plan = Plan::make(&repository, &scope, &monitor).unwrap();
-        let options = ApplyOptions { hash: plan.hash.to_vec(), threads: 1 };
+        let options = ApplyOptions { hash: plan.hash, threads: 1 };
         let applied = apply(&repository, &scope, &options, &ClockVerdict::trusted(), &monitor).unwrap();
         assert_eq!(applied.rewritten.len(), 1, "{applied:?}");
     });

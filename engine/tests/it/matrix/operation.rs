@@ -265,7 +265,7 @@ fn retained(machine: &Machine, request: Request) -> Result<()> {
         let repository = machine.rig.open()?;
         let scope = Scope::of(request.clone());
         let plan = Plan::make(&repository, &scope, &Monitor::new())?;
-        let options = ApplyOptions { hash: plan.hash.to_vec(), threads: 1 };
+        let options = ApplyOptions { hash: plan.hash, threads: 1 };
         let applied = apply(&repository, &scope, &options, &ClockVerdict::trusted(), &Arc::new(Monitor::new()))?;
         match applied.left_out.is_empty() {
             true => Ok(()),

@@ -93,7 +93,7 @@ fn no_plan_of_retention_lets_it_go() {
     let (rig, points) = with_newer(folder.path());
     let repository = rig.open().unwrap();
     let plan = |ids: BTreeSet<PointId>| {
-        let scope = Scope { request: Request::Points(ids), job: None, may_empty: BTreeSet::new() };
+        let scope = Scope::of(Request::Points(ids));
         Plan::make(&repository, &scope, &Monitor::new())
     };
     let other = plan([points[1]].into()).unwrap();

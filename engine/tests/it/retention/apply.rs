@@ -4,8 +4,8 @@ use super::*;
 use crate::proofs::rig::{contents, names_of};
 use crate::proofs::{Rig, noise};
 use engine::Kind;
-use engine::care::ClockVerdict;
 use engine::care::retention::{Applied, ApplyOptions, Plan, apply};
+use engine::care::{ClockVerdict, PlanHash};
 use engine::env::{Env, SharedEnv};
 use engine::monitor::Monitor;
 use engine::store::{Memory, Store};
@@ -78,14 +78,14 @@ impl Scene {
         Plan::make(&self.rig.open().unwrap(), scope, &Monitor::new()).unwrap()
     }
 
-    pub(super) fn apply(&self, scope: &Scope, hash: [u8; 32]) -> engine::Result<Applied> {
-        let options = ApplyOptions { hash: hash.to_vec(), threads: 2 };
+    pub(super) fn apply(&self, scope: &Scope, hash: PlanHash) -> engine::Result<Applied> {
+        let options = ApplyOptions { hash, threads: 2 };
         apply(&self.rig.open().unwrap(), scope, &options, &ClockVerdict::trusted(), &Arc::new(Monitor::new()))
     }
 
     /// The same over a store that may refuse already when the repository is opened.
-    pub(super) fn apply_if_open(&self, scope: &Scope, hash: [u8; 32]) -> engine::Result<Applied> {
-        let options = ApplyOptions { hash: hash.to_vec(), threads: 1 };
+    pub(super) fn apply_if_open(&self, scope: &Scope, hash: PlanHash) -> engine::Result<Applied> {
+        let options = ApplyOptions { hash, threads: 1 };
         apply(&self.rig.open()?, scope, &options, &ClockVerdict::trusted(), &Arc::new(Monitor::new()))
     }
 
@@ -139,7 +139,7 @@ fn points_leave_by_a_plan_that_had_no_effect_itself() {
     // Hours pass, another job's session comes and goes: the decisions are the same, and so is the plan.
     scene.set("2026-01-03T12:00:00Z");
     assert_eq!(scene.plan(&scope).hash, plan.hash);
-    let wrong = scene.apply(&scope, [7; 32]).unwrap_err();
+    let wrong = scene.apply(&scope, [7; 32].into()).unwrap_err();
     assert_eq!(wrong.kind(), Kind::Input);
     assert_eq!(scene.live(), ids);
     assert_eq!(scene.plan_and_apply(&scope).expired, ids[..1]);
@@ -306,7 +306,7 @@ fn locked_points_keep_their_items_and_say_until_when() {
     }
     let scope = items("1y");
     let hash = Plan::make(&repository, &scope, &Monitor::new()).unwrap().hash;
-    let options = ApplyOptions { hash: hash.to_vec(), threads: 2 };
+    let options = ApplyOptions { hash, threads: 2 };
     let applied = apply(&repository, &scope, &options, &ClockVerdict::trusted(), &Arc::new(Monitor::new())).unwrap();
     assert_eq!(applied.rewritten, [two]);
     assert_eq!((scene.names(one).len(), scene.names(two).len()), (2, 1));

@@ -156,7 +156,7 @@ fn a_repair_commits_no_expired_point_again() {
     let words = Request::Tags { points: [point].into(), add: ["seen".to_owned()].into(), remove: [].into() };
     let (scope, monitor) = (Scope::of(words), Arc::new(Monitor::new()));
     let plan = Plan::make(&dying, &scope, &monitor).unwrap();
-    let options = ApplyOptions { hash: plan.hash.to_vec(), threads: 1 };
+    let options = ApplyOptions { hash: plan.hash, threads: 1 };
     retention::apply(&dying, &scope, &options, &ClockVerdict::trusted(), &monitor).unwrap_err();
 
     let last = rig.open().unwrap();

@@ -122,7 +122,7 @@ impl Role for Expirer {
         };
         // A job without points must not be named.
         let may_empty = repository.points()?.iter().map(|p| repository.job_of(p)).collect();
-        let scope = Scope { request, job: None, may_empty };
+        let scope = Scope { may_empty, ..Scope::of(request) };
         let (monitor, begun) = (Arc::new(Monitor::new()), actor.shared.world.time());
         let plan = match Plan::make(repository, &scope, &monitor) {
             // The last one of a job has gone since it was named.
@@ -141,7 +141,7 @@ impl Role for Expirer {
         };
         expect_unlocked(actor, repository, &plan)?;
         actor.shared.model.lock().intend(&plan, lost.as_deref());
-        let options = ApplyOptions { hash: plan.hash.to_vec(), threads: 0 };
+        let options = ApplyOptions { hash: plan.hash, threads: 0 };
         let applied = match apply(repository, &scope, &options, &ClockVerdict::trusted(), &monitor) {
             Err(e) if e.kind() == Kind::Input && has_lost_a_job(repository, &scope)? => return Ok(()),
             other => other?,

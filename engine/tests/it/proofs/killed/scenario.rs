@@ -207,9 +207,9 @@ fn expect_nothing_left(repository: &Repository, rig: &Rig, place: &str) {
 /// Plans and carries out, as `cairn expire` does.
 fn retain(rig: &Rig, request: Request) -> Result<()> {
     let (repository, monitor) = (rig.open()?, Arc::new(Monitor::new()));
-    let scope = Scope { request, job: None, may_empty: BTreeSet::new() };
+    let scope = Scope::of(request);
     let plan = Plan::make(&repository, &scope, &monitor)?;
-    let options = ApplyOptions { hash: plan.hash.to_vec(), threads: 2 };
+    let options = ApplyOptions { hash: plan.hash, threads: 2 };
     apply(&repository, &scope, &options, &ClockVerdict::trusted(), &monitor).map(drop)
 }
 
