@@ -43,6 +43,13 @@ pub struct OpenOptions {
     pub as_of: Option<AsOf>,
 }
 
+impl OpenOptions {
+    /// The repository as it is now, with the usual budgets and without a folder for stored records.
+    pub fn new(env: SharedEnv, cache: CachePlace) -> Self {
+        OpenOptions { env, cache, budgets: CacheBudgets::default(), ranges: None, as_of: None }
+    }
+}
+
 /// An open repository; shared by threads.
 pub struct Repository {
     config: Config,
