@@ -90,15 +90,7 @@ fn main() -> Result<()> {
 }
 
 fn plan(repository: &Repository) -> Result<()> {
-    let options = CollectOptions {
-        dead_share: 0.25,
-        grace_seconds: 86_400,
-        lease_seconds: 86_400,
-        fence: Default::default(),
-        requests_max: None,
-        bytes_max: None,
-        host: "bench".into(),
-    };
+    let options = CollectOptions::new("bench");
     let plan = plan_collection(repository, &options, &Monitor::new())?;
     println!("|   (dead {}, sparse {}, kept {}) | |", plan.dead.len(), plan.sparse.len(), plan.kept);
     Ok(())
@@ -111,28 +103,17 @@ fn local(folder: &Path) -> Result<Arc<dyn Store>> {
 
 fn create(store: &dyn Store, env: &SharedEnv) -> Result<()> {
     let new = NewRepository {
-        class: Class::Backup,
         password: Some(PASSWORD.to_vec()),
         cost: Cost { memory_kib: 64, passes: 1, lanes: 1 },
         label: "bench".into(),
-        probed: String::new(),
-        cutting: None,
-        block_target: None,
-        level: None,
-        parity_percent: 0,
-        retention: Default::default(),
-        immutability: None,
-        dedup: None,
-        storage_class: String::new(),
-        origin: None,
+        ..NewRepository::new(Class::Backup)
     };
     Repository::create(store, &new, env)?;
     Ok(())
 }
 
 fn open(store: &Arc<dyn Store>, env: &SharedEnv, cache: &CachePlace) -> Result<Arc<Repository>> {
-    let options =
-        OpenOptions { env: env.clone(), cache: cache.clone(), budgets: Default::default(), ranges: None, as_of: None };
+    let options = OpenOptions::new(env.clone(), cache.clone());
     Ok(Repository::open(store.clone(), Some(PASSWORD), &options)?)
 }
 
@@ -305,18 +286,7 @@ fn many_writers(folder: &Path, env: &SharedEnv) -> Result<()> {
             let repository = open(&store, env, &CachePlace::Temporary)?;
             for round in 0..ROUNDS {
                 std::fs::write(source.join(format!("file-{round}")), [writer, round].map(u32::to_le_bytes).concat())?;
-                let options = BackupOptions {
-                    job: format!("job-{writer}"),
-                    tags: Vec::new(),
-                    full: false,
-                    dry_run: false,
-                    workload: Workload::Folders,
-                    threads: 1,
-                    original: None,
-                    drop_unreadable: false,
-                    shrink_max: None,
-                    point: None,
-                };
+                let options = BackupOptions { threads: 1, ..BackupOptions::new(format!("job-{writer}")) };
                 let source = FolderSource::new(std::slice::from_ref(&source), Rules::default())?;
                 backup(&repository, &source, &options, &Arc::new(Monitor::new()))?;
             }

@@ -13,7 +13,6 @@ use engine::store::{Fault, Faulty, Memory, Store};
 use engine::{Error, Kind};
 use format_spec::config::Class;
 use format_spec::key_slot::Cost;
-use format_spec::point::Workload;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -31,40 +30,13 @@ fn refusing(kind: Kind) -> Arc<Repository> {
 /// A repository with a point of a folder, as it is when its store is seen through `through`.
 fn repository(folder: &Path, through: impl FnOnce(Arc<Memory>) -> Arc<dyn Store>) -> Arc<Repository> {
     let (store, env) = (Arc::new(Memory::new()), Machine::shared());
-    let new = NewRepository {
-        class: Class::Backup,
-        password: None,
-        cost: Cost { memory_kib: 64, passes: 1, lanes: 1 },
-        label: String::new(),
-        probed: String::new(),
-        cutting: None,
-        block_target: None,
-        level: None,
-        parity_percent: 0,
-        retention: Default::default(),
-        immutability: None,
-        dedup: None,
-        storage_class: String::new(),
-        origin: None,
-    };
+    let new = NewRepository { cost: Cost { memory_kib: 64, passes: 1, lanes: 1 }, ..NewRepository::new(Class::Backup) };
     Repository::create(&*store, &new, &env).unwrap();
     let open = |store: Arc<dyn Store>| {
-        let (cache, budgets) = (CachePlace::Temporary, Default::default());
-        let options = OpenOptions { env: env.clone(), cache, budgets, ranges: None, as_of: None };
+        let options = OpenOptions::new(env.clone(), CachePlace::Temporary);
         Repository::open(store, None, &options).unwrap()
     };
-    let options = BackupOptions {
-        job: "j".to_owned(),
-        tags: Vec::new(),
-        full: false,
-        dry_run: false,
-        workload: Workload::Folders,
-        threads: 1,
-        original: None,
-        drop_unreadable: false,
-        shrink_max: None,
-        point: None,
-    };
+    let options = BackupOptions { threads: 1, ..BackupOptions::new("j") };
     let source = FolderSource::new(&[folder.to_owned()], Rules::default()).unwrap();
     backup(&open(store.clone()), &source, &options, &Arc::new(Monitor::new())).unwrap();
     open(through(store))

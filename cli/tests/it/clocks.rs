@@ -3,7 +3,7 @@
 use crate::known::refused;
 use crate::support::{Home, Run, of_type};
 use engine::backup::{BackupOptions, backup};
-use engine::blob::{CacheBudgets, CachePlace};
+use engine::blob::CachePlace;
 use engine::env::{Env, Machine, SharedEnv};
 use engine::monitor::Monitor;
 use engine::repository::{OpenOptions, Repository};
@@ -11,7 +11,6 @@ use engine::source::folder::FolderSource;
 use engine::source::rules::Rules;
 use engine::store::{Location, Options, open};
 use format_spec::Time;
-use format_spec::point::Workload;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -41,8 +40,7 @@ impl Env for Shifted {
 /// The repository as another machine has it open.
 fn opened(home: &Home, env: SharedEnv) -> Arc<Repository> {
     let store = open(&Location::Folder(home.path("repo")), &Options::default()).unwrap();
-    let options =
-        OpenOptions { env, cache: CachePlace::Temporary, budgets: CacheBudgets::default(), ranges: None, as_of: None };
+    let options = OpenOptions::new(env, CachePlace::Temporary);
     Repository::open(store, None, &options).unwrap()
 }
 
@@ -50,18 +48,7 @@ fn opened(home: &Home, env: SharedEnv) -> Arc<Repository> {
 fn backup_at(home: &Home, seconds: i64) {
     let repo = opened(home, Arc::new(Shifted(Machine::shared(), seconds)));
     let source = FolderSource::new(&[home.path("src")], Rules::default()).unwrap();
-    let options = BackupOptions {
-        job: "j".into(),
-        tags: Vec::new(),
-        full: true,
-        dry_run: false,
-        workload: Workload::Folders,
-        threads: 1,
-        original: None,
-        drop_unreadable: false,
-        shrink_max: None,
-        point: None,
-    };
+    let options = BackupOptions { full: true, threads: 1, ..BackupOptions::new("j") };
     backup(&repo, &source, &options, &Arc::new(Monitor::new())).unwrap();
 }
 

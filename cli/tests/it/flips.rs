@@ -53,13 +53,7 @@ impl Scene {
     }
 
     fn sum_up(&self) {
-        let options = OpenOptions {
-            env: Machine::shared(),
-            cache: CachePlace::Temporary,
-            budgets: Default::default(),
-            ranges: None,
-            as_of: None,
-        };
+        let options = OpenOptions::new(Machine::shared(), CachePlace::Temporary);
         let repo = Repository::open(self.remote.store(), None, &options).unwrap();
         repo.log().checkpoint(&*Machine::shared()).unwrap().expect("a checkpoint was written");
     }

@@ -3,13 +3,12 @@
 //!
 //! `CAIRN_SOAK_MINUTES` says how long (1 if unset), `CAIRN_SEED` repeats what each worker chooses; how they meet is the machine's choice.
 
-use crate::support::{Home, Run, noise, of_type, tree};
+use crate::support::{Home, Run, noise, of_type, try_tree};
 use crate::third::can_mount;
 use parking_lot::{Mutex, RwLock};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -71,20 +70,22 @@ impl Soak {
         self.live().iter().any(|(live, _)| live == id)
     }
 
-    fn expect_source(&self, id: &str, job: &str, shown: &Path) {
-        let state = state(shown);
+    /// Whether what is shown is what the point's source was; in words where it is not, or cannot be read.
+    fn compare(&self, id: &str, job: &str, shown: &Path) -> Result<(), String> {
+        let words = |what: String| format!("seed {}: point {id} of {job} {what}", self.seed);
+        let state = state(shown).map_err(|e| words(format!("cannot be read: {e}")))?;
         let is_right = match self.points.lock().get(id) {
             Some(known) => *known == state,
             None => self.sources.lock().get(job).is_some_and(|tried| tried.contains(&state)),
         };
-        assert!(is_right, "seed {}: point {id} of {job} is not its source", self.seed);
+        if is_right { Ok(()) } else { Err(words("is not its source".to_owned())) }
     }
 
     /// Restores a point and compares. False when it has expired meanwhile.
     fn restore(&self, id: &str, job: &str, target: &str) -> bool {
         let run = self.home.run(["restore", &self.home.place(id, job), &self.home.text(target)]);
         if run.code == Some(0) {
-            self.expect_source(id, job, &self.home.path(target));
+            self.compare(id, job, &self.home.path(target)).unwrap();
         } else {
             assert!(!self.is_live(id), "seed {}: restore of the live point {id}: {run:?}", self.seed);
         }
@@ -179,7 +180,7 @@ impl<'a> Worker<'a> {
     fn back_up(&mut self, is_killed: bool) {
         self.change_source();
         let soak = self.soak;
-        let state = state(&soak.home.path(&self.job));
+        let state = state(&soak.home.path(&self.job)).unwrap();
         soak.sources.lock().entry(self.job.clone()).or_default().push(state);
         let mut command = soak.home.command(["backup", "--json", "--job", &self.job, &soak.home.text(&self.job)]);
         if is_killed {
@@ -267,11 +268,11 @@ impl<'a> Worker<'a> {
         soak.home.ok(["mount", &soak.home.text(&below)]);
         let shown = soak.home.path(&below).join("by-id").join(&id);
         let shown = shown.join(soak.home.text(&job).trim_start_matches('/'));
-        let seen = catch_unwind(AssertUnwindSafe(|| soak.expect_source(&id, &job, &shown)));
+        let seen = soak.compare(&id, &job, &shown);
         let unmounted = soak.home.run(["umount", &soak.home.text(&below)]);
         match seen {
             Ok(()) => soak.count("mounts"),
-            Err(why) if soak.is_live(&id) => resume_unwind(why),
+            Err(why) if soak.is_live(&id) => panic!("{why}"),
             Err(_) => soak.count("mounts of what expired"),
         }
         unmounted.expect(0);
@@ -285,8 +286,8 @@ impl<'a> Worker<'a> {
 }
 
 /// A number for everything below a folder.
-fn state(folder: &Path) -> u64 {
+fn state(folder: &Path) -> std::io::Result<u64> {
     let mut hasher = DefaultHasher::new();
-    tree(folder).hash(&mut hasher);
-    hasher.finish()
+    try_tree(folder)?.hash(&mut hasher);
+    Ok(hasher.finish())
 }

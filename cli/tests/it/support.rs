@@ -57,13 +57,7 @@ impl Home {
 
     /// The repository without a password, opened by the engine, with a cache of its own.
     pub(crate) fn repository(&self) -> Arc<Repository> {
-        let options = OpenOptions {
-            env: Machine::shared(),
-            cache: CachePlace::Temporary,
-            budgets: Default::default(),
-            ranges: None,
-            as_of: None,
-        };
+        let options = OpenOptions::new(Machine::shared(), CachePlace::Temporary);
         let location = Location::parse(self.path("repo").as_os_str()).unwrap();
         Repository::open(open(&location, &Options::default()).unwrap(), None, &options).unwrap()
     }
@@ -205,40 +199,33 @@ pub(crate) fn has_keys(row: &Value, keys: &[&str]) {
 
 /// Bytes that do not compress, the same for the same seed.
 pub(crate) fn noise(bytes: usize, seed: u64) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    };
-    let mut out = Vec::with_capacity(bytes + 8);
-    while out.len() < bytes {
-        out.extend_from_slice(&next());
-    }
-    out.truncate(bytes);
-    out
+    testkit::noise(seed, bytes)
 }
 
 /// Every path below a folder with its content, for comparing trees.
 pub(crate) fn tree(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    try_tree(folder).unwrap()
+}
+
+/// The same of a folder that may go away.
+pub(crate) fn try_tree(folder: &Path) -> std::io::Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut found = Vec::new();
     let mut open = vec![folder.to_owned()];
     while let Some(next) = open.pop() {
-        for item in std::fs::read_dir(&next).unwrap() {
-            let path = item.unwrap().path();
-            let meta = std::fs::symlink_metadata(&path).unwrap();
+        for item in std::fs::read_dir(&next)? {
+            let path = item?.path();
+            let meta = std::fs::symlink_metadata(&path)?;
             let below = path.strip_prefix(folder).unwrap().to_owned();
             if meta.is_dir() {
                 found.push((below, b"folder".to_vec()));
                 open.push(path);
             } else if meta.is_symlink() {
-                found.push((below, std::fs::read_link(&path).unwrap().into_os_string().into_encoded_bytes()));
+                found.push((below, std::fs::read_link(&path)?.into_os_string().into_encoded_bytes()));
             } else {
-                found.push((below, std::fs::read(&path).unwrap()));
+                found.push((below, std::fs::read(&path)?));
             }
         }
     }
     found.sort();
-    found
+    Ok(found)
 }

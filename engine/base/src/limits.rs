@@ -110,6 +110,8 @@ pub const COPY_META_PACK_FILL: u32 = 64_000_000;
 pub const REGROUPED_BLOCK_TARGET: u32 = 4 * 1024 * 1024;
 /// Threads of one kind that a command may ask for: the largest machines have fewer processors, and each thread takes some megabytes.
 pub const THREADS_MAX: usize = 1024;
+/// Threads of an operation that nobody gives a number: one computes while another waits for the store.
+pub const THREADS: usize = 2;
 /// Memory in KiB that trying a password on one key slot may take: thirty times what our own slots take, and what a small machine has.
 pub const KEY_MEMORY_KIB_MAX: u32 = 1 << 20;
 /// Passes over that memory: with all of it a quarter of a minute.

@@ -28,7 +28,7 @@ mod unchanged;
 pub use running::{RunningSession, SILENCE_SECONDS_MAX, running};
 
 use crate::error::Result;
-use crate::limits::CUT_MOST;
+use crate::limits::{CUT_MOST, THREADS};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::source::Source;
@@ -61,6 +61,24 @@ pub struct BackupOptions {
     pub shrink_max: Option<f64>,
     /// The id of the new point, where somebody has to know it before the point is there; `None` takes a random one.
     pub point: Option<PointId>,
+}
+
+impl BackupOptions {
+    /// A point of folders of this job: it builds on the one before, keeps what cannot be read, and asks nothing about its size.
+    pub fn new(job: impl Into<String>) -> Self {
+        BackupOptions {
+            job: job.into(),
+            tags: Vec::new(),
+            full: false,
+            dry_run: false,
+            workload: Workload::Folders,
+            threads: THREADS,
+            original: None,
+            drop_unreadable: false,
+            shrink_max: None,
+            point: None,
+        }
+    }
 }
 
 /// More than half of bytes or items gone is rarely meant.

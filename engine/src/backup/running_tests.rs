@@ -1,7 +1,7 @@
 //! Sessions that seem to run, by a clock that the test turns.
 
 use super::*;
-use crate::blob::{CacheBudgets, CachePlace};
+use crate::blob::CachePlace;
 use crate::env::{Env, Seeded, SharedEnv};
 use crate::repository::{NewRepository, OpenOptions};
 use crate::store::Memory;
@@ -35,30 +35,9 @@ impl Rig {
     fn new() -> Rig {
         let clock = Arc::new(Clock(AtomicI64::new(1_800_000_000), Seeded::shared(1)));
         let (store, env) = (Arc::new(Memory::new()), clock.clone() as SharedEnv);
-        let new = NewRepository {
-            class: format_spec::config::Class::Backup,
-            password: None,
-            cost: format_spec::key_slot::Cost::DEFAULT,
-            label: String::new(),
-            probed: String::new(),
-            cutting: None,
-            block_target: None,
-            level: None,
-            parity_percent: 0,
-            retention: Default::default(),
-            immutability: None,
-            dedup: None,
-            storage_class: String::new(),
-            origin: None,
-        };
+        let new = NewRepository::new(format_spec::config::Class::Backup);
         Repository::create(&*store, &new, &env).unwrap();
-        let options = OpenOptions {
-            env,
-            cache: CachePlace::Temporary,
-            budgets: CacheBudgets::default(),
-            ranges: None,
-            as_of: None,
-        };
+        let options = OpenOptions::new(env, CachePlace::Temporary);
         Rig { clock, repository: Repository::open(store, None, &options).unwrap() }
     }
 

@@ -7,6 +7,7 @@
 //! | stored | yes | yes | and every stored byte matches its checksums and its parity (needs no keys) |
 //! | full | yes | yes | and every chunk decodes to its id |
 
+use crate::limits::THREADS;
 use crate::restore_point::Point;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,4 +38,11 @@ pub struct CheckOptions {
     pub point: Option<Arc<Point>>,
     /// Threads that read and decode.
     pub threads: usize,
+}
+
+impl CheckOptions {
+    /// Everything, as deep as this.
+    pub fn new(level: Level) -> Self {
+        CheckOptions { level, share: None, remember: None, point: None, threads: THREADS }
+    }
 }

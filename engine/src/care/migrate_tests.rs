@@ -1,7 +1,7 @@
 //! The table is empty so far: what a step must do is shown with one that is made up.
 
 use super::*;
-use crate::blob::{CacheBudgets, CachePlace};
+use crate::blob::CachePlace;
 use crate::env::Seeded;
 use crate::repository::{NewRepository, OpenOptions};
 use crate::store::{Memory, StoreExt};
@@ -32,24 +32,13 @@ fn repository() -> (Arc<Memory>, Arc<Repository>) {
 fn keeping(parity_percent: u8, retention: Retention) -> (Arc<Memory>, Arc<Repository>) {
     let (store, env) = (Arc::new(Memory::new()), Seeded::shared(7));
     let new = NewRepository {
-        class: Class::Backup,
-        password: None,
-        cost: format_spec::key_slot::Cost::DEFAULT,
-        label: String::new(),
         probed: "create_is_atomic=yes\nversioned=no".to_owned(),
-        cutting: None,
-        block_target: None,
-        level: None,
         parity_percent,
         retention,
-        immutability: None,
-        dedup: None,
-        storage_class: String::new(),
-        origin: None,
+        ..NewRepository::new(Class::Backup)
     };
     Repository::create(&*store, &new, &env).unwrap();
-    let options =
-        OpenOptions { env, cache: CachePlace::Temporary, budgets: CacheBudgets::default(), ranges: None, as_of: None };
+    let options = OpenOptions::new(env, CachePlace::Temporary);
     let repository = Repository::open(store.clone(), None, &options).unwrap();
     (store, repository)
 }

@@ -69,6 +69,7 @@ fn top_bits(n: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use testkit::noise;
 
     const CUTTING: Cutting = Cutting { least: 256, average: 1024, most: 4096 };
 
@@ -77,12 +78,6 @@ mod tests {
             let hash = blake3::hash(&[seed, u8::try_from(i).expect("below 256")]);
             u64::from_le_bytes(hash.as_bytes()[..8].try_into().expect("8 bytes"))
         })
-    }
-
-    fn noise(bytes: usize) -> Vec<u8> {
-        let mut out = vec![0; bytes];
-        blake3::Hasher::new().update(b"noise").finalize_xof().fill(&mut out);
-        out
     }
 
     fn cuts(cutter: &Cutter, mut data: &[u8]) -> Vec<usize> {
@@ -121,7 +116,7 @@ mod tests {
     #[test]
     fn cuts_where_the_rule_says() {
         let cutter = Cutter::new(table(1), CUTTING);
-        let data = noise(300_000);
+        let data = noise(0, 300_000);
         let mut rest = &data[..];
         while !rest.is_empty() {
             let n = cutter.cut(&rest[..rest.len().min(cutter.most())]);
@@ -132,14 +127,14 @@ mod tests {
 
     #[test]
     fn another_key_cuts_elsewhere() {
-        let data = noise(100_000);
+        let data = noise(0, 100_000);
         assert_ne!(cuts(&Cutter::new(table(1), CUTTING), &data), cuts(&Cutter::new(table(2), CUTTING), &data));
     }
 
     #[test]
     fn an_insertion_changes_few_chunks() {
         let cutter = Cutter::new(table(1), CUTTING);
-        let data = noise(400_000);
+        let data = noise(0, 400_000);
         let edited = [&data[..1000], b"inserted", &data[1000..]].concat();
         let ends = |data: &[u8]| {
             let total = data.len();

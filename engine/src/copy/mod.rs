@@ -34,6 +34,7 @@ pub use pair::expect_pair;
 pub use select::Which;
 
 use crate::error::Result;
+use crate::limits::THREADS;
 use crate::monitor::Monitor;
 use crate::price::{Budget, Estimate, PriceList};
 use crate::repository::Repository;
@@ -71,6 +72,27 @@ pub struct CopyOptions {
     pub host: String,
     /// Threads that read and authenticate. 0: all in the caller's, one thing after the other.
     pub threads: usize,
+}
+
+impl CopyOptions {
+    /// These points as they are, committed at the end, filled in memory, without a limit on what it may take.
+    pub fn new(which: Which, host: impl Into<String>) -> Self {
+        CopyOptions {
+            which,
+            job: None,
+            verify_full: false,
+            rekey: false,
+            regroup: None,
+            flush_after_seconds: 0,
+            spool: None,
+            dry_run: false,
+            budget: Budget::default(),
+            heal_from: None,
+            prices: None,
+            host: host.into(),
+            threads: THREADS,
+        }
+    }
 }
 
 /// A point that could not be copied.

@@ -36,9 +36,7 @@ pub(super) fn run(
             ..point.manifest.clone()
         };
         let how = BackupOptions {
-            job: manifest.job.clone(),
             tags: manifest.tags.clone(),
-            full: false,
             dry_run: options.dry_run,
             workload: manifest.workload,
             threads: options.threads,
@@ -49,9 +47,7 @@ pub(super) fn run(
                 spool: options.spool.clone(),
                 repository: source.clone(),
             })),
-            drop_unreadable: false,
-            shrink_max: None,
-            point: None,
+            ..BackupOptions::new(manifest.job.clone())
         };
         let id = manifest.id.to_string();
         let done = match backup(target, &PointSource { repository: source, point: &point }, &how, monitor) {

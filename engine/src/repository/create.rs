@@ -50,6 +50,29 @@ pub struct NewRepository {
     pub origin: Option<RepositoryId>,
 }
 
+impl NewRepository {
+    /// Unencrypted and unlocked, with the cutting, the blocks and the level that are usual; it keeps everything, and its data rests
+    /// where the store decides.
+    pub fn new(class: Class) -> Self {
+        NewRepository {
+            class,
+            password: None,
+            cost: Cost::DEFAULT,
+            label: String::new(),
+            probed: String::new(),
+            cutting: None,
+            block_target: None,
+            level: None,
+            parity_percent: 0,
+            retention: Retention::default(),
+            immutability: None,
+            dedup: None,
+            storage_class: String::new(),
+            origin: None,
+        }
+    }
+}
+
 impl std::fmt::Debug for NewRepository {
     /// All but the password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -19,3 +19,10 @@ pub struct OpenOptions {
     /// As of an earlier log position; the repository is then only read.
     pub as_of: Option<AsOf>,
 }
+
+impl OpenOptions {
+    /// The repository as it is now, with the usual budgets and without a folder for stored records.
+    pub fn new(env: SharedEnv, cache: CachePlace) -> Self {
+        OpenOptions { env, cache, budgets: CacheBudgets::default(), ranges: None, as_of: None }
+    }
+}

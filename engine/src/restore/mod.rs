@@ -26,6 +26,7 @@ pub use arriving::{Arrived, Arriving, Part, Patience, restore_arriving};
 
 use crate::coverage::Why;
 use crate::error::Result;
+use crate::limits::THREADS;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::Point;
@@ -83,6 +84,23 @@ pub struct RestoreOptions {
     pub threads: usize,
     /// Hears what is done.
     pub tell: Option<Tell>,
+}
+
+impl Default for RestoreOptions {
+    /// Every item, over what has changed; nothing is removed, and owners are left alone.
+    fn default() -> Self {
+        RestoreOptions {
+            overwrite: Overwrite::IfChanged,
+            delete: false,
+            dry_run: false,
+            verify: false,
+            sparse: false,
+            select: Arc::new(|_, _| true),
+            owners: false,
+            threads: THREADS,
+            tell: None,
+        }
+    }
 }
 
 /// What became of it.

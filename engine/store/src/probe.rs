@@ -185,7 +185,3 @@ fn random(env: &dyn Env, length: usize) -> Result<Bytes> {
 const CONTENT_BYTES: usize = 1000;
 /// More than the probe ever makes: a store that lists other things is noticed, not followed.
 const LISTED_MAX: usize = 1000;
-
-#[cfg(test)]
-#[path = "probe/tests.rs"]
-mod tests;

@@ -26,20 +26,10 @@ const DAY: i64 = 24 * HOUR;
 /// A clear repository whose listings are known to be complete, so that its log may be truncated.
 fn rig(folder: &Path, store: Arc<dyn Store>) -> Rig {
     let new = NewRepository {
-        class: Class::Backup,
-        password: None,
         cost: CHEAP,
         label: "test".into(),
         probed: format!("{LISTING_COMPLETE}\n"),
-        cutting: None,
-        block_target: None,
-        level: None,
-        parity_percent: 0,
-        retention: Default::default(),
-        immutability: None,
-        dedup: None,
-        storage_class: String::new(),
-        origin: None,
+        ..NewRepository::new(Class::Backup)
     };
     let env = Machine::shared();
     Repository::create(&*store, &new, &env).unwrap();

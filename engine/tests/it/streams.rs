@@ -6,46 +6,39 @@ use engine::blob::{CacheBudgets, CachePlace, RANGE_CACHE_LEAST};
 use engine::env::Machine;
 use engine::reader::{FileStream, PrefetchLimits, Prefetcher};
 use engine::repository::{OpenOptions, Repository};
-use engine::store::{Memory, ObjectRef, Read, ReadRange, Store, forward};
-use engine::{Error, Kind, Result};
+use engine::store::{Fault, Faulty, Memory, RequestKind, Store};
+use engine::{Kind, Result};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use testkit::stores::Far;
 
 const MIB: usize = 1 << 20;
 const LIMITS: PrefetchLimits = PrefetchLimits { windows: 8 << 20, window: 6 << 20, fetchers: 4, decoders: 2 };
 
-/// A store a few milliseconds away that counts ranged reads, and fails them while it is told to.
-#[derive(Debug)]
-struct Far {
-    store: Arc<dyn Store>,
+/// What a store a few milliseconds away heard of data packs, and whether it fails to read them.
+#[derive(Default)]
+struct Line {
     reads: AtomicU64,
     fails: AtomicBool,
 }
 
-impl Store for Far {
-    forward!(store: put, head, list, versions, delete, extend_lock, retrieve, rest_again, now, capabilities, room, fresh);
-
-    fn location(&self) -> String {
-        "far://away".into()
-    }
-
-    fn read(&self, object: ObjectRef<'_>, range: ReadRange) -> Result<Read> {
-        if object.name.as_str().starts_with("data/") && matches!(range, ReadRange::Range(_)) {
-            self.reads.fetch_add(1, Ordering::SeqCst);
-            std::thread::sleep(Duration::from_millis(5));
-            if self.fails.load(Ordering::SeqCst) {
-                return Err(Error::new(Kind::Transient, "as the test wants it"));
-            }
+fn far(store: Arc<dyn Store>, line: &Arc<Line>) -> Far {
+    let line = Arc::clone(line);
+    Far::new(Arc::new(Faulty::new(store, move |call| {
+        if call.verb != RequestKind::Get || !call.name.starts_with("data/") {
+            return None;
         }
-        self.store.read(object, range)
-    }
+        line.reads.fetch_add(1, Ordering::SeqCst);
+        let fails = line.fails.load(Ordering::SeqCst);
+        Some(if fails { Fault::Before(Kind::Transient) } else { Fault::Delay(Duration::from_millis(5)) })
+    })))
 }
 
 /// A repository with one backed up folder, opened anew over a far store.
 struct Opened {
-    far: Arc<Far>,
+    line: Arc<Line>,
     repository: Arc<Repository>,
     prefetcher: Arc<Prefetcher>,
     inside: Vec<u8>,
@@ -60,12 +53,13 @@ fn backed_up(files: &[(&str, Vec<u8>)]) -> (tempfile::TempDir, Rig) {
 }
 
 fn open(rig: &Rig, ranges: Option<(PathBuf, u64)>) -> Opened {
-    let far = Arc::new(Far { store: rig.store.clone(), reads: AtomicU64::new(0), fails: AtomicBool::new(false) });
+    let line = Arc::<Line>::default();
     let budgets = CacheBudgets { blocks: 16 << 20, nodes: 1 << 20 };
-    let options = OpenOptions { env: Machine::shared(), cache: CachePlace::Temporary, budgets, ranges, as_of: None };
-    let repository = Repository::open(far.clone(), rig.password.as_deref(), &options).unwrap();
+    let options = OpenOptions { budgets, ranges, ..OpenOptions::new(Machine::shared(), CachePlace::Temporary) };
+    let repository =
+        Repository::open(Arc::new(far(rig.store.clone(), &line)), rig.password.as_deref(), &options).unwrap();
     let prefetcher = Prefetcher::start(repository.blobs(), LIMITS).expect("threads");
-    Opened { far, repository, prefetcher, inside: rig.inside() }
+    Opened { line, repository, prefetcher, inside: rig.inside() }
 }
 
 impl Opened {
@@ -81,7 +75,7 @@ impl Opened {
     }
 
     fn reads(&self) -> u64 {
-        self.far.reads.load(Ordering::SeqCst)
+        self.line.reads.load(Ordering::SeqCst)
     }
 }
 
@@ -186,10 +180,10 @@ fn what_fails_ahead_is_told_to_who_needs_it_and_to_nobody_else() {
     let opened = open(&rig, None);
     let file = opened.file("large");
     assert!(read(&file, 0, 4096).unwrap() == bytes[..4096]);
-    opened.far.fails.store(true, Ordering::SeqCst);
+    opened.line.fails.store(true, Ordering::SeqCst);
     let failed = (0..16).map(|n| read(&file, n * MIB, MIB)).find_map(Result::err).expect("the store fails");
     assert_eq!(failed.kind(), Kind::Transient);
-    opened.far.fails.store(false, Ordering::SeqCst);
+    opened.line.fails.store(false, Ordering::SeqCst);
     assert!(read_all(&file, MIB) == bytes, "all of it, as soon as the store is back");
 }
 

@@ -15,7 +15,6 @@ use engine::source::rules::Rules;
 use engine::store::{ListOptions, Memory, ObjectName, RetrievalMode, StorageClass, Store};
 use format_spec::config::Class;
 use format_spec::key_slot::Cost;
-use format_spec::point::Workload;
 use rustix::io::Errno;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -28,13 +27,7 @@ const FILE_BYTES: usize = 100_000;
 const THAW_SECONDS: u32 = 8;
 
 fn open(store: &Arc<Memory>) -> Arc<Repository> {
-    let options = OpenOptions {
-        env: Machine::shared(),
-        cache: CachePlace::Temporary,
-        budgets: Default::default(),
-        ranges: None,
-        as_of: None,
-    };
+    let options = OpenOptions::new(Machine::shared(), CachePlace::Temporary);
     Repository::open(store.clone(), Some(PASSWORD), &options).unwrap()
 }
 
@@ -61,55 +54,24 @@ fn mount(place: &mut Place, store: &Arc<Memory>, terms: Option<Terms>) {
 fn resting(place: &Place) -> Arc<Memory> {
     let env = Machine::shared();
     let new = |class, storage_class: &str, like: Option<&Repository>| NewRepository {
-        class,
         password: Some(PASSWORD.to_vec()),
         cost: Cost { memory_kib: 64, passes: 1, lanes: 1 },
         label: "test".into(),
-        probed: String::new(),
         cutting: like.map(|like| like.config().cutting),
-        block_target: None,
-        level: None,
-        parity_percent: 0,
-        retention: Default::default(),
-        immutability: None,
         dedup: like.map(|like| like.vault().secrets.dedup.clone()),
         storage_class: storage_class.to_owned(),
         origin: like.map(|like| like.id()),
+        ..NewRepository::new(class)
     };
     let online = Arc::new(Memory::new());
     Repository::create(&*online, &new(Class::Backup, "", None), &env).unwrap();
-    let options = BackupOptions {
-        job: "job".into(),
-        tags: Vec::new(),
-        full: false,
-        dry_run: false,
-        workload: Workload::Folders,
-        threads: 2,
-        original: None,
-        drop_unreadable: false,
-        shrink_max: None,
-        point: None,
-    };
+    let options = BackupOptions::new("job");
     let source = FolderSource::new(std::slice::from_ref(&place.source), Rules::default()).unwrap();
     let original = open(&online);
     backup(&original, &source, &options, &Arc::new(Monitor::new())).unwrap();
     let store = Arc::new(Memory::archiving(env.clone(), THAW_SECONDS));
     Repository::create(&*store, &new(Class::Copy, StorageClass::Archive.as_str(), Some(&original)), &env).unwrap();
-    let options = CopyOptions {
-        which: Which::Latest,
-        job: None,
-        verify_full: false,
-        rekey: false,
-        regroup: None,
-        flush_after_seconds: 0,
-        spool: None,
-        dry_run: false,
-        host: "test".into(),
-        threads: 2,
-        budget: Default::default(),
-        heal_from: None,
-        prices: Default::default(),
-    };
+    let options = CopyOptions::new(Which::Latest, "test");
     copy(&original, &open(&store), &options, &Arc::new(Monitor::new())).unwrap();
     store
 }

@@ -139,9 +139,7 @@ pub(crate) fn xattr(path: &Path, name: &str) -> String {
 
 /// Bytes that compress badly and repeat nowhere.
 pub(crate) fn noise(bytes: usize) -> Vec<u8> {
-    let mut out = vec![0; bytes];
-    blake3::Hasher::new().update(&bytes.to_le_bytes()).finalize_xof().fill(&mut out);
-    out
+    testkit::noise(bytes as u64, bytes)
 }
 
 /// Every kind of item, name, time and attribute that a folder can have.

@@ -11,7 +11,6 @@ use engine::source::rules::Rules;
 use engine::store::{Location, Options, Store, open};
 use format_spec::config::Class;
 use format_spec::key_slot::Cost;
-use format_spec::point::Workload;
 use rustix::io::Errno;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,32 +26,17 @@ pub(crate) fn store_at(path: &Path) -> Arc<dyn Store> {
 
 fn create(path: &Path) {
     let new = NewRepository {
-        class: Class::Backup,
         password: Some(PASSWORD.to_vec()),
         cost: Cost { memory_kib: 64, passes: 1, lanes: 1 },
         label: "test".into(),
-        probed: String::new(),
-        cutting: None,
-        block_target: None,
-        level: None,
-        parity_percent: 0,
-        retention: Default::default(),
-        immutability: None,
-        dedup: None,
-        storage_class: String::new(),
-        origin: None,
+        ..NewRepository::new(Class::Backup)
     };
     Repository::create(&*store_at(path), &new, &Machine::shared()).unwrap();
 }
 
 fn reopen(path: &Path) -> Arc<Repository> {
     let cache = CachePlace::Folder(path.with_extension("cache"));
-    Repository::open(
-        store_at(path),
-        Some(PASSWORD),
-        &OpenOptions { env: Machine::shared(), cache, budgets: Default::default(), ranges: None, as_of: None },
-    )
-    .unwrap()
+    Repository::open(store_at(path), Some(PASSWORD), &OpenOptions::new(Machine::shared(), cache)).unwrap()
 }
 
 fn catalog(path: &Path) -> Arc<RepositoryCatalog> {
@@ -65,18 +49,7 @@ pub(crate) fn backed_up() -> Option<(Place, PathBuf)> {
     one_of_everything(&place.source);
     let path = place.source.with_file_name("repository");
     create(&path);
-    let options = BackupOptions {
-        job: "job".into(),
-        tags: Vec::new(),
-        full: false,
-        dry_run: false,
-        workload: Workload::Folders,
-        threads: 2,
-        original: None,
-        drop_unreadable: false,
-        shrink_max: None,
-        point: None,
-    };
+    let options = BackupOptions::new("job");
     let source = FolderSource::new(std::slice::from_ref(&place.source), Rules::default()).unwrap();
     let monitor = Arc::new(Monitor::new());
     backup(&reopen(&path), &source, &options, &monitor).unwrap();

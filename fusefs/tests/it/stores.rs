@@ -6,13 +6,14 @@ use engine::Kind;
 use engine::blob::CachePlace;
 use engine::env::Machine;
 use engine::repository::{OpenOptions, Repository};
-use engine::store::{Fault, Faulty, Store};
+use engine::store::{Fault, Faulty};
 use fusefs::MountOptions;
 use rustix::io::Errno;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use testkit::stores::Far;
 use view::Archived;
 use view::catalog::RepositoryCatalog;
 
@@ -30,14 +31,8 @@ fn trouble(
     let is_data = |name: &str| name.starts_with("data/");
     let faulty =
         Faulty::new(store_at(path), move |call| told.lock().unwrap().as_ref().filter(|_| is_data(&call.name)).copied());
-    let open = OpenOptions {
-        env: Machine::shared(),
-        cache: CachePlace::Temporary,
-        budgets: Default::default(),
-        ranges: None,
-        as_of: None,
-    };
-    let repository = Repository::open(Arc::new(Far(faulty)), Some(PASSWORD), &open).unwrap();
+    let open = OpenOptions::new(Machine::shared(), CachePlace::Temporary);
+    let repository = Repository::open(Arc::new(Far::new(Arc::new(faulty))), Some(PASSWORD), &open).unwrap();
     place.unmount();
     place.handle = Some(
         fusefs::mount(
@@ -107,18 +102,4 @@ fn archived_packs_are_enodata_at_open_or_waited_for() {
         *trouble.lock().unwrap() = None;
     });
     within(move || assert_eq!(fs::read(&path).unwrap(), noise(300_001)));
-}
-
-/// A store at an address, as far as anybody can tell.
-#[derive(Debug)]
-struct Far(Faulty);
-
-impl Store for Far {
-    engine::store::forward!(
-        0: put, read, head, list, versions, delete, extend_lock, retrieve, rest_again, now, capabilities, room, fresh
-    );
-
-    fn location(&self) -> String {
-        "test://far".to_owned()
-    }
 }

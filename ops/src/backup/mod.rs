@@ -62,16 +62,15 @@ pub fn run<F>(
     monitor: &Arc<Monitor>,
 ) -> Result<BackupSummary, F> {
     let options = BackupOptions {
-        job: request.job.clone(),
         tags: request.tags.clone(),
         full: request.full,
         dry_run: request.dry_run,
         workload: request.workload,
         threads: request.threads,
-        original: None,
         drop_unreadable: request.drop_unreadable,
         point: request.point,
         shrink_max: request.shrink_max,
+        ..BackupOptions::new(request.job.clone())
     };
     let work = || engine::backup::backup(repo, source, &options, monitor);
     match rooms {

@@ -23,7 +23,6 @@ use engine::store::{Location, Mode, StorageClass};
 use engine::{Error, Kind};
 use format_spec::config::{Class, Retention, RetentionKind};
 use format_spec::container::Suite;
-use format_spec::key_slot::Cost;
 use format_spec::period::Period;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -172,9 +171,7 @@ impl CreateRequest<'_> {
     ) -> NewRepository {
         let like = self.like.map(Repository::config);
         NewRepository {
-            class: self.class,
             password: secret.map(|mut secret| std::mem::take(&mut *secret)),
-            cost: Cost::DEFAULT,
             label: self.label.to_owned(),
             probed,
             cutting: like.map(|config| config.cutting),
@@ -186,6 +183,7 @@ impl CreateRequest<'_> {
             dedup: self.like.map(|like| like.vault().secrets.dedup.clone()),
             storage_class: self.storage_class.map_or_else(String::new, |class| class.as_str().to_owned()),
             origin: self.like.filter(|_| self.class == Class::Copy).map(Repository::id),
+            ..NewRepository::new(self.class)
         }
     }
 }

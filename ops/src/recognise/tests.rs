@@ -5,8 +5,7 @@ use crate::Error;
 use engine::env::Machine;
 use engine::repository::{NewRepository, OpenOptions, Repository};
 use engine::store::{HeadOptions, Info, ListOptions, Listed, Memory, ObjectName, ObjectRef, Read, ReadRange, forward};
-use format_spec::config::{Class, Retention};
-use format_spec::key_slot::Cost;
+use format_spec::config::Class;
 use format_spec::log::Change;
 use format_spec::names;
 use parking_lot::Mutex;
@@ -53,22 +52,7 @@ struct Scene {
 impl Scene {
     fn new() -> Scene {
         let memory = Arc::new(Memory::new());
-        let new = NewRepository {
-            class: Class::Backup,
-            password: None,
-            cost: Cost::DEFAULT,
-            label: String::new(),
-            probed: String::new(),
-            cutting: None,
-            block_target: None,
-            level: None,
-            parity_percent: 0,
-            retention: Retention::default(),
-            immutability: None,
-            dedup: None,
-            storage_class: String::new(),
-            origin: None,
-        };
+        let new = NewRepository::new(Class::Backup);
         let id = Repository::create(&*memory, &new, &Machine::shared()).unwrap();
         let scene = Scene { memory, dir: tempfile::tempdir().unwrap(), row: Row::new(id, Suite::Clear) };
         let repo = scene.open(scene.memory.clone());
@@ -79,13 +63,7 @@ impl Scene {
     }
 
     fn open(&self, store: Arc<dyn Store>) -> Arc<Repository> {
-        let options = OpenOptions {
-            env: Machine::shared(),
-            cache: engine::blob::CachePlace::Temporary,
-            budgets: Default::default(),
-            ranges: None,
-            as_of: None,
-        };
+        let options = OpenOptions::new(Machine::shared(), engine::blob::CachePlace::Temporary);
         Repository::open(store, None, &options).unwrap()
     }
 

@@ -115,13 +115,7 @@ pub(crate) fn some_files(source: &Path) {
     symlink("folder", source.join("link")).unwrap();
 }
 
+/// Bytes that do not compress.
 pub(crate) fn noise(bytes: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()[0]
-    };
-    std::iter::repeat_with(next).take(bytes).collect()
+    testkit::noise(0, bytes)
 }

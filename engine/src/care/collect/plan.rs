@@ -9,6 +9,7 @@ use crate::care::findings::Finding;
 use crate::care::plan_hash::PlanHash;
 use crate::error::{Error, Kind, Result};
 use crate::index::Place;
+use crate::limits::DAY_SECONDS;
 use crate::log::{LogView, SessionRef};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
@@ -34,6 +35,21 @@ pub struct CollectOptions {
     pub bytes_max: Option<u64>,
     /// Who collects, for people.
     pub host: String,
+}
+
+impl CollectOptions {
+    /// What the command does unless it is told otherwise: a quarter of a pack, a day for readers, a day for sessions, no limits.
+    pub fn new(host: impl Into<String>) -> Self {
+        CollectOptions {
+            dead_share: 0.25,
+            grace_seconds: DAY_SECONDS,
+            lease_seconds: DAY_SECONDS,
+            fence: BTreeSet::new(),
+            requests_max: None,
+            bytes_max: None,
+            host: host.into(),
+        }
+    }
 }
 
 /// A pack of the plan.

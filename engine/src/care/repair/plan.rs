@@ -143,8 +143,7 @@ impl RepairPlan {
 /// # Errors
 /// As a check's; `Input` for a copy that does not share the dedup key.
 pub fn plan(repository: &Arc<Repository>, options: &RepairOptions, monitor: &Monitor) -> Result<RepairPlan> {
-    let check =
-        CheckOptions { level: options.level, share: None, remember: None, point: None, threads: options.threads };
+    let check = CheckOptions { threads: options.threads, ..CheckOptions::new(options.level) };
     let closely = check_closely(repository, &check, monitor)?;
     let mut plan = RepairPlan {
         items: Vec::new(),

@@ -217,7 +217,3 @@ const LOCKS: &str = "probe/locks";
 /// Long enough for the trial on the slowest store, short enough to be forgotten.
 const LOCK_SECONDS: i64 = 180;
 const SWEPT_MAX: usize = 100;
-
-#[cfg(test)]
-#[path = "lock_tests.rs"]
-mod tests;

@@ -294,7 +294,7 @@ fn a_check_names_points_of_two_histories_once() {
     assert!(found[0].what.contains(&format!("entry {slot} ")) && found[0].object.starts_with("points/"), "{found:?}");
     // Who asks about one point is not told of others.
     let point = Some(target.points().unwrap()[0].clone());
-    let options = CheckOptions { level: Level::List, share: None, remember: None, point, threads: 1 };
+    let options = CheckOptions { point, threads: 1, ..CheckOptions::new(Level::List) };
     assert_eq!(check(&target, &options, &Monitor::new()).unwrap().errors, Vec::new());
 }
 
@@ -351,11 +351,8 @@ fn one_cache_that_both_histories_use_gives_no_wrong_answer() {
 
 fn read_through_the_disk_cache(rig: &Rig, ranges: &Path) {
     let options = OpenOptions {
-        env: rig.env.clone(),
-        cache: rig.cache.clone(),
-        budgets: Default::default(),
         ranges: Some((ranges.to_owned(), u64::MAX)),
-        as_of: None,
+        ..OpenOptions::new(rig.env.clone(), rig.cache.clone())
     };
     let repository = Repository::open(rig.store.clone(), rig.password.as_deref(), &options).unwrap();
     let spoiled = engine::store::spoiled();

@@ -50,21 +50,7 @@ impl Pair {
 
     /// Options as the command line gives them.
     pub(crate) fn options(&self, which: Which) -> CopyOptions {
-        CopyOptions {
-            which,
-            job: None,
-            verify_full: false,
-            rekey: false,
-            regroup: None,
-            flush_after_seconds: 0,
-            spool: Some(self.spool.clone()),
-            dry_run: false,
-            budget: Default::default(),
-            heal_from: None,
-            prices: None,
-            host: "test".into(),
-            threads: 2,
-        }
+        CopyOptions { spool: Some(self.spool.clone()), ..CopyOptions::new(which, "test") }
     }
 
     pub(crate) fn copy(&self, which: Which) -> Result<CopySummary> {
@@ -106,20 +92,15 @@ pub(crate) fn target_locked(
 ) -> Rig {
     let like = source.open().unwrap();
     let new = NewRepository {
-        class: Class::Copy,
         password: Some(OTHER.to_vec()),
         cost: CHEAP,
         label: "test".into(),
-        probed: String::new(),
         cutting: Some(like.config().cutting),
-        block_target: None,
-        level: None,
-        parity_percent: 0,
         retention,
         immutability,
         dedup: Some(like.vault().secrets.dedup.clone()),
-        storage_class: String::new(),
         origin: Some(like.id()),
+        ..NewRepository::new(Class::Copy)
     };
     Repository::create(&*store, &new, &source.env).unwrap();
     Rig { store, password: Some(OTHER.to_vec()), cache: CachePlace::Temporary, ..source.clone() }

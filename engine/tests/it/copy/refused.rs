@@ -13,20 +13,12 @@ use std::sync::Arc;
 /// A repository of backups with the dedup key of another one.
 pub(super) fn backup_like(rig: &Rig, store: Arc<dyn Store>, like: &Repository) -> Rig {
     let new = NewRepository {
-        class: Class::Backup,
         password: rig.password.clone(),
         cost: CHEAP,
         label: "test".into(),
-        probed: String::new(),
         cutting: Some(like.config().cutting),
-        block_target: None,
-        level: None,
-        parity_percent: 0,
-        retention: Default::default(),
-        immutability: None,
         dedup: Some(like.vault().secrets.dedup.clone()),
-        storage_class: String::new(),
-        origin: None,
+        ..NewRepository::new(Class::Backup)
     };
     Repository::create(&*store, &new, &rig.env).unwrap();
     Rig { store, cache: CachePlace::Temporary, ..rig.clone() }

@@ -102,22 +102,8 @@ fn what_leaves_by_the_targets_period_is_counted_as_left_out() {
     let items = |years| Retention { kind: RetentionKind::Item, period: Period::new(years, Unit::Years).unwrap() };
     let repository = |class, years| {
         let store = Arc::new(Memory::new());
-        let new = NewRepository {
-            class,
-            password: None,
-            cost: CHEAP,
-            label: "test".into(),
-            probed: String::new(),
-            cutting: None,
-            block_target: None,
-            level: None,
-            parity_percent: 0,
-            retention: items(years),
-            immutability: None,
-            dedup: None,
-            storage_class: String::new(),
-            origin: None,
-        };
+        let new =
+            NewRepository { cost: CHEAP, label: "test".into(), retention: items(years), ..NewRepository::new(class) };
         Repository::create(&*store, &new, &engine::env::Machine::shared()).unwrap();
         store
     };

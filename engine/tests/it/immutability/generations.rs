@@ -130,15 +130,7 @@ fn a_collection_passes_over_what_is_locked_and_says_until_when() {
     rig.back_up().unwrap();
     rig.write("a", &noise(2, 2_000_000));
     rig.back_up().unwrap();
-    let options = CollectOptions {
-        dead_share: 0.25,
-        grace_seconds: 0,
-        lease_seconds: 86_400,
-        fence: Default::default(),
-        requests_max: None,
-        bytes_max: None,
-        host: "test".into(),
-    };
+    let options = CollectOptions { grace_seconds: 0, ..CollectOptions::new("test") };
     let (monitor, repository) = (Monitor::new(), rig.open().unwrap());
     let first = repository.log().view().commits[0].id;
     let expire =

@@ -54,20 +54,12 @@ impl Env for Clock {
 pub(crate) fn new(days: Option<u32>) -> NewRepository {
     let days = days.map(|days| NonZeroU32::new(days).unwrap());
     NewRepository {
-        class: Class::Backup,
         password: Some(PASSWORD.to_vec()),
         cost: CHEAP,
         label: "test".into(),
-        probed: String::new(),
-        cutting: None,
-        block_target: None,
-        level: None,
         retention: Retention { kind: RetentionKind::Snapshot, period: "30d".parse().unwrap() },
         immutability: Some(Immutability { mode: LockMode::Compliance, days, generation_days: 10 }),
-        dedup: None,
-        storage_class: String::new(),
-        origin: None,
-        parity_percent: 0,
+        ..NewRepository::new(Class::Backup)
     }
 }
 
@@ -100,6 +92,6 @@ pub(crate) fn verified(rig: &Rig) -> Verified {
 /// The repository as it was.
 pub(crate) fn open_as_of(rig: &Rig, as_of: AsOf) -> Result<Arc<Repository>> {
     let (env, cache) = (rig.env.clone(), rig.cache.clone());
-    let options = OpenOptions { env, cache, budgets: Default::default(), ranges: None, as_of: Some(as_of) };
+    let options = OpenOptions { as_of: Some(as_of), ..OpenOptions::new(env, cache) };
     Repository::open(rig.store.clone(), rig.password.as_deref(), &options)
 }

@@ -4,20 +4,20 @@ use super::{change, rig};
 use crate::proofs::collect::{collect_all, expire, options};
 use crate::proofs::rig::{copy_of, names_of};
 use bytes::Bytes;
+use engine::Kind;
 use engine::care::CollectOptions;
 use engine::env::Machine;
 use engine::log::Truncation;
 use engine::store::{
-    Fault, Faulty, ListOptions, Listed, Memory, Mode, ObjectLock, ObjectName, PutOptions, Receipt, RequestKind, Store,
-    StoreExt, forward, probe, probe_lock,
+    Fault, Faulty, Memory, Mode, ObjectLock, ObjectName, PutOptions, RequestKind, Store, StoreExt, probe, probe_lock,
 };
-use engine::{Kind, Result};
 use format_spec::Time;
 use std::sync::Arc;
+use testkit::stores::{Lie, Lying};
 
 #[test]
 fn incident_03_pbs_5982_what_a_store_does_not_do_is_refused_and_not_relied_upon() {
-    let lying = |lie| Liar { inner: Arc::new(Memory::new()), lie };
+    let lying = |lie| Lying::new(Arc::default(), lie);
     for (lie, named) in [(Lie::CreatesAgain, "if it is absent"), (Lie::ListsHalf, "complete listings")] {
         let refused = probe(&lying(lie), &*Machine::shared(), &|_| ()).unwrap().require().unwrap_err();
         assert_eq!(refused.kind(), Kind::Unsupported);
@@ -56,7 +56,7 @@ fn incident_05_restic_4612_a_listing_that_fails_or_shows_nothing_deletes_nothing
         for lie in [Lie::ListsNothing, Lie::ListsHalf] {
             let copy = copy_of(&*rig.store);
             let before = names_of(&*copy);
-            let lying = rig.over(Arc::new(Liar { inner: copy.clone(), lie }));
+            let lying = rig.over(Arc::new(Lying::new(copy.clone(), lie)));
             let report = collect_all(&lying.open().unwrap(), &impatient).unwrap();
             assert_eq!(
                 report.objects_deleted > 0,
@@ -98,7 +98,7 @@ fn incident_15_kopia_1067_a_lock_that_is_not_kept_is_an_error() {
     );
     assert_eq!(plain.extend_lock(name.object(), &lock).unwrap_err().kind(), Kind::Unsupported);
     // A place that takes locks and forgets them.
-    let forgetful = Liar { inner: Arc::new(Memory::locking(clock.clone())), lie: Lie::DropsLocks };
+    let forgetful = Lying::new(Arc::new(Memory::locking(clock.clone())), Lie::DropsTheLock);
     let refused = probe_lock(&forgetful, &*clock, &|_| ()).unwrap().require().unwrap_err();
     assert_eq!(refused.kind(), Kind::Unsupported);
     assert!(refused.to_string().contains("locks on new objects"), "{refused}");
@@ -108,46 +108,4 @@ fn incident_15_kopia_1067_a_lock_that_is_not_kept_is_an_error() {
     let version = keeping.put(&name, Bytes::from_static(b"x"), &PutOptions::locked(&lock)).unwrap().version;
     assert_eq!(keeping.lock_of(name.at(version.as_deref())).unwrap(), Some(lock));
     assert_eq!(keeping.delete(name.at(version.as_deref())).unwrap_err().kind(), Kind::Immutable);
-}
-
-/// A store that lies in one way.
-#[derive(Debug)]
-struct Liar {
-    inner: Arc<Memory>,
-    lie: Lie,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Lie {
-    CreatesAgain,
-    ListsHalf,
-    ListsNothing,
-    DropsLocks,
-}
-
-impl Store for Liar {
-    forward!(inner: read, head, versions, delete, extend_lock, retrieve, rest_again, now, capabilities, room, fresh);
-
-    fn location(&self) -> String {
-        "liar:".to_owned()
-    }
-
-    fn put(&self, name: &ObjectName, bytes: Bytes, options: &PutOptions) -> Result<Receipt> {
-        if self.lie == Lie::CreatesAgain && !options.tries_checksum {
-            self.inner.replace(name, bytes);
-            return Ok(Receipt::default());
-        }
-        self.inner.put(name, bytes, &PutOptions { lock: None, ..*options })
-    }
-
-    fn list(&self, options: &ListOptions<'_>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        let mut shown = 0;
-        self.inner.list(options, &mut |listed| {
-            shown += 1;
-            // Without a key slot nobody gets as far as to delete.
-            let is_hidden = options.prefix != "keys"
-                && (self.lie == Lie::ListsNothing || self.lie == Lie::ListsHalf && shown % 2 == 0);
-            is_hidden || visit(listed)
-        })
-    }
 }

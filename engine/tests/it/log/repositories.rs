@@ -32,20 +32,11 @@ fn proven(folder: &Path) -> Rig {
 fn created(rig: &Rig) -> Arc<Memory> {
     let store = Arc::new(Memory::new());
     let new = NewRepository {
-        class: Class::Backup,
         password: rig.password.clone(),
         cost: Cost { memory_kib: 64, passes: 1, lanes: 1 },
         label: "test".into(),
         probed: format!("ranges=yes\n{LISTING_COMPLETE}\nversioned=no"),
-        cutting: None,
-        block_target: None,
-        level: None,
-        parity_percent: 0,
-        retention: Default::default(),
-        immutability: None,
-        dedup: None,
-        storage_class: String::new(),
-        origin: None,
+        ..NewRepository::new(Class::Backup)
     };
     Repository::create(&*store, &new, &rig.env).unwrap();
     store

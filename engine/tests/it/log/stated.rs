@@ -38,15 +38,9 @@ fn repository(suite: &str) -> Arc<Memory> {
 }
 
 fn checked(store: Arc<Memory>, password: Option<&str>, level: Level) -> Result<CheckReport> {
-    let options = OpenOptions {
-        env: Machine::shared(),
-        cache: CachePlace::Temporary,
-        budgets: Default::default(),
-        ranges: None,
-        as_of: None,
-    };
+    let options = OpenOptions::new(Machine::shared(), CachePlace::Temporary);
     let repository = Repository::open(store, password.map(str::as_bytes), &options)?;
-    let options = CheckOptions { level, share: None, remember: None, point: None, threads: 1 };
+    let options = CheckOptions { threads: 1, ..CheckOptions::new(level) };
     check(&repository, &options, &Monitor::new())
 }
 

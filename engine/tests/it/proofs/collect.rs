@@ -1,77 +1,22 @@
 //! Collection: what nobody needs goes, what somebody needs stays, whoever is at work beside it.
 
 use super::rig::{Rig, contents, names_of, noise};
-use engine::Result;
-use engine::care::{ClockVerdict, CollectOptions, CollectReport, collect, plan_collection};
+use engine::care::{ClockVerdict, CollectOptions, collect, plan_collection};
 use engine::error::Kind;
 use engine::monitor::Monitor;
-use engine::repository::Repository;
 use engine::store::{Memory, StoreExt};
-use format_spec::log::{Change, PointId};
 use std::sync::Arc;
 
-pub(crate) fn options() -> CollectOptions {
-    CollectOptions {
-        dead_share: 0.01,
-        grace_seconds: 0,
-        lease_seconds: 86_400,
-        fence: Default::default(),
-        requests_max: None,
-        bytes_max: None,
-        host: "test".into(),
-    }
-}
-
-/// Plans and carries out.
-pub(crate) fn collect_all(repository: &Arc<Repository>, options: &CollectOptions) -> Result<CollectReport> {
-    let monitor = Monitor::new();
-    let plan = plan_collection(repository, options, &monitor)?;
-    collect(repository, options, &plan.hash, &ClockVerdict::trusted(), &monitor)
-}
-
-/// Gives points up.
-pub(crate) fn expire(repository: &Repository, mut points: Vec<PointId>) {
-    points.sort_unstable();
-    repository
-        .log()
-        .append(&**repository.env(), &mut |_| {
-            Ok(Change::Expire { points: points.clone(), reason: "test".into(), plan: [0; 32] })
-        })
-        .expect("expires");
-}
-
-/// A source of small files and a large one, not backed up yet.
-pub(super) fn rig(folder: &std::path::Path, store: Arc<Memory>) -> Rig {
-    let rig = Rig::new(folder, store);
-    for n in 0..40 {
-        rig.write(format!("d{}/{n}", n % 4), &noise(n, 3_000 + 100 * usize::try_from(n).unwrap()));
-    }
-    rig.write("large", &noise(1000, 3_000_000));
-    rig
-}
+pub(crate) use testkit::rig::{collect_all, collect_options as options, expire};
 
 fn bytes_of(rig: &Rig) -> u64 {
     names_of(&*rig.store).iter().map(|n| rig.store.head_of(n).expect("is there").bytes).sum()
 }
 
-/// Another state of the source: every third small file is another one, and half of the large one.
-pub(super) fn change(rig: &Rig, round: u64) {
-    for n in (0..40).filter(|n| n % 3 == round % 3) {
-        rig.write(format!("d{}/{n}", n % 4), &noise(5000 + 100 * round + n, 2_000 + 10 * usize::try_from(n).unwrap()));
-    }
-    let mut large = noise(1000, 3_000_000);
-    large.truncate(1_500_000);
-    large.extend(noise(7000 + round, 1_000_000));
-    rig.write("large", &large);
-}
-
 #[test]
 fn dead_packs_go_and_survivors_move() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path(), Arc::default());
-    let first = rig.back_up().unwrap().point.unwrap();
-    change(&rig, 1);
-    rig.back_up().unwrap();
+    let (rig, first) = Rig::with_two_points(folder.path(), Arc::<Memory>::default());
     let before = bytes_of(&rig);
     let repository = rig.open().unwrap();
     let nothing = collect_all(&repository, &options()).unwrap();
@@ -87,10 +32,10 @@ fn dead_packs_go_and_survivors_move() {
 #[test]
 fn a_base_whose_packs_moved_twice_is_built_upon() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path(), Arc::default());
+    let rig = Rig::with_files(folder.path(), Arc::<Memory>::default());
     let mut points = vec![rig.back_up().unwrap().point.unwrap()];
     for round in 1..4 {
-        change(&rig, round);
+        rig.change(round);
         points.push(rig.back_up().unwrap().point.unwrap());
         let repository = rig.open().unwrap();
         // The newest stays where it is named by places that move under it.
@@ -111,10 +56,7 @@ fn a_base_whose_packs_moved_twice_is_built_upon() {
 #[test]
 fn a_reader_with_an_old_view_reads_on() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path(), Arc::default());
-    let first = rig.back_up().unwrap().point.unwrap();
-    change(&rig, 1);
-    rig.back_up().unwrap();
+    let (rig, first) = Rig::with_two_points(folder.path(), Arc::<Memory>::default());
     let old = rig.open().unwrap();
     let point = old.find_point("latest").unwrap();
     let collector = rig.open().unwrap();
@@ -137,11 +79,10 @@ fn a_reader_with_an_old_view_reads_on() {
 #[test]
 fn a_plan_of_yesterday_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path(), Arc::default());
-    let first = rig.back_up().unwrap().point.unwrap();
+    let (rig, first) = Rig::with_point(folder.path(), Arc::<Memory>::default());
     let repository = rig.open().unwrap();
     let plan = plan_collection(&repository, &options(), &Monitor::new()).unwrap();
-    change(&rig, 1);
+    rig.change(1);
     rig.back_up().unwrap();
     expire(&repository, vec![first]);
     let refused = collect(&repository, &options(), &plan.hash, &ClockVerdict::trusted(), &Monitor::new()).unwrap_err();
@@ -152,7 +93,7 @@ fn a_plan_of_yesterday_is_refused() {
 #[test]
 fn a_plan_with_a_grace_is_not_applied_without_it() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path(), Arc::default());
+    let rig = Rig::with_files(folder.path(), Arc::<Memory>::default());
     rig.back_up().unwrap();
     let repository = rig.open().unwrap();
     let later = CollectOptions { grace_seconds: 3600, ..options() };
@@ -165,12 +106,8 @@ fn a_plan_with_a_grace_is_not_applied_without_it() {
 #[test]
 fn a_grace_keeps_the_objects_and_not_the_packs() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path(), Arc::default());
-    let first = rig.back_up().unwrap().point.unwrap();
-    change(&rig, 1);
-    rig.back_up().unwrap();
+    let rig = Rig::with_garbage(folder.path(), Arc::<Memory>::default());
     let repository = rig.open().unwrap();
-    expire(&repository, vec![first]);
     let later = CollectOptions { grace_seconds: 3600, ..options() };
     let report = collect_all(&repository, &later).unwrap();
     assert!(report.packs_condemned > 0 && report.waiting > 0 && report.sweep_after.is_some(), "{report:?}");
@@ -184,7 +121,7 @@ fn a_grace_keeps_the_objects_and_not_the_packs() {
 #[test]
 fn orphans_of_ended_sessions_go_and_others_stay() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path(), Arc::default());
+    let rig = Rig::with_files(folder.path(), Arc::<Memory>::default());
     rig.back_up().unwrap();
     let repository = rig.open().unwrap();
     let put = |name: &str| {
@@ -207,12 +144,8 @@ fn orphans_of_ended_sessions_go_and_others_stay() {
 #[test]
 fn a_damaged_survivor_keeps_its_pack() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path(), Arc::default());
-    let first = rig.back_up().unwrap().point.unwrap();
-    change(&rig, 1);
-    rig.back_up().unwrap();
+    let rig = Rig::with_garbage(folder.path(), Arc::<Memory>::default());
     let repository = rig.open().unwrap();
-    expire(&repository, vec![first]);
     let plan = plan_collection(&repository, &options(), &Monitor::new()).unwrap();
     let sparse = plan.sparse.first().expect("a pack with survivors");
     let name = engine::store::ObjectName::new(format_spec::names::of_session(sparse.kind, sparse.id)).unwrap();
@@ -229,12 +162,8 @@ fn a_damaged_survivor_keeps_its_pack() {
 #[test]
 fn a_limit_stops_cleanly_and_the_next_run_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path(), Arc::default());
-    let first = rig.back_up().unwrap().point.unwrap();
-    change(&rig, 1);
-    rig.back_up().unwrap();
+    let rig = Rig::with_garbage(folder.path(), Arc::<Memory>::default());
     let repository = rig.open().unwrap();
-    expire(&repository, vec![first]);
     let few = CollectOptions { requests_max: Some(4), ..options() };
     let mut runs = 0;
     while collect_all(&repository, &few).unwrap().is_partial {
@@ -271,7 +200,7 @@ fn many_segments_are_folded() {
 #[test]
 fn a_plan_of_other_options_is_named_as_such() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path(), Arc::default());
+    let rig = Rig::with_files(folder.path(), Arc::<Memory>::default());
     rig.back_up().unwrap();
     let repository = rig.open().unwrap();
     let usual = CollectOptions { grace_seconds: 86_400, ..options() };

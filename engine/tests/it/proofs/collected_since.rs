@@ -31,13 +31,8 @@ fn collected(folder: &std::path::Path) -> (Rig, u32, [PointId; 2]) {
 }
 
 fn as_of(rig: &Rig, slot: u32) -> Arc<Repository> {
-    let options = OpenOptions {
-        env: rig.env.clone(),
-        cache: CachePlace::Temporary,
-        budgets: Default::default(),
-        ranges: None,
-        as_of: Some(AsOf::Entry(slot)),
-    };
+    let options =
+        OpenOptions { as_of: Some(AsOf::Entry(slot)), ..OpenOptions::new(rig.env.clone(), CachePlace::Temporary) };
     Repository::open(rig.store.clone(), rig.password.as_deref(), &options).unwrap()
 }
 
@@ -81,7 +76,7 @@ fn a_check_as_of_an_earlier_position_calls_what_was_collected_since_no_damage() 
     let folder = tempfile::tempdir().unwrap();
     let (rig, then, _) = collected(folder.path());
     for level in [Level::List, Level::Tails, Level::Full] {
-        let options = CheckOptions { level, share: None, remember: None, point: None, threads: 2 };
+        let options = CheckOptions::new(level);
         let report = check(&as_of(&rig, then), &options, &Monitor::new()).unwrap();
         assert_eq!((report.errors, report.uncommitted), (Vec::new(), Vec::new()), "{level:?}");
         assert!(!report.collected.is_empty(), "{level:?}");
@@ -93,12 +88,7 @@ fn a_check_as_of_an_earlier_position_calls_what_was_collected_since_no_damage() 
     let name = format_spec::names::of_session(pack.kind, pack.id);
     rig.store.delete(ObjectName::new(name.clone()).unwrap().object()).unwrap();
     let head = rig.open().unwrap().log().view().head;
-    let report = check(
-        &as_of(&rig, head),
-        &CheckOptions { level: Level::List, share: None, remember: None, point: None, threads: 2 },
-        &Monitor::new(),
-    )
-    .unwrap();
+    let report = check(&as_of(&rig, head), &CheckOptions::new(Level::List), &Monitor::new()).unwrap();
     assert!(report.errors.iter().any(|found| found.object == name), "{report:?}");
 }
 

@@ -1,6 +1,6 @@
 //! A store that is full: who makes room is not stopped by it, and a run that failed for it keeps nothing back.
 
-use super::collect::{change, collect_all, options, rig};
+use super::collect::{collect_all, options};
 use super::expire;
 use super::rig::{Rig, names_of, noise, shown};
 use engine::Kind;
@@ -21,7 +21,7 @@ fn failing(rig: &Rig, kind: Kind, names: &'static [&'static str]) -> Rig {
 #[test]
 fn a_run_that_ends_with_an_error_closes_its_session_and_what_it_left_goes_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path(), Arc::new(Memory::new()));
+    let rig = Rig::with_files(folder.path(), Arc::new(Memory::new()));
     for kind in [Kind::NoSpace, Kind::Denied, Kind::Unsupported] {
         let error = failing(&rig, kind, &["meta/", "points/"]).back_up().unwrap_err();
         assert_eq!(error.kind(), kind, "{}", shown(&error));
@@ -41,7 +41,7 @@ fn a_run_that_ends_with_an_error_closes_its_session_and_what_it_left_goes_at_onc
 #[test]
 fn a_run_whose_store_does_not_answer_says_nothing_more_and_the_plan_names_what_it_holds() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path(), Arc::new(Memory::new()));
+    let rig = Rig::with_files(folder.path(), Arc::new(Memory::new()));
     failing(&rig, Kind::Transient, &["meta/", "points/"]).back_up().unwrap_err();
     let repository = rig.open().unwrap();
     let plan = plan_collection(&repository, &options(), &Monitor::new()).unwrap();
@@ -55,11 +55,11 @@ fn a_run_whose_store_does_not_answer_says_nothing_more_and_the_plan_names_what_i
 #[test]
 fn what_is_dead_goes_where_nothing_can_be_stored_and_sparse_packs_wait_for_room() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path(), Arc::new(Memory::new()));
+    let rig = Rig::with_files(folder.path(), Arc::new(Memory::new()));
     rig.write("alone", &noise(77, 9_000_000));
     let first = rig.back_up().unwrap().point.unwrap();
     std::fs::remove_file(rig.source.join("alone")).unwrap();
-    change(&rig, 1);
+    rig.change(1);
     rig.back_up().unwrap();
     expire(&rig.open().unwrap(), vec![first]);
     let full = failing(&rig, Kind::NoSpace, &["data/", "meta/", "index/"]).open().unwrap();

@@ -42,11 +42,8 @@ fn expect_newest_whole(rig: &Rig, damaged: &ObjectName) {
     let repository = rig.open().unwrap();
     let newest = repository.find_point("latest").unwrap();
     let options = engine::care::CheckOptions {
-        level: engine::care::Level::Full,
-        share: None,
-        remember: None,
         point: Some(newest),
-        threads: 2,
+        ..engine::care::CheckOptions::new(engine::care::Level::Full)
     };
     let report = engine::care::check(&repository, &options, &Monitor::new()).unwrap();
     assert_eq!(report.errors, Vec::new(), "the newest point needs nothing of {damaged}");

@@ -38,13 +38,7 @@ fn plant(store: &dyn Store, repository: RepositoryId, id: SlotId, cost: Cost) {
 }
 
 fn options(rig: &Rig) -> OpenOptions {
-    OpenOptions {
-        env: rig.env.clone(),
-        cache: rig.cache.clone(),
-        budgets: Default::default(),
-        ranges: None,
-        as_of: None,
-    }
+    OpenOptions::new(rig.env.clone(), rig.cache.clone())
 }
 
 fn open(rig: &Rig, password: &[u8], trying: Trying) -> Result<Arc<Repository>> {

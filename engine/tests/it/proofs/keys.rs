@@ -79,13 +79,7 @@ fn the_recovery_sheet_opens_without_any_slot_and_only_its_own_repository() {
     }
     let error = rig.open().map(|_| ()).unwrap_err();
     assert_eq!(error.kind(), Kind::Damaged, "{}", shown(&error));
-    let options = OpenOptions {
-        env: rig.env.clone(),
-        cache: rig.cache.clone(),
-        budgets: Default::default(),
-        ranges: None,
-        as_of: None,
-    };
+    let options = OpenOptions::new(rig.env.clone(), rig.cache.clone());
     let repository = Repository::open_with_paper(store, &sheet, &options).unwrap();
     repository.add_slot(PASSWORD, "again", CHEAP).unwrap();
     rig.expect_healthy();
@@ -121,20 +115,9 @@ fn an_empty_password_and_a_second_repository_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let rig = Rig::new(folder.path(), Arc::new(Memory::new()));
     let new = |password: &[u8]| NewRepository {
-        class: format_spec::config::Class::Backup,
         password: Some(password.to_vec()),
         cost: Cost { memory_kib: 64, passes: 1, lanes: 1 },
-        label: String::new(),
-        probed: String::new(),
-        cutting: None,
-        block_target: None,
-        level: None,
-        parity_percent: 0,
-        retention: Default::default(),
-        immutability: None,
-        dedup: None,
-        storage_class: String::new(),
-        origin: None,
+        ..NewRepository::new(format_spec::config::Class::Backup)
     };
     let again = Repository::create(&*rig.store, &new(b"x"), &rig.env).unwrap_err();
     assert_eq!(again.kind(), Kind::Exists, "{}", shown(&again));

@@ -1,6 +1,6 @@
 //! Collection beside damage: what cannot be read is left alone and told, what is whole elsewhere moves, the rest is collected.
 
-use super::collect::{change, collect_all, expire, options, rig};
+use super::collect::{collect_all, expire, options};
 use super::damage::{Action, act, kind_of};
 use super::rig::{Rig, names_of, noise};
 use engine::backup::{BackupOptions, backup};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// The rig over a memory in which objects can be damaged.
 fn damageable(folder: &std::path::Path) -> (Rig, Arc<Memory>) {
     let store = Arc::new(Memory::new());
-    (rig(folder, store.clone()), store)
+    (Rig::with_files(folder, store.clone()), store)
 }
 
 fn put(store: &Memory, name: &str) {
@@ -31,7 +31,7 @@ fn a_pack_that_no_readable_segment_names_is_left_alone_and_the_rest_is_collected
     let folder = tempfile::tempdir().unwrap();
     let (rig, store) = damageable(folder.path());
     let first = rig.back_up().unwrap().point.unwrap();
-    change(&rig, 1);
+    rig.change(1);
     rig.back_up().unwrap();
     let one = |kind: &str| names_of(&*store).into_iter().find(|n| kind_of(n) == kind).unwrap();
     let (segment, pack) = (one("index"), one("data"));
@@ -78,7 +78,7 @@ fn survivors_of_a_damaged_pack_that_were_stored_again_move() {
         let folder = tempfile::tempdir().unwrap();
         let (rig, store) = damageable(folder.path());
         let first = rig.back_up().unwrap().point.unwrap();
-        change(&rig, 1);
+        rig.change(1);
         rig.back_up().unwrap();
         let pack = names_of(&*store).into_iter().find(|n| kind_of(n) == "data").unwrap();
         assert!(act(action, &pack, &store, &*store));

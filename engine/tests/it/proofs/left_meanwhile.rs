@@ -49,8 +49,7 @@ fn verify_a_check_of_the_point_and_what_it_needs_say_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let (rig, reader, point) = overtaken(folder.path());
     let live = FolderSource::new(std::slice::from_ref(&rig.source), Rules::default()).unwrap();
-    let options =
-        CheckOptions { level: Level::Full, share: None, remember: None, point: Some(point.clone()), threads: 2 };
+    let options = CheckOptions { point: Some(point.clone()), ..CheckOptions::new(Level::Full) };
     let refused = [
         compare(&reader, &point, b"", &live, &Monitor::new()).map(|_| ()).unwrap_err(),
         check(&reader, &options, &Monitor::new()).map(|_| ()).unwrap_err(),

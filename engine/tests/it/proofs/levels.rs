@@ -26,7 +26,7 @@ fn rig(folder: &Path) -> (Rig, Arc<Memory>) {
 }
 
 fn check_at(rig: &Rig, level: Level) -> CheckReport {
-    let options = CheckOptions { level, share: None, remember: None, point: None, threads: 2 };
+    let options = CheckOptions::new(level);
     check(&rig.open().unwrap(), &options, &Monitor::new()).unwrap()
 }
 

@@ -59,7 +59,7 @@ fn take_away(rig: &Rig, point: PointId) -> impl FnOnce() + Send + 'static {
 }
 
 fn check_at(repository: &Arc<Repository>, level: Level) -> CheckReport {
-    let options = CheckOptions { level, share: None, remember: None, point: None, threads: 2 };
+    let options = CheckOptions::new(level);
     check(repository, &options, &Monitor::new()).unwrap()
 }
 
@@ -93,7 +93,7 @@ fn a_check_of_a_point_that_is_expired_and_swept_under_it_says_so_and_calls_nothi
     let (rig, first) = two_points(folder.path());
     let repository = interrupted(&rig, "meta/", take_away(&rig, first));
     let point = repository.find_point(&first.to_string()).unwrap();
-    let options = CheckOptions { level: Level::Full, share: None, remember: None, point: Some(point), threads: 2 };
+    let options = CheckOptions { point: Some(point), ..CheckOptions::new(Level::Full) };
     let error = check(&repository, &options, &Monitor::new()).unwrap_err();
     assert!(error.kind() == Kind::Absent && error.to_string().contains("expired meanwhile"), "{error}");
 }

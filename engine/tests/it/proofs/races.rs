@@ -2,10 +2,10 @@
 //!
 //! Each test stops a backup at one store call, lets another machine do its work there, and lets the backup go on.
 
-use super::collect::{change, collect_all, expire, options, rig};
+use super::collect::{collect_all, expire, options};
 use super::rig::{Rig, interrupted, names_of, noise};
 use engine::care::CollectOptions;
-use engine::store::{Faulty, RequestKind, Store, StoreExt};
+use engine::store::{Faulty, Memory, RequestKind, Store, StoreExt};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -17,8 +17,7 @@ fn elsewhere(rig: &Rig) -> Rig {
 #[test]
 fn what_a_backup_deduplicated_against_is_condemned_before_its_commit() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path(), Arc::default());
-    let first = rig.back_up().unwrap().point.unwrap();
+    let (rig, first) = Rig::with_point(folder.path(), Arc::<Memory>::default());
     // Garbage by now, but still in the index: a new job finds every blob of it.
     expire(&rig.open().unwrap(), vec![first]);
     let other = elsewhere(&rig);
@@ -38,10 +37,7 @@ fn what_a_backup_deduplicated_against_is_condemned_before_its_commit() {
 #[test]
 fn the_packs_of_a_base_move_before_the_commit_that_builds_on_it() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path(), Arc::default());
-    let first = rig.back_up().unwrap().point.unwrap();
-    change(&rig, 1);
-    rig.back_up().unwrap();
+    let (rig, first) = Rig::with_two_points(folder.path(), Arc::<Memory>::default());
     rig.write("d0/new", b"new");
     let other = elsewhere(&rig);
     let backup = interrupted(&rig, "points/", move || {
@@ -59,8 +55,7 @@ fn the_packs_of_a_base_move_before_the_commit_that_builds_on_it() {
 #[test]
 fn the_base_of_an_open_session_outlives_its_expiry() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path(), Arc::default());
-    let first = rig.back_up().unwrap().point.unwrap();
+    let (rig, first) = Rig::with_point(folder.path(), Arc::<Memory>::default());
     rig.write("d0/new", b"new");
     let other = elsewhere(&rig);
     // The session is open and has loaded its base when that goes.
@@ -80,7 +75,7 @@ fn the_base_of_an_open_session_outlives_its_expiry() {
 #[test]
 fn a_fenced_session_is_followed_by_another() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path(), Arc::default());
+    let rig = Rig::with_files(folder.path(), Arc::<Memory>::default());
     rig.back_up().unwrap();
     rig.write("large", &noise(100, 2_000_000));
     let other = elsewhere(&rig);
@@ -101,7 +96,7 @@ fn a_fenced_session_is_followed_by_another() {
 #[test]
 fn packs_of_an_open_session_are_live() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path(), Arc::default());
+    let rig = Rig::with_files(folder.path(), Arc::<Memory>::default());
     let other = elsewhere(&rig);
     // Everything but the manifest is published by then, and no point needs it yet.
     let backup = interrupted(&rig, "points/", move || {
@@ -115,7 +110,7 @@ fn packs_of_an_open_session_are_live() {
 #[test]
 fn a_killed_session_leaves_what_the_next_one_uses_and_the_collection_after_it_takes_the_rest() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path(), Arc::default());
+    let rig = Rig::with_files(folder.path(), Arc::<Memory>::default());
     let dying = Faulty::new(rig.store.clone(), |call| {
         (call.verb == RequestKind::Put && call.name.starts_with("points/"))
             .then_some(engine::store::Fault::Before(engine::Kind::Denied))
@@ -134,11 +129,7 @@ fn a_killed_session_leaves_what_the_next_one_uses_and_the_collection_after_it_ta
 #[test]
 fn two_collections_at_once_condemn_each_pack_once() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path(), Arc::default());
-    let first = rig.back_up().unwrap().point.unwrap();
-    change(&rig, 1);
-    rig.back_up().unwrap();
-    expire(&rig.open().unwrap(), vec![first]);
+    let rig = Rig::with_garbage(folder.path(), Arc::<Memory>::default());
     let other = elsewhere(&rig);
     // The first one has packed its survivors anew when the second one does everything.
     let collector = interrupted(&rig, "index/", move || {
@@ -155,8 +146,7 @@ fn two_collections_at_once_condemn_each_pack_once() {
 #[test]
 fn a_commit_after_the_mark_keeps_its_pack() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path(), Arc::default());
-    let first = rig.back_up().unwrap().point.unwrap();
+    let (rig, first) = Rig::with_point(folder.path(), Arc::<Memory>::default());
     expire(&rig.open().unwrap(), vec![first]);
     let other = Rig { job: "other".into(), ..rig.clone() };
     // The collection has marked, and everything seemed dead; before its `Condemn` a new job commits upon the same packs.
@@ -178,8 +168,7 @@ fn a_commit_after_the_mark_keeps_its_pack() {
 #[test]
 fn a_base_that_goes_before_its_session_is_open_is_not_built_upon() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path(), Arc::default());
-    let first = rig.back_up().unwrap().point.unwrap();
+    let (rig, first) = Rig::with_point(folder.path(), Arc::<Memory>::default());
     rig.write("d0/new", b"new");
     let other = elsewhere(&rig);
     // The base is chosen and loaded; nothing in the log says so yet.
@@ -198,8 +187,7 @@ fn a_base_that_goes_before_its_session_is_open_is_not_built_upon() {
 #[test]
 fn the_copy_that_heals_a_blob_is_the_one_that_is_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path(), Arc::default());
-    let first = rig.back_up().unwrap().point.unwrap();
+    let (rig, first) = Rig::with_point(folder.path(), Arc::<Memory>::default());
     let repository = rig.open().unwrap();
     let known = repository.blobs().catalog().packs().unwrap();
     let bad = known.iter().find(|p| p.kind == format_spec::container::ObjectKind::DataPack).expect("a data pack");

@@ -170,7 +170,7 @@ fn the_disk_cache_gives_back_what_it_kept() {
     let open = || {
         let ranges = Some((folder.path().join("ranges"), 1 << 30));
         let (env, cache) = (rig.env.clone(), rig.cache.clone());
-        let options = OpenOptions { env, cache, budgets: Default::default(), ranges, as_of: None };
+        let options = OpenOptions { ranges, ..OpenOptions::new(env, cache) };
         Repository::open(rig.store.clone(), rig.password.as_deref(), &options).unwrap()
     };
     let target = tempfile::tempdir().unwrap();

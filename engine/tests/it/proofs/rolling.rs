@@ -36,7 +36,7 @@ fn check_a_twentieth(rig: &Rig, remember: Option<PathBuf>) -> BTreeSet<String> {
         }
         None
     });
-    let options = CheckOptions { level: Level::Full, share: Some(0.05), remember, point: None, threads: 2 };
+    let options = CheckOptions { share: Some(0.05), remember, ..CheckOptions::new(Level::Full) };
     let report = check(&rig.over(Arc::new(store)).open().unwrap(), &options, &Monitor::new()).unwrap();
     assert_eq!(report.errors, Vec::new());
     let asked = asked.lock();

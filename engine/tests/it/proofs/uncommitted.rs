@@ -8,7 +8,7 @@ use format_spec::names;
 use std::sync::Arc;
 
 fn named(rig: &Rig) -> Vec<(String, String)> {
-    let options = CheckOptions { level: Level::List, share: None, remember: None, point: None, threads: 2 };
+    let options = CheckOptions::new(Level::List);
     let report = check(&rig.open().unwrap(), &options, &Monitor::new()).unwrap();
     assert_eq!(report.errors, []);
     report.uncommitted.into_iter().map(|finding| (finding.object, finding.what)).collect()

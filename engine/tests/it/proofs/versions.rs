@@ -17,20 +17,11 @@ fn what_is_collected_in_a_bucket_that_keeps_versions_leaves_none_behind() {
     let store = open_versioned(&target.location, &target.options).unwrap().store;
     assert_eq!(probe(&*store, &*env, &|_| ()).unwrap().versioned, Some(true));
     let new = NewRepository {
-        class: Class::Backup,
         password: Some(PASSWORD.to_vec()),
         cost: CHEAP,
         label: "test".into(),
         probed: VERSIONED.to_owned(),
-        cutting: None,
-        block_target: None,
-        level: None,
-        parity_percent: 0,
-        retention: Default::default(),
-        immutability: None,
-        dedup: None,
-        storage_class: String::new(),
-        origin: None,
+        ..NewRepository::new(Class::Backup)
     };
     Repository::create(&*store, &new, &env).unwrap();
     let source = folder.path().join("source");

@@ -32,20 +32,14 @@ impl Shelf {
         let store = Arc::new(Memory::archiving(clock.clone(), THAW_SECONDS));
         let like = source.open().unwrap();
         let new = NewRepository {
-            class: Class::Copy,
             password: Some(PASSWORD.to_vec()),
             cost: CHEAP,
             label: "test".into(),
-            probed: String::new(),
             cutting: Some(like.config().cutting),
-            block_target: None,
-            level: None,
-            parity_percent: 0,
-            retention: Default::default(),
-            immutability: None,
             dedup: Some(like.vault().secrets.dedup.clone()),
             storage_class: class.as_str().to_owned(),
             origin: Some(like.id()),
+            ..NewRepository::new(Class::Copy)
         };
         Repository::create(&*store, &new, &source.env).unwrap();
         let shelf = Shelf { folder, rig: source.over(store.clone()), clock, store };
@@ -63,21 +57,7 @@ impl Shelf {
     /// Backs the source up and copies the point.
     fn copy_from(&self, source: &Rig) {
         source.back_up().unwrap();
-        let options = CopyOptions {
-            which: Which::Latest,
-            job: None,
-            verify_full: false,
-            rekey: false,
-            regroup: None,
-            flush_after_seconds: 0,
-            spool: None,
-            dry_run: false,
-            host: "test".into(),
-            threads: 2,
-            budget: Default::default(),
-            heal_from: None,
-            prices: Default::default(),
-        };
+        let options = CopyOptions::new(Which::Latest, "test");
         copy(&source.open().unwrap(), &self.open(), &options, &Arc::new(Monitor::new())).unwrap();
     }
 

@@ -1,21 +1,17 @@
 //! Restoring over what is there: again, and beside foreign files.
 
 use super::Bench;
-use super::bench::{inside, restore_options};
+use super::bench::inside;
 use engine::monitor::Monitor;
 use engine::restore::{Overwrite, RestoreOptions, restore};
 use std::sync::Arc;
-
-fn noise(bytes: usize) -> Vec<u8> {
-    let mut out = vec![0; bytes];
-    blake3::Hasher::new().finalize_xof().fill(&mut out);
-    out
-}
+use testkit::noise;
+use testkit::rig::restore_options;
 
 #[test]
 fn a_large_file_that_is_there_already_is_kept_and_the_restore_ends() {
     let bench = Bench::new();
-    bench.write("big", &noise(64_000_000));
+    bench.write("big", &noise(0, 64_000_000));
     bench.write("small", b"beside it");
     bench.back_up();
     assert_eq!(bench.restore("out").files, 2);

@@ -1,35 +1,26 @@
-//! A workbench: a source folder, a repository in a store, and short words for what tests do with them.
+//! A workbench: a rig in a folder of its own, in short words of what must succeed.
 
-use engine::backup::{BackupOptions, BackupSummary, backup};
+use engine::backup::{BackupSummary, backup};
 use engine::blob::CachePlace;
-use engine::care::{CheckOptions, CheckReport, Level, check};
-use engine::env::Machine;
+use engine::care::CheckReport;
 use engine::monitor::Monitor;
-use engine::repository::{NewRepository, OpenOptions, Repository};
-use engine::restore::{Overwrite, RestoreOptions, RestoreSummary, restore};
+use engine::repository::Repository;
+use engine::restore::{RestoreOptions, RestoreSummary, restore};
 use engine::source::Source;
-use engine::source::folder::FolderSource;
-use engine::source::rules::Rules;
 use engine::store::{Location, Options, Store, open};
-use format_spec::config::Class;
-use format_spec::key_slot::Cost;
-use format_spec::point::Workload;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use testkit::rig::{Rig, restore_options};
 
 pub(crate) struct Bench {
     pub(crate) folder: tempfile::TempDir,
-    pub(crate) store: Arc<dyn Store>,
+    rig: Rig,
 }
 
-pub(crate) const PASSWORD: &[u8] = b"correct horse";
-const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
-
 impl Bench {
-    /// A bench with an encrypted repository in a folder.
+    /// A bench with an encrypted repository in a folder, and a cache that is kept.
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        std::fs::create_dir(folder.path().join("source")).expect("a source");
         let location = Location::parse(folder.path().join("repository")).expect("a location");
         let store = open(&location, &Options { create: true, ..Options::default() }).expect("a store");
         Bench::over(folder, store)
@@ -37,71 +28,30 @@ impl Bench {
 
     /// A bench over any store; the repository is created in it.
     pub(crate) fn over(folder: tempfile::TempDir, store: Arc<dyn Store>) -> Self {
-        let new = NewRepository {
-            class: Class::Backup,
-            password: Some(PASSWORD.to_vec()),
-            cost: CHEAP,
-            label: "test".into(),
-            probed: String::new(),
-            cutting: None,
-            block_target: None,
-            level: None,
-            parity_percent: 0,
-            retention: Default::default(),
-            immutability: None,
-            dedup: None,
-            storage_class: String::new(),
-            origin: None,
-        };
-        Repository::create(&*store, &new, &Machine::shared()).expect("creates");
-        Bench { folder, store }
+        let cache = CachePlace::Folder(folder.path().join("cache"));
+        let rig = Rig { cache, ..Rig::new(folder.path(), store) };
+        Bench { folder, rig }
     }
 
     pub(crate) fn source(&self) -> PathBuf {
-        self.folder.path().join("source")
+        self.rig.source.clone()
     }
 
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
-        let path = self.source().join(name);
-        std::fs::create_dir_all(path.parent().expect("below the source")).expect("folders");
-        std::fs::write(path, bytes).expect("writes");
+        self.rig.write(name, bytes);
     }
 
     pub(crate) fn open(&self) -> Arc<Repository> {
-        let options = OpenOptions {
-            env: Machine::shared(),
-            cache: CachePlace::Folder(self.folder.path().join("cache")),
-            budgets: Default::default(),
-            ranges: None,
-            as_of: None,
-        };
-        Repository::open(self.store.clone(), Some(PASSWORD), &options).expect("opens")
+        self.rig.open().expect("opens")
     }
 
     pub(crate) fn back_up(&self) -> BackupSummary {
-        self.try_back_up(&Arc::new(Monitor::new())).expect("backs up")
-    }
-
-    pub(crate) fn try_back_up(&self, monitor: &Arc<Monitor>) -> engine::Result<BackupSummary> {
-        let source = FolderSource::new(&[self.source()], Rules::default())?;
-        self.back_up_of(&source, monitor)
+        self.rig.back_up().expect("backs up")
     }
 
     /// A point of the job `test`, of any source.
     pub(crate) fn back_up_of(&self, source: &dyn Source, monitor: &Arc<Monitor>) -> engine::Result<BackupSummary> {
-        let options = BackupOptions {
-            job: "test".into(),
-            tags: Vec::new(),
-            full: false,
-            dry_run: false,
-            workload: Workload::Folders,
-            threads: 2,
-            original: None,
-            drop_unreadable: false,
-            shrink_max: None,
-            point: None,
-        };
-        backup(&self.open(), source, &options, monitor)
+        backup(&self.open(), source, &self.rig.options(), monitor)
     }
 
     /// Restores the newest point's source folder into `target` (below the bench's folder).
@@ -117,8 +67,7 @@ impl Bench {
     }
 
     pub(crate) fn check(&self) -> CheckReport {
-        let options = CheckOptions { level: Level::Full, share: None, remember: None, point: None, threads: 2 };
-        check(&self.open(), &options, &Monitor::new()).expect("checks")
+        self.rig.check().expect("checks")
     }
 
     /// `diff -r` between the source and a restored folder.
@@ -133,25 +82,7 @@ impl Bench {
     }
 }
 
-pub(crate) fn restore_options() -> RestoreOptions {
-    RestoreOptions {
-        tell: None,
-        overwrite: Overwrite::IfChanged,
-        delete: false,
-        dry_run: false,
-        verify: false,
-        sparse: false,
-        select: Arc::new(|_, _| true),
-        owners: rustix_root(),
-        threads: 2,
-    }
-}
-
 pub(crate) fn inside(path: &Path) -> Vec<u8> {
     use std::os::unix::ffi::OsStrExt as _;
     path.as_os_str().as_bytes().trim_ascii_start().strip_prefix(b"/").expect("absolute").to_vec()
-}
-
-fn rustix_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0)
 }

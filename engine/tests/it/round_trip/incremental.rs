@@ -4,12 +4,7 @@ use super::Bench;
 use format_spec::point::PointKind;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
-
-fn noise(seed: u8, bytes: usize) -> Vec<u8> {
-    let mut out = vec![0; bytes];
-    blake3::Hasher::new().update(&[seed]).finalize_xof().fill(&mut out);
-    out
-}
+use testkit::noise;
 
 #[test]
 fn a_folder_comes_back_equal_and_checks_clean() {

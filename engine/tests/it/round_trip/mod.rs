@@ -6,4 +6,4 @@ mod incremental;
 mod points;
 mod renumbered;
 
-pub(crate) use bench::{Bench, restore_options};
+pub(crate) use bench::Bench;

@@ -28,13 +28,7 @@ fn manifests_are_asked_for_at_once_and_come_in_order() {
         }
         None
     });
-    let options = OpenOptions {
-        env: rig.env.clone(),
-        cache: CachePlace::Temporary,
-        budgets: Default::default(),
-        ranges: None,
-        as_of: None,
-    };
+    let options = OpenOptions::new(rig.env.clone(), CachePlace::Temporary);
     let repository = Repository::open(Arc::new(far), Some(PASSWORD), &options).unwrap();
     assert_eq!(repository.points().unwrap(), one_by_one);
     let most = asked[1].load(Ordering::SeqCst);

@@ -184,6 +184,6 @@ impl Actor {
 
 /// Opens the repository of a history.
 pub(super) fn open(store: Arc<dyn Store>, env: &SharedEnv, cache: CachePlace) -> Result<Arc<Repository>> {
-    let options = OpenOptions { env: env.clone(), cache, budgets: Default::default(), ranges: None, as_of: None };
+    let options = OpenOptions::new(env.clone(), cache);
     Repository::open(store, Some(PASSWORD), &options)
 }

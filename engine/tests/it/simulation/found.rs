@@ -122,13 +122,8 @@ fn a_check_that_cannot_reach_a_key_slot_finds_no_damage() {
     });
     let repository = rig.over(Arc::new(store)).open().unwrap();
     fails.store(true, Ordering::SeqCst);
-    let options = engine::care::CheckOptions {
-        level: engine::care::Level::List,
-        share: None,
-        point: None,
-        threads: 1,
-        remember: None,
-    };
+    let options =
+        engine::care::CheckOptions { threads: 1, ..engine::care::CheckOptions::new(engine::care::Level::List) };
     let refused = engine::care::check(&repository, &options, &Monitor::new()).unwrap_err();
     assert_eq!(refused.kind(), Kind::Transient);
 }

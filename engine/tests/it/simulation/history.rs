@@ -157,21 +157,15 @@ fn cast_for(locking: Locking, dice: &mut Dice) -> Vec<(Box<dyn Role>, u64)> {
 fn create(shared: &Shared) {
     let env = shared.world.env(shared.seed, 2000, 0);
     let mut new = NewRepository {
-        class: Class::Backup,
         password: Some(PASSWORD.to_vec()),
         cost: CHEAP,
         label: "simulation".into(),
-        probed: String::new(),
         cutting: Some(Cutting { least: 256, average: 1024, most: 4096 }),
         block_target: Some(4096),
         level: Some(1),
-        retention: Default::default(),
-        immutability: Default::default(),
-        dedup: None,
-        storage_class: String::new(),
-        origin: None,
         // What rots can be given back.
         parity_percent: if shared.world.rots { 50 } else { 0 },
+        ..NewRepository::new(Class::Backup)
     };
     let locking = shared.world.locking;
     locking.iter().for_each(|locking| locking.apply(&mut new));

@@ -45,7 +45,7 @@ pub(super) fn reckon(shared: &Shared) -> Result<(), String> {
     // Whoever opens it now sees only what the store has.
     let repository = open(store, &env, CachePlace::Temporary).map_err(told)?;
     shared.model.lock().verify(&repository, false, world.time())?;
-    let full = CheckOptions { level: Level::Full, share: None, point: None, threads: 1, remember: None };
+    let full = CheckOptions { threads: 1, ..CheckOptions::new(Level::Full) };
     let report = check(&repository, &full, &Monitor::new()).map_err(told)?;
     if let Some(finding) = report.errors.first() {
         return Err(format!("the check finds {}: {}", finding.object, finding.what));
@@ -73,15 +73,8 @@ fn repair_all(repository: &Arc<Repository>) -> engine::Result<()> {
 
 /// Collects until nothing is left to do.
 fn collect_all(repository: &Arc<Repository>) -> engine::Result<()> {
-    let options = CollectOptions {
-        dead_share: 0.0,
-        grace_seconds: 0,
-        lease_seconds: 3600,
-        fence: Default::default(),
-        requests_max: None,
-        bytes_max: None,
-        host: "the end".into(),
-    };
+    let options =
+        CollectOptions { dead_share: 0.0, grace_seconds: 0, lease_seconds: 3600, ..CollectOptions::new("the end") };
     for _ in 0..3 {
         let plan = plan_collection(repository, &options, &Monitor::new())?;
         collect(repository, &options, &plan.hash, &ClockVerdict::trusted(), &Monitor::new())?;

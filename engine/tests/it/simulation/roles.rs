@@ -16,7 +16,6 @@ use engine::restore_point::Point;
 use engine::{Kind, Result};
 use format_spec::Time;
 use format_spec::log::PointId;
-use format_spec::point::Workload;
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
@@ -52,18 +51,7 @@ impl Role for Writer {
         let tag = actor.shared.model.lock().begin(tree.clone());
         let source = TreeSource { host: format!("host-{}", self.device), tree, device: self.device };
         let full = actor.dice.chance(150);
-        let options = BackupOptions {
-            job: self.job.to_owned(),
-            tags: vec![tag.clone()],
-            full,
-            dry_run: false,
-            workload: Workload::Folders,
-            threads: 0,
-            original: None,
-            drop_unreadable: false,
-            shrink_max: None,
-            point: None,
-        };
+        let options = BackupOptions { tags: vec![tag.clone()], full, threads: 0, ..BackupOptions::new(self.job) };
         let begun = actor.shared.world.time();
         let summary = backup(repository, &source, &options, &Arc::new(Monitor::new()))?;
         if !actor.is_dead() {
@@ -237,10 +225,8 @@ impl Role for Collector {
             dead_share: dice.of(&[0.0, 0.0, 0.3, 2.0]),
             grace_seconds: dice.of(graces),
             lease_seconds: dice.of(&[600, 3600, 86_400]),
-            fence: Default::default(),
             requests_max: dice.of(&[None, None, None, Some(6)]),
-            bytes_max: None,
-            host: format!("collector-{}", actor.number),
+            ..CollectOptions::new(format!("collector-{}", actor.number))
         };
         let monitor = Monitor::new();
         let mutant = actor.shared.world.mutant;
@@ -272,11 +258,7 @@ pub(super) struct Checker;
 impl Role for Checker {
     fn operate(&mut self, actor: &mut Actor, repository: &Arc<Repository>) -> Result<()> {
         let level = actor.dice.of(&[Level::List, Level::Tails, Level::Full]);
-        let report = check(
-            repository,
-            &CheckOptions { level, share: None, point: None, threads: 1, remember: None },
-            &Monitor::new(),
-        )?;
+        let report = check(repository, &CheckOptions { threads: 1, ..CheckOptions::new(level) }, &Monitor::new())?;
         // Where a pack has rotted, blobs and points are named as well.
         let is_told =
             |object: &str| has_rotten(actor, object) || !object.contains('/') && actor.shared.world.has_rotten();
@@ -341,20 +323,13 @@ impl Role for Copier {
         if actor.dice.chance(250) {
             return Collector::default().operate(actor, &copies);
         }
+        // Drawn first: the order of draws is part of what a seed repeats.
+        let which = if actor.dice.chance(500) { Which::All } else { Which::Latest };
         let options = CopyOptions {
-            which: if actor.dice.chance(500) { Which::All } else { Which::Latest },
-            job: None,
             verify_full: actor.dice.chance(200),
-            rekey: false,
             regroup: actor.dice.of(&[None, None, Some(1)]),
-            flush_after_seconds: 0,
-            spool: None,
-            dry_run: false,
-            budget: Default::default(),
-            heal_from: None,
-            prices: None,
-            host: format!("copier-{}", actor.number),
             threads: 0,
+            ..CopyOptions::new(which, format!("copier-{}", actor.number))
         };
         let done = copy(repository, &copies, &options, &Arc::new(Monitor::new()))?;
         if actor.is_dead() {

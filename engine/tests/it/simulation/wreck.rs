@@ -88,13 +88,7 @@ fn damage(shared: &Shared, repository: &Repository) -> Result<()> {
 pub(super) fn cure(shared: &Shared, wreck: &Wreck, store: Arc<dyn Store>, env: &SharedEnv) -> Result<()> {
     let world = &shared.world;
     let found = Found::look(Arc::clone(&store))?;
-    let options = OpenOptions {
-        env: env.clone(),
-        cache: CachePlace::Temporary,
-        budgets: Default::default(),
-        ranges: None,
-        as_of: None,
-    };
+    let options = OpenOptions::new(env.clone(), CachePlace::Temporary);
     let (before, stop) = Repository::open_as_far(&found, Some(PASSWORD), &options)?;
     let Some(stop) = stop else {
         // Somebody who had read it has summed it up.

@@ -12,6 +12,8 @@ mod lengths;
 mod locks;
 mod network;
 mod outages;
+mod probe;
+mod probe_locks;
 mod refused;
 mod renewal;
 mod servers;

@@ -12,7 +12,7 @@ use engine::restore::restore;
 use engine::store::probe::LISTING_COMPLETE;
 use engine::store::{Fault, Faulty, Memory, RequestKind};
 use engine::{Kind, Result};
-use format_spec::config::{Class, Retention, RetentionKind};
+use format_spec::config::{Class, RetentionKind};
 use format_spec::container::ObjectKind;
 use format_spec::log::PointId;
 use format_spec::{ObjectId, names};
@@ -160,20 +160,11 @@ fn rig(folder: &Path, lists_all: bool) -> Rig {
     };
     std::fs::create_dir_all(&rig.source).unwrap();
     let new = NewRepository {
-        class: Class::Backup,
         password: rig.password.clone(),
         cost: CHEAP,
         label: "test".into(),
         probed: if lists_all { LISTING_COMPLETE.into() } else { String::new() },
-        cutting: None,
-        block_target: None,
-        level: None,
-        retention: Retention::default(),
-        immutability: None,
-        dedup: None,
-        storage_class: String::new(),
-        origin: None,
-        parity_percent: 0,
+        ..NewRepository::new(Class::Backup)
     };
     Repository::create(&*rig.store, &new, &rig.env).unwrap();
     rig

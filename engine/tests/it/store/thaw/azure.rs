@@ -1,8 +1,8 @@
 //! Azure's archive: a tier that a blob is moved out of, slowly.
 
 use super::Front;
-use super::http::{Answer, Request};
 use super::shelf::Phase;
+use testkit::http::{Answer, Request};
 
 pub(super) fn answer(front: &Front, request: &Request) -> Answer {
     match (request.method.as_str(), request.asks("comp")) {

@@ -15,35 +15,30 @@
 //! The clock of the answers (`Date`) is the layer's. Cairn refuses to lock anything by a clock that is far from its own: tests with locks
 //! leave the clock alone. The host's name of a request is passed on as it is, as the servers verify it with the signature.
 //!
-//! Needs `jiff` and `parking_lot` only, so that the tests of other crates can include this folder by its path.
+//! Needs `testkit` and `parking_lot` only, so that the tests of other crates can include this folder by its path.
 
 mod azure;
-pub(crate) mod http;
 mod s3;
 mod shelf;
 
-use http::{Answer, Request};
 use parking_lot::Mutex;
 use shelf::Shelf;
 pub(crate) use shelf::Tally;
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+use testkit::http::{self, Answer, Request, Server};
 
 /// A running layer; ends when it is dropped.
 pub(crate) struct Thawing {
-    address: SocketAddr,
     path: String,
     front: Arc<Front>,
-    thread: Option<JoinHandle<()>>,
+    server: Server,
 }
 
 struct Front {
     server: String,
     shelf: Mutex<Shelf>,
     lose: AtomicBool,
-    ended: AtomicBool,
 }
 
 impl Thawing {
@@ -51,27 +46,15 @@ impl Thawing {
     pub(crate) fn before(endpoint: &str, thaw_seconds: i64) -> Self {
         let rest = endpoint.strip_prefix("http://").expect("a server on loopback speaks http");
         let (server, path) = rest.split_once('/').map_or((rest, String::new()), |(s, p)| (s, format!("/{p}")));
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let (shelf, lose, ended) =
-            (Mutex::new(Shelf::new(thaw_seconds)), AtomicBool::new(false), AtomicBool::new(false));
-        let front = Arc::new(Front { server: server.to_owned(), shelf, lose, ended });
+        let (shelf, lose) = (Mutex::new(Shelf::new(thaw_seconds)), AtomicBool::new(false));
+        let front = Arc::new(Front { server: server.to_owned(), shelf, lose });
         let serving = Arc::clone(&front);
-        let thread = std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if serving.ended.load(Ordering::SeqCst) {
-                    return;
-                }
-                let (stream, front) = (stream.unwrap(), Arc::clone(&serving));
-                std::thread::spawn(move || front.serve(&stream));
-            }
-        });
-        Thawing { address, path, front, thread: Some(thread) }
+        Thawing { path, front, server: Server::start(move |request| serving.serve(request)) }
     }
 
     /// Where clients shall go instead of the server.
     pub(crate) fn endpoint(&self) -> String {
-        format!("http://{}{}", self.address, self.path)
+        format!("{}{}", self.server.endpoint(), self.path)
     }
 
     /// Turns the clock on.
@@ -90,25 +73,13 @@ impl Thawing {
     }
 }
 
-impl Drop for Thawing {
-    fn drop(&mut self) {
-        self.front.ended.store(true, Ordering::SeqCst);
-        let _ = TcpStream::connect(self.address);
-        let _ = self.thread.take().map(JoinHandle::join);
-    }
-}
-
 impl Front {
-    fn serve(&self, stream: &TcpStream) -> Option<()> {
-        let request = Request::read(stream)?;
-        let mut answer = if request.header("x-ms-version").is_some() {
-            azure::answer(self, &request)
-        } else {
-            s3::answer(self, &request)
-        };
+    fn serve(&self, request: &Request) -> Answer {
+        let is_azure = request.header("x-ms-version").is_some();
+        let mut answer = if is_azure { azure::answer(self, request) } else { s3::answer(self, request) };
         let seconds = self.shelf.lock().now();
         answer.set("date", &http::http_date(seconds));
-        answer.write(stream, request.method == "HEAD")
+        answer
     }
 
     /// What was done, unless its answer shall be lost.

@@ -1,8 +1,8 @@
 //! Amazon's archives: `GLACIER` and `DEEP_ARCHIVE`, restored for days.
 
 use super::Front;
-use super::http::{Answer, Request, decode, http_date};
 use super::shelf::Phase;
+use testkit::http::{Answer, Request, decode, http_date};
 
 pub(super) fn answer(front: &Front, request: &Request) -> Answer {
     let is_listing = request.asks("list-type").is_some() || request.asks("versions").is_some();

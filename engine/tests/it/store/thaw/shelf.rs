@@ -1,8 +1,8 @@
 //! What rests: the class of each object, what was asked back, the clock, and who did what.
 
-use super::http::Request;
 use std::collections::BTreeMap;
 use std::fmt;
+use testkit::http::Request;
 
 /// Every object that was put in a class, by its path and version.
 pub(super) struct Shelf {

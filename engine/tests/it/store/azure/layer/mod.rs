@@ -1,16 +1,12 @@
 //! The layer before Azurite: versions, policies, faults.
 
 mod signature;
-mod wire;
 
 use parking_lot::Mutex;
 use signature::sign;
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
-use wire::{Answer, Request};
+use testkit::http::{Answer, Request, Server, http_date};
 
 /// What shall go wrong, once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +23,9 @@ pub(super) enum Fault {
 
 /// A running layer; ends when it is dropped.
 pub(super) struct Layer {
-    address: SocketAddr,
     path: String,
     account: Arc<Account>,
-    thread: Option<JoinHandle<()>>,
+    server: Server,
 }
 
 struct Account {
@@ -39,7 +34,6 @@ struct Account {
     key: String,
     blobs: Mutex<Blobs>,
     faults: Mutex<Vec<Fault>>,
-    ended: AtomicBool,
 }
 
 /// Versions of each blob by its path, the oldest first; `current` names the one that plain requests see.
@@ -69,26 +63,15 @@ impl Layer {
     pub(super) fn before(endpoint: &str, name: String, key: String) -> Self {
         let endpoint = url::Url::parse(endpoint).unwrap();
         let server = format!("{}:{}", endpoint.host_str().unwrap(), endpoint.port().unwrap());
-        let (blobs, faults, ended) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
-        let account = Arc::new(Account { server, name, key, blobs, faults, ended });
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
+        let account = Arc::new(Account { server, name, key, blobs: Mutex::default(), faults: Mutex::default() });
         let serving = Arc::clone(&account);
-        let thread = std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if serving.ended.load(Ordering::SeqCst) {
-                    return;
-                }
-                let (stream, account) = (stream.unwrap(), Arc::clone(&serving));
-                std::thread::spawn(move || account.serve(&stream));
-            }
-        });
-        Layer { address, path: endpoint.path().to_owned(), account, thread: Some(thread) }
+        let server = Server::start(move |request| serving.serve(request));
+        Layer { path: endpoint.path().to_owned(), account, server }
     }
 
     /// Where clients go in its place.
     pub(super) fn endpoint(&self) -> String {
-        format!("http://{}{}", self.address, self.path)
+        format!("{}{}", self.server.endpoint(), self.path)
     }
 
     /// Lets `fault` happen at the next chance.
@@ -102,25 +85,15 @@ impl Layer {
     }
 }
 
-impl Drop for Layer {
-    fn drop(&mut self) {
-        self.account.ended.store(true, Ordering::SeqCst);
-        let _ = TcpStream::connect(self.address);
-        let _ = self.thread.take().unwrap().join();
-    }
-}
-
 impl Account {
-    fn serve(&self, stream: &TcpStream) -> Option<()> {
-        let request = Request::read(stream)?;
+    fn serve(&self, request: &Request) -> Answer {
         let own = request.asks("versionid").is_some() || request.asks("include").is_some();
         let own = own || request.asks("comp") == Some("immutabilityPolicies");
-        let answer = if own && request.header("authorization") != Some(&sign(&request, &self.name, &self.key)) {
-            Answer::refuse(403, "AuthenticationFailed")
+        if own && request.header("authorization") != Some(&sign(request, &self.name, &self.key)) {
+            refuse(403, "AuthenticationFailed")
         } else {
-            self.answer(&request)
-        };
-        answer.write(stream, request.method == "HEAD")
+            self.answer(request)
+        }
     }
 
     fn answer(&self, request: &Request) -> Answer {
@@ -170,7 +143,7 @@ impl Account {
         if answer.status == 201 {
             let id = self.blobs.lock().push(&request.path, request.body.clone(), policy);
             if self.has(Fault::LoseAnswer) {
-                return Answer::refuse(500, "InternalError");
+                return refuse(500, "InternalError");
             }
             answer.headers.push(("x-ms-version-id".to_owned(), id));
         }
@@ -180,64 +153,60 @@ impl Account {
     fn set_policy(&self, request: &Request, version: Option<&str>) -> Answer {
         let asked = match Policy::asked(request) {
             Ok(Some(policy)) => policy,
-            Ok(None) => return Answer::refuse(400, "MissingRequiredHeader"),
+            Ok(None) => return refuse(400, "MissingRequiredHeader"),
             Err(refusal) => return refusal,
         };
         let ignored = self.has(Fault::IgnoreExtension);
         let mut blobs = self.blobs.lock();
         let Some(id) = version.map(str::to_owned).or_else(|| blobs.current.get(&request.path).cloned()) else {
-            return Answer::refuse(404, "BlobNotFound");
+            return refuse(404, "BlobNotFound");
         };
         let versions = blobs.versions.get_mut(&request.path).into_iter().flatten();
         let Some(version) = versions.into_iter().find(|v| v.id == id) else {
-            return Answer::refuse(404, "BlobNotFound");
+            return refuse(404, "BlobNotFound");
         };
         if version.policy.is_some_and(|now| now.locked && (asked.until < now.until || !asked.locked)) {
-            return Answer::refuse(409, "BlobImmutableDueToPolicy");
+            return refuse(409, "BlobImmutableDueToPolicy");
         }
         if !ignored {
             version.policy = Some(asked);
         }
         let headers = version.headers();
-        if self.has(Fault::LoseAnswer) {
-            Answer::refuse(500, "InternalError")
-        } else {
-            Answer::new(200, headers, vec![])
-        }
+        if self.has(Fault::LoseAnswer) { refuse(500, "InternalError") } else { answer(200, headers, vec![]) }
     }
 
     fn get(&self, request: &Request, id: &str) -> Answer {
         let blobs = self.blobs.lock();
-        let Some(version) = blobs.find(&request.path, id) else { return Answer::refuse(404, "BlobNotFound") };
+        let Some(version) = blobs.find(&request.path, id) else { return refuse(404, "BlobNotFound") };
         let mut headers = version.headers();
         headers.push(("etag", format!("\"{id}\"")));
         headers.push(("last-modified", http_date(now())));
         let whole = version.bytes.len();
         let range = request.header("range").or_else(|| request.header("x-ms-range"));
         let Some((start, end)) = range.and_then(|r| r.strip_prefix("bytes=")?.split_once('-')) else {
-            return Answer::new(200, headers, version.bytes.clone());
+            return answer(200, headers, version.bytes.clone());
         };
         let (start, end) = (start.parse::<usize>().unwrap(), end.parse::<usize>().unwrap_or(whole).saturating_add(1));
         if start >= whole {
-            return Answer::refuse(416, "InvalidRange");
+            return refuse(416, "InvalidRange");
         }
         let end = end.min(whole);
         headers.push(("content-range", format!("bytes {start}-{}/{whole}", end - 1)));
-        Answer::new(206, headers, version.bytes[start..end].to_vec())
+        answer(206, headers, version.bytes[start..end].to_vec())
     }
 
     fn delete(&self, request: &Request, id: &str) -> Answer {
         let mut blobs = self.blobs.lock();
-        let Some(version) = blobs.find(&request.path, id) else { return Answer::refuse(404, "BlobNotFound") };
+        let Some(version) = blobs.find(&request.path, id) else { return refuse(404, "BlobNotFound") };
         if version.policy.is_some_and(|policy| policy.until > now()) && !self.has(Fault::DeleteLocked) {
-            return Answer::refuse(409, "BlobImmutableDueToPolicy");
+            return refuse(409, "BlobImmutableDueToPolicy");
         }
         blobs.versions.entry(request.path.clone()).or_default().retain(|v| v.id != id);
         if blobs.current.get(&request.path).is_some_and(|current| current == id) {
             blobs.current.remove(&request.path);
             self.remove_current(request);
         }
-        Answer::new(202, vec![], vec![])
+        answer(202, vec![], vec![])
     }
 
     fn remove_current(&self, request: &Request) {
@@ -274,7 +243,7 @@ impl Account {
              <NextMarker>{next}</NextMarker></EnumerationResults>",
             lines[start..end].concat()
         );
-        Answer::new(200, vec![("content-type", "application/xml".to_owned())], body.into_bytes())
+        answer(200, vec![("content-type", "application/xml".to_owned())], body.into_bytes())
     }
 }
 
@@ -308,7 +277,7 @@ impl Policy {
     /// What the headers ask for; a date that has passed is refused.
     fn asked(request: &Request) -> Result<Option<Self>, Answer> {
         let Some(until) = request.header("x-ms-immutability-policy-until-date") else { return Ok(None) };
-        let refusal = || Answer::refuse(400, "InvalidHeaderValue");
+        let refusal = || refuse(400, "InvalidHeaderValue");
         let until = jiff::fmt::rfc2822::parse(until).map_err(|_| refusal())?.timestamp().as_second();
         let locked = match request.header("x-ms-immutability-policy-mode") {
             Some("Locked") => true,
@@ -319,13 +288,23 @@ impl Policy {
     }
 }
 
-fn now() -> i64 {
-    jiff::Timestamp::now().as_second()
+/// An answer of the layer's own.
+fn answer(status: u16, headers: Vec<(&str, String)>, body: Vec<u8>) -> Answer {
+    let mut answer = Answer::new(status);
+    headers.iter().for_each(|(name, value)| answer.set(name, value));
+    answer.set("content-length", &body.len().to_string());
+    answer.set("date", &http_date(now()));
+    Answer { body, ..answer }
 }
 
-fn http_date(seconds: i64) -> String {
-    let stamp = jiff::Timestamp::from_second(seconds).unwrap();
-    jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&stamp).unwrap()
+/// A refusal, as Azure words it.
+fn refuse(status: u16, code: &str) -> Answer {
+    let body = format!("\u{feff}<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>No.</Message></Error>");
+    answer(status, vec![("x-ms-error-code", code.to_owned())], body.into_bytes())
+}
+
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
 }
 
 const PAGE: usize = 20;

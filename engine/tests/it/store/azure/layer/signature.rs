@@ -1,9 +1,9 @@
 //! Azure's shared key, as documented, so that requests which Azurite never sees are checked too.
 
-use super::wire::Request;
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use testkit::http::Request;
 
 /// The value of `Authorization` for a request.
 pub(super) fn sign(request: &Request, account: &str, key: &str) -> String {

@@ -1,31 +1,84 @@
-//! As much HTTP/1.1 as a layer on loopback needs: one request per connection, bodies whole.
+//! As much HTTP/1.1 as a double on loopback needs: one request per connection, bodies whole. No proof of what a client may send.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+/// A server that answers each request in a thread of its own; ends when it is dropped.
+pub struct Server {
+    address: SocketAddr,
+    ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Answers so; a client that goes away without a whole request is not answered.
+    pub fn start(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (ended, answer) = (Arc::new(AtomicBool::new(false)), Arc::new(answer));
+        let has_ended = Arc::clone(&ended);
+        let thread = std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                if has_ended.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (stream, answer) = (stream.unwrap(), Arc::clone(&answer));
+                std::thread::spawn(move || {
+                    let request = Request::read(&stream)?;
+                    answer(&request).write(&stream, request.method == "HEAD")
+                });
+            }
+        });
+        Server { address, ended, thread: Some(thread) }
+    }
+
+    /// Where it is: `http://127.0.0.1:port`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::SeqCst);
+        let _ = TcpStream::connect(self.address);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
 
 /// A request, read whole.
-pub(crate) struct Request {
-    pub(crate) method: String,
+pub struct Request {
+    /// The verb.
+    pub method: String,
     /// As on the wire, without the query.
-    pub(crate) path: String,
+    pub path: String,
     /// Decoded.
-    pub(crate) query: BTreeMap<String, String>,
-    pub(crate) body: Vec<u8>,
+    pub query: BTreeMap<String, String>,
+    /// Its bytes.
+    pub body: Vec<u8>,
     /// As on the wire, with the query.
-    pub(crate) target: String,
-    pub(crate) headers: Vec<(String, String)>,
+    pub target: String,
+    /// Their names in lower case.
+    pub headers: Vec<(String, String)>,
 }
 
 /// An answer, its body whole.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) body: Vec<u8>,
-    pub(crate) headers: Vec<(String, String)>,
+pub struct Answer {
+    /// The code.
+    pub status: u16,
+    /// Its bytes.
+    pub body: Vec<u8>,
+    /// Their names in lower case.
+    pub headers: Vec<(String, String)>,
 }
 
 impl Request {
-    pub(crate) fn read(stream: &TcpStream) -> Option<Self> {
+    /// From a connection; `None` where it ends before the request does.
+    pub fn read(stream: &TcpStream) -> Option<Self> {
         let mut reader = BufReader::new(stream);
         let (first, headers) = head(&mut reader)?;
         let mut words = first.split(' ');
@@ -40,16 +93,24 @@ impl Request {
         Some(Request { method, path: path.to_owned(), query, body, target: target.clone(), headers })
     }
 
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// A header, its name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)
     }
 
-    pub(crate) fn asks(&self, name: &str) -> Option<&str> {
+    /// A plain request about the same object.
+    pub fn plain(&self, method: &str, headers: Vec<(String, String)>) -> Self {
+        let (path, target) = (self.path.clone(), self.path.clone());
+        Request { method: method.to_owned(), path, target, query: BTreeMap::new(), headers, body: Vec::new() }
+    }
+
+    /// A word of the query.
+    pub fn asks(&self, name: &str) -> Option<&str> {
         self.query.get(name).map(String::as_str)
     }
 
     /// The server's own answer to this request, which is passed on as it is.
-    pub(crate) fn forward(&self, server: &str) -> Answer {
+    pub fn forward(&self, server: &str) -> Answer {
         let mut stream = TcpStream::connect(server).unwrap();
         let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         for (name, value) in self.headers.iter().filter(|(name, _)| name != "connection") {
@@ -69,12 +130,12 @@ impl Request {
 
 impl Answer {
     /// An answer of the layer's own.
-    pub(crate) fn new(status: u16) -> Self {
+    pub fn new(status: u16) -> Self {
         Answer { status, body: Vec::new(), headers: vec![("content-length".to_owned(), "0".to_owned())] }
     }
 
     /// A refusal, as S3 and Azure word it.
-    pub(crate) fn refuse(status: u16, code: &str) -> Self {
+    pub fn refuse(status: u16, code: &str) -> Self {
         let text = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>No.</Message></Error>");
         let mut answer = Answer::new(status);
         answer.set("x-ms-error-code", code);
@@ -83,22 +144,25 @@ impl Answer {
         answer
     }
 
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// A header, its name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)
     }
 
-    pub(crate) fn set(&mut self, name: &str, value: &str) {
+    /// One header and no other of its name.
+    pub fn set(&mut self, name: &str, value: &str) {
         self.headers.retain(|(n, _)| n != name);
         self.headers.push((name.to_owned(), value.to_owned()));
     }
 
     /// The error code of a refusal.
-    pub(crate) fn is_refused_as(&self, code: &str) -> bool {
+    pub fn is_refused_as(&self, code: &str) -> bool {
         let text = String::from_utf8_lossy(&self.body);
         self.header("x-ms-error-code") == Some(code) || text.contains(&format!("<Code>{code}</Code>"))
     }
 
-    pub(crate) fn write(&self, mut stream: &TcpStream, is_head: bool) -> Option<()> {
+    /// To a connection; without the body where only the head is asked for.
+    pub fn write(&self, mut stream: &TcpStream, is_head: bool) -> Option<()> {
         let mut text = format!("HTTP/1.1 {} X\r\n", self.status);
         let hop = ["connection", "keep-alive", "transfer-encoding"];
         let length = |name: &str| name == "content-length" && !is_head;
@@ -154,7 +218,7 @@ fn find<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
 }
 
 /// Percent-decoding, with `+` for a space.
-pub(crate) fn decode(text: &str) -> String {
+pub fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
@@ -170,7 +234,8 @@ pub(crate) fn decode(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-pub(crate) fn http_date(seconds: i64) -> String {
+/// A time as headers have it.
+pub fn http_date(seconds: i64) -> String {
     let stamp = jiff::Timestamp::from_second(seconds).unwrap();
     jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&stamp).unwrap()
 }

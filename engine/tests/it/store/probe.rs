@@ -1,10 +1,10 @@
-use super::*;
-use crate::StoreExt;
-use crate::{
-    Fault, Faulty, ListOptions, Memory, MeteredStore, ObjectRef, PutOptions, Read, ReadRange, RequestKind, forward,
-};
-use base::env::Seeded;
+//! What the probe finds out about stores that keep their word, and about those that lie.
+
+use engine::Kind;
+use engine::env::Seeded;
+use engine::store::{Fault, Faulty, ListOptions, Memory, MeteredStore, Probed, RequestKind, Store, probe};
 use std::sync::Arc;
+use testkit::stores::{Lie, Lying};
 
 fn probe_memory(store: &dyn Store) -> Probed {
     probe(store, &*Seeded::shared(1), &|_| ()).unwrap()
@@ -50,67 +50,6 @@ fn lost_answers_during_the_race_prove_nothing_and_are_no_fault() {
     assert_eq!(probed.rounds, 3);
 }
 
-/// A store that lies in one way.
-#[derive(Debug)]
-struct Liar {
-    inner: Memory,
-    lie: Lie,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Lie {
-    CreatesAgain,
-    SaysCreatedButKeepsOther,
-    CutsRanges,
-    SendsWhole,
-    RefusesRanges,
-    ForgetsInListings,
-    IgnoresAfter,
-    DeletesNothing,
-}
-
-impl Store for Liar {
-    forward!(inner: head, versions, extend_lock, retrieve, rest_again, now, capabilities, room, fresh);
-
-    fn location(&self) -> String {
-        "liar:".to_owned()
-    }
-    fn put(&self, name: &ObjectName, bytes: Bytes, options: &PutOptions) -> Result<Receipt> {
-        match self.lie {
-            Lie::CreatesAgain if !options.tries_checksum => self.inner.replace(name, bytes),
-            Lie::SaysCreatedButKeepsOther => {
-                self.inner.put(name, Bytes::from_static(b"other"), options)?;
-            }
-            _ => {
-                self.inner.put(name, bytes, options)?;
-            }
-        }
-        Ok(Receipt::default())
-    }
-    fn read(&self, object: ObjectRef<'_>, range: ReadRange) -> Result<Read> {
-        let range = match (self.lie, range) {
-            (Lie::SendsWhole, ReadRange::Range(_)) => ReadRange::Whole,
-            (Lie::RefusesRanges, ReadRange::Range(_)) => {
-                return Err(Error::new(Kind::Unsupported, "no ranges here").on(object.name));
-            }
-            (Lie::CutsRanges, ReadRange::Range(range)) => {
-                let length = self.inner.head_of(object)?.bytes;
-                ReadRange::Range(range.start.min(length)..range.end.min(length))
-            }
-            (_, range) => range,
-        };
-        self.inner.read(object, range)
-    }
-    fn list(&self, options: &ListOptions<'_>, visit: &mut dyn FnMut(Listed) -> bool) -> Result<()> {
-        let after = if self.lie == Lie::IgnoresAfter { None } else { options.after };
-        let forgets = |l: &Listed| self.lie == Lie::ForgetsInListings && l.name.as_str().ends_with("list-3");
-        self.inner.list(&options.after(after), &mut |l| forgets(&l) || visit(l))
-    }
-    fn delete(&self, object: ObjectRef<'_>) -> Result<()> {
-        if self.lie == Lie::DeletesNothing { Ok(()) } else { self.inner.delete(object) }
-    }
-}
-
 #[test]
 fn each_lie_is_found_and_refused_by_name() {
     let cases = [
@@ -124,7 +63,7 @@ fn each_lie_is_found_and_refused_by_name() {
         (Lie::DeletesNothing, "was still there", "deleting"),
     ];
     for (lie, observed, missing) in cases {
-        let probed = probe_memory(&Liar { inner: Memory::new(), lie });
+        let probed = probe_memory(&Lying::new(Arc::default(), lie));
         let error = probed.require().unwrap_err();
         assert_eq!(error.kind(), Kind::Unsupported, "{lie:?}");
         let message = error.to_string();
