@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::exit::{Exit, Result};
 use crate::globals::Globals;
-use crate::{exit, later, verbs};
+use crate::{exit, reserved, verbs};
 use clap::{CommandFactory, Parser, Subcommand};
 
 /// Keeps restore points: back up, look, restore, check and mount.
@@ -13,7 +13,7 @@ pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) globals: Globals,
     #[command(subcommand)]
-    pub(crate) verb: Verb,
+    pub(crate) verb: Command,
 }
 
 /// One row per verb. `writes` says whether it changes what a repository holds; `asks` leaves the answer to the verb,
@@ -22,29 +22,29 @@ macro_rules! verbs {
     ($($name:ident($verb:ty), writes $writes:ident, reads $reads:ident;)*) => {
         /// What to do.
         #[derive(Debug, Subcommand)]
-        pub(crate) enum Verb {
+        pub(crate) enum Command {
             $($name($verb),)*
         }
 
-        impl Verb {
+        impl Command {
             /// Does it.
             pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
                 match self {
-                    $(Verb::$name(verb) => verb.run(context),)*
+                    $(Command::$name(verb) => verb.run(context),)*
                 }
             }
 
             /// Whether it changes what a repository holds.
             pub(crate) fn writes(&self) -> bool {
                 match self {
-                    $(Verb::$name(_verb) => verbs!(@writes $writes, _verb),)*
+                    $(Command::$name(_verb) => verbs!(@writes $writes, _verb),)*
                 }
             }
 
             /// Whether it takes `--as-of`.
             pub(crate) fn reads_the_past(&self) -> bool {
                 match self {
-                    $(Verb::$name(_) => verbs!(@reads $reads),)*
+                    $(Command::$name(_) => verbs!(@reads $reads),)*
                 }
             }
         }
@@ -91,7 +91,7 @@ verbs! {
 
 /// All definitions, with those that are refused until a later release.
 pub(crate) fn command() -> clap::Command {
-    later::extend(Cli::command())
+    reserved::extend(Cli::command())
 }
 
 #[cfg(test)]

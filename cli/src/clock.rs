@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::parse::Accept;
 use engine::Kind;
-use engine::care::ClockVerdict;
+use engine::maintenance::ClockVerdict;
 use engine::repository::Repository;
 use ops::recognise::Acquaintance;
 

@@ -6,7 +6,7 @@
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::face::memory;
-use crate::say::{Row, human};
+use crate::output::{Row, human};
 use crate::settings::password::{self, Password};
 use crate::settings::{Repo, Settings};
 use engine::blob::{CacheBudgets, CachePlace};
@@ -19,7 +19,7 @@ use ops::copy::End;
 use ops::create::FirstKey;
 use ops::open::{OpenRequest, Opened, Passwords, Use};
 use ops::recognise::Acquaintance;
-use ops::{Place, Secret, Traffic};
+use ops::{OpenStore, Secret, Traffic};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
@@ -63,7 +63,7 @@ impl Context {
     ) -> Result<Connection> {
         let settings = self.settings()?;
         let request = self.request(&settings, self.usage())?;
-        let place = Place::open_with(&request.store, patience)?;
+        let place = OpenStore::open_with(&request.store, patience)?;
         let far = request.store.folder().is_none();
         let ranges = (far && disk_cache > 0).then(|| (settings.cache_dir.join(RANGES), disk_cache));
         self.open_as(place, &OpenRequest { budgets, ranges, ..request }, settings)
@@ -85,7 +85,7 @@ impl Context {
     ///
     /// # Errors
     /// As [`Context::connect`].
-    pub(crate) fn connect_to_copy(&self, repo: &OsStr, password_file: Option<&Path>) -> Result<Connection> {
+    pub(crate) fn open_other_readonly(&self, repo: &OsStr, password_file: Option<&Path>) -> Result<Connection> {
         let settings = self.settings_of(repo, password_file)?;
         self.connect_as(settings, self.usage_beside(), |request| request.cache = CachePlace::Temporary)
     }
@@ -111,7 +111,7 @@ impl Context {
     fn connect_as(&self, settings: Settings, usage: Use, adjust: impl FnOnce(&mut OpenRequest)) -> Result<Connection> {
         let mut request = self.request(&settings, usage)?;
         adjust(&mut request);
-        self.open_as(Place::open(&request.store)?, &request, settings)
+        self.open_as(OpenStore::open(&request.store)?, &request, settings)
     }
 
     /// Opens the repository that the settings name, which is created where there is none.
@@ -133,11 +133,11 @@ impl Context {
     ///
     /// # Errors
     /// As [`Context::connect`].
-    pub(crate) fn open(&self, place: Place, settings: Settings) -> Result<Connection> {
+    pub(crate) fn open(&self, place: OpenStore, settings: Settings) -> Result<Connection> {
         self.open_as(place, &self.request(&settings, self.usage())?, settings)
     }
 
-    fn open_as(&self, place: Place, request: &OpenRequest, settings: Settings) -> Result<Connection> {
+    fn open_as(&self, place: OpenStore, request: &OpenRequest, settings: Settings) -> Result<Connection> {
         let opened = ops::open::open(place, request, &self.face(), &settings.password);
         Ok(Connection::of(opened.map_err(|e| self.stopped(e))?, settings))
     }
@@ -152,7 +152,7 @@ impl Context {
         open: impl Fn(&Found, &OpenOptions) -> engine::Result<Arc<Repository>>,
     ) -> Result<Connection> {
         let request = self.request(&settings, self.usage())?;
-        let (place, options) = (Place::open(&request.store)?, request.options());
+        let (place, options) = (OpenStore::open(&request.store)?, request.options());
         let opened = ops::open::open_by(place, &request, &self.face(), &|found| Ok(open(found, &options)?));
         Ok(Connection::of(opened.map_err(|e| self.stopped(e))?, settings))
     }
@@ -172,7 +172,7 @@ impl Context {
     ///
     /// # Errors
     /// `Unrecognised`.
-    pub(crate) fn expect_recognised(&self, settings: &Settings, place: &Place, found: &Found) -> Result<()> {
+    pub(crate) fn expect_recognised(&self, settings: &Settings, place: &OpenStore, found: &Found) -> Result<()> {
         let request = self.request(settings, self.usage_beside())?;
         let recognised = ops::recognise::recognise(&request, &*place.store, found, self);
         recognised.map(drop).map_err(|e| self.stopped(e))
@@ -244,8 +244,8 @@ fn no_key_file(path: &Path) -> Failure {
 ///
 /// # Errors
 /// As the engine says: `NoRepository` for a folder that is not there, `Input` for a URL that is none.
-pub(crate) fn open_store(settings: &Settings) -> Result<Place> {
-    Ok(Place::open(&settings.of_store()?)?)
+pub(crate) fn open_store(settings: &Settings) -> Result<OpenStore> {
+    Ok(OpenStore::open(&settings.of_store()?)?)
 }
 
 /// The place that the settings name.

@@ -3,8 +3,8 @@
 use crate::exit::{Exit, Failure, Result};
 use crate::globals::Globals;
 use crate::interrupt::Interrupt;
+use crate::output::{Output, Row};
 use crate::parse::{Accept, key_cost};
-use crate::say::{Output, Row};
 use crate::settings::Settings;
 use engine::env::SharedEnv;
 use engine::repository::AsOf;

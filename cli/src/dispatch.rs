@@ -4,7 +4,7 @@ use crate::cli::{Cli, command};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::interrupt::Interrupt;
-use crate::say::{Output, Stderr, human};
+use crate::output::{Output, Stderr, human};
 use crate::settings::cache_dir;
 use engine::env::Machine;
 use engine::monitor::NOTE;

@@ -5,8 +5,8 @@
 
 use crate::context::Context;
 use crate::exit::{Failure, Result};
+use crate::output::human;
 use crate::parse::Accept;
-use crate::say::human;
 use crate::settings::xdg;
 use engine::repository::Repository;
 use ops::face::{self, Face, Note};

@@ -3,7 +3,7 @@
 //! A binary has no interface, and the targets live outside of the workspace; this names exactly the functions that read text
 //! which people wrote, and gives back plain types. Hidden, and free to change.
 
-use crate::parse::{Place, job, key_cost, pattern::Pattern, place, quantity};
+use crate::parse::{PointPath, job, key_cost, pattern::Pattern, place, quantity};
 use crate::settings::profile;
 use ops::known::Record;
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ pub fn known(text: &str) -> Result<String, String> {
 /// # Errors
 /// What is wrong with it.
 pub fn place(text: &OsStr) -> Result<(String, Vec<u8>), String> {
-    Place::parse(text).map(|place| (place.point, place.path))
+    PointPath::parse(text).map(|place| (place.point, place.path))
 }
 
 /// An absolute path in a restore point, without its leading slash.

@@ -11,7 +11,7 @@
 //! have promised their clients more time, and take it ([`Interrupt::serves`]).
 
 use crate::exit::{Exit, Failure, Result};
-use crate::say::{Output, human};
+use crate::output::{Output, human};
 use crate::terminal;
 use engine::monitor::Monitor;
 use engine::{children, ending, threads};

@@ -19,11 +19,11 @@ pub mod fuzzing;
 mod globals;
 mod hooks;
 mod interrupt;
-mod later;
 mod old_order;
-mod paper;
+mod output;
 mod parse;
-mod say;
+mod recovery_sheet;
+mod reserved;
 mod settings;
 mod terminal;
 mod verbs;
@@ -31,7 +31,7 @@ mod verbs;
 use clap::{ArgMatches, FromArgMatches};
 use cli::Cli;
 use exit::Exit;
-use say::Output;
+use output::Output;
 use std::ffi::OsString;
 use std::process::ExitCode;
 use verbs::mount::helper;
@@ -51,7 +51,7 @@ pub fn main() -> ExitCode {
 /// The command line, and its words as they were taken; unless it was answered with help or a refusal.
 fn parse(args: Vec<OsString>) -> Result<(Cli, Vec<OsString>), Exit> {
     let (matches, args) = matches(args).map_err(|e| wrong_usage(&e))?;
-    match later::refuse(&matches).map(|()| Cli::from_arg_matches(&matches)) {
+    match reserved::refuse(&matches).map(|()| Cli::from_arg_matches(&matches)) {
         Ok(Ok(cli)) => Ok((cli, args)),
         Ok(Err(e)) => Err(wrong_usage(&e)),
         Err(failure) => {
@@ -71,7 +71,7 @@ fn matches(args: Vec<OsString>) -> Result<(ArgMatches, Vec<OsString>), clap::Err
     let Some(ordered) = old_order::in_order_of_now(&args).filter(|_| refused.use_stderr()) else { return Err(refused) };
     let matches = command.try_get_matches_from(&ordered)?;
     if !matches.get_flag("quiet") {
-        say::to_stderr(&old_order::note(&ordered));
+        output::to_stderr(&old_order::note(&ordered));
     }
     Ok((matches, ordered))
 }
@@ -101,7 +101,7 @@ fn wrong_usage(e: &clap::Error) -> Exit {
         return Exit::Done;
     }
     // It repeats what was typed.
-    say::to_stderr(e.render().to_string().trim_end_matches('\n'));
+    output::to_stderr(e.render().to_string().trim_end_matches('\n'));
     if std::env::args_os().any(|arg| arg == "--json") {
         let message = e.to_string();
         let first = message.lines().next().unwrap_or_default().trim_start_matches("error: ");

@@ -10,13 +10,13 @@
 
 use engine::backup::{BackupOptions, backup};
 use engine::blob::{CachePlace, WriterOptions, put_durable, store_segment};
-use engine::care::{CollectOptions, plan_collection};
 use engine::env::{Machine, SharedEnv};
 use engine::index::SegmentBuilder;
+use engine::maintenance::{CollectOptions, plan_collection};
 use engine::monitor::Monitor;
 use engine::repository::{NewRepository, OpenOptions, Repository};
 use engine::restore_point::PointSink;
-use engine::session::{Opening, Session};
+use engine::session::{Opening, WriteSession};
 use engine::source::folder::FolderSource;
 use engine::source::rules::Rules;
 use engine::store::{Location, ObjectName, Options, Store};
@@ -25,7 +25,7 @@ use format_spec::config::Class;
 use format_spec::container::{Header, ObjectKind};
 use format_spec::index::PackRow;
 use format_spec::key_slot::Cost;
-use format_spec::log::{Change, PointId, PublishedPack, Purpose, Vouched};
+use format_spec::log::{Change, ObjectRef, PointId, PublishedPack, Purpose};
 use format_spec::pack::BlobEntry;
 use format_spec::point::{LedgerCounts, Manifest, PackReferences, PointKind, Workload, reference_key};
 use format_spec::tree::{Entry, Kind};
@@ -149,7 +149,7 @@ fn build(store: &Arc<dyn Store>, env: &SharedEnv, cache: &CachePlace, points: u3
 
 fn publish(repository: &Arc<Repository>, packs: u32) -> Result<Vec<ObjectId>> {
     let (log, env) = (repository.log(), repository.env());
-    let session = Session::open(repository, OPENING)?.number();
+    let session = WriteSession::open(repository, OPENING)?.number();
     let mut all = Vec::new();
     let mut ordinal = 0;
     while all.len() < packs as usize {
@@ -170,16 +170,17 @@ fn publish(repository: &Arc<Repository>, packs: u32) -> Result<Vec<ObjectId>> {
             builder.add_pack(PackRow { id, bytes: 4_900_000, blobs, kind, salt: [9; 32], body_hash }, &blocks)?;
             rows.push(PublishedPack {
                 kind,
-                object: Vouched { ordinal: id.ordinal, bytes: 4_900_000, body_hash },
+                object: ObjectRef { ordinal: id.ordinal, bytes: 4_900_000, body_hash },
                 blobs,
             });
             all.push(id);
         }
         let mut take = || Ok(ObjectId { session, ordinal });
-        let (_, segment) = store_segment(repository.vault(), &**env, &Monitor::new(), &mut take, &builder.finish())?;
+        let (_, segment) =
+            store_segment(repository.sealed_store(), &**env, &Monitor::new(), &mut take, &builder.finish())?;
         ordinal += 1;
         log.append(&**env, &mut |_| Ok(Change::Publish { session, packs: rows.clone(), segment: Some(segment) }))?;
-        repository.blobs().catalog().sync()?;
+        repository.blobs().live_index().sync()?;
     }
     Ok(all)
 }
@@ -190,10 +191,10 @@ type Edits = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
 /// One session that writes a reference set and commits it.
 fn commit(repository: &Arc<Repository>, base: Option<ChunkId>, edits: Edits) -> Result<(PointId, ChunkId)> {
-    let (log, env, vault) = (repository.log(), repository.env(), repository.vault());
-    let session = Session::open(repository, OPENING)?;
+    let (log, env, sealed_store) = (repository.log(), repository.env(), repository.sealed_store());
+    let session = WriteSession::open(repository, OPENING)?;
     let writer = session.writer(WriterOptions { threads: 1, ..WriterOptions::default() }, &Arc::new(Monitor::new()))?;
-    let mut sink = PointSink::unaccounted(&writer, &vault.ids);
+    let mut sink = PointSink::unaccounted(&writer, &sealed_store.ids);
     let references = edit_map(repository.nodes(), base, edits, &mut sink)?.ok_or("an empty set")?;
     writer.flush()?;
     let mut id = [0; 16];
@@ -232,12 +233,12 @@ fn commit(repository: &Arc<Repository>, base: Option<ChunkId>, edits: Edits) -> 
     let session = session.number();
     let mut salt = [0; 32];
     env.random(&mut salt)?;
-    let (kind, suite) = (ObjectKind::RestorePoint, vault.secrets.suite());
-    let header = Header::new(kind, suite, vault.repository, session, object.ordinal, salt);
-    let (bytes, body_hash) = manifest.encode(header, &vault.secrets);
+    let (kind, suite) = (ObjectKind::RestorePoint, sealed_store.secrets.suite());
+    let header = Header::new(kind, suite, sealed_store.repository, session, object.ordinal, salt);
+    let (bytes, body_hash) = manifest.encode(header, &sealed_store.secrets);
     let length = bytes.len() as u64;
-    put_durable(&*vault.store, &ObjectName::new(names::of_session(kind, object))?, &bytes.into())?;
-    let point = Vouched { ordinal: object.ordinal, bytes: length, body_hash };
+    put_durable(&*sealed_store.store, &ObjectName::new(names::of_session(kind, object))?, &bytes.into())?;
+    let point = ObjectRef { ordinal: object.ordinal, bytes: length, body_hash };
     log.append(&**env, &mut |_| Ok(Change::Commit { session, point, id, references }))?;
     // As a backup does.
     log.checkpoint_if_due(&**env);

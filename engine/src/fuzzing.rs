@@ -5,7 +5,7 @@
 //! Not part of the engine's interface: hidden, and free to change.
 
 use crate::error::Result;
-use crate::repository::{paper, times};
+use crate::repository::{recovery_sheet, times};
 use format_spec::Time;
 
 pub use ::source::fuzzing::*;
@@ -16,17 +16,21 @@ pub use ::store::fuzzing::*;
 /// # Errors
 /// As [`Repository::open_with_paper`](crate::repository::Repository::open_with_paper) for a sheet that cannot be read.
 pub fn read_sheet(text: &str) -> Result<Vec<u8>> {
-    paper::decode_sheet(text).map(|secrets| secrets.to_vec())
+    recovery_sheet::decode_sheet(text).map(|secrets| secrets.to_vec())
 }
 
 /// The lines of the recovery sheet of `secrets`.
 pub fn write_sheet(secrets: &[u8]) -> Vec<String> {
-    secrets.chunks(paper::LINE_BYTES).enumerate().map(|(n, part)| paper::encode_line(n, part)).collect()
+    secrets
+        .chunks(recovery_sheet::LINE_BYTES)
+        .enumerate()
+        .map(|(n, part)| recovery_sheet::encode_line(n, part))
+        .collect()
 }
 
 /// The check group of line `number` (from 0) of a recovery sheet, which a fuzzer cannot guess.
 pub fn sheet_check_group(number: usize, digits: &str) -> String {
-    paper::check_group(number, digits)
+    recovery_sheet::check_group(number, digits)
 }
 
 /// The last moment that a restore point's selector means when it is a time.

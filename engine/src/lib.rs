@@ -31,7 +31,7 @@ pub mod coverage;
 
 pub mod retrieval;
 
-pub mod care;
+pub mod maintenance;
 
 pub mod backup;
 

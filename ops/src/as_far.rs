@@ -6,12 +6,12 @@
 
 use crate::face::Face;
 use crate::open::{Keys, OpenRequest, Opened, Passwords, open};
-use crate::place::Place;
+use crate::open_store::OpenStore;
 use crate::recognise::{self, Acquaintance};
 use crate::{Result, durable};
 use bytes::Bytes;
 use engine::Kind;
-use engine::care::Finding;
+use engine::maintenance::Finding;
 use engine::repository::{Found, Repository, Stop};
 use engine::store::{ListOptions, Store, StoreExt};
 use format_spec::container::Object;
@@ -39,14 +39,14 @@ pub fn open_as_far<F>(
     passwords: &dyn Passwords<F>,
     copies: Vec<Bytes>,
 ) -> Result<AsFar, F> {
-    match Place::open(&request.store)
+    match OpenStore::open(&request.store)
         .map_err(crate::Error::Engine)
         .and_then(|place| open(place, request, face, passwords))
     {
         Err(e) if e.kind() == Some(Kind::Damaged) => {}
         other => return Ok(AsFar { opened: Some(other?), stop: None, config: None }),
     }
-    let place = Place::open(&request.store)?;
+    let place = OpenStore::open(&request.store)?;
     let look = Look { request, face, passwords, store: &place.store };
     let (found, config) = match Found::look(Arc::clone(&place.store)) {
         Ok(found) => (Some(look.open(found)?), None),

@@ -4,7 +4,7 @@
 //! cannot read has the same history. What could not be copied is in the report, by point.
 
 use crate::face::Face;
-use crate::place::TrafficOfTwo;
+use crate::open_store::TrafficOfTwo;
 use crate::recognise::expect_same_history;
 use crate::spending::{EstimateReport, SpentReport};
 use crate::{Result, report};

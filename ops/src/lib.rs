@@ -18,7 +18,7 @@ mod error;
 pub mod face;
 pub mod known;
 pub mod open;
-pub mod place;
+pub mod open_store;
 pub mod plans;
 pub mod recognise;
 pub mod report;
@@ -27,7 +27,7 @@ pub mod spending;
 
 pub use error::{Error, Reason, Refusal, Result};
 pub use face::Face;
-pub use place::{Network, Place, StoreSettings, Traffic, TrafficOfTwo};
+pub use open_store::{Network, OpenStore, StoreSettings, Traffic, TrafficOfTwo};
 
 /// A password in memory; it is wiped when it goes.
 pub type Secret = zeroize::Zeroizing<Vec<u8>>;

@@ -10,7 +10,7 @@
 
 use crate::face::{Face, Note};
 use crate::known::{Folder, Trouble};
-use crate::place::{Place, StoreSettings};
+use crate::open_store::{OpenStore, StoreSettings};
 use crate::recognise::Acquaintance;
 use crate::{Error, Result, Secret, recognise};
 use engine::Kind;
@@ -105,7 +105,7 @@ pub struct Opened {
 /// # Errors
 /// The engine's; `passwords`'; a [`crate::Refusal`] where it is not what this machine remembers.
 pub fn open<F>(
-    place: Place,
+    place: OpenStore,
     request: &OpenRequest,
     face: &Arc<dyn Face>,
     passwords: &dyn Passwords<F>,
@@ -119,7 +119,7 @@ pub fn open<F>(
 /// # Errors
 /// The engine's; what `open` says; a [`crate::Refusal`] where it is not what this machine remembers.
 pub fn open_by<F>(
-    place: Place,
+    place: OpenStore,
     request: &OpenRequest,
     face: &Arc<dyn Face>,
     open: &dyn Fn(&Found) -> Result<Arc<Repository>, F>,

@@ -1,7 +1,7 @@
 //! What work may cost, and what it has cost: price lists by name, estimates and sums as reports.
 
 use engine::Result;
-use engine::care::{CollectOptions, CollectPlan, Early, early_deletion};
+use engine::maintenance::{CollectOptions, CollectPlan, Early, early_deletion};
 use engine::monitor::Monitor;
 use engine::price::{Estimate, PriceList, Spent};
 use engine::repository::Repository;

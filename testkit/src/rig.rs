@@ -3,10 +3,10 @@
 use crate::noise;
 use engine::backup::{BackupOptions, BackupSummary, backup};
 use engine::blob::CachePlace;
-use engine::care::{
+use engine::env::{Machine, SharedEnv};
+use engine::maintenance::{
     CheckOptions, CheckReport, ClockVerdict, CollectOptions, CollectReport, Level, check, collect, plan_collection,
 };
-use engine::env::{Machine, SharedEnv};
 use engine::monitor::Monitor;
 use engine::repository::{NewRepository, OpenOptions, Repository};
 use engine::restore::{RestoreOptions, RestoreSummary, restore};

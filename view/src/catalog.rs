@@ -1,7 +1,7 @@
 //! What the mount needs from a repository: its points, their tree nodes, their contents.
 //!
 //! Promises: small enough to be stood in for by a catalog in memory, which is how stuck, damaged and archived stores are
-//! tested. All methods but [`Catalog::is_local`] may block; the mount calls them from its workers only. Everything that they
+//! tested. All methods but [`PointCatalog::is_local`] may block; the mount calls them from its workers only. Everything that they
 //! return was verified.
 
 use crate::Sources;
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use engine::reader::{FileStream, PrefetchLimits, Prefetcher};
 use engine::repository::Repository;
 use engine::restore_point::Point;
-use engine::retrieval::{OnDemand, Rest, Rests, Terms};
+use engine::retrieval::{OnDemand, Rest, Rests, RetrieveOptions};
 use engine::tree::EntryRef;
 use engine::{Error, Kind, Result};
 use format_spec::ChunkId;
@@ -54,7 +54,7 @@ impl Unreadable {
 }
 
 /// Where the mount's points come from.
-pub trait Catalog: Send + Sync + 'static {
+pub trait PointCatalog: Send + Sync + 'static {
     /// All visible points as the log has them now.
     fn points(&self) -> Result<Points>;
     /// Whether the point of this number is still visible, as the log has it now, and nothing of it was collected.
@@ -76,14 +76,14 @@ pub trait Catalog: Send + Sync + 'static {
     fn warm(&self, chunks: Vec<ChunkId>, nodes: Vec<ChunkId>) {
         let _ = (chunks, nodes);
     }
-    /// Whether [`open`](Catalog::open) answers without the store.
+    /// Whether [`open`](PointCatalog::open) answers without the store.
     fn opens_at_once(&self) -> bool {
         false
     }
     /// Whether all of a file's content can be read now, as far as one can say before reading it: `Archived` when it must be
     /// retrieved first.
     fn ready(&self, entry: &Entry) -> Result<()>;
-    /// Whether [`ready`](Catalog::ready) would say yes, as far as that is known without the store.
+    /// Whether [`ready`](PointCatalog::ready) would say yes, as far as that is known without the store.
     fn is_ready_in_memory(&self, entry: &Entry) -> bool {
         let _ = entry;
         false
@@ -94,7 +94,7 @@ pub trait Catalog: Send + Sync + 'static {
         let _ = files;
         Ok(None)
     }
-    /// Whether something of the repository may rest in an archive: only then is [`rest`](Catalog::rest) worth asking.
+    /// Whether something of the repository may rest in an archive: only then is [`rest`](PointCatalog::rest) worth asking.
     fn may_rest(&self) -> bool {
         false
     }
@@ -146,7 +146,7 @@ impl RepositoryCatalog {
     ///
     /// # Errors
     /// `Input` for terms that the repository's archive does not offer.
-    pub fn bringing_back(mut self, terms: Terms) -> Result<Self> {
+    pub fn bringing_back(mut self, terms: RetrieveOptions) -> Result<Self> {
         if let Some(rests) = self.rests.clone() {
             self.on_demand = Some(OnDemand::start(&self.repository, terms, move || rests.forget())?);
         }
@@ -159,7 +159,7 @@ impl RepositoryCatalog {
     }
 }
 
-impl Catalog for RepositoryCatalog {
+impl PointCatalog for RepositoryCatalog {
     fn points(&self) -> Result<Points> {
         self.repository.refresh()?;
         let listing = self.repository.listing()?;

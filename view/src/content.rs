@@ -1,7 +1,7 @@
 //! Reading files of points.
 
 use super::item::{Inside, Item};
-use super::nodes::Reach;
+use super::nodes::Fetch;
 use super::{Failure, Inode, View};
 use crate::catalog::Content;
 use bytes::Bytes;
@@ -21,17 +21,17 @@ pub struct File {
 }
 
 impl View {
-    /// Opens a file. With [`Reach::Memory`] only files without stored bytes.
+    /// Opens a file. With [`Fetch::CachedOnly`] only files without stored bytes.
     ///
     /// # Errors
     /// `Store` with kind `Archived` when it must be retrieved first, `IsAFolder`, `WrongKind`, and as [`View::attributes`].
-    pub fn open_file(self: &Arc<Self>, reach: Reach, inode: Inode) -> Result<File, Failure> {
-        let file = self.open_file_partly(reach, inode)?;
+    pub fn open_file(self: &Arc<Self>, fetch: Fetch, inode: Inode) -> Result<File, Failure> {
+        let file = self.open_file_partly(fetch, inode)?;
         if file.content.is_some() {
-            match reach {
-                Reach::Memory if self.catalog.is_ready_in_memory(&file.entry) => {}
-                Reach::Memory => return Err(Failure::NotInMemory),
-                Reach::Store => {
+            match fetch {
+                Fetch::CachedOnly if self.catalog.is_ready_in_memory(&file.entry) => {}
+                Fetch::CachedOnly => return Err(Failure::WouldBlock),
+                Fetch::MayBlock => {
                     self.catalog.ready(&file.entry).map_err(|e| self.trouble(&file.point, &file.entry, e))?;
                 }
             }
@@ -43,8 +43,8 @@ impl View {
     ///
     /// # Errors
     /// As [`View::open_file`], but for what is archived.
-    pub fn open_file_partly(self: &Arc<Self>, reach: Reach, inode: Inode) -> Result<File, Failure> {
-        let Item::Inside(Inside { point, entry, parent, .. }) = self.item(reach, inode)? else {
+    pub fn open_file_partly(self: &Arc<Self>, fetch: Fetch, inode: Inode) -> Result<File, Failure> {
+        let Item::Inside(Inside { point, entry, parent, .. }) = self.item(fetch, inode)? else {
             return Err(Failure::WrongKind);
         };
         match entry.kind {
@@ -52,9 +52,9 @@ impl View {
             ItemKind::Folder => return Err(Failure::IsAFolder),
             _ => return Err(Failure::WrongKind),
         }
-        let content = match (entry.content, reach) {
+        let content = match (entry.content, fetch) {
             (Stored::None, _) => None,
-            (_, Reach::Memory) if !self.catalog.opens_at_once() => return Err(Failure::NotInMemory),
+            (_, Fetch::CachedOnly) if !self.catalog.opens_at_once() => return Err(Failure::WouldBlock),
             _ => Some(self.catalog.open(&entry).map_err(|e| self.trouble(&point, &entry, e))?),
         };
         self.warm_behind(inode, parent, &entry.name);
@@ -84,16 +84,16 @@ impl File {
     /// The bytes from `offset`: as many as asked for, less only at the end of the file, because the kernel fills up with zeros.
     ///
     /// # Errors
-    /// `NotInMemory` with [`Reach::Memory`]; `Store` with the repository's kind; `Gone` when the point has expired and its bytes with it.
-    pub fn read(&self, reach: Reach, offset: u64, bytes: u32) -> Result<Bytes, Failure> {
+    /// `WouldBlock` with [`Fetch::CachedOnly`]; `Store` with the repository's kind; `Gone` when the point has expired and its bytes with it.
+    pub fn read(&self, fetch: Fetch, offset: u64, bytes: u32) -> Result<Bytes, Failure> {
         let left = self.entry.size.saturating_sub(offset);
         let wanted = usize::try_from(left.min(u64::from(bytes))).unwrap_or(0);
         let Some(content) = self.content.as_ref().filter(|_| wanted > 0) else {
             return Ok(Bytes::from(vec![0; wanted]));
         };
-        let read = match reach {
-            Reach::Memory => content.read_in_memory(offset, wanted).transpose().ok_or(Failure::NotInMemory)?,
-            Reach::Store => content.read(offset, wanted),
+        let read = match fetch {
+            Fetch::CachedOnly => content.read_in_memory(offset, wanted).transpose().ok_or(Failure::WouldBlock)?,
+            Fetch::MayBlock => content.read(offset, wanted),
         };
         let read = read.map_err(|e| self.view.trouble(&self.point, &self.entry, e))?;
         if read.len() < wanted {

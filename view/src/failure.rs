@@ -7,7 +7,7 @@ use engine::{Error, Kind};
 pub enum Failure {
     /// It is not in memory; ask again with a longer reach.
     #[error("not in memory")]
-    NotInMemory,
+    WouldBlock,
     /// There is no such name.
     #[error("no such name")]
     NoSuchName,

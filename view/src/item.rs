@@ -3,7 +3,7 @@
 use super::history::Spot;
 use super::inode::Inode;
 use super::namespace::Leading;
-use super::nodes::{Reach, Reached};
+use super::nodes::{Fetch, Reached};
 use super::{Failure, View};
 use engine::repository::may_be_gone;
 use engine::restore_point::Point;
@@ -37,7 +37,7 @@ impl Item {
 }
 
 impl View {
-    pub(super) fn item(&self, reach: Reach, inode: Inode) -> Result<Item, Failure> {
+    pub(super) fn item(&self, fetch: Fetch, inode: Inode) -> Result<Item, Failure> {
         let space = self.space();
         if inode.is_past() {
             return self.spot(&space, inode).map(Item::Past).ok_or(Failure::Gone);
@@ -50,7 +50,7 @@ impl View {
         let point = Arc::clone(&placed.point);
         let top = &point.manifest.root;
         let mut way =
-            self.ask(reach, &point, |nodes| tree::entry_at_preorder(nodes, top, index))?.ok_or(Failure::Gone)?;
+            self.ask(fetch, &point, |nodes| tree::entry_at_preorder(nodes, top, index))?.ok_or(Failure::Gone)?;
         let (entry, parent) = match (way.pop(), way.pop()) {
             (None, _) => (EntryRef::from(top.clone()), placed.parent),
             (Some(last), above) => (last.entry, space.inode(number, above.map_or(0, |p| p.index))),
@@ -62,13 +62,13 @@ impl View {
     /// Asks the tree of a point, and says what a failure means.
     pub(super) fn ask<T>(
         &self,
-        reach: Reach,
+        fetch: Fetch,
         point: &Point,
         question: impl FnOnce(&Reached<'_>) -> engine::Result<T>,
     ) -> Result<T, Failure> {
-        let nodes = self.nodes.within(reach);
+        let nodes = self.nodes.within(fetch);
         question(&nodes).map_err(|e| match e.kind() {
-            _ if nodes.missed() => Failure::NotInMemory,
+            _ if nodes.missed() => Failure::WouldBlock,
             _ => self.failure(point, e),
         })
     }

@@ -1,7 +1,7 @@
 //! The view: all restore points as one read-only tree of folders, without a type of FUSE, so that others can serve it too.
 //!
 //! Promises: every answer comes from what the points say, and is the same after a remount, inode numbers included. Points come
-//! and go with [`View::refresh`] alone. With [`Reach::Memory`] no question waits; [`Failure::NotInMemory`] then means "ask again with [`Reach::Store`]". Nothing is listed
+//! and go with [`View::refresh`] alone. With [`Fetch::CachedOnly`] no question waits; [`Failure::WouldBlock`] then means "ask again with [`Fetch::MayBlock`]". Nothing is listed
 //! short: a folder that cannot be read is an error.
 //! Refuses to: cache answers (its callers do), decide about permissions (the kernel does), change anything.
 
@@ -32,7 +32,7 @@ mod xattrs;
 
 pub use archived::Archived;
 pub use attributes::{Attributes, Owner, Shown};
-pub use catalog::Catalog;
+pub use catalog::PointCatalog;
 pub use content::File;
 pub use failure::Failure;
 pub use filter::{Filter, Rule};
@@ -40,7 +40,7 @@ pub use inode::Inode;
 pub use layout::{Alone, Layout, Space, Templates};
 pub use names::Sources;
 pub use namespace::Changes;
-pub use nodes::Reach;
+pub use nodes::Fetch;
 pub use sparse::Seek;
 pub use template::Template;
 
@@ -60,7 +60,7 @@ use warm::Order;
 
 /// The points of a catalog as they were when the view was made or last refreshed.
 pub struct View {
-    catalog: Arc<dyn Catalog>,
+    catalog: Arc<dyn PointCatalog>,
     layout: Layout,
     namespace: RwLock<Arc<Namespace>>,
     /// One refresh at a time.
@@ -99,7 +99,7 @@ impl View {
     ///
     /// # Errors
     /// The catalog's; `Absent` and `Input` when the point or folder that is to be shown alone is not there or is no folder.
-    pub fn open(catalog: Arc<dyn Catalog>, shown: Shown, layout: Layout) -> engine::Result<Self> {
+    pub fn open(catalog: Arc<dyn PointCatalog>, shown: Shown, layout: Layout) -> engine::Result<Self> {
         let (nodes, links, trouble) = (Nodes::new(Arc::clone(&catalog)), Links::new(), Trouble::new());
         let (history, local) = (History::new(), LocalNames::new());
         let namespace = refresh::first(&*catalog, &nodes, &layout)?;
@@ -122,12 +122,12 @@ impl View {
     /// The attributes of an inode.
     ///
     /// # Errors
-    /// `Gone` when the number stands for nothing; `NotInMemory`; the repository's.
-    pub fn attributes(&self, reach: Reach, inode: Inode) -> Result<Attributes, Failure> {
-        match self.item(reach, inode)? {
+    /// `Gone` when the number stands for nothing; `WouldBlock`; the repository's.
+    pub fn attributes(&self, fetch: Fetch, inode: Inode) -> Result<Attributes, Failure> {
+        match self.item(fetch, inode)? {
             Item::Leading(leading) => Ok(self.of_leading(inode, &leading)),
-            Item::Inside(inside) => self.of_entry(reach, &inside.entry, inode),
-            Item::Past(spot) => self.of_past(reach, inode, &spot),
+            Item::Inside(inside) => self.of_entry(fetch, &inside.entry, inode),
+            Item::Past(spot) => self.of_past(fetch, inode, &spot),
         }
     }
 
@@ -135,14 +135,14 @@ impl View {
     ///
     /// # Errors
     /// `NoSuchName`, `NotAFolder`, and as [`View::attributes`].
-    pub fn lookup(&self, reach: Reach, folder: Inode, name: &[u8]) -> Result<Attributes, Failure> {
-        let item = self.item(reach, folder)?;
+    pub fn lookup(&self, fetch: Fetch, folder: Inode, name: &[u8]) -> Result<Attributes, Failure> {
+        let item = self.item(fetch, folder)?;
         match (name, &item) {
-            (b".", _) => self.attributes(reach, folder),
-            (b"..", item) => self.attributes(reach, item.parent()),
-            (_, Item::Leading(leading)) => self.attributes(reach, leading.child(name)?.ok_or(Failure::NoSuchName)?),
-            (_, Item::Inside(inside)) => self.lookup_inside(reach, inside, name),
-            (_, Item::Past(spot)) => self.lookup_past(reach, spot, name),
+            (b".", _) => self.attributes(fetch, folder),
+            (b"..", item) => self.attributes(fetch, item.parent()),
+            (_, Item::Leading(leading)) => self.attributes(fetch, leading.child(name)?.ok_or(Failure::NoSuchName)?),
+            (_, Item::Inside(inside)) => self.lookup_inside(fetch, inside, name),
+            (_, Item::Past(spot)) => self.lookup_past(fetch, spot, name),
         }
     }
 
@@ -150,11 +150,11 @@ impl View {
     ///
     /// # Errors
     /// As [`View::lookup`]; never a list that ends before its time.
-    pub fn list(&self, reach: Reach, folder: Inode, from: u64) -> Result<Vec<Listed>, Failure> {
-        match self.item(reach, folder)? {
-            Item::Leading(leading) => self.list_leading(reach, &leading, from),
-            Item::Inside(inside) => self.list_inside(reach, &inside, from),
-            Item::Past(spot) => self.list_past(reach, &spot, from),
+    pub fn list(&self, fetch: Fetch, folder: Inode, from: u64) -> Result<Vec<Listed>, Failure> {
+        match self.item(fetch, folder)? {
+            Item::Leading(leading) => self.list_leading(fetch, &leading, from),
+            Item::Inside(inside) => self.list_inside(fetch, &inside, from),
+            Item::Past(spot) => self.list_past(fetch, &spot, from),
         }
     }
 
@@ -162,16 +162,16 @@ impl View {
     ///
     /// # Errors
     /// As [`View::attributes`].
-    pub fn parent(&self, reach: Reach, inode: Inode) -> Result<Inode, Failure> {
-        Ok(self.item(reach, inode)?.parent())
+    pub fn parent(&self, fetch: Fetch, inode: Inode) -> Result<Inode, Failure> {
+        Ok(self.item(fetch, inode)?.parent())
     }
 
     /// A symlink's target, raw bytes.
     ///
     /// # Errors
     /// `WrongKind` when it is none, and as [`View::attributes`].
-    pub fn target(&self, reach: Reach, inode: Inode) -> Result<Vec<u8>, Failure> {
-        match self.item(reach, inode)? {
+    pub fn target(&self, fetch: Fetch, inode: Inode) -> Result<Vec<u8>, Failure> {
+        match self.item(fetch, inode)? {
             Item::Leading(leading) => match &leading.what {
                 What::Link(target) => Ok(target.clone().into_bytes()),
                 What::Folder(_) | What::Unreadable(_) => Err(Failure::WrongKind),
@@ -186,8 +186,8 @@ impl View {
     ///
     /// # Errors
     /// `Beyond` behind the last of what is sought, `WrongKind` for all but files, and as [`View::attributes`].
-    pub fn seek(&self, reach: Reach, inode: Inode, offset: u64, what: Seek) -> Result<u64, Failure> {
-        match self.item(reach, inode)? {
+    pub fn seek(&self, fetch: Fetch, inode: Inode, offset: u64, what: Seek) -> Result<u64, Failure> {
+        match self.item(fetch, inode)? {
             Item::Inside(inside) if inside.entry.kind == Kind::File => {
                 sparse::seek(&inside.entry, offset, what).ok_or(Failure::Beyond)
             }
@@ -195,17 +195,17 @@ impl View {
         }
     }
 
-    fn lookup_inside(&self, reach: Reach, folder: &Inside, name: &[u8]) -> Result<Attributes, Failure> {
+    fn lookup_inside(&self, fetch: Fetch, folder: &Inside, name: &[u8]) -> Result<Attributes, Failure> {
         if folder.entry.kind != Kind::Folder {
             return Err(Failure::NotAFolder);
         }
-        let found = self.ask(reach, &folder.point, |nodes| tree::find(nodes, &folder.entry, name))?;
+        let found = self.ask(fetch, &folder.point, |nodes| tree::find(nodes, &folder.entry, name))?;
         let found = found.ok_or(Failure::NoSuchName)?;
-        let index = self.first_index(reach, &folder.point, &found.entry, folder.index.saturating_add(found.offset))?;
-        self.of_entry(reach, &found.entry, self.space().inode(folder.point.number, index))
+        let index = self.first_index(fetch, &folder.point, &found.entry, folder.index.saturating_add(found.offset))?;
+        self.of_entry(fetch, &found.entry, self.space().inode(folder.point.number, index))
     }
 
-    fn list_inside(&self, reach: Reach, folder: &Inside, from: u64) -> Result<Vec<Listed>, Failure> {
+    fn list_inside(&self, fetch: Fetch, folder: &Inside, from: u64) -> Result<Vec<Listed>, Failure> {
         if folder.entry.kind != Kind::Folder {
             return Err(Failure::NotAFolder);
         }
@@ -214,19 +214,19 @@ impl View {
             cursor.seek_index(from)?;
             cursor.take(LIST_ENTRIES).collect::<engine::Result<Vec<_>>>()
         };
-        let found = self.ask(reach, &folder.point, read)?;
+        let found = self.ask(fetch, &folder.point, read)?;
         self.warm_below(found.iter().map(|f| &*f.entry));
         let space = self.space();
         let listed = |found: tree::Found| {
             let index = folder.index.saturating_add(found.offset);
-            let index = self.first_index(reach, &folder.point, &found.entry, index)?;
-            let attributes = self.of_entry(reach, &found.entry, space.inode(folder.point.number, index))?;
+            let index = self.first_index(fetch, &folder.point, &found.entry, index)?;
+            let attributes = self.of_entry(fetch, &found.entry, space.inode(folder.point.number, index))?;
             Ok(Listed { name: found.entry.name.clone(), attributes, next: found.position.saturating_add(1) })
         };
         found.into_iter().map(listed).collect()
     }
 
-    fn list_leading(&self, reach: Reach, folder: &Leading, from: u64) -> Result<Vec<Listed>, Failure> {
+    fn list_leading(&self, fetch: Fetch, folder: &Leading, from: u64) -> Result<Vec<Listed>, Failure> {
         let names = match &folder.what {
             What::Folder(names) => names,
             What::Unreadable(point) => return Err(point.error().into()),
@@ -234,7 +234,7 @@ impl View {
         };
         let mut listed = Vec::new();
         for name in names.starting_at(from) {
-            let attributes = match self.attributes(reach, name.inode) {
+            let attributes = match self.attributes(fetch, name.inode) {
                 // It went while the list was made, and its name with it.
                 Err(Failure::Gone) => continue,
                 found => found?,
@@ -259,9 +259,9 @@ impl View {
         }
     }
 
-    fn of_entry(&self, reach: Reach, entry: &Entry, inode: Inode) -> Result<Attributes, Failure> {
+    fn of_entry(&self, fetch: Fetch, entry: &Entry, inode: Inode) -> Result<Attributes, Failure> {
         let attributes = self.shown.of_entry(entry, inode);
-        if self.shown.maps_names() { self.local.map(reach, entry, attributes) } else { Ok(attributes) }
+        if self.shown.maps_names() { self.local.map(fetch, entry, attributes) } else { Ok(attributes) }
     }
 
     /// Whether a path from the root, of raw names, was a restore point or led to one in the life of this view. What is asked for by such a path and

@@ -1,6 +1,6 @@
 //! Hard links: every name of a group has the inode number of the group's first name.
 
-use super::nodes::Reach;
+use super::nodes::Fetch;
 use super::{Failure, View};
 use crate::limits::LINK_CACHE_ENTRIES;
 use engine::Kind;
@@ -23,13 +23,13 @@ impl Links {
 impl View {
     /// The preorder index that stands for an entry's inode. An entry without other names stands for itself, and so does one
     /// whose group the point's link map does not have or cannot show: its content is worth more than its inode number.
-    pub(super) fn first_index(&self, reach: Reach, point: &Point, entry: &Entry, own: u64) -> Result<u64, Failure> {
+    pub(super) fn first_index(&self, fetch: Fetch, point: &Point, entry: &Entry, own: u64) -> Result<u64, Failure> {
         let Some(group) = entry.link_group else { return Ok(own) };
         if let Some(index) = self.links.first.get(&(point.number, group)) {
             return Ok(index);
         }
         let manifest = &point.manifest;
-        let first = self.ask(reach, point, |nodes| {
+        let first = self.ask(fetch, point, |nodes| {
             let Some(pair) = tree::map_get(nodes, manifest.links, &group)? else { return Ok(None) };
             tree::lookup(nodes, &manifest.root, pair.value.split(|b| *b == b'/'))
         });

@@ -1,10 +1,10 @@
 //! Users and groups by name: what was recorded under a name belongs to who has that name here.
 //!
 //! Names are asked of the C library, so that directories behind it (LDAP, sssd) count as much as `/etc/passwd`; that may wait, so
-//! with [`Reach::Memory`] only names that were asked before are known. A name that nobody has here keeps its recorded number.
+//! with [`Fetch::CachedOnly`] only names that were asked before are known. A name that nobody has here keeps its recorded number.
 
 use super::attributes::Attributes;
-use super::{Failure, Reach};
+use super::{Failure, Fetch};
 use crate::limits::LOCAL_NAMES;
 use format_spec::tree::Entry;
 use nix::unistd::{Group, User};
@@ -24,19 +24,19 @@ impl LocalNames {
     /// The attributes with the local numbers of the entry's user and group.
     ///
     /// # Errors
-    /// `NotInMemory`.
-    pub(super) fn map(&self, reach: Reach, entry: &Entry, shown: Attributes) -> Result<Attributes, Failure> {
+    /// `WouldBlock`.
+    pub(super) fn map(&self, fetch: Fetch, entry: &Entry, shown: Attributes) -> Result<Attributes, Failure> {
         let user = |name: &str| User::from_name(name).map(|user| user.map(|user| user.uid.as_raw()));
         let group = |name: &str| Group::from_name(name).map(|group| group.map(|group| group.gid.as_raw()));
-        let uid = number(&self.users, reach, &entry.user, user)?.unwrap_or(shown.uid);
-        let gid = number(&self.groups, reach, &entry.group, group)?.unwrap_or(shown.gid);
+        let uid = number(&self.users, fetch, &entry.user, user)?.unwrap_or(shown.uid);
+        let gid = number(&self.groups, fetch, &entry.group, group)?.unwrap_or(shown.gid);
         Ok(Attributes { uid, gid, ..shown })
     }
 }
 
 fn number(
     known: &Cache<Vec<u8>, Option<u32>>,
-    reach: Reach,
+    fetch: Fetch,
     name: &[u8],
     ask: impl FnOnce(&str) -> nix::Result<Option<u32>>,
 ) -> Result<Option<u32>, Failure> {
@@ -47,8 +47,8 @@ fn number(
     if let Some(number) = known.get(name) {
         return Ok(number);
     }
-    if reach == Reach::Memory {
-        return Err(Failure::NotInMemory);
+    if fetch == Fetch::CachedOnly {
+        return Err(Failure::WouldBlock);
     }
     match ask(text) {
         Ok(number) => {

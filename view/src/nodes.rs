@@ -1,6 +1,6 @@
 //! Tree nodes between the tree room and the catalog: kept by bytes, and askable for what is kept alone.
 
-use crate::catalog::Catalog;
+use crate::catalog::PointCatalog;
 use crate::limits::NODE_CACHE_BYTES;
 use engine::tree::NodeSource;
 use engine::{Error, Kind, Result};
@@ -16,16 +16,16 @@ const NODES_EXPECTED: usize = 3_000;
 
 /// How far an answer may reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum Fetch {
     /// What is in memory: never waits.
-    Memory,
+    CachedOnly,
     /// The store: may wait as long as the store does.
-    Store,
+    MayBlock,
 }
 
 /// The nodes of one mount.
 pub(super) struct Nodes {
-    catalog: Arc<dyn Catalog>,
+    catalog: Arc<dyn PointCatalog>,
     cache: Cache<ChunkId, Arc<Node>, Bytes>,
     /// Whether any decoded entry had a `security.` or `trusted.` attribute.
     pub(super) seen_security: AtomicBool,
@@ -35,18 +35,18 @@ pub(super) struct Nodes {
 /// The nodes within a reach.
 pub(super) struct Reached<'a> {
     nodes: &'a Nodes,
-    reach: Reach,
+    fetch: Fetch,
     missed: AtomicBool,
 }
 
 impl Nodes {
-    pub(super) fn new(catalog: Arc<dyn Catalog>) -> Self {
+    pub(super) fn new(catalog: Arc<dyn PointCatalog>) -> Self {
         let cache = Cache::with_weighter(NODES_EXPECTED, NODE_CACHE_BYTES, Bytes);
         Nodes { catalog, cache, seen_security: AtomicBool::new(false), seen_trusted: AtomicBool::new(false) }
     }
 
-    pub(super) fn within(&self, reach: Reach) -> Reached<'_> {
-        Reached { nodes: self, reach, missed: AtomicBool::new(false) }
+    pub(super) fn within(&self, fetch: Fetch) -> Reached<'_> {
+        Reached { nodes: self, fetch, missed: AtomicBool::new(false) }
     }
 
     /// Whether a node is in memory.
@@ -78,9 +78,9 @@ impl NodeSource for Reached<'_> {
         if let Some(node) = self.nodes.cache.get(id) {
             return Ok(node);
         }
-        let found = match self.reach {
-            Reach::Memory => self.nodes.catalog.node_in_memory(id),
-            Reach::Store => Some(self.nodes.catalog.node(id)?),
+        let found = match self.fetch {
+            Fetch::CachedOnly => self.nodes.catalog.node_in_memory(id),
+            Fetch::MayBlock => Some(self.nodes.catalog.node(id)?),
         };
         let Some(node) = found else {
             self.missed.store(true, Ordering::Relaxed);

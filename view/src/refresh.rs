@@ -5,8 +5,8 @@ use super::inode;
 use super::layout::{Alone, Layout};
 use super::names::hex;
 use super::namespace::{Changes, Namespace};
-use super::nodes::{Nodes, Reach};
-use crate::catalog::{Catalog, Points};
+use super::nodes::{Fetch, Nodes};
+use crate::catalog::{PointCatalog, Points};
 use engine::restore_point::Point;
 use engine::{Error, Kind, Result, tree};
 use format_spec::tree::Kind as ItemKind;
@@ -45,7 +45,7 @@ impl View {
 }
 
 /// The namespace that a view begins with.
-pub(super) fn first(catalog: &dyn Catalog, nodes: &Nodes, layout: &Layout) -> Result<Namespace> {
+pub(super) fn first(catalog: &dyn PointCatalog, nodes: &Nodes, layout: &Layout) -> Result<Namespace> {
     let Points { readable: points, unreadable } = catalog.points()?;
     for point in &unreadable {
         tracing::warn!(point = %point.id, "cannot be read, and is shown as such: {}", point.what);
@@ -70,7 +70,7 @@ fn first_alone(points: &[Arc<Point>], nodes: &Nodes, alone: &Alone) -> Result<Na
     })?;
     let path = || format!("/{}", String::from_utf8_lossy(&alone.path));
     let names = alone.path.split(|b| *b == b'/').filter(|name| !name.is_empty());
-    let found = tree::lookup(&nodes.within(Reach::Store), &point.manifest.root, names)?;
+    let found = tree::lookup(&nodes.within(Fetch::MayBlock), &point.manifest.root, names)?;
     let found = found.ok_or_else(|| {
         let error = Error::new(Kind::Absent, format!("not in the restore point {}", alone.point)).on(path());
         error.advise("`cairn ls POINT` shows what is")

@@ -1,6 +1,6 @@
 //! Which contents gave trouble lately, and whether the store does: what `user.cairn.state` says beyond where the repository is.
 
-use super::nodes::Reach;
+use super::nodes::Fetch;
 use super::{Failure, View};
 use crate::limits::{TROUBLE_ENTRIES, UNREACHABLE_FOR};
 use engine::Kind;
@@ -57,7 +57,7 @@ impl View {
         match entry.content {
             Content::None => true,
             Content::Tree(id) if entry.kind == format_spec::tree::Kind::Folder => {
-                self.nodes.within(Reach::Memory).node(&id).is_ok()
+                self.nodes.within(Fetch::CachedOnly).node(&id).is_ok()
             }
             Content::Chunk(_) | Content::Tree(_) => false,
         }

@@ -1,7 +1,7 @@
 //! What tells one content from another without reading it: the id of its bytes, and where its holes are.
 
 use super::item::{Inside, Item};
-use super::nodes::Reach;
+use super::nodes::Fetch;
 use super::trouble::content_id;
 use super::{Failure, Inode, View, inode, names};
 use format_spec::tree::{Extent, Kind};
@@ -11,8 +11,8 @@ impl View {
     ///
     /// # Errors
     /// As [`View::attributes`].
-    pub fn version(&self, reach: Reach, inode: Inode) -> Result<Option<String>, Failure> {
-        let Item::Inside(Inside { entry, .. }) = self.item(reach, inode)? else { return Ok(None) };
+    pub fn version(&self, fetch: Fetch, inode: Inode) -> Result<Option<String>, Failure> {
+        let Item::Inside(Inside { entry, .. }) = self.item(fetch, inode)? else { return Ok(None) };
         if entry.kind != Kind::File {
             return Ok(None);
         }

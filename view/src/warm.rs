@@ -3,7 +3,7 @@
 //! Promises: looks only at what is in memory and never waits; a wrong guess costs a few fetched blocks. Refuses to guess for those who
 //! open files at random.
 
-use super::nodes::Reach;
+use super::nodes::Fetch;
 use super::{Failure, Inode, View};
 use crate::item::{Inside, Item};
 use crate::limits::{FILES_AHEAD, OPENED_IN_ORDER};
@@ -77,10 +77,10 @@ impl View {
     }
 
     fn behind(&self, parent: Inode, name: &[u8]) -> Result<Vec<format_spec::ChunkId>, Failure> {
-        let Item::Inside(Inside { point, entry, .. }) = self.item(Reach::Memory, parent)? else {
+        let Item::Inside(Inside { point, entry, .. }) = self.item(Fetch::CachedOnly, parent)? else {
             return Ok(Vec::new());
         };
-        self.ask(Reach::Memory, &point, |nodes| {
+        self.ask(Fetch::CachedOnly, &point, |nodes| {
             let Some(found) = tree::find(nodes, &entry, name)? else { return Ok(Vec::new()) };
             let mut cursor = FolderCursor::open(nodes, &entry)?;
             cursor.seek_index(found.position.saturating_add(1))?;

@@ -5,7 +5,7 @@ use super::acl::ACCESS_LIST;
 use super::item::{Inside, Item};
 use super::names::hex;
 use super::namespace::What;
-use super::nodes::{Reach, Reached};
+use super::nodes::{Fetch, Reached};
 use super::trouble::content_id;
 use super::{Failure, Inode, View, acl};
 use crate::catalog::Unreadable;
@@ -31,8 +31,8 @@ impl View {
     /// # Errors
     /// `NoAttribute`; `NoNamespace` for kinds of attributes that nothing in the mount has (programs then stop asking); and as
     /// [`View::attributes`].
-    pub fn xattr(&self, reach: Reach, inode: Inode, name: &[u8]) -> Result<Vec<u8>, Failure> {
-        let inside = match self.item(reach, inode)? {
+    pub fn xattr(&self, fetch: Fetch, inode: Inode, name: &[u8]) -> Result<Vec<u8>, Failure> {
+        let inside = match self.item(fetch, inode)? {
             Item::Inside(inside) => inside,
             // Nothing else here has been read that could be damaged or archived.
             Item::Leading(leading) => {
@@ -52,7 +52,7 @@ impl View {
             return Ok(if follows { acl::with_mode(&value, self.shown.mode(entry)) } else { value });
         }
         match name.strip_prefix(VIRTUAL) {
-            Some(known) => self.known(reach, &inside, known)?.ok_or(Failure::NoAttribute),
+            Some(known) => self.known(fetch, &inside, known)?.ok_or(Failure::NoAttribute),
             None => Err(self.none_of(name)),
         }
     }
@@ -61,8 +61,8 @@ impl View {
     ///
     /// # Errors
     /// As [`View::attributes`].
-    pub fn xattr_names(&self, reach: Reach, inode: Inode, privileged: bool) -> Result<Vec<u8>, Failure> {
-        let inside = match self.item(reach, inode)? {
+    pub fn xattr_names(&self, fetch: Fetch, inode: Inode, privileged: bool) -> Result<Vec<u8>, Failure> {
+        let inside = match self.item(fetch, inode)? {
             Item::Inside(inside) => inside,
             // Nothing can be copied from there, and whoever lists them is to find what is wrong.
             Item::Leading(leading) if matches!(leading.what, What::Unreadable(_)) => return Ok(SAID.concat()),
@@ -88,40 +88,40 @@ impl View {
     }
 
     /// What Cairn knows itself about an entry.
-    fn known(&self, reach: Reach, inside: &Inside, name: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
+    fn known(&self, fetch: Fetch, inside: &Inside, name: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
         let shown = matches!(inside.entry.kind, Kind::File | Kind::Folder);
         Ok(match name {
             b"state" if shown => {
                 // A store that cannot say now is what the state tells then.
-                let rest = match self.rest(reach, inside) {
+                let rest = match self.rest(fetch, inside) {
                     Err(Failure::Store(_)) => None,
                     other => other?,
                 };
                 Some(self.state(&inside.entry, rest.as_ref()).into())
             }
             b"thaw" if shown => {
-                let rest = self.rest(reach, inside)?.unwrap_or_default();
+                let rest = self.rest(fetch, inside)?.unwrap_or_default();
                 let rests = !rest.is_readable() && rest.retrieving == 0;
                 let why = if rests { self.catalog.refused(&inside.entry) } else { None };
                 Some(why.map_or_else(|| thaw(&rest), |why| format!("refused: {why}")).into_bytes())
             }
-            b"tier" => self.rest(reach, inside)?.and_then(|rest| tier(&rest)),
-            b"path" => Some(self.path(reach, inside)?),
-            b"kept" => self.kept(reach, inside)?.map(String::into_bytes),
+            b"tier" => self.rest(fetch, inside)?.and_then(|rest| tier(&rest)),
+            b"path" => Some(self.path(fetch, inside)?),
+            b"kept" => self.kept(fetch, inside)?.map(String::into_bytes),
             name => known_at_once(inside, name),
         })
     }
 
     /// How a file rests, or a folder's files together, where that is worth asking. A store that cannot say so now says so to whoever reads.
-    fn rest(&self, reach: Reach, inside: &Inside) -> Result<Option<Rest>, Failure> {
+    fn rest(&self, fetch: Fetch, inside: &Inside) -> Result<Option<Rest>, Failure> {
         if !matches!(inside.entry.kind, Kind::File | Kind::Folder) || !self.catalog.may_rest() {
             return Ok(None);
         }
-        if reach == Reach::Memory {
-            return Err(Failure::NotInMemory);
+        if fetch == Fetch::CachedOnly {
+            return Err(Failure::WouldBlock);
         }
         let files = match inside.entry.kind {
-            Kind::Folder => self.ask(reach, &inside.point, |nodes| files_below(nodes, &inside.entry))?,
+            Kind::Folder => self.ask(fetch, &inside.point, |nodes| files_below(nodes, &inside.entry))?,
             _ => vec![inside.entry.clone()],
         };
         match self.catalog.rest(&files) {
@@ -131,21 +131,21 @@ impl View {
     }
 
     /// When it was last read, if the point holds it as it was then.
-    fn kept(&self, reach: Reach, inside: &Inside) -> Result<Option<String>, Failure> {
+    fn kept(&self, fetch: Fetch, inside: &Inside) -> Result<Option<String>, Failure> {
         let manifest = &inside.point.manifest;
         if manifest.counts.kept == 0 {
             return Ok(None);
         }
-        let path = self.path(reach, inside)?;
+        let path = self.path(fetch, inside)?;
         let path = path.strip_prefix(b"/").unwrap_or(&path);
-        let as_of = self.ask(reach, &inside.point, |nodes| kept_as_of(nodes, manifest, path))?;
+        let as_of = self.ask(fetch, &inside.point, |nodes| kept_as_of(nodes, manifest, path))?;
         Ok(as_of.and_then(stamp))
     }
 
     /// Where it is in its restore point, from the point's root: what `cairn` takes behind `POINT:`.
-    fn path(&self, reach: Reach, inside: &Inside) -> Result<Vec<u8>, Failure> {
+    fn path(&self, fetch: Fetch, inside: &Inside) -> Result<Vec<u8>, Failure> {
         let top = &inside.point.manifest.root;
-        let way = self.ask(reach, &inside.point, |nodes| tree::entry_at_preorder(nodes, top, inside.index))?;
+        let way = self.ask(fetch, &inside.point, |nodes| tree::entry_at_preorder(nodes, top, inside.index))?;
         let mut path = Vec::new();
         for placed in way.ok_or(Failure::Gone)? {
             path.push(b'/');

@@ -11,9 +11,9 @@ use crate::access::{self, Login};
 use crate::body::{Body, held, whole};
 use crate::conditions::{self, Asked};
 use crate::dav::{self, names_of};
+use crate::exchange::Exchange;
 use crate::limits::{CACHE_SECONDS, PIECE_BYTES, REQUEST_BYTES_MAX, REQUEST_DEADLINE, REQUEST_TAGS_MAX};
 use crate::page;
-use crate::session::Session;
 use crate::trouble::Trouble;
 use bytes::Bytes;
 use dav_server::DavHandler;
@@ -67,8 +67,8 @@ impl Answering {
             .map_err(|_| Trouble::new(StatusCode::BAD_REQUEST, "this path makes no sense"))?;
         let path = names_of(path.as_bytes());
         let question = if is_propfind { propfind(&parts.headers, body).await? } else { Bytes::new() };
-        let session = Session::start(Arc::clone(&self.view), path.clone()).await?;
-        if !is_propfind && session.place().is_folder() {
+        let session = Exchange::start(Arc::clone(&self.view), path.clone()).await?;
+        if !is_propfind && session.resource().is_folder() {
             return folder(session, &path, &parts.method).await;
         }
         through_protocol(session, parts, question).await
@@ -76,12 +76,12 @@ impl Answering {
 }
 
 /// The protocol crate's answer, unless it hides that something went wrong.
-async fn through_protocol(session: Session, mut parts: Parts, question: Bytes) -> Result<Response<Body>, Trouble> {
+async fn through_protocol(session: Exchange, mut parts: Parts, question: Bytes) -> Result<Response<Body>, Trouble> {
     // Nothing is ever locked here, so its conditions have no meaning.
     parts.headers.remove("if");
     let handler: DavHandler =
         DavHandler::builder().filesystem(Box::new(session.clone())).read_buf_size(PIECE_BYTES).build_handler();
-    let place = session.place();
+    let place = session.resource();
     let is_file = !place.is_folder();
     if is_file {
         let file = Asked { version: place.version.as_deref(), bytes: place.bytes(), moves: place.moves };
@@ -94,7 +94,7 @@ async fn through_protocol(session: Session, mut parts: Parts, question: Bytes) -
     let (mut parts, pieces) = answer.into_parts();
     let body = held(&session, pieces).await?;
     if is_file && parts.status != StatusCode::MULTI_STATUS {
-        let cache = match session.place().moves {
+        let cache = match session.resource().moves {
             true => "private, no-cache".to_owned(),
             false => format!("private, max-age={CACHE_SECONDS}, immutable"),
         };
@@ -106,7 +106,7 @@ async fn through_protocol(session: Session, mut parts: Parts, question: Bytes) -
     Ok(Response::from_parts(parts, body))
 }
 
-async fn folder(session: Session, path: &[Vec<u8>], method: &Method) -> Result<Response<Body>, Trouble> {
+async fn folder(session: Exchange, path: &[Vec<u8>], method: &Method) -> Result<Response<Body>, Trouble> {
     let body = match *method {
         Method::HEAD => whole(Bytes::new()),
         _ => held(&session, page::pieces(session.clone(), path)).await?,
@@ -117,7 +117,7 @@ async fn folder(session: Session, path: &[Vec<u8>], method: &Method) -> Result<R
     set(headers, header::CACHE_CONTROL, "private, no-cache");
     set(headers, header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'");
     set(headers, header::REFERRER_POLICY, "no-referrer");
-    set(headers, header::LAST_MODIFIED, &dav::date(session.place().attributes.mtime));
+    set(headers, header::LAST_MODIFIED, &dav::date(session.resource().attributes.mtime));
     Ok(answer)
 }
 

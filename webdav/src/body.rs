@@ -3,8 +3,8 @@
 //! What fails in the first [`HELD_BYTES`] is answered by a status. What fails later cuts the connection: a client that counts bytes, or
 //! waits for the end of a chunked body, notices. The protocol crate skips entries that it cannot read; here that is an error.
 
+use crate::exchange::Exchange;
 use crate::limits::HELD_BYTES;
-use crate::session::Session;
 use crate::trouble::Trouble;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
@@ -29,7 +29,7 @@ pub(crate) fn whole(bytes: impl Into<Bytes>) -> Body {
 /// # Errors
 /// What went wrong before enough of it was there.
 pub(crate) async fn held(
-    session: &Session,
+    session: &Exchange,
     pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
 ) -> Result<Body, Trouble> {
     let mut pieces: Pieces = Box::pin(pieces);

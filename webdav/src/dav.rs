@@ -1,7 +1,7 @@
 //! The view as the protocol crate wants to see it: a file system of one request that can only be read.
 
-use crate::place::{Bytes, Named, Page, Place};
-use crate::session::Session;
+use crate::exchange::Exchange;
+use crate::resource::{Bytes, Named, Page, Resource};
 use crate::trouble::Trouble;
 use bytes::Buf;
 use dav_server::davpath::DavPath;
@@ -17,13 +17,13 @@ use std::io::SeekFrom;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-impl DavFileSystem for Session {
+impl DavFileSystem for Exchange {
     fn open<'a>(&'a self, _: &'a DavPath, options: OpenOptions) -> FsFuture<'a, Box<dyn DavFile>> {
         Box::pin(async move {
             if options.write || options.append || options.create || options.create_new || options.truncate {
                 return Err(FsError::Forbidden);
             }
-            let bytes = Session::open(self).await.map_err(error)?;
+            let bytes = Exchange::open(self).await.map_err(error)?;
             Ok(Box::new(Opened { session: self.clone(), bytes, at: 0 }) as Box<dyn DavFile>)
         })
     }
@@ -91,7 +91,7 @@ impl DavDirEntry for Named {
 /// What the protocol crate asks about a place.
 #[derive(Debug, Clone)]
 struct Meta {
-    place: Place,
+    place: Resource,
     /// The crate puts `ETag` in quotes by itself, but not `getetag`, where RFC 4918 (section 15.6) wants them as well.
     quoted: bool,
 }
@@ -142,7 +142,7 @@ const LAST_SECOND: u64 = 253_402_300_799;
 
 /// An open file.
 struct Opened {
-    session: Session,
+    session: Exchange,
     bytes: Arc<Bytes>,
     at: u64,
 }
@@ -155,7 +155,7 @@ impl fmt::Debug for Opened {
 
 impl DavFile for Opened {
     fn metadata(&'_ mut self) -> FsFuture<'_, Box<dyn DavMetaData>> {
-        let meta = Meta { place: self.session.place().clone(), quoted: false };
+        let meta = Meta { place: self.session.resource().clone(), quoted: false };
         Box::pin(ready(Ok(Box::new(meta) as Box<dyn DavMetaData>)))
     }
 
@@ -179,7 +179,7 @@ impl DavFile for Opened {
         let at = match to {
             SeekFrom::Start(at) => Some(at),
             SeekFrom::Current(by) => self.at.checked_add_signed(by),
-            SeekFrom::End(by) => self.session.place().bytes().checked_add_signed(by),
+            SeekFrom::End(by) => self.session.resource().bytes().checked_add_signed(by),
         };
         self.at = at.unwrap_or(self.at);
         Box::pin(ready(at.ok_or(FsError::GeneralFailure)))

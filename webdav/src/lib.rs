@@ -15,12 +15,12 @@ mod answer;
 mod body;
 mod conditions;
 mod dav;
+mod exchange;
 pub mod limits;
 mod names;
 mod page;
-mod place;
+mod resource;
 mod server;
-mod session;
 mod trouble;
 
 pub use access::Login;

@@ -1,7 +1,7 @@
 //! A folder for browsers: names, sizes and times. No scripts, nothing from elsewhere.
 
-use crate::place::{Named, Page};
-use crate::session::Session;
+use crate::exchange::Exchange;
+use crate::resource::{Named, Page};
 use bytes::Bytes;
 use format_spec::Time;
 use futures_util::{Stream, stream};
@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::io;
 
 /// The page of the request's folder, whose path is given as clients wrote it.
-pub(crate) fn pieces(session: Session, path: &[Vec<u8>]) -> impl Stream<Item = io::Result<Bytes>> + Send + use<> {
+pub(crate) fn pieces(session: Exchange, path: &[Vec<u8>]) -> impl Stream<Item = io::Result<Bytes>> + Send + use<> {
     let base = path.iter().fold("/".to_owned(), |base, name| format!("{base}{}/", in_url(name)));
     let first = head(path);
     stream::unfold(Some((first, 0)), move |state| {

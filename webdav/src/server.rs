@@ -66,7 +66,7 @@ impl Server {
     pub fn bind(view: Arc<View>, options: Options) -> Result<Self> {
         let Options { listen, login, open_to_all } = options;
         if !listen.ip().is_loopback() && login.is_none() && !open_to_all {
-            let message = format!("{listen}: other machines reach this address, and no password is set");
+            let message = format!("{listen}: other machines fetch this address, and no password is set");
             return Err(Error::new(Kind::Input, message)
                 .advise("set --user and --user-password-file, or say --no-auth if everybody may read all backups"));
         }

@@ -20,7 +20,7 @@ impl Trouble {
     pub(crate) fn late() -> Self {
         Trouble::new(
             StatusCode::GATEWAY_TIMEOUT,
-            "the repository's storage is out of reach: no answer in time; try again when it is back",
+            "the repository's storage is out of fetch: no answer in time; try again when it is back",
         )
     }
 }
@@ -40,7 +40,7 @@ impl From<Failure> for Trouble {
                     (StatusCode::CONFLICT, "it is archived; have it retrieved first, then ask for it again")
                 }
                 Kind::Transient | Kind::Interrupted => {
-                    (StatusCode::GATEWAY_TIMEOUT, "the repository's storage is out of reach; try again when it is back")
+                    (StatusCode::GATEWAY_TIMEOUT, "the repository's storage is out of fetch; try again when it is back")
                 }
                 Kind::Denied => (StatusCode::FORBIDDEN, "the repository's storage refuses it; check its credentials"),
                 Kind::Unsupported => (

@@ -6,7 +6,7 @@
 use super::gate::{Gate, Pass};
 use super::steady::Steady;
 use super::{Archive, Content};
-use crate::say::human;
+use crate::output::human;
 use engine::monitor::Monitor;
 use format_spec::Time;
 use format_spec::tree::{Entry, Kind};

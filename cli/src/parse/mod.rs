@@ -11,4 +11,4 @@ pub(crate) mod place;
 pub(crate) mod quantity;
 
 pub(crate) use accept::Accept;
-pub(crate) use place::Place;
+pub(crate) use place::PointPath;

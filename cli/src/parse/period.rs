@@ -1,6 +1,6 @@
 //! Periods and counts of retention, as options take them.
 
-use engine::care::retention::UNLIMITED;
+use engine::maintenance::retention::UNLIMITED;
 use format_spec::period::Period;
 
 /// `30d`, `2w`, `6m`, `3y`, `forever`.

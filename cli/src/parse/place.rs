@@ -13,19 +13,19 @@ use std::os::unix::ffi::OsStrExt;
 
 /// A restore point, and a path in it without a leading `/`; the empty path is all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct PointPath {
     /// What `find_point` takes.
     pub(crate) point: String,
     /// Raw bytes, without leading, doubled and trailing slashes.
     pub(crate) path: Vec<u8>,
 }
 
-impl Place {
+impl PointPath {
     /// Reads `POINT[:PATH]`.
     ///
     /// # Errors
     /// What is wrong, for clap to print.
-    pub(crate) fn parse(text: &OsStr) -> Result<Place, String> {
+    pub(crate) fn parse(text: &OsStr) -> Result<PointPath, String> {
         let bytes = text.as_bytes();
         let end = bytes.windows(2).position(|pair| pair == b":/");
         let (point, rest) = match end {
@@ -39,7 +39,7 @@ impl Place {
         if point.starts_with('/') {
             return Err(format!("{point:?} names no restore point: write latest:{point}"));
         }
-        Ok(Place { point: point.to_owned(), path: path(rest)? })
+        Ok(PointPath { point: point.to_owned(), path: path(rest)? })
     }
 }
 
@@ -62,7 +62,7 @@ fn path(raw: &[u8]) -> Result<Vec<u8>, String> {
     Ok(parts.join(&b'/'))
 }
 
-/// For clap: [`Place::parse`] over raw arguments.
+/// For clap: [`PointPath::parse`] over raw arguments.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PlaceParser;
 
@@ -75,10 +75,15 @@ pub(crate) struct PathParser;
 pub(crate) struct InnerPath(pub(crate) Vec<u8>);
 
 impl clap::builder::TypedValueParser for PlaceParser {
-    type Value = Place;
+    type Value = PointPath;
 
-    fn parse_ref(&self, command: &clap::Command, arg: Option<&clap::Arg>, value: &OsStr) -> Result<Place, clap::Error> {
-        Place::parse(value).map_err(|why| refuse(command, arg, value, &why))
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<PointPath, clap::Error> {
+        PointPath::parse(value).map_err(|why| refuse(command, arg, value, &why))
     }
 }
 
@@ -107,7 +112,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &[u8]) -> Result<(String, Vec<u8>), String> {
-        Place::parse(OsStr::from_bytes(text)).map(|place| (place.point, place.path))
+        PointPath::parse(OsStr::from_bytes(text)).map(|place| (place.point, place.path))
     }
 
     #[test]

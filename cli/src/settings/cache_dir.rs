@@ -8,7 +8,7 @@
 
 use super::xdg;
 use crate::exit::Result;
-use crate::say::human;
+use crate::output::human;
 use engine::monitor::NOTE;
 use engine::temporary::{Purpose, Temporary};
 use parking_lot::Mutex;

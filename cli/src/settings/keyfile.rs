@@ -7,7 +7,7 @@
 use super::password;
 use super::{Repo, Settings, xdg};
 use crate::exit::{Exit, Failure, Result};
-use crate::say::human;
+use crate::output::human;
 use engine::env::SharedEnv;
 use engine::repository::Repository;
 use ops::{Secret, durable};

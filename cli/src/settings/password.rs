@@ -7,7 +7,7 @@
 
 use super::keyfile;
 use crate::exit::{Exit, Failure, Result};
-use crate::say::human;
+use crate::output::human;
 use crate::terminal;
 use ops::Secret;
 use ops::open::Offer;

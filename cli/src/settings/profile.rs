@@ -21,8 +21,8 @@
 
 use super::xdg;
 use crate::exit::{Failure, Result};
+use crate::output::human;
 use crate::parse::{duration::duration, job, key_cost, quantity};
-use crate::say::human;
 use engine::repository::SlotBounds;
 use serde::Deserialize;
 use std::collections::BTreeMap;

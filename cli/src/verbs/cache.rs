@@ -3,7 +3,7 @@
 use crate::connect::open_store;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use crate::say::{Row, human};
+use crate::output::{Row, human};
 use clap::{Args, Subcommand};
 use engine::repository::CacheStatus;
 use engine::store::{ObjectName, StoreExt};

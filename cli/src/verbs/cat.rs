@@ -1,12 +1,12 @@
 //! `cairn cat`: a file's bytes, or a folder as tar or zip, to stdout.
 
-use super::look;
+use super::browse;
 use crate::archive::{Begun, Content, Format};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use crate::parse::Place;
+use crate::output::human;
+use crate::parse::PointPath;
 use crate::parse::place::{POINT_FORMS, PlaceParser};
-use crate::say::human;
 use clap::Args;
 use engine::repository::Repository;
 use format_spec::tree::{Entry, Kind};
@@ -21,7 +21,7 @@ use std::sync::Arc;
 pub(crate) struct Cat {
     /// What to write
     #[arg(value_name = "POINT:PATH", value_parser = PlaceParser, required = true)]
-    places: Vec<Place>,
+    places: Vec<PointPath>,
     /// Write a folder as an archive
     #[arg(long = "as", value_enum, value_name = "FORMAT")]
     format: Option<Format>,
@@ -54,13 +54,13 @@ impl Cat {
             return Err(Failure::usage("an archive holds one folder").advise("run the command once for each folder"));
         };
         let connection = context.connect()?;
-        let (point, entry) = look::find(context, &connection.repo, place)?;
+        let (point, entry) = browse::find(context, &connection.repo, place)?;
         if entry.kind != Kind::Folder {
             let what = format!("/{}: is not a folder", human::name(&place.path));
             return Err(Failure::usage(what).advise("leave --as out"));
         }
         let written = archive.write(&connection.repo, &entry, context.interrupt.monitor());
-        let written = look::or_gone(&connection.repo, &[&point], written.map_err(Failure::from));
+        let written = browse::or_gone(&connection.repo, &[&point], written.map_err(Failure::from));
         written.map_err(|failure| brought_back(failure, place))
     }
 
@@ -75,24 +75,30 @@ impl Cat {
     }
 }
 
-fn file(context: &Context, repo: &Arc<Repository>, place: &Place, out: &mut dyn Write) -> Result<()> {
-    let (point, entry) = look::find(context, repo, place)?;
-    look::or_gone(repo, &[&point], file_of(context, repo, place, &entry, out))
+fn file(context: &Context, repo: &Arc<Repository>, place: &PointPath, out: &mut dyn Write) -> Result<()> {
+    let (point, entry) = browse::find(context, repo, place)?;
+    browse::or_gone(repo, &[&point], file_of(context, repo, place, &entry, out))
 }
 
-fn file_of(context: &Context, repo: &Arc<Repository>, place: &Place, entry: &Entry, out: &mut dyn Write) -> Result<()> {
+fn file_of(
+    context: &Context,
+    repo: &Arc<Repository>,
+    place: &PointPath,
+    entry: &Entry,
+    out: &mut dyn Write,
+) -> Result<()> {
     let path = human::name(&place.path);
     match entry.kind {
         Kind::File => copy(&mut Content::open(repo, entry, context.interrupt.monitor())?, out),
         Kind::Folder => {
             Err(Failure::usage(format!("/{path}: is a folder")).advise("say --as tar or --as zip, or `cairn ls`"))
         }
-        kind => Err(Failure::usage(format!("/{path}: is a {}, it has no bytes", look::kind_word(kind)))),
+        kind => Err(Failure::usage(format!("/{path}: is a {}, it has no bytes", browse::kind_word(kind)))),
     }
 }
 
 /// What rests is brought back by one command.
-fn brought_back(failure: Failure, place: &Place) -> Failure {
+fn brought_back(failure: Failure, place: &PointPath) -> Failure {
     if failure.exit != Exit::Archived {
         return failure;
     }

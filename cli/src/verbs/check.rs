@@ -3,15 +3,15 @@
 use crate::connect::{Connection, open_store};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
+use crate::output::{Row, human, progress};
 use crate::parse::place::POINT_FORMS;
 use crate::parse::quantity;
-use crate::say::{Row, human, progress};
 use crate::settings::Settings;
 use clap::{Args, ValueEnum};
-use engine::care::{CheckOptions, Finding, Level, check, check_stored};
+use engine::maintenance::{CheckOptions, Finding, Level, check, check_stored};
 use engine::repository::Found;
 use format_spec::container::Suite;
-use ops::Place;
+use ops::OpenStore;
 use ops::recognise::Rollback;
 use std::sync::Arc;
 
@@ -186,7 +186,7 @@ fn archived(context: &Context, packs: u64) {
 const NEWER: &str = "That is no damage: check it with the release that wrote it, or a newer one. `cairn gc` keeps all that such a restore point needs.";
 const NO_PASSWORD: &str = "No password was given: every stored byte is verified, but not which objects must be there.";
 
-fn place_of(context: &Context) -> Result<(Settings, Place)> {
+fn place_of(context: &Context) -> Result<(Settings, OpenStore)> {
     let settings = context.settings()?;
     let place = open_store(&settings)?;
     Ok((settings, place))
@@ -204,7 +204,7 @@ fn as_stored(context: &Context, failure: Failure) -> Result<Exit> {
 }
 
 /// Stored bytes alone, without keys; `missing` was found on the way here.
-fn without_keys(context: &Context, settings: &Settings, place: &Place, missing: Vec<Finding>) -> Result<Exit> {
+fn without_keys(context: &Context, settings: &Settings, place: &OpenStore, missing: Vec<Finding>) -> Result<Exit> {
     let monitor = context.interrupt.monitor();
     let work = || check_stored(&*place.store, settings.threads, monitor);
     let mut report = progress::show(&context.out, "checking", monitor, work)?;
@@ -297,7 +297,7 @@ fn verdict(errors: usize, unsupported: usize) -> String {
 }
 
 /// The repository, if it is encrypted, as far as its config can be read.
-fn sealed(place: &Place) -> Option<Found> {
+fn sealed(place: &OpenStore) -> Option<Found> {
     Found::look(Arc::clone(&place.store)).ok().filter(|found| found.suite() != Suite::Clear)
 }
 

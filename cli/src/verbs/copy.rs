@@ -3,10 +3,10 @@
 use crate::connect::SPOOL;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
+use crate::output::{human, progress};
 use crate::parse::duration::duration;
 use crate::parse::job;
 use crate::parse::place::POINT_FORMS;
-use crate::say::{human, progress};
 use crate::verbs::spending::{self, Spending};
 use clap::{Args, ValueEnum};
 use engine::Kind;
@@ -87,7 +87,7 @@ impl Copy {
         let target = context.connect_to_target(&self.to, self.to_password_file.as_deref())?;
         let heal_from = match &self.heal_from {
             None => None,
-            Some(repo) => Some(context.connect_to_copy(repo, self.heal_from_password_file.as_deref())?.repo),
+            Some(repo) => Some(context.open_other_readonly(repo, self.heal_from_password_file.as_deref())?.repo),
         };
         let request = CopyRequest {
             which: match (self.all, &self.points[..]) {

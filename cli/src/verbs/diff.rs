@@ -1,11 +1,11 @@
 //! `cairn diff`: what differs between two restore points.
 
-use super::look;
+use super::browse;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use crate::parse::Place;
+use crate::output::{Row, human};
+use crate::parse::PointPath;
 use crate::parse::place::{POINT_FORMS, PlaceParser};
-use crate::say::{Row, human};
 use clap::Args;
 use engine::repository::Repository;
 use engine::restore_point::{Point, each_kept};
@@ -21,10 +21,10 @@ use format_spec::tree::{Entry, Kind};
 pub(crate) struct Diff {
     /// The older one
     #[arg(value_name = "POINT[:PATH]", value_parser = PlaceParser)]
-    old: Place,
+    old: PointPath,
     /// The newer one
     #[arg(value_name = "POINT[:PATH]", value_parser = PlaceParser)]
-    new: Place,
+    new: PointPath,
 }
 
 #[derive(Debug, Default)]
@@ -42,8 +42,8 @@ impl Diff {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         let connection = context.connect()?;
         let repo = &connection.repo;
-        let (of_old, old) = look::find(context, repo, &self.old)?;
-        let (of_new, new) = look::find(context, repo, &self.new)?;
+        let (of_old, old) = browse::find(context, repo, &self.old)?;
+        let (of_new, new) = browse::find(context, repo, &self.new)?;
         let kept = self.kept_items(repo, &of_new)?;
         let mut counts = Counts::default();
         let mut failure: Option<Failure> = None;
@@ -58,7 +58,7 @@ impl Diff {
                 }
             }
         });
-        look::or_gone(repo, &[&of_old, &of_new], compared.map_err(Failure::from))?;
+        browse::or_gone(repo, &[&of_old, &of_new], compared.map_err(Failure::from))?;
         failure.map_or(Ok(()), Err)?;
         let row = context
             .summary(Exit::Done)
@@ -106,7 +106,7 @@ impl Diff {
             Ok(())
         })?;
         // A line further up speaks of everything here.
-        let entry = if all { look::entry(repo, point, inside)? } else { None };
+        let entry = if all { browse::entry(repo, point, inside)? } else { None };
         Ok(entry.map_or(items, |entry| 1 + if entry.kind == Kind::Folder { entry.totals.descendants } else { 0 }))
     }
 
@@ -127,7 +127,7 @@ impl Diff {
         let folder = new.or(old).is_some_and(|e| e.kind == Kind::Folder);
         let row = || {
             let absolute = [b"/", &path[..]].concat();
-            let kind = |e: Option<&Entry>| e.map(|e| look::kind_word(e.kind));
+            let kind = |e: Option<&Entry>| e.map(|e| browse::kind_word(e.kind));
             let size = |e: Option<&Entry>| e.map(|e| e.size);
             Row::new("difference")
                 .bytes("path", &absolute)
@@ -177,7 +177,7 @@ fn told(path: &[u8], change: &Change<'_>, counts: &mut Counts) -> Option<&'stati
             Some("modified")
         }
         // The root of a point made of folders is no item of the source.
-        Change::Changed(old, new) if !path.is_empty() && look::attributes_differ(old, new) => {
+        Change::Changed(old, new) if !path.is_empty() && browse::attributes_differ(old, new) => {
             counts.metadata += 1;
             Some("metadata")
         }

@@ -1,8 +1,8 @@
 //! What of a source is left out.
 
 use crate::exit::{Failure, Result};
+use crate::output::human;
 use crate::parse::quantity;
-use crate::say::human;
 use clap::Args;
 use engine::source::rules::{Patterns, Rules};
 use std::ffi::OsString;

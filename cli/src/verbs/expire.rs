@@ -1,13 +1,13 @@
 //! `cairn expire`: let restore points, items and paths go, by plan and apply, or by a run within a bound.
 
-use super::planned::{self, Step};
+use super::plan_apply::{self, Step};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::parse::place::{InnerPath, POINT_FORMS, PathParser};
 use crate::parse::{job, period, quantity};
 use clap::{Args, Subcommand};
-use engine::care::PlanHash;
-use engine::care::retention::{Bound, Request, Rules, Scope, UNLIMITED};
+use engine::maintenance::PlanHash;
+use engine::maintenance::retention::{Bound, Request, Rules, Scope, UNLIMITED};
 use engine::repository::Repository;
 use engine::restore_point::{JobId, JobName};
 use format_spec::config::Retention;
@@ -121,7 +121,7 @@ impl Expire {
         };
         let may_empty = policy.may_empty(context, repo)?;
         let scope = Scope { job: policy.job.clone(), may_empty, ..Scope::of(request) };
-        planned::run(context, &connection, scope, step, |job| context.command(policy.planning(job)))
+        plan_apply::run(context, &connection, scope, step, |job| context.command(policy.planning(job)))
     }
 }
 

@@ -1,12 +1,12 @@
 //! `cairn find`: where in the restore points is a name?
 
-use super::look;
+use super::browse;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
+use crate::output::human;
 use crate::parse::job;
 use crate::parse::pattern::Pattern;
 use crate::parse::place::POINT_FORMS;
-use crate::say::human;
 use clap::Args;
 use engine::Kind;
 use engine::repository::Repository;
@@ -52,7 +52,7 @@ impl Find {
         let (points, exit) = match &self.point {
             Some(point) => (vec![repo.find_point(point)?], Exit::Done),
             None => {
-                let shown = look::points(context, repo)?;
+                let shown = browse::points(context, repo)?;
                 let (mut points, exit) = (shown.points.clone(), shown.exit());
                 if let Some(job) = &self.job {
                     points = repo.points_of(job, &points)?;
@@ -78,7 +78,7 @@ impl Find {
                 Ok(())
             };
             let Err(failure) = search(context, repo, point, &mut hit) else { continue };
-            match look::gone(repo, &[point], &failure) {
+            match browse::gone(repo, &[point], &failure) {
                 None => return Err(failure),
                 Some(gone) if self.point.is_some() || gone.kind() != Kind::Absent => return Err(gone.into()),
                 // What was asked about all points is answered by those that are there.
@@ -118,7 +118,7 @@ fn show(context: &Context, point: &Arc<Point>, path: &[u8], entry: &Entry, kept:
     let m = &point.manifest;
     let id = m.id.to_string();
     let row = || {
-        look::kept(look::row("match", path, entry), kept)
+        browse::kept(browse::row("match", path, entry), kept)
             .set("point", id.as_str())
             .set("point_time", human::time_exact(m.started))
             .set("job", m.job.as_str())

@@ -1,12 +1,12 @@
 //! `cairn history`: the versions of one path.
 
-use super::look;
+use super::browse;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
+use crate::output::table::{Side, Table};
+use crate::output::{Row, human};
 use crate::parse::job;
 use crate::parse::place::{InnerPath, PathParser};
-use crate::say::table::{Side, Table};
-use crate::say::{Row, human};
 use clap::Args;
 use engine::restore_point::{JobName, Point};
 use engine::tree::EntryRef;
@@ -39,7 +39,7 @@ impl History {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         let connection = context.connect()?;
         let repo = &connection.repo;
-        let shown = look::points(context, repo)?;
+        let shown = browse::points(context, repo)?;
         let (mut points, exit) = (shown.points.clone(), shown.exit());
         if let Some(job) = &self.job {
             points = repo.points_of(job, &points)?;
@@ -47,10 +47,10 @@ impl History {
         let mut versions: Vec<Version> = Vec::new();
         for point in points {
             context.interrupt.monitor().check()?;
-            let entry = match look::entry(repo, &point, &self.path.0) {
+            let entry = match browse::entry(repo, &point, &self.path.0) {
                 Ok(entry) => entry,
                 // A point that has left meanwhile has no version any more.
-                Err(failure) => match look::gone(repo, &[&point], &failure) {
+                Err(failure) => match browse::gone(repo, &[&point], &failure) {
                     None => return Err(failure),
                     Some(gone) if gone.kind() != engine::Kind::Absent => return Err(gone.into()),
                     Some(gone) => {
@@ -110,7 +110,7 @@ impl History {
 
     fn row(&self, version: &Version) -> Row {
         let row = match &version.entry {
-            Some(entry) => look::row("version", &self.path.0, entry),
+            Some(entry) => browse::row("version", &self.path.0, entry),
             None => Row::new("version").bytes("path", &[b"/", &self.path.0[..]].concat()),
         };
         row.set("present", version.entry.is_some())
@@ -130,7 +130,7 @@ fn same(old: Option<&EntryRef>, new: Option<&EntryRef>) -> bool {
         (None, None) => true,
         (Some(old), Some(new)) => {
             let of = |e: &EntryRef| (e.kind, e.content, e.size);
-            of(old) == of(new) && old.target == new.target && !look::attributes_differ(old, new)
+            of(old) == of(new) && old.target == new.target && !browse::attributes_differ(old, new)
         }
         _ => false,
     }

@@ -3,7 +3,7 @@
 use super::locked::in_words;
 use crate::context::Context;
 use crate::exit::{Exit, Result};
-use crate::say::human;
+use crate::output::human;
 use clap::{Args, Subcommand};
 
 /// Lock for more days

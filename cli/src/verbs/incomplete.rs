@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::exit::Result;
-use crate::say::human;
+use crate::output::human;
 use engine::repository::Repository;
 use engine::restore_point::{IN_PART, Point};
 use engine::tree::MapCursor;

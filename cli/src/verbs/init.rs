@@ -4,9 +4,9 @@ use super::locked::in_words;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::face::memory;
+use crate::output::human;
 use crate::parse::period;
 use crate::parse::quantity;
-use crate::say::human;
 use crate::settings::password::{self, Password};
 use crate::settings::{Settings, keyfile};
 use clap::{Args, ValueEnum};
@@ -162,9 +162,9 @@ impl Init {
         context.out.summary(row, || format!("created the repository {id} at {location}"))?;
         match (&created.key_file, self.no_encryption) {
             (Some(path), _) => context.out.note(&only_key(&human::path(path))),
-            (None, false) => context
-                .out
-                .note("The password is the only key: a recovery sheet, `cairn key export --paper`, is a second one."),
+            (None, false) => context.out.note(
+                "The password is the only key: a recovery sheet, `cairn key export --recovery-sheet`, is a second one.",
+            ),
             (None, true) => context.out.note("Nothing is encrypted: whoever can read the store can read everything."),
         }
         if let Some(policy) = &created.policy {
@@ -183,7 +183,7 @@ impl Init {
                 .advise("write --keys-from to share the dedup key with a repository of backups"));
         }
         let Some(repo) = self.from.as_ref().or(self.keys_from.as_ref()) else { return Ok(None) };
-        Ok(Some(context.connect_to_copy(repo, self.from_password_file.as_deref())?.repo))
+        Ok(Some(context.open_other_readonly(repo, self.from_password_file.as_deref())?.repo))
     }
 }
 
@@ -238,6 +238,6 @@ pub(crate) fn first_key(context: &Context, source: &Password) -> Result<FirstKey
 pub(crate) fn only_key(place: &str) -> String {
     format!(
         "The only key is {place}: without it nothing can be restored.\n\
-         Make a recovery sheet now and keep it elsewhere: cairn key export --paper"
+         Make a recovery sheet now and keep it elsewhere: cairn key export --recovery-sheet"
     )
 }

@@ -3,10 +3,10 @@
 use crate::connect::Connection;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use crate::paper;
+use crate::output::table::{Side, Table};
+use crate::output::{Row, human};
 use crate::parse::quantity;
-use crate::say::table::{Side, Table};
-use crate::say::{Row, human};
+use crate::recovery_sheet;
 use crate::settings::password::{self, Password};
 use crate::settings::{Settings, keyfile};
 use clap::{Args, Subcommand};
@@ -74,8 +74,8 @@ enum Action {
     /// Make a recovery sheet: the repository and the sheet alone give everything back
     Export {
         /// The keys as text to print, with a check group in every line
-        #[arg(long, required = true)]
-        paper: bool,
+        #[arg(long, alias = "paper", required = true)]
+        recovery_sheet: bool,
         /// Write it to a new file (mode 600) instead of stdout
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
@@ -83,8 +83,8 @@ enum Action {
     /// Open the repository with a recovery sheet alone, and set a new password
     Import {
         /// The sheet, or its four lines
-        #[arg(long, value_name = "FILE")]
-        paper: PathBuf,
+        #[arg(long, alias = "paper", value_name = "FILE")]
+        recovery_sheet: PathBuf,
         #[command(flatten)]
         new: New,
     },
@@ -121,8 +121,8 @@ impl Key {
                 let cost = Cost { memory_kib: *memory, passes: *passes, lanes: 1 };
                 reseal(context, slot.as_deref(), cost)
             }
-            Action::Export { paper: _, out } => export(context, out.as_deref()),
-            Action::Import { paper, new } => import(context, paper, new),
+            Action::Export { recovery_sheet: _, out } => export(context, out.as_deref()),
+            Action::Import { recovery_sheet, new } => import(context, recovery_sheet, new),
         }
     }
 }
@@ -314,8 +314,8 @@ fn tell(context: &Context, slot: &str, removed: Option<&str>, text: &str) -> Res
 
 fn export(context: &Context, out: Option<&Path>) -> Result<Exit> {
     let connection = context.connect()?;
-    let key = connection.repo.paper()?;
-    let text = paper::sheet(&key, &human::time(context.env.now()));
+    let key = connection.repo.recovery_sheet()?;
+    let text = recovery_sheet::sheet(&key, &human::time(context.env.now()));
     match out {
         Some(path) => {
             durable::create(path, text.as_bytes()).map_err(|e| Failure::writing(&human::path(path), &e))?;
@@ -331,7 +331,7 @@ fn export(context: &Context, out: Option<&Path>) -> Result<Exit> {
             context.out.answer(sheet, || text.trim_end().to_owned())?;
         }
     }
-    paper::remember(&connection.repo);
+    recovery_sheet::remember(&connection.repo);
     let written = out.map(human::path);
     let row = context.summary(Exit::Done).set("repository", key.repository.as_str()).set("file", written.clone());
     if context.out.json {
@@ -356,7 +356,7 @@ fn import(context: &Context, sheet: &Path, new: &New) -> Result<Exit> {
         context.out.note(&done);
     }
     // Who used a sheet has one.
-    paper::remember(repo);
+    recovery_sheet::remember(repo);
     tell(
         context,
         &id,

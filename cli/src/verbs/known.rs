@@ -3,8 +3,8 @@
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::face::memory;
-use crate::say::table::{Side, Table};
-use crate::say::{Row, human};
+use crate::output::table::{Side, Table};
+use crate::output::{Row, human};
 use crate::settings::Repo;
 use clap::{Args, Subcommand};
 use format_spec::Time;

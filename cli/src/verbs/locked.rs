@@ -1,11 +1,11 @@
 //! For how long objects are really locked, and why that is longer than what was asked for.
 
 use crate::exit::Result;
-use engine::immutability::{Cover, Policy};
+use engine::immutability::{Cover, LockPolicy};
 use engine::store::Mode;
 
 /// What a repository's locks mean for whoever has to wait for their end.
-pub(super) fn in_words(policy: &Policy) -> Result<String> {
+pub(super) fn in_words(policy: &LockPolicy) -> Result<String> {
     let (least, most) = policy.days_locked()?;
     let wish = policy.wish();
     let asked = match (wish.cover, wish.period) {
@@ -38,11 +38,11 @@ fn counted(days: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use engine::immutability::Wish;
+    use engine::immutability::LockSettings;
     use format_spec::config::{Class, RetentionKind};
 
     fn words(keep: &str, cover: Cover, mode: Mode, generation_days: u32) -> String {
-        let wish = Wish {
+        let wish = LockSettings {
             class: Class::Backup,
             retention_kind: RetentionKind::Snapshot,
             period: Some(keep.parse().unwrap()),
@@ -50,7 +50,7 @@ mod tests {
             cover,
             generation_days,
         };
-        in_words(&Policy::new(wish).unwrap()).unwrap()
+        in_words(&LockPolicy::new(wish).unwrap()).unwrap()
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! `cairn ls`: list what a restore point holds.
 
-use super::look;
+use super::browse;
 use crate::context::Context;
 use crate::exit::{Exit, Result};
-use crate::parse::Place;
+use crate::output::human;
+use crate::parse::PointPath;
 use crate::parse::place::{POINT_FORMS, PlaceParser};
-use crate::say::human;
 use clap::Args;
 use engine::repository::Repository;
 use engine::restore_point::{Point, kept_as_of};
@@ -19,7 +19,7 @@ use format_spec::tree::{Entry, Kind};
 pub(crate) struct Ls {
     /// A restore point, or a path in it
     #[arg(value_name = "POINT[:PATH]", value_parser = PlaceParser)]
-    place: Place,
+    place: PointPath,
     /// Show modes, owners, sizes and times, and since when an item is kept that could not be read any more
     #[arg(short, long)]
     long: bool,
@@ -32,8 +32,8 @@ impl Ls {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         let connection = context.connect()?;
         let repo = &connection.repo;
-        let (point, entry) = look::find(context, repo, &self.place)?;
-        let shown = look::or_gone(repo, &[&point], self.list(context, repo, &point, &entry))?;
+        let (point, entry) = browse::find(context, repo, &self.place)?;
+        let shown = browse::or_gone(repo, &[&point], self.list(context, repo, &point, &entry))?;
         if context.out.json {
             context.out.summary(context.summary(Exit::Done).set("entries", shown), String::new)?;
         }
@@ -73,7 +73,7 @@ impl Ls {
     }
 
     fn show(&self, context: &Context, path: &[u8], entry: &Entry, kept: Option<Time>) -> Result<()> {
-        let row = || look::kept(look::row("entry", path, entry), kept);
+        let row = || browse::kept(browse::row("entry", path, entry), kept);
         context.out.answer(row, || self.line(path, entry, kept))
     }
 
@@ -96,10 +96,10 @@ impl Ls {
         };
         format!(
             "{} {:>3} {:<8} {:<8} {size:>8} {} {name}{target}{}",
-            look::mode_text(entry),
+            browse::mode_text(entry),
             entry.nlink,
-            look::owner(&entry.user, entry.uid),
-            look::owner(&entry.group, entry.gid),
+            browse::owner(&entry.user, entry.uid),
+            browse::owner(&entry.group, entry.gid),
             human::time(entry.mtime),
             kept.map_or_else(String::new, |time| format!(" (kept, as of {})", human::time(time)))
         )

@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use crate::say::human;
+use crate::output::human;
 use clap::Args;
 use std::path::PathBuf;
 

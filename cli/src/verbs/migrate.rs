@@ -3,11 +3,11 @@
 use crate::connect::{Connection, open_store};
 use crate::context::Context;
 use crate::exit::{Exit, Result};
-use crate::say::Row;
-use crate::say::table::{Side, Table};
+use crate::output::Row;
+use crate::output::table::{Side, Table};
 use clap::{Args, Subcommand};
-use engine::care::PlanHash;
-use engine::care::migrate::{MigrationPlan, Step, version};
+use engine::maintenance::PlanHash;
+use engine::maintenance::migrate::{MigrationPlan, Step, version};
 use ops::plans::migrate::{FeatureRow, MigrationReport, StepRow};
 use ops::plans::{self, Planned};
 

@@ -2,6 +2,7 @@
 
 mod arriving;
 pub(crate) mod backup;
+mod browse;
 pub(crate) mod cache;
 pub(crate) mod cat;
 pub(crate) mod check;
@@ -20,14 +21,13 @@ pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod known;
 mod locked;
-mod look;
 pub(crate) mod ls;
 pub(crate) mod man;
 pub(crate) mod migrate;
 pub(crate) mod mount;
 mod moved;
 mod opening;
-mod planned;
+mod plan_apply;
 pub(crate) mod points;
 pub(crate) mod repair;
 pub(crate) mod restore;

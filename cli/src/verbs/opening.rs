@@ -5,12 +5,12 @@ use crate::connect::open_store;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::face::memory;
-use crate::say::human;
+use crate::output::human;
 use crate::settings::Repo;
 use bytes::Bytes;
 use engine::Kind;
-use engine::care::PlanHash;
-use engine::care::repair::OpeningPlan;
+use engine::maintenance::PlanHash;
+use engine::maintenance::repair::OpeningPlan;
 use engine::store::{ObjectName, StoreExt};
 use format_spec::names;
 use ops::as_far::AsFar;
@@ -40,7 +40,7 @@ fn of(context: &Context, look: &Look, as_far: &AsFar) -> Result<OpeningPlan> {
     };
     let from = match &look.from {
         None => None,
-        Some(repo) => Some(context.connect_to_copy(repo, look.from_password_file.as_deref())?.repo),
+        Some(repo) => Some(context.open_other_readonly(repo, look.from_password_file.as_deref())?.repo),
     };
     let monitor = context.interrupt.monitor();
     Ok(OpeningPlan::of_log(&store, &opened.repo, stop, from.as_deref(), monitor)?)

@@ -1,13 +1,13 @@
 //! `cairn points`: list restore points.
 
-use super::look;
+use super::browse;
 use crate::context::Context;
 use crate::exit::{Exit, Result};
-use crate::paper;
+use crate::output::human;
+use crate::output::row::Row;
+use crate::output::table::{Side, Table};
 use crate::parse::job;
-use crate::say::human;
-use crate::say::row::Row;
-use crate::say::table::{Side, Table};
+use crate::recovery_sheet;
 use clap::Args;
 use engine::immutability::Verified;
 use engine::repository::{Repository, Why};
@@ -36,7 +36,7 @@ impl Points {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         let connection = context.connect()?;
         let repo = &connection.repo;
-        let mut shown = look::points(context, repo)?;
+        let mut shown = browse::points(context, repo)?;
         let mut points = std::mem::take(&mut shown.points);
         points.retain(|point| self.job.as_ref().is_none_or(|job| job.covers(&repo.job_of(point))));
         if self.latest {
@@ -59,7 +59,7 @@ impl Points {
         let verified = if self.verify_immutability { Some(verify(context, repo, &points)?) } else { None };
         let gaps = verified.as_ref().map_or(0, |v| v.gaps.len());
         let exit = if gaps > 0 { Exit::Damaged } else { shown.exit() };
-        let exported = paper::was_exported(repo);
+        let exported = recovery_sheet::was_exported(repo);
         let row = context
             .summary(exit)
             .set("points", points.len())
@@ -78,7 +78,7 @@ impl Points {
             context.out.answer(|| Row::new("line"), || in_words(&verified))?;
         }
         if !exported {
-            context.out.note(paper::REMINDER);
+            context.out.note(recovery_sheet::REMINDER);
         }
         Ok(exit)
     }

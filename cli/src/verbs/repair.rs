@@ -5,11 +5,11 @@ use super::opening;
 use crate::connect::Connection;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use crate::say::{Row, human, progress};
+use crate::output::{Row, human, progress};
 use clap::{Args, Subcommand};
 use engine::Kind;
-use engine::care::PlanHash;
-use engine::care::repair::{Cure, Job, RepairItem, RepairOptions, RepairPlan};
+use engine::maintenance::PlanHash;
+use engine::maintenance::repair::{HealJob, RepairItem, RepairOptions, RepairPlan, RepairSource};
 use engine::repository::Repository;
 use ops::plans::repair::{DamageRow, HealRow, RepairPlanReport, RepairReport, RightAgainRow, SupersededRow};
 use ops::plans::{self, Planned};
@@ -102,7 +102,7 @@ impl Look {
         let connection = context.connect_to_repair()?;
         let from = match &self.from {
             None => None,
-            Some(repo) => Some(context.connect_to_copy(repo, self.from_password_file.as_deref())?.repo),
+            Some(repo) => Some(context.open_other_readonly(repo, self.from_password_file.as_deref())?.repo),
         };
         if let Some(from) = &from {
             context.expect_same_history(&connection.repo, from)?;
@@ -184,7 +184,7 @@ fn carry_out(context: &Context, hash: &PlanHash, look: &Look) -> Result<Exit> {
 }
 
 /// How to heal what nobody but the source can give back: rows for programs, and a line of text for each.
-fn heal_by(context: &Context, repo: &Repository, jobs: &[Job]) -> Result<String> {
+fn heal_by(context: &Context, repo: &Repository, jobs: &[HealJob]) -> Result<String> {
     let here = repo.env().host();
     let mut lines = String::new();
     for job in jobs {
@@ -239,11 +239,11 @@ pub(super) fn text(item: &RepairItem) -> String {
     lines.join("\n")
 }
 
-fn phrase(cure: Cure) -> &'static str {
+fn phrase(cure: RepairSource) -> &'static str {
     match cure {
-        Cure::Itself => "taken out of the damaged pack, whose blocks are whole",
-        Cure::Parity => "given back by the pack's parity",
-        Cure::Cache => "given back by the disk cache",
-        Cure::Copy => "given back by the copy",
+        RepairSource::Itself => "taken out of the damaged pack, whose blocks are whole",
+        RepairSource::Parity => "given back by the pack's parity",
+        RepairSource::Cache => "given back by the disk cache",
+        RepairSource::Copy => "given back by the copy",
     }
 }

@@ -2,12 +2,12 @@
 
 use super::arriving::{Arriving, refuse_archived};
 use super::selection::Selection;
-use super::{incomplete, look};
+use super::{browse, incomplete};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
+use crate::output::{Row, human, progress};
 use crate::parse::place::{POINT_FORMS, PlaceParser};
-use crate::parse::{Accept, Place};
-use crate::say::{Row, human, progress};
+use crate::parse::{Accept, PointPath};
 use clap::{Args, ValueEnum};
 use engine::repository::Repository;
 use engine::restore::{Overwrite, Part as EnginePart, RestoreOptions, RestoreSummary, Tell, Told, restore};
@@ -28,7 +28,7 @@ use std::sync::Arc;
 pub(crate) struct Restore {
     /// What to restore
     #[arg(value_name = "POINT[:PATH]", value_parser = PlaceParser, required = true)]
-    places: Vec<Place>,
+    places: Vec<PointPath>,
     /// The folder to restore into; it is created if it is not there
     #[arg(value_name = "TARGET", required = true)]
     target: PathBuf,
@@ -232,12 +232,12 @@ impl Restore {
 
     fn parts(&self, context: &Context, repo: &Repository) -> Result<Vec<Part>> {
         if let [place] = &self.places[..] {
-            let (point, _) = look::find(context, repo, place)?;
+            let (point, _) = browse::find(context, repo, place)?;
             return Ok(vec![Part { point, inside: place.path.clone(), places: Vec::new() }]);
         }
         let mut parts: Vec<Part> = Vec::new();
         for place in &self.places {
-            let (point, _) = look::find(context, repo, place)?;
+            let (point, _) = browse::find(context, repo, place)?;
             match parts.iter_mut().find(|part| part.point.number == point.number) {
                 Some(part) => part.places.push(place.path.clone()),
                 None => parts.push(Part { point, inside: Vec::new(), places: vec![place.path.clone()] }),

@@ -2,8 +2,8 @@
 
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
+use crate::output::{Row, human};
 use crate::parse::quantity;
-use crate::say::{Row, human};
 use crate::settings::password;
 use clap::{Args, Subcommand};
 use engine::monitor::Monitor;

@@ -2,7 +2,7 @@
 
 use super::excludes::{Excludes, read};
 use crate::exit::{Failure, Result};
-use crate::say::human;
+use crate::output::human;
 use clap::Args;
 use engine::Kind;
 use engine::env::SharedEnv;

@@ -1,8 +1,8 @@
 //! What work may cost: `--prices`, `--max-requests`, `--max-cost`, and how an estimate is told.
 
 use crate::exit::Result;
+use crate::output::human;
 use crate::parse::amount::amount;
-use crate::say::human;
 use clap::Args;
 use engine::price::{Budget, Estimate, PriceList};
 use ops::spending::price_list;

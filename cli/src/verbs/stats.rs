@@ -1,11 +1,11 @@
 //! `cairn stats`: how much there is.
 
-use super::{look, points};
+use super::{browse, points};
 use crate::context::Context;
 use crate::exit::{Exit, Result};
-use crate::parse::Place;
+use crate::output::{Row, human};
+use crate::parse::PointPath;
 use crate::parse::place::{POINT_FORMS, PlaceParser};
-use crate::say::{Row, human};
 use clap::Args;
 use engine::repository::{Repository, Why};
 use engine::store::ListOptions;
@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 pub(crate) struct Stats {
     /// One restore point, or a path in it; without it, the whole repository
     #[arg(value_name = "POINT[:PATH]", value_parser = PlaceParser)]
-    place: Option<Place>,
+    place: Option<PointPath>,
 }
 
 impl Stats {
@@ -30,15 +30,15 @@ impl Stats {
         }
     }
 
-    fn of_point(&self, context: &Context, place: &Place) -> Result<Exit> {
+    fn of_point(&self, context: &Context, place: &PointPath) -> Result<Exit> {
         let connection = context.connect()?;
         let repo = &connection.repo;
-        let (point, entry) = look::find(context, repo, place)?;
+        let (point, entry) = browse::find(context, repo, place)?;
         let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
         let (mut bytes, mut bytes_unique_links, mut largest) = (0u64, 0u64, (0u64, Vec::new()));
         let mut groups = std::collections::HashSet::new();
         let mut visit = |path: &[u8], seen: &Entry| {
-            *kinds.entry(look::kind_word(seen.kind)).or_default() += 1;
+            *kinds.entry(browse::kind_word(seen.kind)).or_default() += 1;
             if seen.kind != Kind::File {
                 return;
             }
@@ -50,7 +50,7 @@ impl Stats {
                 largest = (seen.size, path.to_vec());
             }
         };
-        look::or_gone(repo, &[&point], each(context, repo, &entry, &mut visit))?;
+        browse::or_gone(repo, &[&point], each(context, repo, &entry, &mut visit))?;
         let items: u64 = kinds.values().sum();
         let row = context
             .summary(Exit::Done)
@@ -74,10 +74,10 @@ impl Stats {
     fn of_repository(&self, context: &Context) -> Result<Exit> {
         let connection = context.connect()?;
         let repo = &connection.repo;
-        let shown = look::points(context, repo)?;
+        let shown = browse::points(context, repo)?;
         let (points, exit) = (&shown.points, shown.exit());
         let mut rooms: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-        repo.vault().store.list(&ListOptions::below(""), &mut |listed| {
+        repo.sealed_store().store.list(&ListOptions::below(""), &mut |listed| {
             let name = listed.name.as_str();
             let room = name.split_once('/').map_or(name, |(room, _)| room).to_owned();
             let sums = rooms.entry(room).or_default();

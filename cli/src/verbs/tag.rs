@@ -1,13 +1,13 @@
 //! `cairn tag`: give restore points words, or take them away. Tags destroy nothing, so it acts at
 //! once.
 
-use super::planned::{self, Step};
+use super::plan_apply::{self, Step};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::parse::place::POINT_FORMS;
 use clap::Args;
-use engine::care::PlanHash;
-use engine::care::retention::{Request, Scope};
+use engine::maintenance::PlanHash;
+use engine::maintenance::retention::{Request, Scope};
 use format_spec::log::PointId;
 use std::collections::BTreeSet;
 
@@ -50,7 +50,7 @@ impl Tag {
         let ids: Result<BTreeSet<PointId>> =
             points.iter().map(|selector| Ok(connection.repo.find_point(selector)?.manifest.id)).collect();
         let request = Request::Tags { points: ids?, add, remove };
-        planned::run(context, &connection, Scope::of(request), step, |_| String::new())
+        plan_apply::run(context, &connection, Scope::of(request), step, |_| String::new())
     }
 
     /// The words, and what to do. `plan` and `apply HASH` at their end are those of earlier

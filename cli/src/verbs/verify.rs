@@ -1,16 +1,16 @@
 //! `cairn verify`: hold a restore point against a live tree, writing to neither.
 
+use super::browse;
 use super::excludes::Excludes;
 use super::incomplete;
-use super::look;
 use super::moved::Moved;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use crate::parse::Place;
+use crate::output::{Row, human, progress};
+use crate::parse::PointPath;
 use crate::parse::place::{POINT_FORMS, PlaceParser};
-use crate::say::{Row, human, progress};
 use clap::Args;
-use engine::care::{Difference, compare};
+use engine::maintenance::{Difference, compare};
 use engine::source::Source;
 use engine::source::folder::FolderSource;
 use format_spec::point::{Manifest, Workload};
@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Verify {
     /// The restore point, or a path in it
     #[arg(value_name = "POINT[:PATH]", value_parser = PlaceParser)]
-    place: Place,
+    place: PointPath,
     /// The live folder
     #[arg(value_name = "SOURCE")]
     source: Option<PathBuf>,
@@ -40,7 +40,7 @@ impl Verify {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         let connection = context.connect()?;
         let repo = &connection.repo;
-        let (point, _) = look::find(context, repo, &self.place)?;
+        let (point, _) = browse::find(context, repo, &self.place)?;
         let is_incomplete = incomplete::tell(context, repo, &point, std::slice::from_ref(&self.place.path))?;
         let live = self.live(&point.manifest)?;
         let inside = &self.place.path;
@@ -64,7 +64,7 @@ impl Verify {
             let path = [b"/", &difference.path[..]].concat();
             let row = || {
                 let row = Row::new("difference").bytes("path", &path).set("what", difference.what.as_str());
-                look::kept(row, difference.kept_as_of)
+                browse::kept(row, difference.kept_as_of)
             };
             context.out.answer(row, || format!("{}: {}", human::name(&path), difference.what))?;
         }

@@ -13,7 +13,7 @@ fn the_first_backup_makes_the_default_repository_and_says_where_its_key_lies() {
     assert_eq!(std::fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(home.path("data/cairn/default/config").exists());
     assert!(first.stderr.contains(key.to_str().unwrap()), "{}", first.stderr);
-    assert!(first.stderr.contains("cairn key export --paper"), "{}", first.stderr);
+    assert!(first.stderr.contains("cairn key export --recovery-sheet"), "{}", first.stderr);
     assert!(first.out().contains("cairn mount"), "{}", first.out());
     let second = home.ok(["backup", &home.text("src")]);
     assert!(!second.stderr.contains("only key"), "{}", second.stderr);

@@ -102,7 +102,7 @@ fn every_verb_has_a_snapshot() {
 fn help_and_version_are_answers() {
     let home = Home::new();
     assert!(home.ok(["--version"]).out().starts_with("cairn "));
-    assert!(home.ok(["help", "key", "export"]).out().contains("--paper"));
+    assert!(home.ok(["help", "key", "export"]).out().contains("--recovery-sheet"));
     assert!(home.ok(["backup", "-h"]).out().contains("--exclude"));
 }
 

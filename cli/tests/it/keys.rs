@@ -44,9 +44,9 @@ fn a_sheet_and_the_repository_alone_give_everything_back() {
     home.write("src/a", b"precious");
     home.ok(["backup", &home.text("src")]);
     let reminded = home.ok(["points"]);
-    assert!(reminded.stderr.contains("cairn key export --paper"), "{}", reminded.stderr);
+    assert!(reminded.stderr.contains("cairn key export --recovery-sheet"), "{}", reminded.stderr);
     home.run(["key", "export"]).expect(2);
-    let sheet = home.ok(["key", "export", "--paper"]).out();
+    let sheet = home.ok(["key", "export", "--recovery-sheet"]).out();
     assert!(!home.ok(["points"]).stderr.contains("key export"), "reminded although a sheet was made");
     assert_eq!(home.summary(["points"])["recovery_sheet_exported"], true);
 
@@ -59,7 +59,8 @@ fn a_sheet_and_the_repository_alone_give_everything_back() {
     other.write("new", b"new password\n");
     let (repo, new) = (other.text("carried"), other.text("new"));
     other.run(["--repo", &repo, "points"]).expect(12);
-    let args = ["--repo", &repo, "key", "import", "--paper", &other.text("sheet"), "--new-password-file", &new];
+    let args =
+        ["--repo", &repo, "key", "import", "--recovery-sheet", &other.text("sheet"), "--new-password-file", &new];
     other.ok(args);
     other.ok(["--repo", &repo, "--password-file", &new, "restore", &home.place("latest", "src"), &other.text("out")]);
     assert_eq!(tree(&other.path("out")), [("a".into(), b"precious".to_vec())]);

@@ -7,7 +7,7 @@ use crate::blob::Writer;
 use crate::chunk::Cutter;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
-use crate::restore_point::{Emission, Ledger, PointSink};
+use crate::restore_point::{Ledger, NewNodes, PointSink};
 use crate::source::{Failure, Found, ItemReader, Outcome};
 use crate::tree::ContentBuilder;
 use format_spec::keys::IdKeys;
@@ -42,7 +42,7 @@ pub(super) struct Reading<'a> {
     pub(super) writer: &'a Writer,
     pub(super) ids: &'a IdKeys,
     pub(super) cutter: &'a Cutter,
-    pub(super) emission: &'a Emission,
+    pub(super) new_nodes: &'a NewNodes,
     pub(super) ledger: &'a Ledger,
     pub(super) monitor: &'a Monitor,
 }
@@ -112,8 +112,8 @@ impl Reading<'_> {
             Err(e) => return Ok(Err(e)),
         }
         // A file that fails halfway leaves nodes that nothing names: they must not be accounted for.
-        let emission = Emission::default();
-        let mut sink = PointSink::new(self.writer, self.ids, &emission);
+        let new_nodes = NewNodes::default();
+        let mut sink = PointSink::new(self.writer, self.ids, &new_nodes);
         let mut content = ContentBuilder::new();
         let (mut start, mut end, mut ended, mut total) = (0, 0, false, 0);
         loop {
@@ -142,7 +142,7 @@ impl Reading<'_> {
             (start, total) = (start + length, total + length as u64);
         }
         (entry.content, _) = content.finish(&mut sink)?;
-        self.emission.absorb(emission)?;
+        self.new_nodes.absorb(new_nodes)?;
         Ok(Ok(total))
     }
 }

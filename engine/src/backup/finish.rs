@@ -6,24 +6,24 @@
 //! immutability all that the point needs is locked long enough first.
 
 use super::LockWork;
-use super::session::{Ended, Session};
+use super::session::{Ended, WriteSession};
 use crate::error::{Error, Kind, Result};
 use crate::log::LogView;
 use crate::repository::{Grounds, NameOf};
-use crate::restore_point::{Emission, Point, PointSink, ReferenceChange, reference_set, roots_of, store_again};
+use crate::restore_point::{NewNodes, Point, PointSink, ReferenceChange, reference_set, roots_of, store_again};
 use crate::session;
 use crate::tree::Names;
 use format_spec::ChunkId;
 use format_spec::point::Manifest;
 use std::sync::Arc;
 
-impl Session<'_> {
+impl WriteSession<'_> {
     /// The reference set's nodes are stored after everything that it names, and published on their own. What was given up while the session
     /// relied on it is stored again first.
     pub(super) fn references(
         &self,
         roots: &[Names],
-        emission: &Emission,
+        new_nodes: &NewNodes,
         known: &Arc<LogView>,
     ) -> std::result::Result<ChunkId, Ended> {
         let repository = self.repository;
@@ -34,7 +34,7 @@ impl Session<'_> {
                 .into());
         }
         if !known.condemned.is_empty() || !known.suspects.is_empty() {
-            store_again(roots, emission, repository.blobs(), self.writer, "run the backup again")?;
+            store_again(roots, new_nodes, repository.blobs(), self.writer, "run the backup again")?;
         }
         let base = self.base.as_deref();
         let change = ReferenceChange {
@@ -43,11 +43,11 @@ impl Session<'_> {
                 .map(|b| roots_of(&b.manifest.root, b.manifest.links, b.manifest.exceptions))
                 .unwrap_or_default(),
             roots: roots.to_vec(),
-            emission,
+            new_nodes,
             blobs: repository.blobs(),
             log: repository.log().view(),
         };
-        let mut sink = PointSink::unaccounted(self.writer, &repository.vault().ids);
+        let mut sink = PointSink::unaccounted(self.writer, &repository.sealed_store().ids);
         let set = reference_set(change, &mut sink).map_err(Ended::reading_old)?;
         self.writer.flush()?;
         Ok(set)
@@ -60,7 +60,7 @@ impl Session<'_> {
     /// meanwhile must not come back.
     pub(super) fn commit(
         &self,
-        session: &session::Session,
+        session: &session::WriteSession,
         manifest: &Manifest,
         known: u32,
         kept_from: Option<&Point>,

@@ -16,7 +16,7 @@
 use crate::blob::{Blobs, Writer};
 use crate::error::{Kind, Result};
 use crate::monitor::Monitor;
-use crate::restore_point::{Emission, Ledger, PointSink};
+use crate::restore_point::{Ledger, NewNodes, PointSink};
 use crate::source::{Failure, Outcome};
 use crate::tree::{EntryRef, MapCursor, NodeSink, NodeSource, names_of};
 use format_spec::container::ObjectKind;
@@ -114,7 +114,7 @@ impl Keeper<'_> {
     /// An item that was seen and whose bytes could not be read: the entry that is kept of it, or `instead`.
     ///
     /// # Errors
-    /// The hall's, but for damage of what would have been kept.
+    /// The blob store's, but for damage of what would have been kept.
     pub(super) fn lost(&self, before: &Before, failure: &Failure, instead: Option<Entry>) -> Result<Option<Entry>> {
         let failure = Failure { path: before.path.clone(), ..failure.clone() };
         let kept = match &before.entry {
@@ -225,7 +225,7 @@ pub(super) struct Again<'a> {
     pub(super) blobs: &'a Blobs,
     pub(super) writer: &'a Writer,
     pub(super) ids: &'a IdKeys,
-    pub(super) emission: &'a Emission,
+    pub(super) new_nodes: &'a NewNodes,
 }
 
 impl Again<'_> {
@@ -238,7 +238,7 @@ impl Again<'_> {
             Content::Tree(id) => vec![id],
         };
         // What turns out to be damaged halfway must not be accounted for.
-        let apart = Emission::default();
+        let apart = NewNodes::default();
         let mut sink = PointSink::new(self.writer, self.ids, &apart);
         while let Some(id) = todo.pop() {
             let bytes = self.blobs.blob(ObjectKind::MetaPack, &id)?;
@@ -247,11 +247,11 @@ impl Again<'_> {
             todo.extend(&names.nodes);
             sink.put_node(bytes.to_vec(), &names)?;
         }
-        self.emission.absorb(apart)
+        self.new_nodes.absorb(apart)
     }
 
     fn chunk(&self, id: &ChunkId) -> Result<()> {
-        if !self.blobs.catalog().is_stored(id)? {
+        if !self.blobs.live_index().is_stored(id)? {
             self.writer.put_chunk(*id, self.blobs.chunk(id)?.to_vec())?;
         }
         Ok(())

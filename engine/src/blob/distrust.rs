@@ -5,9 +5,9 @@
 //! place is always tried before a distrusted one. What this process has seen itself ends with it: damage is a fact of the store, and the store is
 //! asked again. What two reads have proven stands in the log ([LOG-27]), for every machine, until a right read withdraws it.
 
-use super::vault::Vault;
+use super::sealed_store::SealedStore;
 use crate::error::Result;
-use crate::index::Place;
+use crate::index::BlobLocation;
 use crate::log::LogView;
 use crate::store::ListOptions;
 use format_spec::ObjectId;
@@ -90,7 +90,7 @@ impl Distrust {
     }
 
     /// Orders the places of one blob: sound before distrusted, newer before older (what was stored again is newer).
-    pub fn order(&self, places: &mut [Place]) {
+    pub fn order(&self, places: &mut [BlobLocation]) {
         places.sort_by_key(|p| (self.has(p.pack), std::cmp::Reverse((p.pack, p.blob))));
     }
 
@@ -98,14 +98,14 @@ impl Distrust {
     ///
     /// # Errors
     /// The store's, when it cannot be listed.
-    pub fn compare_with_store(&self, vault: &Vault, known: &[PackRow]) -> Result<()> {
+    pub fn compare_with_store(&self, sealed_store: &SealedStore, known: &[PackRow]) -> Result<()> {
         for kind in [ObjectKind::DataPack, ObjectKind::MetaPack] {
             let mut missing: HashMap<ObjectId, u64> =
                 known.iter().filter(|p| p.kind == kind).map(|p| (p.id, p.bytes)).collect();
             if missing.is_empty() {
                 continue;
             }
-            vault.store.list(&ListOptions::below(names::folder(kind)), &mut |listed| {
+            sealed_store.store.list(&ListOptions::below(names::folder(kind)), &mut |listed| {
                 if let Some((_, session, ordinal)) = names::parse(listed.name.as_str())
                     && let Entry::Occupied(promised) = missing.entry(ObjectId { session, ordinal })
                     && *promised.get() == listed.bytes

@@ -1,14 +1,14 @@
 //! Storing a manifest: sealed, decoded again and compared, then stored for good.
 
 use super::durable::put_again;
-use super::vault::Vault;
+use super::sealed_store::SealedStore;
 use crate::env::Env;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use crate::store::ObjectName;
 use bytes::Bytes;
 use format_spec::container::{Header, ObjectKind};
-use format_spec::log::Vouched;
+use format_spec::log::ObjectRef;
 use format_spec::point::Manifest;
 use format_spec::{ObjectId, names};
 
@@ -18,24 +18,30 @@ use format_spec::{ObjectId, names};
 /// # Errors
 /// `Bug` when it does not decode to what was written; the store's.
 pub fn store_manifest(
-    vault: &Vault,
+    sealed_store: &SealedStore,
     env: &dyn Env,
     monitor: &Monitor,
     take: &mut dyn FnMut() -> Result<ObjectId>,
     manifest: &Manifest,
-) -> Result<Vouched> {
-    put_again(&*vault.store, monitor, &mut || {
+) -> Result<ObjectRef> {
+    put_again(&*sealed_store.store, monitor, &mut || {
         let id = take()?;
         let mut salt = [0; 32];
         env.random(&mut salt)?;
-        let secrets = &vault.secrets;
-        let header =
-            Header::new(ObjectKind::RestorePoint, secrets.suite(), vault.repository, id.session, id.ordinal, salt);
+        let secrets = &sealed_store.secrets;
+        let header = Header::new(
+            ObjectKind::RestorePoint,
+            secrets.suite(),
+            sealed_store.repository,
+            id.session,
+            id.ordinal,
+            salt,
+        );
         let (bytes, body_hash) = manifest.encode(header.clone(), secrets);
         if Manifest::decode(&bytes, &header, secrets)? != *manifest {
             return Err(Error::new(Kind::Bug, "a manifest does not decode to what was written").on(manifest.id));
         }
-        let vouched = Vouched { ordinal: id.ordinal, bytes: bytes.len() as u64, body_hash };
+        let vouched = ObjectRef { ordinal: id.ordinal, bytes: bytes.len() as u64, body_hash };
         Ok((ObjectName::new(names::of_session(ObjectKind::RestorePoint, id))?, Bytes::from(bytes), vouched))
     })
 }

@@ -1,10 +1,10 @@
 //! Reading blobs: id -> place -> block -> verified bytes, with decoded blocks and nodes kept under a budget.
 
-use super::catalog::Catalog;
 use super::decoded::{BlockKey, Decoded, DecodedBlocks};
-use super::vault::Vault;
+use super::live_index::LiveIndex;
+use super::sealed_store::SealedStore;
 use crate::error::{Error, Kind, Result};
-use crate::index::Place;
+use crate::index::BlobLocation;
 use crate::limits::{DECODED_BYTES_MAX, NODES_BYTES_MAX};
 use bytes::Bytes;
 use format_spec::ChunkId;
@@ -15,7 +15,7 @@ use quick_cache::sync::Cache;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How much the reading half of the hall may keep.
+/// How much the reading half of the blob store may keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheBudgets {
     /// Bytes of decoded blocks.
@@ -33,10 +33,10 @@ impl Default for CacheBudgets {
 /// One part in so many of the decoded blocks' budget is for blocks of nodes: nodes that are asked for again are kept as nodes.
 const NODE_BLOCKS_SHARE: u64 = 6;
 
-/// The reading half of the hall.
+/// The reading half of the blob store.
 pub struct Blobs {
-    vault: Arc<Vault>,
-    catalog: Arc<Catalog>,
+    sealed_store: Arc<SealedStore>,
+    live_index: Arc<LiveIndex>,
     /// Blocks of data and of nodes apart: a walk through a million folders should not cost the contents that are kept, nor a scan the folders.
     data_blocks: DecodedBlocks,
     node_blocks: DecodedBlocks,
@@ -54,12 +54,12 @@ impl Weighter<ChunkId, (Arc<Node>, u64)> for ByLength {
 }
 
 impl Blobs {
-    /// A hall over this vault and index.
-    pub fn new(vault: Arc<Vault>, catalog: Arc<Catalog>, budgets: CacheBudgets) -> Self {
+    /// A blob store over this sealed store and index.
+    pub fn new(sealed_store: Arc<SealedStore>, live_index: Arc<LiveIndex>, budgets: CacheBudgets) -> Self {
         let nodes = usize::try_from(budgets.nodes / 16_384).unwrap_or(1024).max(16);
         Blobs {
-            vault,
-            catalog,
+            sealed_store,
+            live_index,
             data_blocks: DecodedBlocks::new(budgets.blocks - budgets.blocks / NODE_BLOCKS_SHARE),
             node_blocks: DecodedBlocks::new(budgets.blocks / NODE_BLOCKS_SHARE),
             nodes: Cache::with_weighter(nodes, budgets.nodes, ByLength),
@@ -68,13 +68,13 @@ impl Blobs {
     }
 
     /// The index.
-    pub fn catalog(&self) -> &Arc<Catalog> {
-        &self.catalog
+    pub fn live_index(&self) -> &Arc<LiveIndex> {
+        &self.live_index
     }
 
-    /// The vault.
-    pub fn vault(&self) -> &Arc<Vault> {
-        &self.vault
+    /// The sealed store.
+    pub fn sealed_store(&self) -> &Arc<SealedStore> {
+        &self.sealed_store
     }
 
     /// A chunk of a file's content, verified.
@@ -98,38 +98,38 @@ impl Blobs {
     }
 
     /// Where a blob of this kind is read first.
-    pub fn place(&self, kind: ObjectKind, id: &ChunkId) -> Result<Place> {
-        let places = self.catalog.places(id)?;
+    pub fn place(&self, kind: ObjectKind, id: &ChunkId) -> Result<BlobLocation> {
+        let places = self.live_index.places(id)?;
         places.into_iter().find(|p| p.pack_kind == kind).ok_or_else(|| unknown(kind, id))
     }
 
     /// True when the block of a place is decoded already.
-    pub fn is_decoded(&self, place: &Place) -> bool {
+    pub fn is_decoded(&self, place: &BlobLocation) -> bool {
         self.decoded(place).has(&key_of(place))
     }
 
     /// Decodes the block of a place into the cache, once however many ask.
-    pub fn decode(&self, place: &Place) -> Result<()> {
+    pub fn decode(&self, place: &BlobLocation) -> Result<()> {
         self.block(place).map(|_| ())
     }
 
     /// Puts a block that was fetched and decoded elsewhere into the cache.
-    pub fn keep(&self, place: &Place, plain: Bytes) {
+    pub fn keep(&self, place: &BlobLocation, plain: Bytes) {
         self.decoded(place).keep(key_of(place), plain);
     }
 
     /// The records of several blocks of one pack, in rising order, to be opened by the caller.
     ///
     /// # Errors
-    /// As [`Vault::read_records`].
-    pub fn records(&self, places: &[Place]) -> Result<Vec<Bytes>> {
-        let records = self.vault.read_records(places)?;
+    /// As [`SealedStore::read_records`].
+    pub fn records(&self, places: &[BlobLocation]) -> Result<Vec<Bytes>> {
+        let records = self.sealed_store.read_records(places)?;
         places.iter().for_each(|place| self.count_fetched(place));
         Ok(records)
     }
 
     /// Notes that a block's record has come.
-    fn count_fetched(&self, place: &Place) {
+    fn count_fetched(&self, place: &BlobLocation) {
         self.fetched_bytes.fetch_add(u64::from(place.block_stored), Ordering::Relaxed);
     }
 
@@ -150,7 +150,7 @@ impl Blobs {
     }
 
     fn in_memory(&self, kind: ObjectKind, id: &ChunkId) -> Option<Bytes> {
-        let places = self.catalog.places(id).ok()?;
+        let places = self.live_index.places(id).ok()?;
         let place = places.iter().find(|p| p.pack_kind == kind)?;
         let block = self.decoded(place).get(&key_of(place))?;
         self.cut(kind, id, place, &block).ok()
@@ -163,9 +163,9 @@ impl Blobs {
 
     /// A blob that is not where an old view of the log has it may have moved: the log is read on before anybody speaks of damage.
     fn get(&self, kind: ObjectKind, id: &ChunkId) -> Result<Bytes> {
-        let seen = self.catalog.head();
+        let seen = self.live_index.head();
         match self.get_as_known(kind, id) {
-            Err(e) if e.kind() == Kind::Damaged => match self.catalog.look_again(seen) {
+            Err(e) if e.kind() == Kind::Damaged => match self.live_index.look_again(seen) {
                 Ok(true) => self.get_as_known(kind, id),
                 Ok(false) => Err(e),
                 Err(unread) => {
@@ -183,11 +183,11 @@ impl Blobs {
     /// `Damaged` when no such pack has it any more.
     pub fn given_up(&self, kind: ObjectKind, id: &ChunkId) -> Result<Bytes> {
         let mut last = None;
-        for place in self.catalog.places_given_up(id)?.iter().filter(|p| p.pack_kind == kind) {
+        for place in self.live_index.places_given_up(id)?.iter().filter(|p| p.pack_kind == kind) {
             match self
-                .vault
+                .sealed_store
                 .read_block(place)
-                .and_then(|block| self.vault.verified(kind, id, place, &Bytes::from(block)))
+                .and_then(|block| self.sealed_store.verified(kind, id, place, &Bytes::from(block)))
             {
                 Ok(bytes) => return Ok(bytes),
                 Err(e) => _ = last.insert(e),
@@ -199,10 +199,10 @@ impl Blobs {
     /// Reads from the first place that has the blob whole; a pack that fails to is distrusted. The error of the first place is the one told.
     fn get_as_known(&self, kind: ObjectKind, id: &ChunkId) -> Result<Bytes> {
         let mut first = None;
-        for place in self.catalog.places(id)?.iter().filter(|p| p.pack_kind == kind) {
+        for place in self.live_index.places(id)?.iter().filter(|p| p.pack_kind == kind) {
             match self.block(place).and_then(|block| self.cut(kind, id, place, &block)) {
                 Err(e) if e.kind() == Kind::Damaged => {
-                    self.catalog.distrust().add(place.pack);
+                    self.live_index.distrust().add(place.pack);
                     first.get_or_insert(e);
                 }
                 other => return other,
@@ -211,24 +211,24 @@ impl Blobs {
         Err(first.unwrap_or_else(|| unknown(kind, id)))
     }
 
-    fn decoded(&self, place: &Place) -> &DecodedBlocks {
+    fn decoded(&self, place: &BlobLocation) -> &DecodedBlocks {
         if place.pack_kind == ObjectKind::MetaPack { &self.node_blocks } else { &self.data_blocks }
     }
 
-    fn block(&self, place: &Place) -> Result<Arc<Decoded>> {
+    fn block(&self, place: &BlobLocation) -> Result<Arc<Decoded>> {
         self.decoded(place).get_or(&key_of(place), || {
-            let block = self.vault.read_block(place)?;
+            let block = self.sealed_store.read_block(place)?;
             self.count_fetched(place);
             Ok(Bytes::from(block))
         })
     }
 
-    fn cut(&self, kind: ObjectKind, id: &ChunkId, place: &Place, block: &Decoded) -> Result<Bytes> {
+    fn cut(&self, kind: ObjectKind, id: &ChunkId, place: &BlobLocation, block: &Decoded) -> Result<Bytes> {
         if block.is_verified(place.offset, place.bytes, id) {
             let start = place.offset as usize;
             return Ok(block.plain.slice(start..start + place.bytes as usize));
         }
-        let bytes = self.vault.verified(kind, id, place, &block.plain)?;
+        let bytes = self.sealed_store.verified(kind, id, place, &block.plain)?;
         block.set_verified(place.offset, place.bytes, *id);
         Ok(bytes)
     }
@@ -239,7 +239,7 @@ fn node_weight(bytes: &Bytes) -> u64 {
     bytes.len() as u64 * 3 + 128
 }
 
-fn key_of(place: &Place) -> BlockKey {
+fn key_of(place: &BlobLocation) -> BlockKey {
     (place.pack, place.block_offset)
 }
 
@@ -252,6 +252,6 @@ fn unknown(kind: ObjectKind, id: &ChunkId) -> Error {
 
 impl std::fmt::Debug for Blobs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Blobs").field("vault", &self.vault).finish_non_exhaustive()
+        f.debug_struct("Blobs").field("sealed_store", &self.sealed_store).finish_non_exhaustive()
     }
 }

@@ -7,7 +7,7 @@
 //! still does; packs that were condemned are left out; a damaged pack is healed by its parity in memory. Refuses to guess: a pack that cannot be
 //! read has no rows, and its blobs are unknown until they are stored again.
 
-use super::vault::{Vault, lost};
+use super::sealed_store::{SealedStore, lost};
 use crate::error::{Error, Kind, Result};
 use crate::index::SegmentBuilder;
 use crate::limits::TAIL_BYTES;
@@ -47,16 +47,17 @@ pub struct Lack {
 ///
 /// # Errors
 /// The store's, when it is out of reach. Damaged packs are in the answer.
-pub fn rebuild_segment(vault: &Vault, log: &Log, reference: &SegmentRef) -> Result<Rebuilt> {
+pub fn rebuild_segment(sealed_store: &SealedStore, log: &Log, reference: &SegmentRef) -> Result<Rebuilt> {
     let view = log.view();
     let packs = match told_by_log(log, reference)? {
         Some(packs) => packs,
-        None => told_by_listing(vault, log, reference)?,
+        None => told_by_listing(sealed_store, log, reference)?,
     };
     let mut builder = SegmentBuilder::new();
     let mut lacks = Vec::new();
     for (id, (kind, promised)) in packs.into_iter().filter(|(id, _)| !view.condemned.has(*id)) {
-        let read = vault.said_by_pack(id, kind, promised.as_ref()).and_then(|said| said.rows(id, promised.as_ref()));
+        let read =
+            sealed_store.said_by_pack(id, kind, promised.as_ref()).and_then(|said| said.rows(id, promised.as_ref()));
         match read {
             Ok((row, blocks)) => {
                 let blocks: Vec<_> = blocks.iter().map(|(offset, stored, b)| (*offset, *stored, &b[..])).collect();
@@ -130,11 +131,11 @@ fn add_source(sources: &mut BTreeMap<ObjectId, Source>, entry: &LogEntry) {
 
 /// Packs of the store that no other segment maps: of the segment's own session those that were stored before it, of others, which a fold may have
 /// taken in, those of sessions that have ended. A pack that was never published may be among them: it is whole, and harms nobody.
-fn told_by_listing(vault: &Vault, log: &Log, reference: &SegmentRef) -> Result<Packs> {
+fn told_by_listing(sealed_store: &SealedStore, log: &Log, reference: &SegmentRef) -> Result<Packs> {
     let view = log.view();
     let mut mapped: HashSet<ObjectId> = HashSet::new();
     for other in view.segments.iter().filter(|s| s.id() != reference.id()) {
-        match vault.segment(other) {
+        match sealed_store.segment(other) {
             Ok(segment) => mapped.extend(segment.packs.iter().map(|p| p.id)),
             Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Absent | Kind::Unsupported) => {}
             Err(e) => return Err(e),
@@ -142,7 +143,7 @@ fn told_by_listing(vault: &Vault, log: &Log, reference: &SegmentRef) -> Result<P
     }
     let mut packs = Packs::new();
     for kind in [ObjectKind::DataPack, ObjectKind::MetaPack] {
-        vault.store.list(&ListOptions::below(names::folder(kind)), &mut |listed| {
+        sealed_store.store.list(&ListOptions::below(names::folder(kind)), &mut |listed| {
             if let Some((_, session, ordinal)) = names::parse(listed.name.as_str()) {
                 let id = ObjectId { session, ordinal };
                 let may_be = if session == reference.session {
@@ -172,7 +173,7 @@ struct Said {
     contents: Contents,
 }
 
-impl Vault {
+impl SealedStore {
     fn said_by_pack(&self, id: ObjectId, kind: ObjectKind, promised: Option<&PublishedPack>) -> Result<Said> {
         let name = ObjectName::new(names::of_session(kind, id))?;
         let by_tail = reread(&*self.store, |look| self.said_by_tail(look, id, kind, promised, &name));

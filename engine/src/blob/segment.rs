@@ -1,7 +1,7 @@
 //! Storing an index segment: sealed, decoded again and compared, then stored for good.
 
 use super::durable::put_again;
-use super::vault::Vault;
+use super::sealed_store::SealedStore;
 use crate::env::Env;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
@@ -9,7 +9,7 @@ use crate::store::ObjectName;
 use bytes::Bytes;
 use format_spec::container::{Header, ObjectKind};
 use format_spec::index::Segment;
-use format_spec::log::Vouched;
+use format_spec::log::ObjectRef;
 use format_spec::{ObjectId, names};
 
 /// Stores a segment under an id that only we can have, and says what an entry of the log vouches for. `take` gives the id, and another one when
@@ -18,24 +18,30 @@ use format_spec::{ObjectId, names};
 /// # Errors
 /// `Bug` when it does not decode to what was written; the store's.
 pub fn store_segment(
-    vault: &Vault,
+    sealed_store: &SealedStore,
     env: &dyn Env,
     monitor: &Monitor,
     take: &mut dyn FnMut() -> Result<ObjectId>,
     segment: &Segment,
-) -> Result<(ObjectId, Vouched)> {
-    put_again(&*vault.store, monitor, &mut || {
+) -> Result<(ObjectId, ObjectRef)> {
+    put_again(&*sealed_store.store, monitor, &mut || {
         let id = take()?;
         let mut salt = [0; 32];
         env.random(&mut salt)?;
-        let secrets = &vault.secrets;
-        let header =
-            Header::new(ObjectKind::IndexSegment, secrets.suite(), vault.repository, id.session, id.ordinal, salt);
+        let secrets = &sealed_store.secrets;
+        let header = Header::new(
+            ObjectKind::IndexSegment,
+            secrets.suite(),
+            sealed_store.repository,
+            id.session,
+            id.ordinal,
+            salt,
+        );
         let (bytes, body_hash) = segment.encode(header.clone(), secrets);
         if Segment::decode(&bytes, &header, secrets)? != *segment {
             return Err(Error::new(Kind::Bug, "an index segment does not decode to what was written").on(id));
         }
-        let vouched = Vouched { ordinal: id.ordinal, bytes: bytes.len() as u64, body_hash };
+        let vouched = ObjectRef { ordinal: id.ordinal, bytes: bytes.len() as u64, body_hash };
         Ok((ObjectName::new(names::of_session(ObjectKind::IndexSegment, id))?, Bytes::from(bytes), (id, vouched)))
     })
 }

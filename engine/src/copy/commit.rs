@@ -7,12 +7,12 @@ use super::delta::Delta;
 use super::select::base_of;
 use super::session::{Copying, DONE};
 use crate::error::{Error, Kind, Result};
-use crate::index::Place;
+use crate::index::BlobLocation;
 use crate::log::LogView;
 use crate::monitor::counted;
 use crate::repository::{Grounds, NameOf, Repository};
 use crate::restore_point::{CountChange, Point, PointSink, edited_set};
-use crate::session::{Opening, Session};
+use crate::session::{Opening, WriteSession};
 use format_spec::ChunkId;
 use format_spec::container::ObjectKind;
 use format_spec::log::Purpose;
@@ -41,7 +41,7 @@ impl Copying<'_> {
             let (known, before) = (target.log().view(), target.before());
             let base = base_of(source, target, point);
             let delta = Delta::between(source, &source.log().view(), base.as_ref().map(|(base, _)| &**base), point)?;
-            let mut sink = PointSink::unaccounted(self.writer, &target.vault().ids);
+            let mut sink = PointSink::unaccounted(self.writer, &target.sealed_store().ids);
             let of = base.as_ref().map(|(_, copied)| (copied.manifest.references, copied.slot));
             let mut unreadable = None;
             let mut changes = |change: &mut CountChange<'_>| self.changes(&delta, lost, &mut unreadable, change);
@@ -52,7 +52,7 @@ impl Copying<'_> {
             let references = edited?;
             self.writer.flush()?;
             let (job, host) = (&*point.manifest.job, &*self.options.host);
-            let session = Session::open(target, Opening { job, host, purpose: Purpose::Copy, base: None })?;
+            let session = WriteSession::open(target, Opening { job, host, purpose: Purpose::Copy, base: None })?;
             let mut manifest = point.manifest.clone();
             manifest.references = references;
             // Without the number that it had there, it would look as if it had never been rewritten.
@@ -93,9 +93,9 @@ impl Copying<'_> {
         if delta.rows.is_empty() {
             return Ok(());
         }
-        let target = self.target.blobs().catalog();
+        let target = self.target.blobs().live_index();
         let mut tell = |(kind, id, by): (ObjectKind, ChunkId, i64)| {
-            let is_elsewhere = |p: &Place| p.pack_kind == kind && !target.distrust().is_suspect(p.pack);
+            let is_elsewhere = |p: &BlobLocation| p.pack_kind == kind && !target.distrust().is_suspect(p.pack);
             if by > 0 && !target.places(&id)?.iter().any(is_elsewhere) {
                 if let Some(why) = lost.get(&id) {
                     *unreadable = Some(format!("the source cannot read what it needs: {why}"));
@@ -111,7 +111,7 @@ impl Copying<'_> {
         // The places of one id come together: a blob that moved in the source has not changed.
         let mut at_hand: Option<(ObjectKind, ChunkId, i64)> = None;
         let mut left = delta.changed();
-        self.source.blobs().catalog().cache().for_each_place(&mut |id, place| {
+        self.source.blobs().live_index().cache().for_each_place(&mut |id, place| {
             let by = delta.change(place.pack, place.blob);
             if by == 0 {
                 return Ok(());

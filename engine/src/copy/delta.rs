@@ -31,7 +31,7 @@ impl Delta {
     /// `Damaged` when a set cannot be read, or names what was given up.
     pub(super) fn between(source: &Repository, view: &LogView, base: Option<&Point>, point: &Point) -> Result<Self> {
         let blobs_of: HashMap<ObjectId, u32> =
-            source.blobs().catalog().packs()?.into_iter().map(|p| (p.id, p.blobs)).collect();
+            source.blobs().live_index().packs()?.into_iter().map(|p| (p.id, p.blobs)).collect();
         let mut delta = Delta::default();
         let old = base.map(|base| base.manifest.references);
         map_diff(source.nodes(), old, Some(point.manifest.references), &mut |old, new| {

@@ -23,7 +23,7 @@ pub(super) fn estimate(
     let mut bytes = 0u64;
     for pack in wanted.packs.values() {
         let share = u128::from(pack.bytes) * u128::from(pack.count()) / u128::from(pack.blobs.max(1));
-        reads.get += if super::lift::is_read_whole(pack) { 1 } else { GETS_A_LARGE_PACK };
+        reads.get += if super::fetch::is_read_whole(pack) { 1 } else { GETS_A_LARGE_PACK };
         bytes = bytes.saturating_add(u64::try_from(share).unwrap_or(u64::MAX));
     }
     let writes = Requests {

@@ -17,17 +17,17 @@
 //! | copy | one commits a point, the other finds it there; blobs may be stored twice | both read |
 //! | expire, gc | a base that goes is not built upon; what was condemned is carried again | the point is dropped where it expired; a pack that moved is read at its new place |
 
-mod carry;
 mod commit;
 mod delta;
 mod estimate;
-mod lanes;
-mod lift;
+mod expiry_groups;
+mod fetch;
 mod pair;
 mod point_source;
 mod rekey;
 mod select;
 mod session;
+mod transfer;
 mod wanted;
 
 pub use pair::expect_pair;

@@ -43,7 +43,7 @@ pub fn expect_pair(source: &Repository, target: &Repository, rekey: bool) -> Res
             "make a target without --immutable-days",
         );
     }
-    if !rekey && source.vault().secrets.dedup.expose() != target.vault().secrets.dedup.expose() {
+    if !rekey && source.sealed_store().secrets.dedup.expose() != target.sealed_store().secrets.dedup.expose() {
         return refuse(
             "the target has another dedup key: no id of the source means anything there",
             "copy with --rekey, which reads and cuts everything anew; or make a target with `cairn init --class copy --from SOURCE`",
@@ -57,7 +57,7 @@ pub fn expect_pair(source: &Repository, target: &Repository, rekey: bool) -> Res
 /// # Errors
 /// `Input`, with what to do instead.
 pub(super) fn expect_healer(source: &Repository, healer: &Repository) -> Result<()> {
-    if source.vault().secrets.dedup.expose() == healer.vault().secrets.dedup.expose() {
+    if source.sealed_store().secrets.dedup.expose() == healer.sealed_store().secrets.dedup.expose() {
         return Ok(());
     }
     Err(Error::new(Kind::Input, "it does not share the source's dedup key, so its blobs have other ids")

@@ -1,9 +1,9 @@
 //! Which points are copied, and what each is built upon.
 
 use super::CopyOptions;
-use crate::care::calendar::before;
 use crate::error::Result;
 use crate::log::CommitRef;
+use crate::maintenance::calendar::before;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::{JobId, Point, newest_of_each};

@@ -7,12 +7,12 @@
 //! ```
 //! The packs are live while the carrying session is open; it ends after the last commit.
 
-use super::carry::Carrier;
 use super::delta::Delta;
 use super::estimate::estimate;
-use super::lanes::Lanes;
-use super::lift::Manner;
+use super::expiry_groups::Lanes;
+use super::fetch::TransferMode;
 use super::select::{Selected, Which, base_of, select};
+use super::transfer::Carrier;
 use super::wanted::Wanted;
 use super::{CopyOptions, CopySummary, Failed};
 use crate::blob::{Spool, Writer, WriterOptions};
@@ -21,7 +21,7 @@ use crate::limits::REGROUPED_BLOCK_TARGET;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::{JobId, Point};
-use crate::session::{Opening, Session};
+use crate::session::{Opening, WriteSession};
 use crate::store::StoreExt;
 use format_spec::log::{PointId, Purpose};
 use std::collections::{BTreeMap, HashMap};
@@ -108,11 +108,11 @@ fn attempt(
         true => None,
         false => {
             let opening = Opening { job: "copy", host: &options.host, purpose: Purpose::Copy, base: None };
-            Some(Session::open(target, opening)?)
+            Some(WriteSession::open(target, opening)?)
         }
     };
     if session.is_some() {
-        target.vault().store.keep_reserve();
+        target.sealed_store().store.keep_reserve();
     }
     let regroup = options.regroup.map(|level| (level, REGROUPED_BLOCK_TARGET));
     let how = WriterOptions { threads: options.threads, spool, regroup };
@@ -153,10 +153,10 @@ pub(super) struct Copying<'a> {
 }
 
 impl Copying<'_> {
-    fn run(mut self, mut selected: Selected, session: Option<&Session>) -> Result<()> {
+    fn run(mut self, mut selected: Selected, session: Option<&WriteSession>) -> Result<()> {
         if selected.points.iter().any(|point| base_of(self.source, self.target, point).is_none()) {
             // A copy without a base relies on the index alone, so the store is asked whether the packs are there.
-            self.target.blobs().catalog().compare_with_store()?;
+            self.target.blobs().live_index().compare_with_store()?;
         }
         let recovered = self.writer.recover()?;
         self.summary.blocks_recovered += recovered.blocks;
@@ -188,7 +188,10 @@ impl Copying<'_> {
                     healer: self.options.heal_from.as_deref(),
                     writer: self.writer,
                     monitor: self.monitor,
-                    manner: Manner { verify_full: self.options.verify_full, regroup: self.options.regroup.is_some() },
+                    manner: TransferMode {
+                        verify_full: self.options.verify_full,
+                        regroup: self.options.regroup.is_some(),
+                    },
                     threads: self.options.threads,
                     lane: &|pack, blob| lanes.of(point, pack, blob),
                     lost: std::mem::take(&mut lost),

@@ -48,8 +48,8 @@ impl Wanted {
             return Ok(wanted);
         }
         let rows: BTreeMap<ObjectId, PackRow> =
-            source.blobs().catalog().packs()?.into_iter().map(|p| (p.id, p)).collect();
-        source.blobs().catalog().cache().for_each_place(&mut |id, place| {
+            source.blobs().live_index().packs()?.into_iter().map(|p| (p.id, p)).collect();
+        source.blobs().live_index().cache().for_each_place(&mut |id, place| {
             let Some(bits) = named.get_mut(&place.pack).filter(|bits| has(bits, place.blob)) else { return Ok(()) };
             clear(bits, place.blob);
             if !writer.knows(id)? {

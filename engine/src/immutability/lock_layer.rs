@@ -4,7 +4,7 @@
 //! that will rely on it. Promises that what `put` returns of is locked, as the store has shown. Deletes nothing that is locked: the
 //! store itself refuses.
 
-use super::Policy;
+use super::LockPolicy;
 use super::clock::StoreClock;
 use crate::env::SharedEnv;
 use crate::error::{Kind, Result};
@@ -27,7 +27,7 @@ pub struct ObjectLockLayer<S> {
 
 /// What this process knows of locks: the rules, the store's time, and what it has put itself.
 pub struct Locks {
-    policy: RwLock<Policy>,
+    policy: RwLock<LockPolicy>,
     clock: StoreClock,
     put: Mutex<Put>,
 }
@@ -42,17 +42,17 @@ struct Put {
 
 impl Locks {
     /// The rules of a repository.
-    pub fn new(policy: Policy, env: SharedEnv) -> Self {
+    pub fn new(policy: LockPolicy, env: SharedEnv) -> Self {
         Locks { policy: RwLock::new(policy), clock: StoreClock::new(env), put: Mutex::default() }
     }
 
     /// The rules as they are known now.
-    pub fn policy(&self) -> Policy {
+    pub fn policy(&self) -> LockPolicy {
         *self.policy.read()
     }
 
     /// Takes over what the log says by now.
-    pub fn set_policy(&self, policy: Policy) {
+    pub fn set_policy(&self, policy: LockPolicy) {
         *self.policy.write() = policy;
     }
 

@@ -14,7 +14,7 @@
 //! Each commit walks the whole reference set of its point, not what is new in it: a pack that an earlier point has had locked needs to be looked up
 //! all the same. That costs time by the packs of the point, memory by 30 bytes a pack, and no requests but for nodes that are not in the cache.
 //!
-//! Promises: a [`Policy`] exists only for settings that make sense together; [`secure`] returns only when everything that a point needs is
+//! Promises: a [`LockPolicy`] exists only for settings that make sense together; [`secure`] returns only when everything that a point needs is
 //! locked long enough, as the store itself shows or has shown (I8); dates come from the store's own clock. Refuses to shorten anything, to
 //! lock without an end, and to go on beside a store whose clock is far from ours.
 
@@ -29,7 +29,7 @@ mod verify;
 
 pub use lock_layer::{Locks, ObjectLockLayer};
 pub use needs::{Needs, name_of};
-pub use policy::{Cover, Policy, Wish};
+pub use policy::{Cover, LockPolicy, LockSettings};
 pub use provider::Provider;
 pub use secure::{Secured, Securing, hold, secure};
 pub use verify::{Gap, Verified, verify};

@@ -1,6 +1,6 @@
 //! Which objects opening the repository and reading a point need.
 
-use crate::blob::{Blobs, Vault};
+use crate::blob::{Blobs, SealedStore};
 use crate::error::{Error, Kind, Result};
 use crate::limits::SMALL_OBJECT_BYTES_MAX;
 use crate::log::{CommitRef, LogView, Moved};
@@ -15,7 +15,7 @@ use std::collections::{BTreeSet, HashMap};
 
 /// What is needed, as the log knows it.
 pub struct Needs<'a> {
-    vault: &'a Vault,
+    sealed_store: &'a SealedStore,
     blobs: &'a Blobs,
     view: &'a LogView,
     /// Where opening begins: the slot of the newest checkpoint that can be read; 0 without one.
@@ -28,9 +28,9 @@ impl<'a> Needs<'a> {
     ///
     /// # Errors
     /// The index's.
-    pub fn new(vault: &'a Vault, blobs: &'a Blobs, view: &'a LogView, begin: u32) -> Result<Self> {
-        let kinds = blobs.catalog().packs()?.into_iter().map(|p| (p.id, p.kind)).collect();
-        Ok(Needs { vault, blobs, view, begin, kinds })
+    pub fn new(sealed_store: &'a SealedStore, blobs: &'a Blobs, view: &'a LogView, begin: u32) -> Result<Self> {
+        let kinds = blobs.live_index().packs()?.into_iter().map(|p| (p.id, p.kind)).collect();
+        Ok(Needs { sealed_store, blobs, view, begin, kinds })
     }
 
     /// What opening needs, whichever point is read: config, key slots, the newest checkpoint and the entries after it, every segment.
@@ -69,7 +69,7 @@ impl<'a> Needs<'a> {
         let mut todo = vec![references];
         while let Some(id) = todo.pop() {
             let node = self.blobs.node(&id)?;
-            let places = self.blobs.catalog().places(&id)?;
+            let places = self.blobs.live_index().places(&id)?;
             let meta = places.iter().filter(|p| p.pack_kind == ObjectKind::MetaPack);
             rows.extend(meta.map(|p| ObjectRow { kind: ObjectKind::MetaPack, id: p.pack }));
             match &*node {
@@ -114,7 +114,7 @@ impl<'a> Needs<'a> {
 
     /// Those that are key slots of this repository: whoever may write can put others beside them.
     fn key_slots(&self) -> Result<Vec<ObjectRow>> {
-        let store = &*self.vault.store;
+        let store = &*self.sealed_store.store;
         let mut listed = Vec::new();
         store.list(&ListOptions::below("keys"), &mut |l| {
             listed.push(l);
@@ -124,7 +124,8 @@ impl<'a> Needs<'a> {
         for l in listed.into_iter().filter(|l| l.bytes <= SMALL_OBJECT_BYTES_MAX) {
             let Some(row) = key_row(&l.name) else { continue };
             let is_ours = |object: &[u8]| {
-                KeySlot::decode(object, self.vault.repository).is_ok_and(|s| names::key_slot(s.id) == l.name.as_str())
+                KeySlot::decode(object, self.sealed_store.repository)
+                    .is_ok_and(|s| names::key_slot(s.id) == l.name.as_str())
             };
             match store.get(&l.name) {
                 Ok(object) if is_ours(&object) => rows.push(row),

@@ -21,7 +21,7 @@ pub enum Cover {
 
 /// What somebody wants a repository to be; not yet known to make sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wish {
+pub struct LockSettings {
     /// What the repository is for.
     pub class: Class,
     /// What leaves when the period is over.
@@ -38,19 +38,19 @@ pub struct Wish {
 
 /// Settings of immutability that make sense together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Policy {
-    wish: Wish,
+pub struct LockPolicy {
+    wish: LockSettings,
     /// The period of the lock; never for ever.
     locked: Period,
 }
 
-impl Policy {
+impl LockPolicy {
     /// Takes what was wished for, if it makes sense.
     ///
     /// # Errors
     /// `Input`, with what would be right: a lock without an end, or with none that follows from the rules; days of locking where the
     /// whole period must be locked, or more of them than the period has.
-    pub fn new(wish: Wish) -> Result<Self> {
+    pub fn new(wish: LockSettings) -> Result<Self> {
         let period = match wish.period {
             Some(period) if period.is_for_ever() => {
                 return Err(refuse(
@@ -86,7 +86,7 @@ impl Policy {
                 Period::new(days, Unit::Days).map_err(|e| refuse(&format!("{days} days of locking: {e}")))?
             }
         };
-        Ok(Policy { wish, locked })
+        Ok(LockPolicy { wish, locked })
     }
 
     /// The same with more days of locking.
@@ -103,7 +103,7 @@ impl Policy {
             Cover::WholePeriod => {
                 Err(refuse("this repository locks for the whole period already").advise("nothing needs to be raised"))
             }
-            Cover::Days(_) => Policy::new(Wish { cover: Cover::Days(days), ..self.wish }),
+            Cover::Days(_) => LockPolicy::new(LockSettings { cover: Cover::Days(days), ..self.wish }),
         }
     }
 
@@ -116,7 +116,7 @@ impl Policy {
         // The log keeps only what may be raised.
         let raised = settings.get(&IMMUTABILITY).map(|bytes| Immutability::decode(bytes)).transpose()?;
         let days = raised.map_or(first.days, |raised| raised.days);
-        let wish = Wish {
+        let wish = LockSettings {
             class: config.class,
             retention_kind: config.retention.kind,
             period: Some(config.retention.period),
@@ -125,7 +125,7 @@ impl Policy {
             generation_days: first.generation_days,
         };
         let wrong = |e: Error| Error::new(Kind::Damaged, "the settings of immutability make no sense").because(e);
-        Policy::new(wish).map(Some).map_err(|e| wrong(e).on(format_spec::names::CONFIG))
+        LockPolicy::new(wish).map(Some).map_err(|e| wrong(e).on(format_spec::names::CONFIG))
     }
 
     /// What entries of the log may raise on top of this, which is what the config says.
@@ -151,7 +151,7 @@ impl Policy {
     }
 
     /// The settings.
-    pub fn wish(&self) -> &Wish {
+    pub fn wish(&self) -> &LockSettings {
         &self.wish
     }
 

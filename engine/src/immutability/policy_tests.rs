@@ -4,9 +4,9 @@ fn at(text: &str) -> Time {
     Time::new(text.parse::<jiff::Timestamp>().unwrap().as_second(), 0)
 }
 
-fn wish(class: Class, retention_kind: RetentionKind, period: Option<&str>, cover: Cover) -> Wish {
+fn wish(class: Class, retention_kind: RetentionKind, period: Option<&str>, cover: Cover) -> LockSettings {
     let period = period.map(|text| text.parse().unwrap());
-    Wish { class, retention_kind, period, mode: Mode::Compliance, cover, generation_days: 10 }
+    LockSettings { class, retention_kind, period, mode: Mode::Compliance, cover, generation_days: 10 }
 }
 
 const SNAPSHOT: RetentionKind = RetentionKind::Snapshot;
@@ -61,7 +61,7 @@ fn each_combination_is_allowed_with_its_dates_or_refused_with_its_reason() {
     let commit = at("2024-01-31T12:00:00Z");
     for (class, retention_kind, period, cover, expected) in rows {
         let row = format!("{class:?} {retention_kind:?} {period:?} {cover:?}");
-        match (Policy::new(wish(class, retention_kind, period, cover)), expected) {
+        match (LockPolicy::new(wish(class, retention_kind, period, cover)), expected) {
             (Ok(policy), Ok((needed, locked))) => {
                 assert_eq!(policy.needed_until(commit).unwrap(), at(&format!("{needed}T12:00:00Z")), "{row}");
                 let lock = ObjectLock::new(Mode::Compliance, at(&format!("{locked}T00:00:00Z")));
@@ -78,20 +78,20 @@ fn each_combination_is_allowed_with_its_dates_or_refused_with_its_reason() {
 
 #[test]
 fn days_are_only_ever_raised_and_not_above_the_period() {
-    let policy = Policy::new(wish(Class::Backup, SNAPSHOT, Some("90d"), Cover::Days(30))).unwrap();
+    let policy = LockPolicy::new(wish(Class::Backup, SNAPSHOT, Some("90d"), Cover::Days(30))).unwrap();
     assert_eq!(policy.raised(30).unwrap(), policy);
     assert_eq!(policy.raised(60).unwrap().wish().cover, Cover::Days(60));
     assert_eq!(policy.raised(29).unwrap_err().kind(), Kind::Immutable);
     assert_eq!(policy.raised(91).unwrap_err().kind(), Kind::Input);
-    let whole = Policy::new(wish(Class::Copy, SNAPSHOT, Some("90d"), WHOLE)).unwrap();
+    let whole = LockPolicy::new(wish(Class::Copy, SNAPSHOT, Some("90d"), WHOLE)).unwrap();
     assert_eq!(whole.raised(60).unwrap_err().kind(), Kind::Input);
 }
 
 #[test]
 fn an_object_used_every_day_is_extended_once_in_a_generation() {
     for generation_days in [10, 30] {
-        let wish = Wish { generation_days, ..wish(Class::Backup, SNAPSHOT, Some("30d"), WHOLE) };
-        let policy = Policy::new(wish).unwrap();
+        let wish = LockSettings { generation_days, ..wish(Class::Backup, SNAPSHOT, Some("30d"), WHOLE) };
+        let policy = LockPolicy::new(wish).unwrap();
         let day = |n: i64| Time::new(at("2024-01-01T09:00:00Z").seconds + n * 86_400, 0);
         let (mut lock, mut extensions, days) = (policy.retain_until(day(0)).unwrap(), 0, 330);
         for n in 1..=days {
@@ -107,7 +107,7 @@ fn an_object_used_every_day_is_extended_once_in_a_generation() {
 
 #[test]
 fn what_is_locked_just_long_enough_is_left_alone_and_a_second_less_is_not() {
-    let policy = Policy::new(wish(Class::Backup, SNAPSHOT, Some("30d"), WHOLE)).unwrap();
+    let policy = LockPolicy::new(wish(Class::Backup, SNAPSHOT, Some("30d"), WHOLE)).unwrap();
     let commit = at("2024-01-31T12:00:00Z");
     let needed = policy.needed_until(commit).unwrap();
     let needs = |mode, seconds| {
@@ -121,7 +121,7 @@ fn what_is_locked_just_long_enough_is_left_alone_and_a_second_less_is_not() {
 
 #[test]
 fn a_commit_beyond_the_calendar_is_an_error_and_no_panic() {
-    let policy = Policy::new(wish(Class::Backup, SNAPSHOT, Some("3y"), WHOLE)).unwrap();
+    let policy = LockPolicy::new(wish(Class::Backup, SNAPSHOT, Some("3y"), WHOLE)).unwrap();
     for seconds in [i64::MAX, i64::MIN, 253_402_200_000] {
         assert_eq!(policy.retain_until(Time::new(seconds, 0)).unwrap_err().kind(), Kind::Input, "{seconds}");
     }

@@ -9,7 +9,7 @@ use super::merge::merge;
 use super::rows::{Checked, Rows};
 use super::snapshot::{Snapshot, Statistics};
 use crate::error::{Error, Kind, Result};
-use crate::index::{Place, Visit};
+use crate::index::{BlobLocation, Visit};
 use crate::temporary::{Purpose, Temporary};
 use format_spec::index::{PackRow, Segment};
 use format_spec::{ChunkId, RepositoryId};
@@ -129,7 +129,7 @@ impl PersistentCache {
     ///
     /// # Errors
     /// `Damaged` once a damaged page was touched: see [`is_poisoned`](Self::is_poisoned).
-    pub fn places(&self, id: &ChunkId) -> Result<Vec<Place>> {
+    pub fn places(&self, id: &ChunkId) -> Result<Vec<BlobLocation>> {
         self.snapshot.read().places(id)
     }
 

@@ -13,10 +13,10 @@ mod cache;
 mod filter;
 mod folder;
 mod layout;
+mod location;
 mod mapped;
 mod merge;
 mod pages;
-mod place;
 mod records;
 mod rows;
 mod snapshot;
@@ -24,5 +24,5 @@ mod write;
 
 pub use builder::SegmentBuilder;
 pub use cache::{Opened, PersistentCache, SEGMENTS_MAX};
-pub use place::{Place, Visit};
+pub use location::{BlobLocation, Visit};
 pub use snapshot::Statistics;

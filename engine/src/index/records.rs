@@ -2,7 +2,7 @@
 //! thrown away and rebuilt when it changes (see [`super::layout`]).
 
 use crate::error::{Error, Kind, Result};
-use crate::index::Place;
+use crate::index::BlobLocation;
 use format_spec::ObjectId;
 use format_spec::container::ObjectKind;
 use format_spec::index::{BlockRow, PackRow, PlaceRow};
@@ -159,9 +159,9 @@ impl PlaceRecord {
     }
 
     /// The place, with the block and pack that the row refers to.
-    pub(super) fn place(&self, block: &BlockRecord, pack: &PackRecord) -> Result<Place> {
+    pub(super) fn place(&self, block: &BlockRecord, pack: &PackRecord) -> Result<BlobLocation> {
         let pack = pack.row()?;
-        Ok(Place {
+        Ok(BlobLocation {
             pack: pack.id,
             pack_kind: pack.kind,
             pack_bytes: pack.bytes,

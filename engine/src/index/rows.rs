@@ -2,7 +2,7 @@
 
 use super::records::{BlockRecord, PackRecord, PlaceRecord};
 use crate::error::{Error, Kind, Result};
-use crate::index::Place;
+use crate::index::BlobLocation;
 use format_spec::index::Segment;
 
 /// How many rows a segment has of each sort.
@@ -22,7 +22,7 @@ pub(super) trait Rows {
     fn place(&self, row: u32) -> Result<PlaceRecord>;
 
     /// The place of an entry with its block and pack.
-    fn resolve(&self, row: u32) -> Result<Place> {
+    fn resolve(&self, row: u32) -> Result<BlobLocation> {
         let place = self.place(row)?;
         let block = self.block(place.block)?;
         place.place(&block, &self.pack(block.pack)?)

@@ -6,7 +6,7 @@ use super::merge::{heads, is_next, pop};
 use super::records::PackRecord;
 use super::rows::Rows;
 use crate::error::{Error, Kind, Result};
-use crate::index::{Place, Visit};
+use crate::index::{BlobLocation, Visit};
 use format_spec::index::PackRow;
 use format_spec::{ChunkId, RepositoryId};
 use std::collections::BTreeSet;
@@ -50,7 +50,7 @@ impl Snapshot {
     }
 
     /// All places of an id, rising by pack and blob.
-    pub(super) fn places(&self, id: &ChunkId) -> Result<Vec<Place>> {
+    pub(super) fn places(&self, id: &ChunkId) -> Result<Vec<BlobLocation>> {
         self.guard(|| {
             let mut places = Vec::new();
             let mut found_in = 0;
@@ -151,7 +151,7 @@ impl Snapshot {
     }
 }
 
-fn sort(places: &mut Vec<Place>) {
-    places.sort_by_cached_key(Place::rank);
+fn sort(places: &mut Vec<BlobLocation>) {
+    places.sort_by_cached_key(BlobLocation::rank);
     places.dedup();
 }

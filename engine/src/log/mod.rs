@@ -17,6 +17,9 @@
 mod append;
 mod aside;
 mod checkpoint;
+mod checkpoint_view;
+#[cfg(test)]
+mod checkpoint_view_tests;
 mod ending;
 mod fork;
 mod locks;
@@ -25,9 +28,6 @@ mod published;
 mod remembered;
 mod replay;
 mod state;
-mod summed;
-#[cfg(test)]
-mod summed_tests;
 mod truncate;
 mod view;
 
@@ -37,6 +37,6 @@ pub use locks::Raises;
 pub use moves::{Condemned, Moved};
 pub use remembered::{Recollection, Witness, hash_in_store};
 pub use replay::Log;
-pub use state::{CommitRef, Given, LockRef, RetrievalRef, SegmentRef, SessionRef};
+pub use state::{CommitRef, Condemnation, LockRef, RetrievalRef, SegmentRef, SessionRef};
 pub use truncate::{Truncated, Truncation};
 pub use view::LogView;

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Kind, Result};
 use format_spec::fields::{CRITICAL, Fields};
-use format_spec::log::{ObjectRange, PointId, Purpose, RetrievalMode, Vouched};
+use format_spec::log::{ObjectRange, ObjectRef, PointId, Purpose, RetrievalMode};
 use format_spec::{ChunkId, ObjectId, Time};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub struct SegmentRef {
     /// The session.
     pub session: u32,
     /// The segment object.
-    pub object: Vouched,
+    pub object: ObjectRef,
 }
 
 impl SegmentRef {
@@ -56,7 +56,7 @@ pub struct CommitRef {
     /// The session.
     pub session: u32,
     /// The manifest object.
-    pub object: Vouched,
+    pub object: ObjectRef,
     /// The point's id.
     pub id: PointId,
     /// Root of its reference set.
@@ -65,7 +65,7 @@ pub struct CommitRef {
 
 /// When something was given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Given {
+pub struct Condemnation {
     /// The slot of the entry.
     pub slot: u32,
     /// The entry's time, by its writer's clock: the grace begins here.

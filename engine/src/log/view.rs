@@ -6,10 +6,10 @@
 use super::locks::{Raises, may_replace};
 use super::moves::Condemned;
 use super::published::Published;
-use super::state::{CommitRef, Given, LockRef, RetrievalRef, SegmentRef, SessionRef};
+use super::state::{CommitRef, Condemnation, LockRef, RetrievalRef, SegmentRef, SessionRef};
 use crate::error::{Error, Kind, Result};
 use format_spec::container::ObjectKind;
-use format_spec::log::{Change, LogEntry, ObjectRow, PointId, RetrievalStep, Vouched};
+use format_spec::log::{Change, LogEntry, ObjectRef, ObjectRow, PointId, RetrievalStep};
 use format_spec::{ChunkId, ObjectId, Time};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -42,7 +42,7 @@ pub struct LogView {
     /// Every pack that was condemned, with the new places of its survivors.
     pub condemned: Condemned,
     /// Given up and not yet swept.
-    pub given_up: BTreeMap<ObjectRow, Given>,
+    pub given_up: BTreeMap<ObjectRow, Condemnation>,
     /// What the store keeps until when.
     pub locks: Arc<Vec<LockRef>>,
     /// Packs that were found damaged, with the slot of the entry that made each suspect ([LOG-27]).
@@ -187,7 +187,8 @@ impl LogView {
                 let ordinals = packs.iter().map(|p| p.object.ordinal).chain(segment.map(|s| s.ordinal));
                 self.published(*session, ordinals, slot, time);
                 self.segments.extend(segment.map(|object| SegmentRef { slot, session: *session, object }));
-                let rows = condemned.iter().map(|p| (ObjectRow { kind: p.kind, id: p.id }, Given { slot, time }));
+                let rows =
+                    condemned.iter().map(|p| (ObjectRow { kind: p.kind, id: p.id }, Condemnation { slot, time }));
                 self.given_up.extend(rows);
                 condemned.iter().for_each(|p| _ = self.suspects.remove(&ObjectRow { kind: p.kind, id: p.id }));
                 self.condemned.add(slot, condemned);
@@ -269,7 +270,7 @@ impl LogView {
         }
     }
 
-    fn add_point(&mut self, slot: u32, session: u32, object: Vouched, id: PointId, references: ChunkId) {
+    fn add_point(&mut self, slot: u32, session: u32, object: ObjectRef, id: PointId, references: ChunkId) {
         self.commits.push(CommitRef { slot, number: self.next_number, session, object, id, references });
         self.next_number = self.next_number.saturating_add(1);
     }
@@ -279,7 +280,7 @@ impl LogView {
         let at = self.commits.iter().position(|c| c.id == *id).ok_or_else(|| broken(refusal))?;
         let gone = self.commits.remove(at);
         let row = ObjectId { session: gone.session, ordinal: gone.object.ordinal };
-        self.given_up.insert(ObjectRow { kind: ObjectKind::RestorePoint, id: row }, Given { slot, time });
+        self.given_up.insert(ObjectRow { kind: ObjectKind::RestorePoint, id: row }, Condemnation { slot, time });
         // A session that begins from now on cannot have loaded it: those that are open might have.
         if self.sessions.values().any(|s| s.base == Some(*id)) {
             self.held.push(gone);
@@ -336,7 +337,7 @@ impl LogView {
         Ok(())
     }
 
-    fn fold(&mut self, session: u32, replaced: &[ObjectId], new: &[Vouched], slot: u32, time: Time) -> Result<()> {
+    fn fold(&mut self, session: u32, replaced: &[ObjectId], new: &[ObjectRef], slot: u32, time: Time) -> Result<()> {
         let of = |s: &SegmentRef| ObjectId { session: s.session, ordinal: s.object.ordinal };
         let is_replaced = |s: &SegmentRef| replaced.binary_search(&of(s)).is_ok();
         let old: Vec<u32> = self.segments.iter().filter(|s| is_replaced(s)).map(|s| s.slot).collect();
@@ -344,8 +345,9 @@ impl LogView {
             return Err(broken("LOG-15: a fold replaces a segment that does not count"));
         }
         self.segments.retain(|s| !is_replaced(s));
-        let rows =
-            replaced.iter().map(|id| (ObjectRow { kind: ObjectKind::IndexSegment, id: *id }, Given { slot, time }));
+        let rows = replaced
+            .iter()
+            .map(|id| (ObjectRow { kind: ObjectKind::IndexSegment, id: *id }, Condemnation { slot, time }));
         self.given_up.extend(rows);
         self.published(session, new.iter().map(|s| s.ordinal), slot, time);
         // Whoever knows everything up to there knows what the new ones map.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use format_spec::container::{ENTRY_BYTES, HEAD_BYTES, Header, Object, ObjectKind, ObjectWriter, kind};
 use format_spec::index::PackRow;
 use format_spec::keys::Secrets;
-use format_spec::log::{PublishedPack, Vouched};
+use format_spec::log::{ObjectRef, PublishedPack};
 use format_spec::pack::{BLOBS_MAX, BlobEntry, Contents};
 use format_spec::parity::{self, Geometry};
 use format_spec::{ObjectId, RepositoryId};
@@ -201,7 +201,7 @@ impl PackBuilder {
         let object_bytes = bytes.len() as u64;
         let published = PublishedPack {
             kind: header.kind,
-            object: Vouched { ordinal: id.ordinal, bytes: object_bytes, body_hash },
+            object: ObjectRef { ordinal: id.ordinal, bytes: object_bytes, body_hash },
             blobs,
         };
         let row = PackRow { id, bytes: object_bytes, blobs, kind: header.kind, salt: header.salt, body_hash };

@@ -6,7 +6,7 @@
 use crate::error::{Error, Kind, Result};
 use format_spec::container::{Codec, Header, Object, ObjectWriter, Trailer, complete};
 use format_spec::keys::{Cipher, Secrets};
-use format_spec::log::Vouched;
+use format_spec::log::ObjectRef;
 use format_spec::parity::Table;
 
 /// The pack as it was written, from what is left of it. Without `secrets` an encrypted pack is healed as long as its trailer holds: the
@@ -14,7 +14,7 @@ use format_spec::parity::Table;
 ///
 /// # Errors
 /// `Damaged` when the pack has no parity, or too much of it is damaged; `Input` when only the keys are missing.
-pub fn heal(damaged: &[u8], promised: &Vouched, secrets: Option<&Secrets>) -> Result<Vec<u8>> {
+pub fn heal(damaged: &[u8], promised: &ObjectRef, secrets: Option<&Secrets>) -> Result<Vec<u8>> {
     let is_promised = |bytes: &[u8]| {
         promised.expect_length(bytes.len() as u64).is_ok()
             && Object::parse(bytes).is_ok_and(|object| promised.expect_object(&object).is_ok())

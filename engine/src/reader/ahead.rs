@@ -3,7 +3,7 @@
 use super::plan::{BlockRun, RunPlanner};
 use crate::blob::Blobs;
 use crate::error::Result;
-use crate::index::Place;
+use crate::index::BlobLocation;
 use crate::limits::READ_AHEAD_BYTES;
 use crate::threads;
 use bytes::Bytes;
@@ -39,7 +39,7 @@ impl ReadAhead {
 
     /// Plans a blob that the reader of `account` will need; waits while the window is full. False when that reader has ended, or `stopped`
     /// says that everything has: then nothing more need be planned.
-    pub fn plan(&mut self, place: Place, account: &Account, stopped: &dyn Fn() -> bool) -> bool {
+    pub fn plan(&mut self, place: BlobLocation, account: &Account, stopped: &dyn Fn() -> bool) -> bool {
         let bytes = u64::from(place.bytes);
         {
             let mut ahead = self.window.ahead.lock();
@@ -142,13 +142,13 @@ fn spawn(blobs: Arc<Blobs>, queue: Receiver<BlockRun>) -> Result<std::thread::Jo
 
 /// Fetches a run with one request and decodes its blocks into the cache.
 fn fetch(blobs: &Blobs, run: &BlockRun) -> Result<()> {
-    let needed: Vec<&Place> = run.places.iter().filter(|p| !blobs.is_decoded(p)).collect();
+    let needed: Vec<&BlobLocation> = run.places.iter().filter(|p| !blobs.is_decoded(p)).collect();
     let [_, .., _] = needed[..] else {
         return needed.first().map_or(Ok(()), |place| blobs.decode(place));
     };
-    let needed: Vec<Place> = needed.into_iter().copied().collect();
+    let needed: Vec<BlobLocation> = needed.into_iter().copied().collect();
     for (place, record) in needed.iter().zip(blobs.records(&needed)?) {
-        blobs.keep(place, Bytes::from(blobs.vault().open_fetched(place, &record)?));
+        blobs.keep(place, Bytes::from(blobs.sealed_store().open_fetched(place, &record)?));
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Planning: blocks in the order in which they are needed become runs that one request fetches. Pure.
 
-use crate::index::Place;
+use crate::index::BlobLocation;
 use crate::limits::COALESCED_BYTES_MAX;
 use format_spec::ObjectId;
 use std::ops::Range;
@@ -9,21 +9,21 @@ use std::ops::Range;
 #[derive(Debug, Clone)]
 pub struct BlockRun {
     /// One place of each block, in rising order.
-    pub places: Vec<Place>,
+    pub places: Vec<BlobLocation>,
 }
 
 impl BlockRun {
     /// The bytes of the pack that hold the run.
     pub fn range(&self) -> Range<u64> {
         let start = self.places.first().map_or(0, |p| u64::from(p.block_offset));
-        start..self.places.last().map_or(0, Place::record_end)
+        start..self.places.last().map_or(0, BlobLocation::record_end)
     }
 }
 
 /// Collects places until a run is complete.
 #[derive(Debug, Default)]
 pub struct RunPlanner {
-    run: Vec<Place>,
+    run: Vec<BlobLocation>,
     recent: Recent,
 }
 
@@ -38,7 +38,7 @@ const RECENT_BLOCKS: usize = 64;
 
 impl RunPlanner {
     /// Adds a place; returns the run before it when the place does not continue that.
-    pub fn push(&mut self, place: Place) -> Option<BlockRun> {
+    pub fn push(&mut self, place: BlobLocation) -> Option<BlockRun> {
         if !self.recent.insert((place.pack, place.block_offset)) {
             return None;
         }
@@ -81,8 +81,8 @@ mod tests {
     use super::*;
     use format_spec::container::ObjectKind;
 
-    fn place(ordinal: u32, offset: u32, stored: u32) -> Place {
-        Place {
+    fn place(ordinal: u32, offset: u32, stored: u32) -> BlobLocation {
+        BlobLocation {
             pack: ObjectId { session: 1, ordinal },
             pack_kind: ObjectKind::DataPack,
             pack_bytes: 5_000_000,

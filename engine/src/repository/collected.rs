@@ -28,7 +28,7 @@ pub(super) struct Since {
 impl Since {
     fn read(repository: &Repository) -> Result<Since> {
         let from = repository.log().view().head;
-        let log: Log = repository.log().over(Arc::clone(&repository.vault().store));
+        let log: Log = repository.log().over(Arc::clone(&repository.sealed_store().store));
         let view = log.refresh()?;
         let (mut left, mut collections) = (HashMap::new(), Vec::new());
         for slot in from + 1..=view.head {

@@ -90,7 +90,7 @@ impl Repository {
         take: &mut dyn FnMut() -> Result<ObjectId>,
         monitor: &Monitor,
     ) -> Result<Option<Committed>> {
-        let point = store_manifest(self.vault(), &**self.env(), monitor, take, manifest)?;
+        let point = store_manifest(self.sealed_store(), &**self.env(), monitor, take, manifest)?;
         let id = ObjectId { session, ordinal: point.ordinal };
         let then = self.log().view();
         let secured = match self.secure(id, manifest.references, monitor) {

@@ -5,7 +5,7 @@ use super::open::Repository;
 use super::unlock::{Unwatched, Watch, derived, shown};
 use crate::env::SharedEnv;
 use crate::error::{Error, Kind, Result};
-use crate::immutability::{Locks, ObjectLockLayer, Policy};
+use crate::immutability::{LockPolicy, Locks, ObjectLockLayer};
 use crate::limits::{BLOCK_TARGET, CUT_AVERAGE, CUT_LEAST, CUT_MOST, ZSTD_LEVEL};
 use crate::store::{ObjectName, StorageClass, Store, StoreExt};
 use bytes::Bytes;
@@ -40,7 +40,7 @@ pub struct NewRepository {
     pub parity_percent: u8,
     /// What leaves it, and when.
     pub retention: Retention,
-    /// How its objects are locked, if they are; [`crate::immutability::Policy`] says what goes together.
+    /// How its objects are locked, if they are; [`crate::immutability::LockPolicy`] says what goes together.
     pub immutability: Option<Immutability>,
     /// The dedup key of another repository, so that ids mean the same in both; a new one when `None`.
     pub dedup: Option<Secret>,
@@ -131,7 +131,7 @@ impl Repository {
         };
         let wrong =
             |e: Error| Error::new(Kind::Input, "these settings of immutability make no sense together").because(e);
-        match Policy::of(&config, &BTreeMap::new()).map_err(wrong)? {
+        match LockPolicy::of(&config, &BTreeMap::new()).map_err(wrong)? {
             None => put_all(store, env, new, &config, &secrets, salt),
             Some(policy) => {
                 let locked = ObjectLockLayer::new(store, Arc::new(Locks::new(policy, env.clone())));

@@ -6,7 +6,7 @@
 use super::config::{decode_config, read_config};
 use super::open::{Key, Repository};
 use super::options::OpenOptions;
-use super::paper;
+use super::recovery_sheet;
 use super::unlock::{Trying, unlock};
 use crate::error::{Error, Kind, Result};
 use crate::store::Store;
@@ -83,7 +83,7 @@ impl Found {
     /// # Errors
     /// As [`Repository::open_with_paper`].
     pub fn open_with_paper(&self, sheet: &str, options: &OpenOptions) -> Result<Arc<Repository>> {
-        let secrets = paper::secrets(sheet)?;
+        let secrets = recovery_sheet::secrets(sheet)?;
         Config::verify(&self.object, &secrets).map_err(|_| {
             Error::new(Kind::WrongPassword, "the recovery sheet is of another repository").on(self.store.location())
         })?;

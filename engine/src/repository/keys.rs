@@ -83,7 +83,7 @@ impl Repository {
             }),
             Err(e) => Err(e),
         };
-        read_slots(&*self.vault().store, self.id(), usize::MAX)?.slots.into_iter().map(info).collect()
+        read_slots(&*self.sealed_store().store, self.id(), usize::MAX)?.slots.into_iter().map(info).collect()
     }
 
     /// The one slot whose id begins with `prefix`.
@@ -112,7 +112,7 @@ impl Repository {
             return Err(Error::new(Kind::Input, "an empty password protects nothing"));
         }
         self.expect_keys()?;
-        let (store, secrets) = (&*self.vault().store, &self.vault().secrets);
+        let (store, secrets) = (&*self.sealed_store().store, &self.sealed_store().secrets);
         let new = NewPassword { password, label, cost };
         let id = put_slot(store, self.env(), self.id(), secrets, &new, &*self.trying.watch)?;
         self.note(KeyChange::Added, &id);
@@ -165,7 +165,7 @@ impl Repository {
         let only = only.map(|prefix| self.slot(prefix)).transpose()?;
         let mut opened = Vec::new();
         let bounds = self.trying.bounds;
-        let read = read_slots(&*self.vault().store, self.id(), bounds.slots)?.slots;
+        let read = read_slots(&*self.sealed_store().store, self.id(), bounds.slots)?.slots;
         // Damaged slots are not opened by anything; `key list` shows them.
         let mut slots: Vec<KeySlot> = read.into_iter().filter_map(|(_, slot)| slot.ok()).collect();
         slots.retain(|slot| bounds.allow(slot.cost()) && only.as_ref().is_none_or(|only| only.id == hex(slot.id)));
@@ -189,7 +189,7 @@ impl Repository {
     /// # Errors
     /// The store's, and those of a slot that cannot be read.
     pub fn opens_slot(&self, id: &str, password: &[u8]) -> Result<bool> {
-        let slot = read_slot(&*self.vault().store, self.id(), &ObjectName::new(format!("keys/{id}"))?)?;
+        let slot = read_slot(&*self.sealed_store().store, self.id(), &ObjectName::new(format!("keys/{id}"))?)?;
         Ok(self.trying.bounds.allow(slot.cost()) && self.trying.open(&slot, password)?.is_some())
     }
 
@@ -198,7 +198,7 @@ impl Repository {
     /// # Errors
     /// The store's, and the watch's.
     pub fn opens_any_slot(&self, password: &[u8]) -> Result<bool> {
-        match unlock(&*self.vault().store, self.id(), Some(password), &self.trying) {
+        match unlock(&*self.sealed_store().store, self.id(), Some(password), &self.trying) {
             Ok(_) => Ok(true),
             Err(e) if matches!(e.kind(), Kind::WrongPassword | Kind::Damaged | Kind::Unsupported) => Ok(false),
             Err(e) => Err(e),
@@ -233,7 +233,7 @@ impl Repository {
                 .on(id)
                 .advise("add another password first"));
         }
-        let (store, name) = (&*self.vault().store, ObjectName::new(format!("keys/{id}"))?);
+        let (store, name) = (&*self.sealed_store().store, ObjectName::new(format!("keys/{id}"))?);
         let object = match store.get(&name) {
             Err(e) if e.kind() == Kind::Absent => return Ok(()),
             other => other?,
@@ -266,7 +266,7 @@ impl Repository {
     }
 
     fn expect_keys(&self) -> Result<()> {
-        match self.vault().secrets.master {
+        match self.sealed_store().secrets.master {
             Some(_) => Ok(()),
             None => Err(Error::new(Kind::Input, "the repository is not encrypted: it has no keys").on(self.location())),
         }

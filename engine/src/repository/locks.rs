@@ -2,7 +2,7 @@
 
 use super::open::Repository;
 use crate::error::{Error, Kind, Result};
-use crate::immutability::{Locks, Needs, Policy, Secured, Securing, Verified, hold, secure, verify};
+use crate::immutability::{LockPolicy, Locks, Needs, Secured, Securing, Verified, hold, secure, verify};
 use crate::log::{CommitRef, LogView, SegmentRef};
 use crate::monitor::Monitor;
 use crate::store::ObjectLock;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 impl Repository {
     /// The rules by which objects are locked; `None` where none are.
-    pub fn policy(&self) -> Option<Policy> {
+    pub fn policy(&self) -> Option<LockPolicy> {
         self.locks.as_ref().map(|locks| locks.policy())
     }
 
@@ -38,10 +38,10 @@ impl Repository {
     /// As [`secure`].
     pub fn secure(&self, manifest: ObjectId, references: ChunkId, monitor: &Monitor) -> Result<Option<Secured>> {
         let Some(locks) = &self.locks else { return Ok(None) };
-        let (vault, view) = (self.vault(), self.log().view());
+        let (sealed_store, view) = (self.sealed_store(), self.log().view());
         self.follow_locks(&view)?;
         let policy = locks.policy();
-        let commit = later(locks.ask_now(&*vault.store)?, MARGIN_SECONDS);
+        let commit = later(locks.ask_now(&*sealed_store.store)?, MARGIN_SECONDS);
         let needed = ObjectLock::new(policy.wish().mode, policy.needed_until(commit)?);
         let wanted = policy.retain_until(commit)?;
         let needs = self.needs(&view)?;
@@ -61,7 +61,7 @@ impl Repository {
     pub fn is_secured(&self, secured: Option<&Secured>, then: &LogView, view: &LogView) -> Result<bool> {
         let (Some(locks), Some(secured)) = (&self.locks, secured) else { return Ok(true) };
         self.follow_locks(view)?;
-        if locks.policy().needed_until(locks.now(&*self.vault().store)?)? > secured.until {
+        if locks.policy().needed_until(locks.now(&*self.sealed_store().store)?)? > secured.until {
             return Ok(false);
         }
         let row = |kind, id| ObjectRow { kind, id };
@@ -81,7 +81,7 @@ impl Repository {
     pub fn hold(&self, rows: impl IntoIterator<Item = ObjectRow>, view: &LogView) -> Result<()> {
         let Some(locks) = &self.locks else { return Ok(()) };
         self.follow_locks(view)?;
-        let (store, policy) = (&*self.vault().store, locks.policy());
+        let (store, policy) = (&*self.sealed_store().store, locks.policy());
         let now = locks.now(store)?;
         let needed = ObjectLock::new(policy.wish().mode, policy.needed_until(now)?);
         hold(locks, store, rows, needed, policy.retain_until(now)?)
@@ -94,7 +94,7 @@ impl Repository {
     pub fn verify_immutability(&self, points: &[(CommitRef, Time)], monitor: &Monitor) -> Result<Verified> {
         let locks = self.expect_locks()?;
         let view = self.log().view();
-        verify(locks, &*self.vault().store, &self.needs(&view)?, points, &**self.env(), monitor)
+        verify(locks, &*self.sealed_store().store, &self.needs(&view)?, points, &**self.env(), monitor)
     }
 
     /// Raises the days of locking: what live points need is locked longer first, then the log says so to all.
@@ -147,15 +147,15 @@ impl Repository {
 
     /// Takes over what the log says about days of locking.
     pub(super) fn follow_locks(&self, view: &LogView) -> Result<()> {
-        if let (Some(locks), Some(policy)) = (&self.locks, Policy::of(self.config(), &view.settings)?) {
+        if let (Some(locks), Some(policy)) = (&self.locks, LockPolicy::of(self.config(), &view.settings)?) {
             locks.set_policy(policy);
         }
         Ok(())
     }
 
-    fn secure_points(&self, locks: &Locks, policy: &Policy, view: &LogView, monitor: &Monitor) -> Result<Secured> {
+    fn secure_points(&self, locks: &Locks, policy: &LockPolicy, view: &LogView, monitor: &Monitor) -> Result<Secured> {
         let needs = self.needs(view)?;
-        let now = locks.ask_now(&*self.vault().store)?;
+        let now = locks.ask_now(&*self.sealed_store().store)?;
         let mut longest: BTreeMap<ObjectRow, Time> = BTreeMap::new();
         let mut newest = None;
         for commit in &view.commits {
@@ -189,11 +189,11 @@ impl Repository {
 
     /// What is needed at this view. A process that has read on for long knows no checkpoint by reading: the store lists them.
     fn needs<'a>(&'a self, view: &'a LogView) -> Result<Needs<'a>> {
-        Needs::new(self.vault(), self.blobs(), view, self.log().newest_checkpoint()?)
+        Needs::new(self.sealed_store(), self.blobs(), view, self.log().newest_checkpoint()?)
     }
 
     fn securing<'a>(&'a self, locks: &'a Locks, monitor: &'a Monitor) -> Securing<'a> {
-        Securing { locks, store: &*self.vault().store, log: self.log(), env: self.env(), monitor }
+        Securing { locks, store: &*self.sealed_store().store, log: self.log(), env: self.env(), monitor }
     }
 
     fn expect_locks(&self) -> Result<&Arc<Locks>> {

@@ -5,10 +5,10 @@ use super::layers;
 use super::options::OpenOptions;
 use super::read_only::Why;
 use super::unlock::{SlotId, Trying};
-use crate::blob::{Blobs, CachePlace, Catalog, RangeCache, Vault};
+use crate::blob::{Blobs, CachePlace, DiskCache, LiveIndex, SealedStore};
 use crate::env::SharedEnv;
 use crate::error::{Error, Kind, Result};
-use crate::immutability::{Locks, Policy};
+use crate::immutability::{LockPolicy, Locks};
 use crate::log::Log;
 use crate::monitor::NOTE;
 use crate::restore_point::Point;
@@ -29,7 +29,7 @@ pub struct Repository {
     config: Config,
     config_object: Bytes,
     env: SharedEnv,
-    vault: Arc<Vault>,
+    sealed_store: Arc<SealedStore>,
     log: Arc<Log>,
     blobs: Arc<Blobs>,
     pub(super) points: Mutex<HashMap<u32, Arc<Point>>>,
@@ -82,7 +82,7 @@ impl Repository {
         Config::verify(object, &secrets).map_err(|e| Error::from(e).on(names::CONFIG))?;
         let (ids, repository) = (secrets.ids(), config.repository);
         let locks =
-            Policy::of(&config, &BTreeMap::new())?.map(|policy| Arc::new(Locks::new(policy, options.env.clone())));
+            LockPolicy::of(&config, &BTreeMap::new())?.map(|policy| Arc::new(Locks::new(policy, options.env.clone())));
         let version = Version::of(object).map_err(|e| Error::from(e).on(names::CONFIG))?;
         let read_only = match options.as_of {
             Some(_) => Some(Why::AsOf),
@@ -97,16 +97,17 @@ impl Repository {
             Some(as_of) => as_of.limit(log)?,
             None => log,
         });
-        let vault = Arc::new(Vault { store, repository, secrets, ids, ranges: disk_cache(options, repository)? });
+        let sealed_store =
+            Arc::new(SealedStore { store, repository, secrets, ids, ranges: disk_cache(options, repository)? });
         // The cache of today knows what was not yet, and not what has gone since.
         let cache = if options.as_of.is_some() { &CachePlace::Temporary } else { &options.cache };
-        let catalog = Arc::new(Catalog::open(vault.clone(), log.clone(), cache)?);
-        let blobs = Arc::new(Blobs::new(vault.clone(), catalog, options.budgets));
+        let live_index = Arc::new(LiveIndex::open(sealed_store.clone(), log.clone(), cache)?);
+        let blobs = Arc::new(Blobs::new(sealed_store.clone(), live_index, options.budgets));
         let opened = Arc::new(Repository {
             config,
             config_object: object.clone(),
             env: options.env.clone(),
-            vault,
+            sealed_store,
             log,
             blobs,
             points: Mutex::new(HashMap::new()),
@@ -126,7 +127,7 @@ impl Repository {
         self.log.refresh()?;
         let view = self.log.view();
         self.follow_locks(&view)?;
-        self.blobs.catalog().sync()?;
+        self.blobs.live_index().sync()?;
         Ok(view.head != before)
     }
 
@@ -147,7 +148,7 @@ impl Repository {
 
     /// Where it is, without secrets.
     pub fn location(&self) -> String {
-        self.vault.store.location()
+        self.sealed_store.store.location()
     }
 
     /// The key slot that the password in use opened; none of a repository without encryption, or that a recovery sheet opened.
@@ -161,8 +162,8 @@ impl Repository {
     }
 
     /// Store, identity, secrets.
-    pub fn vault(&self) -> &Arc<Vault> {
-        &self.vault
+    pub fn sealed_store(&self) -> &Arc<SealedStore> {
+        &self.sealed_store
     }
 
     /// The log.
@@ -170,7 +171,7 @@ impl Repository {
         &self.log
     }
 
-    /// The hall.
+    /// The blob store.
     pub fn blobs(&self) -> &Arc<Blobs> {
         &self.blobs
     }
@@ -192,8 +193,8 @@ impl Repository {
 
     /// What the local cache holds.
     pub fn cache_status(&self) -> CacheStatus {
-        let catalog = self.blobs.catalog();
-        let (cache, head) = (catalog.cache(), self.log.view().head);
+        let live_index = self.blobs.live_index();
+        let (cache, head) = (live_index.cache(), self.log.view().head);
         let s = cache.statistics();
         CacheStatus {
             folder: cache.folder().to_owned(),
@@ -208,7 +209,7 @@ impl Repository {
     /// Makes the local index anew from the published segments.
     pub fn rebuild_index(&self) -> Result<()> {
         self.log.refresh()?;
-        self.blobs.catalog().rebuild()
+        self.blobs.live_index().rebuild()
     }
 }
 
@@ -231,9 +232,9 @@ impl NodeSource for Blobs {
 ///
 /// # Errors
 /// `Input` for a size that makes no sense.
-fn disk_cache(options: &OpenOptions, repository: RepositoryId) -> Result<Option<RangeCache>> {
+fn disk_cache(options: &OpenOptions, repository: RepositoryId) -> Result<Option<DiskCache>> {
     let Some((folder, limit)) = &options.ranges else { return Ok(None) };
-    match RangeCache::open(&folder.join(repository.to_string()), *limit) {
+    match DiskCache::open(&folder.join(repository.to_string()), *limit) {
         Ok(Some(ranges)) => return Ok(Some(ranges)),
         Ok(None) => tracing::warn!(
             target: NOTE,

@@ -163,7 +163,7 @@ impl Repository {
         if let Some(point) = self.points.lock().get(&commit.slot) {
             return Ok(point.clone());
         }
-        let point = Arc::new(load_point(self.vault(), commit)?);
+        let point = Arc::new(load_point(self.sealed_store(), commit)?);
         self.points.lock().insert(commit.slot, point.clone());
         Ok(point)
     }

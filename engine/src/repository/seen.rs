@@ -86,7 +86,9 @@ impl Repository {
                 "repository {of} has two histories: this is not the one that restore point {id} was copied from ({fork})"
             ),
             // A listing may be stale.
-            Recollection::Ahead if hash_in_store(&*source.vault().store, row.slot)? == Some(row.hash) => return Ok(()),
+            Recollection::Ahead if hash_in_store(&*source.sealed_store().store, row.slot)? == Some(row.hash) => {
+                return Ok(());
+            }
             Recollection::Ahead => format!(
                 "its log ends at entry {}, and restore point {id} was copied when it had entry {}: it is an older copy of repository {of}, or its newest entries are lost",
                 source.log().view().head,

@@ -50,7 +50,7 @@ impl Repository {
     /// `Damaged` where they are not; the store's.
     pub fn expect_own_config(&self) -> Result<()> {
         let view = self.log().view();
-        if view.since == 0 && view.head > 0 || self.vault().secrets.master.is_some() {
+        if view.since == 0 && view.head > 0 || self.sealed_store().secrets.master.is_some() {
             return Ok(());
         }
         match view.commits.iter().map(|commit| self.node(&commit.references)).find(|node| node.is_ok()) {

@@ -23,7 +23,7 @@ impl Repository {
     /// # Errors
     /// `Immutable` while a lock holds one; the store's.
     pub fn free(&self, name: &ObjectName) -> Result<()> {
-        let store = &*self.vault().store;
+        let store = &*self.sealed_store().store;
         if self.says(VERSIONED) { delete_versions(store, name) } else { store.delete(name.object()) }
     }
 

@@ -253,7 +253,7 @@ impl Missed {
                 let what = "the password opens none of the key slots that can be read, and this one cannot";
                 let object = e.object().unwrap_or("keys").to_owned();
                 Error::new(e.kind(), what).on(object).because(e).advise(
-                    "use the password of another key slot, or `cairn key import --paper FILE` with the recovery sheet, which adds a slot; then `cairn key remove` this one",
+                    "use the password of another key slot, or `cairn key import --recovery-sheet FILE` with the recovery sheet, which adds a slot; then `cairn key remove` this one",
                 )
             }
             Some(e) => e,

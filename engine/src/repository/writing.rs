@@ -23,8 +23,8 @@ impl Repository {
             (config.level, config.block_target) = (level, block_target);
         }
         Writer::start(WriterParts {
-            vault: self.vault().clone(),
-            catalog: self.blobs().catalog().clone(),
+            sealed_store: self.sealed_store().clone(),
+            live_index: self.blobs().live_index().clone(),
             log: self.log().clone(),
             env: self.env().clone(),
             config,

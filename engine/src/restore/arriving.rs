@@ -15,7 +15,7 @@ use crate::monitor::Monitor;
 use crate::price::{Budget, PriceList};
 use crate::repository::Repository;
 use crate::restore_point::Point;
-use crate::retrieval::{Arrival, Keeper, Needs, Plan, Progress, Started, Wish, plan, start};
+use crate::retrieval::{Arrival, Keeper, Needs, Progress, RetrievalPlan, RetrievalRequest, Started, plan, start};
 use format_spec::tree::{Entry, Kind as ItemKind};
 use std::path::Path;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub struct Part {
 #[derive(Debug, Clone)]
 pub struct Patience {
     /// How to ask.
-    pub wish: Wish,
+    pub wish: RetrievalRequest,
     /// What it would cost, and may.
     pub prices: Option<PriceList>,
     /// What it may cost.
@@ -51,7 +51,7 @@ pub struct Patience {
 #[derive(Debug)]
 pub enum Arriving<'a> {
     /// The plan, before anything is asked for.
-    Planned(&'a Plan),
+    Planned(&'a RetrievalPlan),
     /// What was asked for.
     Started(&'a Started),
     /// How far it is, whenever somebody looked.

@@ -2,7 +2,7 @@
 //! until they are swept, or from a suspect pack, as far as it still gives what it should.
 
 use super::references::given_up;
-use super::sink::Emission;
+use super::sink::NewNodes;
 use crate::blob::{Blobs, Writer};
 use crate::error::{Error, Kind, Result};
 use crate::tree::Names;
@@ -16,12 +16,12 @@ use format_spec::tree::Entry;
 /// `Conflict` for what is gone for good; the store's.
 pub fn store_again(
     roots: &[Names],
-    emission: &Emission,
+    new_nodes: &NewNodes,
     blobs: &Blobs,
     writer: &Writer,
     again: &'static str,
 ) -> Result<()> {
-    let lost = given_up(emission, roots, blobs)?;
+    let lost = given_up(new_nodes, roots, blobs)?;
     for (is_node, id) in &lost {
         let kind = if *is_node { ObjectKind::MetaPack } else { ObjectKind::DataPack };
         // What is unknown, or damaged, in the packs that count may still be had from those that were given up.

@@ -1,6 +1,6 @@
 //! Loading a committed point.
 
-use crate::blob::Vault;
+use crate::blob::SealedStore;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{ITEMS_MAX, ITEMS_UNCOUNTED_MAX};
 use crate::log::CommitRef;
@@ -56,21 +56,21 @@ pub fn manifest_name(commit: &CommitRef) -> Result<ObjectName> {
 ///
 /// # Errors
 /// `Damaged` when it is missing, is another object, or does not say what the commit says.
-pub fn load_point(vault: &Vault, commit: &CommitRef) -> Result<Point> {
+pub fn load_point(sealed_store: &SealedStore, commit: &CommitRef) -> Result<Point> {
     let name = manifest_name(commit)?;
     let expected = Header::new(
         ObjectKind::RestorePoint,
-        vault.secrets.suite(),
-        vault.repository,
+        sealed_store.secrets.suite(),
+        sealed_store.repository,
         commit.session,
         commit.object.ordinal,
         [0; 32],
     );
-    let manifest = reread(&*vault.store, |look| {
+    let manifest = reread(&*sealed_store.store, |look| {
         let bytes = look.get(&name).map_err(|e| crate::blob::lost(e, &name))?;
         let read = || -> format_spec::Result<Manifest> {
             commit.object.expect_length(bytes.len() as u64)?;
-            let manifest = Manifest::decode(&bytes, &expected, &vault.secrets);
+            let manifest = Manifest::decode(&bytes, &expected, &sealed_store.secrets);
             // Another object than the log states is damage, whatever it says that it needs.
             if !matches!(&manifest, Err(e) if !e.is_unsupported()) {
                 commit.object.expect_object(&Object::parse(&bytes)?)?;

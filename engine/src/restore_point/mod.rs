@@ -25,4 +25,4 @@ pub use left_out::listing_of;
 pub use load::{Point, expect_counted, load_point, manifest_name};
 pub use order::{Oddity, contradicts, oddities};
 pub use references::{ReferenceChange, needs_suspects, reference_set};
-pub use sink::{Emission, PointSink};
+pub use sink::{NewNodes, PointSink};

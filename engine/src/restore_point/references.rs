@@ -4,10 +4,10 @@
 //! nobody names any more vanishes itself. All additions come first, so that a count never touches zero on its way up. What the base's own set
 //! says about packs that were condemned since is first translated to where their survivors are now ([LOG-20]).
 
-use super::sink::Emission;
+use super::sink::NewNodes;
 use crate::blob::Blobs;
 use crate::error::{Error, Kind, Result};
-use crate::index::Place;
+use crate::index::BlobLocation;
 use crate::log::LogView;
 use crate::tree::{Names, NodeSink, edit_map, map_get, names_of};
 use format_spec::container::ObjectKind;
@@ -26,8 +26,8 @@ pub struct ReferenceChange<'a> {
     /// What the new manifest names: one entry a field.
     pub roots: Vec<Names>,
     /// Every node that was put while the point was made.
-    pub emission: &'a Emission,
-    /// The hall; everything that the new point needs is published.
+    pub new_nodes: &'a NewNodes,
+    /// The blob store; everything that the new point needs is published.
     pub blobs: &'a Blobs,
     /// The log as it is known: which packs are condemned.
     pub log: Arc<LogView>,
@@ -38,9 +38,9 @@ pub struct ReferenceChange<'a> {
 /// # Errors
 /// `Damaged` when a named blob has no published place, or the base's own set or nodes cannot be read.
 pub fn reference_set(change: ReferenceChange<'_>, sink: &mut dyn NodeSink) -> Result<ChunkId> {
-    let ReferenceChange { base, base_roots, roots, emission, blobs, log } = change;
+    let ReferenceChange { base, base_roots, roots, new_nodes, blobs, log } = change;
     let mut account = Account::over(base, blobs, &log)?;
-    emission.read(&mut |node, names| {
+    new_nodes.read(&mut |node, names| {
         let place = account.place(ObjectKind::MetaPack, &node)?;
         // A node that the base has already named what it names.
         if account.pack(&place)?.before.names(place.blob) { Ok(()) } else { account.add(names) }
@@ -60,19 +60,19 @@ pub fn reference_set(change: ReferenceChange<'_>, sink: &mut dyn NodeSink) -> Re
 ///
 /// # Errors
 /// The index's.
-pub(super) fn given_up(emission: &Emission, roots: &[Names], blobs: &Blobs) -> Result<BTreeSet<(bool, ChunkId)>> {
+pub(super) fn given_up(new_nodes: &NewNodes, roots: &[Names], blobs: &Blobs) -> Result<BTreeSet<(bool, ChunkId)>> {
     let mut found = BTreeSet::new();
     let mut look = |names: &Names| {
         for (kind, id) in by_kind(names) {
-            let distrust = blobs.catalog().distrust();
-            if blobs.catalog().places(id)?.iter().all(|p| p.pack_kind != kind || distrust.is_suspect(p.pack)) {
+            let distrust = blobs.live_index().distrust();
+            if blobs.live_index().places(id)?.iter().all(|p| p.pack_kind != kind || distrust.is_suspect(p.pack)) {
                 found.insert((kind == ObjectKind::MetaPack, *id));
             }
         }
         Ok(())
     };
     roots.iter().try_for_each(&mut look)?;
-    emission.read(&mut |_, names| look(names))?;
+    new_nodes.read(&mut |_, names| look(names))?;
     Ok(found)
 }
 
@@ -137,7 +137,7 @@ impl<'a> Account<'a> {
         }
         // A pack that was condemned in turn is not among them: nothing of it stays in the new set.
         let blobs_of: BTreeMap<ObjectId, u32> =
-            self.blobs.catalog().packs()?.into_iter().map(|p| (p.id, p.blobs)).collect();
+            self.blobs.live_index().packs()?.into_iter().map(|p| (p.id, p.blobs)).collect();
         for condemned in log.condemned.after(slot) {
             let known = self.touched.contains_key(&condemned.id);
             if !known && (self.base.is_none() || self.stored(condemned.id)?.is_none()) {
@@ -188,11 +188,11 @@ impl<'a> Account<'a> {
 
     /// The place that the point uses: one that is named already, else the one that is read first. What is named in a distrusted pack and has a
     /// sound place is named there from now on: else nothing would keep the copy that heals it.
-    fn place(&mut self, kind: ObjectKind, id: &ChunkId) -> Result<Place> {
-        let mut places = self.blobs.catalog().places(id)?;
+    fn place(&mut self, kind: ObjectKind, id: &ChunkId) -> Result<BlobLocation> {
+        let mut places = self.blobs.live_index().places(id)?;
         places.retain(|p| p.pack_kind == kind);
         if places.len() > 1 {
-            let distrust = self.blobs.catalog().distrust();
+            let distrust = self.blobs.live_index().distrust();
             for place in &places {
                 let pack = self.pack(place)?;
                 if !pack.now.names(place.blob) && !pack.before.names(place.blob) {
@@ -214,9 +214,9 @@ impl<'a> Account<'a> {
     /// Names at its sound place what the base names in a distrusted pack, also where no node that names it is new. Ids stand in no set, so this asks
     /// the whole index, once, and only in a process that has met damage.
     fn leave_distrusted(&mut self) -> Result<()> {
-        let catalog = { self.blobs }.catalog();
+        let live_index = { self.blobs }.live_index();
         let mut left = BTreeSet::new();
-        for pack in catalog.distrust().packs() {
+        for pack in live_index.distrust().packs() {
             if self.stored(pack)?.is_some() || self.touched.contains_key(&pack) {
                 left.insert(pack);
             }
@@ -224,10 +224,10 @@ impl<'a> Account<'a> {
         if left.is_empty() {
             return Ok(());
         }
-        catalog.cache().for_each_place(&mut |id, place| {
+        live_index.cache().for_each_place(&mut |id, place| {
             if left.contains(&place.pack) && self.pack(place)?.now.names(place.blob) {
-                let places = catalog.places(id)?;
-                let is_sound = |p: &&Place| p.pack_kind == place.pack_kind && !catalog.distrust().has(p.pack);
+                let places = live_index.places(id)?;
+                let is_sound = |p: &&BlobLocation| p.pack_kind == place.pack_kind && !live_index.distrust().has(p.pack);
                 let sound = places.iter().find(is_sound);
                 if let Some(sound) = sound {
                     self.shift(place, sound)?;
@@ -238,7 +238,7 @@ impl<'a> Account<'a> {
     }
 
     /// Names at `to` what was named at `from`.
-    fn shift(&mut self, from: &Place, to: &Place) -> Result<()> {
+    fn shift(&mut self, from: &BlobLocation, to: &BlobLocation) -> Result<()> {
         let old = self.pack(from)?;
         let (before, now) = (old.before.count(from.blob), old.now.count(from.blob));
         old.before.set_count(from.blob, 0);
@@ -264,11 +264,12 @@ impl<'a> Account<'a> {
             return Ok(false);
         }
         // The set's own nodes stand in no row of it.
-        let catalog = { self.blobs }.catalog();
+        let live_index = { self.blobs }.live_index();
         let mut todo = vec![root];
         while let Some(id) = todo.pop() {
-            let is_suspect = |p: &Place| p.pack_kind != ObjectKind::MetaPack || catalog.distrust().is_suspect(p.pack);
-            if catalog.places(&id)?.iter().all(is_suspect) {
+            let is_suspect =
+                |p: &BlobLocation| p.pack_kind != ObjectKind::MetaPack || live_index.distrust().is_suspect(p.pack);
+            if live_index.places(&id)?.iter().all(is_suspect) {
                 return Ok(true);
             }
             if let Node::Inner { children, .. } = &*self.blobs.node(&id)? {
@@ -278,7 +279,7 @@ impl<'a> Account<'a> {
         Ok(false)
     }
 
-    fn pack(&mut self, place: &Place) -> Result<&mut Touched> {
+    fn pack(&mut self, place: &BlobLocation) -> Result<&mut Touched> {
         self.row(place.pack, place.pack_blobs)
     }
 

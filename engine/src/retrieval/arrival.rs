@@ -53,7 +53,7 @@ impl Arrival {
     /// # Errors
     /// The store's.
     pub fn look(&mut self, repository: &Repository, monitor: &Monitor) -> Result<Progress> {
-        for (pack, resting) in survey(&*repository.vault().store, &self.awaited, monitor)? {
+        for (pack, resting) in survey(&*repository.sealed_store().store, &self.awaited, monitor)? {
             if resting.availability.is_readable() && self.awaited.remove(&pack) {
                 self.here.packs += 1;
                 self.here.bytes = self.here.bytes.saturating_add(resting.bytes);

@@ -34,7 +34,7 @@ pub fn extend(repository: &Repository, retrieval: u32, days: u32, monitor: &Moni
     repository.refresh()?;
     let told = known(&repository.log().view(), retrieval)?;
     let packs = packs_in(repository, &told.objects)?;
-    let store = &*repository.vault().store;
+    let store = &*repository.sealed_store().store;
     let resting = survey(store, &packs, monitor)?;
     let end = end(repository, days)?;
     let is_due = |resting: &TierStatus| match resting.availability {
@@ -54,7 +54,7 @@ pub fn extend(repository: &Repository, retrieval: u32, days: u32, monitor: &Moni
 
 /// So many days from now, by the store's clock where it tells the time: ends are counted there.
 fn end(repository: &Repository, days: u32) -> Result<Time> {
-    let now = match repository.vault().store.now() {
+    let now = match repository.sealed_store().store.now() {
         Err(e) if e.kind() == Kind::Unsupported => repository.env().now(),
         other => other?,
     };

@@ -5,7 +5,7 @@
 //! Refuses to ask for what the archive does not offer, to take a clock for an answer of the store, and to read any data itself.
 //!
 //! ```text
-//! files -> chunks -> packs (Needs) -> how they rest (survey) -> Plan, Budget -> Retrieval in the log -> the store is asked -> Status
+//! files -> chunks -> packs (Needs) -> how they rest (survey) -> RetrievalPlan, Budget -> Retrieval in the log -> the store is asked -> Status
 //!
 //!   retrieving --all can be read--> retrieved --the days are over--> removing (Azure) --> expired
 //!        \                            |   ^
@@ -40,11 +40,11 @@ pub use arrival::{Arrival, Progress};
 pub use extend::{Extended, extend};
 pub use keep::Keeper;
 pub use needs::{Needs, packs_of};
-pub use on_demand::{OnDemand, Terms};
-pub use plan::{Plan, Tally, Wish, plan};
+pub use on_demand::{OnDemand, RetrieveOptions};
+pub use plan::{RetrievalPlan, RetrievalRequest, Tally, plan};
 pub use readable::{expect_readable, may_rest};
 pub use rests::{Rest, Rests};
 pub use start::{Started, covering, start};
-pub use status::{State, Status, own_end, retrievals, status};
+pub use status::{RetrievalState, Status, own_end, retrievals, status};
 pub use survey::survey;
 pub use tidy::{Tidied, tidy};

@@ -4,7 +4,7 @@
 //! together stays within the budget. Refuses to wait for an archive, and to keep readable what nobody opens any more.
 
 use super::needs::Needs;
-use super::plan::{Wish, check_days, plan};
+use super::plan::{RetrievalRequest, check_days, plan};
 use super::start::start;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 /// How files are asked for.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Terms {
+pub struct RetrieveOptions {
     /// How fast.
     pub mode: RetrievalMode,
     /// For how long, at least a day.
@@ -53,7 +53,11 @@ impl OnDemand {
     ///
     /// # Errors
     /// `Input` for a mode that the repository's archive does not offer, and for no days.
-    pub fn start(repository: &Arc<Repository>, terms: Terms, asked: impl Fn() + Send + 'static) -> Result<Self> {
+    pub fn start(
+        repository: &Arc<Repository>,
+        terms: RetrieveOptions,
+        asked: impl Fn() + Send + 'static,
+    ) -> Result<Self> {
         check_days(terms.days)?;
         let class = &repository.config().storage_class;
         if !class.is_empty() {
@@ -122,7 +126,7 @@ fn gather(queue: &Receiver<Entry>) -> Option<Vec<Entry>> {
 /// The thread's own.
 struct Asker {
     repository: Arc<Repository>,
-    terms: Terms,
+    terms: RetrieveOptions,
     /// Requests and money of all that was asked for.
     spent: (Requests, f64),
     known: Known,
@@ -146,7 +150,7 @@ impl Asker {
         for file in files {
             needs.add_file(self.repository.blobs(), file)?;
         }
-        let wish = Wish { mode: self.terms.mode, days: self.terms.days, about: self.about(files) };
+        let wish = RetrievalRequest { mode: self.terms.mode, days: self.terms.days, about: self.about(files) };
         let plan = plan(&self.repository, &needs, &wish, self.terms.prices.as_ref(), &self.monitor)?;
         if plan.asks.is_empty() {
             return Ok(());

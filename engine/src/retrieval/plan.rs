@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 /// How somebody wants data back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wish {
+pub struct RetrievalRequest {
     /// How fast.
     pub mode: RetrievalMode,
     /// For how long, at least a day.
@@ -24,9 +24,9 @@ pub struct Wish {
 
 /// What will be asked for, and what that takes. Making it changes nothing.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
+pub struct RetrievalPlan {
     /// What was wished.
-    pub wish: Wish,
+    pub wish: RetrievalRequest,
     /// Every pack that is needed, and how it rests now.
     pub packs: BTreeMap<ObjectId, TierStatus>,
     /// Those that will be asked for, rising.
@@ -56,7 +56,7 @@ impl Tally {
     }
 }
 
-impl Plan {
+impl RetrievalPlan {
     /// All packs that are needed.
     pub fn needed(&self) -> Tally {
         Tally::of(self.packs.values(), |_| true)
@@ -96,12 +96,12 @@ impl Plan {
 pub fn plan(
     repository: &Repository,
     needs: &Needs,
-    wish: &Wish,
+    wish: &RetrievalRequest,
     prices: Option<&PriceList>,
     monitor: &Monitor,
-) -> Result<Plan> {
+) -> Result<RetrievalPlan> {
     check_days(wish.days)?;
-    let packs = survey(&*repository.vault().store, &needs.packs.keys().copied().collect(), monitor)?;
+    let packs = survey(&*repository.sealed_store().store, &needs.packs.keys().copied().collect(), monitor)?;
     if let Some(pack) = needs.packs.keys().find(|pack| !packs.contains_key(pack)) {
         return Err(lost(*pack));
     }
@@ -116,7 +116,7 @@ pub fn plan(
         (tally.packs, tally.bytes) = (tally.packs + 1, tally.bytes.saturating_add(resting.bytes));
     }
     let estimate = estimate(&classes, asks.len() as u64, wish, prices);
-    Ok(Plan { wish: wish.clone(), packs, asks, files: needs.files, estimate })
+    Ok(RetrievalPlan { wish: wish.clone(), packs, asks, files: needs.files, estimate })
 }
 
 /// Refuses what is no time.
@@ -128,7 +128,7 @@ pub(super) fn check_days(days: u32) -> Result<()> {
     Ok(())
 }
 
-fn is_asked(reach: Availability, wish: &Wish, now: Time) -> bool {
+fn is_asked(reach: Availability, wish: &RetrievalRequest, now: Time) -> bool {
     match reach {
         Availability::Archived => true,
         // Stores round the end up to a day; what falls short by less was asked for a moment ago.
@@ -139,7 +139,12 @@ fn is_asked(reach: Availability, wish: &Wish, now: Time) -> bool {
     }
 }
 
-fn estimate(classes: &BTreeMap<StorageClass, Tally>, asks: u64, wish: &Wish, prices: Option<&PriceList>) -> Estimate {
+fn estimate(
+    classes: &BTreeMap<StorageClass, Tally>,
+    asks: u64,
+    wish: &RetrievalRequest,
+    prices: Option<&PriceList>,
+) -> Estimate {
     // One entry in the log, and one listing behind it.
     let put = u64::from(asks > 0);
     let requests = Requests { put, list: put, retrieve: asks, ..Requests::default() };

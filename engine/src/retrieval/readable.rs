@@ -18,7 +18,7 @@ pub fn may_rest(repository: &Repository) -> bool {
 /// # Errors
 /// `Archived`, with how many packs rest or are on their way; the store's.
 pub fn expect_readable(repository: &Repository, needs: &Needs, monitor: &Monitor) -> Result<()> {
-    let packs = survey(&*repository.vault().store, &needs.packs.keys().copied().collect(), monitor)?;
+    let packs = survey(&*repository.sealed_store().store, &needs.packs.keys().copied().collect(), monitor)?;
     let archived = Tally::of(packs.values(), |reach| reach == Availability::Archived);
     let retrieving = Tally::of(packs.values(), |reach| reach == Availability::Retrieving);
     let all = Tally::of(packs.values(), |_| true);

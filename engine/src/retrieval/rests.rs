@@ -93,7 +93,7 @@ impl Rests {
         }
         let mut packs = BTreeMap::new();
         let data = ListOptions::below(names::folder(ObjectKind::DataPack)).with_tiers();
-        repository.vault().store.list(&data, &mut |listed| {
+        repository.sealed_store().store.list(&data, &mut |listed| {
             if let Some((_, session, ordinal)) = names::parse(listed.name.as_str()) {
                 packs.insert(ObjectId { session, ordinal }, listed.tier());
             }

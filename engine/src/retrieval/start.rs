@@ -2,7 +2,7 @@
 
 use super::ask::{Answers, ask_all};
 use super::needs::Needs;
-use super::plan::Plan;
+use super::plan::RetrievalPlan;
 use crate::error::{Error, Kind, Result};
 use crate::log::LogView;
 use crate::monitor::Monitor;
@@ -34,7 +34,7 @@ pub struct Started {
 ///
 /// # Errors
 /// `Input` beyond the budget; the store's, with how many packs were asked for.
-pub fn start(repository: &Repository, plan: &Plan, budget: &Budget, monitor: &Monitor) -> Result<Started> {
+pub fn start(repository: &Repository, plan: &RetrievalPlan, budget: &Budget, monitor: &Monitor) -> Result<Started> {
     budget.check(&plan.estimate)?;
     let packs: BTreeSet<ObjectId> = plan.out_of_archive().collect();
     let mode = told(plan.wish.mode);
@@ -48,7 +48,7 @@ pub fn start(repository: &Repository, plan: &Plan, budget: &Budget, monitor: &Mo
         None => begin(repository, plan, &packs, mode)?,
     };
     monitor.counters.items_total.store(plan.asks.len() as u64, Ordering::Relaxed);
-    let store = &*repository.vault().store;
+    let store = &*repository.sealed_store().store;
     let Answers { accepted, underway, ready } = ask_all(store, &plan.asks, plan.wish.mode, plan.wish.days, monitor)
         .map_err(|e| e.advise("run the same command again: it goes on where this one stopped"))?;
     Ok(Started {
@@ -60,7 +60,7 @@ pub fn start(repository: &Repository, plan: &Plan, budget: &Budget, monitor: &Mo
     })
 }
 
-fn begin(repository: &Repository, plan: &Plan, packs: &BTreeSet<ObjectId>, mode: Told) -> Result<u32> {
+fn begin(repository: &Repository, plan: &RetrievalPlan, packs: &BTreeSet<ObjectId>, mode: Told) -> Result<u32> {
     let objects = ranges(packs);
     if objects.len() > RANGES_MAX {
         let what = format!("{} parts of sessions are more than one retrieval can name", objects.len());
@@ -113,7 +113,7 @@ pub(super) fn ranges(packs: &BTreeSet<ObjectId>) -> Vec<ObjectRange> {
 
 /// The packs that rows of objects name, and that are published and not given up.
 pub(super) fn packs_in(repository: &Repository, objects: &[ObjectRange]) -> Result<BTreeSet<ObjectId>> {
-    let mut packs = repository.blobs().catalog().packs()?;
+    let mut packs = repository.blobs().live_index().packs()?;
     packs.retain(|pack| pack.kind == ObjectKind::DataPack && holds(objects, pack.id));
     Ok(packs.into_iter().map(|pack| pack.id).collect())
 }

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Where a retrieval stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum State {
+pub enum RetrievalState {
     /// Some packs cannot be read yet.
     Retrieving,
     /// All can be read.
@@ -36,7 +36,7 @@ pub struct Status {
     /// What the log says of it.
     pub told: RetrievalRef,
     /// Where it stands.
-    pub state: State,
+    pub state: RetrievalState,
     /// Its packs that are still published.
     pub packs: Tally,
     /// Those that can be read.
@@ -47,15 +47,15 @@ pub struct Status {
     pub until: Time,
 }
 
-impl State {
+impl RetrievalState {
     /// The word for people and scripts.
     pub fn as_str(self) -> &'static str {
         match self {
-            State::Retrieving => "retrieving",
-            State::Retrieved => "retrieved",
-            State::Changing => "changing",
-            State::Removing => "removing",
-            State::Expired => "expired",
+            RetrievalState::Retrieving => "retrieving",
+            RetrievalState::Retrieved => "retrieved",
+            RetrievalState::Changing => "changing",
+            RetrievalState::Removing => "removing",
+            RetrievalState::Expired => "expired",
         }
     }
 }
@@ -80,7 +80,7 @@ pub fn retrievals(repository: &Repository, monitor: &Monitor) -> Result<Vec<Stat
     }
     // Packs that several retrievals share are asked about once.
     let all: BTreeSet<ObjectId> = packs.values().flatten().copied().collect();
-    let resting = survey(&*repository.vault().store, &all, monitor)?;
+    let resting = survey(&*repository.sealed_store().store, &all, monitor)?;
     let now = repository.env().now();
     let one = |(slot, own): (u32, BTreeSet<ObjectId>)| {
         let told = view.retrievals.get(&slot)?.clone();
@@ -98,7 +98,7 @@ pub fn status(repository: &Repository, retrieval: u32, monitor: &Monitor) -> Res
     repository.refresh()?;
     let Some(told) = repository.log().view().retrievals.get(&retrieval).cloned() else { return Ok(None) };
     let packs = packs_in(repository, &told.objects)?;
-    let resting: Vec<TierStatus> = survey(&*repository.vault().store, &packs, monitor)?.into_values().collect();
+    let resting: Vec<TierStatus> = survey(&*repository.sealed_store().store, &packs, monitor)?.into_values().collect();
     Ok(Some(judge(retrieval, told, &resting, repository.env().now())))
 }
 
@@ -118,11 +118,11 @@ fn judge(retrieval: u32, told: RetrievalRef, packs: &[TierStatus], now: Time) ->
         told.changed != told.begun && first_end.is_some_and(|end| end.seconds < changed)
     };
     let state = match () {
-        () if is_over && readable.packs == 0 && retrieving.packs == 0 => State::Expired,
-        () if is_over => State::Removing,
-        () if readable.packs < all.packs => State::Retrieving,
-        () if is_short() => State::Changing,
-        () => State::Retrieved,
+        () if is_over && readable.packs == 0 && retrieving.packs == 0 => RetrievalState::Expired,
+        () if is_over => RetrievalState::Removing,
+        () if readable.packs < all.packs => RetrievalState::Retrieving,
+        () if is_short() => RetrievalState::Changing,
+        () => RetrievalState::Retrieved,
     };
     Status { retrieval, state, packs: all, readable, retrieving, until: first_end.unwrap_or(own), told }
 }
@@ -169,16 +169,16 @@ mod tests {
             (pack(Availability::Archived), pack(Availability::Retrieving), pack(Availability::Online));
         let day = 86_400;
         let cases = [
-            (told(1, 0, 0), vec![rests, rests], 10, State::Retrieving),
-            (told(1, 0, 0), vec![ready(day), comes], 10, State::Retrieving),
-            (told(1, 0, 0), vec![ready(day), ready(2 * day)], 10, State::Retrieved),
-            (told(1, 0, 0), vec![online, online], 10, State::Retrieved),
-            (told(7, 0, 50), vec![ready(day), ready(7 * day)], 60, State::Changing),
-            (told(7, 0, 50), vec![ready(7 * day), ready(7 * day)], 60, State::Retrieved),
-            (told(1, 0, 0), vec![online, online], day + 3600, State::Removing),
-            (told(1, 0, 0), vec![rests, online], day + 3600, State::Removing),
-            (told(1, 0, 0), vec![rests, rests], day + 3600, State::Expired),
-            (told(1, 0, 0), vec![rests, rests], day + 3599, State::Retrieving),
+            (told(1, 0, 0), vec![rests, rests], 10, RetrievalState::Retrieving),
+            (told(1, 0, 0), vec![ready(day), comes], 10, RetrievalState::Retrieving),
+            (told(1, 0, 0), vec![ready(day), ready(2 * day)], 10, RetrievalState::Retrieved),
+            (told(1, 0, 0), vec![online, online], 10, RetrievalState::Retrieved),
+            (told(7, 0, 50), vec![ready(day), ready(7 * day)], 60, RetrievalState::Changing),
+            (told(7, 0, 50), vec![ready(7 * day), ready(7 * day)], 60, RetrievalState::Retrieved),
+            (told(1, 0, 0), vec![online, online], day + 3600, RetrievalState::Removing),
+            (told(1, 0, 0), vec![rests, online], day + 3600, RetrievalState::Removing),
+            (told(1, 0, 0), vec![rests, rests], day + 3600, RetrievalState::Expired),
+            (told(1, 0, 0), vec![rests, rests], day + 3599, RetrievalState::Retrieving),
         ];
         for (told, packs, now, state) in cases {
             assert_eq!(judge(3, told.clone(), &packs, at(now)).state, state, "{told:?} {packs:?} {now}");

@@ -35,13 +35,13 @@ pub fn tidy(repository: &Repository, monitor: &Monitor) -> Result<Tidied> {
         return Ok(done);
     }
     // By the store's clock, where it tells the time: the days were counted there.
-    let now = match repository.vault().store.now() {
+    let now = match repository.sealed_store().store.now() {
         Err(e) if e.kind() == Kind::Unsupported => repository.env().now(),
         other => other?,
     };
     for (slot, told) in view.retrievals.iter().filter(|(_, told)| own_end(told) <= now) {
         let packs = packs_in(repository, &told.objects)?;
-        let resting = survey(&*repository.vault().store, &packs, monitor)?;
+        let resting = survey(&*repository.sealed_store().store, &packs, monitor)?;
         let left: Vec<ObjectId> = resting
             .iter()
             .filter(|(_, resting)| resting.availability == Availability::Online)
@@ -76,7 +76,7 @@ fn rest(repository: &Repository, packs: &[ObjectId], monitor: &Monitor) -> Resul
         return Ok(0);
     }
     let rested = AtomicU64::new(0);
-    let store = &*repository.vault().store;
+    let store = &*repository.sealed_store().store;
     for_each(packs, monitor, &|pack| match store.rest_again(name_of(pack)?.object(), class) {
         Ok(()) => {
             rested.fetch_add(1, Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! A session that is opened when it is first needed: a collection that finds nothing to write leaves no entry.
 
-use super::{Opening, Session};
+use super::{Opening, WriteSession};
 use crate::error::{Error, Result};
 use crate::repository::Repository;
 use format_spec::ObjectId;
@@ -8,26 +8,26 @@ use std::sync::Arc;
 
 /// A session that may not be open yet.
 #[derive(Debug)]
-pub struct LateSession<'a> {
+pub struct LateWriteSession<'a> {
     repository: &'a Arc<Repository>,
     opening: Opening<'a>,
-    session: Option<Session>,
+    session: Option<WriteSession>,
 }
 
-impl<'a> LateSession<'a> {
+impl<'a> LateWriteSession<'a> {
     /// One that is opened so.
     pub fn new(repository: &'a Arc<Repository>, opening: Opening<'a>) -> Self {
-        LateSession { repository, opening, session: None }
+        LateWriteSession { repository, opening, session: None }
     }
 
     /// The session; opens it.
     ///
     /// # Errors
-    /// As [`Session::open`].
-    pub fn get(&mut self) -> Result<Session> {
+    /// As [`WriteSession::open`].
+    pub fn get(&mut self) -> Result<WriteSession> {
         let session = match self.session.take() {
             Some(session) => session,
-            None => Session::open(self.repository, self.opening)?,
+            None => WriteSession::open(self.repository, self.opening)?,
         };
         Ok(self.session.insert(session).clone())
     }
@@ -35,7 +35,7 @@ impl<'a> LateSession<'a> {
     /// The name of one more object.
     ///
     /// # Errors
-    /// As [`Session::open`] and [`Session::take`].
+    /// As [`WriteSession::open`] and [`WriteSession::take`].
     pub fn take(&mut self) -> Result<ObjectId> {
         self.get()?.take()
     }

@@ -1,15 +1,15 @@
 //! One open session of the log: the object that a backup, a copy, a rewrite, a repair and a collection work through.
 //!
 //! Promises: what it names is its own ([`Ordinals`]); it appends only while it is open; an error that ended it is told for what it
-//! is ([`Session::explain`]); it ends by its commit, by [`Session::end`], or by the error of its work. Others may work in it: they
-//! [`Session::join`] it with a range of ordinals that its opener [`Session::reserve`]d for them. Refuses to end when it is dropped:
+//! is ([`WriteSession::explain`]); it ends by its commit, by [`WriteSession::end`], or by the error of its work. Others may work in it: they
+//! [`WriteSession::join`] it with a range of ordinals that its opener [`WriteSession::reserve`]d for them. Refuses to end when it is dropped:
 //! a session that was stopped stays open, so that no collection takes what it published before the next one builds on it.
 
 mod fence;
 mod late;
 
 pub use fence::fence;
-pub use late::LateSession;
+pub use late::LateWriteSession;
 
 use crate::blob::{Ordinals, Writer, WriterOptions};
 use crate::error::{Error, Kind, Result};
@@ -38,12 +38,12 @@ pub struct Opening<'a> {
 
 /// An open session. Clones are the same session.
 #[derive(Debug, Clone)]
-pub struct Session {
+pub struct WriteSession {
     repository: Arc<Repository>,
     ordinals: Arc<Ordinals>,
 }
 
-impl Session {
+impl WriteSession {
     /// Opens a session.
     ///
     /// # Errors
@@ -60,7 +60,7 @@ impl Session {
             let (job, host) = (opening.job.to_owned(), opening.host.to_owned());
             Ok(Change::Open { job, host, base: base.map(|(id, _)| id), purpose: opening.purpose })
         })?;
-        Ok(Session { repository: repository.clone(), ordinals: Ordinals::all(number).into() })
+        Ok(WriteSession { repository: repository.clone(), ordinals: Ordinals::all(number).into() })
     }
 
     /// Works in a session that another process has opened, with the ordinals that it reserved for this one.
@@ -69,7 +69,7 @@ impl Session {
     /// `Conflict` when the session has ended; the log's.
     pub fn join(repository: &Arc<Repository>, number: u32, ordinals: Range<u32>) -> Result<Self> {
         repository.log().refresh()?.expect_session(number)?;
-        Ok(Session { repository: repository.clone(), ordinals: Ordinals::within(number, ordinals).into() })
+        Ok(WriteSession { repository: repository.clone(), ordinals: Ordinals::within(number, ordinals).into() })
     }
 
     /// Its number: the slot of its first entry.
@@ -90,7 +90,7 @@ impl Session {
         self.ordinals.take()
     }
 
-    /// So many ordinals for another process of this session, which it may [`Session::join`] with.
+    /// So many ordinals for another process of this session, which it may [`WriteSession::join`] with.
     ///
     /// # Errors
     /// `Conflict` when there are not as many left.

@@ -35,7 +35,7 @@ const ROOMS: [&str; 18] = [
     "session",
     "coverage",
     "retrieval",
-    "care",
+    "maintenance",
     "backup",
     "copy",
     "restore",

@@ -1,17 +1,17 @@
 //! Clocks that cannot be right: whoever applies an expiry or a collection hands over a verdict, and by a refused clock nothing goes.
 
 use crate::incidents::clocks::{YEARS, skewed};
-use crate::proofs::collect::{expire, options};
+use crate::proofs::gc::{expire, options};
 use crate::proofs::rig::names_of;
 use crate::proofs::{CHEAP, Rig};
 use crate::store::targets::{self, Target};
 use engine::Kind;
 use engine::blob::CachePlace;
-use engine::care::retention::{ApplyOptions, Plan, Request, Scope, apply};
-use engine::care::{
+use engine::env::Machine;
+use engine::maintenance::retention::{ApplyOptions, Request, RetentionPlan, Scope, apply};
+use engine::maintenance::{
     ClockVerdict, CollectOptions, CollectReport, Contradiction, Doubt, Remembered, collect, plan_collection,
 };
-use engine::env::Machine;
 use engine::monitor::Monitor;
 use engine::repository::{NewRepository, Repository};
 use engine::store::probe::LISTING_COMPLETE;
@@ -147,7 +147,7 @@ fn expired(rig: &Rig) -> engine::Result<usize> {
     let (repository, monitor) = (rig.open()?, Arc::new(Monitor::new()));
     let oldest = repository.points()?[0].manifest.id;
     let scope = Scope { may_empty: Default::default(), ..Scope::of(Request::Points([oldest].into())) };
-    let plan = Plan::make(&repository, &scope, &monitor)?;
+    let plan = RetentionPlan::make(&repository, &scope, &monitor)?;
     let options = ApplyOptions { hash: plan.hash, threads: 1 };
     let clock = ClockVerdict::of(&repository, &Remembered::default())?;
     apply(&repository, &scope, &options, &clock, &monitor)?;

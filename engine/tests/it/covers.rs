@@ -7,12 +7,12 @@ mod carried;
 
 use crate::proofs::{Rig, restore_options};
 use engine::backup::backup;
-use engine::care::retention::{ApplyOptions, Plan, Request, Scope, apply};
-use engine::care::{ClockVerdict, CompareReport, compare};
+use engine::maintenance::retention::{ApplyOptions, Request, RetentionPlan, Scope, apply};
+use engine::maintenance::{ClockVerdict, CompareReport, compare};
 use engine::monitor::Monitor;
 use engine::repository::{Grounds, NameOf, Repository};
 use engine::restore::{RestoreOptions, RestoreSummary, Told, restore};
-use engine::session::{Opening, Session};
+use engine::session::{Opening, WriteSession};
 use engine::source::folder::FolderSource;
 use engine::source::rules::{Patterns, Rules};
 use engine::source::{About, Failure, Outcome, Source, Step, Walk};
@@ -276,7 +276,7 @@ fn left_by_its_age_also_when_it_was_edited_since() {
         set_age(&scene.rig.source.join(name), 3 * 366);
     }
     scene.back_up_by(Rules::default());
-    let rules = engine::care::retention::Rules { period: Some("2y".parse().unwrap()), ..Default::default() };
+    let rules = engine::maintenance::retention::Rules { period: Some("2y".parse().unwrap()), ..Default::default() };
     carry_out(&scene, &Scope::of(Request::Rules { rules, kind: RetentionKind::Item }));
     let repository = scene.rig.open().unwrap();
     assert!(repository.find_point("latest").unwrap().manifest.cut.is_some());
@@ -384,7 +384,7 @@ fn a_folder_in_the_place_of_a_file_goes_only_if_all_in_it_is_covered() {
 /// Plans and applies.
 fn carry_out(scene: &Scene, scope: &Scope) {
     let repository = scene.rig.open().unwrap();
-    let plan = Plan::make(&repository, scope, &Monitor::new()).unwrap();
+    let plan = RetentionPlan::make(&repository, scope, &Monitor::new()).unwrap();
     let options = ApplyOptions { hash: plan.hash, threads: 1 };
     assert!(
         !apply(&repository, scope, &options, &ClockVerdict::trusted(), &Arc::new(Monitor::new()))
@@ -402,7 +402,7 @@ fn recommit(scene: &Scene, change: impl FnOnce(&mut Manifest)) {
     manifest.started.seconds += 1;
     change(&mut manifest);
     let opening = Opening { job: "test", host: "", purpose: Purpose::Backup, base: None };
-    let session = Session::open(&repository, opening).unwrap();
+    let session = WriteSession::open(&repository, opening).unwrap();
     let known = repository.log().view().head;
     let grounds = Grounds::new(known, NameOf::Made(repository.before()));
     let done = session.commit(&manifest, grounds, &Monitor::new()).unwrap();

@@ -2,7 +2,7 @@
 
 use crate::copy::{Pair, Which};
 use crate::proofs::Rig;
-use crate::proofs::collect::expire;
+use crate::proofs::gc::expire;
 use crate::proofs::rig::interrupted;
 use engine::Result;
 use engine::env::{Env, Machine, SharedEnv};

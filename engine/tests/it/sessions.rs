@@ -7,7 +7,7 @@ use engine::blob::WriterOptions;
 use engine::env::with_threads;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
-use engine::session::{LateSession, Opening, Session, fence};
+use engine::session::{LateWriteSession, Opening, WriteSession, fence};
 use engine::source::folder::FolderSource;
 use engine::source::rules::Rules;
 use engine::store::{Memory, ObjectRef, Read, ReadRange, Store, forward};
@@ -23,11 +23,11 @@ fn rig(folder: &std::path::Path) -> Rig {
 }
 
 /// Stores one chunk in this session and publishes it.
-fn publish(session: &Session, seed: u64) {
+fn publish(session: &WriteSession, seed: u64) {
     let how = WriterOptions { threads: 1, ..WriterOptions::default() };
     let writer = session.writer(how, &Arc::new(Monitor::new())).unwrap();
     let chunk = noise(seed, 20_000);
-    writer.put_chunk(session.repository().vault().ids.chunk(&chunk), chunk).unwrap();
+    writer.put_chunk(session.repository().sealed_store().ids.chunk(&chunk), chunk).unwrap();
     writer.flush().unwrap();
 }
 
@@ -36,9 +36,9 @@ fn two_processes_share_a_session_with_ranges_of_their_own() {
     let folder = tempfile::tempdir().unwrap();
     let rig = rig(folder.path());
     let (here, there) = (rig.open().unwrap(), rig.open().unwrap());
-    let session = Session::open(&here, OPENING).unwrap();
+    let session = WriteSession::open(&here, OPENING).unwrap();
     let range = session.reserve(8).unwrap();
-    let joined = Session::join(&there, session.number(), range.clone()).unwrap();
+    let joined = WriteSession::join(&there, session.number(), range.clone()).unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| publish(&session, 1));
         scope.spawn(|| publish(&joined, 2));
@@ -51,7 +51,7 @@ fn two_processes_share_a_session_with_ranges_of_their_own() {
     assert_eq!(of_range, 1, "the one that joined names its objects out of its range");
     // What both published is there for everybody.
     for seed in [1, 2] {
-        let id = here.vault().ids.chunk(&noise(seed, 20_000));
+        let id = here.sealed_store().ids.chunk(&noise(seed, 20_000));
         assert!(here.chunk(&id).is_ok(), "{seed}");
     }
 }
@@ -61,8 +61,8 @@ fn a_range_that_is_used_up_names_nothing_more() {
     let folder = tempfile::tempdir().unwrap();
     let rig = rig(folder.path());
     let repository = rig.open().unwrap();
-    let session = Session::open(&repository, OPENING).unwrap();
-    let joined = Session::join(&repository, session.number(), session.reserve(1).unwrap()).unwrap();
+    let session = WriteSession::open(&repository, OPENING).unwrap();
+    let joined = WriteSession::join(&repository, session.number(), session.reserve(1).unwrap()).unwrap();
     joined.take().unwrap();
     assert_eq!(joined.take().unwrap_err().kind(), Kind::Conflict);
 }
@@ -73,7 +73,7 @@ fn an_ordinal_is_not_published_twice() {
     let folder = tempfile::tempdir().unwrap();
     let rig = rig(folder.path());
     let repository = rig.open().unwrap();
-    let session = Session::open(&repository, OPENING).unwrap();
+    let session = WriteSession::open(&repository, OPENING).unwrap();
     publish(&session, 1);
     let before = repository.log().view().head;
     let segment = repository.log().view().segments[0].object;
@@ -85,11 +85,11 @@ fn an_ordinal_is_not_published_twice() {
     assert!(refused.to_string().contains("LOG-7"), "{refused}");
     // Neither by one that has read the whole log anew, nor by one that begins with a checkpoint.
     let other = rig.open().unwrap();
-    let joined = Session::join(&other, session.number(), 100..200).unwrap();
+    let joined = WriteSession::join(&other, session.number(), 100..200).unwrap();
     assert_eq!(joined.append(&mut { publish_again }).unwrap_err().kind(), Kind::Conflict);
     repository.log().checkpoint(&*rig.env).unwrap();
     let summed = rig.open().unwrap();
-    let joined = Session::join(&summed, session.number(), 200..300).unwrap();
+    let joined = WriteSession::join(&summed, session.number(), 200..300).unwrap();
     assert_eq!(joined.append(&mut { publish_again }).unwrap_err().kind(), Kind::Conflict);
     assert_eq!(rig.open().unwrap().log().view().head, before, "nothing was appended");
 }
@@ -99,7 +99,7 @@ fn a_session_that_was_fenced_appends_nothing_and_cannot_be_joined() {
     let folder = tempfile::tempdir().unwrap();
     let rig = rig(folder.path());
     let (repository, other) = (rig.open().unwrap(), rig.open().unwrap());
-    let session = Session::open(&repository, OPENING).unwrap();
+    let session = WriteSession::open(&repository, OPENING).unwrap();
     let refuse = |_: &engine::log::LogView| Err(engine::Error::new(Kind::Conflict, "it is alive"));
     assert!(fence(&other, session.number(), "test", &refuse).is_err());
     assert!(repository.log().refresh().unwrap().sessions.contains_key(&session.number()), "what is refused stays open");
@@ -107,7 +107,7 @@ fn a_session_that_was_fenced_appends_nothing_and_cannot_be_joined() {
     let beat =
         |_: &engine::log::LogView| Ok(Change::Publish { session: session.number(), packs: vec![], segment: None });
     assert_eq!(session.append(&mut { beat }).unwrap_err().kind(), Kind::Conflict);
-    assert_eq!(Session::join(&repository, session.number(), 0..1).unwrap_err().kind(), Kind::Conflict);
+    assert_eq!(WriteSession::join(&repository, session.number(), 0..1).unwrap_err().kind(), Kind::Conflict);
     assert_eq!(fence(&other, session.number(), "again", &|_| Ok(())).unwrap_err().kind(), Kind::Conflict);
     session.end("it has ended already, and that is no error").unwrap();
 }
@@ -118,9 +118,9 @@ fn a_late_session_leaves_no_entry_when_nothing_needs_it() {
     let rig = rig(folder.path());
     let repository = rig.open().unwrap();
     let before = repository.log().view().head;
-    LateSession::new(&repository, OPENING).end("done").unwrap();
+    LateWriteSession::new(&repository, OPENING).end("done").unwrap();
     assert_eq!(repository.log().refresh().unwrap().head, before);
-    let mut late = LateSession::new(&repository, OPENING);
+    let mut late = LateWriteSession::new(&repository, OPENING);
     let (first, second) = (late.take().unwrap(), late.take().unwrap());
     assert_eq!((first.session, first.ordinal, second.ordinal), (second.session, 0, 1));
     assert_eq!(repository.log().refresh().unwrap().head, before + 1, "one entry opens it");

@@ -2,7 +2,7 @@
 
 use crate::proofs::{Rig, noise};
 use bytes::Bytes;
-use engine::blob::{CacheBudgets, CachePlace, RANGE_CACHE_LEAST};
+use engine::blob::{CacheBudgets, CachePlace, DISK_CACHE_LEAST};
 use engine::env::Machine;
 use engine::reader::{FileStream, PrefetchLimits, Prefetcher};
 use engine::repository::{OpenOptions, Repository};
@@ -244,7 +244,7 @@ fn folders_that_will_be_listed_next_are_there_when_they_are() {
 fn records_on_disk_spare_the_store_and_damaged_ones_are_fetched_again() {
     let bytes = noise(11, 12 * MIB);
     let (folder, rig) = backed_up(&[("large", bytes.clone())]);
-    let ranges = || Some((folder.path().join("ranges"), RANGE_CACHE_LEAST));
+    let ranges = || Some((folder.path().join("ranges"), DISK_CACHE_LEAST));
     let opened = open(&rig, ranges());
     assert!(read_all(&opened.file("large"), MIB) == bytes);
     assert!(opened.reads() > 0);
@@ -272,7 +272,7 @@ fn open_when_free(rig: &Rig, ranges: Option<(PathBuf, u64)>) -> Opened {
     let begin = Instant::now();
     loop {
         let opened = open(rig, ranges.clone());
-        if opened.repository.vault().ranges.is_some() {
+        if opened.repository.sealed_store().ranges.is_some() {
             return opened;
         }
         assert!(begin.elapsed() < Duration::from_secs(20), "{} stays locked", lock.display());

@@ -8,7 +8,7 @@ mod long_ago;
 
 use crate::container::{Header, Object, ObjectKind, ObjectWriter, PLAIN_BYTES_MAX, kind};
 use crate::keys::Secrets;
-use crate::log::{CondemnedPack, ObjectRange, ObjectRow, PointId, Purpose, RetrievalMode, Vouched};
+use crate::log::{CondemnedPack, ObjectRange, ObjectRef, ObjectRow, PointId, Purpose, RetrievalMode};
 use crate::{ChunkId, FormatError, RepositoryId, Result, Time};
 
 /// No checkpoint's fields are longer, in bytes.
@@ -72,7 +72,7 @@ pub struct PointRow {
     /// The session that wrote its manifest.
     pub session: u32,
     /// The manifest.
-    pub object: Vouched,
+    pub object: ObjectRef,
     /// Its id.
     pub id: PointId,
     /// Root of its reference set.
@@ -87,7 +87,7 @@ pub struct SegmentRow {
     /// The session.
     pub session: u32,
     /// The segment.
-    pub object: Vouched,
+    pub object: ObjectRef,
 }
 
 /// An open session.

@@ -1,7 +1,7 @@
 //! What an entry of the log changes ([LOG-5] to [LOG-19], [LOG-26], [LOG-27]).
 
 use super::PointId;
-use super::rows::{CondemnedPack, ObjectRange, ObjectRow, PublishedPack, Vouched};
+use super::rows::{CondemnedPack, ObjectRange, ObjectRef, ObjectRow, PublishedPack};
 use crate::{ChunkId, ObjectId, Time};
 
 /// What a session is for ([LOG-5]).
@@ -88,14 +88,14 @@ pub enum Change {
         /// The packs.
         packs: Vec<PublishedPack>,
         /// The index segment that maps their blobs; there is one exactly when there are packs.
-        segment: Option<Vouched>,
+        segment: Option<ObjectRef>,
     },
     /// A restore point becomes visible, and its session ends.
     Commit {
         /// The session that made it.
         session: u32,
         /// The manifest object.
-        point: Vouched,
+        point: ObjectRef,
         /// The point's id.
         id: PointId,
         /// Root of its reference set.
@@ -115,7 +115,7 @@ pub enum Change {
         /// The session that wrote it.
         session: u32,
         /// The new manifest object.
-        point: Vouched,
+        point: ObjectRef,
         /// The point, which is live.
         id: PointId,
         /// Root of the new reference set.
@@ -132,7 +132,7 @@ pub enum Change {
         /// Packs of this session that hold survivors, published by this entry.
         packs: Vec<PublishedPack>,
         /// The segment that maps their blobs; there is one exactly when there are packs.
-        segment: Option<Vouched>,
+        segment: Option<ObjectRef>,
         /// The hash of the plan that was applied.
         plan: [u8; 32],
     },
@@ -148,7 +148,7 @@ pub enum Change {
         /// The replaced segments, rising.
         replaced: Vec<ObjectId>,
         /// The new ones; none when nothing was left.
-        segments: Vec<Vouched>,
+        segments: Vec<ObjectRef>,
     },
     /// A silent session is shut out.
     Fence {

@@ -5,7 +5,7 @@ use super::rows::{
     decode_condemned, decode_ids, decode_objects, decode_packs, decode_ranges, decode_vouched, encode_condemned,
     encode_id, encode_objects, encode_packs, encode_ranges, encode_vouched, expect_pack, rising,
 };
-use super::{PointId, Vouched};
+use super::{ObjectRef, PointId};
 use crate::bytes::{Cursor, put_time};
 use crate::fields::{CRITICAL, Fields, FieldsWriter};
 use crate::{ChunkId, FormatError, Result};
@@ -300,21 +300,21 @@ fn decode_suspect(fields: &Fields<'_>) -> Result<Change> {
     Ok(Change::Suspect { suspect, packs, reason: fields.text(66, RULE)? })
 }
 
-fn put_segment(tag: u16, segment: Option<&Vouched>, fields: &mut FieldsWriter) {
+fn put_segment(tag: u16, segment: Option<&ObjectRef>, fields: &mut FieldsWriter) {
     if let Some(segment) = segment {
         fields.put(tag, &encode_vouched(segment));
     }
 }
 
 /// The segment of an entry that publishes: there is one exactly when there are packs.
-fn segment_of(tag: u16, packs: bool, fields: &Fields<'_>, rule: &'static str) -> Result<Option<Vouched>> {
+fn segment_of(tag: u16, packs: bool, fields: &Fields<'_>, rule: &'static str) -> Result<Option<ObjectRef>> {
     if fields.get(tag).is_some() != packs {
         return Err(FormatError::broken(rule, "a segment", "exactly when there are packs", packs));
     }
     if packs { fields.cursor(tag, rule).and_then(one_vouched).map(Some) } else { Ok(None) }
 }
 
-fn one_vouched(mut cursor: Cursor<'_>) -> Result<Vouched> {
+fn one_vouched(mut cursor: Cursor<'_>) -> Result<ObjectRef> {
     let vouched = decode_vouched(&mut cursor)?;
     cursor.end()?;
     Ok(vouched)

@@ -5,7 +5,7 @@ pub(crate) mod fields;
 pub(crate) mod rows;
 
 pub use change::{Change, KeyChange, Purpose, RetrievalMode, RetrievalStep};
-pub use rows::{CondemnedPack, ObjectRange, ObjectRow, PublishedPack, Run, Survivors, Vouched};
+pub use rows::{CondemnedPack, ObjectRange, ObjectRef, ObjectRow, PublishedPack, Run, Survivors};
 
 use crate::bytes::put_time;
 use crate::container::{Header, Object, ObjectKind, ObjectWriter, kind};

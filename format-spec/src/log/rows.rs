@@ -6,7 +6,7 @@ use crate::{FormatError, ObjectId, Result};
 
 /// An object as a log entry vouches for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Vouched {
+pub struct ObjectRef {
     /// The object's ordinal in its session.
     pub ordinal: u32,
     /// Its length.
@@ -15,7 +15,7 @@ pub struct Vouched {
     pub body_hash: [u8; 32],
 }
 
-impl Vouched {
+impl ObjectRef {
     /// Holds what a store has against what an entry says of it ([LOG-8]): the object's length, and the body hash in its trailer. That the
     /// bytes have this body hash is [CONT-16], which whoever reads the whole object verifies.
     ///
@@ -56,7 +56,7 @@ pub struct PublishedPack {
     /// Data or metadata.
     pub kind: ObjectKind,
     /// Where and what it is.
-    pub object: Vouched,
+    pub object: ObjectRef,
     /// How many blobs it holds.
     pub blobs: u32,
 }
@@ -136,7 +136,7 @@ pub struct ObjectRange {
 /// The most blobs of a pack ([PACK-6]).
 const BLOBS_MAX: u32 = 100_000;
 
-pub(crate) fn encode_vouched(object: &Vouched) -> Vec<u8> {
+pub(crate) fn encode_vouched(object: &ObjectRef) -> Vec<u8> {
     let mut out = object.ordinal.to_le_bytes().to_vec();
     out.extend_from_slice(&[0; 4]);
     out.extend_from_slice(&object.bytes.to_le_bytes());
@@ -145,10 +145,10 @@ pub(crate) fn encode_vouched(object: &Vouched) -> Vec<u8> {
 }
 
 /// One 48-byte row.
-pub(crate) fn decode_vouched(cursor: &mut Cursor<'_>) -> Result<Vouched> {
+pub(crate) fn decode_vouched(cursor: &mut Cursor<'_>) -> Result<ObjectRef> {
     let ordinal = cursor.u32()?;
     cursor.zero(4, "zero bytes of an object's row")?;
-    Ok(Vouched { ordinal, bytes: cursor.u64()?, body_hash: cursor.array()? })
+    Ok(ObjectRef { ordinal, bytes: cursor.u64()?, body_hash: cursor.array()? })
 }
 
 pub(super) fn encode_packs(packs: &[PublishedPack]) -> Vec<u8> {
@@ -172,7 +172,7 @@ pub(super) fn decode_packs(mut rows: Cursor<'_>, rule: &'static str) -> Result<V
         rows.zero(3, "zero bytes of a pack's row")?;
         let (bytes, blobs) = (rows.u64()?, rows.u32()?);
         rows.zero(4, "zero bytes of a pack's row")?;
-        packs.push(PublishedPack { kind, object: Vouched { ordinal, bytes, body_hash: rows.array()? }, blobs });
+        packs.push(PublishedPack { kind, object: ObjectRef { ordinal, bytes, body_hash: rows.array()? }, blobs });
     }
     Ok(packs)
 }

@@ -6,14 +6,14 @@ use format_spec::ObjectId;
 use format_spec::container::ObjectKind;
 use format_spec::fields::FieldsWriter;
 use format_spec::log::{
-    Change, CondemnedPack, KeyChange, LogEntry, ObjectRange, ObjectRow, PublishedPack, Purpose, RetrievalMode,
-    RetrievalStep, Run, Survivors, Vouched,
+    Change, CondemnedPack, KeyChange, LogEntry, ObjectRange, ObjectRef, ObjectRow, PublishedPack, Purpose,
+    RetrievalMode, RetrievalStep, Run, Survivors,
 };
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::prelude::*;
 
-pub(crate) fn vouched() -> impl Strategy<Value = Vouched> {
-    any::<(u32, u64, [u8; 32])>().prop_map(|(ordinal, bytes, body_hash)| Vouched { ordinal, bytes, body_hash })
+pub(crate) fn vouched() -> impl Strategy<Value = ObjectRef> {
+    any::<(u32, u64, [u8; 32])>().prop_map(|(ordinal, bytes, body_hash)| ObjectRef { ordinal, bytes, body_hash })
 }
 
 fn object_id() -> impl Strategy<Value = ObjectId> {
@@ -25,7 +25,7 @@ fn object_kind() -> impl Strategy<Value = ObjectKind> {
 }
 
 /// Packs that are published together, and their segment.
-fn published() -> impl Strategy<Value = (Vec<PublishedPack>, Option<Vouched>)> {
+fn published() -> impl Strategy<Value = (Vec<PublishedPack>, Option<ObjectRef>)> {
     let pack =
         (pack_kind(), vouched(), any::<u32>()).prop_map(|(kind, object, blobs)| PublishedPack { kind, object, blobs });
     (vec(pack, 0..20), vouched()).prop_map(|(packs, segment)| {

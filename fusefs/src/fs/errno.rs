@@ -18,7 +18,7 @@ pub(super) fn errno(failure: &Failure) -> Errno {
         Failure::NoAttribute => Errno::ENODATA,
         Failure::NoNamespace => Errno::EOPNOTSUPP,
         Failure::Beyond => Errno::ENXIO,
-        Failure::NotInMemory => Errno::EIO,
+        Failure::WouldBlock => Errno::EIO,
         Failure::Store(e) => match e.kind() {
             Kind::Archived => Errno::ENODATA,
             Kind::Transient | Kind::Interrupted => Errno::ETIMEDOUT,
@@ -70,7 +70,7 @@ mod tests {
             Bug,
         ];
         let own = [
-            Failure::NotInMemory,
+            Failure::WouldBlock,
             Failure::Gone,
             Failure::NotAFolder,
             Failure::IsAFolder,

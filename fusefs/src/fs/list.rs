@@ -6,22 +6,22 @@ use fuser::{INodeNo, ReplyDirectory, ReplyDirectoryPlus};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
-use view::{Attributes, Failure, Inode, Listed, Reach, View};
+use view::{Attributes, Failure, Fetch, Inode, Listed, View};
 
 const DOTS: u64 = 2;
 
 /// The lines from an offset on; all of them could be read, or none is told.
-pub(super) fn lines(view: &View, reach: Reach, folder: Inode, offset: u64) -> Result<Vec<Listed>, Failure> {
+pub(super) fn lines(view: &View, fetch: Fetch, folder: Inode, offset: u64) -> Result<Vec<Listed>, Failure> {
     let dot = |name: &[u8], attributes: Attributes, next| Listed { name: name.to_vec(), attributes, next };
     let mut lines = Vec::new();
     if offset == 0 {
-        lines.push(dot(b".", view.attributes(reach, folder)?, 1));
+        lines.push(dot(b".", view.attributes(fetch, folder)?, 1));
     }
     if offset <= 1 {
-        let parent = view.parent(reach, folder)?;
-        lines.push(dot(b"..", view.attributes(reach, parent)?, DOTS));
+        let parent = view.parent(fetch, folder)?;
+        lines.push(dot(b"..", view.attributes(fetch, parent)?, DOTS));
     }
-    let mut entries = view.list(reach, folder, offset.saturating_sub(DOTS))?;
+    let mut entries = view.list(fetch, folder, offset.saturating_sub(DOTS))?;
     entries.iter_mut().for_each(|e| e.next = e.next.saturating_add(DOTS));
     lines.append(&mut entries);
     Ok(lines)

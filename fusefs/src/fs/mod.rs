@@ -3,18 +3,18 @@
 //! Promises: handlers never wait and never panic through; each answer comes within its deadline; reads are never short before
 //! the end of a file; `forget` means nothing, because inode numbers are computed.
 
-mod ask;
 mod attr;
 mod breaker;
 mod errno;
 mod fair;
 mod handles;
-mod lately;
 mod list;
 mod live;
+mod pending;
 mod pool;
+mod recent_failures;
 mod serve;
-mod watch;
+mod watchdog;
 
 use crate::limits::{
     BACKGROUND_REQUESTS, DAMAGED_FOR, DAMAGED_PIECES, READ_BYTES_MAX, TTL_HISTORY, TTL_INSIDE, TTL_NAMESPACE,
@@ -29,33 +29,33 @@ use fuser::{
     ReplyStatfs, ReplyXattr, Request,
 };
 use handles::Handles;
-use lately::{Lately, Span};
 pub(crate) use live::Live;
+use recent_failures::{RecentFailures, Span};
 pub(crate) use serve::Patience;
-use serve::{Desk, Lane, Turn};
+use serve::{Dispatcher, Lane, RequestInfo};
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use view::{Archived, Attributes, Failure, File, Inode, Reach, Seek, View};
+use view::{Archived, Attributes, Failure, Fetch, File, Inode, Seek, View};
 
 /// The file system that a session serves.
 pub(crate) struct PointsFs {
     view: Arc<View>,
-    desk: Desk,
+    desk: Dispatcher,
     handles: Arc<Handles>,
     archived: Archived,
     /// Pieces of files that are damaged.
-    damaged: Arc<Lately>,
+    damaged: Arc<RecentFailures>,
 }
 
 impl PointsFs {
     /// A file system with its workers.
     pub(crate) fn new(view: Arc<View>, patience: Patience, archived: Archived) -> io::Result<Self> {
         let probed = Arc::clone(&view);
-        let damaged = Arc::new(Lately::new(DAMAGED_FOR, DAMAGED_PIECES));
-        let desk = Desk::open(patience, view.offline(), Box::new(move || probed.probe()))?;
+        let damaged = Arc::new(RecentFailures::new(DAMAGED_FOR, DAMAGED_PIECES));
+        let desk = Dispatcher::open(patience, view.offline(), Box::new(move || probed.probe()))?;
         Ok(PointsFs { view, desk, handles: Arc::default(), archived, damaged })
     }
 }
@@ -99,7 +99,7 @@ impl Filesystem for PointsFs {
     fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let (view, parent, name) = (Arc::clone(&self.view), Inode(parent.0), name.as_bytes().to_vec());
         let keeps_absence = !parent.is_past();
-        let question = move |reach| match view.lookup(reach, parent, &name) {
+        let question = move |fetch| match view.lookup(fetch, parent, &name) {
             Ok(found) => Ok(Some(found)),
             Err(Failure::NoSuchName) if keeps_absence => Ok(None),
             Err(e) => Err(e),
@@ -117,7 +117,7 @@ impl Filesystem for PointsFs {
 
     fn getattr(&self, request: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
         let (view, inode) = (Arc::clone(&self.view), Inode(ino.0));
-        let question = move |reach| view.attributes(reach, inode);
+        let question = move |fetch| view.attributes(fetch, inode);
         self.desk.serve(Lane::Metadata.of(request), reply, question, move |reply, found| {
             reply.attr(&ttl(inode), &attr(&found));
         });
@@ -128,7 +128,7 @@ impl Filesystem for PointsFs {
         self.desk.serve(
             Lane::Metadata.of(request),
             reply,
-            move |reach| view.target(reach, inode),
+            move |fetch| view.target(fetch, inode),
             |reply, target| reply.data(&target),
         );
     }
@@ -136,11 +136,11 @@ impl Filesystem for PointsFs {
     fn open(&self, request: &Request, ino: INodeNo, _: OpenFlags, reply: ReplyOpen) {
         let (view, inode, handles) = (Arc::clone(&self.view), Inode(ino.0), Arc::clone(&self.handles));
         let archived = self.archived;
-        let question = move |reach| match archived {
-            Archived::Read => view.open_file_partly(reach, inode),
-            Archived::Fail | Archived::Wait(_) => view.open_file(reach, inode),
+        let question = move |fetch| match archived {
+            Archived::Read => view.open_file_partly(fetch, inode),
+            Archived::Fail | Archived::Wait(_) => view.open_file(fetch, inode),
         };
-        let turn = Turn { archived: archived.patience(), proves: false, ..Lane::Data.of(request) };
+        let turn = RequestInfo { archived: archived.patience(), proves: false, ..Lane::Data.of(request) };
         self.desk.serve(turn, reply, question, move |reply, file| {
             reply.opened(handles.insert(file), FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH);
         });
@@ -163,8 +163,9 @@ impl Filesystem for PointsFs {
         }
         let span = Span { inode: Inode(ino.0), bytes: offset..offset.saturating_add(u64::from(size)) };
         let (damaged, read) = (Arc::clone(&self.damaged), Some(span.clone()));
-        let question = move |reach| read_unless_damaged(&file, &damaged, reach, &span);
-        self.desk.serve(Turn { read, ..Lane::Data.of(request) }, reply, question, |reply, bytes| reply.data(&bytes));
+        let question = move |fetch| read_unless_damaged(&file, &damaged, fetch, &span);
+        self.desk
+            .serve(RequestInfo { read, ..Lane::Data.of(request) }, reply, question, |reply, bytes| reply.data(&bytes));
     }
 
     fn release(
@@ -189,7 +190,7 @@ impl Filesystem for PointsFs {
             _ => return reply.error(Errno::EINVAL),
         };
         let Ok(offset) = u64::try_from(offset) else { return reply.error(Errno::ENXIO) };
-        let question = move |reach| view.seek(reach, inode, offset, what);
+        let question = move |fetch| view.seek(fetch, inode, offset, what);
         let send = |reply: ReplyLseek, at| reply.offset(i64::try_from(at).unwrap_or(i64::MAX));
         self.desk.serve(Lane::Metadata.of(request), reply, question, send);
     }
@@ -219,14 +220,14 @@ impl Filesystem for PointsFs {
         self.desk.serve(
             Lane::Metadata.of(request),
             reply,
-            move |reach| list::lines(&view, reach, inode, offset),
+            move |fetch| list::lines(&view, fetch, inode, offset),
             list::plain,
         );
     }
 
     fn readdirplus(&self, request: &Request, ino: INodeNo, _: FileHandle, offset: u64, reply: ReplyDirectoryPlus) {
         let (view, inode) = (Arc::clone(&self.view), Inode(ino.0));
-        let question = move |reach| list::lines(&view, reach, inode, offset);
+        let question = move |fetch| list::lines(&view, fetch, inode, offset);
         self.desk.serve(Lane::Metadata.of(request), reply, question, move |reply, lines| {
             list::plus(reply, lines, ttl(inode));
         });
@@ -240,27 +241,27 @@ impl Filesystem for PointsFs {
 
     fn getxattr(&self, request: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
         let (view, inode, name) = (Arc::clone(&self.view), Inode(ino.0), name.as_bytes().to_vec());
-        let question = move |reach| view.xattr(reach, inode, &name);
+        let question = move |fetch| view.xattr(fetch, inode, &name);
         self.desk
             .serve(Lane::Metadata.of(request), reply, question, move |reply, value| answer_xattr(reply, size, &value));
     }
 
     fn listxattr(&self, request: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
         let (view, inode, privileged) = (Arc::clone(&self.view), Inode(ino.0), request.uid() == 0);
-        let question = move |reach| view.xattr_names(reach, inode, privileged);
+        let question = move |fetch| view.xattr_names(fetch, inode, privileged);
         self.desk
             .serve(Lane::Metadata.of(request), reply, question, move |reply, names| answer_xattr(reply, size, &names));
     }
 }
 
 /// Reads a span of at most [`READ_BYTES_MAX`]. What is damaged is not fetched and checked again for each of its pages, but only after a while.
-fn read_unless_damaged(file: &File, damaged: &Lately, reach: Reach, span: &Span) -> Result<Bytes, Failure> {
+fn read_unless_damaged(file: &File, damaged: &RecentFailures, fetch: Fetch, span: &Span) -> Result<Bytes, Failure> {
     if damaged.meets(span, Instant::now()) {
         let message = "was damaged a moment ago; it is looked at again a few seconds later";
         return Err(Failure::Store(Error::new(Kind::Damaged, message)));
     }
     let (offset, bytes) = (span.bytes.start, span.bytes.end.saturating_sub(span.bytes.start));
-    let read = file.read(reach, offset, u32::try_from(bytes).unwrap_or(u32::MAX));
+    let read = file.read(fetch, offset, u32::try_from(bytes).unwrap_or(u32::MAX));
     if read.as_ref().is_err_and(|e| e.kind() == Some(Kind::Damaged)) {
         let piece = Span { inode: span.inode, bytes: file.piece_at(offset) };
         let end = span.bytes.end.min(file.size());

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// What a worker does.
-pub(super) trait Job: Send {
+pub(super) trait Work: Send {
     /// Does it.
     fn run(self: Box<Self>) -> Ended;
     /// It will not be done: says so to whoever waits.
@@ -31,7 +31,7 @@ pub(super) struct Pool(Arc<Shared>);
 
 /// How many threads there may be.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Crew {
+pub(super) struct PoolSize {
     /// Those that are not late.
     pub(super) workers: usize,
     /// All of them.
@@ -40,13 +40,13 @@ pub(super) struct Crew {
 
 struct Shared {
     name: &'static str,
-    crew: Crew,
+    crew: PoolSize,
     state: Mutex<State>,
     changed: Condvar,
 }
 
 struct State {
-    fair: Fair<Box<dyn Job>>,
+    fair: Fair<Box<dyn Work>>,
     threads: usize,
     idle: usize,
     /// Below zero for a moment when a late job ends before it was given up.
@@ -63,7 +63,7 @@ impl State {
 
 impl Pool {
     /// A pool with its first worker, so that a system without room for threads says so now.
-    pub(super) fn start(name: &'static str, crew: Crew, bounds: Bounds) -> std::io::Result<Self> {
+    pub(super) fn start(name: &'static str, crew: PoolSize, bounds: Bounds) -> std::io::Result<Self> {
         let state = State { fair: Fair::new(bounds), threads: 0, idle: 0, late: 0, ended: false };
         let pool = Pool(Arc::new(Shared { name, crew, state: Mutex::new(state), changed: Condvar::new() }));
         pool.hire(&mut pool.0.state.lock())?;
@@ -71,7 +71,7 @@ impl Pool {
     }
 
     /// Hands a job over; gives it back when too many wait. Never waits.
-    pub(super) fn submit(&self, uid: u32, job: Box<dyn Job>) -> Result<(), Box<dyn Job>> {
+    pub(super) fn submit(&self, uid: u32, job: Box<dyn Work>) -> Result<(), Box<dyn Work>> {
         let mut state = self.0.state.lock();
         if state.ended {
             return Err(job);
@@ -105,7 +105,7 @@ impl Pool {
 
     /// Wakes a worker for what waits, or starts one.
     fn staff(&self, state: &mut State) {
-        let Crew { workers, threads_max } = self.0.crew;
+        let PoolSize { workers, threads_max } = self.0.crew;
         let short = state.fair.waiting() > state.idle;
         let room = short && state.able() < workers && state.threads < threads_max;
         if room && let Err(e) = self.hire(state) {
@@ -163,13 +163,13 @@ mod tests {
     use crossbeam_channel::{Receiver, Sender, unbounded};
     use std::time::Duration;
 
-    const CREW: Crew = Crew { workers: 4, threads_max: 6 };
+    const CREW: PoolSize = PoolSize { workers: 4, threads_max: 6 };
     const BOUNDS: Bounds = Bounds { waiting: 100, waiting_of_one: 100, busy_of_one: 3 };
 
     /// Says its number when it begins, and ends when it is told how.
     struct Held(u32, Sender<u32>, Receiver<Ended>);
 
-    impl Job for Held {
+    impl Work for Held {
         fn run(self: Box<Self>) -> Ended {
             self.1.send(self.0).expect("the test listens");
             self.2.recv().expect("the test tells")

@@ -11,13 +11,13 @@
 //! ```
 //! [`super::ask`] is one request's way through this, [`super::breaker`] says when nobody need try.
 
-use super::ask::Ask;
 use super::breaker::Breaker;
 use super::errno::errno;
 use super::fair::Bounds;
-use super::lately::{Lately, Span};
-use super::pool::{Crew, Pool, guard};
-use super::watch::{Answer, Watch};
+use super::pending::PendingRequest;
+use super::pool::{Pool, PoolSize, guard};
+use super::recent_failures::{RecentFailures, Span};
+use super::watchdog::{Answer, Watch};
 use crate::limits::{
     BREAKER_PAUSE, DATA_THREADS_MAX, DATA_WORKERS, METADATA_THREADS_MAX, METADATA_WORKERS, PROBES_MAX, QUEUE_MAX,
     QUEUE_OF_ONE_MAX, SILENCE, SILENT_READS,
@@ -29,7 +29,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use view::{Failure, Reach};
+use view::{Failure, Fetch};
 
 /// What a request waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub(super) enum Lane {
 
 /// Whose request it is, and how it is waited for.
 #[derive(Debug, Clone)]
-pub(super) struct Turn {
+pub(super) struct RequestInfo {
     pub(super) lane: Lane,
     /// The user who takes turns with others: for reads, readahead included, who reads.
     pub(super) uid: u32,
@@ -55,8 +55,8 @@ pub(super) struct Turn {
 }
 
 impl Lane {
-    pub(super) fn of(self, request: &Request) -> Turn {
-        Turn { lane: self, uid: request.uid(), archived: Duration::ZERO, read: None, proves: true }
+    pub(super) fn of(self, request: &Request) -> RequestInfo {
+        RequestInfo { lane: self, uid: request.uid(), archived: Duration::ZERO, read: None, proves: true }
     }
 }
 
@@ -71,14 +71,14 @@ pub(crate) struct Patience {
 pub(super) type Probe = Box<dyn Fn() -> Result<(), Failure> + Send + Sync>;
 
 /// Where requests are handed in. Ends its threads when it is dropped, except those that are stuck.
-pub(super) struct Desk(Arc<Flow>);
+pub(super) struct Dispatcher(Arc<Flow>);
 
 /// Both lanes, their watchdog and the breaker.
 pub(super) struct Flow {
     pub(super) watch: Arc<Watch>,
     pub(super) breaker: Breaker,
     /// Reads without an answer in time.
-    silence: Lately,
+    silence: RecentFailures,
     metadata: Pool,
     data: Pool,
     patience: Patience,
@@ -89,13 +89,13 @@ pub(super) struct Flow {
     openings: AtomicU64,
 }
 
-impl Desk {
+impl Dispatcher {
     /// A desk that shows in `offline` whether the breaker is open.
     pub(super) fn open(patience: Patience, offline: Arc<AtomicBool>, probe: Probe) -> io::Result<Self> {
-        Ok(Desk(Arc::new(Flow {
+        Ok(Dispatcher(Arc::new(Flow {
             watch: Watch::start()?,
             breaker: Breaker::new(offline),
-            silence: Lately::new(SILENCE, SILENT_READS),
+            silence: RecentFailures::new(SILENCE, SILENT_READS),
             metadata: pool("mount-meta", METADATA_WORKERS, METADATA_THREADS_MAX)?,
             data: pool("mount-data", DATA_WORKERS, DATA_THREADS_MAX)?,
             patience,
@@ -108,23 +108,23 @@ impl Desk {
     /// Answers `reply` with what `question` finds, through `send`. Returns at once.
     pub(super) fn serve<R: Answer, T: 'static>(
         &self,
-        turn: Turn,
+        turn: RequestInfo,
         reply: R,
-        question: impl Fn(Reach) -> Result<T, Failure> + Send + 'static,
+        question: impl Fn(Fetch) -> Result<T, Failure> + Send + 'static,
         send: impl FnOnce(R, T) + Send + 'static,
     ) {
-        match guarded(|| question(Reach::Memory)) {
+        match guarded(|| question(Fetch::CachedOnly)) {
             Ok(found) => _ = guard(|| send(reply, found)),
-            Err(Failure::NotInMemory) if self.0.breaker.is_open() || self.0.is_silent(&turn) => {
+            Err(Failure::WouldBlock) if self.0.breaker.is_open() || self.0.is_silent(&turn) => {
                 reply.fail(Errno::ETIMEDOUT);
             }
-            Err(Failure::NotInMemory) => Ask::new(&self.0, turn, reply, question, send).submit(),
+            Err(Failure::WouldBlock) => PendingRequest::new(&self.0, turn, reply, question, send).submit(),
             Err(failure) => reply.fail(told(&failure)),
         }
     }
 }
 
-impl Drop for Desk {
+impl Drop for Dispatcher {
     fn drop(&mut self) {
         self.0.watch.end();
         self.0.metadata.end();
@@ -136,7 +136,7 @@ impl Drop for Desk {
 fn pool(name: &'static str, workers: usize, threads_max: usize) -> io::Result<Pool> {
     let busy_of_one = (workers * 3 / 4).max(1);
     let bounds = Bounds { waiting: QUEUE_MAX, waiting_of_one: QUEUE_OF_ONE_MAX, busy_of_one };
-    Pool::start(name, Crew { workers, threads_max }, bounds)
+    Pool::start(name, PoolSize { workers, threads_max }, bounds)
 }
 
 impl Flow {
@@ -149,12 +149,12 @@ impl Flow {
     }
 
     /// Whether the same was asked a moment ago, in vain.
-    fn is_silent(&self, turn: &Turn) -> bool {
+    fn is_silent(&self, turn: &RequestInfo) -> bool {
         turn.read.as_ref().is_some_and(|read| self.silence.holds(read, Instant::now()))
     }
 
     /// There was no answer in time.
-    pub(super) fn note_silence(&self, turn: &Turn) {
+    pub(super) fn note_silence(&self, turn: &RequestInfo) {
         if let Some(read) = &turn.read {
             self.silence.add(read.clone(), Instant::now());
         }
@@ -171,7 +171,7 @@ impl Flow {
     /// Learns that a question had no answer by its deadline.
     pub(super) fn failed(self: &Arc<Self>, asked: Instant) {
         if self.breaker.failed(asked, Instant::now()) {
-            tracing::warn!("the store is out of reach: what is not in memory is ETIMEDOUT until it answers again");
+            tracing::warn!("the store is out of fetch: what is not in memory is ETIMEDOUT until it answers again");
             self.metadata.refuse_waiting();
             self.data.refuse_waiting();
             self.probe_later(self.openings.fetch_add(1, Ordering::Relaxed) + 1);
@@ -214,7 +214,7 @@ pub(super) fn guarded<T>(question: impl FnOnce() -> Result<T, Failure>) -> Resul
 /// The errno, and a line in the log for what somebody must look at.
 pub(super) fn told(failure: &Failure) -> Errno {
     match failure.kind() {
-        Some(Kind::Transient | Kind::Archived) => tracing::debug!(%failure, "out of reach"),
+        Some(Kind::Transient | Kind::Archived) => tracing::debug!(%failure, "out of fetch"),
         Some(_) => tracing::warn!(%failure, "the mount could not answer"),
         None => {}
     }
@@ -234,16 +234,16 @@ mod tests {
         }
     }
 
-    fn turn(lane: Lane) -> Turn {
-        Turn { lane, uid: 0, archived: Duration::ZERO, read: None, proves: true }
+    fn turn(lane: Lane) -> RequestInfo {
+        RequestInfo { lane, uid: 0, archived: Duration::ZERO, read: None, proves: true }
     }
 
     #[test]
     fn a_panicking_request_is_eio_and_the_next_one_is_served() {
         let (told, hears) = unbounded();
         let patience = Patience { metadata: Duration::from_secs(5), data: Duration::from_secs(5) };
-        let desk = Desk::open(patience, Arc::default(), Box::new(|| Ok(()))).expect("threads");
-        let panics = |reach| if reach == Reach::Memory { Err(Failure::NotInMemory) } else { panic!("as a test") };
+        let desk = Dispatcher::open(patience, Arc::default(), Box::new(|| Ok(()))).expect("threads");
+        let panics = |fetch| if fetch == Fetch::CachedOnly { Err(Failure::WouldBlock) } else { panic!("as a test") };
         desk.serve(turn(Lane::Data), Told(told.clone()), panics, |_, (): ()| ());
         desk.serve(turn(Lane::Metadata), Told(told.clone()), |_| panic!("as a test"), |_, (): ()| ());
         let first = [hears.recv_timeout(Duration::from_secs(5)), hears.recv_timeout(Duration::from_secs(5))];

@@ -19,7 +19,7 @@ use fuser::{Config, Session, SessionACL};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use view::catalog::Catalog;
+use view::catalog::PointCatalog;
 use view::{Archived, Layout, Owner, Shown, View};
 
 /// What to mount where, and how it is shown.
@@ -94,7 +94,7 @@ impl MountOptions {
 /// # Errors
 /// `Input` for a mount point that is refused (the message says why), `Denied` and `Unsupported` when the system does not let
 /// us mount, and the catalog's.
-pub fn mount(catalog: Arc<dyn Catalog>, options: &MountOptions) -> Result<MountHandle> {
+pub fn mount(catalog: Arc<dyn PointCatalog>, options: &MountOptions) -> Result<MountHandle> {
     let place = refusals::prepare(&options.mountpoint, &options.guarded)?;
     let me = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     let MountOptions { owner, map_names, umask, fmask, dmask, .. } = *options;

@@ -9,7 +9,7 @@ use engine::env::Machine;
 use engine::monitor::Monitor;
 use engine::price::Budget;
 use engine::repository::{NewRepository, OpenOptions, Repository};
-use engine::retrieval::{Needs, Terms, Wish, plan, retrievals, start};
+use engine::retrieval::{Needs, RetrievalRequest, RetrieveOptions, plan, retrievals, start};
 use engine::source::folder::FolderSource;
 use engine::source::rules::Rules;
 use engine::store::{ListOptions, Memory, ObjectName, RetrievalMode, StorageClass, Store};
@@ -40,7 +40,7 @@ fn mounted(place: &mut Place) -> (PathBuf, Arc<Memory>) {
 }
 
 /// Mounts the repository of a store; with terms, what is opened is brought back.
-fn mount(place: &mut Place, store: &Arc<Memory>, terms: Option<Terms>) {
+fn mount(place: &mut Place, store: &Arc<Memory>, terms: Option<RetrieveOptions>) {
     let catalog = RepositoryCatalog::new(open(store), view::limits::prefetch()).unwrap();
     let catalog = match terms {
         Some(terms) => catalog.bringing_back(terms).unwrap(),
@@ -58,7 +58,7 @@ fn resting(place: &Place) -> Arc<Memory> {
         cost: Cost { memory_kib: 64, passes: 1, lanes: 1 },
         label: "test".into(),
         cutting: like.map(|like| like.config().cutting),
-        dedup: like.map(|like| like.vault().secrets.dedup.clone()),
+        dedup: like.map(|like| like.sealed_store().secrets.dedup.clone()),
         storage_class: storage_class.to_owned(),
         origin: like.map(|like| like.id()),
         ..NewRepository::new(class)
@@ -82,13 +82,13 @@ fn retrieve(store: &Arc<Memory>, inside: &[u8]) {
     let point = repository.find_point("latest").unwrap();
     let mut needs = Needs::default();
     needs.add(&repository, &point, inside, &|_, _| true, &monitor).unwrap();
-    let wish = Wish { mode: RetrievalMode::High, days: 1, about: "test".into() };
+    let wish = RetrievalRequest { mode: RetrievalMode::High, days: 1, about: "test".into() };
     let plan = plan(&repository, &needs, &wish, None, &monitor).unwrap();
     start(&repository, &plan, &Budget::default(), &monitor).unwrap();
 }
 
-fn terms(budget: Budget) -> Terms {
-    Terms { mode: RetrievalMode::High, days: 3, about: "opened:".into(), prices: None, budget }
+fn terms(budget: Budget) -> RetrieveOptions {
+    RetrieveOptions { mode: RetrievalMode::High, days: 3, about: "opened:".into(), prices: None, budget }
 }
 
 /// SEMANTICS, State: "at most 5 seconds late and without a remount"
@@ -186,7 +186,7 @@ fn what_would_cost_more_than_is_allowed_is_not_brought_back_and_says_so() {
     eventually("it says why", move || xattr(&path, "thaw").starts_with("refused: it would take 3 requests"));
     assert_eq!(state(&file), "archived");
     assert_eq!(retrievals(&open(&store), &Monitor::new()).unwrap(), []);
-    let wrong = Terms { mode: RetrievalMode::Bulk, ..terms(Budget::default()) };
+    let wrong = RetrieveOptions { mode: RetrievalMode::Bulk, ..terms(Budget::default()) };
     let refused = RepositoryCatalog::new(open(&store), view::limits::prefetch()).unwrap().bringing_back(wrong);
     assert_eq!(refused.err().map(|e| e.kind()), Some(engine::Kind::Input), "Azure has no such mode");
 }

@@ -198,7 +198,7 @@ fn after_failures_in_a_row_answers_come_at_once_until_the_store_is_back() {
             let folder = latest.join("folders/3");
             assert_eq!(errno(fs::read_dir(folder).and_then(|e| e.collect::<Result<Vec<_>, _>>())), TIMED_OUT);
         }
-        assert!(catalog.questions() - questions <= 2, "only probes reach the store");
+        assert!(catalog.questions() - questions <= 2, "only probes fetch the store");
         catalog.set_outage(Outage::None);
         let back = Instant::now();
         while timed(&file).0.is_some() {

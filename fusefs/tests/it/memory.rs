@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 use view::Sources;
-use view::catalog::{Catalog, Content, Points, Unreadable};
+use view::catalog::{Content, PointCatalog, Points, Unreadable};
 
 const CHUNK_BYTES: usize = 64 << 10;
 
@@ -215,10 +215,10 @@ impl Memory {
     }
 }
 
-impl Catalog for Memory {
+impl PointCatalog for Memory {
     fn points(&self) -> Result<Points> {
         if *self.offline.lock().unwrap() {
-            return Err(Error::new(Kind::Transient, "out of reach"));
+            return Err(Error::new(Kind::Transient, "out of fetch"));
         }
         let unreadable = self.unreadable.lock().unwrap().clone();
         Ok(Points { readable: self.points.lock().unwrap().clone(), unreadable })

@@ -7,7 +7,7 @@ use format_spec::RepositoryId;
 use format_spec::point::{Alone, Manifest, Naming};
 use std::path::PathBuf;
 use std::sync::Arc;
-use view::{Failure, Inode, Layout, Reach, Shown, Sources, Template, Templates, View};
+use view::{Failure, Fetch, Inode, Layout, Shown, Sources, Template, Templates, View};
 
 const SECOND: &str = "2026-11-22T00-37-49Z";
 
@@ -45,11 +45,11 @@ impl Points {
 
 fn find(view: &View, path: &str) -> Result<Inode, Failure> {
     let names = path.split('/').filter(|name| !name.is_empty());
-    names.into_iter().try_fold(Inode::ROOT, |at, name| Ok(view.lookup(Reach::Store, at, name.as_bytes())?.inode))
+    names.into_iter().try_fold(Inode::ROOT, |at, name| Ok(view.lookup(Fetch::MayBlock, at, name.as_bytes())?.inode))
 }
 
 fn listed(view: &View, path: &str) -> Vec<String> {
-    let names = view.list(Reach::Store, find(view, path).unwrap(), 0).unwrap();
+    let names = view.list(Fetch::MayBlock, find(view, path).unwrap(), 0).unwrap();
     let mut names: Vec<String> = names.into_iter().map(|l| String::from_utf8(l.name).unwrap()).collect();
     names.sort();
     names
@@ -114,7 +114,10 @@ fn a_point_of_an_older_program_makes_do_with_what_is_free() {
     points.back_up("job", "new", Some(Alone::InJob));
     let view = points.view(&[]);
     assert_eq!(listed(&view, "by-job/host/job"), [SECOND, &format!("{SECOND}-01010101"), "latest"]);
-    assert_eq!(view.target(Reach::Store, find(&view, "by-job/host/job/latest").unwrap()).unwrap(), SECOND.as_bytes());
+    assert_eq!(
+        view.target(Fetch::MayBlock, find(&view, "by-job/host/job/latest").unwrap()).unwrap(),
+        SECOND.as_bytes()
+    );
 }
 
 /// SEMANTICS: Namespace. "In a repository of copies the job of another source than its origin says whose it is".
@@ -136,7 +139,7 @@ fn jobs_of_one_name_and_host_of_two_sources_stay_apart_whatever_expires() {
     let theirs = format!("job%of-{}", "ab".repeat(8));
     let below = points.file().to_str().unwrap().to_owned();
     let texts = |view: &View, job: &str| -> Vec<String> {
-        let at = |at: String| find(view, &at).and_then(|inode| view.target(Reach::Store, inode));
+        let at = |at: String| find(view, &at).and_then(|inode| view.target(Fetch::MayBlock, inode));
         let latest = String::from_utf8(at(format!("by-job/host/{job}/latest")).unwrap()).unwrap();
         let versions = listed(view, &format!("history/host/{job}{below}"));
         assert!(find(view, &format!("by-job/host/{job}/{latest}{below}")).is_ok());

@@ -86,7 +86,7 @@ fn cairns_own_attributes_can_be_read_and_are_never_listed() {
 
 impl Place {
     fn catalog_point(&self) -> std::sync::Arc<engine::restore_point::Point> {
-        use view::Catalog;
+        use view::PointCatalog;
         self.catalog.points().unwrap().readable.remove(0)
     }
 }

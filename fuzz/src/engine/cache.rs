@@ -7,7 +7,7 @@
 //! - bit 3: something is added afterwards, which merges the segment
 
 use engine::Kind;
-use engine::index::{PersistentCache, Place, SegmentBuilder};
+use engine::index::{BlobLocation, PersistentCache, SegmentBuilder};
 use format_spec::container::ObjectKind;
 use format_spec::index::{PackRow, Segment};
 use format_spec::pack::BlobEntry;
@@ -68,7 +68,7 @@ fn ask(folder: &Path, add: bool) -> bool {
         }
     }
     let mut count = 0;
-    let visited = cache.for_each_place(&mut |_: &ChunkId, _: &Place| {
+    let visited = cache.for_each_place(&mut |_: &ChunkId, _: &BlobLocation| {
         count += 1;
         Ok(())
     });

@@ -3,7 +3,7 @@
 use crate::create::{CreateReport, CreateRequest, FirstKey, create};
 use crate::face::Face;
 use crate::open::{OpenRequest, Opened, Passwords, open};
-use crate::place::Place;
+use crate::open_store::OpenStore;
 use crate::{Error, Result};
 use engine::Kind;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub fn open_or_create<F>(
     first_key: impl FnOnce() -> std::result::Result<FirstKey, F>,
     ears: &Ears<'_>,
 ) -> Result<Opened, F> {
-    let opened = || open(Place::open(&request.store)?, request, face, passwords);
+    let opened = || open(OpenStore::open(&request.store)?, request, face, passwords);
     match opened() {
         Err(e) if e.kind() == Some(Kind::NoRepository) => {}
         other => return other,

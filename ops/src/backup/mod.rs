@@ -7,16 +7,16 @@
 //! had asked it to, so what was stored is published and kept. Refuses to know hooks, sources' options and words.
 
 mod first_use;
+mod free_space;
 mod naming;
 mod overlap;
 mod report;
-mod room;
 
 pub use first_use::{Ears, open_or_create};
+pub use free_space::{Least, Room, Rooms, Shortage};
 pub use naming::{Neighbours, name_of, neighbours};
 pub use overlap::{IfRunning, Other, Running, Turn, TurnRequest, take_turn};
 pub use report::{BackupReport, SkippedReport, kind_word};
-pub use room::{Least, Room, Rooms, Shortage};
 
 use crate::Result;
 use engine::backup::{BackupOptions, BackupSummary};

@@ -1,6 +1,6 @@
 //! What came of a backup.
 
-use crate::place::Traffic;
+use crate::open_store::Traffic;
 use engine::backup::BackupSummary;
 use engine::store::Counts;
 use format_spec::point::PointKind;

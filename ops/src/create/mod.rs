@@ -13,11 +13,11 @@ mod try_out;
 pub use report::{CreateReport, Proven};
 
 use crate::face::Face;
-use crate::place::{Place, StoreSettings};
+use crate::open_store::{OpenStore, StoreSettings};
 use crate::recognise::{Memory, remember_new};
 use crate::{Reason, Refusal, Result, Secret};
 use engine::env::SharedEnv;
-use engine::immutability::{Cover, Policy, Provider, Wish};
+use engine::immutability::{Cover, LockPolicy, LockSettings, Provider};
 use engine::repository::{Found, NewRepository, Repository};
 use engine::store::{Location, Mode, StorageClass};
 use engine::{Error, Kind};
@@ -107,10 +107,10 @@ pub fn create<F>(
 ) -> Result<CreateReport, F> {
     let retention = request.retention(settings)?;
     let policy = request.policy(settings, retention)?;
-    let mut place = Place::make(settings)?;
+    let mut place = OpenStore::make(settings)?;
     refuse_existing(&place)?;
     if request.shared {
-        place = Place::share(settings)?;
+        place = OpenStore::share(settings)?;
     }
     let key = match request.encrypted {
         true => Some(password().map_err(crate::Error::Face)?),
@@ -149,9 +149,9 @@ impl CreateRequest<'_> {
     }
 
     /// What is locked, and for how long: refused where it makes no sense together, before anything is asked of the store.
-    fn policy(&self, settings: &StoreSettings, retention: Retention) -> engine::Result<Option<Policy>> {
+    fn policy(&self, settings: &StoreSettings, retention: Retention) -> engine::Result<Option<LockPolicy>> {
         let Some(lock) = self.lock else { return Ok(None) };
-        let wish = Wish {
+        let wish = LockSettings {
             class: self.class,
             retention_kind: retention.kind,
             period: Some(retention.period),
@@ -159,13 +159,13 @@ impl CreateRequest<'_> {
             cover: lock.cover,
             generation_days: provider(settings, lock.endpoint).generation_days(),
         };
-        Ok(Some(Policy::new(wish)?))
+        Ok(Some(LockPolicy::new(wish)?))
     }
 
     fn new_repository(
         &self,
         retention: Retention,
-        policy: Option<Policy>,
+        policy: Option<LockPolicy>,
         secret: Option<Secret>,
         probed: String,
     ) -> NewRepository {
@@ -180,7 +180,7 @@ impl CreateRequest<'_> {
             parity_percent: self.parity_percent,
             retention,
             immutability: policy.map(|policy| policy.field()),
-            dedup: self.like.map(|like| like.vault().secrets.dedup.clone()),
+            dedup: self.like.map(|like| like.sealed_store().secrets.dedup.clone()),
             storage_class: self.storage_class.map_or_else(String::new, |class| class.as_str().to_owned()),
             origin: self.like.filter(|_| self.class == Class::Copy).map(Repository::id),
             ..NewRepository::new(self.class)
@@ -199,7 +199,7 @@ fn provider(settings: &StoreSettings, endpoint: Option<&str>) -> Provider {
 }
 
 /// Before anybody is asked for a password and anything is tried.
-fn refuse_existing(place: &Place) -> engine::Result<()> {
+fn refuse_existing(place: &OpenStore) -> engine::Result<()> {
     if !place.has_config()? {
         return Ok(());
     }

@@ -1,9 +1,9 @@
 //! A repository that was just made, as a report.
 
 use super::CreateRequest;
-use crate::place::{Place, Traffic};
+use crate::open_store::{OpenStore, Traffic};
 use engine::Result;
-use engine::immutability::Policy;
+use engine::immutability::LockPolicy;
 use engine::store::{Probed, StorageClass};
 use format_spec::RepositoryId;
 use format_spec::config::{Retention, RetentionKind};
@@ -50,7 +50,7 @@ pub struct CreateReport {
     pub traffic: Traffic,
     /// How its objects are locked.
     #[serde(skip)]
-    pub policy: Option<Policy>,
+    pub policy: Option<LockPolicy>,
 }
 
 /// What a store has shown.
@@ -69,9 +69,9 @@ pub struct Proven {
 impl CreateReport {
     pub(super) fn of(
         repository: RepositoryId,
-        place: &Place,
+        place: &OpenStore,
         request: &CreateRequest<'_>,
-        (retention, policy): (Retention, Option<Policy>),
+        (retention, policy): (Retention, Option<LockPolicy>),
         (probed, key_file): (&Probed, Option<PathBuf>),
     ) -> Result<CreateReport> {
         let locked = policy.map(|policy| policy.days_locked()).transpose()?;

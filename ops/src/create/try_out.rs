@@ -1,7 +1,7 @@
 //! What a store really does, tried out before a repository is made in it, and written down in its config.
 
 use super::CreateRequest;
-use crate::place::CHECKSUM_ENFORCED;
+use crate::open_store::CHECKSUM_ENFORCED;
 use engine::env::SharedEnv;
 use engine::store::{Probed, Store, probe, probe_class, probe_lock};
 use engine::{Error, Kind, Result};

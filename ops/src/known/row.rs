@@ -8,7 +8,7 @@
 //! `doubt` stands where this machine appended the entry of SLOT by a clock that nothing vouched for: SECONDS are the latest time that was known before.
 //! `clear-text` stands where a person accepted that a password is given for what is not encrypted.
 
-use engine::care::{Doubt, Remembered};
+use engine::maintenance::{Doubt, Remembered};
 use engine::repository::SlotId;
 use format_spec::RepositoryId;
 use format_spec::container::Suite;

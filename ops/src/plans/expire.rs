@@ -2,11 +2,11 @@
 //! asks for it.
 
 use super::{Bounded, Planned};
-use crate::place::Traffic;
+use crate::open_store::Traffic;
 use crate::report;
-use engine::care::retention::{Applied, ApplyOptions, Bound, Loss, Plan, Row, Scope, apply};
-use engine::care::{ClockVerdict, PlanHash};
 use engine::log::CommitRef;
+use engine::maintenance::retention::{Applied, ApplyOptions, Bound, Loss, RetentionPlan, Row, Scope, apply};
+use engine::maintenance::{ClockVerdict, PlanHash};
 use engine::monitor::Monitor;
 use engine::repository::{Repository, Why};
 use engine::restore_point::JobId;
@@ -29,14 +29,14 @@ pub struct Expire {
 }
 
 impl Planned for Expire {
-    type Plan = Plan;
+    type Plan = RetentionPlan;
     type Done = Applied;
 
-    fn plan(&self, repo: &Arc<Repository>, monitor: &Arc<Monitor>) -> engine::Result<Plan> {
-        Plan::make(repo, &self.scope, monitor)
+    fn plan(&self, repo: &Arc<Repository>, monitor: &Arc<Monitor>) -> engine::Result<RetentionPlan> {
+        RetentionPlan::make(repo, &self.scope, monitor)
     }
 
-    fn hash(plan: &Plan) -> PlanHash {
+    fn hash(plan: &RetentionPlan) -> PlanHash {
         plan.hash
     }
 
@@ -52,10 +52,10 @@ impl Bounded for Expire {
 
     fn within_bound(
         mut self,
-        plan: Plan,
+        plan: RetentionPlan,
         repo: &Arc<Repository>,
         monitor: &Arc<Monitor>,
-    ) -> engine::Result<(Self, Plan, Vec<Loss>)> {
+    ) -> engine::Result<(Self, RetentionPlan, Vec<Loss>)> {
         let mut held = self.bound.losses(&plan, repo, monitor)?;
         held.retain(|loss| !loss.is_within());
         if held.is_empty() {
@@ -219,7 +219,7 @@ pub struct ExpireReport {
 #[derive(Clone, Copy)]
 pub struct Outcome<'a> {
     /// The plan.
-    pub plan: &'a Plan,
+    pub plan: &'a RetentionPlan,
     /// What was done; nothing where it is only shown.
     pub applied: &'a Applied,
     /// Whether it was carried out.

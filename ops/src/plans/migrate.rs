@@ -1,8 +1,8 @@
 //! Upgrading the format of a repository: the engine's steps.
 
 use super::Planned;
-use engine::care::PlanHash;
-use engine::care::migrate::{Feature, MigrationPlan, STEPS, Step, apply, plan};
+use engine::maintenance::PlanHash;
+use engine::maintenance::migrate::{Feature, MigrationPlan, STEPS, Step, apply, plan};
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use serde::Serialize;

@@ -21,7 +21,7 @@ pub mod migrate;
 pub mod opening;
 pub mod repair;
 
-use engine::care::PlanHash;
+use engine::maintenance::PlanHash;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::{Kind, Result};

@@ -1,8 +1,8 @@
 //! What the repair of a repository that cannot be opened tells: there is no repository yet that
 //! could be asked, so the plan is the engine's alone, and has the hash of all plans.
 
-use engine::care::PlanHash;
-use engine::care::repair::{Opened, OpeningPlan};
+use engine::maintenance::PlanHash;
+use engine::maintenance::repair::{Opened, OpeningPlan};
 use format_spec::log::PointId;
 use serde::Serialize;
 

@@ -1,9 +1,9 @@
 //! Giving back what is damaged: the engine's repair of a repository that can be opened.
 
 use super::Planned;
-use crate::place::Traffic;
-use engine::care::repair::{Cure, RepairItem, RepairOptions, RepairPlan, apply, plan};
-use engine::care::{Finding, PlanHash, repair};
+use crate::open_store::Traffic;
+use engine::maintenance::repair::{RepairItem, RepairOptions, RepairPlan, RepairSource, apply, plan};
+use engine::maintenance::{Finding, PlanHash, repair};
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::store::Counts;
@@ -46,16 +46,16 @@ impl Planned for Repair {
 /// `copy`.
 type HealedBy = BTreeMap<&'static str, u64>;
 
-fn healed_by(cures: &BTreeMap<Cure, u64>) -> HealedBy {
+fn healed_by(cures: &BTreeMap<RepairSource, u64>) -> HealedBy {
     cures.iter().map(|(cure, blobs)| (word(*cure), *blobs)).collect()
 }
 
-fn word(cure: Cure) -> &'static str {
+fn word(cure: RepairSource) -> &'static str {
     match cure {
-        Cure::Itself => "itself",
-        Cure::Parity => "parity",
-        Cure::Cache => "cache",
-        Cure::Copy => "copy",
+        RepairSource::Itself => "itself",
+        RepairSource::Parity => "parity",
+        RepairSource::Cache => "cache",
+        RepairSource::Copy => "copy",
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn twins(folder: &Folder, place: &str, repo: &Repository) -> engine::
         let (what, is_fork) = match repo.log().recall(position, &hash)? {
             Recollection::Agrees => continue,
             // A listing may be stale.
-            Recollection::Ahead if hash_in_store(&*repo.vault().store, position)? == Some(hash) => continue,
+            Recollection::Ahead if hash_in_store(&*repo.sealed_store().store, position)? == Some(hash) => continue,
             Recollection::Ahead => {
                 let head = repo.log().view().head;
                 let seen = format!("this machine saw entry {position} of the same repository at {}", record.location);

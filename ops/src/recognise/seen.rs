@@ -1,6 +1,6 @@
 //! What a machine saw of a repository that its log does not show now.
 
-use engine::care::Finding;
+use engine::maintenance::Finding;
 
 /// A log that is not the one that this machine remembers.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use engine::monitor::Monitor;
 use engine::price::{Budget, PriceList};
 use engine::repository::Repository;
 use engine::restore::{Arrived, Arriving, Part, Patience, restore_arriving};
-use engine::retrieval::{Needs, Progress, Wish, expect_readable, may_rest};
+use engine::retrieval::{Needs, Progress, RetrievalRequest, expect_readable, may_rest};
 use engine::store::RetrievalMode;
 use serde::Serialize;
 use std::path::Path;
@@ -66,7 +66,7 @@ pub fn restore<F>(
     monitor: &Arc<Monitor>,
 ) -> Result<Arrived, F> {
     let patience = Patience {
-        wish: Wish { mode: request.mode, days: request.days, about: request.about.clone() },
+        wish: RetrievalRequest { mode: request.mode, days: request.days, about: request.about.clone() },
         prices: request.prices.clone(),
         budget: request.budget,
         every: request.look_every.max(LOOK_EVERY_MIN),

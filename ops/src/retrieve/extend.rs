@@ -1,6 +1,6 @@
 //! What was brought back stays longer.
 
-use crate::place::Traffic;
+use crate::open_store::Traffic;
 use engine::Result;
 use engine::monitor::Monitor;
 use engine::repository::Repository;

@@ -1,6 +1,6 @@
 //! What was brought back, and how far it is; those whose days are over are ended.
 
-use crate::place::Traffic;
+use crate::open_store::Traffic;
 use crate::report;
 use engine::Result;
 use engine::monitor::Monitor;

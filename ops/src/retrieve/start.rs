@@ -1,12 +1,12 @@
 //! Asking: what it takes is planned and shown first, and held against a budget.
 
-use crate::place::Traffic;
+use crate::open_store::Traffic;
 use crate::spending::{EstimateReport, SpentReport};
 use engine::Result;
 use engine::monitor::Monitor;
 use engine::price::{Budget, PriceList};
 use engine::repository::Repository;
-use engine::retrieval::{self, Needs, Plan, Started, Wish};
+use engine::retrieval::{self, Needs, RetrievalPlan, RetrievalRequest, Started};
 use engine::store::{Counts, RetrievalMode};
 use serde::Serialize;
 
@@ -50,7 +50,7 @@ pub struct PlanReport {
 
 impl PlanReport {
     /// Of a plan.
-    pub fn of(plan: &Plan) -> PlanReport {
+    pub fn of(plan: &RetrievalPlan) -> PlanReport {
         let (needed, readable, archived) = (plan.needed(), plan.readable(), plan.archived());
         PlanReport {
             about: plan.wish.about.clone(),
@@ -92,8 +92,8 @@ pub struct StartReport {
 ///
 /// # Errors
 /// The engine's.
-pub fn plan(repo: &Repository, needs: &Needs, request: &RetrieveRequest, monitor: &Monitor) -> Result<Plan> {
-    let wish = Wish { mode: request.mode, days: request.days, about: request.about.clone() };
+pub fn plan(repo: &Repository, needs: &Needs, request: &RetrieveRequest, monitor: &Monitor) -> Result<RetrievalPlan> {
+    let wish = RetrievalRequest { mode: request.mode, days: request.days, about: request.about.clone() };
     retrieval::plan(repo, needs, &wish, request.prices.as_ref(), monitor)
 }
 
@@ -101,7 +101,12 @@ pub fn plan(repo: &Repository, needs: &Needs, request: &RetrieveRequest, monitor
 ///
 /// # Errors
 /// `Input` for a plan above the budget; the engine's.
-pub fn start(repo: &Repository, counts: &Counts, plan: &Plan, request: &RetrieveRequest) -> Result<StartReport> {
+pub fn start(
+    repo: &Repository,
+    counts: &Counts,
+    plan: &RetrievalPlan,
+    request: &RetrieveRequest,
+) -> Result<StartReport> {
     request.budget.check(&plan.estimate)?;
     let started = match request.dry_run {
         true => Started::default(),

@@ -1,6 +1,6 @@
 //! Whether something can be read now, and how much of it.
 
-use crate::place::Traffic;
+use crate::open_store::Traffic;
 use crate::report;
 use engine::Result;
 use engine::monitor::Monitor;
@@ -41,7 +41,7 @@ pub fn status(
     (needs, about): (&Needs, &str),
     monitor: &Monitor,
 ) -> Result<StatusReport> {
-    let found = survey(&*repo.vault().store, &needs.packs.keys().copied().collect(), monitor)?;
+    let found = survey(&*repo.sealed_store().store, &needs.packs.keys().copied().collect(), monitor)?;
     let packs: Vec<TierStatus> = found.into_values().collect();
     let tally = |which: fn(Availability) -> bool| Tally::of(&packs, which);
     let (all, readable) = (tally(|_| true), tally(Availability::is_readable));

@@ -14,7 +14,7 @@ use ops::create::{CreateReport, CreateRequest, FirstKey, create};
 use ops::face::{Accept, Face};
 use ops::known::Folder;
 use ops::open::{Offer, OpenRequest, Opened, Use, open};
-use ops::{Error, Network, Place, Reason, Secret, StoreSettings};
+use ops::{Error, Network, OpenStore, Reason, Secret, StoreSettings};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -75,7 +75,7 @@ impl Scene {
             configs: self.path("configs"),
         };
         let face: Arc<dyn Face> = Arc::clone(face) as Arc<dyn Face>;
-        open(Place::open(&request.store)?, &request, &face, &Ready(password))
+        open(OpenStore::open(&request.store)?, &request, &face, &Ready(password))
     }
 }
 

@@ -22,7 +22,7 @@ mod spot;
 use super::inode::Inode;
 use super::names::{Moment, hex};
 use super::namespace::Namespace;
-use super::nodes::Reach;
+use super::nodes::Fetch;
 use super::{Attributes, Failure, View};
 use crate::limits::HISTORY_FOLDERS;
 use known::Known;
@@ -78,7 +78,7 @@ impl View {
         self.history.known.close(inode);
     }
 
-    pub(super) fn of_past(&self, reach: Reach, inode: Inode, spot: &Spot) -> Result<Attributes, Failure> {
+    pub(super) fn of_past(&self, fetch: Fetch, inode: Inode, spot: &Spot) -> Result<Attributes, Failure> {
         let space = self.space();
         if spot.version.is_some() {
             let target = self.past_target(spot)?;
@@ -87,9 +87,9 @@ impl View {
         }
         let newest = space.job(spot.job).and_then(|job| job.points.last()).ok_or(Failure::Gone)?;
         let made = self.shown.of_past(inode, newest.manifest.started);
-        let past = self.past(reach, spot)?;
+        let past = self.past(fetch, spot)?;
         // Of a point that has just expired nothing is known, and nobody needs to see it.
-        let rights = self.rights(reach, inode, &past)?.unwrap_or(Rights { mode: 0, ..Rights::default() });
+        let rights = self.rights(fetch, inode, &past)?.unwrap_or(Rights { mode: 0, ..Rights::default() });
         Ok(Attributes { mode: rights.mode & made.mode, uid: rights.uid, gid: rights.gid, ..made })
     }
 
@@ -105,29 +105,29 @@ impl View {
         Ok(target)
     }
 
-    pub(super) fn lookup_past(&self, reach: Reach, folder: &Spot, name: &[u8]) -> Result<Attributes, Failure> {
+    pub(super) fn lookup_past(&self, fetch: Fetch, folder: &Spot, name: &[u8]) -> Result<Attributes, Failure> {
         if folder.version.is_some() {
             return Err(Failure::NotAFolder);
         }
         let below = folder.child(name);
-        if self.past(reach, &below)?.is_anything() {
-            return self.remembered(reach, below);
+        if self.past(fetch, &below)?.is_anything() {
+            return self.remembered(fetch, below);
         }
-        let past = self.past(reach, folder)?;
-        let versions = self.versions(reach, folder, &past)?;
+        let past = self.past(fetch, folder)?;
+        let versions = self.versions(fetch, folder, &past)?;
         let (_, version) =
             versions.into_iter().find(|(known, _)| known.as_bytes() == name).ok_or(Failure::NoSuchName)?;
-        self.remembered(reach, version)
+        self.remembered(fetch, version)
     }
 
-    fn remembered(&self, reach: Reach, spot: Spot) -> Result<Attributes, Failure> {
-        let (inode, attributes) = (spot.inode(), self.of_past(reach, spot.inode(), &spot)?);
+    fn remembered(&self, fetch: Fetch, spot: Spot) -> Result<Attributes, Failure> {
+        let (inode, attributes) = (spot.inode(), self.of_past(fetch, spot.inode(), &spot)?);
         self.history.known.remember(inode, spot);
         Ok(attributes)
     }
 
     /// The versions of a path that are no folders, by name. A name that is also one of a file below gets a suffix.
-    fn versions(&self, reach: Reach, folder: &Spot, past: &Past) -> Result<BTreeMap<String, Spot>, Failure> {
+    fn versions(&self, fetch: Fetch, folder: &Spot, past: &Past) -> Result<BTreeMap<String, Spot>, Failure> {
         let (mut versions, space) = (BTreeMap::new(), self.space());
         for run in past.runs.iter().filter(|run| matches!(run.state, State::Other(_))) {
             let (second, id) = (Moment::of(run.first.manifest.started).name, hex(&run.first.manifest.id.0));
@@ -135,7 +135,7 @@ impl View {
             let longer = [format!("{second}-{}", id.get(..8).unwrap_or_default()), format!("{second}-{id}")];
             let mut name = placed.name.clone();
             for longer in longer {
-                let is_taken = past.was_a_folder() && self.past(reach, &folder.child(name.as_bytes()))?.is_anything();
+                let is_taken = past.was_a_folder() && self.past(fetch, &folder.child(name.as_bytes()))?.is_anything();
                 if is_taken {
                     name = longer;
                 }

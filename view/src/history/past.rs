@@ -4,7 +4,7 @@ use super::Spot;
 use crate::acl::ACCESS_LIST;
 use crate::inode::Inode;
 use crate::namespace::PastJob;
-use crate::nodes::Reach;
+use crate::nodes::Fetch;
 use crate::{Failure, View};
 use engine::restore_point::Point;
 use engine::tree;
@@ -115,7 +115,7 @@ impl State {
 
 impl View {
     /// The states of a path.
-    pub(super) fn past(&self, reach: Reach, spot: &Spot) -> Result<Arc<Past>, Failure> {
+    pub(super) fn past(&self, fetch: Fetch, spot: &Spot) -> Result<Arc<Past>, Failure> {
         let space = self.space();
         let job = space.job(spot.job).ok_or(Failure::Gone)?;
         // Up to a folder whose states are known, then down again.
@@ -134,7 +134,7 @@ impl View {
         };
         while let Some(path) = missing.pop() {
             let name = path.rsplit(|b| *b == b'/').next().unwrap_or(path);
-            past = Arc::new(self.past_below(reach, &past, name)?);
+            past = Arc::new(self.past_below(fetch, &past, name)?);
             // What is not there is not kept: there is no end of it.
             if past.was_a_folder() {
                 self.history.past.insert(of(spot.job, path), Arc::clone(&past));
@@ -151,13 +151,13 @@ impl View {
         Ok(past)
     }
 
-    fn past_below(&self, reach: Reach, above: &Past, name: &[u8]) -> Result<Past, Failure> {
+    fn past_below(&self, fetch: Fetch, above: &Past, name: &[u8]) -> Result<Past, Failure> {
         // What the name was in the last folder state: most points change little, and what is known to be the same is not looked up.
         let mut before: Option<State> = None;
         let state = |(at, run): (usize, &Run)| {
             let state = match (&run.state, before.take()) {
                 (State::Folder(_), Some(same)) if above.is_unchanged(name, at) => same,
-                (State::Folder(folder), _) => self.state_in(reach, &run.first, folder, name)?,
+                (State::Folder(folder), _) => self.state_in(fetch, &run.first, folder, name)?,
                 (_, kept) => {
                     before = kept;
                     return Ok(Run { first: Arc::clone(&run.first), state: State::Absent });
@@ -169,8 +169,8 @@ impl View {
         Past::of(above.generation, above.runs.iter().enumerate().map(state))
     }
 
-    fn state_in(&self, reach: Reach, point: &Point, folder: &Entry, name: &[u8]) -> Result<State, Failure> {
-        match self.ask(reach, point, |nodes| tree::find(nodes, folder, name)) {
+    fn state_in(&self, fetch: Fetch, point: &Point, folder: &Entry, name: &[u8]) -> Result<State, Failure> {
+        match self.ask(fetch, point, |nodes| tree::find(nodes, folder, name)) {
             // The point expired since the last refresh.
             Err(Failure::Gone) => Ok(State::of(None)),
             found => Ok(State::of(found?.as_ref().map(|found| &*found.entry))),

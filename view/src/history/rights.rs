@@ -7,7 +7,7 @@
 use super::past::{Past, State};
 use crate::acl::ACCESS_LIST;
 use crate::inode::Inode;
-use crate::nodes::Reach;
+use crate::nodes::Fetch;
 use crate::{Failure, View};
 use format_spec::tree::{Entry, Kind};
 
@@ -22,11 +22,11 @@ pub(super) struct Rights {
 
 impl View {
     /// The strictest rights of all states; `None` where there is none.
-    pub(super) fn rights(&self, reach: Reach, inode: Inode, past: &Past) -> Result<Option<Rights>, Failure> {
+    pub(super) fn rights(&self, fetch: Fetch, inode: Inode, past: &Past) -> Result<Option<Rights>, Failure> {
         let mut strictest: Option<Rights> = None;
         for run in &past.runs {
             let (State::Folder(entry) | State::Other(entry)) = &run.state else { continue };
-            let shown = self.of_entry(reach, entry, inode)?;
+            let shown = self.of_entry(fetch, entry, inode)?;
             let rights = Rights { mode: to_look(entry, shown.mode), uid: shown.uid, gid: shown.gid };
             strictest = Some(strictest.map_or(rights, |before| before.and(rights)));
         }

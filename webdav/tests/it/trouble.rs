@@ -20,7 +20,7 @@ fn each_kind_of_trouble_has_its_own_status() {
     for (kind, status, word) in [
         (Kind::Damaged, 500, "damaged"),
         (Kind::Archived, 409, "archived"),
-        (Kind::Transient, 504, "out of reach"),
+        (Kind::Transient, 504, "out of fetch"),
         (Kind::Denied, 403, "refuses"),
     ] {
         let place = with_fault(0, kind);
@@ -54,7 +54,7 @@ fn a_damaged_folder_is_an_error_and_never_a_short_list() {
     });
     let entry = place.catalog.entry(&place.point, &place.source.join("many"));
     let Content::Tree(root) = entry.content else { panic!("a folder has a tree") };
-    let node = view::Catalog::node(&*place.catalog, &root).unwrap();
+    let node = view::PointCatalog::node(&*place.catalog, &root).unwrap();
     let format_spec::tree::Node::Inner { children, .. } = &*node else { panic!("3000 names need several nodes") };
     place.catalog.fail(children.last().unwrap().id, Kind::Damaged);
     for (method, ended) in [("PROPFIND", "multistatus>"), ("GET", "</html>")] {

@@ -4,7 +4,7 @@ use super::Backup;
 use crate::connect::Connection;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use crate::say::human;
+use crate::output::human;
 use crate::settings::Repo;
 use crate::verbs::init::first_key;
 use ops::backup::Ears;

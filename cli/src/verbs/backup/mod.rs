@@ -6,18 +6,18 @@
 //! ```
 
 mod first_use;
+mod free_space;
 mod naming;
 mod overlap;
-mod room;
-mod told;
+mod report;
 
 use super::sources::{Chosen, Sources};
 use crate::connect::{Connection, location};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::hooks::{Hooks, When};
+use crate::output::progress;
 use crate::parse::{Accept, job, quantity};
-use crate::say::progress;
 use crate::settings::{Settings, xdg};
 use clap::Args;
 use engine::backup::BackupSummary;
@@ -73,7 +73,7 @@ pub(crate) struct Backup {
     ///
     /// Looks at the file systems of a local repository, of the cache and of temporary files. S3 and Azure tell no free space: a quota there shows
     /// when it is reached. Ends with exit 1 (no_space); the same command goes on from what was published.
-    #[arg(long, value_name = "SIZE|N%", value_parser = room::least)]
+    #[arg(long, value_name = "SIZE|N%", value_parser = free_space::least)]
     min_free: Option<Least>,
     #[command(flatten)]
     hooks: Hooks,
@@ -135,7 +135,7 @@ impl Backup {
             Some(chosen) => Some(self.job_of(&connection.repo, chosen)?),
             None => self.job.clone(),
         };
-        let rooms = self.min_free.map(|least| room::rooms(context, &connection, least)).transpose()?;
+        let rooms = self.min_free.map(|least| free_space::rooms(context, &connection, least)).transpose()?;
         rooms.as_ref().map_or(Ok(()), Rooms::check::<Failure>)?;
         let turn = match &known.job {
             Some(job) if !self.dry_run => {
@@ -153,18 +153,18 @@ impl Backup {
         };
         let mut variables = vec![("CAIRN_REPO", connection.repo.location())];
         variables.extend(self.job.clone().map(|job| ("CAIRN_JOB", job)));
-        told::hook(context, self.hooks.run(&context.interrupt, When::Before, &variables)?);
+        report::hook(context, self.hooks.run(&context.interrupt, When::Before, &variables)?);
         let make = |chosen| {
-            told::own_folders(context, &chosen, &own)?;
+            report::own_folders(context, &chosen, &own)?;
             self.make(context, &connection, chosen, rooms.as_ref())
         };
         let done = match early {
             Some(chosen) => make(chosen),
             None => open().and_then(make),
         };
-        let done = done.map_err(|failure| told::what_is_left(context, failure));
+        let done = done.map_err(|failure| report::what_is_left(context, failure));
         let exit = match &done {
-            Ok(done) => told::exit(context, &connection, done),
+            Ok(done) => report::exit(context, &connection, done),
             Err(failure) => failure.exit,
         };
         if let Ok(done) = &done {
@@ -173,7 +173,7 @@ impl Backup {
             known.point = done.summary.point.map(|id| id.to_string());
         }
         variables.push(("CAIRN_POINT", known.point.clone().unwrap_or_default()));
-        variables.extend(told::outcome(exit));
+        variables.extend(report::outcome(exit));
         let after = self.hooks.run(&context.interrupt, When::After, &variables);
         let done = done.inspect_err(|_| {
             // A failed backup is the graver news; that of the hook must not get lost.
@@ -181,7 +181,7 @@ impl Backup {
                 context.out.warning(b"", &hook.message);
             }
         })?;
-        told::hook(context, after?);
+        report::hook(context, after?);
         self.tell(context, &connection, &done)
     }
 
@@ -222,7 +222,7 @@ impl Backup {
         }
         // Whatever else ended the backup has ended the command, too: then its status says nothing.
         let made = made.map_err(|failure| match command.and_then(|command| command.failure()) {
-            Some(end) if failure.name == "input" => told::command_failed(failure, end),
+            Some(end) if failure.name == "input" => report::command_failed(failure, end),
             _ => failure,
         });
         Ok(Done { job, host: source.about().host, other_hosts, summary: made? })

@@ -4,7 +4,7 @@ use super::Backup;
 use crate::connect::Connection;
 use crate::context::Context;
 use crate::exit::Result;
-use crate::say::human;
+use crate::output::human;
 use crate::verbs::sources::Chosen;
 use engine::repository::Repository;
 use engine::restore_point::Point;

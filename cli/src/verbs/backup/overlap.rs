@@ -4,7 +4,7 @@ use super::{Backup, Known};
 use crate::connect::Connection;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use crate::say::{Row, human};
+use crate::output::{Row, human};
 use crate::settings::xdg;
 use clap::ValueEnum;
 use engine::restore_point::JobId;

@@ -1,8 +1,8 @@
 //! What a collection costs, in words: deleting before the days that a storage class charges at least.
 
 use super::super::spending;
-use crate::say::human;
-use engine::care::Early;
+use crate::output::human;
+use engine::maintenance::Early;
 use ops::spending::PricedCollection;
 
 /// For people; nothing where nothing goes early.

@@ -6,11 +6,11 @@ use super::spending::Spending;
 use crate::connect::Connection;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
+use crate::output::{Row, human, progress};
 use crate::parse::duration::duration;
 use crate::parse::quantity;
-use crate::say::{Row, human, progress};
 use clap::{Args, Subcommand};
-use engine::care::{ClockVerdict, CollectOptions, CollectReport, Finding, Holding, PackPlan, PlanHash};
+use engine::maintenance::{ClockVerdict, CollectOptions, CollectReport, Finding, Holding, PackPlan, PlanHash};
 use ops::plans::gc::{
     Collect, Collected, CollectionPlan, CollectionPlanReport, CollectionReport, FenceRow, HoldingRow, LockedRow,
     PackRow,

@@ -3,7 +3,7 @@
 use super::owner::{owner, umask};
 use crate::connect::Connection;
 use crate::exit::{Failure, Result};
-use crate::parse::Place;
+use crate::parse::PointPath;
 use crate::parse::place::PlaceParser;
 use clap::Args;
 use fusefs::MountOptions;
@@ -40,7 +40,7 @@ pub(super) struct Look {
     filters: Vec<Rule>,
     /// Show one restore point alone, or one folder of it
     #[arg(long, value_name = "POINT[:/PATH]", value_parser = PlaceParser, conflicts_with_all = ["templates", "filters"])]
-    point: Option<Place>,
+    point: Option<PointPath>,
     /// Leave out the folder `history`, the versions of each path
     #[arg(long)]
     no_history: bool,

@@ -4,7 +4,7 @@ use super::super::retrieve::mode;
 use super::super::spending::Spending;
 use crate::exit::{Failure, Result};
 use clap::Args;
-use engine::retrieval::Terms;
+use engine::retrieval::RetrieveOptions;
 use engine::store::RetrievalMode;
 
 /// Flattened into `mount`.
@@ -43,8 +43,8 @@ impl Thaw {
     ///
     /// # Errors
     /// The engine's, for what is no price list.
-    pub(super) fn terms(&self) -> Result<Terms> {
-        Ok(Terms {
+    pub(super) fn terms(&self) -> Result<RetrieveOptions> {
+        Ok(RetrieveOptions {
             mode: self.mode.unwrap_or(RetrievalMode::Standard),
             days: self.days.unwrap_or(1),
             about: "opened in a mount:".to_owned(),

@@ -4,7 +4,7 @@ use super::start::days;
 use super::target::Target;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use crate::say::{Row, human, progress};
+use crate::output::{Row, human, progress};
 use clap::Args;
 use engine::repository::Repository;
 use engine::retrieval::covering;

@@ -2,8 +2,8 @@
 
 use crate::context::Context;
 use crate::exit::{Exit, Result};
-use crate::say::table::{Side, Table};
-use crate::say::{Row, human, progress};
+use crate::output::table::{Side, Table};
+use crate::output::{Row, human, progress};
 use clap::Args;
 use ops::retrieve::{RetrievalReport, list};
 

@@ -4,9 +4,9 @@ use super::super::spending::{self, Spending};
 use super::target::Target;
 use crate::context::Context;
 use crate::exit::{Exit, Result};
-use crate::say::{Row, human, progress};
+use crate::output::{Row, human, progress};
 use clap::Args;
-use engine::retrieval::{Plan, Tally};
+use engine::retrieval::{RetrievalPlan, Tally};
 use engine::store::RetrievalMode;
 use ops::retrieve::{PlanReport, RetrieveRequest, StartReport, plan, start};
 
@@ -68,7 +68,7 @@ impl Start {
 ///
 /// # Errors
 /// When stdout cannot be written.
-pub(in crate::verbs) fn tell(context: &Context, plan: &Plan) -> Result<()> {
+pub(in crate::verbs) fn tell(context: &Context, plan: &RetrievalPlan) -> Result<()> {
     context.out.row(|| Row::new("plan").report(&PlanReport::of(plan)))?;
     let tally = |tally: Tally, one, many| {
         let (number, word) = (human::count(tally.packs), human::agree(tally.packs, one, many));

@@ -3,7 +3,7 @@
 use super::target::Target;
 use crate::context::Context;
 use crate::exit::{Exit, Result};
-use crate::say::{human, progress};
+use crate::output::{human, progress};
 use clap::Args;
 use engine::retrieval::tidy;
 use ops::retrieve::{StatusReport, status};

@@ -1,12 +1,12 @@
 //! What is to be brought back: places in restore points, paths in a mount, or names that match.
 
-use super::super::look;
+use super::super::browse;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use crate::parse::Place;
+use crate::output::human;
+use crate::parse::PointPath;
 use crate::parse::pattern::Pattern;
 use crate::parse::place::POINT_FORMS;
-use crate::say::human;
 use clap::Args;
 use engine::monitor::Monitor;
 use engine::repository::{Listing, Repository};
@@ -61,7 +61,7 @@ impl Target {
         let mut names = Vec::new();
         for text in &self.places {
             let place = place(text)?;
-            let (point, _) = look::find(context, repo, &place)?;
+            let (point, _) = browse::find(context, repo, &place)?;
             needs.add(repo, &point, &place.path, &|path, entry| matches(path, entry.kind), monitor)?;
             let id = point.manifest.id.to_string();
             names.push(format!("{}:/{}", &id[..8], human::name(&place.path)));
@@ -95,17 +95,17 @@ impl Target {
 ///
 /// # Errors
 /// Wrong usage for what is neither.
-pub(super) fn place(text: &OsStr) -> Result<Place> {
+pub(super) fn place(text: &OsStr) -> Result<PointPath> {
     let raw = text.as_bytes();
     // No restore point begins so.
     if raw.starts_with(b"/") || raw.starts_with(b".") {
         return mounted(Path::new(text));
     }
-    Place::parse(text).map_err(Failure::usage)
+    PointPath::parse(text).map_err(Failure::usage)
 }
 
 /// The mount itself says which point and path it shows there.
-fn mounted(path: &Path) -> Result<Place> {
+fn mounted(path: &Path) -> Result<PointPath> {
     let shown = human::path(path);
     let whole = path.canonicalize().map_err(|e| Failure::new(Exit::Failed, "absent", format!("{shown}: {e}")))?;
     let foreign = || {
@@ -123,7 +123,7 @@ fn mounted(path: &Path) -> Result<Place> {
     };
     let point = String::from_utf8(value("user.cairn.point")?).map_err(|_| foreign())?;
     let path = value("user.cairn.path")?;
-    Ok(Place { point, path: path.strip_prefix(b"/").unwrap_or(&path).to_vec() })
+    Ok(PointPath { point, path: path.strip_prefix(b"/").unwrap_or(&path).to_vec() })
 }
 
 /// As long as an attribute can be.

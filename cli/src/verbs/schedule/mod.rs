@@ -8,8 +8,8 @@ mod systemd;
 
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use crate::later;
-use crate::say::Row;
+use crate::output::Row;
+use crate::reserved;
 use crate::settings::xdg;
 use clap::parser::ValueSource;
 use clap::{Args, Subcommand, ValueEnum};
@@ -131,7 +131,7 @@ impl Print {
             let text = e.to_string();
             wrong(text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned())
         })?;
-        later::refuse(&matches)?;
+        reserved::refuse(&matches)?;
         if matches.value_source("accept") == Some(ValueSource::CommandLine) {
             return Err(wrong("--accept is a person's answer after a look, and cannot be given in advance".to_owned()));
         }

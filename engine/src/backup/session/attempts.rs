@@ -29,7 +29,7 @@ pub(in crate::backup) fn backup_with_retries(
     }
     repository.refresh()?;
     if !options.dry_run {
-        repository.vault().store.keep_reserve();
+        repository.sealed_store().store.keep_reserve();
     }
     let backup = Backup { repository, source, options, monitor };
     for _ in 1..SESSION_ATTEMPTS_MAX {
@@ -92,7 +92,7 @@ impl Backup<'_> {
         self.monitor.restart();
         // Where one pack of nodes is damaged, others may be, and a session without a base reads no old node: it would trust them. They
         // are few, so all nodes are stored again.
-        self.repository.blobs().catalog().distrust_nodes()?;
+        self.repository.blobs().live_index().distrust_nodes()?;
         let reason = format!("point {id} is damaged");
         self.without_base(Some(base), &reason)
     }
@@ -100,7 +100,7 @@ impl Backup<'_> {
     /// A session without a base. It relies on the index alone, so the store is first asked whether the packs are there. What it cannot
     /// read is kept from the newest point all the same.
     fn without_base(&self, newest: Option<Arc<Point>>, reason: &str) -> Result<BackupSummary> {
-        self.repository.blobs().catalog().compare_with_store()?;
+        self.repository.blobs().live_index().compare_with_store()?;
         self.session(Last { base: None, newest }, reason.to_owned()).map_err(|ended| ended.error)
     }
 

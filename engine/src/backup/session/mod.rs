@@ -13,13 +13,13 @@ use super::keep::{Again, Keeper, LastGood, LinkNames};
 use super::shrink::shrunken;
 use super::{BackupOptions, BackupSummary, LockWork, Original};
 use crate::blob::{Spool, Writer, WriterOptions};
-use crate::care::retention::items_from;
 use crate::chunk::Cutter;
 use crate::error::{Error, Kind, Result};
 use crate::limits::{EVENTS_QUEUED_MAX, FILES_QUEUED_MAX};
+use crate::maintenance::retention::items_from;
 use crate::monitor::Monitor;
 use crate::repository::{Before, NameOf, Repository};
-use crate::restore_point::{Emission, JobId, Ledger, Owner, Point, PointSink, made, roots_of};
+use crate::restore_point::{JobId, Ledger, NewNodes, Owner, Point, PointSink, made, roots_of};
 use crate::session::{self, Opening};
 use crate::source::Source;
 use crate::threads;
@@ -32,7 +32,7 @@ use format_spec::{ChunkId, Time};
 use std::cell::Cell;
 use std::sync::Arc;
 
-pub(super) struct Session<'a> {
+pub(super) struct WriteSession<'a> {
     pub(super) repository: &'a Arc<Repository>,
     pub(super) options: &'a BackupOptions,
     pub(super) monitor: &'a Arc<Monitor>,
@@ -47,17 +47,21 @@ pub(super) struct Session<'a> {
     pub(super) locks: Cell<LockWork>,
 }
 
-impl Session<'_> {
-    fn run(self, source: &dyn Source, session: Option<&session::Session>) -> std::result::Result<BackupSummary, Ended> {
-        let (emission, ledger) = (Emission::default(), Ledger::default());
-        let ids = &self.repository.vault().ids;
+impl WriteSession<'_> {
+    fn run(
+        self,
+        source: &dyn Source,
+        session: Option<&session::WriteSession>,
+    ) -> std::result::Result<BackupSummary, Ended> {
+        let (new_nodes, ledger) = (NewNodes::default(), Ledger::default());
+        let ids = &self.repository.sealed_store().ids;
         self.writer.recover()?;
-        let (root, links) = self.read(source, &emission, &ledger).map_err(Ended::reading_old)?;
+        let (root, links) = self.read(source, &new_nodes, &ledger).map_err(Ended::reading_old)?;
         if let Some(original) = self.options.original.as_deref() {
             expect_as_whole(ledger.counts().failed, &original.manifest)?;
         }
         source.finish()?;
-        let mut sink = PointSink::new(self.writer, ids, &emission);
+        let mut sink = PointSink::new(self.writer, ids, &new_nodes);
         let links = write_links(&links, &mut sink)?;
         let exceptions = ledger.write(&mut sink)?;
         self.writer.flush()?;
@@ -101,7 +105,7 @@ impl Session<'_> {
         }
         summary.number = loop {
             let known = self.repository.log().view();
-            manifest.references = match self.references(&roots, &emission, &known) {
+            manifest.references = match self.references(&roots, &new_nodes, &known) {
                 // A collection came while the set was made: what it took is stored again, and the set made anew.
                 Err(e) if e.error.kind() == Kind::Damaged && self.repository.is_overtaken(known.head)? => continue,
                 other => other?,
@@ -129,21 +133,21 @@ impl Session<'_> {
     }
 
     /// Walks, reads and builds; returns the root folder and the names of linked inodes.
-    fn read(&self, source: &dyn Source, emission: &Emission, ledger: &Ledger) -> Result<(Entry, LinkNames)> {
+    fn read(&self, source: &dyn Source, new_nodes: &NewNodes, ledger: &Ledger) -> Result<(Entry, LinkNames)> {
         let repository = self.repository;
-        let (ids, blobs) = (&repository.vault().ids, repository.blobs());
-        let cutter = Cutter::new(repository.vault().secrets.gear_table(), repository.config().cutting);
+        let (ids, blobs) = (&repository.sealed_store().ids, repository.blobs());
+        let cutter = Cutter::new(repository.sealed_store().secrets.gear_table(), repository.config().cutting);
         let is_inline = self.options.threads == 0;
         let (events_in, events_out) = if is_inline { unbounded() } else { bounded(EVENTS_QUEUED_MAX) };
         let (files_in, files_out) = if is_inline { unbounded() } else { bounded::<FileJob>(FILES_QUEUED_MAX) };
         let base = self.base.as_ref().or(self.newest.as_ref()).map(|p| &p.manifest);
-        let reading = Reading { writer: self.writer, ids, cutter: &cutter, emission, ledger, monitor: self.monitor };
+        let reading = Reading { writer: self.writer, ids, cutter: &cutter, new_nodes, ledger, monitor: self.monitor };
         let keeper = Keeper {
             ledger,
             monitor: self.monitor,
             last: self.last_good(base)?,
             links: Default::default(),
-            again: self.base.is_none().then(|| Again { blobs, writer: self.writer, ids, emission }),
+            again: self.base.is_none().then(|| Again { blobs, writer: self.writer, ids, new_nodes }),
             stored_from: self.stored_from(),
             has_links: base.is_some_and(|b| b.links.is_some()),
             drops: self.newest.is_none(),
@@ -153,7 +157,7 @@ impl Session<'_> {
         if is_inline {
             compare.run(&mut *walk, base.map(|b| &b.root))?;
             reading.run(&files_out);
-            let root = assemble(&events_out, &**blobs, &keeper, &mut PointSink::new(self.writer, ids, emission))?;
+            let root = assemble(&events_out, &**blobs, &keeper, &mut PointSink::new(self.writer, ids, new_nodes))?;
             return Ok((root, keeper.links.into_inner()));
         }
         let keeper = &keeper;
@@ -164,7 +168,7 @@ impl Session<'_> {
             }
             drop(files_out);
             let walker = threads::scoped(scope, move || compare.run(&mut *walk, base.map(|b| &b.root)))?;
-            let mut sink = PointSink::new(self.writer, ids, emission);
+            let mut sink = PointSink::new(self.writer, ids, new_nodes);
             let root = assemble(&events_out, &**blobs, keeper, &mut sink);
             drop(events_out);
             let walked = walker.join().map_err(|_| Error::new(Kind::Bug, "the walking thread died"))?;
@@ -275,7 +279,7 @@ fn run_session(
     let needed = base.as_deref().or(newest.as_deref());
     let host = source.about().host;
     let opening = Opening { job: &options.job, host: &host, purpose: Purpose::Backup, base: needed };
-    let session = if options.dry_run { None } else { Some(session::Session::open(repository, opening)?) };
+    let session = if options.dry_run { None } else { Some(session::WriteSession::open(repository, opening)?) };
     let spool = options.original.as_ref().and_then(|o| o.spool.as_deref()).map(Spool::open_somewhere).transpose()?;
     let how = WriterOptions { threads: options.threads, spool, regroup: None };
     let writer = match &session {
@@ -283,7 +287,7 @@ fn run_session(
         None => repository.writer(None, how, monitor)?,
     };
     let (writer, locks) = (&writer, Cell::default());
-    let work = Session { repository, options, monitor, base, newest, reason, started, before, writer, locks };
+    let work = WriteSession { repository, options, monitor, base, newest, reason, started, before, writer, locks };
     work.run(source, session.as_ref()).map_err(|ended| {
         let read_old = ended.read_old && !writer.has_failed();
         let error = match &session {
@@ -297,7 +301,7 @@ fn run_session(
 
 /// What an error means, and what becomes of its session. One that was stopped is to go on: it publishes what it has stored, and stays open so that
 /// no collection takes that before the next one builds on it. Any other is of no use to anybody, and ends.
-fn give_up(session: &session::Session, writer: &Writer, error: Error, read_old: bool) -> Error {
+fn give_up(session: &session::WriteSession, writer: &Writer, error: Error, read_old: bool) -> Error {
     if error.kind() != Kind::Interrupted {
         writer.settle();
         return session.end_after(error, read_old);

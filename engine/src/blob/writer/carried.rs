@@ -38,7 +38,7 @@ impl Writer {
 
     /// Whether this chunk or node need not be put: it is published, or on its way.
     pub fn knows(&self, id: &ChunkId) -> Result<bool> {
-        Ok(self.shared.is_pending(id) || self.shared.catalog.is_stored(id)?)
+        Ok(self.shared.is_pending(id) || self.shared.live_index.is_stored(id)?)
     }
 
     /// Takes over what ended processes left in the spool, as far as it is whole and not known meanwhile. To be called before anything is put.
@@ -48,10 +48,10 @@ impl Writer {
     pub fn recover(&self) -> Result<Carried> {
         let mut found = Carried::default();
         let Some(spool) = &self.shared.spool else { return Ok(found) };
-        let (repository, secrets) = (self.shared.vault.repository, &self.shared.vault.secrets);
+        let (repository, secrets) = (self.shared.sealed_store.repository, &self.shared.sealed_store.secrets);
         spool.recover(repository, secrets, &mut |spooled| {
             // A row has no key: what it says of a block is believed when the bytes have those ids.
-            if !spooled.block.has_its_ids(spooled.kind, &self.shared.vault.ids).unwrap_or(false) {
+            if !spooled.block.has_its_ids(spooled.kind, &self.shared.sealed_store.ids).unwrap_or(false) {
                 tracing::info!("a block that a process left in the spool is not what its row says");
                 return Ok(());
             }
@@ -80,7 +80,7 @@ impl Writer {
     /// Those of the index.
     pub fn forget_known(&self) -> Result<()> {
         let Some(spool) = &self.shared.spool else { return Ok(()) };
-        let (repository, secrets) = (self.shared.vault.repository, &self.shared.vault.secrets);
+        let (repository, secrets) = (self.shared.sealed_store.repository, &self.shared.sealed_store.secrets);
         spool.forget_known(repository, secrets, &mut |id| self.knows(id))
     }
 

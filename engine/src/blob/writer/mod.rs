@@ -1,4 +1,4 @@
-//! The writing half of the hall: chunks and nodes in, published packs out.
+//! The writing half of the blob store: chunks and nodes in, published packs out.
 //!
 //! Promises: a blob that is known (published in a pack that is not distrusted, or pending in this session) is not stored twice; order of puts decides the order
 //! in blocks, so what belongs together is compressed and read together; a failure anywhere ends every later call. Queues are bounded: a put waits
@@ -9,9 +9,9 @@ mod publish;
 mod spool;
 mod stages;
 
-use super::catalog::Catalog;
+use super::live_index::LiveIndex;
 use super::ordinals::Ordinals;
-use super::vault::Vault;
+use super::sealed_store::SealedStore;
 use crate::block::OpenBlock;
 use crate::env::SharedEnv;
 use crate::error::{Error, Kind, Result};
@@ -57,8 +57,8 @@ pub struct Writer {
 }
 
 struct Shared {
-    vault: Arc<Vault>,
-    catalog: Arc<Catalog>,
+    sealed_store: Arc<SealedStore>,
+    live_index: Arc<LiveIndex>,
     log: Arc<Log>,
     env: SharedEnv,
     config: Config,
@@ -115,9 +115,9 @@ const PENDING_SHARDS: usize = 16;
 /// What a writer is made of.
 pub struct WriterParts {
     /// Store, identity, secrets.
-    pub vault: Arc<Vault>,
+    pub sealed_store: Arc<SealedStore>,
     /// The index.
-    pub catalog: Arc<Catalog>,
+    pub live_index: Arc<LiveIndex>,
     /// The log.
     pub log: Arc<Log>,
     /// Clock and dice.
@@ -237,7 +237,7 @@ impl Shared {
     fn put(&self, kind: ObjectKind, lane: usize, id: ChunkId, bytes: Vec<u8>) -> Result<bool> {
         self.expect_sound()?;
         let shard = &self.pending[usize::from(id.0[0]) % PENDING_SHARDS];
-        if shard.lock().contains(&id) || self.catalog.is_stored(&id)? || !shard.lock().insert(id) {
+        if shard.lock().contains(&id) || self.live_index.is_stored(&id)? || !shard.lock().insert(id) {
             return Ok(false);
         }
         if self.counts.blobs_new.fetch_add(1, Ordering::Relaxed) == 0 {

@@ -9,7 +9,7 @@ use crate::limits::{
 };
 use crate::pack::{Body, FinishedPack, PackedBlock};
 use format_spec::index::PackRow;
-use format_spec::log::{Change, PublishedPack, Vouched};
+use format_spec::log::{Change, ObjectRef, PublishedPack};
 
 /// Packs that are stored and checked, but not published.
 pub(super) struct Unpublished {
@@ -83,7 +83,7 @@ impl Shared {
         self.append(ordinals.session(), &[], None)
     }
 
-    fn append(&self, session: u32, packs: &[PublishedPack], segment: Option<Vouched>) -> Result<()> {
+    fn append(&self, session: u32, packs: &[PublishedPack], segment: Option<ObjectRef>) -> Result<()> {
         self.log.append(&*self.env, &mut |view| {
             view.expect_session(session)?;
             Ok(Change::Publish { session, packs: packs.to_vec(), segment })
@@ -110,12 +110,12 @@ impl Shared {
         }
         let segment = builder.finish();
         let mut take = || ordinals.take();
-        let (id, object) = store_segment(&self.vault, &*self.env, &self.monitor, &mut take, &segment)?;
+        let (id, object) = store_segment(&self.sealed_store, &*self.env, &self.monitor, &mut take, &segment)?;
         let ids: Vec<_> = segment.ids.clone();
-        self.catalog.remember(id, segment);
+        self.live_index.remember(id, segment);
         let packs: Vec<PublishedPack> = taken.packs.iter().map(|(_, published, _)| *published).collect();
         self.append(ordinals.session(), &packs, Some(object))?;
-        self.catalog.sync()?;
+        self.live_index.sync()?;
         self.forget(ids.into_iter());
         taken.bodies.into_iter().for_each(|body| body.discard());
         Ok(())

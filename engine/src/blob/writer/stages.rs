@@ -23,8 +23,8 @@ impl Shared {
     pub(super) fn new(parts: WriterParts, blocks: Sender<Job>, packs: Sender<Job>) -> Self {
         let now = parts.env.elapsed();
         Shared {
-            vault: parts.vault,
-            catalog: parts.catalog,
+            sealed_store: parts.sealed_store,
+            live_index: parts.live_index,
             log: parts.log,
             env: parts.env,
             config: parts.config,
@@ -144,13 +144,13 @@ impl Shared {
         if self.spool.is_some() {
             return self.send(Job::Spooled(Box::new(pack)));
         }
-        self.send(Job::Pack(Box::new(pack.finish(&self.vault.secrets)?)))
+        self.send(Job::Pack(Box::new(pack.finish(&self.sealed_store.secrets)?)))
     }
 
     /// A pack of the spool comes into memory, where the one before it was.
     fn finish_spooled(&self, pack: PackBuilder) -> Result<FinishedPack> {
         let buffer = self.spare.lock().take().unwrap_or_default();
-        pack.finish_in(&self.vault.secrets, buffer)
+        pack.finish_in(&self.sealed_store.secrets, buffer)
     }
 
     fn new_pack(&self, kind: ObjectKind, lane: usize) -> Result<PackBuilder> {
@@ -159,7 +159,8 @@ impl Shared {
         let mut salt = [0; 32];
         self.env.random(&mut salt)?;
         let (most, parity) = (fill(&self.config, kind), self.config.parity_percent);
-        let pack = PackBuilder::new(kind, id, self.vault.repository, salt, &self.vault.secrets, most, parity);
+        let pack =
+            PackBuilder::new(kind, id, self.sealed_store.repository, salt, &self.sealed_store.secrets, most, parity);
         Ok(match &self.spool {
             Some(spool) => {
                 let now = self.env.now();
@@ -173,9 +174,9 @@ impl Shared {
     fn store(&self, mut pack: FinishedPack) -> Result<()> {
         let mut again: Option<FinishedPack> = None;
         let mut tries = 0;
-        put_again(&*self.vault.store, &self.monitor, &mut || {
+        put_again(&*self.sealed_store.store, &self.monitor, &mut || {
             if tries > 0 {
-                again = Some(pack.reseal(self.new_pack(pack.row.kind, 0)?, &self.vault.secrets)?);
+                again = Some(pack.reseal(self.new_pack(pack.row.kind, 0)?, &self.sealed_store.secrets)?);
             }
             tries += 1;
             let pack = again.as_ref().unwrap_or(&pack);

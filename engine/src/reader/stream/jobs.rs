@@ -2,13 +2,13 @@
 
 use super::shared::Shared;
 use super::window::State;
-use crate::index::Place;
+use crate::index::BlobLocation;
 use crate::tree::Placement;
 use bytes::Bytes;
 use std::sync::{Arc, Weak};
 
 /// Work for the planning thread.
-pub(super) enum Plan {
+pub(super) enum ReadPlan {
     /// A window has room.
     Window(Arc<Shared>, usize),
     /// Chunks of files that will be opened next.
@@ -24,7 +24,7 @@ pub(super) struct Fetch {
 
 /// One block and who waits for what is in it.
 pub(super) struct Block {
-    pub(super) place: Place,
+    pub(super) place: BlobLocation,
     pub(super) goal: Goal,
 }
 
@@ -47,16 +47,16 @@ pub(super) struct Delivery {
     to: Weak<Shared>,
     window: usize,
     generation: u64,
-    pieces: Vec<(Placement, Place)>,
+    pieces: Vec<(Placement, BlobLocation)>,
 }
 
 impl Delivery {
-    pub(super) fn new(to: &Arc<Shared>, window: usize, generation: u64, first: (Placement, Place)) -> Self {
+    pub(super) fn new(to: &Arc<Shared>, window: usize, generation: u64, first: (Placement, BlobLocation)) -> Self {
         Delivery { to: Arc::downgrade(to), window, generation, pieces: vec![first] }
     }
 
     /// One more piece of the same block.
-    pub(super) fn push(&mut self, piece: Placement, place: Place) {
+    pub(super) fn push(&mut self, piece: Placement, place: BlobLocation) {
         self.pieces.push((piece, place));
     }
 
@@ -66,7 +66,7 @@ impl Delivery {
     }
 
     /// Delivers each piece as `cut` gives it; `None` has failed.
-    pub(super) fn deliver(mut self, cut: impl Fn(&Placement, &Place) -> Option<Bytes>) {
+    pub(super) fn deliver(mut self, cut: impl Fn(&Placement, &BlobLocation) -> Option<Bytes>) {
         let Some(to) = self.to.upgrade() else { return };
         for (piece, place) in std::mem::take(&mut self.pieces) {
             let state = cut(&piece, &place).map_or(State::Failed, State::Ready);

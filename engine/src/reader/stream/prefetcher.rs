@@ -2,13 +2,13 @@
 
 use super::budget::{Budget, Reserved};
 use super::handle::FileStream;
-use super::jobs::{Block, Decode, Delivery, Fetch, Goal, Plan};
+use super::jobs::{Block, Decode, Delivery, Fetch, Goal, ReadPlan};
 use super::pattern::RUNS;
 use super::shared::Shared;
 use super::window::{Gap, State};
 use crate::blob::Blobs;
 use crate::error::Result;
-use crate::index::Place;
+use crate::index::BlobLocation;
 use crate::limits::{COALESCED_BYTES_MAX, COALESCED_GAP_MAX, WARM_BLOCKS_MAX};
 use crate::threads;
 use crate::tree::{Placement, pieces};
@@ -40,7 +40,7 @@ pub struct Prefetcher {
     blobs: Arc<Blobs>,
     limits: PrefetchLimits,
     budget: Arc<Budget>,
-    plans: Sender<Plan>,
+    plans: Sender<ReadPlan>,
     streams: Arc<Mutex<Vec<Weak<Shared>>>>,
 }
 
@@ -93,12 +93,12 @@ impl Prefetcher {
     /// Chunks that will be needed soon go into the shared cache, as far as a few megabytes reach. Returns at once.
     pub fn warm_chunks(&self, ids: Vec<ChunkId>) {
         // A full queue means that there is better work than this.
-        let _ = self.plans.try_send(Plan::Chunks(ids));
+        let _ = self.plans.try_send(ReadPlan::Chunks(ids));
     }
 
     /// The same for tree nodes.
     pub fn warm_nodes(&self, ids: Vec<ChunkId>) {
-        let _ = self.plans.try_send(Plan::Nodes(ids));
+        let _ = self.plans.try_send(ReadPlan::Nodes(ids));
     }
 
     /// Bytes that all windows hold or wait for.
@@ -112,7 +112,7 @@ impl Prefetcher {
 
     /// Asks for a plan; `false` when none will be made.
     pub(super) fn plan(&self, of: &Arc<Shared>, window: usize) -> bool {
-        self.plans.try_send(Plan::Window(Arc::clone(of), window)).is_ok()
+        self.plans.try_send(ReadPlan::Window(Arc::clone(of), window)).is_ok()
     }
 }
 
@@ -125,12 +125,12 @@ struct Planner {
 }
 
 impl Planner {
-    fn run(&self, plans: &Receiver<Plan>) {
+    fn run(&self, plans: &Receiver<ReadPlan>) {
         for plan in plans {
             match plan {
-                Plan::Window(of, window) => self.window(&of, window),
-                Plan::Chunks(ids) => self.warm(ObjectKind::DataPack, &ids),
-                Plan::Nodes(ids) => self.warm(ObjectKind::MetaPack, &ids),
+                ReadPlan::Window(of, window) => self.window(&of, window),
+                ReadPlan::Chunks(ids) => self.warm(ObjectKind::DataPack, &ids),
+                ReadPlan::Nodes(ids) => self.warm(ObjectKind::MetaPack, &ids),
             }
         }
     }
@@ -186,7 +186,7 @@ impl Planner {
     /// Blocks that are not decoded yet, in the order of the packs, go into the shared cache.
     fn warm(&self, kind: ObjectKind, ids: &[ChunkId]) {
         let mut seen = HashSet::new();
-        let mut places: Vec<Place> = ids.iter().filter_map(|id| self.blobs.place(kind, id).ok()).collect();
+        let mut places: Vec<BlobLocation> = ids.iter().filter_map(|id| self.blobs.place(kind, id).ok()).collect();
         places.retain(|p| !self.blobs.is_decoded(p) && seen.insert((p.pack, p.block_offset)));
         places.truncate(WARM_BLOCKS_MAX);
         self.send(places.into_iter().map(|place| Block { place, goal: Goal::Cache }).collect());
@@ -234,12 +234,12 @@ fn joins(run: &[Block], next: &Block) -> bool {
     run.first().zip(run.last()).is_some_and(|(first, last)| continues(&first.place, &last.place, &next.place))
 }
 
-fn same_block(a: &Place, b: &Place) -> bool {
+fn same_block(a: &BlobLocation, b: &BlobLocation) -> bool {
     (a.pack, a.block_offset) == (b.pack, b.block_offset)
 }
 
 /// Whether one request should fetch up to `next` too: small gaps cost less than another request.
-fn continues(first: &Place, last: &Place, next: &Place) -> bool {
+fn continues(first: &BlobLocation, last: &BlobLocation, next: &BlobLocation) -> bool {
     let gap = u64::from(next.block_offset).checked_sub(last.record_end());
     (last.pack, last.pack_kind) == (next.pack, next.pack_kind)
         && gap.is_some_and(|gap| gap <= COALESCED_GAP_MAX)
@@ -251,7 +251,7 @@ fn run_fetch(blobs: &Blobs, mut fetch: Fetch, decodes: &Sender<Decode>) {
         Goal::Window(delivery) => delivery.is_wanted(),
         Goal::Cache => !blobs.is_decoded(&b.place),
     });
-    let places: Vec<Place> = fetch.blocks.iter().map(|b| b.place).collect();
+    let places: Vec<BlobLocation> = fetch.blocks.iter().map(|b| b.place).collect();
     match blobs.records(&places) {
         Ok(records) => {
             for (block, record) in fetch.blocks.into_iter().zip(records) {
@@ -269,14 +269,14 @@ fn run_decode(blobs: &Blobs, Decode { block, record }: Decode) {
     {
         return;
     }
-    let plain = match blobs.vault().open_fetched(&block.place, &record) {
+    let plain = match blobs.sealed_store().open_fetched(&block.place, &record) {
         Ok(plain) => Bytes::from(plain),
         Err(e) => return tracing::debug!(error = %e, "a block that was read ahead does not open"),
     };
     match block.goal {
         Goal::Cache => blobs.keep(&block.place, plain),
         Goal::Window(delivery) => delivery.deliver(|piece, place| {
-            let bytes = blobs.vault().verified(ObjectKind::DataPack, &piece.id, place, &plain).ok()?;
+            let bytes = blobs.sealed_store().verified(ObjectKind::DataPack, &piece.id, place, &plain).ok()?;
             let whole = bytes.len() == piece.bytes as usize;
             // A slice would keep the whole block, which the budget does not know of.
             let small = bytes.len() < plain.len() / 2;

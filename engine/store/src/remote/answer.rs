@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 /// What was asked when the refusal came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verb {
+pub(super) enum Operation {
     Put,
     Get,
     Head,
@@ -46,12 +46,12 @@ impl Answer {
     }
 
     /// The error for an object.
-    pub(super) fn error(&self, verb: Verb, name: &ObjectName) -> Error {
+    pub(super) fn error(&self, verb: Operation, name: &ObjectName) -> Error {
         self.error_on(verb, name.as_str())
     }
 
     /// The error for whatever `subject` names.
-    pub(super) fn error_on(&self, verb: Verb, subject: &str) -> Error {
+    pub(super) fn error_on(&self, verb: Operation, subject: &str) -> Error {
         if let Some(error) = self.by_what_was_heard(verb) {
             return error.on(subject).retry_after(self.heard.retry_after);
         }
@@ -82,7 +82,7 @@ impl Answer {
     }
 
     /// What needs no word of the store's own: that there was no answer, or one that leads elsewhere.
-    fn by_what_was_heard(&self, verb: Verb) -> Option<Error> {
+    fn by_what_was_heard(&self, verb: Operation) -> Option<Error> {
         let Heard { trouble, region, elsewhere, has_answered, .. } = &self.heard;
         let what = verb.as_str();
         if let Some(trouble) = trouble {
@@ -136,11 +136,11 @@ impl Answer {
     }
 
     /// What a caller can do, and what to tell the user.
-    pub(super) fn kind(&self, verb: Verb) -> (Kind, Option<&'static str>) {
+    pub(super) fn kind(&self, verb: Operation) -> (Kind, Option<&'static str>) {
         self.kind_by_code(verb).or_else(|| self.kind_by_status(verb)).unwrap_or_else(|| self.kind_by_text())
     }
 
-    fn kind_by_code(&self, verb: Verb) -> Option<(Kind, Option<&'static str>)> {
+    fn kind_by_code(&self, verb: Operation) -> Option<(Kind, Option<&'static str>)> {
         let text = self.text.to_ascii_lowercase();
         let locked =
             text.contains("object lock") || text.contains("worm protected") || text.contains("object is locked");
@@ -148,12 +148,14 @@ impl Answer {
             "NoSuchKey" | "NoSuchVersion" | "BlobNotFound" => (Kind::Absent, None),
             "NoSuchBucket" | "ContainerNotFound" => (Kind::NoRepository, Some(ADVICE_BUCKET)),
             // A name that is taken is taken, wherever its object rests.
-            "BlobArchived" | "BlobBeingRehydrated" if verb == Verb::Put => (Kind::Exists, None),
+            "BlobArchived" | "BlobBeingRehydrated" if verb == Operation::Put => (Kind::Exists, None),
             "InvalidObjectState" | "BlobArchived" | "BlobBeingRehydrated" => (Kind::Archived, Some(ADVICE_RETRIEVE)),
             "BlobImmutableDueToPolicy" | "ObjectLocked" => (Kind::Immutable, None),
             "AccessDenied" if locked => (Kind::Immutable, None),
             "ConditionalRequestConflict" | "OperationAborted" => (Kind::Transient, None),
-            "PreconditionFailed" | "BlobAlreadyExists" | "ConditionNotMet" if verb == Verb::Put => (Kind::Exists, None),
+            "PreconditionFailed" | "BlobAlreadyExists" | "ConditionNotMet" if verb == Operation::Put => {
+                (Kind::Exists, None)
+            }
             "RequestTimeTooSkewed" => (Kind::Denied, Some("set the clock of this machine")),
             "AccessDenied"
             | "SignatureDoesNotMatch"
@@ -191,12 +193,12 @@ impl Answer {
         })
     }
 
-    fn kind_by_status(&self, verb: Verb) -> Option<(Kind, Option<&'static str>)> {
+    fn kind_by_status(&self, verb: Operation) -> Option<(Kind, Option<&'static str>)> {
         Some(match (self.status?, verb) {
-            (404, Verb::Put | Verb::List) => (Kind::NoRepository, Some(ADVICE_BUCKET)),
+            (404, Operation::Put | Operation::List) => (Kind::NoRepository, Some(ADVICE_BUCKET)),
             (404, _) => (Kind::Absent, None),
             (401 | 403, _) => (Kind::Denied, Some(ADVICE_KEYS)),
-            (409 | 412, Verb::Put) => (Kind::Exists, None),
+            (409 | 412, Operation::Put) => (Kind::Exists, None),
             (416, _) => (Kind::Damaged, Some("the object is shorter than expected: run `cairn check`")),
             (405 | 501, _) => (Kind::Unsupported, None),
             (507, _) => (Kind::NoSpace, Some("raise the quota or free some space, then run again")),
@@ -236,27 +238,27 @@ impl Answer {
     }
 }
 
-impl Verb {
+impl Operation {
     fn as_str(self) -> &'static str {
         match self {
-            Verb::Put => "create the object",
-            Verb::Get => "give the object",
-            Verb::Head => "describe the object",
-            Verb::List => "list",
-            Verb::Delete => "delete the object",
-            Verb::Lock => "lock the object",
-            Verb::Retrieve => "retrieve the object from its archive",
+            Operation::Put => "create the object",
+            Operation::Get => "give the object",
+            Operation::Head => "describe the object",
+            Operation::List => "list",
+            Operation::Delete => "delete the object",
+            Operation::Lock => "lock the object",
+            Operation::Retrieve => "retrieve the object from its archive",
         }
     }
 }
 
 /// The error of the client, classified.
-pub(super) fn classify(error: &object_store::Error, verb: Verb, name: &ObjectName) -> Error {
+pub(super) fn classify(error: &object_store::Error, verb: Operation, name: &ObjectName) -> Error {
     of_client(error, verb, name.as_str())
 }
 
 /// The same of whatever `subject` names.
-pub(super) fn of_client(error: &object_store::Error, verb: Verb, subject: &str) -> Error {
+pub(super) fn of_client(error: &object_store::Error, verb: Operation, subject: &str) -> Error {
     Answer::read(&whole(error)).error_on(verb, subject)
 }
 
@@ -273,7 +275,7 @@ pub(crate) fn judge(lists: bool, status: u16, headers: &[(&str, &str)], body: &[
         return Ok(());
     }
     let answer = Answer::of(status.as_u16(), None, &String::from_utf8_lossy(body));
-    Err(Answer { heard, ..answer }.error_on(if lists { Verb::List } else { Verb::Get }, "config"))
+    Err(Answer { heard, ..answer }.error_on(if lists { Operation::List } else { Operation::Get }, "config"))
 }
 
 /// The error's text and that of each cause that it does not repeat: why a connection failed stands at the very end.

@@ -15,21 +15,21 @@ fn s3(code: &str, message: &str) -> String {
 #[test]
 fn codes_decide_before_statuses() {
     let cases = [
-        ("409 Conflict", s3("ConditionalRequestConflict", ""), Verb::Put, Kind::Transient),
-        ("409 Conflict", s3("BlobArchived", ""), Verb::Get, Kind::Archived),
-        ("409 Conflict", s3("BlobAlreadyExists", ""), Verb::Put, Kind::Exists),
-        ("409 Conflict", s3("BlobImmutableDueToPolicy", ""), Verb::Delete, Kind::Immutable),
-        ("403 Forbidden", s3("InvalidObjectState", ""), Verb::Get, Kind::Archived),
-        ("403 Forbidden", s3("AccessDenied", "protected by Object Lock."), Verb::Delete, Kind::Immutable),
-        ("403 Forbidden", s3("AccessDenied", "Access Denied"), Verb::Delete, Kind::Denied),
-        ("403 Forbidden", s3("SignatureDoesNotMatch", ""), Verb::Get, Kind::Denied),
-        ("403 Forbidden", s3("QuotaExceeded", ""), Verb::Put, Kind::NoSpace),
-        ("404 Not Found", s3("NoSuchBucket", ""), Verb::Get, Kind::NoRepository),
-        ("404 Not Found", s3("ContainerNotFound", ""), Verb::List, Kind::NoRepository),
-        ("404 Not Found", s3("NoSuchKey", ""), Verb::Get, Kind::Absent),
-        ("400 Bad Request", s3("BadDigest", ""), Verb::Put, Kind::Transient),
-        ("503 Slow Down", s3("SlowDown", ""), Verb::Put, Kind::Transient),
-        ("501 Not Implemented", s3("NotImplemented", ""), Verb::Put, Kind::Unsupported),
+        ("409 Conflict", s3("ConditionalRequestConflict", ""), Operation::Put, Kind::Transient),
+        ("409 Conflict", s3("BlobArchived", ""), Operation::Get, Kind::Archived),
+        ("409 Conflict", s3("BlobAlreadyExists", ""), Operation::Put, Kind::Exists),
+        ("409 Conflict", s3("BlobImmutableDueToPolicy", ""), Operation::Delete, Kind::Immutable),
+        ("403 Forbidden", s3("InvalidObjectState", ""), Operation::Get, Kind::Archived),
+        ("403 Forbidden", s3("AccessDenied", "protected by Object Lock."), Operation::Delete, Kind::Immutable),
+        ("403 Forbidden", s3("AccessDenied", "Access Denied"), Operation::Delete, Kind::Denied),
+        ("403 Forbidden", s3("SignatureDoesNotMatch", ""), Operation::Get, Kind::Denied),
+        ("403 Forbidden", s3("QuotaExceeded", ""), Operation::Put, Kind::NoSpace),
+        ("404 Not Found", s3("NoSuchBucket", ""), Operation::Get, Kind::NoRepository),
+        ("404 Not Found", s3("ContainerNotFound", ""), Operation::List, Kind::NoRepository),
+        ("404 Not Found", s3("NoSuchKey", ""), Operation::Get, Kind::Absent),
+        ("400 Bad Request", s3("BadDigest", ""), Operation::Put, Kind::Transient),
+        ("503 Slow Down", s3("SlowDown", ""), Operation::Put, Kind::Transient),
+        ("501 Not Implemented", s3("NotImplemented", ""), Operation::Put, Kind::Unsupported),
     ];
     for (status, body, verb, kind) in cases {
         assert_eq!(client_error(status, &body).kind(verb).0, kind, "{status} {body} {verb:?}");
@@ -39,18 +39,18 @@ fn codes_decide_before_statuses() {
 #[test]
 fn statuses_decide_where_no_code_is_known() {
     let cases = [
-        (404, Verb::Head, Kind::Absent),
-        (404, Verb::Put, Kind::NoRepository),
-        (403, Verb::Head, Kind::Denied),
-        (412, Verb::Put, Kind::Exists),
-        (409, Verb::Put, Kind::Exists),
-        (409, Verb::Get, Kind::Transient),
-        (416, Verb::Get, Kind::Damaged),
-        (429, Verb::Get, Kind::Transient),
-        (500, Verb::Put, Kind::Transient),
-        (507, Verb::Put, Kind::NoSpace),
-        (301, Verb::Get, Kind::Input),
-        (400, Verb::Put, Kind::Input),
+        (404, Operation::Head, Kind::Absent),
+        (404, Operation::Put, Kind::NoRepository),
+        (403, Operation::Head, Kind::Denied),
+        (412, Operation::Put, Kind::Exists),
+        (409, Operation::Put, Kind::Exists),
+        (409, Operation::Get, Kind::Transient),
+        (416, Operation::Get, Kind::Damaged),
+        (429, Operation::Get, Kind::Transient),
+        (500, Operation::Put, Kind::Transient),
+        (507, Operation::Put, Kind::NoSpace),
+        (301, Operation::Get, Kind::Input),
+        (400, Operation::Put, Kind::Input),
     ];
     for (status, verb, kind) in cases {
         assert_eq!(Answer::of(status, None, "<html>no code</html>").kind(verb).0, kind, "{status} {verb:?}");
@@ -61,9 +61,9 @@ fn statuses_decide_where_no_code_is_known() {
 #[test]
 fn silence_is_transient_and_a_full_answer_to_a_ranged_read_is_unsupported() {
     let refused = Answer::read("Generic S3 error: Error performing GET - HTTP error: connection refused");
-    assert_eq!(refused.kind(Verb::Get).0, Kind::Transient);
+    assert_eq!(refused.kind(Operation::Get).0, Kind::Transient);
     let whole = Answer::read("Generic S3 error: Received non-partial response when range requested");
-    assert_eq!(whole.kind(Verb::Get).0, Kind::Unsupported);
+    assert_eq!(whole.kind(Operation::Get).0, Kind::Unsupported);
     // A server may call the whole a part. What is less than asked for was cut on its way.
     for (text, kind) in [
         ("Generic S3 error: Requested 0..1, got 0..1000", Kind::Unsupported),
@@ -73,14 +73,14 @@ fn silence_is_transient_and_a_full_answer_to_a_ranged_read_is_unsupported() {
         ("Generic S3 error: Requested 0..100, got 0..10", Kind::Transient),
     ] {
         let heard = Heard { status: Some(206), ..Heard::default() };
-        let error = Answer { heard, ..Answer::read(text) }.error_on(Verb::Get, "a");
+        let error = Answer { heard, ..Answer::read(text) }.error_on(Operation::Get, "a");
         assert_eq!(error.kind(), kind, "{error}");
     }
 }
 
 #[test]
 fn a_code_in_a_header_counts_where_the_body_is_empty() {
-    assert_eq!(Answer::of(409, Some("BlobArchived"), "").kind(Verb::Head).0, Kind::Archived);
+    assert_eq!(Answer::of(409, Some("BlobArchived"), "").kind(Operation::Head).0, Kind::Archived);
 }
 
 #[test]
@@ -88,14 +88,14 @@ fn a_hostile_body_makes_a_short_message() {
     let body = format!("<Code>{}</Code>{}", "x".repeat(5000), "\n<b>".repeat(5000));
     let answer = Answer { status: None, ..Answer::read(&body) };
     assert_eq!(answer.code, None);
-    let message = answer.error_on(Verb::Get, "log/7").to_string();
+    let message = answer.error_on(Operation::Get, "log/7").to_string();
     assert!(message.len() < 500 && !message.contains('\n'), "{message}");
 }
 
 /// A certificate that is not trusted is no bad weather: trying again changes nothing.
 #[test]
 fn what_was_heard_decides_where_there_is_no_answer_or_one_that_leads_elsewhere() {
-    let of = |heard: Heard| Answer { heard, ..Answer::default() }.error_on(Verb::Get, "config");
+    let of = |heard: Heard| Answer { heard, ..Answer::default() }.error_on(Operation::Get, "config");
     let trouble = |trouble, has_answered| of(Heard { trouble: Some(trouble), has_answered, ..Heard::default() });
     let untrusted = trouble(Trouble::Certificate(Flaw::UnknownIssuer, "UnknownIssuer".into()), false);
     assert_eq!(untrusted.kind(), Kind::Denied);
@@ -124,7 +124,7 @@ fn what_was_heard_decides_where_there_is_no_answer_or_one_that_leads_elsewhere()
 fn a_refusal_without_a_code_is_explained_by_clocks_that_are_apart() {
     let of = |clock_ahead| {
         let heard = Heard { clock_ahead, ..Heard::default() };
-        Answer { heard, ..Answer::of(403, None, "") }.error_on(Verb::Head, "config")
+        Answer { heard, ..Answer::of(403, None, "") }.error_on(Operation::Head, "config")
     };
     assert!(of(Some(3600)).advice().unwrap().contains("60 minutes behind"), "{}", of(Some(3600)));
     assert!(of(Some(-1200)).advice().unwrap().contains("20 minutes ahead of"));
@@ -147,7 +147,7 @@ fn the_request_is_not_quoted_beside_the_object() {
             Heard { nothing_sent: true, ..Heard::default() },
             Heard { status: Some(200), ..Heard::default() },
         ] {
-            let message = Answer { heard, ..Answer::read(&text) }.error_on(Verb::Get, name).to_string();
+            let message = Answer { heard, ..Answer::read(&text) }.error_on(Operation::Get, name).to_string();
             assert_eq!(message.matches(name).count(), 1, "{message}");
             assert!(message.ends_with("Generic S3 error: HTTP error: decoding failed"), "{message}");
         }
@@ -158,6 +158,6 @@ fn the_request_is_not_quoted_beside_the_object() {
 fn how_long_to_stay_away_goes_with_the_error() {
     let pause = Some(std::time::Duration::from_secs(30));
     let heard = Heard { status: Some(503), retry_after: pause, ..Heard::default() };
-    let busy = Answer { heard, ..Answer::of(503, None, "") }.error_on(Verb::Put, "a");
+    let busy = Answer { heard, ..Answer::of(503, None, "") }.error_on(Operation::Put, "a");
     assert_eq!((busy.kind(), busy.pause()), (Kind::Transient, pause));
 }

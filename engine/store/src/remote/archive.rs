@@ -1,6 +1,6 @@
 //! Archives: how an object rests, asking for it, letting it rest again. In S3's words (restore) and in Azure's (tiers).
 
-use super::answer::Verb;
+use super::answer::Operation;
 use super::dates;
 use super::wire::{Ask, Response, base64_sha256, sha256};
 use super::{Cloud, Remote};
@@ -47,7 +47,7 @@ impl Remote {
             Cloud::Azure { .. } => {
                 let header = self.class_header(name, class)?;
                 self.insist_on_newest(object)?;
-                self.set_tier(name, vec![header])?.done(Verb::Retrieve, name)
+                self.set_tier(name, vec![header])?.done(Operation::Retrieve, name)
             }
         }
     }
@@ -73,7 +73,7 @@ impl Remote {
             ("x-amz-checksum-sha256", base64_sha256(&sha256(&body))),
             ("x-amz-sdk-checksum-algorithm", "SHA256".to_owned()),
         ];
-        let (verb, method, path) = (Verb::Retrieve, Method::POST, self.path(name));
+        let (verb, method, path) = (Operation::Retrieve, Method::POST, self.path(name));
         let response = self.ask(self.send(Ask { verb, method, name, path, query: &query, headers, body }))?;
         match (response.status, response.answer().code.as_deref()) {
             (200..=299, _) => Ok(Asked::Accepted),
@@ -107,12 +107,12 @@ impl Remote {
             (202, _) => Ok(Asked::Accepted),
             (200..=299, _) => Ok(Asked::Ready),
             (_, Some("BlobBeingRehydrated")) => Ok(Asked::Underway),
-            _ => Err(response.answer().error(Verb::Retrieve, name)),
+            _ => Err(response.answer().error(Operation::Retrieve, name)),
         }
     }
 
     fn set_tier(&self, name: &ObjectName, headers: Vec<(&'static str, String)>) -> Result<Response> {
-        let (verb, method, path) = (Verb::Retrieve, Method::PUT, self.path(name));
+        let (verb, method, path) = (Operation::Retrieve, Method::PUT, self.path(name));
         let (query, body) = ([("comp", "tier")], Bytes::new());
         self.ask(self.send(Ask { verb, method, name, path, query: &query, headers, body }))
     }

@@ -1,6 +1,6 @@
 //! Whether the store holds a checksum against the bytes that come with it: tried with one that is not theirs.
 
-use super::answer::Verb;
+use super::answer::Operation;
 use super::{Cloud, Remote, wire};
 use crate::{ObjectName, Receipt, Store, StoreExt};
 use base::error::{Kind, Result};
@@ -26,7 +26,7 @@ impl Remote {
         match wrong.status {
             200..=299 => return Ok(refuses(false)),
             400 if self.head_of(name).is_err_and(|e| e.kind() == Kind::Absent) => {}
-            _ => return Err(wrong.answer().error(Verb::Put, name)),
+            _ => return Err(wrong.answer().error(Operation::Put, name)),
         }
         // A server that refuses the right one too has refused something else.
         let right = put(false)?;

@@ -1,7 +1,7 @@
 //! Listings as `object_store` makes them: the newest versions, without how they rest.
 
 use super::Remote;
-use super::answer::{Answer, Verb};
+use super::answer::{Answer, Operation};
 use crate::{ListOptions, Listed, ObjectName};
 use base::error::Result;
 use format_spec::Time;
@@ -22,7 +22,7 @@ impl Remote {
                     ..PaginatedListOptions::default()
                 };
                 let failed = |e: object_store::Error| {
-                    Answer::read(&e.to_string()).error_on(Verb::List, &format!("{}/{prefix}", self.location))
+                    Answer::read(&e.to_string()).error_on(Operation::List, &format!("{}/{prefix}", self.location))
                 };
                 self.cloud.pages().list_paginated(Some(&full), options).await.map_err(failed)
             })?;

@@ -1,6 +1,6 @@
 //! Locks on versions: read, read back, raised. In S3's words (object lock) and in Azure's (version-level immutability).
 
-use super::answer::{Answer, Verb};
+use super::answer::{Answer, Operation};
 use super::dates;
 use super::wire::{Ask, Response, base64_sha256, sha256};
 use super::{Cloud, Remote};
@@ -30,7 +30,7 @@ impl Remote {
             };
             let mut query = vec![query];
             query.extend(self.version_query(version));
-            let (path, verb) = (self.path(name), Verb::Lock);
+            let (path, verb) = (self.path(name), Operation::Lock);
             let response =
                 self.ask(self.send(Ask { verb, method: Method::PUT, name, path, query: &query, headers, body }))?;
             response.done(verb, name).map_err(|e| self.explain_refused_lock(name, &response, wanted, e))
@@ -53,7 +53,7 @@ impl Remote {
     fn lock_by_own_request(&self, ObjectRef { name, version }: ObjectRef<'_>) -> Result<Option<ObjectLock>> {
         let mut query = vec![("retention", "")];
         query.extend(self.version_query(version));
-        let (path, verb) = (self.path(name), Verb::Head);
+        let (path, verb) = (self.path(name), Operation::Head);
         let (headers, body) = (Vec::new(), Bytes::new());
         let response =
             self.ask(self.send(Ask { verb, method: Method::GET, name, path, query: &query, headers, body }))?;
@@ -90,7 +90,7 @@ impl Remote {
     /// The description of an object.
     pub(super) fn own_head(&self, ObjectRef { name, version }: ObjectRef<'_>) -> Result<Response> {
         let query: Vec<_> = self.version_query(version).into_iter().collect();
-        let (path, verb) = (self.path(name), Verb::Head);
+        let (path, verb) = (self.path(name), Operation::Head);
         let (headers, body) = (Vec::new(), Bytes::new());
         let ask = Ask { verb, method: Method::HEAD, name, path, query: &query, headers, body };
         let response = self.ask(self.send(ask))?;
@@ -104,7 +104,7 @@ impl Remote {
     /// The store's clock, from the answer to a request about nothing in particular.
     pub(super) fn clock(&self) -> Result<Time> {
         let name = ObjectName::new(format_spec::names::CONFIG)?;
-        let (path, verb) = (self.path(&name), Verb::Head);
+        let (path, verb) = (self.path(&name), Operation::Head);
         let (headers, body) = (Vec::new(), Bytes::new());
         let ask = Ask { verb, method: Method::HEAD, name: &name, path, query: &[], headers, body };
         let response = self.ask(self.send(ask))?;
@@ -142,7 +142,7 @@ impl Remote {
 
     /// A request about the bucket or container itself. What the store does not know is no failure here; what it does not allow is.
     fn ask_place(&self, name: &ObjectName, method: Method, query: &[(&'static str, &str)]) -> Result<Response> {
-        let (path, verb) = (object_store::path::Path::default(), Verb::List);
+        let (path, verb) = (object_store::path::Path::default(), Operation::List);
         let ask = Ask { verb, method, name, path, query, headers: Vec::new(), body: Bytes::new() };
         let response = self.ask(self.send(ask))?;
         let answer = response.answer();

@@ -29,7 +29,7 @@ use super::{
     ObjectVersion, Options, PutOptions, Read, ReadRange, Receipt, RetrievalMode, Room, StorageClass, Store,
 };
 pub(crate) use answer::judge;
-use answer::{Verb, classify};
+use answer::{Operation, classify};
 use base::ending;
 use base::error::{Error, Kind, Result};
 use bytes::Bytes;
@@ -127,7 +127,7 @@ impl Remote {
                     Ok(true) => Err(renewal::renewed()),
                     Ok(false) => done,
                     Err(e) => {
-                        let of_client = || answer::of_client(&e, Verb::Get, &self.location.to_string());
+                        let of_client = || answer::of_client(&e, Operation::Get, &self.location.to_string());
                         let away = self.lack(has_answered).unwrap_or_else(of_client);
                         if away.kind() == Kind::Transient { Err(away) } else { done }
                     }
@@ -159,12 +159,12 @@ impl Remote {
                 Cloud::S3(store) => {
                     let options = object_store::PutOptions { mode: PutMode::Create, ..Default::default() };
                     let put = store.put_opts(&self.path(name), PutPayload::from_bytes(bytes), options).await;
-                    put.map(|r| r.version).map_err(|e| classify(&e, Verb::Put, name))
+                    put.map(|r| r.version).map_err(|e| classify(&e, Operation::Put, name))
                 }
                 Cloud::Azure { .. } => {
                     let headers = self.put_headers(&bytes);
                     let response = self.send(self.put_ask(name, bytes, headers)).await?;
-                    response.done(Verb::Put, name)?;
+                    response.done(Operation::Put, name)?;
                     Ok(response.header("x-ms-version-id"))
                 }
             }
@@ -182,7 +182,7 @@ impl Remote {
     }
 
     fn put_ask<'a>(&self, name: &'a ObjectName, body: Bytes, headers: Vec<(&'static str, String)>) -> Ask<'a> {
-        Ask { verb: Verb::Put, method: Method::PUT, name, path: self.path(name), query: &[], headers, body }
+        Ask { verb: Operation::Put, method: Method::PUT, name, path: self.path(name), query: &[], headers, body }
     }
 }
 
@@ -213,7 +213,8 @@ impl Store for Remote {
             return self.describe(object, options);
         }
         self.ask(async {
-            let meta = self.cloud.objects().head(&self.path(name)).await.map_err(|e| classify(&e, Verb::Head, name))?;
+            let meta =
+                self.cloud.objects().head(&self.path(name)).await.map_err(|e| classify(&e, Operation::Head, name))?;
             Ok(Info::new(meta.size, meta.version))
         })
     }
@@ -233,7 +234,7 @@ impl Store for Remote {
 
     fn delete(&self, object: ObjectRef<'_>) -> Result<()> {
         let (name, version) = (object.name, object.version);
-        let (path, verb) = (self.path(name), Verb::Delete);
+        let (path, verb) = (self.path(name), Operation::Delete);
         let query: Vec<_> = self.version_query(version).into_iter().collect();
         let deleted = self.ask(async {
             match &self.cloud {

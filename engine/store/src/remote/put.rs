@@ -3,7 +3,7 @@
 //! What was put into an archive cannot be read back to compare it when an answer was lost. So its SHA-256 goes along as metadata, in the
 //! request whose bytes the store checks, and a name that is taken is looked at: the same digest means that our own put was done.
 
-use super::answer::Verb;
+use super::answer::Operation;
 use super::wire::{Response, base64_sha256, sha256};
 use super::{Cloud, Remote};
 use crate::class::{ADVICE_CLASS, foreign_class};
@@ -38,7 +38,7 @@ impl Remote {
         }
         let response = self.ask(self.send(self.put_ask(name, bytes, headers)))?;
         let checksum_enforced = self.checksum_enforced;
-        let version = match (response.done(Verb::Put, name), &options.lock) {
+        let version = match (response.done(Operation::Put, name), &options.lock) {
             (Ok(()), _) => response.version(),
             (Err(e), _) if archived && e.kind() == Kind::Exists => self.ours(name, length, &digest, e)?,
             (Err(e), None) => return Err(refused_class(name, options.class, &response).unwrap_or(e)),

@@ -3,7 +3,7 @@
 //! Promises: exactly what was asked comes, or an error. A range that reaches over the end is damage only when a second request says that the object ends
 //! there.
 
-use super::answer::{Verb, classify};
+use super::answer::{Operation, classify};
 use super::{Cloud, Remote};
 use crate::{OBJECT_BYTES_MAX, ObjectRef, Read, StoreExt, outside, too_large};
 use base::error::{Error, Kind, Result};
@@ -16,7 +16,7 @@ impl Remote {
     pub(super) fn fetch(&self, object: ObjectRef<'_>, range: Option<GetRange>) -> Result<Read> {
         let name = object.name;
         self.ask(async {
-            let failed = |e: object_store::Error| classify(&e, Verb::Get, name);
+            let failed = |e: object_store::Error| classify(&e, Operation::Get, name);
             let options = GetOptions { range, version: object.version.map(str::to_owned), ..GetOptions::default() };
             let result = self.cloud.objects().get_opts(&self.path(name), options).await.map_err(failed)?;
             let (whole, expected) = (result.meta.size, result.range.end.saturating_sub(result.range.start));

@@ -5,7 +5,7 @@
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
 
-use super::answer::{Answer, Verb};
+use super::answer::{Answer, Operation};
 use super::line;
 use super::runtime::wait;
 use super::settings;
@@ -42,7 +42,7 @@ pub fn sign(request: &Unsigned<'_>, service: &str, region: &str, options: &Optio
     let credential = wait(line::listening(options.outage.has_answered(), async {
         store.credentials().get_credential().await.map_err(|e| match line::heard().lack {
             Some(lack) => lack.error(options.outage.has_answered()).on(request.url),
-            None => Answer::read(&e.to_string()).error_on(Verb::Get, request.url),
+            None => Answer::read(&e.to_string()).error_on(Operation::Get, request.url),
         })
     }))?;
     signed(request, service, region, &credential, Machine::shared().now())

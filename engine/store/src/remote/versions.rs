@@ -4,7 +4,7 @@
 //! are the times of their making. Names that are not ours (whatever bytes are in them) are skipped, never an error: anybody who may
 //! write could end every listing otherwise.
 
-use super::answer::Verb;
+use super::answer::Operation;
 use super::page::{Entry, Page, read, time};
 use super::wire::Ask;
 use super::{Cloud, Remote};
@@ -127,7 +127,7 @@ impl Remote {
     /// One page of a listing; what has no value in `query` is left out.
     pub(super) fn page_of(&self, prefix: &str, mut query: Vec<(&'static str, &str)>) -> Result<Page> {
         query.retain(|(name, value)| *name == "versions" || !value.is_empty());
-        let (path, verb) = (object_store::path::Path::default(), Verb::List);
+        let (path, verb) = (object_store::path::Path::default(), Operation::List);
         // The name is for messages only, which speak of the place here.
         let name = ObjectName::new(format_spec::names::CONFIG)?;
         let headers = match &self.cloud {

@@ -1,7 +1,7 @@
 //! The requests that `object_store` does not know, signed and sent by its own parts: everything about versions and locks, Azure's
 //! puts with a checksum and single deletes, and a put whose checksum is wrong on purpose.
 
-use super::answer::{Answer, Verb};
+use super::answer::{Answer, Operation};
 use super::dates;
 use super::line::{Heard, Line, heard};
 use crate::ObjectName;
@@ -104,7 +104,7 @@ impl Wire {
 
 /// One request.
 pub(super) struct Ask<'a> {
-    pub(super) verb: Verb,
+    pub(super) verb: Operation,
     pub(super) method: Method,
     pub(super) name: &'a ObjectName,
     pub(super) path: Path,
@@ -115,7 +115,7 @@ pub(super) struct Ask<'a> {
 
 impl Response {
     /// Whether it was done, or the refusal as an error.
-    pub(super) fn done(&self, verb: Verb, name: &ObjectName) -> Result<()> {
+    pub(super) fn done(&self, verb: Operation, name: &ObjectName) -> Result<()> {
         if (200..300).contains(&self.status) { Ok(()) } else { Err(self.answer().error(verb, name)) }
     }
 

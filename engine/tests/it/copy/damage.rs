@@ -6,7 +6,7 @@ use crate::proofs::rig::{Rig, names_of, noise};
 use bytes::Bytes;
 use engine::Kind;
 use engine::backup::{BackupOptions, backup};
-use engine::index::Place;
+use engine::index::BlobLocation;
 use engine::monitor::Monitor;
 use engine::source::folder::FolderSource;
 use engine::store::{Memory, StoreExt};
@@ -55,11 +55,11 @@ fn a_blob_that_lies_somewhere_else_as_well_is_taken_from_there() {
     // Whoever has met the damage stores it again.
     let repository = pair.source.open().unwrap();
     let (mut ids, blobs) = (Vec::new(), repository.blobs());
-    let mut data = |id: &ChunkId, place: &Place| {
+    let mut data = |id: &ChunkId, place: &BlobLocation| {
         ids.extend((place.pack_kind == ObjectKind::DataPack).then_some(*id));
         Ok(())
     };
-    blobs.catalog().cache().for_each_place(&mut data).unwrap();
+    blobs.live_index().cache().for_each_place(&mut data).unwrap();
     assert!(ids.iter().any(|id| blobs.chunk(id).is_err()), "something is damaged");
     let source = FolderSource::new(std::slice::from_ref(&pair.source.source), Default::default()).unwrap();
     let full = BackupOptions { full: true, ..pair.source.options() };

@@ -4,12 +4,12 @@ use super::rekeyed::strange;
 use super::{CopyOptions, Pair, Which, target_of};
 use crate::proofs::rig::{Rig, contents, copy_of, names_of, noise};
 use engine::blob::CachePlace;
-use engine::care::retention::{ApplyOptions, Plan, Request, Scope, apply};
-use engine::care::{CheckOptions, Level, check};
 use engine::copy::copy;
+use engine::maintenance::retention::{ApplyOptions, Request, RetentionPlan, Scope, apply};
+use engine::maintenance::{CheckOptions, Level, check};
 use engine::monitor::Monitor;
 use engine::repository::{Grounds, NameOf, OpenOptions, Repository};
-use engine::session::{Opening, Session};
+use engine::session::{Opening, WriteSession};
 use engine::store::{Fault, Faulty, Memory, RequestKind};
 use engine::{Error, Kind};
 use format_spec::config::Retention;
@@ -230,9 +230,10 @@ fn a_rewritten_point_does_not_hide_what_the_others_saw() {
 fn tag(rig: &Rig, point: PointId) {
     let tags = Request::Tags { points: [point].into(), add: ["kept".to_owned()].into(), remove: [].into() };
     let (scope, repository) = (Scope::of(tags), rig.open().unwrap());
-    let plan = Plan::make(&repository, &scope, &Monitor::new()).unwrap();
+    let plan = RetentionPlan::make(&repository, &scope, &Monitor::new()).unwrap();
     let options = ApplyOptions { hash: plan.hash, threads: 1 };
-    apply(&repository, &scope, &options, &engine::care::ClockVerdict::trusted(), &Arc::new(Monitor::new())).unwrap();
+    apply(&repository, &scope, &options, &engine::maintenance::ClockVerdict::trusted(), &Arc::new(Monitor::new()))
+        .unwrap();
 }
 
 /// Neither copy sees a point of the other when it begins.
@@ -267,7 +268,7 @@ fn two_copies_in_the_same_moment_do_not_mix_two_histories() {
 /// Commits a point as a program would that does not know of histories.
 fn commit(repository: &Arc<Repository>, manifest: &Manifest) {
     let opening = Opening { job: "copy", host: "test", purpose: Purpose::Copy, base: None };
-    let session = Session::open(repository, opening).unwrap();
+    let session = WriteSession::open(repository, opening).unwrap();
     let name = NameOf::Copied(None, repository.before());
     let grounds = Grounds::new(repository.log().view().head, name);
     session.commit(manifest, grounds, &Monitor::new()).unwrap();
@@ -365,7 +366,7 @@ fn read_through_the_disk_cache(rig: &Rig, ranges: &Path) {
         assert_eq!(monitor.warnings_total(), 0);
         assert_eq!(contents(target.path()), contents(&rig.source));
     }
-    assert_eq!(repository.blobs().catalog().distrust().count(), 0, "a sound pack was called damaged");
+    assert_eq!(repository.blobs().live_index().distrust().count(), 0, "a sound pack was called damaged");
     assert_eq!(engine::store::spoiled(), spoiled, "a sound connection was called bad");
 }
 

@@ -14,7 +14,7 @@ fn limit_packs(pair: &Pair, memory: &Memory, bytes: u32) {
     let repository = pair.target.open().unwrap();
     let mut config = repository.config().clone();
     config.pack_bytes_max = bytes;
-    let object = config.encode(&repository.vault().secrets, [7; 32]);
+    let object = config.encode(&repository.sealed_store().secrets, [7; 32]);
     memory.replace(&ObjectName::new(names::CONFIG).unwrap(), Bytes::from(object));
 }
 
@@ -43,7 +43,7 @@ fn many_small_increments_fill_packs_to_within_one_block() {
     // What is stored by now is full, and what is not is in the spool.
     let block = pair.target.open().unwrap().config().block_target;
     let lengths = |kind| -> Vec<u64> {
-        let packs = pair.target.open().unwrap().blobs().catalog().packs().unwrap();
+        let packs = pair.target.open().unwrap().blobs().live_index().packs().unwrap();
         packs.into_iter().filter(|p| p.kind == kind).map(|p| p.bytes).collect()
     };
     let full = lengths(ObjectKind::DataPack);

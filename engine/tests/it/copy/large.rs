@@ -33,7 +33,7 @@ fn pair(folder: &Path, target: Arc<dyn Store>) -> Pair {
     fill(&pair.source, 232_000_000);
     pair.source.back_up().unwrap();
     assert_eq!(pair.copy(Which::Latest).unwrap().copied.len(), 1);
-    let packs = pair.target.open().unwrap().blobs().catalog().packs().unwrap();
+    let packs = pair.target.open().unwrap().blobs().live_index().packs().unwrap();
     assert!(packs.iter().any(|p| p.bytes > 200_000_000), "{packs:?}");
     pair
 }
@@ -91,7 +91,7 @@ fn copying_into_packs_of_256_mb_takes_less_than_400_mb_of_memory() {
         let out = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().unwrap();
         let text = String::from_utf8(out.stdout).unwrap();
         let most: u64 = text.lines().find_map(|line| line.strip_prefix(MOST)).expect(&text).parse().unwrap();
-        let packs = target.open().unwrap().blobs().catalog().packs().unwrap();
+        let packs = target.open().unwrap().blobs().live_index().packs().unwrap();
         let longest = packs.iter().map(|p| p.bytes).max().unwrap();
         println!("{threads} threads: {most} bytes of anonymous memory at most; the longest pack has {longest}");
         // Full to within one block.

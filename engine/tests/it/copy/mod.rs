@@ -98,7 +98,7 @@ pub(crate) fn target_locked(
         cutting: Some(like.config().cutting),
         retention,
         immutability,
-        dedup: Some(like.vault().secrets.dedup.clone()),
+        dedup: Some(like.sealed_store().secrets.dedup.clone()),
         origin: Some(like.id()),
         ..NewRepository::new(Class::Copy)
     };
@@ -131,7 +131,7 @@ pub(crate) fn names_in(
     let mut named = std::collections::BTreeMap::new();
     repository
         .blobs()
-        .catalog()
+        .live_index()
         .cache()
         .for_each_place(&mut |id, place| {
             if let Some(count) = places.remove(&(place.pack, place.blob)) {

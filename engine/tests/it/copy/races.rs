@@ -2,10 +2,10 @@
 
 use super::carried::fill;
 use super::{Pair, Which};
-use crate::proofs::collect::{collect_all as collect_with, expire, options};
+use crate::proofs::gc::{collect_all as collect_with, expire, options};
 use crate::proofs::rig::{Rig, noise};
-use engine::care::CollectReport;
 use engine::copy::copy;
+use engine::maintenance::CollectReport;
 use engine::monitor::Monitor;
 use engine::store::{Fault, Faulty, Memory, Store};
 use std::sync::Arc;

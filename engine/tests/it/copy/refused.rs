@@ -17,7 +17,7 @@ pub(super) fn backup_like(rig: &Rig, store: Arc<dyn Store>, like: &Repository) -
         cost: CHEAP,
         label: "test".into(),
         cutting: Some(like.config().cutting),
-        dedup: Some(like.vault().secrets.dedup.clone()),
+        dedup: Some(like.sealed_store().secrets.dedup.clone()),
         ..NewRepository::new(Class::Backup)
     };
     Repository::create(&*store, &new, &rig.env).unwrap();

@@ -3,7 +3,7 @@
 use super::carried::fill;
 use super::{Pair, Which};
 use crate::immutability::place::Clock;
-use crate::proofs::collect::{collect_all, expire, options};
+use crate::proofs::gc::{collect_all, expire, options};
 use crate::proofs::rig::noise;
 use engine::Kind;
 use engine::blob::Spool;

@@ -3,10 +3,10 @@
 use super::place::{Clock, in_memory, verified};
 use crate::proofs::rig::{Rig, noise};
 use crate::proofs::{collect_options, expire};
-use engine::care::{ClockVerdict, CollectReport, collect, plan_collection};
+use engine::maintenance::{ClockVerdict, CollectReport, collect, plan_collection};
 use engine::monitor::Monitor;
 use engine::repository::{Grounds, NameOf};
-use engine::session::{Opening, Session};
+use engine::session::{Opening, WriteSession};
 use engine::store::{Faulty, MeteredStore, OldestVersionLayer, RequestKind};
 use format_spec::log::{PointId, Purpose};
 use std::sync::Arc;
@@ -83,7 +83,7 @@ fn a_commit_whose_packs_were_condemned_before_it_looked_at_locks_speaks_of_no_da
     expire(&rig.open().unwrap(), vec![first]);
     assert!(collected(&rig).packs_condemned > 0);
     let opening = Opening { job: "late", host: "", purpose: Purpose::Backup, base: None };
-    let session = Session::open(&repository, opening).unwrap();
+    let session = WriteSession::open(&repository, opening).unwrap();
     let grounds = Grounds::new(known, NameOf::Made(repository.before()));
     let done = session.commit(&manifest, grounds, &Monitor::new()).unwrap();
     assert_eq!(done.number, None);

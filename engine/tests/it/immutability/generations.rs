@@ -2,8 +2,8 @@ use super::place::{in_memory, verified};
 use crate::proofs::rig::{Rig, names_of, noise};
 use bytes::Bytes;
 use engine::Kind;
-use engine::care::{ClockVerdict, CollectOptions, collect, plan_collection};
 use engine::immutability::{Securing, name_of, secure};
+use engine::maintenance::{ClockVerdict, CollectOptions, collect, plan_collection};
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::store::{Memory, MeteredStore, ObjectLock, OldestVersionLayer, RequestKind, Store, StoreExt};
@@ -181,7 +181,7 @@ fn a_thousand_packs_are_extended_once_in_eleven_days_and_not_asked_about_between
     let rows: Vec<_> = (0..PACKS).map(row).collect();
     let put = rig.open().unwrap();
     for row in &rows {
-        put.vault().store.put_new(&name_of(row).unwrap(), Bytes::from_static(b"a pack")).unwrap();
+        put.sealed_store().store.put_new(&name_of(row).unwrap(), Bytes::from_static(b"a pack")).unwrap();
     }
     assert_eq!(counts.requests(RequestKind::Lock), 0, "the lock goes with the put");
     let mut spent = Vec::new();
@@ -189,10 +189,10 @@ fn a_thousand_packs_are_extended_once_in_eleven_days_and_not_asked_about_between
         // The process that put them knows their locks; later ones have only the log.
         let repository = if day == 0 { put.clone() } else { rig.open().unwrap() };
         let locks = repository.locks().unwrap();
-        let (policy, commit) = (locks.policy(), locks.ask_now(&*repository.vault().store).unwrap());
+        let (policy, commit) = (locks.policy(), locks.ask_now(&*repository.sealed_store().store).unwrap());
         let needed = ObjectLock::new(policy.wish().mode, policy.needed_until(commit).unwrap());
         let wanted = policy.retain_until(commit).unwrap();
-        let (store, log, env) = (&*repository.vault().store, repository.log(), repository.env());
+        let (store, log, env) = (&*repository.sealed_store().store, repository.log(), repository.env());
         let securing = Securing { locks, store, log, env, monitor: &Monitor::new() };
         let before = (counts.requests(RequestKind::Head), counts.requests(RequestKind::Lock));
         let done = secure(&securing, rows.iter().map(|row| (*row, needed, wanted))).unwrap();

@@ -43,7 +43,7 @@ fn what_is_put_after_a_long_stand_is_locked_as_if_it_were_put_then() {
             ObjectId { session: 1, ordinal: 0 },
         ))
         .unwrap();
-        repository.vault().store.put_new(&name, Bytes::from_static(b"a pack")).unwrap();
+        repository.sealed_store().store.put_new(&name, Bytes::from_static(b"a pack")).unwrap();
         assert!(days_left(&rig, &name) >= 15, "after {days} days: {}", days_left(&rig, &name));
     }
 }
@@ -83,7 +83,7 @@ fn an_entry_that_turns_up_before_the_commit_is_locked_for_it() {
     // Somebody who locks nothing at all.
     let bare = Arc::new(OldestVersionLayer::new(memory));
     let config = blake3::hash(&bare.get(&ObjectName::new(names::CONFIG).unwrap()).unwrap());
-    let log = Log::new(bare.clone(), repository.id(), repository.vault().secrets.clone(), *config.as_bytes());
+    let log = Log::new(bare.clone(), repository.id(), repository.sealed_store().secrets.clone(), *config.as_bytes());
     let slot = log.append(&*rig.env, &mut |_| Ok(open("theirs"))).unwrap();
     let name = ObjectName::new(names::log(slot)).unwrap();
     assert_eq!(bare.lock_of(&name).unwrap(), None);

@@ -3,8 +3,8 @@
 
 use super::place::{Clock, in_memory, verified};
 use crate::proofs::rig::{Rig, names_of, noise, shown};
-use engine::care::Level;
-use engine::care::repair::{RepairOptions, RepairReport, apply, plan};
+use engine::maintenance::Level;
+use engine::maintenance::repair::{RepairOptions, RepairReport, apply, plan};
 use engine::monitor::Monitor;
 use engine::store::{Fault, Faulty, RequestKind};
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use super::{change, elsewhere, rig};
 use crate::proofs::Rig;
-use crate::proofs::collect::{collect_all, expire, options};
+use crate::proofs::gc::{collect_all, expire, options};
 use engine::blob::CachePlace;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -2,10 +2,10 @@
 
 use super::{change, elsewhere, interrupted, rig};
 use crate::proofs::Rig;
-use crate::proofs::collect::{collect_all, expire, options};
+use crate::proofs::gc::{collect_all, expire, options};
 use engine::Result;
-use engine::care::{CollectOptions, plan_collection};
 use engine::env::{Env, Machine, SharedEnv};
+use engine::maintenance::{CollectOptions, plan_collection};
 use engine::monitor::Monitor;
 use format_spec::Time;
 use format_spec::log::{Change, Purpose};

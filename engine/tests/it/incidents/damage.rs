@@ -2,13 +2,13 @@
 
 use super::{change, rig};
 use crate::proofs::Rig;
-use crate::proofs::collect::{collect_all, expire, options};
 use crate::proofs::damage::{Action, act, kind_of};
+use crate::proofs::gc::{collect_all, expire, options};
 use crate::proofs::rig::{copy_of, names_of, shown};
 use bytes::Bytes;
 use engine::Kind;
-use engine::care::repair::{self, RepairOptions, RepairPlan};
-use engine::care::{ClockVerdict, CollectOptions, Level, collect, plan_collection};
+use engine::maintenance::repair::{self, RepairOptions, RepairPlan};
+use engine::maintenance::{ClockVerdict, CollectOptions, Level, collect, plan_collection};
 use engine::monitor::Monitor;
 use engine::store::{Fault, Faulty, Memory, ObjectName, RequestKind, StoreExt};
 use format_spec::names;

@@ -1,9 +1,9 @@
 //! Blobs with several places, and backups upon garbage.
 
 use super::{change, elsewhere, interrupted, rig};
-use crate::proofs::collect::{collect_all, expire, options};
+use crate::proofs::gc::{collect_all, expire, options};
 use crate::proofs::rig::{copy_of, names_of};
-use engine::care::CollectOptions;
+use engine::maintenance::CollectOptions;
 use engine::store::{ObjectName, Store};
 use format_spec::names;
 use std::collections::BTreeSet;
@@ -17,8 +17,8 @@ fn incident_01_rustic_392_a_blob_stored_twice_survives_prune() {
     let twice = interrupted(&rig, "data/", move || _ = other.back_up().unwrap());
     let mine = twice.back_up().unwrap().point.unwrap();
     let repository = rig.open().unwrap();
-    let large = repository.vault().ids.chunk(&std::fs::read(rig.source.join("d0/0")).unwrap());
-    assert_eq!(repository.blobs().catalog().places(&large).unwrap().len(), 2, "both have stored it");
+    let large = repository.sealed_store().ids.chunk(&std::fs::read(rig.source.join("d0/0")).unwrap());
+    assert_eq!(repository.blobs().live_index().places(&large).unwrap().len(), 2, "both have stored it");
     let theirs = repository.points().unwrap().into_iter().find(|p| p.manifest.id != mine).unwrap().manifest.id;
     for gone in [mine, theirs] {
         // One of the points goes, and with it one of both places; then the other way round.
@@ -73,7 +73,7 @@ fn incident_02_pbs_psa_2025_00019_a_backup_upon_garbage_meets_the_collector() {
 /// Every pack that the index knows is in the store.
 fn named(rig: &crate::proofs::Rig) {
     let there = packs(&*rig.store);
-    for pack in rig.open().unwrap().blobs().catalog().packs().unwrap() {
+    for pack in rig.open().unwrap().blobs().live_index().packs().unwrap() {
         let name = ObjectName::new(names::of_session(pack.kind, pack.id)).unwrap();
         assert!(there.contains(&name), "{name} is published, not condemned, and gone");
     }

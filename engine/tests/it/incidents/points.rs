@@ -2,12 +2,12 @@
 
 use super::{change, elsewhere, rig};
 use crate::proofs::Rig;
-use crate::proofs::collect::{collect_all, expire, options};
+use crate::proofs::gc::{collect_all, expire, options};
 use crate::proofs::rig::{contents, copy_of};
 use bytes::Bytes;
 use engine::Kind;
-use engine::care::retention::{ApplyOptions, Plan, Request, Rules, Scope, apply};
-use engine::care::{ClockVerdict, PlanHash, compare};
+use engine::maintenance::retention::{ApplyOptions, Request, RetentionPlan, Rules, Scope, apply};
+use engine::maintenance::{ClockVerdict, PlanHash, compare};
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::source::folder::FolderSource;
@@ -15,7 +15,7 @@ use engine::source::{About, Failure, Outcome, Source, Step, Walk, rules};
 use engine::store::{Fault, Faulty, ObjectName, RequestKind, StoreExt};
 use format_spec::config::RetentionKind;
 use format_spec::container::{Header, ObjectKind};
-use format_spec::log::{Change, Purpose, Vouched};
+use format_spec::log::{Change, ObjectRef, Purpose};
 use format_spec::point::Manifest;
 use format_spec::{ObjectId, names};
 use std::path::Path;
@@ -114,7 +114,7 @@ fn incident_14_restic_4568_a_typing_error_removes_nothing() {
     elsewhere(&rig).back_up().unwrap();
     let repository = rig.open().unwrap();
     let ids: Vec<_> = repository.points().unwrap().iter().map(|p| p.manifest.id).collect();
-    let plan = |scope: &Scope| Plan::make(&repository, scope, &Monitor::new());
+    let plan = |scope: &Scope| RetentionPlan::make(&repository, scope, &Monitor::new());
     let rules = |tag: &str, job: Option<&str>| {
         let rules = Rules { tags: [tag.to_owned()].into(), ..Rules::default() };
         let scope = Scope::of(Request::Rules { rules, kind: RetentionKind::Snapshot });
@@ -181,15 +181,22 @@ fn newest(repository: &Repository) -> Manifest {
 }
 
 /// The newest manifest with a cursor, durable, in a session that has not committed.
-fn stored_with_cursor(repository: &Repository, cursor: &[u8]) -> (u32, Vouched) {
-    let (vault, env) = (repository.vault(), &**repository.env());
+fn stored_with_cursor(repository: &Repository, cursor: &[u8]) -> (u32, ObjectRef) {
+    let (sealed_store, env) = (repository.sealed_store(), &**repository.env());
     let open = Change::Open { job: "test".into(), host: String::new(), base: None, purpose: Purpose::Care };
     let session = repository.log().append(env, &mut |_| Ok(open.clone())).unwrap();
     let manifest = Manifest { cursors: vec![cursor.to_vec()], ..newest(repository) };
-    let header = Header::new(ObjectKind::RestorePoint, vault.secrets.suite(), vault.repository, session, 0, [7; 32]);
-    let (bytes, body_hash) = manifest.encode(header, &vault.secrets);
+    let header = Header::new(
+        ObjectKind::RestorePoint,
+        sealed_store.secrets.suite(),
+        sealed_store.repository,
+        session,
+        0,
+        [7; 32],
+    );
+    let (bytes, body_hash) = manifest.encode(header, &sealed_store.secrets);
     let name = ObjectName::new(names::of_session(ObjectKind::RestorePoint, ObjectId { session, ordinal: 0 })).unwrap();
     let stored = Bytes::from(bytes);
-    vault.store.put_new(&name, stored.clone()).unwrap();
-    (session, Vouched { ordinal: 0, bytes: stored.len() as u64, body_hash })
+    sealed_store.store.put_new(&name, stored.clone()).unwrap();
+    (session, ObjectRef { ordinal: 0, bytes: stored.len() as u64, body_hash })
 }

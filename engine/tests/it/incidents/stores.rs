@@ -1,13 +1,13 @@
 //! Stores that do not do what they say, and what is never rested upon them.
 
 use super::{change, rig};
-use crate::proofs::collect::{collect_all, expire, options};
+use crate::proofs::gc::{collect_all, expire, options};
 use crate::proofs::rig::{copy_of, names_of};
 use bytes::Bytes;
 use engine::Kind;
-use engine::care::CollectOptions;
 use engine::env::Machine;
 use engine::log::Truncation;
+use engine::maintenance::CollectOptions;
 use engine::store::{
     Fault, Faulty, Memory, Mode, ObjectLock, ObjectName, PutOptions, RequestKind, Store, StoreExt, probe, probe_lock,
 };

@@ -72,7 +72,7 @@ fn verdict(folder: &Path, model: &Model) -> Verdict {
     }
     let cache = opened.cache;
     let mut refused = false;
-    let mut ask = |id: &ChunkId, expected: &[Place]| match cache.places(id) {
+    let mut ask = |id: &ChunkId, expected: &[BlobLocation]| match cache.places(id) {
         Ok(places) => assert_eq!(places, expected, "a wrong answer"),
         Err(e) => {
             assert_eq!(e.kind(), Kind::Damaged, "{e}");

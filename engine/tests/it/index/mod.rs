@@ -6,7 +6,7 @@ mod damage;
 mod model;
 mod sharing;
 
-use engine::index::{PersistentCache, Place, SegmentBuilder};
+use engine::index::{BlobLocation, PersistentCache, SegmentBuilder};
 use format_spec::container::ObjectKind;
 use format_spec::index::{PackRow, Segment};
 use format_spec::pack::BlobEntry;
@@ -17,7 +17,7 @@ const REPOSITORY: RepositoryId = RepositoryId([7; 16]);
 const HEAD: [u8; 32] = [3; 32];
 
 /// What the cache must answer.
-type Model = BTreeMap<ChunkId, Vec<Place>>;
+type Model = BTreeMap<ChunkId, Vec<BlobLocation>>;
 
 fn id(number: u64) -> ChunkId {
     ChunkId(*blake3::hash(&number.to_le_bytes()).as_bytes())
@@ -47,11 +47,11 @@ fn segment(session: u32, numbers: impl IntoIterator<Item = u64>) -> Segment {
 }
 
 /// Every (id, place) of a segment, worked out without the code under test.
-fn places_of(segment: &Segment) -> impl Iterator<Item = (ChunkId, Place)> {
+fn places_of(segment: &Segment) -> impl Iterator<Item = (ChunkId, BlobLocation)> {
     segment.ids.iter().zip(&segment.places).map(|(id, place)| {
         let block = segment.blocks[place.block as usize];
         let pack = &segment.packs[block.pack as usize];
-        let place = Place {
+        let place = BlobLocation {
             pack: pack.id,
             pack_kind: pack.kind,
             pack_bytes: pack.bytes,

@@ -4,8 +4,8 @@ use super::{Broken, Fails, back_up, kept, newest, restored, rig, started};
 use crate::proofs::Rig;
 use crate::proofs::rig::interrupted;
 use engine::backup::backup;
-use engine::care::ClockVerdict;
-use engine::care::retention::{ApplyOptions, Plan, Request, Rules, Scope, apply};
+use engine::maintenance::ClockVerdict;
+use engine::maintenance::retention::{ApplyOptions, Request, RetentionPlan, Rules, Scope, apply};
 use engine::monitor::Monitor;
 use engine::store::{Faulty, RequestKind};
 use format_spec::config::RetentionKind;
@@ -18,7 +18,7 @@ fn erase(rig: &Rig, paths: &[&str]) {
     let below = |path: &&str| [&rig.inside()[..], b"/", path.as_bytes()].concat();
     let scope = Scope::of(Request::Paths(paths.iter().map(below).collect()));
     let (repository, monitor) = (rig.open().unwrap(), Arc::new(Monitor::new()));
-    let plan = Plan::make(&repository, &scope, &monitor).unwrap();
+    let plan = RetentionPlan::make(&repository, &scope, &monitor).unwrap();
     let options = ApplyOptions { hash: plan.hash, threads: 1 };
     apply(&repository, &scope, &options, &ClockVerdict::trusted(), &monitor).unwrap();
 }
@@ -75,7 +75,7 @@ fn nothing_is_kept_from_a_point_that_expired_meanwhile() {
     let all: Vec<_> = repository.points().unwrap().iter().map(|p| p.manifest.id).collect();
     // What did not change is not opened, and does not fail.
     rig.write("b", b"changed, and unreadable");
-    let raced = interrupted(&rig, "points/", move || crate::proofs::collect::expire(&repository, all));
+    let raced = interrupted(&rig, "points/", move || crate::proofs::gc::expire(&repository, all));
     let source = Broken::new(&rig, &[("b", Fails::Reading)]);
     let done = backup(&raced.open().unwrap(), &source, &raced.options(), &Arc::new(Monitor::new())).unwrap();
     assert_eq!((done.counts.failed, done.counts.kept), (1, 0));
@@ -131,7 +131,7 @@ fn items_that_grow_too_old_at_the_slot_of_the_commit_are_not_kept() {
         let rules = Rules { period: Some("1y".parse().unwrap()), ..Rules::default() };
         let scope = Scope::of(Request::Rules { rules, kind: RetentionKind::Item });
         let (repository, monitor) = (expiring.open().unwrap(), Arc::new(Monitor::new()));
-        let plan = Plan::make(&repository, &scope, &monitor).unwrap();
+        let plan = RetentionPlan::make(&repository, &scope, &monitor).unwrap();
         let options = ApplyOptions { hash: plan.hash, threads: 1 };
         let applied = apply(&repository, &scope, &options, &ClockVerdict::trusted(), &monitor).unwrap();
         assert_eq!(applied.rewritten.len(), 1, "{applied:?}");
@@ -174,7 +174,7 @@ fn a_name_that_only_the_ledger_has_is_erased() {
     assert_eq!(rig.check().unwrap().errors, Vec::new());
     let path = [&rig.inside()[..], b"/a/Jane Doe.pdf"].concat();
     let scope = Scope::of(Request::Paths([path].into()));
-    let again = Plan::make(&rig.open().unwrap(), &scope, &Monitor::new()).unwrap();
+    let again = RetentionPlan::make(&rig.open().unwrap(), &scope, &Monitor::new()).unwrap();
     assert!(again.is_empty() && again.unmatched.len() == 1, "it is named nowhere any more: {again:?}");
 }
 
@@ -185,7 +185,8 @@ fn the_plan_says_that_names_leave_and_that_the_path_was_found() {
     rig.write("a/Jane Doe.pdf", b"never read");
     back_up(&rig, &[("a/Jane Doe.pdf", Fails::Looking)]);
     let path = [&rig.inside()[..], b"/a/Jane Doe.pdf"].concat();
-    let plan = Plan::make(&rig.open().unwrap(), &Scope::of(Request::Paths([path].into())), &Monitor::new()).unwrap();
+    let plan =
+        RetentionPlan::make(&rig.open().unwrap(), &Scope::of(Request::Paths([path].into())), &Monitor::new()).unwrap();
     assert_eq!((plan.rows.len(), plan.unmatched.len()), (1, 0));
     let reasons: Vec<String> = plan.rows[0].decision.reasons.iter().map(ToString::to_string).collect();
     assert_eq!(reasons, ["loses 1 name of items that it does not hold"]);

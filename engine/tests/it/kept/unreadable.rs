@@ -1,7 +1,7 @@
 //! Every way in which an item fails, and what the point has of it then.
 
 use super::{Broken, Fails, back_up, back_up_as, kept, newest, restored, rig, started};
-use crate::proofs::collect::{collect_all, expire, options};
+use crate::proofs::gc::{collect_all, expire, options};
 use crate::proofs::rig::contents;
 use engine::backup::{BackupOptions, backup};
 use engine::env::{Env, Machine, SharedEnv};

@@ -17,7 +17,7 @@ use engine::env::{Seeded, SharedEnv};
 use engine::log::{Log, LogView, Truncated, Truncation};
 use engine::store::{ListOptions, Memory, ObjectName, Store, StoreExt};
 use format_spec::keys::{Secret, Secrets};
-use format_spec::log::{Change, PointId, PublishedPack, Purpose, Vouched};
+use format_spec::log::{Change, ObjectRef, PointId, PublishedPack, Purpose};
 use format_spec::{ChunkId, RepositoryId, names};
 use std::sync::Arc;
 
@@ -121,8 +121,8 @@ pub(crate) fn pack(ordinal: u32) -> PublishedPack {
     PublishedPack { kind: format_spec::container::ObjectKind::DataPack, object: vouched(ordinal), blobs: 20 }
 }
 
-pub(crate) fn vouched(ordinal: u32) -> Vouched {
-    Vouched { ordinal, bytes: u64::from(ordinal) + 1000, body_hash: [3; 32] }
+pub(crate) fn vouched(ordinal: u32) -> ObjectRef {
+    ObjectRef { ordinal, bytes: u64::from(ordinal) + 1000, body_hash: [3; 32] }
 }
 
 pub(crate) fn point_id(seed: u32) -> PointId {

@@ -1,13 +1,13 @@
 //! Whole repositories whose log is summed up and truncated: backups, restores, local caches.
 
-use crate::proofs::collect::{collect_all, options};
+use crate::proofs::gc::{collect_all, options};
 use crate::proofs::rig::names_of;
 use crate::proofs::{Rig, noise};
 use engine::Kind;
 use engine::blob::CachePlace;
-use engine::care::CollectOptions;
 use engine::limits::{CHECKPOINT_ENTRIES, CHECKPOINT_HASHES};
 use engine::log::Log;
+use engine::maintenance::CollectOptions;
 use engine::repository::{NewRepository, Repository};
 use engine::store::probe::LISTING_COMPLETE;
 use engine::store::{Faulty, ListOptions, Memory, ObjectName, StoreExt};
@@ -167,7 +167,7 @@ fn a_config_that_asks_writers_to_stay_away_is_only_read() {
         repository.log().append(&**repository.env(), &mut |_| Ok(open())).map(|_| ()),
         rig.back_up().map(|_| ()),
         collect_all(&repository, &CollectOptions { lease_seconds: -1, ..options() }).map(|_| ()),
-        repository.vault().store.delete(name.object()),
+        repository.sealed_store().store.delete(name.object()),
     ];
     for refused in refused {
         let error = refused.unwrap_err();

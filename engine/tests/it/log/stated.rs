@@ -1,8 +1,8 @@
 //! The hashes that a checkpoint states ([LOG-21], 2c), held against the entry of its slot: the broken vectors of both suites, each in its place.
 
 use engine::blob::CachePlace;
-use engine::care::{CheckOptions, CheckReport, Level, check};
 use engine::env::Machine;
+use engine::maintenance::{CheckOptions, CheckReport, Level, check};
 use engine::monitor::Monitor;
 use engine::repository::{OpenOptions, Repository};
 use engine::store::{Memory, ObjectName, StoreExt};

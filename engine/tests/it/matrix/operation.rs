@@ -2,12 +2,12 @@
 
 use super::scene::{Done, ERASED, Scene, files_below, read_all};
 use crate::copy::{Pair, Which, target_of};
-use crate::proofs::collect::{collect_all, options};
+use crate::proofs::gc::{collect_all, options};
 use crate::proofs::rig::{CHEAP, PASSWORD, Rig, restore_options};
-use engine::care::repair::{self, RepairOptions};
-use engine::care::retention::{ApplyOptions, Plan, Request, Scope, apply};
-use engine::care::{ClockVerdict, CollectOptions, Level};
 use engine::log::Truncation;
+use engine::maintenance::repair::{self, RepairOptions};
+use engine::maintenance::retention::{ApplyOptions, Request, RetentionPlan, Scope, apply};
+use engine::maintenance::{ClockVerdict, CollectOptions, Level};
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::restore_point::Point;
@@ -155,7 +155,7 @@ pub(super) const REPAIR: Operation = Operation {
     name: "repair",
     stage: |machine| {
         let store = &machine.rig.store;
-        let packs = machine.scene.rig.over(store.clone()).open().unwrap().blobs().catalog().packs().unwrap();
+        let packs = machine.scene.rig.over(store.clone()).open().unwrap().blobs().live_index().packs().unwrap();
         let pack = packs.iter().find(|p| p.kind == ObjectKind::DataPack).unwrap();
         let name = ObjectName::new(names::of_session(pack.kind, pack.id)).unwrap();
         let mut bytes = store.get(&name).unwrap().to_vec();
@@ -264,7 +264,7 @@ fn retained(machine: &Machine, request: Request) -> Result<()> {
     again(|| {
         let repository = machine.rig.open()?;
         let scope = Scope::of(request.clone());
-        let plan = Plan::make(&repository, &scope, &Monitor::new())?;
+        let plan = RetentionPlan::make(&repository, &scope, &Monitor::new())?;
         let options = ApplyOptions { hash: plan.hash, threads: 1 };
         let applied = apply(&repository, &scope, &options, &ClockVerdict::trusted(), &Arc::new(Monitor::new()))?;
         match applied.left_out.is_empty() {

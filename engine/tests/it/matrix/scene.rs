@@ -1,16 +1,16 @@
 //! The repository that two operations meet in, and what it must be afterwards.
 
 use crate::copy::{Pair, Which, target_of};
-use crate::proofs::collect::{collect_all, expire, options};
+use crate::proofs::gc::{collect_all, expire, options};
 use crate::proofs::rig::{Rig, copy_of, noise};
 use engine::Result;
 use engine::blob::WriterOptions;
-use engine::care::CollectOptions;
+use engine::maintenance::CollectOptions;
 use engine::monitor::Monitor;
 use engine::reader::ContentReader;
 use engine::repository::Repository;
 use engine::restore_point::Point;
-use engine::session::{Opening, Session};
+use engine::session::{Opening, WriteSession};
 use engine::store::{Memory, Store};
 use engine::tree::{Flow, walk};
 use format_spec::log::{PointId, Purpose};
@@ -190,12 +190,12 @@ fn write(rig: &Rig, files: std::ops::Range<u64>, seed: u64) {
 /// One session that publishes again and again and never commits.
 fn publish_many(repository: &Arc<Repository>) {
     let opening = Opening { job: "many", host: "test", purpose: Purpose::Backup, base: None };
-    let session = Session::open(repository, opening).unwrap();
+    let session = WriteSession::open(repository, opening).unwrap();
     let how = WriterOptions { threads: 1, ..WriterOptions::default() };
     let writer = session.writer(how, &Arc::new(Monitor::new())).unwrap();
     for n in 0..SEGMENTS_MANY {
         let chunk = noise(10_000 + n, 100);
-        writer.put_chunk(repository.vault().ids.chunk(&chunk), chunk).unwrap();
+        writer.put_chunk(repository.sealed_store().ids.chunk(&chunk), chunk).unwrap();
         writer.flush().unwrap();
     }
     let view = repository.log().view();

@@ -2,12 +2,12 @@
 
 mod forge;
 
-use crate::proofs::collect::{collect_all, expire, options};
+use crate::proofs::gc::{collect_all, expire, options};
 use crate::proofs::rig::{Rig, contents, noise, restore_options};
-use engine::care::Level;
-use engine::care::repair::{RepairOptions, plan};
-use engine::care::retention::{Plan, Request, Scope};
 use engine::error::Kind;
+use engine::maintenance::Level;
+use engine::maintenance::repair::{RepairOptions, plan};
+use engine::maintenance::retention::{Request, RetentionPlan, Scope};
 use engine::monitor::Monitor;
 use engine::repository::{Repository, Why};
 use engine::restore::restore;
@@ -94,7 +94,7 @@ fn no_plan_of_retention_lets_it_go() {
     let repository = rig.open().unwrap();
     let plan = |ids: BTreeSet<PointId>| {
         let scope = Scope::of(Request::Points(ids));
-        Plan::make(&repository, &scope, &Monitor::new())
+        RetentionPlan::make(&repository, &scope, &Monitor::new())
     };
     let other = plan([points[1]].into()).unwrap();
     assert_eq!((other.unread.len(), other.given_up.len()), (1, 0));

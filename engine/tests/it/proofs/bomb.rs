@@ -6,8 +6,8 @@ use engine::Kind;
 use engine::blob::WriterOptions;
 use engine::monitor::Monitor;
 use engine::repository::{Grounds, NameOf};
-use engine::restore_point::{Emission, PointSink, ReferenceChange, reference_set, roots_of};
-use engine::session::{Opening, Session};
+use engine::restore_point::{NewNodes, PointSink, ReferenceChange, reference_set, roots_of};
+use engine::session::{Opening, WriteSession};
 use engine::store::Memory;
 use engine::tree::FolderBuilder;
 use format_spec::log::{PointId, Purpose};
@@ -21,12 +21,12 @@ fn commit_bomb(rig: &Rig, levels: u32) -> PointId {
     let good = repository.points().unwrap().pop().unwrap();
     let before = repository.before();
     let opening = Opening { job: "bomb", host: "h", purpose: Purpose::Backup, base: None };
-    let session = Session::open(&repository, opening).unwrap();
+    let session = WriteSession::open(&repository, opening).unwrap();
     let monitor = Arc::new(Monitor::new());
     let writer = session.writer(WriterOptions { threads: 1, ..WriterOptions::default() }, &monitor).unwrap();
-    let emission = Emission::default();
-    let ids = &repository.vault().ids;
-    let mut sink = PointSink::new(&writer, ids, &emission);
+    let new_nodes = NewNodes::default();
+    let ids = &repository.sealed_store().ids;
+    let mut sink = PointSink::new(&writer, ids, &new_nodes);
     let mut root = Entry { content: Content::None, totals: Default::default(), ..good.manifest.root.clone() };
     for _ in 0..levels {
         let mut folder = FolderBuilder::new();
@@ -41,7 +41,7 @@ fn commit_bomb(rig: &Rig, levels: u32) -> PointId {
         base: None,
         base_roots: Vec::new(),
         roots,
-        emission: &emission,
+        new_nodes: &new_nodes,
         blobs: repository.blobs(),
         log: repository.log().view(),
     };

@@ -1,10 +1,10 @@
 //! A point that is read as of an earlier position of the log, and whose packs have been collected since: that is told, with the times, and is no damage.
 
-use super::collect::{collect_all, expire, options};
+use super::gc::{collect_all, expire, options};
 use super::rig::{Rig, noise, restore_options};
 use engine::blob::CachePlace;
-use engine::care::{CheckOptions, Level, check};
 use engine::error::{Error, Kind};
+use engine::maintenance::{CheckOptions, Level, check};
 use engine::monitor::Monitor;
 use engine::repository::{AsOf, OpenOptions, Repository, Why};
 use engine::restore::restore;
@@ -84,7 +84,7 @@ fn a_check_as_of_an_earlier_position_calls_what_was_collected_since_no_damage() 
         assert_eq!((now.errors, now.collected), (Vec::new(), Vec::new()), "{level:?}");
     }
     // What is needed to this day is damage as of any position.
-    let pack = rig.open().unwrap().blobs().catalog().packs().unwrap().pop().unwrap();
+    let pack = rig.open().unwrap().blobs().live_index().packs().unwrap().pop().unwrap();
     let name = format_spec::names::of_session(pack.kind, pack.id);
     rig.store.delete(ObjectName::new(name.clone()).unwrap().object()).unwrap();
     let head = rig.open().unwrap().log().view().head;

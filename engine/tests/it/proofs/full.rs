@@ -1,10 +1,10 @@
 //! A store that is full: who makes room is not stopped by it, and a run that failed for it keeps nothing back.
 
-use super::collect::{collect_all, options};
 use super::expire;
+use super::gc::{collect_all, options};
 use super::rig::{Rig, names_of, noise, shown};
 use engine::Kind;
-use engine::care::plan_collection;
+use engine::maintenance::plan_collection;
 use engine::monitor::Monitor;
 use engine::store::{Fault, Faulty, Memory, RequestKind};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ fn a_run_that_ends_with_an_error_closes_its_session_and_what_it_left_goes_at_onc
         let repository = rig.open().unwrap();
         assert!(repository.log().view().sessions.is_empty(), "{kind:?}");
         // By the usual options, under which an open session would be waited for.
-        let usual = engine::care::CollectOptions { grace_seconds: 86_400, ..options() };
+        let usual = engine::maintenance::CollectOptions { grace_seconds: 86_400, ..options() };
         let data = || names_of(&*rig.store).iter().filter(|name| name.as_str().starts_with("data/")).count();
         assert!(data() > 0, "{kind:?}: something was stored");
         let done = collect_all(&repository, &usual).unwrap();
@@ -48,7 +48,7 @@ fn a_run_whose_store_does_not_answer_says_nothing_more_and_the_plan_names_what_i
     let [held] = &plan.holding[..] else { panic!("{:?}", plan.holding) };
     assert!(held.unpublished > 0 && held.unpublished_bytes > 3_000_000, "{held:?}");
     assert_eq!((plan.orphans, held.packs), (0, 0));
-    let fence = engine::care::CollectOptions { fence: [held.session].into(), ..options() };
+    let fence = engine::maintenance::CollectOptions { fence: [held.session].into(), ..options() };
     assert!(collect_all(&repository, &fence).unwrap().bytes_freed >= held.unpublished_bytes);
 }
 

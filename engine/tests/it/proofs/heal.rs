@@ -41,11 +41,11 @@ fn expect_newest_whole(rig: &Rig, damaged: &ObjectName) {
     assert_eq!(contents(target.path()), contents(&rig.source));
     let repository = rig.open().unwrap();
     let newest = repository.find_point("latest").unwrap();
-    let options = engine::care::CheckOptions {
+    let options = engine::maintenance::CheckOptions {
         point: Some(newest),
-        ..engine::care::CheckOptions::new(engine::care::Level::Full)
+        ..engine::maintenance::CheckOptions::new(engine::maintenance::Level::Full)
     };
-    let report = engine::care::check(&repository, &options, &Monitor::new()).unwrap();
+    let report = engine::maintenance::check(&repository, &options, &Monitor::new()).unwrap();
     assert_eq!(report.errors, Vec::new(), "the newest point needs nothing of {damaged}");
     assert!(report.packs > 0 && report.points == 1);
     let all = rig.check().unwrap();

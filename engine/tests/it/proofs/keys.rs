@@ -73,7 +73,7 @@ fn the_recovery_sheet_opens_without_any_slot_and_only_its_own_repository() {
     let rig = Rig::new(folder.path(), store.clone());
     rig.write("a", b"some words");
     rig.expect_healthy();
-    let sheet = rig.open().unwrap().paper().unwrap().lines.join("\n");
+    let sheet = rig.open().unwrap().recovery_sheet().unwrap().lines.join("\n");
     for name in super::rig::names_of(&*store).iter().filter(|n| n.as_str().starts_with("keys/")) {
         engine::store::Store::delete(&*store, name.object()).unwrap();
     }
@@ -107,7 +107,7 @@ fn an_unencrypted_repository_makes_the_round_trip() {
     assert_eq!(repository.slots().unwrap(), Vec::new());
     assert_eq!(repository.add_slot(b"x", "x", CHEAP).unwrap_err().kind(), Kind::Input);
     assert_eq!(repository.reseal_slots(b"x", None, CHEAP).unwrap_err().kind(), Kind::Input);
-    assert_eq!(repository.paper().map(|_| ()).unwrap_err().kind(), Kind::Input);
+    assert_eq!(repository.recovery_sheet().map(|_| ()).unwrap_err().kind(), Kind::Input);
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! Collection beside damage: what cannot be read is left alone and told, what is whole elsewhere moves, the rest is collected.
 
-use super::collect::{collect_all, expire, options};
 use super::damage::{Action, act, kind_of};
+use super::gc::{collect_all, expire, options};
 use super::rig::{Rig, names_of, noise};
 use engine::backup::{BackupOptions, backup};
-use engine::care::plan_collection;
+use engine::maintenance::plan_collection;
 use engine::monitor::Monitor;
 use engine::source::folder::FolderSource;
 use engine::source::rules::Rules;
@@ -22,7 +22,7 @@ fn put(store: &Memory, name: &str) {
     store.put_new(&ObjectName::new(name).unwrap(), bytes::Bytes::from_static(b"left behind")).unwrap();
 }
 
-fn objects<'f>(found: impl IntoIterator<Item = &'f engine::care::Finding>) -> Vec<&'f str> {
+fn objects<'f>(found: impl IntoIterator<Item = &'f engine::maintenance::Finding>) -> Vec<&'f str> {
     found.into_iter().map(|f| f.object.as_str()).collect()
 }
 
@@ -128,7 +128,7 @@ fn orphans_are_told_by_the_plan() {
     rig.over(Arc::new(dying)).back_up().unwrap_err();
     let patient = plan_collection(&repository, &options(), &Monitor::new()).unwrap();
     assert_eq!(patient.orphans, 2, "an open session may publish what it stored");
-    let impatient = engine::care::CollectOptions { lease_seconds: -1, ..options() };
+    let impatient = engine::maintenance::CollectOptions { lease_seconds: -1, ..options() };
     let plan = plan_collection(&repository, &impatient, &Monitor::new()).unwrap();
     assert!(plan.orphans > 2, "{plan:?}");
     let report = collect_all(&repository, &impatient).unwrap();

@@ -1,9 +1,9 @@
 //! A point that expires, and is collected, under whoever reads it: that is told, and is no damage.
 
-use super::collect::{collect_all, expire, options};
+use super::gc::{collect_all, expire, options};
 use super::rig::{Rig, noise, restore_options};
-use engine::care::{CheckOptions, Level, check, compare};
 use engine::error::Kind;
+use engine::maintenance::{CheckOptions, Level, check, compare};
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::restore::restore;

@@ -4,7 +4,7 @@ use super::damage::{Action, act, kind_of};
 use super::rig::{copy_of, names_of};
 use super::{Rig, noise};
 use bytes::Bytes;
-use engine::care::{CheckOptions, CheckReport, Level, check, check_stored};
+use engine::maintenance::{CheckOptions, CheckReport, Level, check, check_stored};
 use engine::monitor::Monitor;
 use engine::store::{Faulty, Memory, ObjectName, RequestKind, Store, StoreExt};
 use format_spec::container::{Object, kind};

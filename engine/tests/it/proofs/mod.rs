@@ -5,12 +5,12 @@
 mod bomb;
 mod broken_line;
 mod cache;
-pub(crate) mod collect;
 mod collected_since;
 mod crash;
 pub(crate) mod damage;
 mod faults;
 mod full;
+pub(crate) mod gc;
 mod heal;
 mod key_slots;
 mod keys;
@@ -34,5 +34,5 @@ mod uncommitted;
 mod versions;
 mod writers;
 
-pub(crate) use collect::{expire, options as collect_options};
+pub(crate) use gc::{expire, options as collect_options};
 pub(crate) use rig::{CHEAP, PASSWORD, Rig, contents, noise, parallel, restore_options, shown};

@@ -1,9 +1,9 @@
 //! A check that lasts while others expire, collect and fold: what they took away is no damage, and what is damaged is.
 
-use super::collect::{collect_all, expire, options};
+use super::gc::{collect_all, expire, options};
 use super::rig::{Rig, noise};
 use engine::Kind;
-use engine::care::{CheckOptions, CheckReport, Level, check};
+use engine::maintenance::{CheckOptions, CheckReport, Level, check};
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::store::{Faulty, Memory, ObjectName, RequestKind};
@@ -106,7 +106,7 @@ fn damage_is_still_found_by_a_check_that_is_overtaken() {
         let (rig, take_away) = (rig.clone(), take_away(&rig, first));
         move || {
             take_away();
-            let known = rig.open().unwrap().blobs().catalog().packs().unwrap();
+            let known = rig.open().unwrap().blobs().live_index().packs().unwrap();
             let pack = known.iter().find(|p| p.kind == ObjectKind::DataPack).expect("a data pack is left");
             rig.store.delete(ObjectName::new(names::of_session(pack.kind, pack.id)).unwrap().object()).unwrap();
         }

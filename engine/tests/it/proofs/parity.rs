@@ -7,7 +7,7 @@ use engine::pack::{FinishedPack, PackBuilder, heal};
 use engine::store::{Memory, StoreExt};
 use format_spec::container::{Object, ObjectKind, kind};
 use format_spec::keys::{Secret, Secrets};
-use format_spec::log::Vouched;
+use format_spec::log::ObjectRef;
 use format_spec::parity::{Geometry, Table};
 use format_spec::{ObjectId, RepositoryId};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ fn pack(secrets: &Secrets, bytes: usize, percent: u8) -> FinishedPack {
 struct Case {
     secrets: Secrets,
     bytes: Vec<u8>,
-    promised: Vouched,
+    promised: ObjectRef,
     geometry: Geometry,
 }
 
@@ -149,7 +149,7 @@ fn a_pack_whose_end_was_cut_off_is_healed_with_the_keys() {
 #[test]
 fn another_pack_than_the_log_promises_is_not_returned() {
     let case = Case::new(true);
-    let other = Vouched { body_hash: [0; 32], ..case.promised };
+    let other = ObjectRef { body_hash: [0; 32], ..case.promised };
     assert_eq!(heal(&case.bytes, &other, Some(&case.secrets)).unwrap_err().kind(), Kind::Damaged);
     let none = pack(&case.secrets, 60_000, 0);
     let mut bent = none.bytes.to_vec();

@@ -2,9 +2,9 @@
 //!
 //! Each test stops a backup at one store call, lets another machine do its work there, and lets the backup go on.
 
-use super::collect::{collect_all, expire, options};
+use super::gc::{collect_all, expire, options};
 use super::rig::{Rig, interrupted, names_of, noise};
-use engine::care::CollectOptions;
+use engine::maintenance::CollectOptions;
 use engine::store::{Faulty, Memory, RequestKind, Store, StoreExt};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -122,7 +122,7 @@ fn a_killed_session_leaves_what_the_next_one_uses_and_the_collection_after_it_ta
     collect_all(&rig.open().unwrap(), &impatient).unwrap();
     rig.expect_equal();
     let packs = names_of(&*rig.store).into_iter().filter(|n| n.as_str().starts_with("data/")).count();
-    let needed = rig.open().unwrap().blobs().catalog().packs().unwrap();
+    let needed = rig.open().unwrap().blobs().live_index().packs().unwrap();
     assert_eq!(packs, needed.iter().filter(|p| p.kind == format_spec::container::ObjectKind::DataPack).count());
 }
 
@@ -189,7 +189,7 @@ fn the_copy_that_heals_a_blob_is_the_one_that_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let (rig, first) = Rig::with_point(folder.path(), Arc::<Memory>::default());
     let repository = rig.open().unwrap();
-    let known = repository.blobs().catalog().packs().unwrap();
+    let known = repository.blobs().live_index().packs().unwrap();
     let bad = known.iter().find(|p| p.kind == format_spec::container::ObjectKind::DataPack).expect("a data pack");
     let name = engine::store::ObjectName::new(format_spec::names::of_session(bad.kind, bad.id)).unwrap();
     let mut bytes = rig.store.get(&name).unwrap().to_vec();
@@ -197,7 +197,7 @@ fn the_copy_that_heals_a_blob_is_the_one_that_is_kept() {
     bytes[300..end].iter_mut().for_each(|b| *b ^= 0x55);
     rig.store.delete(name.object()).unwrap();
     rig.store.put_new(&name, bytes.into()).unwrap();
-    repository.blobs().catalog().distrust().add(bad.id);
+    repository.blobs().live_index().distrust().add(bad.id);
     // Every file is read again, and names the same chunks as the base does.
     std::thread::sleep(std::time::Duration::from_millis(20));
     for path in super::rig::contents(&rig.source).into_keys().map(|p| rig.source.join(p)).filter(|p| p.is_file()) {

@@ -5,8 +5,8 @@ use super::rig::{contents, copy_of, names_of};
 use super::{Rig, noise};
 use bytes::Bytes;
 use engine::Kind;
-use engine::care::Level;
-use engine::care::repair::{Cure, RepairOptions, RepairPlan, RepairReport, apply, plan};
+use engine::maintenance::Level;
+use engine::maintenance::repair::{RepairOptions, RepairPlan, RepairReport, RepairSource, apply, plan};
 use engine::monitor::Monitor;
 use engine::repository::{OpenOptions, Repository};
 use engine::store::{Memory, ObjectName, Store, StoreExt};
@@ -57,11 +57,11 @@ fn first(store: &Memory, kind: &str) -> ObjectName {
 fn expect_whole(rig: &Rig, damaged: &ObjectName) {
     expect_sound(rig);
     assert!(!planned(rig, None).heals_something());
-    super::collect::collect_all(&rig.open().unwrap(), &super::collect::options()).unwrap();
+    super::gc::collect_all(&rig.open().unwrap(), &super::gc::options()).unwrap();
     assert_eq!(rig.store.get(damaged).unwrap_err().kind(), Kind::Absent, "{damaged} is swept");
     expect_sound(rig);
     // What is healed has its places for good: another collection finds nothing to do.
-    let again = super::collect::collect_all(&rig.open().unwrap(), &super::collect::options()).unwrap();
+    let again = super::gc::collect_all(&rig.open().unwrap(), &super::gc::options()).unwrap();
     assert_eq!((again.packs_condemned, again.damaged), (0, Vec::new()));
     expect_sound(rig);
 }
@@ -89,7 +89,7 @@ fn parity_gives_back_what_rotted_in_a_pack() {
         assert!(act(Action::Flip(300), &pack, &store, &*store));
         let (plan, done) = repaired(&rig, None);
         let item = plan.items.iter().find(|i| i.object == pack.as_str()).unwrap();
-        assert_eq!((item.healed_by.get(&Cure::Parity), &item.remains), (Some(&item.blobs), &None), "{item:?}");
+        assert_eq!((item.healed_by.get(&RepairSource::Parity), &item.remains), (Some(&item.blobs), &None), "{item:?}");
         assert!(item.blobs > 0 && !item.paths.is_empty() && item.points.len() == 2, "{item:?}");
         assert_eq!((done.blobs, done.packs_condemned), (item.blobs, 1), "{done:?}");
         // All nodes lie in the one block that rotted.
@@ -119,7 +119,7 @@ fn a_copy_gives_back_lost_packs_of_data_and_of_nodes() {
         }
         let (plan, done) = repaired(&rig, Some(&copy));
         let item = plan.items.iter().find(|i| i.object == pack.as_str()).unwrap();
-        assert_eq!(item.healed_by.get(&Cure::Copy), Some(&item.blobs), "{item:?}");
+        assert_eq!(item.healed_by.get(&RepairSource::Copy), Some(&item.blobs), "{item:?}");
         assert!(item.blobs > 0 && done.blobs >= item.blobs, "{done:?}");
         expect_whole(&rig, &pack);
     }
@@ -159,7 +159,7 @@ fn a_pack_that_lost_its_directory_gives_its_blocks_back_itself() {
     store.replace(&pack, Bytes::from(bytes));
     let (plan, _) = repaired(&rig, None);
     let item = plan.items.iter().find(|i| i.object == pack.as_str()).unwrap();
-    assert_eq!(item.healed_by.get(&Cure::Itself), Some(&item.blobs), "{item:?}");
+    assert_eq!(item.healed_by.get(&RepairSource::Itself), Some(&item.blobs), "{item:?}");
     expect_whole(&rig, &pack);
 }
 
@@ -184,7 +184,7 @@ fn the_disk_cache_gives_back_what_it_kept() {
     store.delete(pack.object()).unwrap();
     let plan = plan(&open(), &options(None), &monitor).unwrap();
     let item = plan.items.iter().find(|i| i.object == pack.as_str()).unwrap();
-    assert_eq!(item.healed_by.get(&Cure::Cache), Some(&item.blobs), "{item:?}");
+    assert_eq!(item.healed_by.get(&RepairSource::Cache), Some(&item.blobs), "{item:?}");
     apply(&open(), &options(None), &plan.hash, &monitor).unwrap();
     expect_whole(&rig, &pack);
 }
@@ -293,20 +293,20 @@ fn a_pack_of_which_something_stays_lost_stays_and_what_was_healed_is_found() {
     let bytes = store.get(&pack).unwrap();
     let broken = copy_of(&*store);
     let mut last = 0;
-    let find = |_: &format_spec::ChunkId, place: &engine::index::Place| {
+    let find = |_: &format_spec::ChunkId, place: &engine::index::BlobLocation| {
         if format_spec::names::of_session(place.pack_kind, place.pack) == pack.as_str() {
             last = last.max(place.block_offset as usize);
         }
         Ok(())
     };
-    rig.open().unwrap().blobs().catalog().cache().for_each_place(&mut { find }).unwrap();
+    rig.open().unwrap().blobs().live_index().cache().for_each_place(&mut { find }).unwrap();
     assert!(last > 96, "the pack has one block only");
     broken.replace(&pack, [&bytes[..last], &vec![0; bytes.len() - last][..]].concat().into());
     let copy = rig.over(broken);
     store.delete(pack.object()).unwrap();
     let (plan, done) = repaired(&rig, Some(&copy));
     let item = plan.items.iter().find(|i| i.object == pack.as_str()).unwrap();
-    let healed = item.healed_by.get(&Cure::Copy).copied().unwrap_or(0);
+    let healed = item.healed_by.get(&RepairSource::Copy).copied().unwrap_or(0);
     assert!(healed > 0 && healed < item.blobs && item.remains.is_some(), "{item:?}");
     assert_eq!((done.blobs, done.packs_condemned, done.remaining), (healed, 0, 1), "{done:?}");
     let again = planned(&rig, None);

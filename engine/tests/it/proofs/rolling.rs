@@ -1,8 +1,8 @@
 //! Rolling checks: a share of the packs each time, and in the long run all of them, with a memory and without.
 
 use super::Rig;
-use engine::care::{CheckOptions, Level, check};
 use engine::env::{Env, Machine, SharedEnv};
+use engine::maintenance::{CheckOptions, Level, check};
 use engine::monitor::Monitor;
 use engine::store::{Faulty, Memory, RequestKind};
 use format_spec::Time;

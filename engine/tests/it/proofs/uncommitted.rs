@@ -1,7 +1,7 @@
 //! What decodes and what no entry commits is named by a check, and is no damage by itself.
 
 use super::rig::{Rig, names_of};
-use engine::care::{CheckOptions, Level, check};
+use engine::maintenance::{CheckOptions, Level, check};
 use engine::monitor::Monitor;
 use engine::store::{Memory, ObjectName, Store, StoreExt};
 use format_spec::names;

@@ -1,6 +1,6 @@
 //! Collection where the store keeps versions and locks nothing: what is deleted is gone with all of its versions, and takes no room.
 
-use super::collect::{collect_all, expire, options};
+use super::gc::{collect_all, expire, options};
 use super::rig::{CHEAP, PASSWORD, Rig, names_of, noise};
 use crate::store::targets;
 use engine::blob::CachePlace;

@@ -4,9 +4,9 @@ use super::*;
 use crate::proofs::rig::{contents, names_of};
 use crate::proofs::{Rig, noise};
 use engine::Kind;
-use engine::care::retention::{Applied, ApplyOptions, Plan, apply};
-use engine::care::{ClockVerdict, PlanHash};
 use engine::env::{Env, SharedEnv};
+use engine::maintenance::retention::{Applied, ApplyOptions, RetentionPlan, apply};
+use engine::maintenance::{ClockVerdict, PlanHash};
 use engine::monitor::Monitor;
 use engine::store::{Memory, Store};
 use format_spec::log::{Change, ObjectRange};
@@ -74,8 +74,8 @@ impl Scene {
         File::options().write(true).open(self.rig.source.join(name)).unwrap().set_modified(then).unwrap();
     }
 
-    pub(super) fn plan(&self, scope: &Scope) -> Plan {
-        Plan::make(&self.rig.open().unwrap(), scope, &Monitor::new()).unwrap()
+    pub(super) fn plan(&self, scope: &Scope) -> RetentionPlan {
+        RetentionPlan::make(&self.rig.open().unwrap(), scope, &Monitor::new()).unwrap()
     }
 
     pub(super) fn apply(&self, scope: &Scope, hash: PlanHash) -> engine::Result<Applied> {
@@ -276,7 +276,7 @@ fn words_change_and_nothing_else_does() {
     assert_eq!(after.first, Some(1));
     assert_eq!(format_spec::point::Manifest { tags: Vec::new(), first: None, ..after }, before);
     assert_eq!(scene.rig.check().unwrap().errors, Vec::new());
-    let typo = Plan::make(&scene.rig.open().unwrap(), &tags(&[], &["cc"]), &Monitor::new());
+    let typo = RetentionPlan::make(&scene.rig.open().unwrap(), &tags(&[], &["cc"]), &Monitor::new());
     assert_eq!(typo.unwrap_err().kind(), Kind::Input);
 }
 
@@ -299,13 +299,13 @@ fn locked_points_keep_their_items_and_say_until_when() {
     }
     let path = [&scene.rig.inside()[..], b"/old"].concat();
     for scope in [items("1y"), Scope::of(Request::Paths([path].into()))] {
-        let plan = Plan::make(&repository, &scope, &Monitor::new()).unwrap();
+        let plan = RetentionPlan::make(&repository, &scope, &Monitor::new()).unwrap();
         let shown: Vec<_> = plan.rows.iter().map(|row| (row.decision.forbidden, row.change.is_some())).collect();
         assert_eq!(shown, [(true, false), (false, true)]);
         assert_eq!(plan.rows[0].decision.reasons.last().unwrap().to_string(), "locked until 2026-12-02T00:00:00Z");
     }
     let scope = items("1y");
-    let hash = Plan::make(&repository, &scope, &Monitor::new()).unwrap().hash;
+    let hash = RetentionPlan::make(&repository, &scope, &Monitor::new()).unwrap().hash;
     let options = ApplyOptions { hash, threads: 2 };
     let applied = apply(&repository, &scope, &options, &ClockVerdict::trusted(), &Arc::new(Monitor::new())).unwrap();
     assert_eq!(applied.rewritten, [two]);

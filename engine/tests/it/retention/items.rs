@@ -1,7 +1,7 @@
 //! Trees without their old items are those that a backup without them would have made, and little is read for it.
 
 use crate::tree::memory::{Memory, build_folder, file_of, folder};
-use engine::care::retention::{Leaving, OldItems};
+use engine::maintenance::retention::{Leaving, OldItems};
 use engine::monitor::Monitor;
 use format_spec::Time;
 use format_spec::tree::{Content, Entry, Kind, Totals};

@@ -2,7 +2,7 @@
 
 use super::*;
 use engine::Kind;
-use engine::care::retention::decide;
+use engine::maintenance::retention::decide;
 
 /// What stays of these points, as `HOST/JOB place`.
 fn kept(points: &[Facts], scope: &Scope) -> Vec<String> {

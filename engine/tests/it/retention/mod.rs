@@ -11,7 +11,7 @@ mod races;
 mod rules;
 mod shown;
 
-use engine::care::retention::{Facts, Request, Rules, Scope};
+use engine::maintenance::retention::{Facts, Request, Rules, Scope};
 use engine::restore_point::{JobId, Owner};
 use format_spec::Time;
 use format_spec::config::RetentionKind;

@@ -1,7 +1,7 @@
 //! Keep rules against a model that is as plain as they are told: slots, and who takes them.
 
 use super::*;
-use engine::care::retention::decide;
+use engine::maintenance::retention::decide;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -67,7 +67,7 @@ fn model(points: &[Facts], last: Option<u32>, daily: Option<u32>) -> BTreeSet<u3
 
 /// What stays, without those that stay only as the oldest.
 fn kept(points: &[Facts], last: Option<u32>, daily: Option<u32>) -> BTreeSet<u32> {
-    use engine::care::retention::Reason;
+    use engine::maintenance::retention::Reason;
     let decisions = decide(points, &by(Rules { last, daily, ..Rules::default() }), Time::new(NOW, 0)).unwrap();
     let rows = decisions.rows.iter().filter(|row| row.keep);
     let counted = rows.filter(|row| !row.reasons.iter().all(|reason| matches!(reason, Reason::Oldest(_))));

@@ -2,7 +2,7 @@
 
 use crate::tree::memory::{Memory, build_folder, file_of};
 use engine::Kind;
-use engine::care::retention::Erasure;
+use engine::maintenance::retention::Erasure;
 use engine::monitor::Monitor;
 use engine::tree::{Flow, walk};
 use format_spec::tree::Entry;

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 const TIME: &str = "2026-01-01T00:00:00Z";
 
 /// Lets another writer commit a point of `job` just before the expiry's own entry is put.
-fn overtaken_by(job: &str) -> (Scene, engine::Result<engine::care::retention::Applied>) {
+fn overtaken_by(job: &str) -> (Scene, engine::Result<engine::maintenance::retention::Applied>) {
     let scene = Scene::new();
     scene.write("file", b"1", TIME);
     scene.back_up(TIME);

@@ -2,7 +2,7 @@
 
 use super::*;
 use engine::Kind;
-use engine::care::retention::{Decisions, Reason, UNLIMITED, decide};
+use engine::maintenance::retention::{Decisions, Reason, UNLIMITED, decide};
 use format_spec::period::{Period, Unit};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,12 +1,12 @@
 //! Plans as people read them: the decisions of whole scenes, line by line.
 
 use super::*;
-use engine::care::retention::decide;
+use engine::maintenance::retention::decide;
 
 /// One line a decision, and one for each job that would be emptied.
 fn show(points: &[Facts], scope: &Scope, now: &str) -> String {
     let decisions = decide(points, scope, at(now)).unwrap();
-    let line = |row: &engine::care::retention::Decision| {
+    let line = |row: &engine::maintenance::retention::Decision| {
         let reasons: Vec<String> = row.reasons.iter().map(ToString::to_string).collect();
         let word = if row.keep { "keep  " } else { "expire" };
         let time = engine::repository::utc(row.point.time);

@@ -2,7 +2,7 @@
 
 use super::shelf::Shelf;
 use crate::proofs::{collect_options, expire};
-use engine::care::{ClockVerdict, CollectOptions, Early, collect, early_deletion, plan_collection};
+use engine::maintenance::{ClockVerdict, CollectOptions, Early, collect, early_deletion, plan_collection};
 use engine::monitor::Monitor;
 use engine::price::{Budget, PriceList};
 use engine::store::StorageClass;

@@ -4,7 +4,7 @@ use super::shelf::{Shelf, wish};
 use engine::Kind;
 use engine::monitor::Monitor;
 use engine::price::Budget;
-use engine::retrieval::{State, start};
+use engine::retrieval::{RetrievalState, start};
 use engine::store::{Fault, Faulty, RequestKind, RetrievalMode, StorageClass, Store};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -49,7 +49,7 @@ fn killed_at(nth: u64, fault: Fault) -> bool {
     assert!(done.retrieval.is_some(), "call {nth}: {done:?}");
     assert!(asked.lock().len() == 3 && asked.lock().values().all(|n| *n == 1), "call {nth}: {:?}", asked.lock());
     let states = shelf.states(&next);
-    assert_eq!(states, [State::Retrieving], "call {nth}: one retrieval, however often it was begun");
+    assert_eq!(states, [RetrievalState::Retrieving], "call {nth}: one retrieval, however often it was begun");
     assert!(calls < 100, "{calls} calls");
     died
 }

@@ -3,7 +3,7 @@
 use super::shelf::{Shelf, THAW_SECONDS, wish};
 use engine::Kind;
 use engine::monitor::Monitor;
-use engine::retrieval::{Keeper, Rests, State, extend, tidy};
+use engine::retrieval::{Keeper, Rests, RetrievalState, extend, tidy};
 use engine::store::{Availability, RetrievalMode, StorageClass, StoreExt};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,19 +18,19 @@ fn a_retrieval_is_seen_by_another_machine_and_ends_by_itself() {
     assert_eq!((started.packs_asked, started.resumed), (2, false));
     let seen = shelf.statuses(&there);
     assert_eq!(seen.len(), 1);
-    assert_eq!((seen[0].retrieval, seen[0].state), (started.retrieval.unwrap(), State::Retrieving));
+    assert_eq!((seen[0].retrieval, seen[0].state), (started.retrieval.unwrap(), RetrievalState::Retrieving));
     assert_eq!((seen[0].packs.packs, seen[0].readable.packs, seen[0].retrieving.packs), (2, 0, 2));
     assert_eq!((&*seen[0].told.about, seen[0].mode(), seen[0].told.days), ("a test", RetrievalMode::Standard, 2));
     shelf.clock.turn_seconds(i64::from(THAW_SECONDS));
     let seen = shelf.statuses(&there);
-    assert_eq!((seen[0].state, seen[0].readable.packs), (State::Retrieved, 2));
+    assert_eq!((seen[0].state, seen[0].readable.packs), (RetrievalState::Retrieved, 2));
     // What was not asked for rests on.
     assert_eq!(shelf.packs().iter().filter(|name| shelf.read(name).is_ok()).count(), 2);
     shelf.clock.turn_days(2);
     assert!(shelf.packs().iter().all(|name| shelf.read(name).is_err()), "the store's copies are gone");
     assert_eq!(tidy(&there, &Monitor::new()).unwrap().ended, Vec::<u32>::new(), "its packs might have come later");
     shelf.clock.turn_days(1);
-    assert_eq!(shelf.states(&there), [State::Expired]);
+    assert_eq!(shelf.states(&there), [RetrievalState::Expired]);
     assert_eq!(tidy(&there, &Monitor::new()).unwrap().ended, [started.retrieval.unwrap()]);
     assert_eq!(shelf.states(&here), []);
 }
@@ -69,10 +69,10 @@ fn an_extension_moves_the_end() {
     let done = extend(&shelf.open(), retrieval, 10, &Monitor::new()).unwrap();
     assert_eq!(done.packs_asked, 3);
     let after = &shelf.statuses(&repository)[0];
-    assert_eq!(after.state, State::Retrieved);
+    assert_eq!(after.state, RetrievalState::Retrieved);
     assert!(after.until.seconds - before.seconds > 8 * DAY, "{before:?} {after:?}");
     shelf.clock.turn_days(9);
-    assert_eq!(shelf.states(&repository), [State::Retrieved]);
+    assert_eq!(shelf.states(&repository), [RetrievalState::Retrieved]);
     shelf.clock.turn_days(2);
     assert_eq!(tidy(&repository, &Monitor::new()).unwrap().ended, [retrieval]);
     assert_eq!(extend(&repository, retrieval, 1, &Monitor::new()).unwrap_err().kind(), Kind::Absent);
@@ -86,7 +86,7 @@ fn where_the_store_ends_nothing_the_next_look_brings_it_back_to_rest() {
     let repository = shelf.open();
     let both = shelf.start(&repository, "a", &wish(RetrievalMode::High, 1)).retrieval.unwrap();
     shelf.clock.turn_seconds(i64::from(THAW_SECONDS));
-    assert_eq!(shelf.states(&repository), [State::Retrieved]);
+    assert_eq!(shelf.states(&repository), [RetrievalState::Retrieved]);
     let one = shelf.start(&repository, "a/one", &wish(RetrievalMode::Standard, 5));
     assert_eq!((one.retrieval, one.packs_asked), (None, 0), "it can be read: nothing is begun");
     // Another one that wants one of both packs for longer.
@@ -94,7 +94,7 @@ fn where_the_store_ends_nothing_the_next_look_brings_it_back_to_rest() {
     shelf.clock.turn_days(1);
     shelf.clock.turn_seconds(3600);
     let states = shelf.states(&repository);
-    assert_eq!(states, [State::Removing, State::Retrieved]);
+    assert_eq!(states, [RetrievalState::Removing, RetrievalState::Retrieved]);
     let done = tidy(&repository, &Monitor::new()).unwrap();
     assert_eq!(done.ended, [both]);
     let readable = || shelf.packs().iter().filter(|name| shelf.read(name).is_ok()).count();
@@ -125,12 +125,12 @@ fn what_is_read_for_long_is_kept_readable() {
         }
         // The log says so before the store was asked.
         std::thread::sleep(Duration::from_millis(100));
-        assert_eq!(shelf.states(&repository), [State::Retrieved]);
+        assert_eq!(shelf.states(&repository), [RetrievalState::Retrieved]);
     }
     drop(keeper);
     assert_eq!(monitor.take_warnings(), Vec::new());
     shelf.clock.turn_days(2);
-    assert_ne!(shelf.states(&repository), [State::Retrieved], "nobody keeps it any more");
+    assert_ne!(shelf.states(&repository), [RetrievalState::Retrieved], "nobody keeps it any more");
 }
 
 #[test]

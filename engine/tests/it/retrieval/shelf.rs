@@ -8,7 +8,9 @@ use engine::copy::{CopyOptions, Which, copy};
 use engine::monitor::Monitor;
 use engine::price::{Budget, PriceList};
 use engine::repository::{NewRepository, Repository};
-use engine::retrieval::{Needs, Plan, Started, State, Status, Wish, plan, retrievals, start};
+use engine::retrieval::{
+    Needs, RetrievalPlan, RetrievalRequest, RetrievalState, Started, Status, plan, retrievals, start,
+};
 use engine::store::{Memory, ObjectName, RetrievalMode, StorageClass, StoreExt};
 use format_spec::config::Class;
 use std::sync::Arc;
@@ -36,7 +38,7 @@ impl Shelf {
             cost: CHEAP,
             label: "test".into(),
             cutting: Some(like.config().cutting),
-            dedup: Some(like.vault().secrets.dedup.clone()),
+            dedup: Some(like.sealed_store().secrets.dedup.clone()),
             storage_class: class.as_str().to_owned(),
             origin: Some(like.id()),
             ..NewRepository::new(Class::Copy)
@@ -70,12 +72,12 @@ impl Shelf {
         needs(&self.rig, repository, below)
     }
 
-    pub(crate) fn plan(&self, repository: &Repository, below: &str, wish: &Wish) -> Result<Plan> {
+    pub(crate) fn plan(&self, repository: &Repository, below: &str, wish: &RetrievalRequest) -> Result<RetrievalPlan> {
         let prices = PriceList::builtin("generic").unwrap();
         plan(repository, &self.needs(repository, below), wish, Some(&prices), &Monitor::new())
     }
 
-    pub(crate) fn start(&self, repository: &Repository, below: &str, wish: &Wish) -> Started {
+    pub(crate) fn start(&self, repository: &Repository, below: &str, wish: &RetrievalRequest) -> Started {
         let plan = self.plan(repository, below, wish).unwrap();
         start(repository, &plan, &Budget::default(), &Monitor::new()).unwrap()
     }
@@ -84,7 +86,7 @@ impl Shelf {
         retrievals(repository, &Monitor::new()).unwrap()
     }
 
-    pub(crate) fn states(&self, repository: &Repository) -> Vec<State> {
+    pub(crate) fn states(&self, repository: &Repository) -> Vec<RetrievalState> {
         self.statuses(repository).iter().map(|status| status.state).collect()
     }
 
@@ -111,6 +113,6 @@ pub(crate) fn needs(rig: &Rig, repository: &Repository, below: &str) -> Needs {
     needs
 }
 
-pub(crate) fn wish(mode: RetrievalMode, days: u32) -> Wish {
-    Wish { mode, days, about: "a test".into() }
+pub(crate) fn wish(mode: RetrievalMode, days: u32) -> RetrievalRequest {
+    RetrievalRequest { mode, days, about: "a test".into() }
 }

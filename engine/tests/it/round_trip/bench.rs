@@ -2,7 +2,7 @@
 
 use engine::backup::{BackupSummary, backup};
 use engine::blob::CachePlace;
-use engine::care::CheckReport;
+use engine::maintenance::CheckReport;
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::restore::{RestoreOptions, RestoreSummary, restore};

@@ -3,11 +3,11 @@
 use super::source::{Tree, TreeSource};
 use crate::proofs::{PASSWORD, Rig, collect_options, expire, noise};
 use engine::backup::backup;
-use engine::care::repair::OpeningPlan;
-use engine::care::retention::{self, ApplyOptions, Plan, Request, Scope};
-use engine::care::{ClockVerdict, collect, plan_collection};
 use engine::error::Kind;
 use engine::log::Truncation;
+use engine::maintenance::repair::OpeningPlan;
+use engine::maintenance::retention::{self, ApplyOptions, Request, RetentionPlan, Scope};
+use engine::maintenance::{ClockVerdict, collect, plan_collection};
 use engine::monitor::Monitor;
 use engine::repository::{Found, Repository};
 use engine::store::{Fault, Faulty, Memory, ObjectName, RequestKind, Store, StoreExt};
@@ -28,7 +28,7 @@ fn a_session_fenced_between_a_put_and_its_look_begins_anew() {
         let store = Faulty::new(rig.store.clone(), move |call| {
             if call.verb == RequestKind::Get && call.name.starts_with(folder) && once.swap(false, Ordering::SeqCst) {
                 // Every session looks silent to this collector.
-                let options = engine::care::CollectOptions { lease_seconds: -1, ..collect_options() };
+                let options = engine::maintenance::CollectOptions { lease_seconds: -1, ..collect_options() };
                 let (repository, monitor) = (other.open().unwrap(), Monitor::new());
                 let plan = plan_collection(&repository, &options, &monitor).unwrap();
                 let report = collect(&repository, &options, &plan.hash, &ClockVerdict::trusted(), &monitor).unwrap();
@@ -122,9 +122,11 @@ fn a_check_that_cannot_reach_a_key_slot_finds_no_damage() {
     });
     let repository = rig.over(Arc::new(store)).open().unwrap();
     fails.store(true, Ordering::SeqCst);
-    let options =
-        engine::care::CheckOptions { threads: 1, ..engine::care::CheckOptions::new(engine::care::Level::List) };
-    let refused = engine::care::check(&repository, &options, &Monitor::new()).unwrap_err();
+    let options = engine::maintenance::CheckOptions {
+        threads: 1,
+        ..engine::maintenance::CheckOptions::new(engine::maintenance::Level::List)
+    };
+    let refused = engine::maintenance::check(&repository, &options, &Monitor::new()).unwrap_err();
     assert_eq!(refused.kind(), Kind::Transient);
 }
 
@@ -150,7 +152,7 @@ fn a_repair_commits_no_expired_point_again() {
     let dying = rig.over(Arc::new(store)).open().unwrap();
     let words = Request::Tags { points: [point].into(), add: ["seen".to_owned()].into(), remove: [].into() };
     let (scope, monitor) = (Scope::of(words), Arc::new(Monitor::new()));
-    let plan = Plan::make(&dying, &scope, &monitor).unwrap();
+    let plan = RetentionPlan::make(&dying, &scope, &monitor).unwrap();
     let options = ApplyOptions { hash: plan.hash, threads: 1 };
     retention::apply(&dying, &scope, &options, &ClockVerdict::trusted(), &monitor).unwrap_err();
 

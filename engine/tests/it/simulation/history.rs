@@ -172,7 +172,7 @@ fn create(shared: &Shared) {
     let backups = shared.world.backups.seen();
     Repository::create(&*backups, &new, &env).expect("a new repository");
     let made = open(backups, &env, CachePlace::Temporary).expect("opens");
-    let dedup = Some(made.vault().secrets.dedup.clone());
+    let dedup = Some(made.sealed_store().secrets.dedup.clone());
     let mut copies = NewRepository { class: Class::Copy, dedup, origin: Some(made.id()), parity_percent: 0, ..new };
     locking.iter().for_each(|locking| locking.apply(&mut copies));
     Repository::create(&*shared.world.copies.seen(), &copies, &env).expect("a repository for copies");

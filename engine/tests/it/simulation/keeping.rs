@@ -4,7 +4,7 @@
 use super::actor::Actor;
 use super::mutants::Mutant;
 use engine::Result;
-use engine::care::retention::{Plan, Request, Rules};
+use engine::maintenance::retention::{Request, RetentionPlan, Rules};
 use engine::repository::Repository;
 use engine::restore_point::Point;
 use format_spec::config::RetentionKind;
@@ -71,7 +71,7 @@ fn older(mut points: Vec<Arc<Point>>, last: u32) -> Vec<PointId> {
 impl Keeps {
     /// A plan that was just made takes none of them. They are reckoned from the view that the plan saw:
     /// somebody may have committed since the request was made.
-    pub(super) fn expect(&self, actor: &Actor, repository: &Arc<Repository>, plan: &Plan) -> Result<()> {
+    pub(super) fn expect(&self, actor: &Actor, repository: &Arc<Repository>, plan: &RetentionPlan) -> Result<()> {
         if self.0 == 0 {
             return Ok(());
         }

@@ -3,7 +3,7 @@
 //! A point carries the number of the attempt that made it as a tag, so that a commit whose response was lost is known when it shows.
 
 use super::source::Tree;
-use engine::care::retention::{Plan, items_from};
+use engine::maintenance::retention::{RetentionPlan, items_from};
 use engine::reader::ContentReader;
 use engine::repository::Repository;
 use engine::restore_point::Point;
@@ -100,7 +100,7 @@ impl Model {
     }
 
     /// Somebody is about to carry this plan out, which may erase a path.
-    pub(super) fn intend(&mut self, plan: &Plan, path: Option<&str>) {
+    pub(super) fn intend(&mut self, plan: &RetentionPlan, path: Option<&str>) {
         for row in &plan.rows {
             let id = row.decision.point.id;
             if !row.decision.keep {

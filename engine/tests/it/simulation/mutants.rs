@@ -5,7 +5,7 @@ use super::locks::Locking;
 use super::world::World;
 use bytes::Bytes;
 use engine::Result;
-use engine::care::CollectPlan;
+use engine::maintenance::CollectPlan;
 use engine::repository::Repository;
 use engine::store::{ListOptions, Memory, ObjectLock, ObjectName, ObjectRef, PutOptions, Receipt, Store};
 use format_spec::container::ObjectKind;
@@ -101,15 +101,15 @@ impl Mutant {
 }
 
 fn delete(repository: &Repository, kind: ObjectKind, id: ObjectId) -> Result<()> {
-    repository.vault().store.delete(ObjectName::new(names::of_session(kind, id))?.object())
+    repository.sealed_store().store.delete(ObjectName::new(names::of_session(kind, id))?.object())
 }
 
 fn delete_unpublished(repository: &Repository) -> Result<()> {
     let view = repository.log().view();
-    let known: Vec<ObjectId> = repository.blobs().catalog().packs()?.iter().map(|p| p.id).collect();
+    let known: Vec<ObjectId> = repository.blobs().live_index().packs()?.iter().map(|p| p.id).collect();
     let mut found = Vec::new();
     for kind in [ObjectKind::DataPack, ObjectKind::MetaPack] {
-        repository.vault().store.list(&ListOptions::below(names::folder(kind)), &mut |listed| {
+        repository.sealed_store().store.list(&ListOptions::below(names::folder(kind)), &mut |listed| {
             let parsed = names::parse(listed.name.as_str());
             found.extend(parsed.map(|(kind, session, ordinal)| (kind, ObjectId { session, ordinal })));
             true

@@ -6,9 +6,9 @@ use super::rot::repair;
 use super::wreck::cure;
 use crate::proofs::{restore_options, shown};
 use engine::blob::CachePlace;
-use engine::care::repair::RepairOptions;
-use engine::care::{CheckOptions, ClockVerdict, CollectOptions, Level, check, collect, plan_collection};
 use engine::error::Error;
+use engine::maintenance::repair::RepairOptions;
+use engine::maintenance::{CheckOptions, ClockVerdict, CollectOptions, Level, check, collect, plan_collection};
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::store::ListOptions;
@@ -109,14 +109,14 @@ fn is_tight(repository: &Arc<Repository>) -> engine::Result<Result<(), String>> 
         }
     }
     let mut needed: BTreeSet<ObjectId> = BTreeSet::new();
-    repository.blobs().catalog().cache().for_each_place(&mut |id, place| {
+    repository.blobs().live_index().cache().for_each_place(&mut |id, place| {
         if live.contains(id) {
             needed.insert(place.pack);
         }
         Ok(())
     })?;
     let mut wrong = None;
-    repository.vault().store.list(&ListOptions::below(""), &mut |listed| {
+    repository.sealed_store().store.list(&ListOptions::below(""), &mut |listed| {
         let Some((kind, session, ordinal)) = names::parse(listed.name.as_str()) else { return true };
         let id = ObjectId { session, ordinal };
         let is_named = match kind {

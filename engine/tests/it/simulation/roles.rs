@@ -6,10 +6,10 @@ use super::model::read;
 use super::source::{PATHS, Tree, TreeSource, mutate};
 use super::world::World;
 use engine::backup::{BackupOptions, backup};
-use engine::care::retention::{ApplyOptions, Plan, Request, Scope, apply};
-use engine::care::{CheckOptions, ClockVerdict, CollectOptions, Level, check, collect, plan_collection};
 use engine::copy::{CopyOptions, Which, copy};
 use engine::log::Truncation;
+use engine::maintenance::retention::{ApplyOptions, Request, RetentionPlan, Scope, apply};
+use engine::maintenance::{CheckOptions, ClockVerdict, CollectOptions, Level, check, collect, plan_collection};
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::restore_point::Point;
@@ -112,7 +112,7 @@ impl Role for Expirer {
         let may_empty = repository.points()?.iter().map(|p| repository.job_of(p)).collect();
         let scope = Scope { may_empty, ..Scope::of(request) };
         let (monitor, begun) = (Arc::new(Monitor::new()), actor.shared.world.time());
-        let plan = match Plan::make(repository, &scope, &monitor) {
+        let plan = match RetentionPlan::make(repository, &scope, &monitor) {
             // The last one of a job has gone since it was named.
             Err(e) if e.kind() == Kind::Input && has_lost_a_job(repository, &scope)? => return Ok(()),
             other => other?,
@@ -160,7 +160,7 @@ fn has_lost_a_job(repository: &Arc<Repository>, scope: &Scope) -> Result<bool> {
 }
 
 /// A plan leaves points alone that are still locked.
-fn expect_unlocked(actor: &Actor, repository: &Repository, plan: &Plan) -> Result<()> {
+fn expect_unlocked(actor: &Actor, repository: &Repository, plan: &RetentionPlan) -> Result<()> {
     let Some(policy) = repository.policy() else { return Ok(()) };
     for row in plan.rows.iter().filter(|row| !row.decision.keep || row.change.is_some()) {
         let until = policy.needed_until(row.point.manifest.finished)?;
@@ -213,7 +213,7 @@ impl Role for Truncator {
 #[derive(Default)]
 pub(super) struct Collector {
     /// What a mutant keeps.
-    pub(super) stale: Option<engine::care::CollectPlan>,
+    pub(super) stale: Option<engine::maintenance::CollectPlan>,
 }
 
 impl Role for Collector {

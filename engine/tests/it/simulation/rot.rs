@@ -10,8 +10,8 @@ use super::mutants::{Mutant, condemn};
 use super::roles::Role;
 use bytes::Bytes;
 use engine::Result;
-use engine::care::Level;
-use engine::care::repair::{self, RepairOptions};
+use engine::maintenance::Level;
+use engine::maintenance::repair::{self, RepairOptions};
 use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::store::{ObjectName, StoreExt};
@@ -27,7 +27,7 @@ impl Role for Rotter {
         repository.refresh()?;
         let world = actor.shared.world.clone();
         for _ in 0..1 + actor.dice.below(2) {
-            let packs = repository.blobs().catalog().packs()?;
+            let packs = repository.blobs().live_index().packs()?;
             let mut sound = Vec::new();
             for pack in packs {
                 let name = ObjectName::new(names::of_session(pack.kind, pack.id))?;

@@ -4,7 +4,7 @@ use crate::immutability::place::Clock;
 use bytes::Bytes;
 use engine::Kind;
 use engine::env::Machine;
-use engine::immutability::{Cover, Locks, ObjectLockLayer, Policy, Wish};
+use engine::immutability::{Cover, LockPolicy, LockSettings, Locks, ObjectLockLayer};
 use engine::store::{
     Asked, Availability, Faulty, Limits, ListOptions, Listed, Memory, MeteredStore, Mode, ObjectLock, ObjectName,
     OldestVersionLayer, Provider, PutOptions, RequestKind, RetrievalMode, Retry, StorageClass, StorageClassLayer,
@@ -175,7 +175,7 @@ fn every_decorator_passes_classes_and_retrievals_on() {
 
 #[test]
 fn class_and_lock_go_in_one_put_in_whichever_order_they_are_asked_for() {
-    let wish = Wish {
+    let wish = LockSettings {
         class: Class::Copy,
         retention_kind: RetentionKind::Snapshot,
         period: Some("1y".parse().unwrap()),
@@ -189,7 +189,7 @@ fn class_and_lock_go_in_one_put_in_whichever_order_they_are_asked_for() {
         let counted = Arc::new(MeteredStore::new(Arc::new(OldestVersionLayer::new(place))));
         let counts = counted.counts();
         let (below, class) = (counted as Arc<dyn Store>, StorageClass::DeepArchive);
-        let locks = Arc::new(Locks::new(Policy::new(wish).unwrap(), env));
+        let locks = Arc::new(Locks::new(LockPolicy::new(wish).unwrap(), env));
         let store: Arc<dyn Store> = match locks_first {
             true => Arc::new(StorageClassLayer::new(Arc::new(ObjectLockLayer::new(below, locks)), class)),
             false => Arc::new(ObjectLockLayer::new(Arc::new(StorageClassLayer::new(below, class)), locks)),

@@ -3,9 +3,9 @@
 use super::{repair, rot, scene, suspects};
 use crate::copy::{Pair, Which};
 use crate::proofs::Rig;
-use crate::proofs::collect::{collect_all, expire, options as collection};
+use crate::proofs::gc::{collect_all, expire, options as collection};
 use crate::proofs::rig::{contents, interrupted, names_of};
-use engine::care::repair as care;
+use engine::maintenance::repair as maintenance;
 use engine::monitor::Monitor;
 use engine::store::{Fault, Faulty, Memory, RequestKind, StoreExt};
 use format_spec::log::KIND_SUSPECT;
@@ -42,7 +42,7 @@ fn a_pack_that_is_right_again_is_withdrawn() {
     repair(&rig);
     assert_eq!(suspects(&rig), 1);
     // A second plan has nothing to add.
-    let plan = care::plan(&rig.open().unwrap(), &super::options(), &Monitor::new()).unwrap();
+    let plan = maintenance::plan(&rig.open().unwrap(), &super::options(), &Monitor::new()).unwrap();
     assert!(!plan.changes_something() && plan.items[0].suspect, "{:?}", plan.items);
     store.replace(&pack, before);
     let (plan, report) = repair(&rig);
@@ -80,7 +80,7 @@ fn reads_that_differ_are_the_fault_of_the_way_and_not_of_what_is_stored() {
     let line = rig.over(Arc::new(spoiling));
     let error = line.check().unwrap_err();
     assert_eq!(error.kind(), engine::Kind::Transient, "{error}");
-    let error = care::plan(&line.open().unwrap(), &super::options(), &Monitor::new()).unwrap_err();
+    let error = maintenance::plan(&line.open().unwrap(), &super::options(), &Monitor::new()).unwrap_err();
     assert_eq!(error.kind(), engine::Kind::Transient, "{error}");
     assert_eq!(rig.check().unwrap().errors, Vec::new());
 }
@@ -96,7 +96,7 @@ fn a_checkpoint_keeps_suspect_packs_and_forbids_older_releases_to_write() {
     let name = engine::store::ObjectName::new(format_spec::names::checkpoint(slot)).unwrap();
     let object = store.get(&name).unwrap();
     let decoded =
-        format_spec::checkpoint::Checkpoint::decode(&object, slot, repository.id(), &repository.vault().secrets);
+        format_spec::checkpoint::Checkpoint::decode(&object, slot, repository.id(), &repository.sealed_store().secrets);
     let decoded = decoded.unwrap();
     assert_eq!((decoded.read_only, decoded.suspects.len()), (Some(KIND_SUSPECT), 1));
     let again = rig.open().unwrap().log().view();
@@ -214,6 +214,6 @@ fn another_machine_follows_the_record_without_being_told() {
     there.refresh().unwrap();
     let id = there.log().view().suspects.keys().next().unwrap().id;
     assert_eq!(format_spec::names::of_session(format_spec::container::ObjectKind::DataPack, id), pack.as_str());
-    assert!(there.blobs().catalog().distrust().is_suspect(id));
+    assert!(there.blobs().live_index().distrust().is_suspect(id));
     assert!(store.head_of(&pack).is_ok(), "nothing was removed");
 }

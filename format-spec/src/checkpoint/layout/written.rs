@@ -27,7 +27,7 @@ pub(super) fn decode_points(mut rows: Cursor<'_>, slot: u32, next_number: u32) -
     let mut points: Vec<PointRow> = Vec::new();
     while rows.remaining() > 0 {
         let (at, number, session, ordinal) = (rows.u32()?, rows.u32()?, rows.u32()?, rows.u32()?);
-        let object = crate::log::Vouched { ordinal, bytes: rows.u64()?, body_hash: rows.array()? };
+        let object = crate::log::ObjectRef { ordinal, bytes: rows.u64()?, body_hash: rows.array()? };
         let (id, references) = (PointId(rows.array()?), ChunkId(rows.array()?));
         rows.zero(8, "zero bytes of a point's row")?;
         expect_slot(at, slot)?;

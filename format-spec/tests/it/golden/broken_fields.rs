@@ -7,7 +7,7 @@ use format_spec::ChunkId;
 use format_spec::container::{ObjectKind, Suite, kind};
 use format_spec::fields::CRITICAL as C;
 use format_spec::key_slot::{Cost, KeySlot, NewSlot};
-use format_spec::log::{Change, PublishedPack, Purpose, Vouched};
+use format_spec::log::{Change, ObjectRef, PublishedPack, Purpose};
 use format_spec::tree::{Content, Entry, Kind};
 
 /// All of them.
@@ -263,7 +263,7 @@ pub(super) fn log_place(suite: Suite, slot: u32, change: Change) -> Place {
 }
 
 fn log_entries(suite: Suite) -> Vec<Vector> {
-    let object = Vouched { ordinal: 5, bytes: 1234, body_hash: [6; 32] };
+    let object = ObjectRef { ordinal: 5, bytes: 1234, body_hash: [6; 32] };
     let open = log_place(
         suite,
         9,

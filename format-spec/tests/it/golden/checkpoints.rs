@@ -9,7 +9,7 @@ use format_spec::checkpoint::{
 use format_spec::container::{Codec, Object, ObjectKind, PLAIN_BYTES_MAX, Suite, kind};
 use format_spec::fields::{CRITICAL as C, FieldsWriter};
 use format_spec::log::{
-    Change, CondemnedPack, LogEntry, ObjectRange, ObjectRow, PointId, Purpose, RetrievalMode, Run, Survivors, Vouched,
+    Change, CondemnedPack, LogEntry, ObjectRange, ObjectRef, ObjectRow, PointId, Purpose, RetrievalMode, Run, Survivors,
 };
 use format_spec::{ChunkId, ObjectId, Time};
 
@@ -189,8 +189,8 @@ fn late(suite: Suite, hashes: u32) -> Vec<u8> {
     checkpoint.encode(REPOSITORY, &secrets(suite), header(KIND, suite, LATE, "hashes").salt)
 }
 
-fn vouched(ordinal: u32) -> Vouched {
-    Vouched { ordinal, bytes: 5000 + u64::from(ordinal), body_hash: fixed(&format!("body {ordinal}")) }
+fn vouched(ordinal: u32) -> ObjectRef {
+    ObjectRef { ordinal, bytes: 5000 + u64::from(ordinal), body_hash: fixed(&format!("body {ordinal}")) }
 }
 
 fn point(slot: u32, number: u32) -> PointRow {

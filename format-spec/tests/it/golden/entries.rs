@@ -5,8 +5,8 @@ use super::{SESSION, Vector, fixed};
 use format_spec::container::{ObjectKind, Suite};
 use format_spec::fields::{CRITICAL as C, FieldsWriter};
 use format_spec::log::{
-    Change, CondemnedPack, KeyChange, ObjectRange, ObjectRow, PointId, PublishedPack, Purpose, RetrievalMode,
-    RetrievalStep, Run, Survivors, Vouched,
+    Change, CondemnedPack, KeyChange, ObjectRange, ObjectRef, ObjectRow, PointId, PublishedPack, Purpose,
+    RetrievalMode, RetrievalStep, Run, Survivors,
 };
 use format_spec::{ChunkId, ObjectId, Time};
 
@@ -22,8 +22,8 @@ pub(crate) fn vectors(suite: Suite) -> Vec<Vector> {
     out
 }
 
-fn vouched(ordinal: u32) -> Vouched {
-    Vouched { ordinal, bytes: 1234 + u64::from(ordinal), body_hash: fixed(&format!("body {ordinal}")) }
+fn vouched(ordinal: u32) -> ObjectRef {
+    ObjectRef { ordinal, bytes: 1234 + u64::from(ordinal), body_hash: fixed(&format!("body {ordinal}")) }
 }
 
 fn point_id(first: u8) -> PointId {

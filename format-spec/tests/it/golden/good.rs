@@ -7,7 +7,7 @@ use format_spec::config::{Class, Config, Cutting, Retention};
 use format_spec::container::{Codec, Header, Object, ObjectKind, ObjectWriter, Suite, kind};
 use format_spec::index::{BlockRow, PackRow, PlaceRow, Segment};
 use format_spec::key_slot::{Cost, KeySlot, NewSlot};
-use format_spec::log::{Change, LogEntry, PointId, PublishedPack, Purpose, Vouched};
+use format_spec::log::{Change, LogEntry, ObjectRef, PointId, PublishedPack, Purpose};
 use format_spec::pack::{BlobEntry, Contents};
 use format_spec::point::{LedgerCounts, Manifest, PackReferences, PointKind, Workload, reference_key};
 use format_spec::tree::{Content, Entry, Extent, Kind};
@@ -151,9 +151,9 @@ pub(crate) fn noise(bytes: usize) -> Vec<u8> {
 }
 
 /// How a log entry vouches for an object.
-pub(crate) fn vouch(ordinal: u32, bytes: &[u8]) -> Vouched {
+pub(crate) fn vouch(ordinal: u32, bytes: &[u8]) -> ObjectRef {
     let object = Object::parse(bytes).expect("a good object");
-    Vouched { ordinal, bytes: bytes.len() as u64, body_hash: object.trailer().body_hash }
+    ObjectRef { ordinal, bytes: bytes.len() as u64, body_hash: object.trailer().body_hash }
 }
 
 /// A pack of these blocks: the first raw, the others compressed if that pays.

@@ -9,8 +9,8 @@ use super::{PASSWORD, REPOSITORY, Shape, Vector, fixed, header, header_of, name,
 use format_spec::container::{ObjectKind, Suite};
 use format_spec::key_slot::KeySlot;
 use format_spec::log::{
-    Change, CondemnedPack, KeyChange, ObjectRange, ObjectRow, PointId, PublishedPack, Purpose, RetrievalMode,
-    RetrievalStep, Run, Survivors, Vouched,
+    Change, CondemnedPack, KeyChange, ObjectRange, ObjectRef, ObjectRow, PointId, PublishedPack, Purpose,
+    RetrievalMode, RetrievalStep, Run, Survivors,
 };
 use format_spec::point::{LedgerCounts, Manifest, PackReferences, PointKind, reference_key};
 use format_spec::tree::{Content, Entry, Kind};
@@ -77,7 +77,7 @@ impl Maker<'_> {
         Made { id: ObjectId { session, ordinal }, published, bytes }
     }
 
-    fn segment(&mut self, session: u32, ordinal: u32, packs: &[&Made]) -> Vouched {
+    fn segment(&mut self, session: u32, ordinal: u32, packs: &[&Made]) -> ObjectRef {
         let segment = segment(self.suite, &packs.iter().map(|p| &p.bytes[..]).collect::<Vec<_>>());
         let head = header_of(INDEX, self.suite, session, ordinal, "history");
         let (bytes, _) = segment.encode(head, &secrets(self.suite));
@@ -90,7 +90,7 @@ impl Maker<'_> {
         self.log(why, Change::Publish { session, packs, segment });
     }
 
-    fn point(&mut self, session: u32, ordinal: u32, manifest: &Manifest) -> Vouched {
+    fn point(&mut self, session: u32, ordinal: u32, manifest: &Manifest) -> ObjectRef {
         let head = header_of(POINT, self.suite, session, ordinal, "history");
         let (bytes, _) = manifest.encode(head, &secrets(self.suite));
         vouch(ordinal, &self.file(POINT, session, ordinal, "a manifest of the history", bytes))

@@ -7,7 +7,7 @@ use format_spec::container::{Header, Object, ObjectKind, kind};
 use format_spec::index::Segment;
 use format_spec::key_slot::KeySlot;
 use format_spec::ledger::Exception;
-use format_spec::log::{Change, LogEntry, Vouched};
+use format_spec::log::{Change, LogEntry, ObjectRef};
 use format_spec::pack::Contents;
 use format_spec::point::{Manifest, PackReferences};
 use format_spec::tree::Node;
@@ -38,7 +38,7 @@ fn judge_vouched(vector: &Vector, bytes: &[u8], entry: &[u8]) -> Result<()> {
         let sum = Checkpoint::decode(sum, slot, REPOSITORY, &keys)?;
         return sum.expect_entry(blake3::hash(entry).as_bytes(), &told.previous);
     }
-    let named: Vec<Vouched> = match LogEntry::decode(entry, slot, REPOSITORY, &keys)?.change {
+    let named: Vec<ObjectRef> = match LogEntry::decode(entry, slot, REPOSITORY, &keys)?.change {
         Change::Publish { packs, segment, .. } if kind == ObjectKind::IndexSegment => {
             segment.into_iter().filter(|_| !packs.is_empty()).collect()
         }

@@ -6,7 +6,9 @@ pub use report::{CollectionPlanReport, CollectionReport, FenceRow, HoldingRow, L
 
 use super::{Bounded, Planned};
 use crate::spending::PricedCollection;
-use engine::care::{ClockVerdict, CollectOptions, CollectPlan, CollectReport, PlanHash, collect, plan_collection};
+use engine::maintenance::{
+    ClockVerdict, CollectOptions, CollectPlan, CollectReport, PlanHash, collect, plan_collection,
+};
 use engine::monitor::Monitor;
 use engine::price::{Budget, PriceList};
 use engine::repository::Repository;

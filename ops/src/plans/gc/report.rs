@@ -1,10 +1,10 @@
 //! What is told of a collection: rows of its plan, what it would do, and what it did.
 
 use super::{Collected, CollectionPlan};
-use crate::place::Traffic;
+use crate::open_store::Traffic;
 use crate::report;
 use crate::spending::EarlyReport;
-use engine::care::{CollectPlan, Holding, LockedPack, PackPlan, PlanHash};
+use engine::maintenance::{CollectPlan, Holding, LockedPack, PackPlan, PlanHash};
 use engine::store::Counts;
 use format_spec::{Time, names};
 use serde::Serialize;

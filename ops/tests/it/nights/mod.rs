@@ -3,7 +3,7 @@
 
 pub(crate) mod rig;
 
-use engine::care::retention::{Request, Rules, Scope};
+use engine::maintenance::retention::{Request, Rules, Scope};
 use format_spec::config::RetentionKind;
 use format_spec::container::ObjectKind;
 use rig::{DAY, HOUR, Nights, START, by, of_job};

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use engine::Kind;
 use engine::backup::{BackupOptions, backup};
 use engine::blob::CachePlace;
-use engine::care::ClockVerdict;
-use engine::care::retention::{Bound, Loss, Plan, Request, Rules, Scope};
 use engine::env::{Env, Machine, SharedEnv};
+use engine::maintenance::ClockVerdict;
+use engine::maintenance::retention::{Bound, Loss, Request, RetentionPlan, Rules, Scope};
 use engine::monitor::Monitor;
 use engine::repository::{NewRepository, OpenOptions, Repository};
 use engine::restore_point::JobName;
@@ -18,7 +18,7 @@ use engine::store::{Memory, ObjectName, Store, StoreExt};
 use format_spec::config::{Class, RetentionKind};
 use format_spec::container::{Header, ObjectKind};
 use format_spec::key_slot::Cost;
-use format_spec::log::{Change, PointId, Purpose, Vouched};
+use format_spec::log::{Change, ObjectRef, PointId, Purpose};
 use format_spec::point::{Manifest, Workload};
 use format_spec::{ObjectId, Time, names};
 use ops::plans::expire::Expire;
@@ -129,7 +129,7 @@ impl Nights {
     /// One more point of the folder as it was at the job's first.
     pub(crate) fn add(&self, job: &str, now: i64) {
         self.set(now);
-        let (repo, vault, env) = (&self.repo, self.repo.vault(), &**self.repo.env());
+        let (repo, sealed_store, env) = (&self.repo, self.repo.sealed_store(), &**self.repo.env());
         let Some(first) = self.of_job(job).first().cloned() else { return self.back_up(job, now) };
         let open = Change::Open { job: job.to_owned(), host: String::new(), base: None, purpose: Purpose::Backup };
         let session = repo.log().append(env, &mut |_| Ok(open.clone())).unwrap();
@@ -137,12 +137,18 @@ impl Nights {
         env.random(&mut id).unwrap();
         let time = Time::new(now, 0);
         let manifest = Manifest { id: PointId(id), started: time, finished: time, first: None, base: None, ..first };
-        let header =
-            Header::new(ObjectKind::RestorePoint, vault.secrets.suite(), vault.repository, session, 0, [7; 32]);
-        let (bytes, body_hash) = manifest.encode(header, &vault.secrets);
-        let point = Vouched { ordinal: 0, bytes: bytes.len() as u64, body_hash };
+        let header = Header::new(
+            ObjectKind::RestorePoint,
+            sealed_store.secrets.suite(),
+            sealed_store.repository,
+            session,
+            0,
+            [7; 32],
+        );
+        let (bytes, body_hash) = manifest.encode(header, &sealed_store.secrets);
+        let point = ObjectRef { ordinal: 0, bytes: bytes.len() as u64, body_hash };
         let name = names::of_session(ObjectKind::RestorePoint, ObjectId { session, ordinal: 0 });
-        vault.store.put_new(&ObjectName::new(name).unwrap(), Bytes::from(bytes)).unwrap();
+        sealed_store.store.put_new(&ObjectName::new(name).unwrap(), Bytes::from(bytes)).unwrap();
         let commit = Change::Commit { session, point, id: manifest.id, references: manifest.references };
         repo.log().append(env, &mut |_| Ok(commit.clone())).unwrap();
         repo.log().checkpoint_if_due(env);
@@ -180,7 +186,7 @@ impl Nights {
     /// What is within the bound of a run, without doing it: each job's loss.
     pub(crate) fn losses(&self, scope: &Scope, now: i64) -> Vec<Loss> {
         self.set(now);
-        let plan = Plan::make(&self.repo, scope, &self.monitor).unwrap();
+        let plan = RetentionPlan::make(&self.repo, scope, &self.monitor).unwrap();
         self.bound.losses(&plan, &self.repo, &self.monitor).unwrap()
     }
 
@@ -195,7 +201,7 @@ impl Nights {
 
     /// A collection with a grace of so many seconds.
     pub(crate) fn collect(&self, grace_seconds: i64) -> u64 {
-        let options = engine::care::CollectOptions {
+        let options = engine::maintenance::CollectOptions {
             dead_share: 0.25,
             grace_seconds,
             lease_seconds: DAY,

@@ -1,13 +1,13 @@
 //! SIGKILL at the k-th call of a copy to either of its stores. The target has a point already, so the killed copy builds upon a base and brings two.
 
-use super::super::collect::{collect_all, options};
+use super::super::gc::{collect_all, options};
 use super::super::rig::{Rig, contents, names_of, noise, restore_options};
 use super::frame::{At, Doomed, Orders, ended, kill, variable};
 use crate::copy::{OTHER, Pair, Which};
 use crate::store::targets;
 use engine::blob::CachePlace;
-use engine::care::CollectOptions;
 use engine::env::Machine;
+use engine::maintenance::CollectOptions;
 use engine::monitor::Monitor;
 use engine::restore::restore;
 use engine::store::{Location, Options, StoreExt, open};

@@ -12,7 +12,7 @@ use engine::blob::CachePlace;
 use engine::env::Machine;
 use engine::monitor::Monitor;
 use engine::price::Budget;
-use engine::retrieval::{Started, State, Status, Tidied, extend, plan, retrievals, start, tidy};
+use engine::retrieval::{RetrievalState, Started, Status, Tidied, extend, plan, retrievals, start, tidy};
 use engine::store::{
     Availability, Faulty, ListOptions, Listed, ObjectName, PutOptions, RequestKind, RetrievalMode, StorageClass, Store,
     TierStatus, open,
@@ -145,7 +145,7 @@ impl Scene {
     fn expect_started(&self, rig: &Rig, place: &str) {
         self.run_again(rig, place, |resting| resting.availability == Availability::Archived);
         let known = only(rig, place);
-        let states = [State::Retrieving, State::Retrieved];
+        let states = [RetrievalState::Retrieving, RetrievalState::Retrieved];
         let states = if self.layer.is_some() { &states[..1] } else { &states };
         assert!(states.contains(&known.state), "{place}: {known:?}");
         assert_eq!((known.packs.packs, known.told.days, &*known.told.about), (3, DAYS, "a test"), "{place}");
@@ -155,7 +155,7 @@ impl Scene {
         assert_eq!(found, (Some(known.retrieval), true, 0), "{place}");
         self.thaw(rig);
         let here = only(rig, place);
-        assert_eq!((here.state, here.readable.packs), (State::Retrieved, 3), "{place}");
+        assert_eq!((here.state, here.readable.packs), (RetrievalState::Retrieved, 3), "{place}");
         expect_restored(rig, place);
     }
 
@@ -168,7 +168,11 @@ impl Scene {
         };
         self.run_again(rig, place, is_short);
         let known = only(rig, place);
-        assert_eq!((known.state, known.told.days, known.packs.packs), (State::Retrieved, DAYS_MORE, 3), "{place}");
+        assert_eq!(
+            (known.state, known.told.days, known.packs.packs),
+            (RetrievalState::Retrieved, DAYS_MORE, 3),
+            "{place}"
+        );
         assert_eq!(rests(rig).values().filter(|resting| is_short(resting)).count(), 0, "{place}");
         expect_restored(rig, place);
     }

@@ -1,11 +1,11 @@
 //! A repository with a few points, an operation upon it, and what must be true wherever that was ended.
 
-use super::super::collect::{collect_all, expire, options};
+use super::super::gc::{collect_all, expire, options};
 use super::super::rig::{CHEAP, PASSWORD, Rig, contents, names_of, noise, restore_options};
 use engine::blob::CachePlace;
-use engine::care::retention::{ApplyOptions, Plan, Request, Rules, Scope, apply};
-use engine::care::{ClockVerdict, CollectOptions, plan_collection};
 use engine::env::Machine;
+use engine::maintenance::retention::{ApplyOptions, Request, RetentionPlan, Rules, Scope, apply};
+use engine::maintenance::{ClockVerdict, CollectOptions, plan_collection};
 use engine::monitor::Monitor;
 use engine::repository::{NewRepository, Repository};
 use engine::restore::restore;
@@ -177,7 +177,7 @@ fn expect_nothing_left(repository: &Repository, rig: &Rig, place: &str) {
     assert_eq!(left, (0, 0, 0, 0, 0), "{place}: a second collection would find something: {plan:?}");
     let view = repository.log().view();
     let mut needed = BTreeSet::new();
-    needed.extend(repository.blobs().catalog().packs().unwrap().iter().map(|p| names::of_session(p.kind, p.id)));
+    needed.extend(repository.blobs().live_index().packs().unwrap().iter().map(|p| names::of_session(p.kind, p.id)));
     needed.extend(view.segments.iter().map(|s| names::of_session(ObjectKind::IndexSegment, s.id())));
     let manifest = |c: &engine::log::CommitRef| ObjectId { session: c.session, ordinal: c.object.ordinal };
     needed.extend(view.commits.iter().map(|c| names::of_session(ObjectKind::RestorePoint, manifest(c))));
@@ -199,7 +199,7 @@ fn expect_nothing_left(repository: &Repository, rig: &Rig, place: &str) {
 fn retain(rig: &Rig, request: Request) -> Result<()> {
     let (repository, monitor) = (rig.open()?, Arc::new(Monitor::new()));
     let scope = Scope::of(request);
-    let plan = Plan::make(&repository, &scope, &monitor)?;
+    let plan = RetentionPlan::make(&repository, &scope, &monitor)?;
     let options = ApplyOptions { hash: plan.hash, threads: 2 };
     apply(&repository, &scope, &options, &ClockVerdict::trusted(), &monitor).map(drop)
 }

@@ -48,12 +48,12 @@ struct Blobs {
 struct Version {
     id: String,
     bytes: Vec<u8>,
-    policy: Option<Policy>,
+    policy: Option<LockPolicy>,
 }
 
 /// An end in seconds, and whether it is locked for good.
 #[derive(Clone, Copy)]
-struct Policy {
+struct LockPolicy {
     until: i64,
     locked: bool,
 }
@@ -135,7 +135,7 @@ impl Account {
     }
 
     fn put(&self, request: &Request) -> Answer {
-        let policy = match Policy::asked(request) {
+        let policy = match LockPolicy::asked(request) {
             Ok(policy) => policy.filter(|_| !self.has(Fault::DropPolicy)),
             Err(refusal) => return refusal,
         };
@@ -151,7 +151,7 @@ impl Account {
     }
 
     fn set_policy(&self, request: &Request, version: Option<&str>) -> Answer {
-        let asked = match Policy::asked(request) {
+        let asked = match LockPolicy::asked(request) {
             Ok(Some(policy)) => policy,
             Ok(None) => return refuse(400, "MissingRequiredHeader"),
             Err(refusal) => return refusal,
@@ -252,7 +252,7 @@ impl Blobs {
         self.versions.get(path)?.iter().find(|v| v.id == id)
     }
 
-    fn push(&mut self, path: &str, bytes: Vec<u8>, policy: Option<Policy>) -> String {
+    fn push(&mut self, path: &str, bytes: Vec<u8>, policy: Option<LockPolicy>) -> String {
         self.made += 1;
         let id = format!("2026-01-01T00:00:00.{:07}Z", self.made);
         self.versions.entry(path.to_owned()).or_default().push(Version { id: id.clone(), bytes, policy });
@@ -273,7 +273,7 @@ impl Version {
     }
 }
 
-impl Policy {
+impl LockPolicy {
     /// What the headers ask for; a date that has passed is refused.
     fn asked(request: &Request) -> Result<Option<Self>, Answer> {
         let Some(until) = request.header("x-ms-immutability-policy-until-date") else { return Ok(None) };
@@ -284,7 +284,7 @@ impl Policy {
             Some("Unlocked") | None => false,
             Some(_) => return Err(refusal()),
         };
-        if until > now() { Ok(Some(Policy { until, locked })) } else { Err(refusal()) }
+        if until > now() { Ok(Some(LockPolicy { until, locked })) } else { Err(refusal()) }
     }
 }
 
