@@ -1,42 +1,34 @@
 //! The mount of a real repository: encrypted, in a folder, made by a real backup.
 
 use crate::place::{Place, one_of_everything, run, shell, within};
-use engine::backup::{BackupOptions, backup};
 use engine::blob::CachePlace;
 use engine::env::Machine;
 use engine::monitor::Monitor;
-use engine::repository::{NewRepository, OpenOptions, Repository};
-use engine::source::folder::FolderSource;
-use engine::source::rules::Rules;
+use engine::repository::Repository;
 use engine::store::{Location, Options, Store, open};
-use format_spec::config::Class;
-use format_spec::key_slot::Cost;
 use rustix::io::Errno;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use testkit::rig::Rig;
 use view::catalog::RepositoryCatalog;
 
-pub(crate) const PASSWORD: &[u8] = b"correct horse";
+pub(crate) use testkit::rig::PASSWORD;
 
 pub(crate) fn store_at(path: &Path) -> Arc<dyn Store> {
     let location = Location::parse(path).unwrap();
     open(&location, &Options { create: true, ..Options::default() }).unwrap()
 }
 
-fn create(path: &Path) {
-    let new = NewRepository {
-        password: Some(PASSWORD.to_vec()),
-        cost: Cost { memory_kib: 64, passes: 1, lanes: 1 },
-        label: "test".into(),
-        ..NewRepository::new(Class::Backup)
-    };
-    Repository::create(&*store_at(path), &new, &Machine::shared()).unwrap();
+/// The rig whose source is the place's and whose repository and cache are folders beside it.
+fn rig(source: &Path, path: &Path) -> Rig {
+    let cache = CachePlace::Folder(path.with_extension("cache"));
+    let (store, env, password) = (store_at(path), Machine::shared(), Some(PASSWORD.to_vec()));
+    Rig { source: source.to_owned(), store, cache, env, password, job: "job".into() }
 }
 
 fn reopen(path: &Path) -> Arc<Repository> {
-    let cache = CachePlace::Folder(path.with_extension("cache"));
-    Repository::open(store_at(path), Some(PASSWORD), &OpenOptions::new(Machine::shared(), cache)).unwrap()
+    rig(&path.with_file_name("source"), path).open().unwrap()
 }
 
 fn catalog(path: &Path) -> Arc<RepositoryCatalog> {
@@ -48,11 +40,9 @@ pub(crate) fn backed_up() -> Option<(Place, PathBuf)> {
     let place = Place::new()?;
     one_of_everything(&place.source);
     let path = place.source.with_file_name("repository");
-    create(&path);
-    let options = BackupOptions::new("job");
-    let source = FolderSource::new(std::slice::from_ref(&place.source), Rules::default()).unwrap();
-    let monitor = Arc::new(Monitor::new());
-    backup(&reopen(&path), &source, &options, &monitor).unwrap();
+    let (rig, monitor) = (rig(&place.source, &path), Arc::new(Monitor::new()));
+    rig.create(None);
+    rig.back_up_with(&monitor).unwrap();
     assert_eq!(monitor.take_warnings(), Vec::new());
     Some((place, path))
 }
