@@ -127,7 +127,7 @@ impl Lying {
     fn hides(&self, prefix: &str, listed: &Listed, number: usize) -> bool {
         match self.lie {
             Lie::ForgetsInListings => listed.name.as_str().ends_with("list-3"),
-            Lie::ListsHalf => prefix != "keys" && number % 2 == 0,
+            Lie::ListsHalf => prefix != "keys" && number.is_multiple_of(2),
             Lie::ListsNothing => prefix != "keys",
             _ => false,
         }
