@@ -6,7 +6,7 @@
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::face::memory;
-use crate::output::{Row, human};
+use crate::output::human;
 use crate::settings::password::{self, Password};
 use crate::settings::{Repo, Settings};
 use engine::blob::{CacheBudgets, CachePlace};
@@ -19,7 +19,7 @@ use ops::copy::End;
 use ops::create::FirstKey;
 use ops::open::{OpenRequest, Opened, Passwords, Use};
 use ops::recognise::Acquaintance;
-use ops::{OpenStore, Secret, Traffic};
+use ops::{OpenStore, Secret};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
@@ -254,14 +254,6 @@ pub(crate) fn open_store(settings: &Settings) -> Result<OpenStore> {
 /// `Input` when it is none.
 pub(crate) fn location(settings: &Settings) -> Result<Location> {
     Ok(settings.of_store()?.location)
-}
-
-impl Row {
-    /// Adds `requests`, and the bytes that went over the line.
-    #[must_use]
-    pub(crate) fn requests(self, counts: &Counts) -> Row {
-        self.report(&Traffic::of(counts))
-    }
 }
 
 /// The folder of the disk caches, below that of the index caches.

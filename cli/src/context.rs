@@ -3,6 +3,7 @@
 use crate::exit::{Exit, Failure, Result};
 use crate::globals::Globals;
 use crate::interrupt::Interrupt;
+use crate::output::rows::SummaryRow;
 use crate::output::{Output, Row};
 use crate::parse::{Accept, key_cost};
 use crate::settings::Settings;
@@ -183,11 +184,12 @@ impl Context {
 
     /// A summary in the making; every one has these keys.
     pub(crate) fn summary(&self, exit: Exit) -> Row {
-        Row::new("summary")
-            .set("status", exit.status())
-            .set("exit_code", exit as u8)
-            .set("seconds_elapsed", self.seconds_elapsed())
-            .set("first_use", self.said.first_use.load(Ordering::Relaxed))
+        Row::new("summary").report(&SummaryRow {
+            status: exit.status(),
+            exit_code: exit as u8,
+            seconds_elapsed: self.seconds_elapsed(),
+            first_use: self.said.first_use.load(Ordering::Relaxed),
+        })
     }
 
     /// Refuses `--json` for a verb whose stdout is the data itself.

@@ -3,6 +3,7 @@
 //! Promises: an engine error's kind alone decides the code (never its text), and every failure has a name that scripts can
 //! match (`error` in JSON).
 
+use crate::output::rows::ForeignEnd;
 use engine::{Error, Kind};
 use ops::{Reason, Refusal};
 use std::fmt;
@@ -87,7 +88,7 @@ pub(crate) struct Failure {
     /// What to try next.
     pub(crate) advice: Option<String>,
     /// Numbers for scripts that stand beside the error in JSON.
-    pub(crate) status: Vec<(&'static str, i32)>,
+    pub(crate) ended: ForeignEnd,
 }
 
 /// The command line's result.
@@ -96,7 +97,7 @@ pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 impl Failure {
     /// A failure of its own, with no engine error behind it.
     pub(crate) fn new(exit: Exit, name: &'static str, message: impl Into<String>) -> Self {
-        Failure { exit, kind: None, name, message: message.into(), advice: None, status: Vec::new() }
+        Failure { exit, kind: None, name, message: message.into(), advice: None, ended: ForeignEnd::default() }
     }
 
     /// The command line makes no sense.
@@ -146,7 +147,7 @@ impl From<Error> for Failure {
             Kind::Bug => (Exit::Failed, "bug"),
         };
         let advice = e.advice().map(str::to_owned);
-        Failure { exit, kind: Some(e.kind()), name, message: e.to_string(), advice, status: Vec::new() }
+        Failure { exit, kind: Some(e.kind()), name, message: e.to_string(), advice, ended: ForeignEnd::default() }
     }
 }
 

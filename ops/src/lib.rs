@@ -11,17 +11,25 @@
 
 pub mod as_far;
 pub mod backup;
+pub mod compared;
 pub mod copy;
 pub mod create;
 pub mod durable;
 mod error;
 pub mod face;
+pub mod findings;
+pub mod immutability;
+pub mod items;
+pub mod keys;
 pub mod known;
+pub mod local;
 pub mod open;
 pub mod open_store;
 pub mod plans;
+pub mod points;
 pub mod recognise;
 pub mod report;
+pub mod restored;
 pub mod retrieve;
 pub mod spending;
 

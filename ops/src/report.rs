@@ -32,3 +32,9 @@ pub fn time_exact(time: Time) -> String {
         Err(_) => format!("{}.{:09}s", time.seconds, time.nanos),
     }
 }
+
+/// A raw name or path: as text, and exactly, as hexadecimal digits, where it is not UTF-8.
+pub fn raw(bytes: &[u8]) -> (String, Option<String>) {
+    let hex = || bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    (String::from_utf8_lossy(bytes).into_owned(), std::str::from_utf8(bytes).is_err().then(hex))
+}

@@ -2,7 +2,6 @@
 
 pub(crate) use engine::monitor::{agree, count, counted};
 use format_spec::Time;
-pub(crate) use ops::report::time_exact;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -108,14 +107,6 @@ fn push_safe(text: &mut String, c: char) {
     c.encode_utf8(&mut buffer).bytes().for_each(|b| push_hex(text, b));
 }
 
-/// Hexadecimal digits.
-pub(crate) fn hex(raw: &[u8]) -> String {
-    raw.iter().fold(String::with_capacity(raw.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string takes everything");
-        text
-    })
-}
-
 fn push_hex(text: &mut String, byte: u8) {
     write!(text, "\\x{byte:02x}").expect("a string takes everything");
 }
@@ -123,6 +114,7 @@ fn push_hex(text: &mut String, byte: u8) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ops::report::time_exact;
 
     #[test]
     fn bytes_have_three_digits() {

@@ -8,6 +8,7 @@
 pub(crate) mod human;
 pub(crate) mod progress;
 pub(crate) mod row;
+pub(crate) mod rows;
 pub(crate) mod table;
 
 pub(crate) use row::Row;
@@ -15,8 +16,9 @@ pub(crate) use row::Row;
 use crate::exit::{Exit, Failure, Result};
 use crate::globals::Globals;
 use indicatif::ProgressBar;
+use ops::report::raw;
 use parking_lot::Mutex;
-use serde_json::json;
+use rows::{ErrorRow, FailedSummaryRow, ProbingRow, WarningRow};
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
@@ -93,7 +95,7 @@ impl Output {
     pub(crate) fn probing(&self, what: &str) {
         if self.json && self.progress {
             // A reader that went away will be noticed at the next answer.
-            let _ = self.row(|| Row::new("probing").set("what", what));
+            let _ = self.row(|| Row::new("probing").report(&ProbingRow { what: what.to_owned() }));
         }
         let is_watched = self.progress && std::io::stderr().is_terminal();
         if self.verbose || is_watched && !self.json {
@@ -104,7 +106,10 @@ impl Output {
     /// Something that went wrong with one subject. Quiet does not hide it.
     pub(crate) fn warning(&self, subject: &[u8], reason: &str) {
         if self.json {
-            let row = || Row::new("warning").bytes("subject", subject).set("reason", reason);
+            let row = || {
+                let (subject, subject_hex) = raw(subject);
+                Row::new("warning").report(&WarningRow { subject, subject_hex, reason: reason.to_owned() })
+            };
             // A reader that went away will be noticed at the next answer.
             let _ = self.answer(row, String::new);
         }
@@ -134,20 +139,14 @@ impl Output {
 
     /// The last lines of `--json` when something failed.
     pub(crate) fn failed_rows(&self, failure: &Failure, seconds_elapsed: f64) {
-        let code = failure.exit as u8;
-        let status = |row: Row| failure.status.iter().fold(row, |row, (key, value)| row.set(key, *value));
-        let error = Row::new("error")
-            .set("error", failure.name)
-            .set("message", failure.message.as_str())
-            .set("advice", json!(failure.advice))
-            .set("exit_code", code);
-        let summary = Row::new("summary")
-            .set("status", failure.exit.status())
-            .set("error", failure.name)
-            .set("exit_code", code)
-            .set("seconds_elapsed", seconds_elapsed);
+        let (exit_code, ended, name) = (failure.exit as u8, failure.ended, failure.name);
+        let (message, advice) = (failure.message.clone(), failure.advice.clone());
+        let error = Row::new("error").report(&ErrorRow { error: name, message, advice, exit_code, ended });
+        let status = failure.exit.status();
+        let summary = FailedSummaryRow { status, error: name, exit_code, seconds_elapsed, ended };
+        let summary = Row::new("summary").report(&summary);
         // The failure was told on stderr; a closed stdout changes nothing.
-        let _ = self.aside(|| write_line(&status(error).line()).and_then(|()| write_line(&status(summary).line())));
+        let _ = self.aside(|| write_line(&error.line()).and_then(|()| write_line(&summary.line())));
     }
 
     /// Runs `f` while no bar is drawn.

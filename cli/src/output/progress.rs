@@ -2,6 +2,7 @@
 //!
 //! One thread reads the monitor's counters; the work itself never waits for it.
 
+use super::rows::ProgressRow;
 use super::{Output, Row, human};
 use engine::monitor::{Counters, Monitor};
 use engine::threads;
@@ -76,17 +77,18 @@ fn tick(output: &Output, display: &Display, monitor: &Monitor, ended: &Ended) {
 
 fn line(counters: &Counters, elapsed: Duration) -> Row {
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let known = |total: u64| if total == 0 { serde_json::Value::Null } else { total.into() };
+    let known = |total: u64| Some(total).filter(|total| *total > 0);
     let seconds = elapsed.as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 53 bits")]
     let rate = read(&counters.bytes) as f64 / seconds.max(0.001);
-    Row::new("progress")
-        .set("items_done", read(&counters.items))
-        .set("items_total", known(read(&counters.items_total)))
-        .set("bytes_done", read(&counters.bytes))
-        .set("bytes_total", known(read(&counters.bytes_total)))
-        .set("bytes_per_second", rate.round())
-        .set("seconds_elapsed", seconds)
+    Row::new("progress").report(&ProgressRow {
+        items_done: read(&counters.items),
+        items_total: known(read(&counters.items_total)),
+        bytes_done: read(&counters.bytes),
+        bytes_total: known(read(&counters.bytes_total)),
+        bytes_per_second: rate.round(),
+        seconds_elapsed: seconds,
+    })
 }
 
 /// The bar, if one is drawn.

@@ -2,12 +2,11 @@
 
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use crate::output::{Row, human};
+use crate::output::human;
 use crate::parse::PointPath;
 use engine::repository::{Listing, Repository, Unread, Why};
 use engine::restore_point::Point;
 use engine::tree::{EntryRef, lookup};
-use format_spec::Time;
 use format_spec::tree::{Entry, Kind};
 use std::sync::Arc;
 
@@ -107,48 +106,6 @@ pub(super) fn entry(repo: &Repository, point: &Point, path: &[u8]) -> Result<Opt
     Ok(lookup(repo.nodes(), &point.manifest.root, names)?.map(|placed| placed.entry))
 }
 
-/// An entry as a row; `path` without its leading slash.
-pub(super) fn row(kind: &str, path: &[u8], entry: &Entry) -> Row {
-    let absolute = [b"/", path].concat();
-    let row = Row::new(kind)
-        .bytes("path", &absolute)
-        .set("kind", kind_word(entry.kind))
-        .set("mode", format!("{:04o}", entry.mode))
-        .set("uid", entry.uid)
-        .set("gid", entry.gid)
-        .set("user", String::from_utf8_lossy(&entry.user).into_owned())
-        .set("group", String::from_utf8_lossy(&entry.group).into_owned())
-        .set("mtime", human::time_exact(entry.mtime))
-        .set("links", entry.nlink);
-    match entry.kind {
-        Kind::Folder => row.set("entries", entry.totals.entries).set("bytes", entry.totals.bytes),
-        Kind::Symlink => row.set("bytes", entry.size).bytes("target", &entry.target),
-        Kind::CharDevice | Kind::BlockDevice => row.set("device_major", entry.rdev.0).set("device_minor", entry.rdev.1),
-        _ => row.set("bytes", entry.size),
-    }
-}
-
-/// A row with the time of the last good reading of an item that is kept as it was.
-pub(super) fn kept(row: Row, as_of: Option<Time>) -> Row {
-    match as_of {
-        Some(time) => row.set("kept_as_of", human::time_exact(time)),
-        None => row,
-    }
-}
-
-/// As `--json` names kinds.
-pub(super) fn kind_word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::File => "file",
-        Kind::Folder => "folder",
-        Kind::Symlink => "symlink",
-        Kind::Fifo => "fifo",
-        Kind::Socket => "socket",
-        Kind::CharDevice => "char_device",
-        Kind::BlockDevice => "block_device",
-    }
-}
-
 /// `drwxr-xr-x`, as `ls` writes it.
 pub(super) fn mode_text(entry: &Entry) -> String {
     let kind = match entry.kind {
@@ -192,6 +149,7 @@ pub(super) fn attributes_differ(old: &Entry, new: &Entry) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use format_spec::Time;
 
     fn with_mode(kind: Kind, mode: u32) -> Entry {
         Entry { mode, inode: 1, device: 1, ..Entry::new(b"a".to_vec(), kind) }

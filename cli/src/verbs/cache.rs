@@ -1,6 +1,6 @@
 //! `cairn cache`: the local cache, which can always be made again.
 
-use crate::connect::open_store;
+use crate::connect::{Connection, open_store};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::output::{Row, human};
@@ -8,6 +8,8 @@ use clap::{Args, Subcommand};
 use engine::repository::CacheStatus;
 use engine::store::{ObjectName, StoreExt};
 use format_spec::config::Config;
+use ops::Traffic;
+use ops::local::{CacheReport, DroppedReport};
 
 /// Show, renew or drop the local cache
 #[derive(Debug, Args)]
@@ -35,7 +37,7 @@ impl Cache {
                 let connection = context.connect()?;
                 connection.repo.refresh()?;
                 let status = connection.repo.cache_status();
-                let row = row(context.summary(Exit::Done), &status).requests(&connection.counts);
+                let row = report(context, &status, &connection);
                 context.out.summary(row, || text(&status))?;
                 Ok(Exit::Done)
             }
@@ -65,7 +67,8 @@ fn drop_cache(context: &Context) -> Result<Exit> {
             return Err(Failure::new(Exit::Failed, "cannot_write", message));
         }
     };
-    let row = context.summary(Exit::Done).set("folder", folder.display().to_string()).set("dropped", existed);
+    let row =
+        context.summary(Exit::Done).report(&DroppedReport { folder: folder.display().to_string(), dropped: existed });
     context.out.summary(row, || match existed {
         true => format!("dropped the cache in {}", human::path(&folder)),
         false => format!("there was no cache in {}", human::path(&folder)),
@@ -73,14 +76,9 @@ fn drop_cache(context: &Context) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-pub(super) fn row(row: Row, status: &CacheStatus) -> Row {
-    row.set("folder", status.folder.display().to_string())
-        .set("position", status.position)
-        .set("head", status.head)
-        .set("current", status.position == status.head)
-        .set("segments", status.segments)
-        .set("entries", status.entries)
-        .set("bytes", status.bytes)
+/// The summary of what the cache holds.
+pub(super) fn report(context: &Context, status: &CacheStatus, connection: &Connection) -> Row {
+    context.summary(Exit::Done).report(&CacheReport::of(status, Traffic::of(&connection.counts)))
 }
 
 pub(super) fn text(status: &CacheStatus) -> String {

@@ -93,7 +93,7 @@ fn file_of(
         Kind::Folder => {
             Err(Failure::usage(format!("/{path}: is a folder")).advise("say --as tar or --as zip, or `cairn ls`"))
         }
-        kind => Err(Failure::usage(format!("/{path}: is a {}, it has no bytes", browse::kind_word(kind)))),
+        kind => Err(Failure::usage(format!("/{path}: is a {}, it has no bytes", ops::items::kind_word(kind)))),
     }
 }
 

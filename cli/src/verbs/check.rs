@@ -11,8 +11,9 @@ use clap::{Args, ValueEnum};
 use engine::maintenance::{CheckOptions, Finding, Level, check, check_stored};
 use engine::repository::Found;
 use format_spec::container::Suite;
-use ops::OpenStore;
+use ops::findings::{CheckSummary, FindingRow, StoredSummary};
 use ops::recognise::Rollback;
+use ops::{OpenStore, Traffic};
 use std::sync::Arc;
 
 /// Validate the repository: log, index, trees, packs
@@ -95,8 +96,7 @@ impl Check {
         tell_collected(context, &report.collected)?;
         tell_uncommitted(context, &report.uncommitted)?;
         for finding in &report.superseded {
-            let row =
-                || Row::new("superseded").set("object", finding.object.as_str()).set("what", finding.what.as_str());
+            let row = || Row::new("superseded").report(&FindingRow::from(finding));
             context.out.row(row)?;
             context.out.warning(finding.object.as_bytes(), &format!("{}; nobody needs it any more", finding.what));
         }
@@ -109,24 +109,9 @@ impl Check {
             (0, 0, 0) if !report.collected.is_empty() => Exit::Warnings,
             (0, 0, 0) => Exit::Done,
         };
-        let row = context
-            .summary(exit)
-            .set("level", Depth::of(level))
-            .set("keys", true)
-            .set("share", self.read_data)
-            .set("packs", report.packs)
-            .set("packs_read", report.packs_read)
-            .set("packs_archived", report.packs_archived)
-            .set("chunks", report.chunks)
-            .set("points", report.points)
-            .set("bytes_read", report.bytes_read)
-            .set("spoiled", report.spoiled)
-            .set("errors", errors)
-            .set("unsupported", report.unsupported.len())
-            .set("collected", report.collected.len())
-            .set("superseded", report.superseded.len())
-            .set("uncommitted", report.uncommitted.len())
-            .requests(&connection.counts);
+        let asked = (Depth::of(level), self.read_data);
+        let summary = CheckSummary::of(asked, &report, errors, Traffic::of(&connection.counts));
+        let row = context.summary(exit).report(&summary);
         context.out.summary(row, || {
             format!(
                 "{}: {}, {} ({} read whole), {}, {} read, level {}",
@@ -217,18 +202,7 @@ fn without_keys(context: &Context, settings: &Settings, place: &OpenStore, missi
         (0, 1..) => Exit::Archived,
         (0, 0) => Exit::Done,
     };
-    let row = context
-        .summary(exit)
-        .set("level", "stored")
-        .set("keys", false)
-        .set("objects", report.objects)
-        .set("packs", report.packs)
-        .set("packs_read", report.packs)
-        .set("packs_with_parity", report.packs_with_parity)
-        .set("packs_archived", report.packs_archived)
-        .set("bytes_read", report.bytes_read)
-        .set("errors", errors)
-        .requests(&place.counts);
+    let row = context.summary(exit).report(&StoredSummary::of(&report, Traffic::of(&place.counts)));
     context.out.summary(row, || {
         format!(
             "{}: {}, {} ({} with parity), {} read, level stored without keys",
@@ -244,7 +218,7 @@ fn without_keys(context: &Context, settings: &Settings, place: &OpenStore, missi
 
 fn told(context: &Context, findings: &[Finding]) -> Result<()> {
     for finding in findings {
-        let row = || Row::new("damage").set("object", finding.object.as_str()).set("what", finding.what.as_str());
+        let row = || Row::new("damage").report(&FindingRow::from(finding));
         context.out.answer(row, || format!("{}: {}", finding.object, finding.what))?;
     }
     Ok(())
@@ -253,7 +227,7 @@ fn told(context: &Context, findings: &[Finding]) -> Result<()> {
 /// What is whole and needs a newer release: neither damaged nor proven sound.
 pub(super) fn tell_unsupported(context: &Context, findings: &[Finding]) -> Result<()> {
     for finding in findings {
-        let row = || Row::new("unsupported").set("object", finding.object.as_str()).set("what", finding.what.as_str());
+        let row = || Row::new("unsupported").report(&FindingRow::from(finding));
         context
             .out
             .answer(row, || format!("{}: not checked, it needs a newer release: {}", finding.object, finding.what))?;
@@ -267,8 +241,9 @@ pub(super) fn tell_unsupported(context: &Context, findings: &[Finding]) -> Resul
 /// What the log does not commit: no damage by itself, and all there is to see of entries that are lost.
 /// What was there at the position that the log is read at, and was given up since.
 fn tell_collected(context: &Context, findings: &[Finding]) -> Result<()> {
-    for Finding { object, what } in findings {
-        let row = || Row::new("collected").set("object", object.as_str()).set("what", what.as_str());
+    for finding in findings {
+        let Finding { object, what } = finding;
+        let row = || Row::new("collected").report(&FindingRow::from(finding));
         context.out.answer(row, || format!("{object}: collected since then: {what}"))?;
     }
     if !findings.is_empty() {
@@ -280,7 +255,7 @@ fn tell_collected(context: &Context, findings: &[Finding]) -> Result<()> {
 fn tell_uncommitted(context: &Context, findings: &[Finding]) -> Result<()> {
     for finding in findings {
         let Finding { object, what } = finding;
-        context.out.row(|| Row::new("uncommitted").set("object", object.as_str()).set("what", what.as_str()))?;
+        context.out.row(|| Row::new("uncommitted").report(&FindingRow::from(finding)))?;
         context.out.note(&format!("cairn: {object}: {what}"));
     }
     Ok(())

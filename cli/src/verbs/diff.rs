@@ -11,6 +11,7 @@ use engine::repository::Repository;
 use engine::restore_point::{Point, each_kept};
 use engine::tree::{Change, Flow, diff};
 use format_spec::tree::{Entry, Kind};
+use ops::items::{DiffReport, DifferenceRow, absolute, kind_word};
 
 /// Show what differs between two restore points
 ///
@@ -27,17 +28,6 @@ pub(crate) struct Diff {
     new: PointPath,
 }
 
-#[derive(Debug, Default)]
-struct Counts {
-    added: u64,
-    removed: u64,
-    modified: u64,
-    metadata: u64,
-    kind: u64,
-    bytes_added: u64,
-    bytes_removed: u64,
-}
-
 impl Diff {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         let connection = context.connect()?;
@@ -45,7 +35,7 @@ impl Diff {
         let (of_old, old) = browse::find(context, repo, &self.old)?;
         let (of_new, new) = browse::find(context, repo, &self.new)?;
         let kept = self.kept_items(repo, &of_new)?;
-        let mut counts = Counts::default();
+        let mut counts = DiffReport::default();
         let mut failure: Option<Failure> = None;
         let compared = diff(repo.nodes(), Some(&old), Some(&new), &mut |path, change| {
             context.interrupt.monitor().check()?;
@@ -60,16 +50,8 @@ impl Diff {
         });
         browse::or_gone(repo, &[&of_old, &of_new], compared.map_err(Failure::from))?;
         failure.map_or(Ok(()), Err)?;
-        let row = context
-            .summary(Exit::Done)
-            .set("added", counts.added)
-            .set("removed", counts.removed)
-            .set("modified", counts.modified)
-            .set("metadata", counts.metadata)
-            .set("kind", counts.kind)
-            .set("bytes_added", counts.bytes_added)
-            .set("bytes_removed", counts.bytes_removed)
-            .set("items_kept", kept);
+        counts.items_kept = kept;
+        let row = context.summary(Exit::Done).report(&counts);
         context.out.summary(row, || {
             format!(
                 "{} added ({}), {} removed ({}), {} modified, {} with other attributes, {} of another kind",
@@ -110,7 +92,7 @@ impl Diff {
         Ok(entry.map_or(items, |entry| 1 + if entry.kind == Kind::Folder { entry.totals.descendants } else { 0 }))
     }
 
-    fn show(&self, context: &Context, path: &[u8], change: &Change<'_>, word: &str) -> Result<()> {
+    fn show(&self, context: &Context, path: &[u8], change: &Change<'_>, word: &'static str) -> Result<()> {
         let (sign, old, new) = match (word, *change) {
             ("added", Change::Added(new)) => ('+', None, Some(new)),
             ("removed", Change::Removed(old)) => ('-', Some(old), None),
@@ -126,16 +108,12 @@ impl Diff {
         };
         let folder = new.or(old).is_some_and(|e| e.kind == Kind::Folder);
         let row = || {
-            let absolute = [b"/", &path[..]].concat();
-            let kind = |e: Option<&Entry>| e.map(|e| browse::kind_word(e.kind));
+            let kind = |e: Option<&Entry>| e.map(|e| kind_word(e.kind));
             let size = |e: Option<&Entry>| e.map(|e| e.size);
-            Row::new("difference")
-                .bytes("path", &absolute)
-                .set("change", word)
-                .set("kind_old", kind(old))
-                .set("kind_new", kind(new))
-                .set("bytes_old", size(old))
-                .set("bytes_new", size(new))
+            let (path, path_hex) = absolute(&path);
+            let (kind_old, kind_new, bytes_old, bytes_new) = (kind(old), kind(new), size(old), size(new));
+            let row = DifferenceRow { path, path_hex, change: word, kind_old, kind_new, bytes_old, bytes_new };
+            Row::new("difference").report(&row)
         };
         context.out.answer(row, || format!("{sign} /{}{}", human::name(&path), if folder { "/" } else { "" }))
     }
@@ -155,7 +133,7 @@ fn sign(word: &str) -> char {
 }
 
 /// The word for a change, counted; `None` for what is told by something else (a folder whose entries changed).
-fn told(path: &[u8], change: &Change<'_>, counts: &mut Counts) -> Option<&'static str> {
+fn told(path: &[u8], change: &Change<'_>, counts: &mut DiffReport) -> Option<&'static str> {
     let bytes = |entry: &Entry| if entry.kind == Kind::File { entry.size } else { 0 };
     match change {
         Change::Added(new) => {

@@ -3,7 +3,7 @@
 use super::browse;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
-use crate::output::human;
+use crate::output::{Row, human};
 use crate::parse::job;
 use crate::parse::pattern::Pattern;
 use crate::parse::place::POINT_FORMS;
@@ -14,6 +14,7 @@ use engine::restore_point::{JobName, Point, kept_as_of};
 use engine::tree::{Step, Walk};
 use format_spec::Time;
 use format_spec::tree::Entry;
+use ops::items::{EntryRow, FindReport, MatchRow};
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -86,7 +87,7 @@ impl Find {
             }
         }
         if context.out.json {
-            let row = context.summary(exit).set("matches", matches).set("points_searched", points.len());
+            let row = context.summary(exit).report(&FindReport { matches, points_searched: points.len() });
             context.out.summary(row, String::new)?;
         } else if matches == 0 {
             context.out.note(&format!(
@@ -118,11 +119,9 @@ fn show(context: &Context, point: &Arc<Point>, path: &[u8], entry: &Entry, kept:
     let m = &point.manifest;
     let id = m.id.to_string();
     let row = || {
-        browse::kept(browse::row("match", path, entry), kept)
-            .set("point", id.as_str())
-            .set("point_time", human::time_exact(m.started))
-            .set("job", m.job.as_str())
-            .set("host", m.host.as_str())
+        let entry = EntryRow::of(path, entry, kept);
+        let (point, job, host) = (id.clone(), m.job.clone(), m.host.clone());
+        Row::new("match").report(&MatchRow { entry, point, point_time: m.started, job, host })
     };
     let line = || {
         let size = if entry.kind == format_spec::tree::Kind::Folder { entry.totals.bytes } else { entry.size };

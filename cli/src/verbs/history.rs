@@ -11,6 +11,7 @@ use clap::Args;
 use engine::restore_point::{JobName, Point};
 use engine::tree::EntryRef;
 use format_spec::tree::Kind;
+use ops::items::{HistoryReport, VersionRow, absolute};
 use std::sync::Arc;
 
 /// Show the versions of one path, oldest first
@@ -78,8 +79,12 @@ impl History {
     fn tell(&self, context: &Context, versions: &[Version], exit: Exit) -> Result<()> {
         let present = versions.iter().filter(|version| version.entry.is_some()).count();
         if context.out.json {
-            versions.iter().try_for_each(|version| context.out.row(|| self.row(version)))?;
-            return context.out.summary(context.summary(exit).set("versions", present), String::new);
+            versions
+                .iter()
+                .try_for_each(|version| context.out.row(|| Row::new("version").report(&self.row(version))))?;
+            return context
+                .out
+                .summary(context.summary(exit).report(&HistoryReport { versions: present }), String::new);
         }
         let left = |heading| (heading, Side::Left);
         let mut table = Table::new(&[
@@ -108,19 +113,22 @@ impl History {
         table.lines().iter().try_for_each(|line| context.out.answer(|| Row::new("line"), || line.clone()))
     }
 
-    fn row(&self, version: &Version) -> Row {
-        let row = match &version.entry {
-            Some(entry) => browse::row("version", &self.path.0, entry),
-            None => Row::new("version").bytes("path", &[b"/", &self.path.0[..]].concat()),
-        };
-        row.set("present", version.entry.is_some())
-            .set("point", version.last.manifest.id.to_string())
-            .set("first_point", version.first.manifest.id.to_string())
-            .set("time_first", human::time_exact(version.first.manifest.started))
-            .set("time_last", human::time_exact(version.last.manifest.started))
-            .set("points", version.points)
-            .set("job", version.last.manifest.job.as_str())
-            .set("host", version.last.manifest.host.as_str())
+    fn row(&self, version: &Version) -> VersionRow {
+        let (path, path_hex) = absolute(&self.path.0);
+        let (first, last) = (&version.first.manifest, &version.last.manifest);
+        VersionRow {
+            path,
+            path_hex,
+            item: VersionRow::item_of(version.entry.as_deref()),
+            present: version.entry.is_some(),
+            point: last.id.to_string(),
+            first_point: first.id.to_string(),
+            time_first: first.started,
+            time_last: last.started,
+            points: version.points,
+            job: last.job.clone(),
+            host: last.host.clone(),
+        }
     }
 }
 

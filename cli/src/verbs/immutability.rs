@@ -6,6 +6,9 @@ use crate::exit::{Exit, Result};
 use crate::output::human;
 use clap::{Args, Subcommand};
 
+use ops::Traffic;
+use ops::immutability::RaisedReport;
+
 /// Lock for more days
 ///
 /// How a repository locks is chosen by `cairn init --immutable`. Days of locking can only be raised, never beyond the retention period;
@@ -32,15 +35,16 @@ impl Immutability {
         let connection = context.connect()?;
         let secured = connection.repo.raise_immutable_days(days, context.interrupt.monitor())?;
         let locked = connection.repo.policy().map(|policy| policy.days_locked()).transpose()?;
-        let row = context
-            .summary(Exit::Done)
-            .set("immutable_days", days)
-            .set("locked_days_least", locked.map(|(least, _)| least))
-            .set("locked_days_most", locked.map(|(_, most)| most))
-            .set("objects", secured.objects)
-            .set("locks_asked", secured.asked)
-            .set("locks_extended", secured.extended)
-            .requests(&connection.counts);
+        let report = RaisedReport {
+            immutable_days: days,
+            locked_days_least: locked.map(|(least, _)| least),
+            locked_days_most: locked.map(|(_, most)| most),
+            objects: secured.objects,
+            locks_asked: secured.asked,
+            locks_extended: secured.extended,
+            traffic: Traffic::of(&connection.counts),
+        };
+        let row = context.summary(Exit::Done).report(&report);
         context.out.summary(row, || {
             format!(
                 "everything is locked for {} after its last use; {} extended",

@@ -24,7 +24,7 @@ impl Index {
         let connection = context.connect()?;
         connection.repo.rebuild_index()?;
         let status = connection.repo.cache_status();
-        let row = cache::row(context.summary(Exit::Done), &status).requests(&connection.counts);
+        let row = cache::report(context, &status, &connection);
         context.out.summary(row, || cache::text(&status))?;
         Ok(Exit::Done)
     }

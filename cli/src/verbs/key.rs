@@ -11,9 +11,12 @@ use crate::settings::password::{self, Password};
 use crate::settings::{Settings, keyfile};
 use clap::{Args, Subcommand};
 use engine::Kind;
-use engine::repository::{Replaced, Repository, SlotInfo};
+use engine::repository::{Replaced, Repository};
 use format_spec::key_slot::Cost;
-use format_spec::log::KeyChange;
+use ops::keys::{
+    ExportReport, KeyChangeRow, KeyListReport, KeySlotRow, RecoverySheetRow, RemovedReport, ReplacedRow,
+    ResealedReport, SlotReport,
+};
 use ops::{Secret, durable};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -155,7 +158,7 @@ fn list(context: &Context, connection: &Connection, with_history: bool) -> Resul
         let cost =
             slot.cost.map_or_else(String::new, |cost| format!("{} MiB x {}", cost.memory_kib / 1024, cost.passes));
         table.push(vec![slot.id.clone(), human::time(slot.created), cost, human::name(label.as_bytes())]);
-        context.out.row(|| row(slot))?;
+        context.out.row(|| Row::new("key_slot").report(&KeySlotRow::from(slot)))?;
     }
     if !context.out.json {
         table.lines().iter().try_for_each(|line| context.out.answer(|| Row::new("line"), || line.clone()))?;
@@ -164,7 +167,7 @@ fn list(context: &Context, connection: &Connection, with_history: bool) -> Resul
         history(context, connection)?;
     }
     if context.out.json {
-        let row = context.summary(exit).set("slots", slots.len()).set("slots_damaged", damaged);
+        let row = context.summary(exit).report(&KeyListReport { slots: slots.len(), slots_damaged: damaged });
         context.out.summary(row, String::new)?;
     }
     Ok(exit)
@@ -172,30 +175,11 @@ fn list(context: &Context, connection: &Connection, with_history: bool) -> Resul
 
 fn history(context: &Context, connection: &Connection) -> Result<()> {
     for event in connection.repo.key_history()? {
-        let change = match event.change {
-            KeyChange::Added => "added",
-            KeyChange::Removed => "removed",
-        };
-        let row = || {
-            Row::new("key_change")
-                .set("id", event.slot.as_str())
-                .set("change", change)
-                .set("time", human::time_exact(event.time))
-                .set("log_entry", event.entry)
-        };
-        context.out.answer(row, || format!("{}  {}  {change}", human::time(event.time), event.slot))?;
+        let change = KeyChangeRow::from(&event);
+        let row = || Row::new("key_change").report(&change);
+        context.out.answer(row, || format!("{}  {}  {}", human::time(event.time), event.slot, change.change))?;
     }
     Ok(())
-}
-
-fn row(slot: &SlotInfo) -> Row {
-    Row::new("key_slot")
-        .set("id", slot.id.as_str())
-        .set("label", slot.label.as_str())
-        .set("created", human::time_exact(slot.created))
-        .set("memory_kib", slot.cost.map(|cost| cost.memory_kib))
-        .set("passes", slot.cost.map(|cost| cost.passes))
-        .set("damaged", slot.damaged.clone())
 }
 
 fn rotate(context: &Context, slot: Option<&str>, new: &New) -> Result<Exit> {
@@ -238,7 +222,7 @@ fn remove(context: &Context, slot: &str) -> Result<Exit> {
         expect_other_slot(&connection, &id)?;
     }
     let removed = repo.remove_slot(&id)?;
-    let row = context.summary(Exit::Done).set("removed", removed.as_str());
+    let row = context.summary(Exit::Done).report(&RemovedReport { removed: removed.clone() });
     context.out.summary(row, || format!("removed the key slot {removed}"))?;
     context.out.note(
         "The keys stay the same: whoever kept a copy of that slot can put it back, and its password opens the repository again.\n\
@@ -280,14 +264,12 @@ fn reseal(context: &Context, slot: Option<&str>, cost: Cost) -> Result<Exit> {
     }
     let done = opened.repo.reseal_slots(&password, slot, cost)?;
     for one in &done {
-        context
-            .out
-            .row(|| Row::new("key_slot_replaced").set("slot", one.new.as_str()).set("removed", one.old.as_str()))?;
+        context.out.row(|| Row::new("key_slot_replaced").report(&ReplacedRow::from(one)))?;
     }
     match &done[..] {
         [only] => tell_replaced(context, only),
         several => {
-            let row = context.summary(Exit::Done).set("slots", several.len());
+            let row = context.summary(Exit::Done).report(&ResealedReport { slots: several.len() });
             context.out.summary(row, || format!("{} key slots were sealed anew", several.len()))?;
             Ok(Exit::Done)
         }
@@ -307,7 +289,8 @@ fn memory(text: &str) -> Result<u32, String> {
 }
 
 fn tell(context: &Context, slot: &str, removed: Option<&str>, text: &str) -> Result<Exit> {
-    let row = context.summary(Exit::Done).set("slot", slot).set("removed", removed);
+    let row =
+        context.summary(Exit::Done).report(&SlotReport { slot: slot.to_owned(), removed: removed.map(str::to_owned) });
     context.out.summary(row, || text.to_owned())?;
     Ok(Exit::Done)
 }
@@ -321,19 +304,17 @@ fn export(context: &Context, out: Option<&Path>) -> Result<Exit> {
             durable::create(path, text.as_bytes()).map_err(|e| Failure::writing(&human::path(path), &e))?;
         }
         None => {
-            let lines = key.lines.clone();
             let sheet = || {
-                Row::new("recovery_sheet")
-                    .set("repository", key.repository.as_str())
-                    .set("location", key.location.as_str())
-                    .set("lines", lines)
+                let (repository, location) = (key.repository.clone(), key.location.clone());
+                Row::new("recovery_sheet").report(&RecoverySheetRow { repository, location, lines: key.lines.to_vec() })
             };
             context.out.answer(sheet, || text.trim_end().to_owned())?;
         }
     }
     recovery_sheet::remember(&connection.repo);
     let written = out.map(human::path);
-    let row = context.summary(Exit::Done).set("repository", key.repository.as_str()).set("file", written.clone());
+    let row =
+        context.summary(Exit::Done).report(&ExportReport { repository: key.repository.clone(), file: written.clone() });
     if context.out.json {
         context.out.summary(row, String::new)?;
     } else if let Some(file) = written {

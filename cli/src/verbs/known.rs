@@ -8,9 +8,8 @@ use crate::output::{Row, human};
 use crate::settings::Repo;
 use clap::{Args, Subcommand};
 use format_spec::Time;
-use format_spec::container::Suite;
-use ops::known::{Folder, Record, Row as KnownRow, Trouble};
-use serde_json::Value;
+use ops::known::{Folder, Record, Row as Remembered, Trouble};
+use ops::local::{ForgotReport, KnownReport, KnownRow, encryption};
 use std::ffi::{OsStr, OsString};
 
 /// Show or forget what this machine remembers of repositories
@@ -59,7 +58,10 @@ fn list(context: &Context, folder: &Folder) -> Result<Exit> {
         match record {
             Ok(record) => {
                 rows += record.rows.len();
-                record.rows.iter().try_for_each(|row| context.out.row(|| json(&record, row)))?;
+                record
+                    .rows
+                    .iter()
+                    .try_for_each(|row| context.out.row(|| Row::new("known").report(&KnownRow::of(&record, row))))?;
                 record.rows.iter().for_each(|row| table.push(line(&record, row)));
             }
             Err(trouble) => {
@@ -71,7 +73,7 @@ fn list(context: &Context, folder: &Folder) -> Result<Exit> {
     if !context.out.json && rows > 0 {
         table.lines().iter().try_for_each(|line| context.out.answer(|| Row::new("line"), || line.clone()))?;
     }
-    let summary = context.summary(exit).set("repositories", rows);
+    let summary = context.summary(exit).report(&KnownReport { repositories: rows });
     context.out.summary(summary, || match rows {
         0 => "nothing is remembered".to_owned(),
         rows => format!("{} repositories are remembered", human::count(rows as u64)),
@@ -79,7 +81,7 @@ fn list(context: &Context, folder: &Folder) -> Result<Exit> {
     Ok(exit)
 }
 
-fn line(record: &Record, row: &KnownRow) -> Vec<String> {
+fn line(record: &Record, row: &Remembered) -> Vec<String> {
     vec![
         row.id.to_string(),
         encryption(row).to_owned(),
@@ -87,23 +89,6 @@ fn line(record: &Record, row: &KnownRow) -> Vec<String> {
         row.seconds.map_or_else(|| "-".to_owned(), |seconds| human::time(time(seconds))),
         record.location.clone(),
     ]
-}
-
-fn json(record: &Record, row: &KnownRow) -> Row {
-    Row::new("known")
-        .set("place", record.location.as_str())
-        .set("repository", row.id.to_string())
-        .set("encryption", encryption(row))
-        .set("entry", row.position)
-        .set("seen", row.seconds.map_or(Value::Null, |seconds| human::time_exact(time(seconds)).into()))
-        .set("clear_text_accepted", row.clear_text)
-}
-
-fn encryption(row: &KnownRow) -> &'static str {
-    match row.suite {
-        Suite::Clear => "none",
-        Suite::Aes256Gcm => "aes-256-gcm",
-    }
 }
 
 fn time(seconds: i64) -> Time {
@@ -114,7 +99,7 @@ fn forget(context: &Context, folder: &Folder, url: &OsStr) -> Result<Exit> {
     let places = candidates(context, url)?;
     for place in &places {
         if folder.forget(place).map_err(|trouble| unusable(&trouble))? {
-            let row = context.summary(Exit::Done).set("place", place.as_str()).set("forgot", true);
+            let row = context.summary(Exit::Done).report(&ForgotReport { place: place.clone(), forgot: true });
             context.out.summary(row, || format!("forgot {place}"))?;
             return Ok(Exit::Done);
         }

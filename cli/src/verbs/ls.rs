@@ -3,7 +3,7 @@
 use super::browse;
 use crate::context::Context;
 use crate::exit::{Exit, Result};
-use crate::output::human;
+use crate::output::{Row, human};
 use crate::parse::PointPath;
 use crate::parse::place::{POINT_FORMS, PlaceParser};
 use clap::Args;
@@ -12,6 +12,7 @@ use engine::restore_point::{Point, kept_as_of};
 use engine::tree::{FolderCursor, Step, Walk};
 use format_spec::Time;
 use format_spec::tree::{Entry, Kind};
+use ops::items::{EntryRow, LsReport};
 
 /// List what a restore point holds
 #[derive(Debug, Args)]
@@ -35,7 +36,7 @@ impl Ls {
         let (point, entry) = browse::find(context, repo, &self.place)?;
         let shown = browse::or_gone(repo, &[&point], self.list(context, repo, &point, &entry))?;
         if context.out.json {
-            context.out.summary(context.summary(Exit::Done).set("entries", shown), String::new)?;
+            context.out.summary(context.summary(Exit::Done).report(&LsReport { entries: shown }), String::new)?;
         }
         Ok(Exit::Done)
     }
@@ -73,7 +74,7 @@ impl Ls {
     }
 
     fn show(&self, context: &Context, path: &[u8], entry: &Entry, kept: Option<Time>) -> Result<()> {
-        let row = || browse::kept(browse::row("entry", path, entry), kept);
+        let row = || Row::new("entry").report(&EntryRow::of(path, entry, kept));
         context.out.answer(row, || self.line(path, entry, kept))
     }
 

@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::output::human;
+use crate::output::rows::ManReport;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -20,7 +21,7 @@ impl Man {
             .and_then(|()| clap_mangen::generate_to(context.definitions(), &self.folder))
             .and_then(|()| std::fs::read_dir(&self.folder).map(Iterator::count));
         let pages = written.map_err(|e| Failure::writing(&human::path(&self.folder), &e))?;
-        let row = context.summary(Exit::Done).set("folder", self.folder.display().to_string()).set("pages", pages);
+        let row = context.summary(Exit::Done).report(&ManReport { folder: self.folder.display().to_string(), pages });
         context.out.summary(row, || {
             format!("{} in {}", human::counted(pages as u64, "page", "pages"), human::path(&self.folder))
         })?;

@@ -12,9 +12,9 @@ use clap::Args;
 use engine::immutability::Verified;
 use engine::repository::{Repository, Why};
 use engine::restore_point::{JobName, Oddity, Owner, Point, newest_of_each, oddities};
-use engine::retrieval::may_rest;
-use format_spec::point::{PointKind, Workload};
-use format_spec::{RepositoryId, Time};
+use format_spec::RepositoryId;
+use ops::backup::kind_word;
+use ops::points::{GapRow, PointRow, PointsReport, locked_until};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -60,17 +60,18 @@ impl Points {
         let gaps = verified.as_ref().map_or(0, |v| v.gaps.len());
         let exit = if gaps > 0 { Exit::Damaged } else { shown.exit() };
         let exported = recovery_sheet::was_exported(repo);
-        let row = context
-            .summary(exit)
-            .set("points", points.len())
-            .set("points_damaged", shown.without(Why::Damaged))
-            .set("points_unsupported", shown.without(Why::Unsupported))
-            .set("points_collected", shown.without(Why::Collected))
-            .set("points_misdated", odd.len())
-            .set("recovery_sheet_exported", exported)
-            .set("objects_verified", verified.as_ref().map(|v| v.objects))
-            .set("points_over", verified.as_ref().map(|v| v.points_over))
-            .set("gaps", verified.as_ref().map(|v| v.gaps.len()));
+        let report = PointsReport {
+            points: points.len(),
+            points_damaged: shown.without(Why::Damaged),
+            points_unsupported: shown.without(Why::Unsupported),
+            points_collected: shown.without(Why::Collected),
+            points_misdated: odd.len(),
+            recovery_sheet_exported: exported,
+            objects_verified: verified.as_ref().map(|v| v.objects),
+            points_over: verified.as_ref().map(|v| v.points_over),
+            gaps: verified.as_ref().map(|v| v.gaps.len()),
+        };
+        let row = context.summary(exit).report(&report);
         if context.out.json {
             context.out.summary(row, String::new)?;
         }
@@ -85,7 +86,9 @@ impl Points {
 
     fn list(&self, context: &Context, repo: &Repository, points: &[Arc<Point>]) -> Result<()> {
         if context.out.json {
-            return points.iter().try_for_each(|point| context.out.row(|| row(repo, point)));
+            return points
+                .iter()
+                .try_for_each(|point| context.out.row(|| Row::new("point").report(&PointRow::of(repo, point))));
         }
         if points.is_empty() {
             context.out.note("no restore points yet: make one with `cairn backup`");
@@ -143,7 +146,7 @@ fn cells(repo: &Repository, point: &Point) -> Vec<String> {
     vec![
         m.id.to_string().chars().take(8).collect(),
         human::time(m.started),
-        kind(m.kind).to_owned(),
+        kind_word(m.kind).to_owned(),
         human::bytes(m.root.totals.bytes),
         human::count(m.counts.new + m.counts.changed + m.counts.unchanged),
         human::name(m.job.as_bytes()),
@@ -151,43 +154,6 @@ fn cells(repo: &Repository, point: &Point) -> Vec<String> {
         locked_until(repo, point).map(human::time).unwrap_or_default(),
         human::name(m.tags.join(",").as_bytes()),
     ]
-}
-
-/// The line of `--json`; `stats` and `history` use it too.
-pub(super) fn row(repo: &Repository, point: &Point) -> Row {
-    let m = &point.manifest;
-    let origin = if m.organisation.is_empty() { ("host", &m.host) } else { ("organisation", &m.organisation) };
-    let paths: Vec<_> = m.paths.iter().map(|path| String::from_utf8_lossy(path).into_owned()).collect();
-    let workload = match m.workload {
-        Workload::Folders => "folders",
-        Workload::Stream => "stream",
-    };
-    Row::new("point")
-        .set("id", m.id.to_string())
-        .set("number", point.number)
-        .set("time", human::time_exact(m.started))
-        .set("finished", human::time_exact(m.finished))
-        .set("job", m.job.as_str())
-        .set("kind", kind(m.kind))
-        .set("kind_reason", m.kind_reason.as_str())
-        .set("workload", workload)
-        .set(origin.0, origin.1.as_str())
-        .set("source_repository", repo.job_of(point).source.map(|id| id.to_string()))
-        .set("paths", paths)
-        .set("files_total", m.counts.new + m.counts.changed + m.counts.unchanged)
-        .set("bytes_source", m.root.totals.bytes)
-        .set("bytes_stored", m.bytes[2])
-        .set("complete", m.counts.complete())
-        .set("items_kept", m.counts.kept)
-        .set("shrunken", m.shrunken.is_some())
-        .set("tags", m.tags.clone())
-        .set("locked_until", locked_until(repo, point).map(human::time_exact))
-        // Where its data is put; `cairn retrieve status POINT` asks the store how much of it can be read now.
-        .set("state", if may_rest(repo) { "archived" } else { "online" })
-}
-
-fn locked_until(repo: &Repository, point: &Point) -> Option<Time> {
-    repo.log().view().live(&point.manifest.id).and_then(|commit| repo.locked_until(commit))
 }
 
 /// Reads the locks back and tells each that falls short.
@@ -202,16 +168,7 @@ fn verify(context: &Context, repo: &Repository, points: &[Arc<Point>]) -> Result
             Some(found) => format!("found: {found}"),
             None => "found: no lock".to_owned(),
         };
-        let row = || {
-            Row::new("gap")
-                .set("object", gap.object.as_str())
-                .set("point", gap.point.to_string())
-                .set("absent", gap.is_absent)
-                .set("mode_wanted", gap.wanted.mode.as_str())
-                .set("until_wanted", human::time_exact(gap.wanted.until))
-                .set("mode_found", gap.found.map(|found| found.mode.as_str()))
-                .set("until_found", gap.found.map(|found| human::time_exact(found.until)))
-        };
+        let row = || Row::new("gap").report(&GapRow::from(gap));
         context.out.answer(row, || format!("{}: wanted: {}; {found}", gap.object, gap.wanted))?;
     }
     Ok(verified)
@@ -225,11 +182,4 @@ fn in_words(verified: &Verified) -> String {
         n => format!("; {} older than their lock", human::counted(n, "point is", "points are")),
     };
     format!("{objects} looked at: {gaps} not locked as agreed{over}")
-}
-
-fn kind(kind: PointKind) -> &'static str {
-    match kind {
-        PointKind::Full => "full",
-        PointKind::Incremental => "incremental",
-    }
 }

@@ -12,6 +12,8 @@ use clap::{Args, ValueEnum};
 use engine::repository::Repository;
 use engine::restore::{Overwrite, Part as EnginePart, RestoreOptions, RestoreSummary, Tell, Told, restore};
 use engine::restore_point::Point;
+use ops::Traffic;
+use ops::restored::{ActionRow, RestoreReport, RetrievedReport};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -147,36 +149,17 @@ impl Restore {
         };
         let is_verified =
             self.verify && !self.dry_run && [sum.damaged, sum.archived, sum.denied, sum.differing] == [0; 4];
-        let row = context
-            .summary(exit)
-            .set("points", parts.iter().map(|part| part.point.manifest.id.to_string()).collect::<Vec<_>>())
-            .set("target", self.target.display().to_string())
-            .set("dry_run", self.dry_run)
-            .set("files", sum.files)
-            .set("files_unchanged", sum.files_unchanged)
-            .set("folders", sum.folders)
-            .set("others", sum.others)
-            .set("bytes", sum.bytes)
-            .set("deleted", sum.deleted)
-            .set("left", sum.left)
-            .set("complete", !is_incomplete)
-            .set("damaged", sum.damaged)
-            .set("archived", sum.archived)
-            .set("denied", sum.denied)
-            .set("bytes_downloaded", sum.bytes_downloaded)
-            .set("verified", is_verified)
-            .requests(&connection.counts)
-            .set("warnings", warnings);
-        let row = match &arrived {
-            Some(arrived) => row
-                .set("retrieval", arrived.started.retrieval)
-                .set("packs_asked", arrived.started.packs_asked)
-                .set("packs_needed", arrived.progress.needed.packs)
-                .set("packs_readable", arrived.progress.here.packs)
-                .set("bytes_needed", arrived.progress.needed.bytes)
-                .set("bytes_readable", arrived.progress.here.bytes),
-            None => row,
+        let report = RestoreReport {
+            points: parts.iter().map(|part| part.point.manifest.id.to_string()).collect(),
+            target: self.target.display().to_string(),
+            dry_run: self.dry_run,
+            complete: !is_incomplete,
+            verified: is_verified,
+            warnings,
+            arrived: arrived.as_ref().map(RetrievedReport::from),
+            ..RestoreReport::of(&sum, Traffic::of(&connection.counts))
         };
+        let row = context.summary(exit).report(&report);
         context.out.summary(row, || {
             let verb = if self.dry_run { "would restore" } else { "restored" };
             let left = match sum.left {
@@ -224,7 +207,7 @@ impl Restore {
                 Some(why) => format!("would {action} {}: {why}", human::name(&path)),
                 None => format!("would {action} {}", human::name(&path)),
             };
-            let row = || Row::new("item").bytes("path", &path).set("action", action).set("why", why.clone());
+            let row = || Row::new("item").report(&ActionRow::of(&path, action, why.clone()));
             // A reader of stdout that went away is met again at the summary.
             let _ = out.answer(row, line);
         })

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
+use crate::output::rows::{ServedReport, ServingRow};
 use crate::output::{Row, human};
 use crate::parse::quantity;
 use crate::settings::password;
@@ -69,17 +70,14 @@ impl Webdav {
         let view = Arc::new(View::open(catalog, as_recorded(), Layout::default())?);
         let server = Server::bind(Arc::clone(&view), options)?;
         let url = format!("http://{}/", server.address());
-        let row = || Row::new("serving").set("url", url.as_str());
+        let row = || Row::new("serving").report(&ServingRow { url: url.clone() });
         context.out.answer(row, || format!("all restore points are at {url} until Ctrl-C"))?;
         let monitor = context.interrupt.shared();
         keep_fresh(&view, &monitor)?;
         context.interrupt.serves();
         let served = server.run(|| monitor.check().is_err())?;
-        let row = context
-            .summary(Exit::Done)
-            .set("url", url.as_str())
-            .set("requests_served", served.requests)
-            .set("bytes_served", served.bytes);
+        let report = ServedReport { url: url.clone(), requests_served: served.requests, bytes_served: served.bytes };
+        let row = context.summary(Exit::Done).report(&report);
         let words = || {
             let requests = human::counted(served.requests, "request", "requests");
             format!("served {requests}, {}", human::counted(served.bytes, "byte", "bytes"))

@@ -1,9 +1,9 @@
 //! `cairn stats`: how much there is.
 
-use super::{browse, points};
+use super::browse;
 use crate::context::Context;
 use crate::exit::{Exit, Result};
-use crate::output::{Row, human};
+use crate::output::human;
 use crate::parse::PointPath;
 use crate::parse::place::{POINT_FORMS, PlaceParser};
 use clap::Args;
@@ -11,6 +11,9 @@ use engine::repository::{Repository, Why};
 use engine::store::ListOptions;
 use engine::tree::{Step, Walk};
 use format_spec::tree::{Entry, Kind};
+use ops::Traffic;
+use ops::items::kind_word;
+use ops::points::{ObjectSums, PointRow, PointStats, RepositoryStats};
 use std::collections::BTreeMap;
 
 /// Show how much a repository, or one restore point, holds
@@ -34,11 +37,11 @@ impl Stats {
         let connection = context.connect()?;
         let repo = &connection.repo;
         let (point, entry) = browse::find(context, repo, place)?;
-        let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut kinds: BTreeMap<&'static str, u64> = BTreeMap::new();
         let (mut bytes, mut bytes_unique_links, mut largest) = (0u64, 0u64, (0u64, Vec::new()));
         let mut groups = std::collections::HashSet::new();
         let mut visit = |path: &[u8], seen: &Entry| {
-            *kinds.entry(browse::kind_word(seen.kind)).or_default() += 1;
+            *kinds.entry(kind_word(seen.kind)).or_default() += 1;
             if seen.kind != Kind::File {
                 return;
             }
@@ -52,15 +55,17 @@ impl Stats {
         };
         browse::or_gone(repo, &[&point], each(context, repo, &entry, &mut visit))?;
         let items: u64 = kinds.values().sum();
-        let row = context
-            .summary(Exit::Done)
-            .with(points::row(&connection.repo, &point))
-            .set("items", items)
-            .set("kinds", serde_json::json!(kinds))
-            .set("bytes", bytes)
-            .set("bytes_without_hard_links", bytes_unique_links)
-            .set("largest_bytes", largest.0)
-            .bytes("largest_path", &largest.1);
+        let report = PointStats {
+            point: PointRow::of(repo, &point),
+            items,
+            kinds: kinds.clone(),
+            bytes,
+            bytes_without_hard_links: bytes_unique_links,
+            largest_bytes: 0,
+            largest_path: String::new(),
+            largest_path_hex: None,
+        };
+        let row = context.summary(Exit::Done).report(&report.largest(largest.0, &largest.1));
         context.out.summary(row, || {
             let mut lines = vec![format!("items: {}", human::count(items))];
             lines.extend(kinds.iter().map(|(kind, count)| format!("  {kind}: {}", human::count(*count))));
@@ -76,35 +81,33 @@ impl Stats {
         let repo = &connection.repo;
         let shown = browse::points(context, repo)?;
         let (points, exit) = (&shown.points, shown.exit());
-        let mut rooms: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+        let mut rooms: BTreeMap<String, ObjectSums> = BTreeMap::new();
         repo.sealed_store().store.list(&ListOptions::below(""), &mut |listed| {
             let name = listed.name.as_str();
             let room = name.split_once('/').map_or(name, |(room, _)| room).to_owned();
             let sums = rooms.entry(room).or_default();
-            *sums = (sums.0 + 1, sums.1 + listed.bytes);
+            sums.objects += 1;
+            sums.bytes += listed.bytes;
             true
         })?;
         let source: u64 = points.iter().map(|point| point.manifest.root.totals.bytes).sum();
-        let (objects, stored) = rooms.values().fold((0, 0), |sum, room| (sum.0 + room.0, sum.1 + room.1));
+        let (objects, stored) = rooms.values().fold((0, 0), |sum, room| (sum.0 + room.objects, sum.1 + room.bytes));
         let jobs: std::collections::BTreeSet<_> = points.iter().map(|point| repo.job_of(point)).collect();
-        let mut by_room = serde_json::Map::new();
-        for (room, (objects, bytes)) in &rooms {
-            by_room.insert(room.clone(), serde_json::json!({ "objects": objects, "bytes": bytes }));
-        }
-        let row: Row = context
-            .summary(exit)
-            .set("repository", repo.id().to_string())
-            .set("location", repo.location())
-            .set("points", points.len())
-            .set("points_damaged", shown.without(Why::Damaged))
-            .set("points_unsupported", shown.without(Why::Unsupported))
-            .set("jobs", jobs.len())
-            .set("bytes_source", source)
-            .set("bytes_stored", stored)
-            .set("objects", objects)
-            .set("objects_by_kind", by_room)
-            .set("chunks", repo.cache_status().entries)
-            .requests(&connection.counts);
+        let report = RepositoryStats {
+            repository: repo.id().to_string(),
+            location: repo.location(),
+            points: points.len(),
+            points_damaged: shown.without(Why::Damaged),
+            points_unsupported: shown.without(Why::Unsupported),
+            jobs: jobs.len(),
+            bytes_source: source,
+            bytes_stored: stored,
+            objects,
+            objects_by_kind: rooms.clone(),
+            chunks: repo.cache_status().entries,
+            traffic: Traffic::of(&connection.counts),
+        };
+        let row = context.summary(exit).report(&report);
         context.out.summary(row, || {
             let mut lines = vec![
                 format!("repository: {} at {}", repo.id(), repo.location()),
@@ -116,7 +119,7 @@ impl Stats {
                 format!("source, all points together: {}", human::bytes(source)),
                 format!("stored: {} in {}", human::bytes(stored), human::counted(objects, "object", "objects")),
             ];
-            let line = |(room, (objects, bytes)): (&String, &(u64, u64))| {
+            let line = |(room, ObjectSums { objects, bytes }): (&String, &ObjectSums)| {
                 format!("  {room}: {} in {}", human::bytes(*bytes), human::count(*objects))
             };
             lines.extend(rooms.iter().map(line));

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::exit::{Exit, Result};
+use crate::output::rows::UmountReport;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -17,7 +18,7 @@ impl Umount {
     pub(crate) fn run(&self, context: &Context) -> Result<Exit> {
         fusefs::umount(&self.mountpoint)?;
         let place = self.mountpoint.display().to_string();
-        let row = context.summary(Exit::Done).set("mountpoint", place.as_str());
+        let row = context.summary(Exit::Done).report(&UmountReport { mountpoint: place.clone() });
         context.out.summary(row, || format!("unmounted {place}"))?;
         Ok(Exit::Done)
     }

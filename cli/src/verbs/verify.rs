@@ -14,6 +14,8 @@ use engine::maintenance::{Difference, compare};
 use engine::source::Source;
 use engine::source::folder::FolderSource;
 use format_spec::point::{Manifest, Workload};
+use ops::Traffic;
+use ops::compared::{LiveDifferenceRow, VerifyReport};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -62,26 +64,24 @@ impl Verify {
         let differences = report.differences.len();
         for difference in &report.differences {
             let path = [b"/", &difference.path[..]].concat();
-            let row = || {
-                let row = Row::new("difference").bytes("path", &path).set("what", difference.what.as_str());
-                browse::kept(row, difference.kept_as_of)
-            };
+            let row = || Row::new("difference").report(&LiveDifferenceRow::from(difference));
             context.out.answer(row, || format!("{}: {}", human::name(&path), difference.what))?;
         }
         let is_doubtful = differences > 0 || is_incomplete || !report.unproven.is_empty();
         let exit = if is_doubtful { Exit::Warnings } else { Exit::Done };
-        let row = context
-            .summary(exit)
-            .set("point", point.manifest.id.to_string())
-            .set("items", report.items)
-            .set("bytes", report.bytes)
-            .set("items_aged_out", report.aged_out)
-            .set("items_kept", report.kept)
-            .set("items_not_covered", report.not_covered)
-            .set("items_unproven", report.unproven.len())
-            .set("complete", !is_incomplete)
-            .set("differences", differences)
-            .requests(&connection.counts);
+        let summary = VerifyReport {
+            point: point.manifest.id.to_string(),
+            items: report.items,
+            bytes: report.bytes,
+            items_aged_out: report.aged_out,
+            items_kept: report.kept,
+            items_not_covered: report.not_covered,
+            items_unproven: report.unproven.len(),
+            complete: !is_incomplete,
+            differences,
+            traffic: Traffic::of(&connection.counts),
+        };
+        let row = context.summary(exit).report(&summary);
         context.out.summary(row, || {
             let (items, bytes) = (human::counted(report.items, "item", "items"), human::bytes(report.bytes));
             let aged_out = match report.aged_out {

@@ -4,6 +4,7 @@ use super::{Backup, Known};
 use crate::connect::Connection;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
+use crate::output::rows::WaitingRow;
 use crate::output::{Row, human};
 use crate::settings::xdg;
 use clap::ValueEnum;
@@ -64,9 +65,8 @@ fn tell_waiting(context: &Context, job: &str, other: &str, rounds: u32) -> Resul
         context.out.note(&format!("cairn: still waiting ({})", human::seconds(context.seconds_elapsed())));
     }
     if rounds.is_multiple_of(ROW_EVERY) && context.out.shows_progress() {
-        let row = || {
-            Row::new("waiting").set("job", job).set("reason", other).set("seconds_elapsed", context.seconds_elapsed())
-        };
+        let (job, reason, seconds_elapsed) = (job.to_owned(), other.to_owned(), context.seconds_elapsed());
+        let row = || Row::new("waiting").report(&WaitingRow { job, reason, seconds_elapsed });
         context.out.row(row)?;
     }
     Ok(())

@@ -4,6 +4,7 @@ use super::{Backup, Chosen, Done, Known};
 use crate::connect::{self, Connection};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
+use crate::output::rows::{ForeignEnd, LeftOutRow};
 use crate::output::{Row, human};
 use crate::parse::Accept;
 use crate::recovery_sheet;
@@ -13,6 +14,7 @@ use engine::source::command::CommandEnd;
 use engine::source::rules::OwnFolders;
 use format_spec::point::Workload;
 use ops::backup::{BackupReport, kind_word};
+use ops::report::raw;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -31,13 +33,14 @@ pub(super) fn exit(context: &Context, connection: &Connection, done: &Done) -> E
 
 /// A command that did not end well, with its status for scripts.
 pub(super) fn command_failed(failure: Failure, end: CommandEnd) -> Failure {
-    let status = match end {
-        CommandEnd::NotStarted => Vec::new(),
-        CommandEnd::Code(code) => vec![("command_exit_code", code)],
-        CommandEnd::Signal(signal) => vec![("command_signal", signal)],
+    let (command_exit_code, command_signal) = match end {
+        CommandEnd::NotStarted => (None, None),
+        CommandEnd::Code(code) => (Some(code), None),
+        CommandEnd::Signal(signal) => (None, Some(signal)),
     };
+    let ended = ForeignEnd { command_exit_code, command_signal };
     let Failure { message, advice, .. } = failure;
-    Failure { advice, status, ..Failure::new(Exit::Failed, "command_failed", message) }
+    Failure { advice, ended, ..Failure::new(Exit::Failed, "command_failed", message) }
 }
 
 /// A hook's failure that policy made a warning.
@@ -59,8 +62,8 @@ pub(super) fn own_folders(context: &Context, chosen: &Chosen, own: &OwnFolders) 
     for folder in own.found().iter().filter(|folder| sources.iter().any(|source| folder.path.starts_with(source))) {
         context.out.note(&format!("cairn: {} is {}: it is left out", human::path(&folder.path), folder.what));
         if context.out.json {
-            let row =
-                || Row::new("left_out").bytes("path", folder.path.as_os_str().as_bytes()).set("what", folder.what);
+            let (path, path_hex) = raw(folder.path.as_os_str().as_bytes());
+            let row = || Row::new("left_out").report(&LeftOutRow { path, path_hex, what: folder.what });
             context.out.answer(row, String::new)?;
         }
     }

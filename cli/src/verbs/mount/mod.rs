@@ -12,6 +12,7 @@ use crate::connect::{Connection, location};
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::output::Row;
+use crate::output::rows::{CouldMountReport, MountedReport};
 use crate::parse::place::POINT_FORMS;
 use crate::parse::quantity;
 use clap::Args;
@@ -96,7 +97,7 @@ impl Mount {
         let catalog = self.catalog(connection.repo)?;
         if self.dry_run {
             fusefs::check(&options)?;
-            let row = context.summary(Exit::Done).set("dry_run", true);
+            let row = context.summary(Exit::Done).report(&CouldMountReport { dry_run: true });
             context.out.summary(row, || "could be mounted; nothing was done".to_owned())?;
             return Ok(Exit::Done);
         }
@@ -107,19 +108,19 @@ impl Mount {
         ignore_hangups()?;
         let handle = fusefs::mount(catalog, &options)?;
         let place = handle.mountpoint().display().to_string();
-        let row = |row: Row| row.set("mountpoint", place.as_str()).set("pid", std::process::id());
+        let report = MountedReport { mountpoint: place.clone(), pid: std::process::id() };
         let tell = || format!("mounted at {place}; take it away with: cairn umount {place}");
         if self.foreground {
             context.out.note(&tell());
-            context.out.row(|| row(Row::new("mounted")))?;
+            context.out.row(|| Row::new("mounted").report(&report))?;
             notify::ready(&tell());
         } else {
-            context.out.summary(row(context.summary(Exit::Done)), tell)?;
+            context.out.summary(context.summary(Exit::Done).report(&report), tell)?;
             background::ready(inherited)?;
         }
         serve(context, &handle)?;
         if self.foreground && context.out.json {
-            context.out.summary(row(context.summary(Exit::Done)), String::new)?;
+            context.out.summary(context.summary(Exit::Done).report(&report), String::new)?;
         }
         Ok(Exit::Done)
     }

@@ -9,6 +9,7 @@ mod systemd;
 use crate::context::Context;
 use crate::exit::{Exit, Failure, Result};
 use crate::output::Row;
+use crate::output::rows::{ScheduleReport, ScheduleRow};
 use crate::reserved;
 use crate::settings::xdg;
 use clap::parser::ValueSource;
@@ -104,13 +105,17 @@ impl Schedule {
             };
             let headed = || if print.only.is_some() { text.trim_end().to_owned() } else { format!("# {file}\n{text}") };
             let row = || {
-                Row::new("schedule").set("part", part.as_str()).set("file", file.as_str()).set("text", text.as_str())
+                Row::new("schedule").report(&ScheduleRow {
+                    part: part.as_str(),
+                    file: file.clone(),
+                    text: text.clone(),
+                })
             };
             context.out.answer(row, headed)?;
             printed += 1;
         }
         if context.out.json {
-            context.out.summary(context.summary(Exit::Done).set("parts", printed), String::new)?;
+            context.out.summary(context.summary(Exit::Done).report(&ScheduleReport { parts: printed }), String::new)?;
         }
         if job.command.iter().any(|word| word == "backup")
             && !job.command.iter().any(|word| word.starts_with("--if-running"))
