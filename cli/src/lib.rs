@@ -1,4 +1,4 @@
-//! `cairn`: the one binary, thin; a library only so that its parsers can be fuzzed ([`fuzzing`]). It turns the command line
+//! `cairn`: the one binary, thin; a library only so that its parsers can be fuzzed ([`fuzzing`]) and its output held against its types ([`contract`]). It turns the command line
 //! into requests, lets `ops` and the engine work, and says what came of it.
 //!
 //! Promises: the contract of verbs, options, JSON keys and exit codes (`docs/cli.md`). stdout carries answers (with `--json`
@@ -11,6 +11,8 @@ mod cli;
 mod clock;
 mod connect;
 mod context;
+#[doc(hidden)]
+pub mod contract;
 mod dispatch;
 mod exit;
 mod face;

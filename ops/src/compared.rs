@@ -3,10 +3,11 @@
 use crate::{Traffic, items, report};
 use engine::maintenance::Difference;
 use format_spec::Time;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// An item that differs; `verify` prints one row per difference.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct LiveDifferenceRow {
     /// The path in the point, from its root.
     pub path: String,
@@ -17,6 +18,7 @@ pub struct LiveDifferenceRow {
     pub what: String,
     /// When the item was read last, where the point holds it as it was then.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "report::time_if_any")]
+    #[schemars(with = "Option<String>")]
     pub kept_as_of: Option<Time>,
 }
 
@@ -28,7 +30,7 @@ impl From<&Difference> for LiveDifferenceRow {
 }
 
 /// The summary of `verify`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct VerifyReport {
     /// The point.
     pub point: String,

@@ -15,6 +15,7 @@ use engine::repository::Repository;
 use engine::restore_point::JobName;
 use engine::store::Counts;
 use format_spec::log::PointId;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -68,33 +69,55 @@ pub enum Verdict {
 }
 
 /// What came of a copy.
-#[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "docs/json.md says what each key means")]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct CopyReport {
+    /// Whether nothing was copied.
     pub dry_run: bool,
+    /// Points that were copied.
     pub points_copied: usize,
+    /// Their ids.
     #[serde(serialize_with = "report::texts")]
+    #[schemars(with = "Vec<String>")]
     pub points: Vec<PointId>,
+    /// Points that the target had already.
     pub points_present: u64,
+    /// Points that wait for full packs.
     pub points_waiting: usize,
+    /// Points that could not be copied.
     pub points_failed: usize,
+    /// Points that expired meanwhile.
     pub points_expired: usize,
+    /// Points whose originals are not complete.
     pub points_incomplete: usize,
+    /// Chunks and nodes that the target lacked.
     pub blobs_wanted: u64,
+    /// Chunks and nodes that were read from another repository.
     pub blobs_healed: u64,
+    /// Chunks and nodes that could not be read anywhere.
     pub blobs_lost: u64,
+    /// Chunks and nodes that were packed again.
     pub blobs_regrouped: u64,
+    /// Blocks that were taken over whole.
     pub blocks_carried: u64,
+    /// Blocks that parity gave back.
     pub blocks_recovered: u64,
+    /// Bytes that the target lacked.
     pub bytes_wanted: u64,
+    /// Bytes that were read.
     pub bytes_read: u64,
+    /// Bytes that were written.
     pub bytes_written: u64,
+    /// Packs that were read.
     pub packs_read: u64,
+    /// Packs that were written.
     pub packs_written: u64,
+    /// What it would take.
     #[serde(flatten)]
     pub estimate: EstimateReport,
+    /// What it took.
     #[serde(flatten)]
     pub spent: SpentReport,
+    /// What was asked of both stores.
     #[serde(flatten)]
     pub traffic: TrafficOfTwo,
     /// Each point, for people.

@@ -2,6 +2,7 @@
 
 use crate::Traffic;
 use engine::maintenance::{CheckReport, Finding, StoredReport};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Something that was found about an object.
@@ -9,7 +10,7 @@ use serde::Serialize;
 /// `check` prints it as `damage` (what is needed and is wrong), `unsupported` (whole, and needs a newer
 /// release), `superseded` (damaged, and nothing needs it any more), `collected` (with `--as-of`: needed
 /// then, and collected since) and `uncommitted` (whole, and no entry of the log commits it).
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct FindingRow {
     /// The object.
     pub object: String,
@@ -24,7 +25,7 @@ impl From<&Finding> for FindingRow {
 }
 
 /// The summary of `check`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct CheckSummary {
     /// How deep it looked: `list`, `tails`, `stored` or `full`.
     pub level: &'static str,
@@ -91,7 +92,7 @@ impl CheckSummary {
 }
 
 /// The summary of `check` where there are no keys: stored bytes alone.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct StoredSummary {
     /// `stored`.
     pub level: &'static str,

@@ -1,10 +1,11 @@
 //! What came of raising the days of immutability.
 
 use crate::Traffic;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The summary of `immutability raise`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RaisedReport {
     /// Days for which objects stay locked after their last use.
     pub immutable_days: u32,

@@ -3,10 +3,11 @@
 use crate::report;
 use format_spec::Time;
 use format_spec::tree::{Entry, Kind};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What a restore point holds at a path; `ls` prints one row per entry.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct EntryRow {
     /// The path in the point, from its root.
     pub path: String,
@@ -18,11 +19,12 @@ pub struct EntryRow {
     pub item: Item,
     /// When the item was read last, where it could not be read any more and is held as it was then.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "report::time_if_any")]
+    #[schemars(with = "Option<String>")]
     pub kept_as_of: Option<Time>,
 }
 
 /// The attributes of an item.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Item {
     /// `file`, `folder`, `symlink`, `fifo`, `socket`, `char_device` or `block_device`.
     pub kind: &'static str,
@@ -38,6 +40,7 @@ pub struct Item {
     pub group: String,
     /// When it was modified.
     #[serde(serialize_with = "report::time")]
+    #[schemars(with = "String")]
     pub mtime: Time,
     /// Hard links that it had.
     pub links: u32,
@@ -120,14 +123,14 @@ pub fn absolute(path: &[u8]) -> (String, Option<String>) {
 }
 
 /// The summary of `ls`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct LsReport {
     /// Entries that were listed.
     pub entries: u64,
 }
 
 /// A path that a pattern matches; `find` prints one row per match.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct MatchRow {
     /// What is there.
     #[serde(flatten)]
@@ -136,6 +139,7 @@ pub struct MatchRow {
     pub point: String,
     /// When that point was made.
     #[serde(serialize_with = "report::time")]
+    #[schemars(with = "String")]
     pub point_time: Time,
     /// Its job.
     pub job: String,
@@ -144,7 +148,7 @@ pub struct MatchRow {
 }
 
 /// The summary of `find`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct FindReport {
     /// Matches.
     pub matches: u64,
@@ -153,7 +157,7 @@ pub struct FindReport {
 }
 
 /// What a run of restore points says of a path; `history` prints one row per version.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct VersionRow {
     /// The path in the points, from their roots.
     pub path: String,
@@ -171,9 +175,11 @@ pub struct VersionRow {
     pub first_point: String,
     /// When the oldest was made.
     #[serde(serialize_with = "report::time")]
+    #[schemars(with = "String")]
     pub time_first: Time,
     /// When the newest was made.
     #[serde(serialize_with = "report::time")]
+    #[schemars(with = "String")]
     pub time_last: Time,
     /// How many points these are.
     pub points: u64,
@@ -191,14 +197,14 @@ impl VersionRow {
 }
 
 /// The summary of `history`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct HistoryReport {
     /// Versions of the path.
     pub versions: usize,
 }
 
 /// How two points differ at a path; `diff` prints one row per difference.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct DifferenceRow {
     /// The path in the points, from their roots.
     pub path: String,
@@ -218,7 +224,7 @@ pub struct DifferenceRow {
 }
 
 /// The summary of `diff`.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, JsonSchema)]
 pub struct DiffReport {
     /// Items that only the newer point has.
     pub added: u64,

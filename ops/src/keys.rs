@@ -4,10 +4,11 @@ use crate::report;
 use engine::repository::{KeyEvent, Replaced, SlotInfo};
 use format_spec::Time;
 use format_spec::log::KeyChange;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A key slot; `key list` prints one row per slot.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct KeySlotRow {
     /// Its id.
     pub id: String,
@@ -15,6 +16,7 @@ pub struct KeySlotRow {
     pub label: String,
     /// When it was made.
     #[serde(serialize_with = "report::time")]
+    #[schemars(with = "String")]
     pub created: Time,
     /// Memory in KiB that trying a password takes; null where the slot cannot be read.
     pub memory_kib: Option<u32>,
@@ -38,7 +40,7 @@ impl From<&SlotInfo> for KeySlotRow {
 }
 
 /// A slot that came or went; `key list --history` prints one row per change.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct KeyChangeRow {
     /// The slot's id.
     pub id: String,
@@ -46,6 +48,7 @@ pub struct KeyChangeRow {
     pub change: &'static str,
     /// When.
     #[serde(serialize_with = "report::time")]
+    #[schemars(with = "String")]
     pub time: Time,
     /// The entry of the log that says so.
     pub log_entry: u32,
@@ -62,7 +65,7 @@ impl From<&KeyEvent> for KeyChangeRow {
 }
 
 /// A slot that takes the place of another; `key reseal` prints one row per slot.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ReplacedRow {
     /// The new slot.
     pub slot: String,
@@ -77,7 +80,7 @@ impl From<&Replaced> for ReplacedRow {
 }
 
 /// The summary of `key list`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct KeyListReport {
     /// Slots.
     pub slots: usize,
@@ -86,7 +89,7 @@ pub struct KeyListReport {
 }
 
 /// The summary of `key add`, `key rotate`, `key import` and of a `key reseal` of one slot.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct SlotReport {
     /// The slot that was made.
     pub slot: String,
@@ -95,21 +98,21 @@ pub struct SlotReport {
 }
 
 /// The summary of `key remove`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RemovedReport {
     /// The slot that has gone.
     pub removed: String,
 }
 
 /// The summary of a `key reseal` of several slots.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ResealedReport {
     /// Slots that were sealed again.
     pub slots: usize,
 }
 
 /// A recovery sheet; `key export` prints it where no file is named.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RecoverySheetRow {
     /// The repository.
     pub repository: String,
@@ -120,7 +123,7 @@ pub struct RecoverySheetRow {
 }
 
 /// The summary of `key export`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ExportReport {
     /// The repository.
     pub repository: String,

@@ -5,10 +5,11 @@ use crate::{Traffic, report};
 use engine::repository::CacheStatus;
 use format_spec::Time;
 use format_spec::container::Suite;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The summary of `cache status`, `cache sync` and `index rebuild`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct CacheReport {
     /// The cache's folder.
     pub folder: String,
@@ -46,7 +47,7 @@ impl CacheReport {
 }
 
 /// The summary of `cache drop`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct DroppedReport {
     /// The cache's folder.
     pub folder: String,
@@ -55,7 +56,7 @@ pub struct DroppedReport {
 }
 
 /// What is remembered of a repository; `known list` prints one row per place and repository.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct KnownRow {
     /// Where it was seen.
     pub place: String,
@@ -67,6 +68,7 @@ pub struct KnownRow {
     pub entry: u32,
     /// When it was seen; null where the clock was not believed.
     #[serde(serialize_with = "report::time_if_any")]
+    #[schemars(with = "Option<String>")]
     pub seen: Option<Time>,
     /// Whether it was accepted that it is not encrypted.
     pub clear_text_accepted: bool,
@@ -95,14 +97,14 @@ pub fn encryption(row: &Row) -> &'static str {
 }
 
 /// The summary of `known list`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct KnownReport {
     /// Places and repositories that are remembered.
     pub repositories: usize,
 }
 
 /// The summary of `known forget`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ForgotReport {
     /// The place.
     pub place: String,

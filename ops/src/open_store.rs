@@ -8,6 +8,7 @@ use engine::store::{
 };
 use engine::{Kind, Result};
 use format_spec::config::Config;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -164,7 +165,7 @@ fn checksum_enforced(store: &dyn Store) -> bool {
 }
 
 /// Requests and the bytes that went over the line.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Traffic {
     /// By verb.
     pub requests: Requests,
@@ -175,7 +176,7 @@ pub struct Traffic {
 }
 
 /// Requests to two repositories: together, and to each.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct TrafficOfTwo {
     /// Together.
     #[serde(flatten)]
@@ -187,15 +188,21 @@ pub struct TrafficOfTwo {
 }
 
 /// Requests by verb.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the names of the verbs say it")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Requests {
+    /// Objects put.
     pub put: u64,
+    /// Objects or ranges read.
     pub get: u64,
+    /// Listings.
     pub list: u64,
+    /// Objects deleted.
     pub delete: u64,
+    /// Objects asked about.
     pub head: u64,
+    /// Locks set or read.
     pub lock: u64,
+    /// Objects asked of an archive.
     pub retrieve: u64,
 }
 

@@ -9,11 +9,12 @@ use engine::restore_point::Point;
 use engine::retrieval::may_rest;
 use format_spec::Time;
 use format_spec::point::Workload;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// A restore point; `points` prints one row per point, and `stats POINT` prints its keys in the summary.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PointRow {
     /// The id, 32 hexadecimal digits.
     pub id: String,
@@ -21,9 +22,11 @@ pub struct PointRow {
     pub number: u32,
     /// When the backup began, by the clock of its host.
     #[serde(serialize_with = "report::time")]
+    #[schemars(with = "String")]
     pub time: Time,
     /// When the backup ended.
     #[serde(serialize_with = "report::time")]
+    #[schemars(with = "String")]
     pub finished: Time,
     /// The job.
     pub job: String,
@@ -59,6 +62,7 @@ pub struct PointRow {
     pub tags: Vec<String>,
     /// Until when it is locked; null where it is not.
     #[serde(serialize_with = "report::time_if_any")]
+    #[schemars(with = "Option<String>")]
     pub locked_until: Option<Time>,
     /// `archived` where its data is put into an archive class, else `online`; `retrieve status` asks the store what can be read.
     pub state: &'static str,
@@ -104,7 +108,7 @@ pub fn locked_until(repo: &Repository, point: &Point) -> Option<Time> {
 }
 
 /// The summary of `points`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PointsReport {
     /// Points that were listed.
     pub points: usize,
@@ -127,7 +131,7 @@ pub struct PointsReport {
 }
 
 /// An object whose lock falls short; `points --verify-immutability` prints one row per object.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct GapRow {
     /// The object.
     pub object: String,
@@ -139,11 +143,13 @@ pub struct GapRow {
     pub mode_wanted: &'static str,
     /// Until when it was to be locked.
     #[serde(serialize_with = "report::time")]
+    #[schemars(with = "String")]
     pub until_wanted: Time,
     /// The mode that was found; null where there is no lock.
     pub mode_found: Option<&'static str>,
     /// Until when it is locked; null where there is no lock.
     #[serde(serialize_with = "report::time_if_any")]
+    #[schemars(with = "Option<String>")]
     pub until_found: Option<Time>,
 }
 
@@ -162,7 +168,7 @@ impl From<&Gap> for GapRow {
 }
 
 /// The summary of `stats` of one point, or of a path in it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PointStats {
     /// The point.
     #[serde(flatten)]
@@ -185,7 +191,7 @@ pub struct PointStats {
 }
 
 /// The summary of `stats` of a repository.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RepositoryStats {
     /// Which repository.
     pub repository: String,
@@ -215,7 +221,7 @@ pub struct RepositoryStats {
 }
 
 /// Objects, and their bytes.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, JsonSchema)]
 pub struct ObjectSums {
     /// How many.
     pub objects: u64,

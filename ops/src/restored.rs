@@ -2,10 +2,11 @@
 
 use crate::{Traffic, report};
 use engine::restore::{Arrived, RestoreSummary};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What a restore would do at a path; `restore --dry-run` prints one row per path.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ActionRow {
     /// The path in the target.
     pub path: String,
@@ -27,7 +28,7 @@ impl ActionRow {
 }
 
 /// The summary of `restore`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RestoreReport {
     /// The points that were restored from.
     pub points: Vec<String>,
@@ -70,7 +71,7 @@ pub struct RestoreReport {
 }
 
 /// What a restore retrieved from the archive.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RetrievedReport {
     /// The retrieval; null where everything was readable.
     pub retrieval: Option<u32>,

@@ -6,6 +6,7 @@ use engine::monitor::Monitor;
 use engine::price::{Estimate, PriceList, Spent};
 use engine::repository::Repository;
 use engine::store::Counts;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::Path;
 
@@ -21,14 +22,19 @@ pub fn price_list(name: &str) -> Result<PriceList> {
 }
 
 /// What work is estimated to take.
-#[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "docs/json.md says what each key means")]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct EstimateReport {
+    /// Requests that it would take.
     pub requests_estimated: u64,
+    /// The least that it would take; null where nothing has to arrive.
     pub seconds_least: Option<u64>,
+    /// The most that it would take; null where nothing has to arrive.
     pub seconds_most: Option<u64>,
+    /// What it would cost; null without prices.
     pub cost_estimated: Option<f64>,
+    /// The currency of the prices; null without them.
     pub currency: Option<String>,
+    /// The price list; null without one.
     pub prices: Option<String>,
 }
 
@@ -48,10 +54,11 @@ impl EstimateReport {
 }
 
 /// What work has taken.
-#[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "docs/json.md says what each key means")]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct SpentReport {
+    /// Requests that were made.
     pub requests_made: u64,
+    /// What they cost; null without prices.
     pub cost_actual: Option<f64>,
 }
 
@@ -91,13 +98,17 @@ pub struct PricedCollection {
 }
 
 /// What a collection takes.
-#[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "docs/json.md says what each key means")]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct EarlyReport {
+    /// Objects that go before the days are over that their storage class charges at least.
     pub objects_early: u64,
+    /// Their bytes.
     pub bytes_early: u64,
+    /// The most days that are left of those.
     pub days_early: u32,
+    /// What that costs; null without prices.
     pub cost_early: Option<f64>,
+    /// What the whole collection would take.
     #[serde(flatten)]
     pub estimate: EstimateReport,
 }

@@ -1,9 +1,10 @@
 //! Rows that only a terminal's command line has: progress, words on the way, and what serves until it is stopped.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The keys that every summary begins with.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct SummaryRow {
     /// `done`, `warnings`, `failed` or `interrupted`.
     pub(crate) status: &'static str,
@@ -16,7 +17,7 @@ pub(crate) struct SummaryRow {
 }
 
 /// The summary of a failure.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct FailedSummaryRow {
     /// `failed`, or as every summary says it.
     pub(crate) status: &'static str,
@@ -32,7 +33,7 @@ pub(crate) struct FailedSummaryRow {
 }
 
 /// A failure; printed before its summary.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ErrorRow {
     /// Its name.
     pub(crate) error: &'static str,
@@ -48,7 +49,7 @@ pub(crate) struct ErrorRow {
 }
 
 /// How a hook or a dump ended that failed.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, JsonSchema)]
 pub(crate) struct ForeignEnd {
     /// Its exit code, where `error` is `command_failed`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,7 +60,7 @@ pub(crate) struct ForeignEnd {
 }
 
 /// Something that went wrong with one subject; the work goes on.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct WarningRow {
     /// What it is about.
     pub(crate) subject: String,
@@ -71,14 +72,14 @@ pub(crate) struct WarningRow {
 }
 
 /// Something that is tried out; `init` prints one row per attempt, unless --no-progress is given.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ProbingRow {
     /// What.
     pub(crate) what: String,
 }
 
 /// How far the work is; long work prints it each second.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ProgressRow {
     /// Items that are done.
     pub(crate) items_done: u64,
@@ -95,7 +96,7 @@ pub(crate) struct ProgressRow {
 }
 
 /// Another run of the job is waited for; `backup --if-running wait` prints it now and then.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct WaitingRow {
     /// The job.
     pub(crate) job: String,
@@ -106,7 +107,7 @@ pub(crate) struct WaitingRow {
 }
 
 /// A folder in a source that the backup itself writes to; `backup` leaves it out.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct LeftOutRow {
     /// The folder.
     pub(crate) path: String,
@@ -118,7 +119,7 @@ pub(crate) struct LeftOutRow {
 }
 
 /// A part of a schedule; `schedule print` prints one row per part.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ScheduleRow {
     /// Which part.
     pub(crate) part: &'static str,
@@ -129,14 +130,14 @@ pub(crate) struct ScheduleRow {
 }
 
 /// The summary of `schedule print`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ScheduleReport {
     /// Parts that were printed.
     pub(crate) parts: usize,
 }
 
 /// The summary of `mount`; `mount --foreground` prints it as `mounted` when the mount answers.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct MountedReport {
     /// Where it is mounted.
     pub(crate) mountpoint: String,
@@ -145,28 +146,28 @@ pub(crate) struct MountedReport {
 }
 
 /// The summary of `mount --dry-run`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct CouldMountReport {
     /// `true`.
     pub(crate) dry_run: bool,
 }
 
 /// The summary of `umount`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct UmountReport {
     /// What was taken away.
     pub(crate) mountpoint: String,
 }
 
 /// A server that answers from now on; `serve` prints it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ServingRow {
     /// Its address.
     pub(crate) url: String,
 }
 
 /// The summary of `serve webdav`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ServedReport {
     /// The address.
     pub(crate) url: String,
@@ -177,7 +178,7 @@ pub(crate) struct ServedReport {
 }
 
 /// The summary of `man`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ManReport {
     /// The folder.
     pub(crate) folder: String,

@@ -33,6 +33,7 @@ mod hooks;
 mod immutability;
 mod incidents;
 mod jobs;
+mod json;
 mod kept;
 mod key_file;
 mod key_slots;

@@ -153,6 +153,7 @@ impl Home {
 impl Run {
     pub(crate) fn of(command: &mut Command) -> Run {
         let output = command.output().unwrap();
+        hold(command, &output.stdout);
         Run {
             code: output.status.code(),
             stdout: output.stdout,
@@ -183,6 +184,28 @@ impl Run {
     #[track_caller]
     pub(crate) fn last(&self) -> Value {
         self.rows().pop().unwrap()
+    }
+}
+
+/// Holds what the program under test prints with `--json` against its types, whole lines alone: it may have been killed.
+#[track_caller]
+fn hold(command: &Command, stdout: &[u8]) {
+    let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
+    if command.get_program() != env!("CARGO_BIN_EXE_cairn") || !words.iter().any(|word| word == "--json") {
+        return;
+    }
+    // The verb stands before values that look like one (`init --class copy`), and of two words before one.
+    let verbs = cli::contract::verbs();
+    let place = |verb: &&str| {
+        let verb: Vec<&str> = verb.split(' ').collect();
+        let at = words.windows(verb.len()).position(|said| said.iter().map(String::as_str).eq(verb.iter().copied()));
+        at.map(|at| (at, usize::MAX - verb.len()))
+    };
+    let said = verbs.iter().filter_map(|verb| Some((place(verb)?, verb)));
+    let Some((_, verb)) = said.min() else { return };
+    let text = String::from_utf8_lossy(stdout);
+    for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+        cli::contract::hold(verb, line).unwrap_or_else(|why| panic!("not as docs/json.md says: {why}"));
     }
 }
 

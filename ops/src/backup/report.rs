@@ -4,42 +4,72 @@ use crate::open_store::Traffic;
 use engine::backup::BackupSummary;
 use engine::store::Counts;
 use format_spec::point::PointKind;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A backup that came to its end.
-#[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "docs/json.md says what each key means")]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct BackupReport {
+    /// The point; null of a dry run.
     pub point: Option<String>,
+    /// Its number in this repository.
     pub point_number: u32,
+    /// The job.
     pub job: String,
+    /// The host.
     pub host: String,
+    /// Hosts that have a job of this name, where this one had none.
     pub other_hosts: Vec<String>,
+    /// Whether nothing was stored.
     pub dry_run: bool,
+    /// `full` or `incremental`.
     pub kind: &'static str,
+    /// Why it is of that kind.
     pub kind_reason: String,
+    /// Whether everything could be read.
     pub complete: bool,
+    /// Files that the point holds.
     pub files_total: u64,
+    /// Files that are new.
     pub files_new: u64,
+    /// Files that changed.
     pub files_changed: u64,
+    /// Files that were taken over unread.
     pub files_unchanged: u64,
+    /// Everything that could not be read; in a folder that could not be listed, each item.
     pub files_failed: u64,
+    /// Items among those that the point holds as they were.
     pub items_kept: u64,
+    /// Whether the point is much smaller than the one before it.
     pub shrunken: bool,
+    /// Files that were gone before they were read.
     pub files_vanished: u64,
+    /// Files that changed while they were read.
     pub files_changed_while_read: u64,
+    /// Items that rules leave out.
     pub items_skipped: u64,
+    /// Folders.
     pub folders: u64,
+    /// Bytes of the files.
     pub bytes_source: u64,
+    /// Bytes of chunks that the repository did not have.
     pub bytes_new: u64,
+    /// Bytes that were stored.
     pub bytes_stored: u64,
+    /// Chunks that the repository did not have.
     pub chunks_new: u64,
+    /// Packs that were stored.
     pub packs_written: u64,
+    /// Data packs among them.
     pub data_packs_written: u64,
+    /// Locks that were asked for.
     pub locks_asked: u64,
+    /// Locks that last longer now.
     pub locks_extended: u64,
+    /// What was asked of the store.
     #[serde(flatten)]
     pub traffic: Traffic,
+    /// Warnings.
     pub warnings: u64,
 }
 
@@ -93,13 +123,17 @@ impl BackupReport {
 }
 
 /// A run that left its turn to another one.
-#[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "docs/json.md says what each key means")]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct SkippedReport {
+    /// Null: no point was made.
     pub point: Option<String>,
+    /// The job; null where it could not be told.
     pub job: Option<String>,
+    /// `true`.
     pub skipped: bool,
+    /// Null.
     pub kind: Option<String>,
+    /// Why the run left its turn to another one.
     pub kind_reason: String,
 }
 

@@ -7,15 +7,17 @@ use engine::immutability::LockPolicy;
 use engine::store::{Probed, StorageClass};
 use format_spec::RepositoryId;
 use format_spec::config::{Retention, RetentionKind};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 /// A repository that was just made.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct CreateReport {
     /// Its id.
     #[serde(serialize_with = "crate::report::text")]
+    #[schemars(with = "String")]
     pub repository: RepositoryId,
     /// Where it is.
     pub location: String,
@@ -54,15 +56,21 @@ pub struct CreateReport {
 }
 
 /// What a store has shown.
-#[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "as `engine::store::Probed` has it")]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Proven {
+    /// Of two that create the same object, one alone succeeds.
     pub create_is_atomic: bool,
+    /// A range of an object can be read.
     pub ranges: bool,
+    /// A listing shows what was just created.
     pub listing_complete: bool,
+    /// What is deleted is gone.
     pub delete: bool,
+    /// The store refuses a put with a wrong checksum.
     pub checksum_enforced: bool,
+    /// Whether the place keeps versions; null where that could not be asked.
     pub versioned: Option<bool>,
+    /// What was noticed, in words.
     pub observed: Vec<String>,
 }
 

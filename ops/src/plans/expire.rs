@@ -12,6 +12,7 @@ use engine::repository::{Repository, Why};
 use engine::restore_point::JobId;
 use engine::store::Counts;
 use format_spec::Time;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -68,7 +69,7 @@ impl Bounded for Expire {
 }
 
 /// A restore point of a plan: the row `point` of `expire` and `tag`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PointRow {
     /// The point's id.
     pub id: String,
@@ -78,6 +79,7 @@ pub struct PointRow {
     pub host: Option<String>,
     /// The time that it shows; null as `job` is.
     #[serde(serialize_with = "report::time_if_any")]
+    #[schemars(with = "Option<String>")]
     pub time: Option<Time>,
     /// Whether it stays.
     pub keep: bool,
@@ -87,6 +89,7 @@ pub struct PointRow {
     pub reasons: Vec<String>,
     /// Until when the store keeps it; null where no lock is known.
     #[serde(serialize_with = "report::time_if_any")]
+    #[schemars(with = "Option<String>")]
     pub locked_until: Option<Time>,
     /// Files, links and the like that leave it while it stays.
     pub items_leaving: u64,
@@ -142,7 +145,7 @@ pub const LOST: &str = "named; its manifest is damaged";
 
 /// A job that a run leaves as it is, because it would lose more than it may: the row `held` of
 /// `expire run`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct HeldRow {
     /// The job.
     pub job: String,
@@ -176,7 +179,7 @@ impl HeldRow {
 }
 
 /// What `expire` and `tag` planned or did.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ExpireReport {
     /// The hash of the plan.
     pub plan: String,

@@ -5,6 +5,7 @@ use engine::maintenance::PlanHash;
 use engine::maintenance::migrate::{Feature, MigrationPlan, STEPS, Step, apply, plan};
 use engine::monitor::Monitor;
 use engine::repository::Repository;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -33,7 +34,7 @@ impl Planned for Migrate<'_> {
 }
 
 /// What the repository has, or could have: the row `feature` of `migrate plan`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct FeatureRow {
     /// Its name.
     pub name: &'static str,
@@ -54,7 +55,7 @@ impl FeatureRow {
 }
 
 /// A step of the upgrade: the row `step` of `migrate plan`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct StepRow {
     /// Its name.
     pub name: &'static str,
@@ -72,7 +73,7 @@ impl StepRow {
 }
 
 /// What an upgrade would do, or did.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct MigrationReport {
     /// The hash for `migrate apply`: of what would be done now.
     pub plan: String,

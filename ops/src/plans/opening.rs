@@ -4,10 +4,11 @@
 use engine::maintenance::PlanHash;
 use engine::maintenance::repair::{Opened, OpeningPlan};
 use format_spec::log::PointId;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What the repair of a repository that cannot be opened would do.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct OpeningPlanReport {
     /// The hash for `repair apply`.
     pub plan: String,
@@ -44,7 +45,7 @@ impl OpeningPlanReport {
 }
 
 /// What the repair of a repository that could not be opened did.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct OpeningReport {
     /// The hash of the plan that was carried out.
     pub plan: String,

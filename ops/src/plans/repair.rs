@@ -9,6 +9,7 @@ use engine::repository::Repository;
 use engine::store::Counts;
 use format_spec::log::ObjectRow;
 use format_spec::names;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,7 +61,7 @@ fn word(cure: RepairSource) -> &'static str {
 }
 
 /// A damaged object, or one that needs something damaged: the row `damage` of `repair plan`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct DamageRow {
     /// Its name.
     pub object: String,
@@ -89,7 +90,7 @@ pub struct DamageRow {
 }
 
 /// A path in a restore point.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PathInPoint {
     /// The point's id.
     pub point: String,
@@ -119,7 +120,7 @@ impl DamageRow {
 }
 
 /// What is damaged, and nothing needs it any more: the row `superseded` of `repair plan`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct SupersededRow {
     /// Its name.
     pub object: String,
@@ -135,7 +136,7 @@ impl SupersededRow {
 }
 
 /// What was recorded as damaged once, and is right: the row `right_again` of `repair plan`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RightAgainRow {
     /// Its name.
     pub object: String,
@@ -149,7 +150,7 @@ impl RightAgainRow {
 }
 
 /// The backup that stores again what is still lost: the row `heal` of `repair`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct HealRow {
     /// The host that runs the job.
     pub host: String,
@@ -160,7 +161,7 @@ pub struct HealRow {
 }
 
 /// What a repair would do.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RepairPlanReport {
     /// The hash for `repair apply`.
     pub plan: String,
@@ -204,7 +205,7 @@ impl RepairPlanReport {
 }
 
 /// What a repair gave back.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RepairReport {
     /// The hash of the plan that was carried out.
     pub plan: String,

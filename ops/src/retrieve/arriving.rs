@@ -8,6 +8,7 @@ use engine::repository::Repository;
 use engine::restore::{Arrived, Arriving, Part, Patience, restore_arriving};
 use engine::retrieval::{Needs, Progress, RetrievalRequest, expect_readable, may_rest};
 use engine::store::RetrievalMode;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,12 +34,15 @@ pub struct ArrivingRequest {
 }
 
 /// How far it is.
-#[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "docs/json.md says what each key means")]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ArrivedReport {
+    /// Packs that can be read by now.
     pub packs_readable: u64,
+    /// Packs that are needed.
     pub packs: u64,
+    /// Bytes that can be read by now.
     pub bytes_readable: u64,
+    /// Bytes that are needed.
     pub bytes: u64,
 }
 

@@ -6,23 +6,28 @@ use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::retrieval;
 use engine::store::Counts;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// One retrieval that was extended.
-#[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "docs/json.md says what each key means")]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ExtendedReport {
+    /// The retrieval: the entry of the log that began it.
     pub retrieval: u32,
+    /// Packs that the store was asked to keep readable.
     pub packs_asked: u64,
 }
 
 /// All of them.
-#[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "docs/json.md says what each key means")]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ExtendReport {
+    /// The retrievals that stay longer.
     pub retrievals: Vec<u32>,
+    /// For how many days from now.
     pub days: u32,
+    /// Packs that the store was asked to keep readable.
     pub packs_asked: u64,
+    /// What was asked of the store.
     #[serde(flatten)]
     pub traffic: Traffic,
 }

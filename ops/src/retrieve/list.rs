@@ -8,27 +8,43 @@ use engine::repository::Repository;
 use engine::retrieval::{Status, Tidied, retrievals, tidy};
 use engine::store::Counts;
 use format_spec::Time;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A retrieval.
-#[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "docs/json.md says what each key means")]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RetrievalReport {
+    /// The retrieval: the entry of the log that began it.
     pub retrieval: u32,
+    /// `online`, `archived`, `retrieving`, `partial` or `retrieved`; of one that ends, `removing` or `expired`.
     pub state: &'static str,
+    /// What was retrieved, in words.
     pub about: String,
+    /// How fast: the mode that was asked for.
     pub mode: &'static str,
+    /// For how many days.
     pub days: u32,
+    /// When it was begun.
     #[serde(serialize_with = "report::time")]
+    #[schemars(with = "String")]
     pub begun: Time,
+    /// When it was begun or extended last.
     #[serde(serialize_with = "report::time")]
+    #[schemars(with = "String")]
     pub changed: Time,
+    /// Packs that belong to it.
     pub packs: u64,
+    /// Their bytes.
     pub bytes: u64,
+    /// Packs among them that can be read.
     pub packs_readable: u64,
+    /// The bytes of those.
     pub bytes_readable: u64,
+    /// Packs among them that are on their way.
     pub packs_retrieving: u64,
+    /// Until when they can be read.
     #[serde(serialize_with = "report::time")]
+    #[schemars(with = "String")]
     pub readable_until: Time,
 }
 
@@ -54,12 +70,15 @@ impl RetrievalReport {
 }
 
 /// How many go on, and which were ended.
-#[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "docs/json.md says what each key means")]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ListReport {
+    /// Retrievals that are listed.
     pub retrievals: usize,
+    /// Retrievals that were ended, as their days are over.
     pub ended: Vec<u32>,
+    /// Packs that were put back into the archive class.
     pub packs_rested: u64,
+    /// What was asked of the store.
     #[serde(flatten)]
     pub traffic: Traffic,
 }

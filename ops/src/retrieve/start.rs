@@ -8,6 +8,7 @@ use engine::price::{Budget, PriceList};
 use engine::repository::Repository;
 use engine::retrieval::{self, Needs, RetrievalPlan, RetrievalRequest, Started};
 use engine::store::{Counts, RetrievalMode};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What shall be brought back, and how.
@@ -28,22 +29,35 @@ pub struct RetrieveRequest {
 }
 
 /// What a retrieval takes.
-#[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "docs/json.md says what each key means")]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PlanReport {
+    /// What is to be retrieved, in words.
     pub about: String,
+    /// How fast: `standard`, `bulk` or `expedited`.
     pub mode: &'static str,
+    /// For how many days.
     pub days: u32,
+    /// Files that need it.
     pub files: u64,
+    /// Packs that are needed.
     pub packs: u64,
+    /// Their bytes.
     pub bytes: u64,
+    /// Packs that can be read already.
     pub packs_readable: u64,
+    /// The bytes of those.
     pub bytes_readable: u64,
+    /// Packs that are on their way.
     pub packs_retrieving: u64,
+    /// Packs that rest in the archive.
     pub packs_archived: u64,
+    /// The bytes of those.
     pub bytes_archived: u64,
+    /// Packs that the store would be asked for.
     pub packs_to_ask: usize,
+    /// The bytes of those.
     pub bytes_to_ask: u64,
+    /// What it would take.
     #[serde(flatten)]
     pub estimate: EstimateReport,
 }
@@ -72,18 +86,25 @@ impl PlanReport {
 }
 
 /// What came of asking.
-#[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "docs/json.md says what each key means")]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct StartReport {
+    /// Whether nothing was asked for.
     pub dry_run: bool,
+    /// The retrieval; null where nothing was asked for.
     pub retrieval: Option<u32>,
+    /// Whether a retrieval that was begun before goes on.
     pub resumed: bool,
+    /// The plan.
     #[serde(flatten)]
     pub plan: PlanReport,
+    /// Packs that the store was asked for.
     pub packs_asked: u64,
+    /// Packs that were on their way already.
     pub packs_underway: u64,
+    /// What it took.
     #[serde(flatten)]
     pub spent: SpentReport,
+    /// What was asked of the store.
     #[serde(flatten)]
     pub traffic: Traffic,
 }

@@ -8,25 +8,38 @@ use engine::repository::Repository;
 use engine::retrieval::{Needs, Tally, may_rest, own_end, survey};
 use engine::store::{Availability, Counts, TierStatus};
 use format_spec::Time;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Where what is needed rests.
-#[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "docs/json.md says what each key means")]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct StatusReport {
+    /// What is meant, in words.
     pub about: String,
+    /// `online`, `archived`, `retrieving`, `partial` or `retrieved`.
     pub state: &'static str,
+    /// Files that are needed.
     pub files: u64,
+    /// Packs that are needed.
     pub packs: u64,
+    /// Their bytes.
     pub bytes: u64,
+    /// Packs that can be read.
     pub packs_readable: u64,
+    /// The bytes of those.
     pub bytes_readable: u64,
+    /// Packs that are on their way.
     pub packs_retrieving: u64,
+    /// Packs that rest in the archive.
     pub packs_archived: u64,
+    /// Until when all of it can be read; null where it stays.
     #[serde(serialize_with = "report::time_if_any")]
+    #[schemars(with = "Option<String>")]
     pub readable_until: Option<Time>,
+    /// Packs by the storage class that they lie in.
     pub classes: BTreeMap<&'static str, usize>,
+    /// What was asked of the store.
     #[serde(flatten)]
     pub traffic: Traffic,
 }

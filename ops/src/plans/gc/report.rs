@@ -7,10 +7,11 @@ use crate::spending::EarlyReport;
 use engine::maintenance::{CollectPlan, Holding, LockedPack, PackPlan, PlanHash};
 use engine::store::Counts;
 use format_spec::{Time, names};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A pack that is given up: a row `pack` of `gc plan`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PackRow {
     /// `dead`: nothing in it is needed; `repack`: what is needed is stored again.
     pub what: &'static str,
@@ -43,7 +44,7 @@ impl PackRow {
 }
 
 /// A pack that would be given up, were it not locked: a row `pack` of `gc plan`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct LockedRow {
     /// Always `locked`.
     pub what: &'static str,
@@ -53,6 +54,7 @@ pub struct LockedRow {
     pub bytes: u64,
     /// Until when the store keeps it.
     #[serde(serialize_with = "report::time")]
+    #[schemars(with = "String")]
     pub locked_until: Time,
 }
 
@@ -65,14 +67,14 @@ impl LockedRow {
 }
 
 /// A silent session that is shut out: the row `fence` of `gc plan`.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 pub struct FenceRow {
     /// Its number.
     pub session: u32,
 }
 
 /// An open session that holds space back: the row `holding` of `gc plan`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct HoldingRow {
     /// Its number.
     pub session: u32,
@@ -82,9 +84,11 @@ pub struct HoldingRow {
     pub job: String,
     /// When it was opened, by its writer's clock.
     #[serde(serialize_with = "report::time")]
+    #[schemars(with = "String")]
     pub opened: Time,
     /// Its last sign of life; null where nothing shows it yet.
     #[serde(serialize_with = "report::time_if_any")]
+    #[schemars(with = "Option<String>")]
     pub heard: Option<Time>,
     /// Whether its writer's clock is ahead of this one.
     pub clock_ahead: bool,
@@ -123,7 +127,7 @@ impl HoldingRow {
 }
 
 /// What a collection would do.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct CollectionPlanReport {
     /// The hash for `gc apply`.
     pub plan: String,
@@ -137,6 +141,7 @@ pub struct CollectionPlanReport {
     pub bytes_locked: u64,
     /// When the first of those locks ends; null without any.
     #[serde(serialize_with = "report::time_if_any")]
+    #[schemars(with = "Option<String>")]
     pub locked_until: Option<Time>,
     /// Packs that stay.
     pub packs_kept: u64,
@@ -164,6 +169,7 @@ pub struct CollectionPlanReport {
     pub bytes_waiting: u64,
     /// When the first of those is due that wait for their grace alone; null without any.
     #[serde(serialize_with = "report::time_if_any")]
+    #[schemars(with = "Option<String>")]
     pub sweep_after: Option<Time>,
     /// Objects that ended sessions left behind.
     pub objects_orphaned: u64,
@@ -214,7 +220,7 @@ impl CollectionPlanReport {
 }
 
 /// What a collection did.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct CollectionReport {
     /// The hash of the plan that was carried out.
     pub plan: String,
@@ -244,6 +250,7 @@ pub struct CollectionReport {
     pub objects_waiting: u64,
     /// When the first of those is due that wait for their grace alone; null without any.
     #[serde(serialize_with = "report::time_if_any")]
+    #[schemars(with = "Option<String>")]
     pub sweep_after: Option<Time>,
     /// Objects that were left alone because they are damaged.
     pub objects_damaged: usize,
