@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Name and function of every target; each has a file in `fuzz_targets` and a folder in `corpus`.
+/// Name and function of every target; each has a file in `fuzz_targets` and an archive in `corpus`.
 pub const TARGETS: [Target; 5] = [
     ("profile", profile),
     ("point_path", point_path),

@@ -24,7 +24,7 @@ use format_spec::{ObjectId, RepositoryId, names};
 /// A target's name and function.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// Name and function of every target; each has a file in `fuzz_targets` and a folder in `corpus`.
+/// Name and function of every target; each has a file in `fuzz_targets` and an archive in `corpus`.
 pub const TARGETS: [Target; 14] = [
     ("container", container),
     ("config", config),

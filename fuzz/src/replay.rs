@@ -1,6 +1,10 @@
 //! Replays the corpora without libFuzzer: every input as it is, then seeded mutations of it. Plain Rust, so that the ordinary
 //! tests of each crate can include it beside their targets.
 
+#[path = "archive.rs"]
+pub mod archive;
+
+use archive::Tested;
 use std::path::{Path, PathBuf};
 
 /// A target's name and function, which says whether the input was accepted.
@@ -9,13 +13,24 @@ pub type Target = (&'static str, fn(&[u8]) -> bool);
 /// Runs a corpus, then `mutations` changed inputs that are the same on every machine. Fails when the corpus is empty, or
 /// when it shows the decoder only accepting or only refusing: such a replay proves little. Says in a line what came of it.
 pub fn replay((name, target): Target, mutations: u64) -> String {
-    let inputs = inputs(name);
-    assert!(!inputs.is_empty(), "{name} has no corpus");
-    let accepted = inputs.iter().filter(|input| target(input)).count();
+    let archive = corpus(name);
+    let members: Vec<(String, Vec<u8>)> =
+        archive::read(&archive).expect("the corpus of the target").into_iter().collect();
+    assert!(!members.is_empty(), "{name} has no corpus");
+    let run = |member: &str, how: &str, input: &[u8]| {
+        let _named = Tested { archive: &archive, member, how };
+        target(input)
+    };
+    let accepted = members.iter().filter(|(member, input)| run(member, "as it is", input)).count();
+    let inputs: Vec<&[u8]> = members.iter().map(|(_, input)| &input[..]).collect();
     let refused = inputs.len() - accepted;
     assert!(accepted > 0 && refused > 0, "the corpus of {name} has {accepted} good inputs and {refused} bad ones");
     let mut random = Random(name.bytes().fold(1, |seed, byte| seed.wrapping_mul(257) + u64::from(byte)));
-    let changed = (0..mutations).filter(|_| target(&mutated(&inputs, &mut random))).count();
+    let changed = (0..mutations).filter(|number| {
+        let (of, input) = mutated(&inputs, &mut random);
+        run(&members[of].0, &format!("changed as mutation {number} does: {}", input.escape_ascii()), &input)
+    });
+    let changed = changed.count();
     format!("{name}: {accepted} accepted, {refused} refused; {changed} of {mutations} mutations accepted")
 }
 
@@ -28,13 +43,9 @@ pub fn assert_built(targets: &[Target]) {
     }
 }
 
-/// The inputs of a corpus, in the order of their names.
-fn inputs(name: &str) -> Vec<Vec<u8>> {
-    let corpus = folder().join("corpus").join(name);
-    let entries = std::fs::read_dir(&corpus).unwrap_or_else(|e| panic!("{}: {e}", corpus.display()));
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry of the corpus").path()).collect();
-    files.sort();
-    files.iter().map(|file| std::fs::read(file).expect("an input")).collect()
+/// The archive of a target's inputs.
+pub fn corpus(name: &str) -> PathBuf {
+    folder().join("corpus").join(format!("{name}.tar"))
 }
 
 /// The crates under test lie beside the folder of the targets.
@@ -42,9 +53,10 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz")
 }
 
-/// One to four changes of an input: bits, bytes, runs that are doubled, lost or taken from another input.
-fn mutated(inputs: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
-    let mut bytes = inputs[random.below(inputs.len())].clone();
+/// One to four changes of an input: bits, bytes, runs that are doubled, lost or taken from another input. Says which input.
+fn mutated(inputs: &[&[u8]], random: &mut Random) -> (usize, Vec<u8>) {
+    let of = random.below(inputs.len());
+    let mut bytes = inputs[of].to_vec();
     for _ in 0..=random.below(4) {
         let at = random.below(bytes.len() + 1);
         let end = (at + 1 + random.below(16)).min(bytes.len());
@@ -55,14 +67,14 @@ fn mutated(inputs: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
             (3, Some(_)) => bytes.extend_from_within(at..end),
             (4, Some(_)) => bytes.truncate(at),
             _ => {
-                let other = &inputs[random.below(inputs.len())];
+                let other = inputs[random.below(inputs.len())];
                 let from = random.below(other.len() + 1);
                 let run = &other[from..(from + 1 + random.below(16)).min(other.len())];
                 bytes.splice(at..at, run.iter().copied());
             }
         }
     }
-    bytes
+    (of, bytes)
 }
 
 /// Bytes at which decoders turn.

@@ -4,7 +4,7 @@
 #[expect(unreachable_pub, reason = "the fuzz crate's library; here its functions are replayed")]
 mod cli_targets;
 #[path = "../../../fuzz/src/replay.rs"]
-#[expect(unreachable_pub, reason = "the fuzz crate's library; here its functions replay")]
+#[expect(unreachable_pub, dead_code, reason = "the fuzz crate's library; here its functions replay")]
 mod replay;
 
 use cli_targets::TARGETS;

@@ -7,11 +7,11 @@ mod engine_targets;
 #[expect(unreachable_pub, dead_code, reason = "the fuzz crate's library; here it only mends objects")]
 mod format;
 #[path = "../../../fuzz/src/replay.rs"]
-#[expect(unreachable_pub, reason = "the fuzz crate's library; here its functions replay")]
-mod replay;
+#[expect(unreachable_pub, dead_code, reason = "the fuzz crate's library; here its functions replay")]
+pub(crate) mod replay;
 
 use engine_targets::{TARGETS, cache};
-use std::path::Path;
+use replay::archive::{self, Members};
 
 #[test]
 fn corpora_replay_without_a_panic() {
@@ -35,13 +35,12 @@ fn a_cache_of_this_build_is_accepted_by_its_target() {
 
 /// For a changed layout of the cache: run with `--ignored`, and commit what it wrote.
 #[test]
-#[ignore = "writes the seeds of the index cache into fuzz/corpus"]
+#[ignore = "writes the seeds of the index cache into its corpus"]
 fn write_cache_seeds() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/index_cache");
-    std::fs::create_dir_all(&corpus).unwrap();
-    for (name, seed, _) in cache_seeds() {
-        std::fs::write(corpus.join(name), seed).unwrap();
-    }
+    let corpus = replay::corpus("index_cache");
+    let mut members = if corpus.exists() { archive::read(&corpus).unwrap() } else { Members::new() };
+    members.extend(cache_seeds().into_iter().map(|(name, seed, _)| (name.to_owned(), seed)));
+    archive::write(&corpus, &members).unwrap();
 }
 
 /// Name, input, and whether it is accepted. Whole files without mending hold the fingerprint of one layout, so there are only bad ones.

@@ -1,7 +1,9 @@
-//! Seeds of the fuzz targets' corpora. Adds files and removes none, so that what fuzzing found stays.
+//! Seeds of the fuzz targets' corpora. Adds members and removes none, so that what fuzzing found stays.
 
+use crate::golden::archive::{self, Members};
 use crate::golden::{self, Shape, Vector};
 use format_spec::container::{Object, ObjectKind, Suite};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
@@ -11,26 +13,28 @@ const SEED_BYTES_MAX: usize = 4096;
 /// The slot of every entry that the target `log_entry` reads; others stop at their slot and teach it nothing.
 const SLOT: u32 = 9;
 
-/// Writes the seeds of these vectors below `corpus` and counts them.
+/// Adds the seeds of these vectors to the archives in `corpus` and counts them.
 pub(crate) fn write(vectors: &[Vector], corpus: &Path) -> io::Result<usize> {
-    let mut seeds = 0;
+    let mut seeds: BTreeMap<&str, Members> = BTreeMap::new();
     for vector in vectors {
         for (target, bytes) in seeds_of(vector) {
             if bytes.len() <= SEED_BYTES_MAX {
-                let folder = corpus.join(target);
-                std::fs::create_dir_all(&folder)?;
-                let name = blake3::hash(&bytes).to_hex();
-                std::fs::write(folder.join(&name.as_str()[..16]), bytes)?;
-                seeds += 1;
+                let name = blake3::hash(&bytes).to_hex().as_str()[..16].to_owned();
+                seeds.entry(target).or_default().insert(name, bytes);
             }
         }
     }
-    let folder = corpus.join("names");
-    std::fs::create_dir_all(&folder)?;
-    for (number, name) in golden::NAMES.iter().enumerate() {
-        std::fs::write(folder.join(format!("name-{number:02}")), name)?;
+    let names = golden::NAMES.iter().enumerate();
+    seeds
+        .insert("names", names.map(|(number, name)| (format!("name-{number:02}"), name.as_bytes().to_vec())).collect());
+    let count = seeds.values().map(Members::len).sum();
+    for (target, seeds) in seeds {
+        let path = corpus.join(format!("{target}.tar"));
+        let mut members = if path.exists() { archive::read(&path)? } else { Members::new() };
+        members.extend(seeds);
+        archive::write(&path, &members)?;
     }
-    Ok(seeds + golden::NAMES.len())
+    Ok(count)
 }
 
 fn seeds_of(vector: &Vector) -> Vec<(&'static str, Vec<u8>)> {

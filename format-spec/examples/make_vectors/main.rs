@@ -1,4 +1,6 @@
-//! Writes the golden vectors and `vectors.json` into `format-spec/vectors`, and seeds of the fuzz targets into `fuzz/corpus`. A file that says the same is left as it is.
+//! Writes the golden vectors, an archive per group, and `vectors.json` into `format-spec/vectors`, and adds seeds of the
+//! fuzz targets to the archives in `fuzz/corpus`. An archive that says the same is left as it is; what another release of
+//! zstd would only write differently stays as it was committed.
 //!
 //! Run it when the format changes on purpose: `cargo run -p format-spec --example make_vectors`.
 
@@ -14,17 +16,22 @@ use std::path::Path;
 
 fn main() -> io::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors");
-    let vectors = golden::settled(&folder);
+    let committed = golden::committed(&folder)?;
+    let vectors = golden::settled(&committed);
     for vector in &vectors {
-        let path = folder.join(&vector.file);
-        std::fs::create_dir_all(path.parent().unwrap_or(&folder))?;
-        std::fs::write(&path, &vector.bytes)?;
+        if committed.get(&vector.file).is_none_or(|old| *old != vector.bytes) {
+            println!("{}: changed, so the format has changed", vector.file);
+        }
         let previous = vector.beside().and_then(|file| vectors.iter().find(|v| v.file == *file));
         let found = golden::judge(vector, &vector.bytes, previous.map(|v| &v.bytes[..])).map_err(|e| e.rule()).err();
         if found != vector.verdict {
             println!("{}: the verdict is {found:?} and not {:?}", vector.file, vector.verdict);
         }
     }
+    for gone in committed.keys().filter(|file| vectors.iter().all(|vector| vector.file != **file)) {
+        println!("{gone}: removed");
+    }
+    golden::pack(&vectors, &folder)?;
     std::fs::write(folder.join("vectors.json"), golden::to_json(&vectors))?;
     let seeds = corpora::write(&vectors, &folder.join("../../fuzz/corpus"))?;
     println!("{} vectors, {seeds} seeds", vectors.len());

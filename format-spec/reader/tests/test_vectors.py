@@ -1,8 +1,10 @@
 """The golden vectors of ../../vectors, read by this reader: whole repositories, and single log entries with their verdicts."""
 
+import glob
 import json
 import os
 import shutil
+import tarfile
 import tempfile
 import unittest
 
@@ -12,7 +14,8 @@ from reader.judge import judge
 
 from .test_repository import read_with
 
-VECTORS = os.path.join(os.path.dirname(__file__), "..", "..", "vectors")
+# An archive per group, and the list of all with their verdicts.
+PACKED = os.path.join(os.path.dirname(__file__), "..", "..", "vectors")
 
 
 def contents(folder):
@@ -33,8 +36,15 @@ def contents(folder):
 class Golden(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        with open(os.path.join(VECTORS, "vectors.json"), encoding="utf-8") as file:
+        with open(os.path.join(PACKED, "vectors.json"), encoding="utf-8") as file:
             cls.told = json.load(file)
+        unpacked = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(unpacked.cleanup)
+        cls.vectors = unpacked.name
+        for archive in glob.glob(os.path.join(PACKED, "*.tar")):
+            group = os.path.splitext(os.path.basename(archive))[0]
+            with tarfile.open(archive) as members:
+                members.extractall(os.path.join(cls.vectors, group))
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -49,19 +59,19 @@ class Golden(unittest.TestCase):
     def copy(self, name):
         """A copy of a golden repository that may be damaged."""
         repo = os.path.join(self.folder, name)
-        shutil.copytree(os.path.join(VECTORS, name), repo)
+        shutil.copytree(os.path.join(self.vectors, name), repo)
         return repo
 
     def test_repositories_verify(self):
         for name in ("repository-clear", "repository-sealed", "history-clear", "history-sealed"):
             with self.subTest(name=name):
-                code, out, err = self.read(os.path.join(VECTORS, name), "verify")
+                code, out, err = self.read(os.path.join(self.vectors, name), "verify")
                 self.assertEqual((code, err), (0, ""))
                 self.assertIn("points verified: 1\n", out)
                 self.assertEqual("moved references: 2\n" in out, name.startswith("history"))
 
     def test_rewritten_point_has_a_new_number_and_its_old_time(self):
-        code, out, err = self.read(os.path.join(VECTORS, "history-sealed"), "points")
+        code, out, err = self.read(os.path.join(self.vectors, "history-sealed"), "points")
         self.assertEqual((code, err), (0, ""))
         (number, _id, started, *_), = (line.split("\t") for line in out.splitlines())
         self.assertEqual((number, started), ("3", "2023-11-15T23:13:20.000000000Z"))
@@ -69,7 +79,7 @@ class Golden(unittest.TestCase):
     def test_moved_data_is_restored(self):
         for name in ("history-clear", "history-sealed"):
             target = os.path.join(self.folder, f"{name} restored")
-            self.assertEqual(self.read(os.path.join(VECTORS, name), "restore", "latest", target)[0], 0)
+            self.assertEqual(self.read(os.path.join(self.vectors, name), "restore", "latest", target)[0], 0)
             self.assertEqual(sorted(os.listdir(target)), ["birch", "cedar"])
             for tree in ("birch", "cedar"):
                 with open(os.path.join(target, tree), encoding="utf-8") as file:
@@ -77,7 +87,7 @@ class Golden(unittest.TestCase):
 
     def test_what_was_swept_may_still_be_there(self):
         repo = self.copy("history-clear")
-        shutil.copytree(os.path.join(VECTORS, "swept-clear"), repo, dirs_exist_ok=True)
+        shutil.copytree(os.path.join(self.vectors, "swept-clear"), repo, dirs_exist_ok=True)
         code, _out, err = self.read(repo, "verify")
         self.assertEqual((code, err), (0, ""))
 
@@ -100,7 +110,7 @@ class Golden(unittest.TestCase):
                 continue
             with self.subTest(file=row["file"]):
                 repo = self.copy(f"repository-{row['secrets']}")
-                shutil.copyfile(os.path.join(VECTORS, row["file"]), os.path.join(repo, row["name"]))
+                shutil.copyfile(os.path.join(self.vectors, row["file"]), os.path.join(repo, row["name"]))
                 code, _out, err = self.read(repo, "verify")
                 self.assertEqual(code, 1)
                 told = row["name"]
@@ -153,7 +163,7 @@ class Golden(unittest.TestCase):
             # Sealed entries need keys, LOG-3 needs the entry before, and an entry of an unknown kind is the caller's to stop at.
             if row["kind"] not in ("log_entry", "checkpoint") or row["secrets"] != "clear" or row["verdict"] == "LOG-3" or "stops the reader" in row["why"]:
                 continue
-            with open(os.path.join(VECTORS, row["file"]), "rb") as file:
+            with open(os.path.join(self.vectors, row["file"]), "rb") as file:
                 broken = judge(file.read(), lambda line: None)
             rule = broken.rule if broken else "ok"
             with self.subTest(file=row["file"]):
@@ -172,7 +182,7 @@ class Golden(unittest.TestCase):
                 continue
             if row["kind"] not in ("restore_point", "ledger_value") or row.get("secrets", "clear") != "clear" or "no-reference-set" in row["file"]:
                 continue
-            with open(os.path.join(VECTORS, row["file"]), "rb") as file:
+            with open(os.path.join(self.vectors, row["file"]), "rb") as file:
                 data = file.read()
             try:
                 broken = judge(data, lambda line: None) if row["kind"] == "restore_point" else point.parse_exception(data) and None

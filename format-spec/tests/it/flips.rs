@@ -5,11 +5,10 @@ use crate::golden::{self, Shape, Vector, judge};
 use crate::targets::mend;
 use format_spec::container::{ObjectKind, Suite};
 use format_spec::tree::Node;
-use std::path::Path;
 
 /// The good repositories' objects: every kind, both suites.
 fn objects() -> Vec<Vector> {
-    let all = golden::settled(&Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors"));
+    let all = golden::made();
     let objects: Vec<Vector> = all.into_iter().filter(|v| v.file.starts_with("repository-")).collect();
     for kind in ObjectKind::ALL {
         let of_kind = objects.iter().filter(|v| matches!(v.shape, Shape::Object(k, _) if k == kind)).count();
@@ -74,7 +73,7 @@ fn a_flip_with_mended_checksums_meets_tag_or_seal() {
 #[test]
 fn every_truncation_of_a_node_is_refused_and_every_flip_has_another_id() {
     let ids = golden::secrets(Suite::Clear).ids();
-    let all = golden::settled(&Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors"));
+    let all = golden::made();
     let (mut cut, mut bits) = (0, 0);
     for vector in all.iter().filter(|v| v.shape == Shape::Node && v.verdict.is_none() && v.bytes.len() < 1000) {
         let id = ids.node(&vector.bytes);

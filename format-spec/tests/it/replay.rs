@@ -1,10 +1,18 @@
 //! The corpora of the fuzz targets, replayed without libFuzzer.
 
+use crate::golden::archive::{self, Members, Tested};
 use crate::targets::{ORDINAL, REPOSITORY, TARGETS, secrets};
 use format_spec::container::Suite;
 use format_spec::log::LogEntry;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+
+/// The archive of a target's inputs, and what is in it.
+fn corpus(name: &str) -> (PathBuf, Members) {
+    let archive = fuzz().join("corpus").join(format!("{name}.tar"));
+    let members = archive::read(&archive).unwrap();
+    (archive, members)
+}
 
 fn fuzz() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz")
@@ -15,21 +23,23 @@ fn fuzz() -> PathBuf {
 fn corpora_replay_without_a_panic() {
     let mut total = 0;
     for (name, target) in TARGETS {
-        let mut inputs = 0;
-        for entry in std::fs::read_dir(fuzz().join("corpus").join(name)).unwrap() {
-            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
-            target(&bytes);
+        let (archive, inputs) = corpus(name);
+        for (member, bytes) in &inputs {
+            let run = |how: &str, input: &[u8]| {
+                let _named = Tested { archive: &archive, member, how };
+                target(input);
+            };
+            run("as it is", bytes);
             for (round, mask) in (0u8..16).zip([1u8, 0x80, 0xFF, 0x10].into_iter().cycle()) {
-                let Some(place) = place(&bytes, round) else { continue };
+                let Some(place) = place(bytes, round) else { continue };
                 let mut changed = bytes.clone();
                 changed[place] ^= mask;
-                target(&changed);
-                target(&bytes[..place]);
+                run(&format!("with byte {place} changed by {mask:#x}"), &changed);
+                run(&format!("cut to {place} bytes"), &bytes[..place]);
             }
-            inputs += 1;
         }
-        assert!(inputs > 0, "{name} has no corpus");
-        total += inputs;
+        assert!(!inputs.is_empty(), "{name} has no corpus");
+        total += inputs.len();
     }
     println!("{total} inputs of {} targets", TARGETS.len());
 }
@@ -38,8 +48,7 @@ fn corpora_replay_without_a_panic() {
 #[test]
 fn the_corpus_of_entries_has_every_kind() {
     let mut kinds = HashSet::new();
-    for entry in std::fs::read_dir(fuzz().join("corpus/log_entry")).unwrap() {
-        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+    for bytes in corpus("log_entry").1.into_values() {
         let Some((choice, object)) = bytes.split_first() else { continue };
         let suite = if choice & 2 == 0 { Suite::Clear } else { Suite::Aes256Gcm };
         let entry = LogEntry::decode(object, ORDINAL, REPOSITORY, &secrets(suite));

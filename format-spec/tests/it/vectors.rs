@@ -1,5 +1,6 @@
 //! Every golden vector has its verdict, and the vectors are what the code makes.
 
+use crate::golden::archive::{self, Members};
 use crate::golden::{self, judge};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,18 +9,22 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors")
 }
 
-fn committed(file: &str) -> Vec<u8> {
-    let path = folder().join(file);
-    std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}; run the example make_vectors", path.display()))
+fn committed() -> Members {
+    golden::committed(&folder()).expect("the archives of vectors; without them, run the example make_vectors")
+}
+
+/// A member of the archives.
+fn member<'a>(committed: &'a Members, file: &str) -> &'a [u8] {
+    committed.get(file).unwrap_or_else(|| panic!("{file}: it is in no archive; run the example make_vectors"))
 }
 
 #[test]
 fn every_vector_has_its_verdict() {
     let (mut good, mut broken, mut wrong) = (0, 0, Vec::new());
-    for vector in golden::settled(&folder()) {
-        let previous = vector.beside().map(committed);
-        let found =
-            judge(&vector, &committed(&vector.file), previous.as_deref()).map_err(|e| (e.rule(), e.to_string()));
+    let committed = committed();
+    for vector in golden::settled(&committed) {
+        let previous = vector.beside().map(|file| member(&committed, file));
+        let found = judge(&vector, member(&committed, &vector.file), previous).map_err(|e| (e.rule(), e.to_string()));
         let rule = found.as_ref().err().map(|(rule, _)| *rule);
         if rule != vector.verdict {
             wrong.push(format!("{}: expected {:?}, found {found:?}", vector.file, vector.verdict));
@@ -33,16 +38,35 @@ fn every_vector_has_its_verdict() {
 /// A changed byte is a change of the format; where only zstd's output could differ, header and plaintexts are compared instead.
 #[test]
 fn the_vectors_are_what_the_code_makes() {
-    for vector in golden::settled(&folder()) {
-        let same = committed(&vector.file) == vector.bytes;
-        assert!(same, "{}: the format has changed; if it was meant to, run the example make_vectors", vector.file);
+    let committed = committed();
+    let changed: Vec<String> = golden::settled(&committed)
+        .into_iter()
+        .filter(|vector| member(&committed, &vector.file) != vector.bytes)
+        .map(|vector| vector.file)
+        .collect();
+    assert!(
+        changed.is_empty(),
+        "the format has changed; if it was meant to, run the example make_vectors: {changed:?}"
+    );
+}
+
+/// An archive that another tool wrote would change as a whole with the next member.
+#[test]
+fn archives_of_vectors_and_corpora_are_packed_reproducibly() {
+    for folder in [folder(), folder().join("../../fuzz/corpus")] {
+        for path in archive::archives(&folder).unwrap() {
+            let same = archive::packed(&archive::read(&path).unwrap()).unwrap() == std::fs::read(&path).unwrap();
+            assert!(same, "{}: it is not packed as the example inputs packs it; see fuzz/README.md", path.display());
+        }
     }
 }
 
 #[test]
 fn vectors_json_tells_what_stands_beside_it() {
-    let list: serde_json::Value = serde_json::from_slice(&committed("vectors.json")).unwrap();
-    let now: serde_json::Value = serde_json::from_str(&golden::to_json(&golden::settled(&folder()))).unwrap();
+    let committed = committed();
+    let list = std::fs::read(folder().join("vectors.json")).expect("the list of vectors");
+    let list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+    let now: serde_json::Value = serde_json::from_str(&golden::to_json(&golden::settled(&committed))).unwrap();
     for key in ["repository_id", "session", "password", "secrets", "derived", "names"] {
         assert_eq!(list[key], now[key], "{key}");
     }
@@ -53,30 +77,20 @@ fn vectors_json_tells_what_stands_beside_it() {
         for key in told.into_iter().chain(["vouched_by"]) {
             assert_eq!(old[key], new[key], "{key}");
         }
-        let hash = blake3::hash(&committed(old["file"].as_str().unwrap()));
+        let hash = blake3::hash(member(&committed, old["file"].as_str().unwrap()));
         assert_eq!(old["blake3"], hash.to_hex().as_str(), "{}", old["file"]);
     }
-    let listed: BTreeSet<PathBuf> = rows(&list).iter().map(|r| folder().join(r["file"].as_str().unwrap())).collect();
-    let mut found = BTreeSet::new();
-    walk(&folder(), &mut found);
-    found.remove(&folder().join("vectors.json"));
-    assert_eq!(found, listed, "files and rows of vectors.json");
+    let listed: BTreeSet<String> = rows(&list).iter().map(|r| r["file"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(
+        committed.into_keys().collect::<BTreeSet<_>>(),
+        listed,
+        "members of the archives and rows of vectors.json"
+    );
 }
 
 #[test]
 fn names_of_vectors_are_unique() {
-    let all = golden::settled(&folder());
+    let all = golden::made();
     let names: BTreeSet<&str> = all.iter().map(|v| v.file.as_str()).collect();
     assert_eq!(names.len(), all.len());
-}
-
-fn walk(folder: &Path, found: &mut BTreeSet<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            walk(&path, found);
-        } else {
-            found.insert(path);
-        }
-    }
 }

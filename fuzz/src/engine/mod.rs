@@ -16,7 +16,7 @@ use format_spec::container::{HEADER_BYTES, Header};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-/// Name and function of every target; each has a file in `fuzz_targets` and a folder in `corpus`.
+/// Name and function of every target; each has a file in `fuzz_targets` and an archive in `corpus`.
 pub const TARGETS: [Target; 13] = [
     ("recovery_sheet", recovery_sheet),
     ("index_cache", cache::index_cache),

@@ -1,9 +1,12 @@
 //! Golden vectors: good and broken objects, made from fixed secrets and salts, each with its verdict.
 //!
-//! The example `make_vectors` writes them to `vectors/`; the tests make them again and compare. Good objects are made by the
+//! The example `make_vectors` writes them to `vectors/`, an archive per group; the tests make them again and compare. Good objects are made by the
 //! crate's own writers and form a whole small repository of each suite; broken ones are forged with every checksum and seal above
 //! the broken rule made right again, so that the verdict is that rule and no other.
 
+#[path = "../../../../fuzz/src/archive.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the fuzz crate's library; tests and the example use different parts")]
+pub(crate) mod archive;
 mod broken_container;
 mod broken_fields;
 mod broken_packs;
@@ -23,9 +26,12 @@ pub(crate) use json::NAMES;
 pub(crate) use json::to_json;
 pub(crate) use judge::judge;
 
+use archive::Members;
 use format_spec::container::{Header, ObjectKind, Suite};
 use format_spec::keys::{Secret, Secrets};
 use format_spec::{RepositoryId, names};
+use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 
 /// The repository of every vector.
@@ -35,10 +41,10 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 /// The session of every object of a session, but for those of the histories.
 pub(crate) const SESSION: u32 = 1;
 
-/// One file of `vectors/`.
+/// One member of an archive in `vectors/`.
 #[derive(Debug, Clone)]
 pub(crate) struct Vector {
-    /// Its path below `vectors/`.
+    /// Its group, which is the name of the archive, and its path in that.
     pub(crate) file: String,
     /// What it is to be read as.
     pub(crate) shape: Shape,
@@ -114,16 +120,48 @@ fn all(settle: &dyn Fn(&Vector) -> Vec<u8>) -> Vec<Vector> {
     out
 }
 
-/// The vectors as the code makes them, with the files in `folder` in place of those that say the same: another release of zstd
-/// may write other bytes, and what refers to them by hash follows the files.
-pub(crate) fn settled(folder: &Path) -> Vec<Vector> {
-    let settle = |vector: &Vector| {
-        let old = std::fs::read(folder.join(&vector.file)).unwrap_or_default();
-        if forge::same_plaintexts(&old, &vector.bytes, vector.suite) { old } else { vector.bytes.clone() }
+/// The vectors as the code makes them, with the committed ones in place of those that say the same: another release of zstd
+/// may write other bytes, and what refers to them by hash follows the committed ones.
+pub(crate) fn settled(committed: &Members) -> Vec<Vector> {
+    let settle = |vector: &Vector| match committed.get(&vector.file) {
+        Some(old) if forge::same_plaintexts(old, &vector.bytes, vector.suite) => old.clone(),
+        _ => vector.bytes.clone(),
     };
     let mut vectors = all(&settle);
     vectors.iter_mut().for_each(|v| v.bytes = settle(v));
     vectors
+}
+
+/// The vectors as the code makes them, settled by those in `vectors/`.
+#[cfg_attr(not(test), expect(dead_code, reason = "the example settles them itself"))]
+pub(crate) fn made() -> Vec<Vector> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors");
+    settled(&committed(&folder).expect("the archives of vectors; without them, run the example make_vectors"))
+}
+
+/// Every member of the archives in a folder; its key is that of [`Vector::file`].
+pub(crate) fn committed(folder: &Path) -> io::Result<Members> {
+    let mut all = Members::new();
+    for path in archive::archives(folder)? {
+        let group = path.file_stem().unwrap_or_default().to_string_lossy();
+        all.extend(archive::read(&path)?.into_iter().map(|(name, bytes)| (format!("{group}/{name}"), bytes)));
+    }
+    Ok(all)
+}
+
+/// Writes the vectors into an archive per group, and removes the archive of a group that has gone.
+pub(crate) fn pack(vectors: &[Vector], folder: &Path) -> io::Result<()> {
+    let mut groups: BTreeMap<&str, Members> = BTreeMap::new();
+    for vector in vectors {
+        let (group, name) = vector.file.split_once('/').expect("every vector has a group");
+        groups.entry(group).or_default().insert(name.to_owned(), vector.bytes.clone());
+    }
+    for path in archive::archives(folder)? {
+        if path.file_stem().is_none_or(|group| !groups.contains_key(&*group.to_string_lossy())) {
+            std::fs::remove_file(path)?;
+        }
+    }
+    groups.iter().try_for_each(|(group, members)| archive::write(&folder.join(format!("{group}.tar")), members))
 }
 
 /// Fixed secrets of a suite.
