@@ -150,6 +150,7 @@ pub(crate) fn committed(folder: &Path) -> io::Result<Members> {
 }
 
 /// Writes the vectors into an archive per group, and removes the archive of a group that has gone.
+#[cfg_attr(test, expect(dead_code, reason = "the example packs them"))]
 pub(crate) fn pack(vectors: &[Vector], folder: &Path) -> io::Result<()> {
     let mut groups: BTreeMap<&str, Members> = BTreeMap::new();
     for vector in vectors {
