@@ -135,7 +135,7 @@ impl Runs {
     /// A config that is damaged, and comes back from a copy.
     fn lose_the_config(&mut self) {
         let (home, _) = Home::with_point();
-        let (config, copy) = (home.path("repo").join("config"), home.text("config"));
+        let (config, copy) = (home.path("repo").join("config"), home.text("config-copy"));
         let whole = std::fs::read(&config).unwrap();
         std::fs::write(&copy, &whole).unwrap();
         overwrite(&config, &whole[..whole.len() - 1]);
