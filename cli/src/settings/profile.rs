@@ -24,7 +24,8 @@ use crate::exit::{Failure, Result};
 use crate::output::human;
 use crate::parse::{duration::duration, job, key_cost, quantity};
 use engine::repository::SlotBounds;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -54,9 +55,10 @@ pub(crate) struct Profile {
     pub(crate) store: BTreeMap<String, String>,
 }
 
+/// A table of the file: the file itself, whose `profile` has the profiles, or one of these, which has none.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct File {
+struct Table<P> {
     repo: Option<String>,
     password_file: Option<PathBuf>,
     key_cost_max: Option<String>,
@@ -75,30 +77,19 @@ struct File {
     #[serde(default)]
     az: BTreeMap<String, Value>,
     #[serde(default)]
-    profile: BTreeMap<String, Table>,
+    profile: P,
 }
 
-/// A profile has the same keys, but no profiles of its own.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Table {
-    repo: Option<String>,
-    password_file: Option<PathBuf>,
-    key_cost_max: Option<String>,
-    cache_dir: Option<PathBuf>,
-    host: Option<String>,
-    threads: Option<NonZeroUsize>,
-    limit_upload: Option<Rate>,
-    limit_download: Option<Rate>,
-    retry_for: Option<String>,
-    retry_start: Option<String>,
-    proxy: Option<String>,
-    no_proxy: Option<String>,
-    ca_file: Option<PathBuf>,
-    #[serde(default)]
-    s3: BTreeMap<String, Value>,
-    #[serde(default)]
-    az: BTreeMap<String, Value>,
+type File = Table<BTreeMap<String, Table<NoProfiles>>>;
+
+/// What a profile has in the place of profiles of its own: whatever stands there is refused.
+#[derive(Debug, Default)]
+struct NoProfiles;
+
+impl<'de> Deserialize<'de> for NoProfiles {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> std::result::Result<Self, D::Error> {
+        Err(D::Error::custom("a profile has no profiles of its own"))
+    }
 }
 
 /// `"10M"` or a plain number of bytes.
@@ -162,40 +153,22 @@ pub(crate) fn parse(text: &str, path: &Path, profile: Option<&str>) -> Result<Pr
             }
         },
     };
-    let base = Table {
-        repo: file.repo,
-        password_file: file.password_file,
-        key_cost_max: file.key_cost_max,
-        cache_dir: file.cache_dir,
-        host: file.host,
-        threads: file.threads,
-        limit_upload: file.limit_upload,
-        limit_download: file.limit_download,
-        retry_for: file.retry_for,
-        retry_start: file.retry_start,
-        proxy: file.proxy,
-        no_proxy: file.no_proxy,
-        ca_file: file.ca_file,
-        s3: file.s3,
-        az: file.az,
-    };
-    let mut result = Profile::default();
-    let folder = path.parent().unwrap_or(Path::new(""));
-    for (table, is_base) in [(Some(base), true), (chosen, false)] {
-        let Some(table) = table else { continue };
-        if table.repo.is_some() {
-            result.repo_is_base = is_base;
-        }
-        if table.password_file.is_some() {
-            result.password_is_base = is_base;
-        }
-        lay(&mut result, table, folder).map_err(|why| refuse(&why))?;
+    let (mut result, folder) = (Profile::default(), path.parent().unwrap_or(Path::new("")));
+    lay(&mut result, file, true, folder).map_err(|why| refuse(&why))?;
+    if let Some(table) = chosen {
+        lay(&mut result, table, false, folder).map_err(|why| refuse(&why))?;
     }
     Ok(result)
 }
 
 /// Lays a table over what is there.
-fn lay(over: &mut Profile, table: Table, folder: &Path) -> Result<(), String> {
+fn lay<P>(over: &mut Profile, table: Table<P>, is_base: bool, folder: &Path) -> Result<(), String> {
+    if table.repo.is_some() {
+        over.repo_is_base = is_base;
+    }
+    if table.password_file.is_some() {
+        over.password_is_base = is_base;
+    }
     let rate = |rate: Option<Rate>| match rate {
         None => Ok(None),
         Some(Rate::Bytes(0)) => Err("a rate of zero would wait for ever".to_owned()),
@@ -307,5 +280,8 @@ mod tests {
         assert!(why("limit-upload = '10 apples'", None).contains("apples"));
         assert!(why("retry-for = '3 parsecs'", None).contains("parsecs"));
         assert!(why("[profile.a]\npassword = 'secret'", None).contains("password"));
+        assert!(why("\n[profile.a]\npassword = 'secret'", None).contains("line 3"));
+        let nested = why("[profile.a]\nrepo = 'b'\n[profile.a.profile.c]\nrepo = 'd'", None);
+        assert!(nested.contains("line 3") && nested.contains("no profiles of its own"), "{nested}");
     }
 }

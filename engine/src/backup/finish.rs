@@ -6,18 +6,18 @@
 //! immutability all that the point needs is locked long enough first.
 
 use super::LockWork;
-use super::session::{Ended, WriteSession};
+use super::session::{Attempt, Ended};
 use crate::error::{Error, Kind, Result};
 use crate::log::LogView;
 use crate::repository::{Grounds, NameOf};
 use crate::restore_point::{NewNodes, Point, PointSink, ReferenceChange, reference_set, roots_of, store_again};
-use crate::session;
+use crate::session::WriteSession;
 use crate::tree::Names;
 use format_spec::ChunkId;
 use format_spec::point::Manifest;
 use std::sync::Arc;
 
-impl WriteSession<'_> {
+impl Attempt<'_> {
     /// The reference set's nodes are stored after everything that it names, and published on their own. What was given up while the session
     /// relied on it is stored again first.
     pub(super) fn references(
@@ -60,7 +60,7 @@ impl WriteSession<'_> {
     /// meanwhile must not come back.
     pub(super) fn commit(
         &self,
-        session: &session::WriteSession,
+        session: &WriteSession,
         manifest: &Manifest,
         known: u32,
         kept_from: Option<&Point>,

@@ -49,6 +49,25 @@ pub(super) struct Layout {
 }
 
 impl Layout {
+    /// That of a body whose length and checksums are not known yet. The tables are in the order of their fields.
+    pub(super) fn new(repository: RepositoryId, tables: [TableAt; TABLES], fan_out_bits: u8, shard_bits: u8) -> Self {
+        let [packs, blocks, ids, fan_out, places, fingerprints, filters] = tables;
+        Layout {
+            repository,
+            body_bytes: 0,
+            packs,
+            blocks,
+            ids,
+            fan_out,
+            places,
+            fingerprints,
+            filters,
+            fan_out_bits,
+            shard_bits,
+            checksums_crc: 0,
+        }
+    }
+
     /// The header's page. Its last four bytes identify the file in the catalogue.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(PAGE_BYTES);
@@ -94,27 +113,13 @@ impl Layout {
         for table in &mut tables {
             *table = TableAt { start: cursor.u64()?, len: cursor.u64()?, rows: cursor.u64()? };
         }
-        let [packs, blocks, ids, fan_out, places, fingerprints, filters] = tables;
         let [fan_out_bits, shard_bits] = cursor.array()?;
         cursor.array::<6>()?;
         let checksums_crc = u32::from_le_bytes(cursor.array()?);
         if body_bytes % PAGE_BYTES as u64 != 0 || fan_out_bits > 32 || shard_bits > 32 {
             return Err(refused("its header contradicts itself"));
         }
-        Ok(Layout {
-            repository,
-            body_bytes,
-            packs,
-            blocks,
-            ids,
-            fan_out,
-            places,
-            fingerprints,
-            filters,
-            fan_out_bits,
-            shard_bits,
-            checksums_crc,
-        })
+        Ok(Layout { body_bytes, checksums_crc, ..Layout::new(repository, tables, fan_out_bits, shard_bits) })
     }
 
     /// Pages of the body.

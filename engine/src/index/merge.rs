@@ -54,20 +54,8 @@ pub(super) fn merge(inputs: &[&dyn Rows], repository: RepositoryId, file: &File)
     let map = writer.written()?;
     let (fingerprints, filters) = write_filters(&mut writer, &map, ids, shard_bits)?;
     drop(map);
-    writer.finish(Layout {
-        repository,
-        body_bytes: 0,
-        packs,
-        blocks,
-        ids,
-        fan_out,
-        places,
-        fingerprints,
-        filters,
-        fan_out_bits,
-        shard_bits,
-        checksums_crc: 0,
-    })
+    let tables = [packs, blocks, ids, fan_out, places, fingerprints, filters];
+    writer.finish(Layout::new(repository, tables, fan_out_bits, shard_bits))
 }
 
 fn bucket_of(id: &[u8; 32], bits: u8) -> usize {

@@ -1,6 +1,10 @@
 //! One file's content, readable at any offset by any thread.
+//!
+//! Promises: a read walks the tree once and fills the caller's buffer; nothing is kept between reads. Who reads in order, or may
+//! not wait, takes a [`FileStream`](super::FileStream), which asks for one chunk at a time, as its windows may hold the next.
 
 use super::dense::Dense;
+use super::piece::part_of;
 use crate::blob::Blobs;
 use crate::error::{Error, Kind, Result};
 use crate::tree::pieces;
@@ -50,16 +54,8 @@ impl ContentReader {
         let mut filled = 0;
         for piece in pieces(&*self.blobs, self.content, self.dense.stored, start..end)? {
             let piece = piece?;
-            let chunk = self.blobs.chunk(&piece.id)?;
-            if chunk.len() != piece.bytes as usize {
-                return Err(Error::new(Kind::Damaged, "a chunk is not as long as its tree says")
-                    .on(format!("chunk {}", piece.id)));
-            }
-            let from = start.max(piece.offset) - piece.offset;
-            let to = end.min(piece.offset + u64::from(piece.bytes)) - piece.offset;
-            let part = usize::try_from(from).ok().zip(usize::try_from(to).ok()).and_then(|(a, b)| chunk.get(a..b));
-            let part = part.ok_or_else(|| Error::new(Kind::Bug, "a piece outside of the range that was asked for"))?;
-            out[filled..filled + part.len()].copy_from_slice(part);
+            let part = part_of(&piece, &self.blobs.chunk(&piece.id)?, &(start + filled as u64..end))?;
+            out[filled..filled + part.len()].copy_from_slice(&part);
             filled += part.len();
         }
         if filled != out.len() {

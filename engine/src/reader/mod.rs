@@ -6,6 +6,7 @@
 mod ahead;
 mod content;
 mod dense;
+mod piece;
 mod plan;
 mod stream;
 

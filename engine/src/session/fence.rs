@@ -5,7 +5,8 @@ use crate::log::LogView;
 use crate::repository::Repository;
 use format_spec::log::Change;
 
-/// Fences a session. `expect` is asked about the log as it is at the fence's slot; what it refuses keeps the session open.
+/// Fences a session. `expect` is asked about the log as it is at the fence's slot; what it refuses
+/// keeps the session open.
 ///
 /// # Errors
 /// `Conflict` when the session has ended already; what `expect` refuses; the log's.

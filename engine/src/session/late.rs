@@ -1,4 +1,5 @@
-//! A session that is opened when it is first needed: a collection that finds nothing to write leaves no entry.
+//! A session that is opened when it is first needed: a collection that finds nothing to write
+//! leaves no entry.
 
 use super::{Opening, WriteSession};
 use crate::error::{Error, Result};

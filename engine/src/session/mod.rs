@@ -1,15 +1,20 @@
-//! One open session of the log: the object that a backup, a copy, a rewrite, a repair and a collection work through.
+//! One open session of the log: the object that a backup, a copy, a rewrite, a repair and a
+//! collection work through.
 //!
-//! Promises: what it names is its own ([`Ordinals`]); it appends only while it is open; an error that ended it is told for what it
-//! is ([`WriteSession::explain`]); it ends by its commit, by [`WriteSession::end`], or by the error of its work. Others may work in it: they
-//! [`WriteSession::join`] it with a range of ordinals that its opener [`WriteSession::reserve`]d for them. Refuses to end when it is dropped:
-//! a session that was stopped stays open, so that no collection takes what it published before the next one builds on it.
+//! Promises: what it names is its own ([`Ordinals`]); it appends only while it is open; an error
+//! that ended it is told for what it is ([`WriteSession::explain`]); it ends by its commit, by
+//! [`WriteSession::end`], or by the error of its work. Others may work in it: they [`WriteSession::join`] it
+//! with a range of ordinals that its opener [`WriteSession::reserve`]d for them. Refuses to end when it
+//! is dropped: a session that was stopped stays open, so that no collection takes what it published
+//! before the next one builds on it.
 
 mod fence;
 mod late;
+mod rewrite;
 
 pub use fence::fence;
 pub use late::LateWriteSession;
+pub use rewrite::{Rewrite, RewriteOutcome};
 
 use crate::blob::{Ordinals, Writer, WriterOptions};
 use crate::error::{Error, Kind, Result};
@@ -32,7 +37,8 @@ pub struct Opening<'a> {
     pub host: &'a str,
     /// What it is for.
     pub purpose: Purpose,
-    /// The point that it needs from its first entry on: as long as it is open, nothing of that is collected.
+    /// The point that it needs from its first entry on: as long as it is open, nothing of that is
+    /// collected.
     pub base: Option<&'a Point>,
 }
 
@@ -51,7 +57,8 @@ impl WriteSession {
     pub fn open(repository: &Arc<Repository>, opening: Opening<'_>) -> Result<Self> {
         let base = opening.base.map(|point| (point.manifest.id, point.slot));
         let number = repository.log().append(&**repository.env(), &mut |view| {
-            // What it needs is held from this entry on: until then it may have been given up, or written anew.
+            // What it needs is held from this entry on: until then it may have been given up, or
+            // written anew.
             if let Some((id, slot)) = base
                 && view.live(&id).map(|live| live.slot) != Some(slot)
             {
@@ -63,7 +70,8 @@ impl WriteSession {
         Ok(WriteSession { repository: repository.clone(), ordinals: Ordinals::all(number).into() })
     }
 
-    /// Works in a session that another process has opened, with the ordinals that it reserved for this one.
+    /// Works in a session that another process has opened, with the ordinals that it reserved for
+    /// this one.
     ///
     /// # Errors
     /// `Conflict` when the session has ended; the log's.
@@ -106,7 +114,8 @@ impl WriteSession {
         self.repository.writer(Some(self.ordinals.clone()), options, monitor)
     }
 
-    /// Appends an entry of this session. `check` sees the log before its slot, as in [`crate::log::Log::append`].
+    /// Appends an entry of this session. `check` sees the log before its slot, as in
+    /// [`crate::log::Log::append`].
     ///
     /// # Errors
     /// `Conflict` when the session has ended; what `check` refuses; the log's.
@@ -138,15 +147,16 @@ impl WriteSession {
         self.repository.log().end(&**self.repository.env(), self.number(), reason)
     }
 
-    /// Ends it after an error of its work, and explains that. `is_of_old` says that damage, if the error is one, is of what others
-    /// have stored; by damage of its own the store has shown that it keeps nothing, and the lease ends the session.
+    /// Ends it after an error of its work, and explains that. `is_of_old` says that damage, if the
+    /// error is one, is of what others have stored; by damage of its own the store has shown that
+    /// it keeps nothing, and the lease ends the session.
     #[must_use]
     pub fn end_after(&self, error: Error, is_of_old: bool) -> Error {
         self.repository.log().end_after(&**self.repository.env(), self.number(), error, is_of_old)
     }
 
-    /// What an error of its work means: the objects of a session that was fenced may be deleted under its hands, and what is missing
-    /// or damaged then means *fenced*.
+    /// What an error of its work means: the objects of a session that was fenced may be deleted
+    /// under its hands, and what is missing or damaged then means *fenced*.
     #[must_use]
     pub fn explain(&self, error: Error) -> Error {
         self.repository.log().explain_session_error(self.number(), error)

@@ -11,6 +11,9 @@ mod corpora;
 #[expect(clippy::unwrap_used, reason = "a maker of vectors fails loudly")]
 mod golden;
 
+use golden::Vector;
+use golden::archive::{self, Members};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
@@ -31,9 +34,24 @@ fn main() -> io::Result<()> {
     for gone in committed.keys().filter(|file| vectors.iter().all(|vector| vector.file != **file)) {
         println!("{gone}: removed");
     }
-    golden::pack(&vectors, &folder)?;
+    pack(&vectors, &folder)?;
     std::fs::write(folder.join("vectors.json"), golden::to_json(&vectors))?;
     let seeds = corpora::write(&vectors, &folder.join("../../fuzz/corpus"))?;
     println!("{} vectors, {seeds} seeds", vectors.len());
     Ok(())
+}
+
+/// Writes the vectors into an archive per group, and removes the archive of a group that has gone.
+fn pack(vectors: &[Vector], folder: &Path) -> io::Result<()> {
+    let mut groups: BTreeMap<&str, Members> = BTreeMap::new();
+    for vector in vectors {
+        let (group, name) = vector.file.split_once('/').expect("every vector has a group");
+        groups.entry(group).or_default().insert(name.to_owned(), vector.bytes.clone());
+    }
+    for path in archive::archives(folder)? {
+        if path.file_stem().is_none_or(|group| !groups.contains_key(&*group.to_string_lossy())) {
+            std::fs::remove_file(path)?;
+        }
+    }
+    groups.iter().try_for_each(|(group, members)| archive::write(&folder.join(format!("{group}.tar")), members))
 }

@@ -1,6 +1,7 @@
 //! Who belongs to whom among the processes of this machine, as `/proc` shows it in one look.
 //!
-//! Promises: what has ended counts as ended, whether somebody has heard of it or not. Refuses to signal anybody.
+//! Promises: what has ended counts as ended, whether somebody has heard of it or not. Refuses to
+//! signal anybody.
 
 use rustix::process::Pid;
 use std::fs::{self, DirEntry};

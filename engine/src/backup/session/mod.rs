@@ -20,7 +20,7 @@ use crate::maintenance::retention::items_from;
 use crate::monitor::Monitor;
 use crate::repository::{Before, NameOf, Repository};
 use crate::restore_point::{JobId, Ledger, NewNodes, Owner, Point, PointSink, made, roots_of};
-use crate::session::{self, Opening};
+use crate::session::{Opening, WriteSession};
 use crate::source::Source;
 use crate::threads;
 use crate::tree::{MapBuilder, NodeSink};
@@ -32,7 +32,7 @@ use format_spec::{ChunkId, Time};
 use std::cell::Cell;
 use std::sync::Arc;
 
-pub(super) struct WriteSession<'a> {
+pub(super) struct Attempt<'a> {
     pub(super) repository: &'a Arc<Repository>,
     pub(super) options: &'a BackupOptions,
     pub(super) monitor: &'a Arc<Monitor>,
@@ -47,12 +47,8 @@ pub(super) struct WriteSession<'a> {
     pub(super) locks: Cell<LockWork>,
 }
 
-impl WriteSession<'_> {
-    fn run(
-        self,
-        source: &dyn Source,
-        session: Option<&session::WriteSession>,
-    ) -> std::result::Result<BackupSummary, Ended> {
+impl Attempt<'_> {
+    fn run(self, source: &dyn Source, session: Option<&WriteSession>) -> std::result::Result<BackupSummary, Ended> {
         let (new_nodes, ledger) = (NewNodes::default(), Ledger::default());
         let ids = &self.repository.sealed_store().ids;
         self.writer.recover()?;
@@ -279,7 +275,7 @@ fn run_session(
     let needed = base.as_deref().or(newest.as_deref());
     let host = source.about().host;
     let opening = Opening { job: &options.job, host: &host, purpose: Purpose::Backup, base: needed };
-    let session = if options.dry_run { None } else { Some(session::WriteSession::open(repository, opening)?) };
+    let session = if options.dry_run { None } else { Some(WriteSession::open(repository, opening)?) };
     let spool = options.original.as_ref().and_then(|o| o.spool.as_deref()).map(Spool::open_somewhere).transpose()?;
     let how = WriterOptions { threads: options.threads, spool, regroup: None };
     let writer = match &session {
@@ -287,7 +283,7 @@ fn run_session(
         None => repository.writer(None, how, monitor)?,
     };
     let (writer, locks) = (&writer, Cell::default());
-    let work = WriteSession { repository, options, monitor, base, newest, reason, started, before, writer, locks };
+    let work = Attempt { repository, options, monitor, base, newest, reason, started, before, writer, locks };
     work.run(source, session.as_ref()).map_err(|ended| {
         let read_old = ended.read_old && !writer.has_failed();
         let error = match &session {
@@ -301,7 +297,7 @@ fn run_session(
 
 /// What an error means, and what becomes of its session. One that was stopped is to go on: it publishes what it has stored, and stays open so that
 /// no collection takes that before the next one builds on it. Any other is of no use to anybody, and ends.
-fn give_up(session: &session::WriteSession, writer: &Writer, error: Error, read_old: bool) -> Error {
+fn give_up(session: &WriteSession, writer: &Writer, error: Error, read_old: bool) -> Error {
     if error.kind() != Kind::Interrupted {
         writer.settle();
         return session.end_after(error, read_old);

@@ -4,7 +4,7 @@ use super::moves::Moves;
 use super::plan::{HealJob, RepairOptions, RepairPlan, plan, segment_again};
 use super::repair_source::{Healer, RepairSource};
 use super::suspect::record;
-use crate::blob::{Writer, WriterOptions, store_manifest, store_segment};
+use crate::blob::{Writer, WriterOptions, store_segment};
 use crate::error::{Error, Kind, Result};
 use crate::log::{CommitRef, SegmentRef};
 use crate::maintenance::findings::Findings;
@@ -13,7 +13,7 @@ use crate::maintenance::trees::TreeCheck;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::{NewNodes, Point, PointSink, ReferenceChange, reference_set, roots_of};
-use crate::session::{Opening, WriteSession};
+use crate::session::{Opening, Rewrite, RewriteOutcome, WriteSession};
 use bytes::Bytes;
 use format_spec::config::Class;
 use format_spec::container::ObjectKind;
@@ -230,7 +230,7 @@ impl<'a> Work<'a> {
 
     /// Gives a point a manifest again: the same, but that its reference set names what is live now. False when it is not live any more.
     fn manifest(&self, commit: &CommitRef, point: &Point) -> Result<bool> {
-        let (repository, session) = (self.repository, self.session.number());
+        let repository = self.repository;
         // Numbers of another repository say nothing here.
         let is_twin = self.options.from.as_ref().is_some_and(|from| from.id() == repository.id());
         let first = if is_twin { point.place().min(commit.number) } else { commit.number };
@@ -249,34 +249,13 @@ impl<'a> Work<'a> {
             }
             let unnamed = Some(point.manifest.left_out_unnamed());
             let manifest = Manifest { first: Some(first), references, source, seen, unnamed, ..point.manifest.clone() };
-            let mut take = || self.session.take();
-            let object =
-                store_manifest(repository.sealed_store(), &**repository.env(), self.monitor, &mut take, &manifest)?;
-            let then = repository.log().view();
-            let id = ObjectId { session, ordinal: object.ordinal };
-            let secured = match repository.secure(id, references, self.monitor) {
-                // What the reference set names has gone since it was made.
-                Err(e) if e.kind() == Kind::Damaged && repository.is_overtaken(known.head)? => {
-                    repository.refresh()?;
-                    continue;
-                }
-                other => other?,
-            };
-            let (mut is_gone, mut has_moved) = (false, false);
-            let appended = self.session.append(&mut |view| {
-                is_gone = view.live(&commit.id).is_none_or(|live| live.slot != commit.slot);
-                has_moved =
-                    view.condemned.any_after(known.head) || !repository.is_secured(secured.as_ref(), &then, view)?;
-                if is_gone || has_moved {
-                    return Err(Error::new(Kind::Conflict, "the log has moved on").on(commit.id));
-                }
-                let reason = format!("its manifest was damaged; plan {}", self.plan.hash);
-                Ok(Change::Rewrite { session, point: object, id: commit.id, references, reason })
-            });
-            match appended {
-                Err(_) if is_gone => return Ok(false),
-                Err(_) if has_moved => _ = repository.refresh()?,
-                other => return other.map(|_| true),
+            let reason = format!("its manifest was damaged; plan {}", self.plan.hash);
+            let rewrite =
+                Rewrite { manifest: &manifest, slot: commit.slot, known: known.head, reason: &reason, may: &|_| true };
+            match self.session.rewrite(&rewrite, self.monitor)? {
+                RewriteOutcome::Done => return Ok(true),
+                RewriteOutcome::Gone => return Ok(false),
+                RewriteOutcome::Again => _ = repository.refresh()?,
             }
         }
     }

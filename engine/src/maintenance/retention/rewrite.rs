@@ -5,17 +5,16 @@ use super::cut::{Cut, Rewritten};
 use super::locks::is_locked;
 use super::plan::RetentionPlan;
 use super::rules::Scope;
-use crate::blob::{Stored, Writer, WriterOptions, store_manifest};
+use crate::blob::{Stored, Writer, WriterOptions};
 use crate::error::{Error, Kind, Result};
 use crate::maintenance::plan_hash::PlanHash;
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::{NewNodes, Point, PointSink, ReferenceChange, reference_set, roots_of, store_again};
-use crate::session::{Opening, WriteSession};
+use crate::session::{Opening, Rewrite, RewriteOutcome, WriteSession};
 use crate::tree::{Names, NodeSink, names_of};
-use format_spec::log::{Change, Purpose};
-use format_spec::point::Manifest;
-use format_spec::{ChunkId, ObjectId};
+use format_spec::ChunkId;
+use format_spec::log::Purpose;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -91,10 +90,17 @@ impl<'a> Rewriter<'a> {
                 other => other?,
             };
             let manifest = planned.manifest(point, references);
-            match self.publish(point, &manifest, known.head)? {
-                Outcome::Done => return Ok(true),
-                Outcome::Gone => return Ok(false),
-                Outcome::Again => _ = repository.refresh()?,
+            let rewrite = Rewrite {
+                manifest: &manifest,
+                slot: point.slot,
+                known: known.head,
+                reason: &self.reason,
+                may: &|view| !is_locked(view, &[manifest.id], repository.env().now()),
+            };
+            match self.session.rewrite(&rewrite, self.monitor)? {
+                RewriteOutcome::Done => return Ok(true),
+                RewriteOutcome::Gone => return Ok(false),
+                RewriteOutcome::Again => _ = repository.refresh()?,
             }
         }
     }
@@ -139,53 +145,6 @@ impl<'a> Rewriter<'a> {
         self.writer.flush()?;
         Ok(set)
     }
-
-    /// Stores the manifest and appends the entry.
-    fn publish(&self, point: &Point, manifest: &Manifest, known: u32) -> Result<Outcome> {
-        let (repository, session) = (self.repository, self.session.number());
-        let mut take = || self.session.take();
-        let object = store_manifest(repository.sealed_store(), &**repository.env(), self.monitor, &mut take, manifest)?;
-        let id = ObjectId { session, ordinal: object.ordinal };
-        let then = repository.log().view();
-        let secured = match repository.secure(id, manifest.references, self.monitor) {
-            // What the reference set names has gone since it was made.
-            Err(e) if e.kind() == Kind::Damaged && repository.is_overtaken(known)? => return Ok(Outcome::Again),
-            other => other?,
-        };
-        let (mut outcome, now) = (Outcome::Done, repository.env().now());
-        let appended = self.session.append(&mut |view| {
-            outcome = match view.live(&manifest.id) {
-                Some(live) if live.slot == point.slot && !is_locked(view, &[manifest.id], now) => {
-                    let is_moved = view.condemned.any_after(known);
-                    if is_moved || !repository.is_secured(secured.as_ref(), &then, view)? {
-                        Outcome::Again
-                    } else {
-                        Outcome::Done
-                    }
-                }
-                _ => Outcome::Gone,
-            };
-            if outcome != Outcome::Done {
-                return Err(Error::new(Kind::Conflict, "the log has moved on").on(manifest.id));
-            }
-            let (id, references, reason) = (manifest.id, manifest.references, self.reason.clone());
-            Ok(Change::Rewrite { session, point: object, id, references, reason })
-        });
-        match appended {
-            Err(_) if outcome != Outcome::Done => Ok(outcome),
-            other => other.map(|_| Outcome::Done),
-        }
-    }
-}
-
-/// How an attempt to append a rewrite ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Done,
-    /// The point is not the one of the plan any more.
-    Gone,
-    /// Packs were condemned since the reference set was made.
-    Again,
 }
 
 /// A sink that remembers what it was given.

@@ -1,6 +1,7 @@
 //! The answer to one read.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
+use crate::reader::piece::part_of;
 use crate::tree::Placement;
 use bytes::{Bytes, BytesMut};
 use std::ops::Range;
@@ -24,21 +25,8 @@ impl Parts {
     }
 
     pub(super) fn push(&mut self, piece: &Placement, bytes: &Bytes) -> Result<()> {
-        if bytes.len() != piece.bytes as usize {
-            return Err(
-                Error::new(Kind::Damaged, "a chunk is not as long as its tree says").on(format!("chunk {}", piece.id))
-            );
-        }
-        let wrong = || Error::new(Kind::Damaged, "a piece does not hold the byte that it was found by");
-        let end = self.end.min(piece.offset + u64::from(piece.bytes));
-        let part = piece.offset..=self.at;
-        if !part.contains(&piece.offset) || end <= self.at {
-            return Err(wrong());
-        }
-        let from = usize::try_from(self.at - piece.offset).map_err(|_| wrong())?;
-        let to = usize::try_from(end - piece.offset).map_err(|_| wrong())?;
-        let slice = bytes.slice(from..to);
-        self.at = end;
+        let slice = part_of(piece, bytes, &(self.at..self.end))?;
+        self.at += slice.len() as u64;
         match self.first.take() {
             None if self.joined.is_empty() => self.first = Some(slice),
             None => self.joined.extend_from_slice(&slice),

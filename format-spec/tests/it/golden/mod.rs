@@ -30,7 +30,6 @@ use archive::Members;
 use format_spec::container::{Header, ObjectKind, Suite};
 use format_spec::keys::{Secret, Secrets};
 use format_spec::{RepositoryId, names};
-use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
@@ -147,22 +146,6 @@ pub(crate) fn committed(folder: &Path) -> io::Result<Members> {
         all.extend(archive::read(&path)?.into_iter().map(|(name, bytes)| (format!("{group}/{name}"), bytes)));
     }
     Ok(all)
-}
-
-/// Writes the vectors into an archive per group, and removes the archive of a group that has gone.
-#[cfg_attr(test, expect(dead_code, reason = "the example packs them"))]
-pub(crate) fn pack(vectors: &[Vector], folder: &Path) -> io::Result<()> {
-    let mut groups: BTreeMap<&str, Members> = BTreeMap::new();
-    for vector in vectors {
-        let (group, name) = vector.file.split_once('/').expect("every vector has a group");
-        groups.entry(group).or_default().insert(name.to_owned(), vector.bytes.clone());
-    }
-    for path in archive::archives(folder)? {
-        if path.file_stem().is_none_or(|group| !groups.contains_key(&*group.to_string_lossy())) {
-            std::fs::remove_file(path)?;
-        }
-    }
-    groups.iter().try_for_each(|(group, members)| archive::write(&folder.join(format!("{group}.tar")), members))
 }
 
 /// Fixed secrets of a suite.
