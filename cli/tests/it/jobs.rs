@@ -2,6 +2,7 @@
 
 use crate::support::{Home, Run, of_type};
 use serde_json::Value;
+use std::path::PathBuf;
 
 /// Backs `src` up as a host's job; the summary.
 fn back_up(home: &Home, host: &str, job: &str) -> Value {
@@ -131,7 +132,10 @@ fn a_list_names_its_job_by_its_own_path_and_one_that_passes_needs_a_name() {
         let refused = home.run(["backup", "--files-from", list]).expect(2);
         assert!(refused.stderr.contains("--job"), "{}", refused.stderr);
     }
-    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    // Also of a checkout that lies in a temporary folder.
+    let lasting = [env!("CARGO_TARGET_TMPDIR").into(), std::env::home_dir().unwrap()];
+    let lasting = lasting.iter().find(|folder: &&PathBuf| !folder.starts_with("/tmp")).unwrap();
+    let folder = tempfile::tempdir_in(lasting).unwrap();
     let list = folder.path().join("list");
     let of = |file: &str| {
         std::fs::write(&list, format!("{}\n", home.text(file))).unwrap();
