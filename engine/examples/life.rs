@@ -27,7 +27,7 @@ use format_spec::index::PackRow;
 use format_spec::key_slot::Cost;
 use format_spec::log::{Change, ObjectRef, PointId, PublishedPack, Purpose};
 use format_spec::pack::BlobEntry;
-use format_spec::point::{LedgerCounts, Manifest, PackReferences, PointKind, Workload, reference_key};
+use format_spec::point::{LedgerCounts, Manifest, Maps, PackReferences, PointKind, Workload, reference_key};
 use format_spec::tree::{Entry, Kind};
 use format_spec::{ChunkId, ObjectId, Time, names};
 use std::error::Error;
@@ -213,13 +213,11 @@ fn commit(repository: &Arc<Repository>, base: Option<ChunkId>, edits: Edits) -> 
         kind_reason: String::new(),
         workload: Workload::Folders,
         root: empty_folder(now),
-        links: None,
+        maps: Maps::default(),
         counts: LedgerCounts::default(),
-        exceptions: None,
         base: None,
         references,
         bytes: [0; 3],
-        cursors: Vec::new(),
         first: None,
         rules: Vec::new(),
         cut: None,

@@ -89,6 +89,7 @@ TAGS = [
     Tag(19, "cursors", raw, repeat=True),
     Tag(20, "first", number("I")),
     Tag(21, "rules", _rule_in_force, repeat=True),
+    Tag(22, "state", fixed(32), critical=True),
     Tag(23, "cut", time),
     Tag(24, "unnamed", number("Q")),
     Tag(25, "kept", number("Q"), critical=True),
@@ -102,7 +103,7 @@ TAGS = [
 def parse(plaintext):
     manifest = read_fields(plaintext, TAGS, "POINT-1")
     need(manifest.kind in (FULL, INCREMENTAL), "POINT-1", f"kind {manifest.kind}")
-    need(manifest.workload in (1, 2), "POINT-1", f"workload {manifest.workload}")
+    need(manifest.workload in (1, 2, 3), "POINT-1", f"workload {manifest.workload}")
     failed = manifest.counts["failed"]
     need(manifest.kept is None or 1 <= manifest.kept <= failed, "POINT-10", f"{manifest.kept} kept items of {failed} that failed")
     return manifest

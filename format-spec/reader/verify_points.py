@@ -44,7 +44,7 @@ class PointCheck:
 
     def _reach(self, manifest):
         """All trees of the point as {(tree, root): Facts}, each checked against what names it."""
-        todo = [(tree.MAP, root, None) for root in (manifest.link_map, manifest.exceptions) if root is not None]
+        todo = [(tree.MAP, root, None) for root in (manifest.link_map, manifest.exceptions, manifest.state) if root is not None]
         if manifest.root.content_id is not None:
             todo.append((tree.FOLDER, manifest.root.content_id, manifest.root))
         reached = {}
@@ -140,7 +140,7 @@ class PointCheck:
         manifest, expected = visible.manifest, Counter()
         for id in set().union(*(facts.nodes for facts in reached.values())):
             expected.update(self.named_by[id])
-        expected.update(id for id in (manifest.root.content_id, manifest.link_map, manifest.exceptions) if id is not None)
+        expected.update(id for id in (manifest.root.content_id, manifest.link_map, manifest.exceptions, manifest.state) if id is not None)
         history, blob_ids = self.repository.history, defaultdict(dict)
         for id in expected:
             # AMBIGUITY (POINT-6): a blob in several places is taken to be named in exactly one, whichever.

@@ -34,7 +34,7 @@ pub struct PointRow {
     pub kind: &'static str,
     /// Why it is of that kind.
     pub kind_reason: String,
-    /// `folders` or `stream`.
+    /// `folders`, `stream` or `microsoft365`.
     pub workload: &'static str,
     /// The host, of a point that no organisation is the source of.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,6 +84,7 @@ impl PointRow {
             workload: match m.workload {
                 Workload::Folders => "folders",
                 Workload::Stream => "stream",
+                Workload::Microsoft365 => "microsoft365",
             },
             host: of_host.then(|| m.host.clone()),
             organisation: (!of_host).then(|| m.organisation.clone()),

@@ -110,7 +110,7 @@ const AGAIN: &[u8] = b"again/";
 
 impl ChangedSource for ToySource<'_> {
     fn about(&self) -> About {
-        About { host: "toy".to_owned(), ..About::default() }
+        About { host: "toy".to_owned(), organisation: "notes".to_owned(), ..About::default() }
     }
 
     fn update(&self, draft: &dyn PointDraft) -> Result<Closing> {
@@ -136,7 +136,7 @@ impl ChangedSource for ToySource<'_> {
             None => (PointKind::Full, "the first point".to_owned()),
             Some(link) => (PointKind::Incremental, format!("changes since {link}")),
         };
-        Ok(Closing { kind, reason, organisation: "notes".to_owned() })
+        Ok(Closing { kind, reason })
     }
 }
 

@@ -30,7 +30,7 @@ impl View {
         }
         let manifest = &point.manifest;
         let first = self.ask(fetch, point, |nodes| {
-            let Some(pair) = tree::map_get(nodes, manifest.links, &group)? else { return Ok(None) };
+            let Some(pair) = tree::map_get(nodes, manifest.maps.links, &group)? else { return Ok(None) };
             tree::lookup(nodes, &manifest.root, pair.value.split(|b| *b == b'/'))
         });
         let index = match first {

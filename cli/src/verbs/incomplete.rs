@@ -19,7 +19,7 @@ pub(super) fn tell(context: &Context, repo: &Repository, point: &Point, places: 
         return Ok(false);
     }
     let (mut named, mut concerned) = (0u64, Vec::new());
-    for pair in MapCursor::open(repo.nodes(), manifest.exceptions) {
+    for pair in MapCursor::open(repo.nodes(), manifest.maps.exceptions) {
         let pair = pair?;
         let exception = Exception::decode(&pair.value).map_err(engine::Error::from)?;
         named = match exception.outcome {

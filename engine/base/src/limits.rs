@@ -64,6 +64,9 @@ pub const ITEMS_MAX: u64 = 1 << 40;
 /// Rules that a point lists, in bytes: manifests are read whole. Of more, it says that there were more.
 pub const RULES_BYTES_MAX: usize = 256 * 1024;
 
+/// Edits of a point that wait in memory, half a kilobyte each: beyond that they are written, and a folder may be written more than once.
+pub const EDITS_WAITING_MAX: usize = 100_000;
+
 /// Decoded blocks kept for readers.
 pub const DECODED_BYTES_MAX: u64 = 24 * 1024 * 1024;
 /// Decoded tree nodes kept, by the length of their bytes.

@@ -46,8 +46,6 @@ pub struct Closing {
     pub kind: PointKind,
     /// Why, for people.
     pub reason: String,
-    /// The organisation, where there is one.
-    pub organisation: String,
 }
 
 /// Shown a key and its value; says whether to go on.

@@ -47,8 +47,10 @@ pub trait Source: Send + Sync {
 /// What a restore point records about its source.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct About {
-    /// Host or organisation.
+    /// The host, or empty.
     pub host: String,
+    /// The organisation, or empty. Where there is one, jobs are told apart by it, and not by the host.
+    pub organisation: String,
     /// What was asked for, as raw bytes (absolute paths of a folder source).
     pub paths: Vec<Vec<u8>>,
     /// The rules by which items are left out.

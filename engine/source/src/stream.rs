@@ -70,7 +70,7 @@ impl StreamSource {
 
 impl Source for StreamSource {
     fn about(&self) -> About {
-        About { host: self.host.clone(), paths: vec![self.name.clone()], rules: Vec::new() }
+        About { host: self.host.clone(), paths: vec![self.name.clone()], ..About::default() }
     }
 
     fn walk(&self) -> Result<Box<dyn Walk + '_>> {

@@ -2,15 +2,13 @@
 
 use super::READ_BUFFER_BYTES;
 use super::compare::in_part;
+use super::content::{Contents, Target};
 use super::event::{Read, Slot};
 use crate::blob::Writer;
-use crate::chunk::Cutter;
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use crate::restore_point::{Ledger, NewNodes, PointSink};
 use crate::source::{Failure, Found, ItemReader, Outcome};
-use crate::tree::ContentBuilder;
-use format_spec::keys::IdKeys;
 use format_spec::tree::{ENTRY_BYTES_MAX, Entry, Extent};
 use std::sync::Arc;
 
@@ -40,8 +38,7 @@ impl Drop for FileJob {
 /// What all readers share.
 pub(super) struct Reading<'a> {
     pub(super) writer: &'a Writer,
-    pub(super) ids: &'a IdKeys,
-    pub(super) cutter: &'a Cutter,
+    pub(super) contents: Contents<'a>,
     pub(super) new_nodes: &'a NewNodes,
     pub(super) ledger: &'a Ledger,
     pub(super) monitor: &'a Monitor,
@@ -60,7 +57,7 @@ impl Reading<'_> {
     }
 
     /// Stores one file, or says why it could not be read. Errors end the session.
-    fn read(&self, found: Found, buffer: &mut [u8]) -> Result<Read> {
+    fn read(&self, found: Found, buffer: &mut Vec<u8>) -> Result<Read> {
         let Found { mut entry, path, opens } = found;
         let group = entry.link_group;
         let lost = |failure| {
@@ -105,7 +102,7 @@ impl Reading<'_> {
         &self,
         entry: &mut Entry,
         reader: &mut dyn ItemReader,
-        buffer: &mut [u8],
+        window: &mut Vec<u8>,
     ) -> Result<std::io::Result<u64>> {
         match reader.extents() {
             Ok(extents) => entry.extents = extents,
@@ -113,37 +110,18 @@ impl Reading<'_> {
         }
         // A file that fails halfway leaves nodes that nothing names: they must not be accounted for.
         let new_nodes = NewNodes::default();
-        let mut sink = PointSink::new(self.writer, self.ids, &new_nodes);
-        let mut content = ContentBuilder::new();
-        let (mut start, mut end, mut ended, mut total) = (0, 0, false, 0);
-        loop {
-            while !ended && end - start < self.cutter.most() {
-                if end == buffer.len() {
-                    buffer.copy_within(start..end, 0);
-                    (start, end) = (0, end - start);
-                }
-                self.monitor.check()?;
-                match reader.read(&mut buffer[end..]) {
-                    Ok(0) => ended = true,
-                    Ok(n) => end += n,
-                    Err(e) => return Ok(Err(e)),
-                }
+        let mut sink = PointSink::new(self.writer, self.contents.ids, &new_nodes);
+        let mut put = |id, chunk: &[u8]| self.writer.put_chunk(id, chunk.to_vec()).map(|_| ());
+        let into = Target { put: &mut put, nodes: &mut sink };
+        let stored = self.contents.store(&mut |buffer| reader.read(buffer), window, into)?;
+        Ok(match stored {
+            Ok((content, bytes)) => {
+                entry.content = content;
+                self.new_nodes.absorb(new_nodes)?;
+                Ok(bytes)
             }
-            if start == end {
-                break;
-            }
-            let length = self.cutter.cut(&buffer[start..end]);
-            let chunk = &buffer[start..start + length];
-            let id = self.ids.chunk(chunk);
-            self.writer.put_chunk(id, chunk.to_vec())?;
-            let bytes = u32::try_from(length).map_err(|_| Error::new(Kind::Bug, "a chunk of more than 4 GiB"))?;
-            content.push(id, bytes, &mut sink)?;
-            self.monitor.done(0, length as u64);
-            (start, total) = (start + length, total + length as u64);
-        }
-        (entry.content, _) = content.finish(&mut sink)?;
-        self.new_nodes.absorb(new_nodes)?;
-        Ok(Ok(total))
+            Err(e) => Err(e),
+        })
     }
 }
 

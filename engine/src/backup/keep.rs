@@ -48,7 +48,7 @@ impl LastGood {
     pub(super) fn load(nodes: &dyn NodeSource, base: Option<&Manifest>) -> Result<Self> {
         let Some(base) = base else { return Ok(LastGood::default()) };
         let mut lines = BTreeMap::new();
-        for pair in MapCursor::open(nodes, base.exceptions) {
+        for pair in MapCursor::open(nodes, base.maps.exceptions) {
             let pair = pair?;
             lines.insert(pair.key.clone(), Exception::decode(&pair.value)?);
         }

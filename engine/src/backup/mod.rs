@@ -16,14 +16,16 @@
 
 mod assemble;
 mod compare;
+mod content;
+mod edited;
 mod event;
 mod file;
-mod finish;
 mod keep;
 mod running;
 mod session;
 mod shrink;
 mod unchanged;
+mod walked;
 
 pub use running::{RunningSession, SILENCE_SECONDS_MAX, running};
 
@@ -31,7 +33,7 @@ use crate::error::Result;
 use crate::limits::{CUT_MOST, THREADS};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::source::Source;
+use crate::source::{ChangedSource, Source};
 use format_spec::log::PointId;
 use format_spec::point::{Alone, LedgerCounts, Manifest, PointKind, Shrunken, Workload};
 use std::path::PathBuf;
@@ -87,7 +89,7 @@ pub const SHRINK_MAX_DEFAULT: f64 = 0.5;
 /// A point of another repository that is copied by reading it: what it was made of stays.
 #[derive(Debug)]
 pub struct Original {
-    /// Its id, times, host, tags, kind and cursors are taken over.
+    /// Its id, times, host, tags and kind are taken over.
     pub manifest: Manifest,
     /// What its name needs in the target; `None` where the original does not say it.
     pub alone: Option<Alone>,
@@ -149,7 +151,21 @@ pub fn backup(
     options: &BackupOptions,
     monitor: &Arc<Monitor>,
 ) -> Result<BackupSummary> {
-    session::backup_with_retries(repository, source, options, monitor)
+    session::backup_with_retries(repository, session::Work::Walk(source), options, monitor)
+}
+
+/// Makes a restore point of what a source says has changed since the newest point of its job. Whether it is full the source decides
+/// ([`Closing`](crate::source::Closing)): of `options`, `full`, `drop_unreadable` and `shrink_max` mean nothing here.
+///
+/// # Errors
+/// As [`backup`]; those of the source. `Input` for a dry run.
+pub fn edit(
+    repository: &Arc<Repository>,
+    source: &dyn ChangedSource,
+    options: &BackupOptions,
+    monitor: &Arc<Monitor>,
+) -> Result<BackupSummary> {
+    session::backup_with_retries(repository, session::Work::Edit(source), options, monitor)
 }
 
 /// A reader's buffer: two chunks, so that a cut is always possible before the next read.

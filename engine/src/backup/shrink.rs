@@ -26,7 +26,7 @@ pub(super) fn shrunken(
 ) -> Result<Option<Shrunken>> {
     let Some(most) = options.shrink_max.filter(|_| options.original.is_none()) else { return Ok(None) };
     let mut whole = None;
-    for job in jobs(repository, source, options) {
+    for job in jobs(repository, &source.about(), options) {
         whole = repository.newest_whole_of_job(&job, options.workload)?;
         if whole.is_some() {
             break;

@@ -21,12 +21,17 @@ pub(super) struct PointSource<'a> {
 impl Source for PointSource<'_> {
     fn about(&self) -> About {
         let manifest = &self.point.manifest;
-        About { host: manifest.host.clone(), paths: manifest.paths.clone(), rules: manifest.rules.clone() }
+        About {
+            host: manifest.host.clone(),
+            paths: manifest.paths.clone(),
+            rules: manifest.rules.clone(),
+            ..About::default()
+        }
     }
 
     fn walk(&self) -> Result<Box<dyn Walk + '_>> {
         let nodes = self.repository.nodes();
-        let exceptions = MapCursor::open(nodes, self.point.manifest.exceptions)
+        let exceptions = MapCursor::open(nodes, self.point.manifest.maps.exceptions)
             .map(|pair| pair.and_then(|pair| exception(&pair.key, &pair.value)))
             .collect::<Result<Vec<_>>>()?;
         let walk = tree::Walk::start(nodes, &self.point.manifest.root);

@@ -86,7 +86,7 @@ pub(super) fn run(
 /// How many exceptions of a point name what was left out of it.
 fn left_out_named(source: &Repository, manifest: &Manifest) -> Result<u64> {
     let mut named = 0;
-    for pair in MapCursor::open(source.nodes(), manifest.exceptions) {
+    for pair in MapCursor::open(source.nodes(), manifest.maps.exceptions) {
         named += u64::from(pair?.value.first() == Some(&LEFT_OUT));
     }
     Ok(named)

@@ -1,7 +1,7 @@
 //! Which points are copied, and what each is built upon.
 
 use super::CopyOptions;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::log::CommitRef;
 use crate::maintenance::calendar::before;
 use crate::monitor::Monitor;
@@ -47,6 +47,15 @@ pub(super) fn select(
         Which::Named(selectors) => selectors.iter().map(|s| source.find_point(s)).collect::<Result<_>>()?,
         Which::All | Which::Latest => sound(source, monitor)?,
     };
+    if let (Which::Named(_), Some(point)) = (which, chosen.iter().find(|p| p.manifest.is_interim())) {
+        return Err(Error::new(
+            Kind::Input,
+            "this is an interim point: its session is not finished, so it is not copied",
+        )
+        .on(point.manifest.id)
+        .advise("copy the point that the session ends with"));
+    }
+    chosen.retain(|p| !p.manifest.is_interim());
     if let (Some(job), Which::All | Which::Latest) = (job, which) {
         let jobs: BTreeSet<JobId> = chosen.iter().map(|p| source.job_of(p)).collect();
         chosen.retain(|p| job.covers(&source.job_of(p)));
@@ -97,7 +106,7 @@ pub(super) fn base_of(source: &Repository, target: &Repository, point: &Point) -
         let candidate = source.load(commit).ok().filter(|c| source.job_of(c) == job)?;
         let copied = there.live(&commit.id).and_then(|c| target.load(c).ok())?;
         // One that was rewritten since on one side is not the same on both.
-        let roots = |p: &Point| (p.manifest.root.clone(), p.manifest.links, p.manifest.exceptions);
+        let roots = |p: &Point| (p.manifest.root.clone(), p.manifest.maps);
         if roots(&copied) != roots(&candidate) {
             return None;
         }

@@ -37,7 +37,7 @@ impl Coverage {
 
     /// What the ledger says of a path itself.
     pub(super) fn exception(&self, path: &[u8]) -> Result<Option<Why>> {
-        let pair = map_get(self.repository.nodes(), self.point.manifest.exceptions, path)?;
+        let pair = map_get(self.repository.nodes(), self.point.manifest.maps.exceptions, path)?;
         let reason = |value: &[u8]| Ok(Why::Exception(Exception::decode(value)?.reason));
         pair.map(|pair| reason(&pair.value)).transpose()
     }

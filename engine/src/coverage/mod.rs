@@ -89,7 +89,7 @@ impl Coverage {
         let relative = |path: &Vec<u8>| path.strip_prefix(b"/").unwrap_or(path).to_vec();
         let sources = match manifest.workload {
             Workload::Folders => manifest.paths.iter().map(relative).collect(),
-            Workload::Stream => Vec::new(),
+            Workload::Stream | Workload::Microsoft365 => Vec::new(),
         };
         Ok(Coverage {
             repository: repository.clone(),

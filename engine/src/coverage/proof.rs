@@ -45,7 +45,7 @@ fn unnamed_failures(repository: &Repository, manifest: &Manifest) -> Result<Opti
         return Ok(None);
     }
     let mut named = 0;
-    for pair in MapCursor::open(repository.nodes(), manifest.exceptions) {
+    for pair in MapCursor::open(repository.nodes(), manifest.maps.exceptions) {
         named += match Exception::decode(&pair?.value)?.outcome {
             Outcome::Failed | Outcome::Vanished | Outcome::Changed => 1,
             Outcome::Kept { items, .. } => items,

@@ -8,7 +8,7 @@ use crate::index::BlobLocation;
 use crate::log::{Condemned, Moved};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
-use crate::restore_point::Point;
+use crate::restore_point::{Point, roots_of};
 use crate::tree::{MapCursor, Promise, check_child, check_root, names_of};
 use format_spec::container::ObjectKind;
 use format_spec::point::{PackReferences, reference_pack};
@@ -72,8 +72,7 @@ impl<'a> TreeCheck<'a> {
         if let Content::Tree(id) = manifest.root.content {
             roots.push((id, TreeKind::Folder, Promise::Folder(manifest.root.totals)));
         }
-        roots.extend(manifest.links.map(|id| (id, TreeKind::Map, Promise::Nothing)));
-        roots.extend(manifest.exceptions.map(|id| (id, TreeKind::Map, Promise::Nothing)));
+        roots.extend(manifest.maps.roots().map(|id| (id, TreeKind::Map, Promise::Nothing)));
         for (id, tree, promise) in roots {
             self.tree(point, id, tree, promise)?;
         }
@@ -204,10 +203,7 @@ impl<'a> TreeCheck<'a> {
         }
         let mut seen = Marks::default();
         let mut stack: Vec<ChunkId> = Vec::new();
-        let root = crate::tree::Names::of_entry(&manifest.root);
-        let links = [manifest.links, manifest.exceptions].into_iter().flatten();
-        let mut names = vec![root];
-        names.extend(links.map(|id| crate::tree::Names { nodes: vec![id], chunks: Vec::new() }));
+        let mut names = roots_of(&manifest.root, manifest.maps);
         loop {
             for names in names.drain(..) {
                 for id in &names.nodes {

@@ -1,6 +1,6 @@
 //! Selectors: an id or a unique prefix of one, `latest`, a time, and with a job `latest:JOB` and `TIME:JOB`.
 //!
-//! `latest` is the point that was committed last, whatever its clock said. A time means the newest point of that time or
+//! `latest` is the point that was committed last, whatever its clock said; interim points are found by their ids alone. A time means the newest point of that time or
 //! before. JOB is this host's, or the only other host's of that name; `HOST/JOB` names one ([`JobName`]).
 
 use super::open::Repository;
@@ -27,10 +27,19 @@ impl Repository {
         if let Some((_, e)) = self.damaged_point(selector)? {
             return Err(e);
         }
-        let good: Vec<Arc<Point>> = self.points_and_damage().into_iter().filter_map(|(_, p)| p.ok()).collect();
+        let mut good: Vec<Arc<Point>> = self.points_and_damage().into_iter().filter_map(|(_, p)| p.ok()).collect();
+        if let Some(point) = by_prefix(selector, &good)? {
+            return Ok(point);
+        }
+        let all = good.len();
+        good.retain(|point| !point.manifest.is_interim());
         if good.is_empty() {
             self.points()?;
-            return Err(Error::new(Kind::Absent, "the repository has no restore point yet").on(self.location()));
+            let none = Error::new(Kind::Absent, "the repository has no restore point yet").on(self.location());
+            return Err(match all {
+                0 => none,
+                _ => none.advise("there are interim points of a session that was not finished: name one by its id"),
+            });
         }
         if let Some(job) = selector.strip_prefix("latest") {
             let of_job = match job.strip_prefix(':') {
@@ -39,21 +48,6 @@ impl Repository {
                 Some(job) => self.of_job(selector, job, &good)?,
             };
             return of_job.last().cloned().ok_or_else(|| unknown(selector, &of_job));
-        }
-        if is_prefix(selector) {
-            let lower = selector.to_ascii_lowercase();
-            let matching: Vec<_> = good.iter().filter(|p| p.manifest.id.to_string().starts_with(&lower)).collect();
-            match matching[..] {
-                [one] => return Ok(one.clone()),
-                [] => {}
-                _ => {
-                    let what = format!(
-                        "{} an id that begins with it",
-                        counted(matching.len() as u64, "restore point has", "restore points have")
-                    );
-                    return Err(Error::new(Kind::Input, what).on(selector).advise("give more digits"));
-                }
-            }
         }
         let Some((until, job)) = moment(selector) else { return Err(unknown(selector, &good)) };
         let of_job = job.map_or(Ok(good.clone()), |job| self.of_job(selector, job, &good))?;
@@ -72,6 +66,26 @@ impl Repository {
             return Err(unknown(selector, points));
         }
         self.points_of(&name, points)
+    }
+}
+
+/// The one point whose id begins so.
+fn by_prefix(selector: &str, points: &[Arc<Point>]) -> Result<Option<Arc<Point>>> {
+    if !is_prefix(selector) {
+        return Ok(None);
+    }
+    let lower = selector.to_ascii_lowercase();
+    let matching: Vec<_> = points.iter().filter(|p| p.manifest.id.to_string().starts_with(&lower)).collect();
+    match matching[..] {
+        [one] => Ok(Some(one.clone())),
+        [] => Ok(None),
+        _ => {
+            let what = format!(
+                "{} an id that begins with it",
+                counted(matching.len() as u64, "restore point has", "restore points have")
+            );
+            Err(Error::new(Kind::Input, what).on(selector).advise("give more digits"))
+        }
     }
 }
 

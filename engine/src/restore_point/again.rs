@@ -8,6 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::tree::Names;
 use format_spec::ChunkId;
 use format_spec::container::ObjectKind;
+use format_spec::point::Maps;
 use format_spec::tree::Entry;
 
 /// Stores again what the point of these roots names and only condemned or suspect packs have. `again` is what to run when they have it no more.
@@ -39,7 +40,7 @@ pub fn store_again(
 }
 
 /// What a manifest names: one row a field ([POINT-7]).
-pub fn roots_of(root: &Entry, links: Option<ChunkId>, exceptions: Option<ChunkId>) -> Vec<Names> {
+pub fn roots_of(root: &Entry, maps: Maps) -> Vec<Names> {
     let one = |id: ChunkId| Names { nodes: vec![id], chunks: Vec::new() };
-    [Some(Names::of_entry(root)), links.map(one), exceptions.map(one)].into_iter().flatten().collect()
+    std::iter::once(Names::of_entry(root)).chain(maps.roots().map(one)).collect()
 }

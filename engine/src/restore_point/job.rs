@@ -210,10 +210,10 @@ pub fn escaped(name: &str) -> String {
     out
 }
 
-/// The newest of each job, by the order of commits; in that order.
+/// The newest of each job, by the order of commits; in that order. Interim points are passed over.
 pub fn newest_of_each(points: &[Arc<Point>], job_of: impl Fn(&Point) -> JobId) -> Vec<Arc<Point>> {
     let mut newest: BTreeMap<JobId, &Arc<Point>> = BTreeMap::new();
-    for point in points {
+    for point in points.iter().filter(|point| !point.manifest.is_interim()) {
         let held = newest.entry(job_of(point)).or_insert(point);
         if held.place() < point.place() {
             *held = point;

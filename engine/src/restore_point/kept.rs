@@ -17,7 +17,9 @@ pub fn kept_as_of(nodes: &dyn NodeSource, manifest: &Manifest, path: &[u8]) -> R
     }
     let ends = path.iter().enumerate().rev().filter(|(_, b)| **b == b'/').map(|(at, _)| at);
     for end in std::iter::once(path.len()).chain(ends).chain((!path.is_empty()).then_some(0)) {
-        let Some(pair) = map_get(nodes, manifest.exceptions, path.get(..end).unwrap_or_default())? else { continue };
+        let Some(pair) = map_get(nodes, manifest.maps.exceptions, path.get(..end).unwrap_or_default())? else {
+            continue;
+        };
         if let Outcome::Kept { as_of, .. } = Exception::decode(&pair.value)?.outcome {
             return Ok(Some(as_of));
         }
@@ -33,7 +35,7 @@ pub type EachKept<'a> = dyn FnMut(&[u8], u64, Time) -> Result<()> + 'a;
 /// # Errors
 /// The source's and the visitor's.
 pub fn each_kept(nodes: &dyn NodeSource, manifest: &Manifest, visit: &mut EachKept<'_>) -> Result<()> {
-    let exceptions = manifest.exceptions.filter(|_| manifest.counts.kept > 0);
+    let exceptions = manifest.maps.exceptions.filter(|_| manifest.counts.kept > 0);
     for pair in MapCursor::open(nodes, exceptions) {
         let pair = pair?;
         if let Outcome::Kept { as_of, items } = Exception::decode(&pair.value)?.outcome {

@@ -120,7 +120,7 @@ pub const LEFT_OUT: u8 = 4;
 pub const IN_PART: &str = "stored without all of its attributes";
 
 /// What became of an item and why, as warnings say it.
-fn told(outcome: Outcome, reason: &str) -> String {
+pub fn told(outcome: Outcome, reason: &str) -> String {
     if outcome == Outcome::Failed && reason.starts_with(IN_PART) {
         return reason.to_owned();
     }

@@ -118,7 +118,7 @@ pub fn listing_of(folder: &[u8]) -> Vec<u8> {
 }
 
 /// The path, or the lowest folder above it whose path is a key.
-pub(super) fn fitting(path: &[u8]) -> &[u8] {
+pub fn fitting(path: &[u8]) -> &[u8] {
     let Some(start) = path.get(..=PATH_BYTES_MAX) else { return path };
     let end = start.iter().rposition(|byte| *byte == b'/');
     start.get(..end.unwrap_or(0)).unwrap_or_default()

@@ -55,6 +55,30 @@ pub fn reference_set(change: ReferenceChange<'_>, sink: &mut dyn NodeSink) -> Re
     account.write(sink)
 }
 
+/// Asks a base whether it names a node.
+pub struct NamedByBase<'a> {
+    account: Account<'a>,
+}
+
+impl<'a> NamedByBase<'a> {
+    /// The base: root of its reference set, and the slot at which that named live packs.
+    ///
+    /// # Errors
+    /// As [`reference_set`].
+    pub fn over(base: Option<(ChunkId, u32)>, blobs: &'a Blobs, log: &LogView) -> Result<Self> {
+        Account::over(base, blobs, log).map(|account| NamedByBase { account })
+    }
+
+    /// Whether it names this node.
+    ///
+    /// # Errors
+    /// `Damaged` when no published pack has the node; the source's.
+    pub fn names(&mut self, id: &ChunkId) -> Result<bool> {
+        let place = self.account.place(ObjectKind::MetaPack, id)?;
+        Ok(self.account.pack(&place)?.before.names(place.blob))
+    }
+}
+
 /// What a point under construction names and no live pack has any more: it was deduplicated against packs that were condemned since, because
 /// nothing else needed it, or that were found damaged since. Each once.
 ///

@@ -3,24 +3,70 @@
 use super::spool::Spool;
 use crate::blob::Writer;
 use crate::error::Result;
-use crate::tree::{Names, NodeSink};
+use crate::tree::{Names, NodeSink, NodeSource, names_of};
 use format_spec::ChunkId;
 use format_spec::keys::IdKeys;
 use parking_lot::Mutex;
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 /// Every distinct node that was put in this session, with what it names; shared by the session's threads.
 #[derive(Debug, Default)]
 pub struct NewNodes {
-    inner: Mutex<(HashSet<ChunkId>, Spool)>,
+    /// Where the record of each node begins.
+    inner: Mutex<(HashMap<ChunkId, u64>, Spool)>,
 }
+
+/// Asked about a node that is not new: whether the base of the point names it.
+pub type IsOld<'a> = dyn FnMut(&ChunkId) -> Result<bool> + 'a;
 
 impl NewNodes {
     /// Records a node once.
     pub(crate) fn record(&self, id: ChunkId, names: &Names) -> Result<()> {
         let mut inner = self.inner.lock();
         let (seen, spool) = &mut *inner;
-        if seen.insert(id) { spool.push(id, names) } else { Ok(()) }
+        if let Entry::Vacant(vacant) = seen.entry(id) {
+            vacant.insert(spool.push(id, names)?);
+        }
+        Ok(())
+    }
+
+    /// Those that the roots of a point reach, and only those: folders that were written and then
+    /// edited again are named by nobody. A node that is met, is not new, and that the base does not
+    /// name either, was taken from another point: it is read from `nodes` and counts as new.
+    ///
+    /// # Errors
+    /// Those of `is_old` and of the source.
+    pub fn reached(&self, roots: &[Names], nodes: &dyn NodeSource, is_old: &mut IsOld<'_>) -> Result<NewNodes> {
+        let (reached, mut old) = (NewNodes::default(), HashSet::new());
+        let mut todo: Vec<ChunkId> = roots.iter().flat_map(|names| names.nodes.iter().copied()).collect();
+        while let Some(id) = todo.pop() {
+            if reached.has(&id) || old.contains(&id) {
+                continue;
+            }
+            let names = match self.names(&id)? {
+                Some(names) => names,
+                None if is_old(&id)? => {
+                    old.insert(id);
+                    continue;
+                }
+                None => names_of(&*nodes.node(&id)?),
+            };
+            todo.extend(&names.nodes);
+            reached.record(id, &names)?;
+        }
+        Ok(reached)
+    }
+
+    fn has(&self, id: &ChunkId) -> bool {
+        self.inner.lock().0.contains_key(id)
+    }
+
+    /// What a new node names.
+    fn names(&self, id: &ChunkId) -> Result<Option<Names>> {
+        let mut inner = self.inner.lock();
+        let (seen, spool) = &mut *inner;
+        seen.get(id).map(|at| spool.at(*at)).transpose()
     }
 
     /// Takes in what was recorded apart, because it was not known yet whether anything would name it.

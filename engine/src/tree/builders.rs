@@ -214,6 +214,14 @@ impl Order {
     }
 }
 
+/// Whether a folder can hold this entry.
+///
+/// # Errors
+/// `Input` when it breaks a rule of the format.
+pub fn check_entry(entry: &Entry) -> Result<()> {
+    encode_checked(entry, &mut Vec::new())
+}
+
 /// Encodes an entry and decodes it again, so that nothing is stored that every reader would refuse.
 fn encode_checked(entry: &Entry, bytes: &mut Vec<u8>) -> Result<()> {
     let refuse = |why: String| Err(Error::new(Kind::Input, why).on(String::from_utf8_lossy(&entry.name)));

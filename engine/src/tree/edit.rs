@@ -27,11 +27,25 @@ pub fn edit_folder(
     edits: impl IntoIterator<Item = (Vec<u8>, Option<Entry>)>,
     sink: &mut dyn NodeSink,
 ) -> Result<(Content, Totals)> {
+    edit_folder_telling(source, base, edits, sink, &mut |_| {})
+}
+
+/// As [`edit_folder`]; `told` hears of each edit, in their order, whether the base had its name.
+///
+/// # Errors
+/// As [`edit_folder`].
+pub fn edit_folder_telling(
+    source: &dyn NodeSource,
+    base: &Entry,
+    edits: impl IntoIterator<Item = (Vec<u8>, Option<Entry>)>,
+    sink: &mut dyn NodeSink,
+    told: &mut dyn FnMut(bool),
+) -> Result<(Content, Totals)> {
     if base.kind != ItemKind::Folder {
         return Err(Error::new(Kind::Input, "not a folder").on(String::from_utf8_lossy(&base.name)));
     }
     let old = Descent::folder(source, base.content, base.totals);
-    let root = apply(source, old, FolderBuilder::new(), edits.into_iter(), sink)?;
+    let root = apply(source, old, FolderBuilder::new(), edits.into_iter(), sink, told)?;
     Ok(root.map_or((Content::None, NOTHING), |root| (Content::Tree(root.id), root.totals)))
 }
 
@@ -47,7 +61,7 @@ pub fn edit_map(
     sink: &mut dyn NodeSink,
 ) -> Result<Option<ChunkId>> {
     let old = Descent::new(source, TreeKind::Map, base, Promise::Nothing);
-    Ok(apply(source, old, MapBuilder::new(), edits.into_iter(), sink)?.map(|root| root.id))
+    Ok(apply(source, old, MapBuilder::new(), edits.into_iter(), sink, &mut |_| {})?.map(|root| root.id))
 }
 
 /// A builder as the editor sees it.
@@ -66,6 +80,7 @@ fn apply<B: Rebuild>(
     mut new: B,
     edits: impl Iterator<Item = (Vec<u8>, Option<B::Value>)>,
     sink: &mut dyn NodeSink,
+    told: &mut dyn FnMut(bool),
 ) -> Result<Option<Child>> {
     let mut last: Option<Vec<u8>> = None;
     for (key, value) in edits {
@@ -74,9 +89,11 @@ fn apply<B: Rebuild>(
             return Err(Error::new(Kind::Bug, format!("edits of a tree must rise, but {key:?} does not")));
         }
         copy_until(&mut old, &mut new, Some(&key), sink)?;
-        if old.row()?.is_some_and(|row| rows::key(&row.node, row.at) == key) {
+        let was_there = old.row()?.is_some_and(|row| rows::key(&row.node, row.at) == key);
+        if was_there {
             old.pass()?;
         }
+        told(was_there);
         if let Some(value) = value {
             new.put(&key, &value, sink)?;
         }

@@ -33,11 +33,11 @@ use format_spec::ChunkId;
 use format_spec::tree::Node;
 use std::sync::Arc;
 
-pub use builders::{ContentBuilder, FolderBuilder, MapBuilder};
+pub use builders::{ContentBuilder, FolderBuilder, MapBuilder, check_entry};
 pub use check::{Promise, check_child, check_root};
 pub use content::{ContentCursor, Placement, pieces, stored_bytes};
 pub use diff::{Change, diff, map_diff};
-pub use edit::{edit_folder, edit_map};
+pub use edit::{edit_folder, edit_folder_telling, edit_map};
 pub use folder::{FolderCursor, Found, Placed, entry_at_preorder, find, lookup};
 pub use held::{EntryRef, PairRef};
 pub use map::{MapCursor, map_get};

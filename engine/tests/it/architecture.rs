@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Crates in the order of their arrows; each may use any that stands before it.
-const CRATES: [(&str, &str); 10] = [
+const CRATES: [(&str, &str); 11] = [
     ("format-spec", "format-spec"),
     ("base", "engine/base"),
     ("store", "engine/store"),
     ("source", "engine/source"),
+    ("m365", "m365"),
     ("engine", "engine"),
     ("view", "view"),
     ("ops", "ops"),
@@ -137,6 +138,16 @@ fn a_source_knows_no_store_no_cipher_and_no_key() {
 }
 
 #[test]
+fn a_source_over_the_network_knows_no_store_and_no_key() {
+    let below = stands_on("m365");
+    assert!(below.contains("source"), "{below:?}");
+    // Argon2 stands for the sealing of format-spec: TLS brings ciphers of its own.
+    for name in ["store", "engine", "object_store", "argon2"] {
+        assert!(!below.contains(name), "m365 is built with {name}");
+    }
+}
+
+#[test]
 fn no_crate_is_built_with_what_it_must_not_know() {
     for (name, foreign) in [
         ("webdav", &["fuser", "fusefs"][..]),
@@ -197,7 +208,7 @@ fn what_belongs_to_one_place_stays_there() {
     let only = [
         ("object_store", &["engine/store/src"][..]),
         ("quick_xml", &["engine/store/src"]),
-        ("tokio::", &["engine/store/src", "webdav/src"]),
+        ("tokio::", &["engine/store/src", "webdav/src", "m365/src"]),
         ("SystemTime::now", &["engine/base/src/env.rs"]),
         ("getrandom::", &["engine/base/src/env.rs"]),
         // These panic where no thread can be made: `base::threads` asks a builder.

@@ -7,6 +7,7 @@ mod circles;
 mod clocks;
 mod copy;
 mod covers;
+mod edits;
 mod fuzz;
 mod immutability;
 mod incidents;

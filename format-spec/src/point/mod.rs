@@ -4,7 +4,7 @@ mod references;
 mod rows;
 
 pub use references::{PackReferences, reference_key, reference_pack};
-pub use rows::{Alone, Naming, Seen, Shrunken};
+pub use rows::{Alone, Maps, Naming, Seen, Shrunken};
 
 use crate::bytes::{Cursor, put_time};
 use crate::container::{Header, Object, ObjectWriter, kind};
@@ -94,20 +94,16 @@ pub struct Manifest {
     pub workload: Workload,
     /// The root folder, with the empty name.
     pub root: Entry,
-    /// Root of the link map.
-    pub links: Option<ChunkId>,
+    /// The maps beside the root folder.
+    pub maps: Maps,
     /// How items ended.
     pub counts: LedgerCounts,
-    /// Root of the ledger's exceptions.
-    pub exceptions: Option<ChunkId>,
     /// The point that it was built on.
     pub base: Option<PointId>,
     /// Root of the reference set.
     pub references: ChunkId,
     /// Bytes of the source, bytes of new chunks, bytes stored for them.
     pub bytes: [u64; 3],
-    /// The source's own cursors.
-    pub cursors: Vec<Vec<u8>>,
     /// Of a point that was rewritten, the number of its `Commit`: its place among the others.
     pub first: Option<u32>,
     /// The rules by which items were left out ([POINT-8]).
@@ -125,6 +121,9 @@ pub struct Manifest {
     /// Of a copy, entries of the logs of the repositories that it came through, as the copies had read them ([POINT-14]).
     pub seen: Vec<Seen>,
 }
+
+/// The tag of interim points ([POINT-17]).
+pub const INTERIM: &str = "interim";
 
 /// A number of unnamed items that nobody knows.
 pub const UNNAMED_UNKNOWN: u64 = u64::MAX;
@@ -151,6 +150,7 @@ const KNOWN: &[(u16, bool)] = &[
     (19, true),
     (20, false),
     (21, true),
+    (22 | CRITICAL, false),
     (23, false),
     (24, false),
     (25 | CRITICAL, false),
@@ -166,9 +166,15 @@ impl Manifest {
         if self.organisation.is_empty() { &self.host } else { &self.organisation }
     }
 
-    /// Whether the point fills a slot of a keep rule: all its items were stored, and it has not shrunk ([POINT-10]).
+    /// Whether the point fills a slot of a keep rule: all its items were stored, it has not shrunk ([POINT-10]), and its session did not go on
+    /// after it ([POINT-17]).
     pub fn fills_a_slot(&self) -> bool {
-        self.counts.complete() && self.shrunken.is_none()
+        self.counts.complete() && self.shrunken.is_none() && !self.is_interim()
+    }
+
+    /// Whether it was committed while its session went on, and is to give way to a later point of its job ([POINT-17]).
+    pub fn is_interim(&self) -> bool {
+        self.workload == Workload::Microsoft365 && self.tags.iter().any(|tag| tag == INTERIM)
     }
 
     /// The object `points/<session>/<ordinal>` and its body hash.
@@ -188,14 +194,14 @@ impl Manifest {
         self.tags.iter().for_each(|t| _ = fields.put(8, t.as_bytes()));
         fields.put(9 | CRITICAL, &[self.kind as u8]).put(10, self.kind_reason.as_bytes());
         fields.put(11 | CRITICAL, &[self.workload as u8]).put(12 | CRITICAL, &root);
-        self.links.iter().for_each(|id| _ = fields.put(13, &id.0));
+        self.maps.links.iter().for_each(|id| _ = fields.put(13, &id.0));
         fields.put(14 | CRITICAL, &numbers(&self.counts.to_array()));
-        self.exceptions.iter().for_each(|id| _ = fields.put(15, &id.0));
+        self.maps.exceptions.iter().for_each(|id| _ = fields.put(15, &id.0));
         self.base.iter().for_each(|id| _ = fields.put(16, &id.0));
         fields.put(17 | CRITICAL, &self.references.0).put(18, &numbers(&self.bytes));
-        self.cursors.iter().for_each(|c| _ = fields.put(19, c));
         self.first.iter().for_each(|number| _ = fields.put(20, &number.to_le_bytes()));
         self.rules.iter().for_each(|rule| _ = fields.put(21, &rule.encode()));
+        self.maps.state.iter().for_each(|id| _ = fields.put(22 | CRITICAL, &id.0));
         self.cut.iter().for_each(|cut| _ = fields.put(23, &time(*cut)));
         self.unnamed.iter().for_each(|number| _ = fields.put(24, &number.to_le_bytes()));
         if self.counts.kept > 0 {
@@ -245,16 +251,15 @@ impl Manifest {
             workload: match fields.array::<1>(11 | CRITICAL, "POINT-1")?[0] {
                 1 => Workload::Folders,
                 2 => Workload::Stream,
+                3 => Workload::Microsoft365,
                 other => return Err(FormatError::unsupported("POINT-1", "a workload", other)),
             },
             root,
-            links: optional(13)?,
+            maps: Maps { links: optional(13)?, exceptions: optional(15)?, state: optional(22 | CRITICAL)? },
             counts,
-            exceptions: optional(15)?,
             base: fields.get(16).map(|_| fields.array(16, "POINT-1").map(PointId)).transpose()?,
             references: ChunkId(fields.array(17 | CRITICAL, "POINT-1")?),
             bytes,
-            cursors: fields.all(19).map(<[u8]>::to_vec).collect(),
             first: fields.get(20).map(|_| fields.array(20, "POINT-1").map(u32::from_le_bytes)).transpose()?,
             rules: fields.all(21).map(Rule::decode).collect::<Result<_>>()?,
             cut: fields.time(23)?,

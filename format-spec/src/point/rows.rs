@@ -2,7 +2,26 @@
 
 use crate::bytes::Cursor;
 use crate::log::PointId;
-use crate::{FormatError, RepositoryId, Result};
+use crate::{ChunkId, FormatError, RepositoryId, Result};
+
+/// Roots of the maps that belong to a point. Each counts among what names a blob; the reference set is not among them, for it
+/// does not name itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Maps {
+    /// Of the link map.
+    pub links: Option<ChunkId>,
+    /// Of the ledger's exceptions ([POINT-4]).
+    pub exceptions: Option<ChunkId>,
+    /// Of what the source wrote down ([POINT-16]).
+    pub state: Option<ChunkId>,
+}
+
+impl Maps {
+    /// Those that there are.
+    pub fn roots(self) -> impl Iterator<Item = ChunkId> {
+        [self.links, self.exceptions, self.state].into_iter().flatten()
+    }
+}
 
 /// How far the second of a point's start tells it from other points ([POINT-12]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

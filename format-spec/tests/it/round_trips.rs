@@ -7,7 +7,9 @@ use format_spec::index::{BlockRow, PackRow, PlaceRow, Segment};
 use format_spec::left_out::Rule;
 use format_spec::log::PointId;
 use format_spec::pack::{BlobEntry, Contents};
-use format_spec::point::{Alone, LedgerCounts, Manifest, Naming, PackReferences, PointKind, Seen, Shrunken, Workload};
+use format_spec::point::{
+    Alone, LedgerCounts, Manifest, Maps, Naming, PackReferences, PointKind, Seen, Shrunken, Workload,
+};
 use format_spec::tree::{
     Child, Content, Entry, Extent, Kind, Node, Pair, Piece, Totals, TreeKind, encode_child, encode_node, encode_pair,
     encode_piece,
@@ -127,7 +129,7 @@ pub(crate) fn pack_kind() -> impl Strategy<Value = ObjectKind> {
 fn manifest() -> impl Strategy<Value = Manifest> {
     let texts = (any::<String>(), any::<String>(), any::<String>(), "[^:/]{0,40}");
     let ids = (point_id(), prop::option::of(chunk_id()), prop::option::of(chunk_id()), prop::option::of(point_id()));
-    let rows = (vec(bytes(0..50), 0..4), vec(any::<String>(), 0..4), vec(bytes(0..50), 0..4));
+    let rows = (vec(bytes(0..50), 0..4), vec(any::<String>(), 0..4), prop::option::of(chunk_id()));
     let numbers = (any::<[u64; 8]>(), any::<[u64; 3]>(), chunk_id(), any::<(bool, bool)>());
     (texts, ids, rows, numbers, (time(), time()), (0..9u64).prop_flat_map(totals), entry()).prop_map(
         |(
@@ -154,9 +156,10 @@ fn manifest() -> impl Strategy<Value = Manifest> {
                 tags: rows.1,
                 kind: if full { PointKind::Full } else { PointKind::Incremental },
                 kind_reason,
-                workload: if stream { Workload::Stream } else { Workload::Folders },
+                workload: [Workload::Folders, Workload::Stream, Workload::Microsoft365]
+                    [if stream { 1 } else { (n[6] % 2) as usize * 2 }],
                 root,
-                links,
+                maps: Maps { links, exceptions, state: rows.2 },
                 counts: LedgerCounts {
                     new: n[0],
                     changed: n[1],
@@ -168,11 +171,9 @@ fn manifest() -> impl Strategy<Value = Manifest> {
                     changed_while_read: n[7],
                     kept: n[5].min(n[0]),
                 },
-                exceptions,
                 base,
                 references,
                 bytes,
-                cursors: rows.2,
                 first: (n[0] % 2 == 0).then(|| u32::try_from(n[1] % 1000).unwrap()),
                 rules: [Rule::IgnoreFiles, Rule::LargerThan(n[3]), Rule::Other(vec![99, 1])][..(n[4] % 4) as usize]
                     .to_vec(),

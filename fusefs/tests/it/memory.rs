@@ -9,7 +9,7 @@ use engine::tree::{
 };
 use engine::{Error, Kind, Result};
 use format_spec::log::PointId;
-use format_spec::point::{LedgerCounts, Manifest, PointKind, Workload};
+use format_spec::point::{LedgerCounts, Manifest, Maps, PointKind, Workload};
 use format_spec::tree::{Entry, Extent, Node};
 use format_spec::{ChunkId, Time};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -101,13 +101,11 @@ impl Memory {
             kind_reason: String::new(),
             workload: Workload::Folders,
             root,
-            links,
             counts: LedgerCounts::default(),
-            exceptions: None,
+            maps: Maps { links, ..Maps::default() },
             base: None,
             references: ChunkId([0; 32]),
             bytes: [0; 3],
-            cursors: Vec::new(),
             first: None,
             rules: Vec::new(),
             cut: None,

@@ -80,7 +80,8 @@ impl Plan {
             let name = self.name(template, &path, &name, point);
             self.root.folder(&path).names.insert(name.clone(), Child::Point(Arc::clone(point)));
             let committed = point.place();
-            if newest.get(&path).is_none_or(|(place, ..)| *place < committed) {
+            let takes_the_place = newest.get(&path).is_none_or(|(place, ..)| *place < committed);
+            if takes_the_place && !point.manifest.is_interim() {
                 newest.insert(path.clone(), (committed, name.clone(), point.manifest.started));
             }
             path.push(name);

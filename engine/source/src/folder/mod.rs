@@ -69,7 +69,12 @@ fn current() -> Result<PathBuf> {
 
 impl Source for FolderSource {
     fn about(&self) -> About {
-        About { host: self.host.clone(), paths: self.selection.paths(), rules: self.rules.in_force() }
+        About {
+            host: self.host.clone(),
+            paths: self.selection.paths(),
+            rules: self.rules.in_force(),
+            ..About::default()
+        }
     }
 
     fn walk(&self) -> Result<Box<dyn Walk + '_>> {

@@ -1,15 +1,14 @@
 //! How often a session is tried: what takes its place when it is fenced, when its base is damaged, or when none can be built upon.
 
 use super::super::{BackupOptions, BackupSummary};
-use super::{Last, check_job, newest, run_session};
+use super::{Attempt, Last, Work, check_job, newest};
 use crate::error::{Error, Kind, Result};
 use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::Point;
-use crate::source::Source;
 use crate::store::StoreExt;
 use format_spec::config::Class;
-use format_spec::point::{Manifest, Workload};
+use format_spec::point::{INTERIM, Manifest, Workload};
 use std::sync::Arc;
 
 /// Backs up with as many sessions as it takes; one whose base turns out to be damaged is given up, and another one reads the whole source. That heals
@@ -17,11 +16,16 @@ use std::sync::Arc;
 /// not here; once `cairn repair` has recorded them as suspect, no session builds on a point that needs them, and what they held is stored again.
 pub(in crate::backup) fn backup_with_retries(
     repository: &Arc<Repository>,
-    source: &dyn Source,
+    work: Work<'_>,
     options: &BackupOptions,
     monitor: &Arc<Monitor>,
 ) -> Result<BackupSummary> {
     check_job(&options.job)?;
+    if matches!(work, Work::Edit(_)) && options.tags.iter().any(|tag| tag == INTERIM) {
+        return Err(
+            Error::new(Kind::Input, "the tag `interim` says how a point was made: nobody sets it").on(&options.job)
+        );
+    }
     if repository.config().class == Class::Copy && options.original.is_none() {
         return Err(Error::new(Kind::Input, "this repository is for backup copies")
             .on(repository.location())
@@ -31,7 +35,7 @@ pub(in crate::backup) fn backup_with_retries(
     if !options.dry_run {
         repository.sealed_store().store.keep_reserve();
     }
-    let backup = Backup { repository, source, options, monitor };
+    let backup = Backup { repository, work, options, monitor };
     for _ in 1..SESSION_ATTEMPTS_MAX {
         match backup.once() {
             // Fenced after a long silence, or what it relied on is gone: what it published is there, and the next one stores the rest.
@@ -51,7 +55,7 @@ pub(in crate::backup) fn backup_with_retries(
 
 struct Backup<'a> {
     repository: &'a Arc<Repository>,
-    source: &'a dyn Source,
+    work: Work<'a>,
     options: &'a BackupOptions,
     monitor: &'a Arc<Monitor>,
 }
@@ -59,7 +63,7 @@ struct Backup<'a> {
 impl Backup<'_> {
     /// One session, or two where the base of the first turns out to be damaged.
     fn once(&self) -> Result<BackupSummary> {
-        let Some(base) = newest(self.repository, self.source, self.options)? else {
+        let Some(base) = newest(self.repository, &self.work.about(), self.options)? else {
             let reason = if self.options.full { ASKED } else { "the first point of this job" };
             return self.without_base(None, reason);
         };
@@ -105,7 +109,9 @@ impl Backup<'_> {
     }
 
     fn session(&self, last: Last, reason: String) -> std::result::Result<BackupSummary, super::Ended> {
-        run_session(self.repository, self.source, self.options, last, reason, self.monitor)
+        let host = self.work.about().host;
+        let attempt = Attempt::open(self.repository, self.options, last, &host, self.monitor)?;
+        self.work.fill(attempt, reason)
     }
 }
 

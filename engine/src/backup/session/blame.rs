@@ -17,6 +17,13 @@ impl Ended {
     }
 }
 
+impl Ended {
+    /// What ended it, for whoever cannot do anything about whose damage it was.
+    pub(in crate::backup) fn into_error(self) -> Error {
+        self.error
+    }
+}
+
 impl From<Error> for Ended {
     fn from(error: Error) -> Self {
         Ended { error, read_old: false }

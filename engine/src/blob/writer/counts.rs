@@ -3,6 +3,7 @@
 
 use crate::pack::FinishedPack;
 use format_spec::container::ObjectKind;
+use std::ops::AddAssign;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a session has stored so far.
@@ -20,6 +21,18 @@ pub struct Stored {
     pub packs: u64,
     /// Data packs among them.
     pub data_packs: u64,
+}
+
+impl AddAssign for Stored {
+    fn add_assign(&mut self, more: Stored) {
+        let Stored { blobs_new, chunks_new, bytes_new, bytes_stored, packs, data_packs } = more;
+        self.blobs_new += blobs_new;
+        self.chunks_new += chunks_new;
+        self.bytes_new += bytes_new;
+        self.bytes_stored += bytes_stored;
+        self.packs += packs;
+        self.data_packs += data_packs;
+    }
 }
 
 #[derive(Default)]

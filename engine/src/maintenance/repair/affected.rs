@@ -41,7 +41,11 @@ pub(super) fn find(
         };
         let m = &point.manifest;
         let map = |id: Option<ChunkId>, what: &str| (id, what.as_bytes().to_vec());
-        for (root, what) in [map(m.links, "(names of linked files)"), map(m.exceptions, "(the ledger's exceptions)")] {
+        for (root, what) in [
+            map(m.maps.links, "(names of linked files)"),
+            map(m.maps.exceptions, "(the ledger's exceptions)"),
+            map(m.maps.state, "(the state of the source)"),
+        ] {
             if let Some(root) = root {
                 walk.tree(root, what)?;
             }

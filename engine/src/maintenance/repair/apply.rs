@@ -267,7 +267,7 @@ impl<'a> Work<'a> {
         if !log.condemned.any_after(commit.slot) {
             return Ok(commit.references);
         }
-        let roots = roots_of(&manifest.root, manifest.links, manifest.exceptions);
+        let roots = roots_of(&manifest.root, manifest.maps);
         let new_nodes = NewNodes::default();
         let change = ReferenceChange {
             base: Some((commit.references, commit.slot)),

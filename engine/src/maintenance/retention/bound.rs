@@ -102,7 +102,8 @@ impl Bound {
         let counts = row.point.manifest.counts;
         let items =
             [counts.new, counts.changed, counts.unchanged, counts.kept].into_iter().fold(0, u64::saturating_add);
-        !row.decision.keep || row.change.as_ref().is_some_and(|change| change.left.items > self.of(items) as u64)
+        let leaves = !row.decision.keep && !row.decision.point.interim;
+        leaves || row.change.as_ref().is_some_and(|change| change.left.items > self.of(items) as u64)
     }
 
     #[expect(
@@ -138,7 +139,8 @@ fn last_plans(repository: &Repository, asked: BTreeSet<&JobId>, monitor: &Monito
         let Some(manifest) = manifest(repository, row.id)? else { continue };
         // A point that was rewritten is live still: what gave its old manifest up may have been a
         // change of its tags.
-        if view.live(&manifest.id).is_none() {
+        // Interim points leave by the commit of a later one, which is no plan.
+        if view.live(&manifest.id).is_none() && !manifest.is_interim() {
             let job = JobId::of(&manifest, repository.config());
             found.entry(job).or_insert_with(|| next_number(&view, given.slot));
         }

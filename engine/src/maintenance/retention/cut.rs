@@ -1,6 +1,6 @@
 //! How a restore point is rewritten: what it loses, and what its other parts make of that.
 //!
-//! Promises: id, times, job, sources and cursors stay; the link map names the first of the names that are left (POINT-5); a path that is
+//! Promises: id, times, job, sources and the source's state stay; the link map names the first of the names that are left (POINT-5); a path that is
 //! erased leaves the ledger's exceptions too; the ledger's counts go on adding up to the items that the point has. What a point loses is left out of
 //! it from then on: the ledger names it, or the folder that held it, so that nobody takes the gap for an item that was never there.
 
@@ -8,12 +8,12 @@ use super::held::Held;
 use super::items::OldItems;
 use super::leaving::Leaving;
 use super::paths::{Erasure, entries};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::limits::{EXCEPTIONS_MAX, LEFT_OUT_ROWS_MAX};
 use crate::restore_point::{Point, listing_of};
 use crate::tree::{Flow, MapCursor, NodeSink, NodeSource, edit_map, lookup, map_get, walk};
 use format_spec::ledger::{Exception, Outcome};
-use format_spec::point::{LedgerCounts, Manifest};
+use format_spec::point::{INTERIM, LedgerCounts, Manifest, Maps, Workload};
 use format_spec::tree::{Entry, Kind as ItemKind, Node};
 use format_spec::{ChunkId, Time};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,10 +35,8 @@ pub(super) enum Cut<'a> {
 pub struct Rewritten {
     /// The root folder.
     pub root: Entry,
-    /// Root of the link map.
-    pub links: Option<ChunkId>,
-    /// Root of the ledger's exceptions.
-    pub exceptions: Option<ChunkId>,
+    /// The maps beside it. The source's state is not changed by age; an erasure of a person changes it (`erase`).
+    pub maps: Maps,
     /// How items ended; the sum is of those that are left.
     pub counts: LedgerCounts,
     /// What was modified before it has left.
@@ -71,8 +69,7 @@ impl Rewritten {
         Manifest {
             first: Some(point.place()),
             root: self.root.clone(),
-            links: self.links,
-            exceptions: self.exceptions,
+            maps: self.maps,
             counts: self.counts,
             cut: self.cut,
             unnamed: Some(self.unnamed),
@@ -96,8 +93,7 @@ impl Cut<'_> {
     ) -> Result<Option<Rewritten>> {
         let same = |root: Entry, left: Leaving, held: &Held| Rewritten {
             root,
-            links: old.links,
-            exceptions: old.exceptions,
+            maps: old.maps,
             counts: without(old.counts, &left, held),
             cut: old.cut,
             unnamed: old.left_out_unnamed(),
@@ -109,6 +105,13 @@ impl Cut<'_> {
         match self {
             Cut::Nothing => Ok(None),
             Cut::Tags { add, remove } => {
+                if old.workload == Workload::Microsoft365 && add.iter().chain(remove.iter()).any(|tag| tag == INTERIM) {
+                    return Err(Error::new(
+                        Kind::Input,
+                        "the tag `interim` says how the point was made: nobody sets it",
+                    )
+                    .on(old.id));
+                }
                 let tags = tagged(&old.tags, add, remove);
                 let changed = tags != old.tags;
                 Ok(changed.then(|| Rewritten { tags, ..same(old.root.clone(), Leaving::default(), &Held::default()) }))
@@ -124,7 +127,7 @@ impl Cut<'_> {
                 let mut new = same(root, lighter.left, &held);
                 // Names of one inode have one modification time: where the first has left, all have.
                 let stays = |path: &[u8]| Ok(at(nodes, &old.root, path)?.is_some_and(|e| e.mtime.seconds >= *before));
-                new.links = settle_links(nodes, old, &new.left.groups, stays, |_| Ok(BTreeMap::new()), sink)?;
+                new.maps.links = settle_links(nodes, old, &new.left.groups, stays, |_| Ok(BTreeMap::new()), sink)?;
                 new.cut = old.cut.max(Some(Time::new(*before, 0)));
                 name_aged_out(nodes, old, items, held, &mut new, sink)?;
                 Ok(Some(new))
@@ -144,7 +147,7 @@ impl Cut<'_> {
                 let mut new = same(root, left, &held);
                 let search = |lost: BTreeSet<[u8; 16]>| first_names(nodes, &old.root, lost, erasure);
                 let stays = |path: &[u8]| Ok(!erasure.erases(path));
-                new.links = settle_links(nodes, old, &new.left.groups, stays, search, sink)?;
+                new.maps.links = settle_links(nodes, old, &new.left.groups, stays, search, sink)?;
                 erase_exceptions(nodes, old, erasure, held, &mut new, sink)?;
                 new.others = other_names(nodes, &old.root, &new.left.groups, erasure)?;
                 Ok(Some(new))
@@ -192,18 +195,18 @@ fn settle_links(
 ) -> Result<Option<ChunkId>> {
     let mut lost = BTreeSet::new();
     for group in groups {
-        if let Some(pair) = map_get(nodes, old.links, group)?
+        if let Some(pair) = map_get(nodes, old.maps.links, group)?
             && !stays(&pair.value)?
         {
             lost.insert(*group);
         }
     }
     if lost.is_empty() {
-        return Ok(old.links);
+        return Ok(old.maps.links);
     }
     let names = search(lost.clone())?;
     let edits = lost.iter().map(|group| (group.to_vec(), names.get(group).cloned()));
-    edit_map(nodes, old.links, edits, sink)
+    edit_map(nodes, old.maps.links, edits, sink)
 }
 
 /// Of each group the first name in preorder that is not erased.
@@ -261,7 +264,7 @@ fn name_aged_out(
     new: &mut Rewritten,
     sink: &mut dyn NodeSink,
 ) -> Result<()> {
-    let room = (EXCEPTIONS_MAX + LEFT_OUT_ROWS_MAX).saturating_sub(map_len(nodes, old.exceptions)?);
+    let room = (EXCEPTIONS_MAX + LEFT_OUT_ROWS_MAX).saturating_sub(map_len(nodes, old.maps.exceptions)?);
     let why = left_out("older than the repository keeps items");
     let (mut edits, mut unnamed) = (BTreeMap::new(), 0);
     items.each_lighter_folder(&old.root, &mut |folder, left| {
@@ -274,7 +277,7 @@ fn name_aged_out(
     new.unnamed = new.unnamed.saturating_add(unnamed);
     let mut edits = without_failures(nodes, old, edits)?;
     edits.extend(held.edits);
-    new.exceptions = edit_map(nodes, old.exceptions, edits, sink)?;
+    new.maps.exceptions = edit_map(nodes, old.maps.exceptions, edits, sink)?;
     Ok(())
 }
 
@@ -285,7 +288,7 @@ fn without_failures(
     mut edits: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
 ) -> Result<BTreeMap<Vec<u8>, Option<Vec<u8>>>> {
     // Of the root alone the key is the folder's own.
-    if map_get(nodes, old.exceptions, &[])?.is_some() {
+    if map_get(nodes, old.maps.exceptions, &[])?.is_some() {
         edits.remove(&b""[..]);
     }
     Ok(edits)
@@ -311,7 +314,7 @@ fn left_out(why: &str) -> Vec<u8> {
 
 /// Whether the ledger has a name that is erased.
 fn is_named(nodes: &dyn NodeSource, old: &Manifest, erasure: &Erasure<'_>) -> Result<bool> {
-    for pair in MapCursor::open(nodes, old.exceptions) {
+    for pair in MapCursor::open(nodes, old.maps.exceptions) {
         let pair = pair?;
         if erasure.erases(&pair.key) && !is_mark(&pair.key, &pair.value, erasure) {
             return Ok(true);
@@ -342,7 +345,7 @@ fn erase_exceptions(
     let mut edits = held.edits;
     let found = erasure.found_in(&old.root)?;
     let mut folders = BTreeSet::new();
-    for pair in MapCursor::open(nodes, old.exceptions) {
+    for pair in MapCursor::open(nodes, old.maps.exceptions) {
         let pair = pair?;
         if is_mark(&pair.key, &pair.value, erasure) {
             continue;
@@ -369,11 +372,11 @@ fn erase_exceptions(
     }
     for folder in folders {
         // What stands there already says as much of the folder, or more.
-        if map_get(nodes, old.exceptions, &folder)?.is_none() || edits.get(&folder).is_some_and(Option::is_none) {
+        if map_get(nodes, old.maps.exceptions, &folder)?.is_none() || edits.get(&folder).is_some_and(Option::is_none) {
             edits.insert(folder, Some(left_out(ERASED)));
             new.counts.skipped = new.counts.skipped.saturating_add(1);
         }
     }
-    new.exceptions = edit_map(nodes, old.exceptions, edits, sink)?;
+    new.maps.exceptions = edit_map(nodes, old.maps.exceptions, edits, sink)?;
     Ok(())
 }

@@ -16,11 +16,13 @@
 //!
 //! Only complete points fill the slots of a rule. An incomplete point stays where it would have taken a slot, had it been complete, and no complete
 //! point of the same day (week, month, year) has taken it: so a job whose points are all incomplete is kept as if they were complete. A point
-//! that is dated in the future takes no slot, and stays until its date has passed. The newest complete point of a job stays, whatever the rules say.
+//! that is dated in the future takes no slot, and stays until its date has passed. The newest complete point of a job stays, whatever the rules say. Interim
+//! points are no rule's: the newest of a job stays for thirty days, unless a later point has taken its place.
 
 use super::reason::{Calendar, Reason};
 use super::rules::{Facts, Request, Rules, Scope};
 use crate::error::Result;
+use crate::limits::DAY_SECONDS;
 use crate::maintenance::calendar;
 use crate::restore_point::JobId;
 use format_spec::Time;
@@ -64,7 +66,13 @@ pub fn decide(points: &[Facts], scope: &Scope, now: Time) -> Result<Decisions> {
         let may_empty = scope.may_empty.contains(job);
         let mut rows: Vec<Decision> = match &scope.request {
             _ if !of_job.first().is_some_and(|p| scope.sees(p)) => Vec::new(),
-            Request::Rules { rules, .. } => by_rules(rules, &of_job, now, may_empty),
+            Request::Rules { rules, .. } => {
+                let (interim, whole): (Vec<&Facts>, Vec<&Facts>) = of_job.iter().partition(|point| point.interim);
+                let mut rows = by_rules(rules, &whole, now, may_empty);
+                rows.extend(interim_points(&interim, &of_job, now));
+                rows.sort_by_key(|row| std::cmp::Reverse(row.point.place));
+                rows
+            }
             Request::Points(ids) => {
                 of_job.iter().filter(|p| ids.contains(&p.id)).map(|p| leaves(p, Reason::Named, now)).collect()
             }
@@ -73,7 +81,9 @@ pub fn decide(points: &[Facts], scope: &Scope, now: Time) -> Result<Decisions> {
                 of_job.iter().filter(|p| points.contains(&p.id)).map(|p| stays(p, vec![Reason::Named])).collect()
             }
         };
-        if rows.iter().filter(|row| !row.keep).count() == of_job.len() && !may_empty {
+        // A job of interim points alone has nothing that anybody was promised.
+        let all_leave = rows.iter().filter(|row| !row.keep).count() == of_job.len();
+        if all_leave && !may_empty && of_job.iter().any(|point| !point.interim) {
             decisions.emptied.push(job.clone());
         }
         rows.reverse();
@@ -121,6 +131,23 @@ fn by_rules(rules: &Rules, points: &[&Facts], now: Time, may_empty: bool) -> Vec
     };
     points.iter().zip(reasons).map(row).collect()
 }
+
+/// Interim points serve the session that goes on: one stays while no later point of its job is there, and not for ever.
+fn interim_points(interim: &[&Facts], of_job: &[&Facts], now: Time) -> Vec<Decision> {
+    let newest = of_job.first().map(|point| point.place);
+    let decide = |point: &&Facts| {
+        let age = now.seconds.saturating_sub(point.time.seconds);
+        match Some(point.place) == newest {
+            true if age <= INTERIM_SECONDS_MAX => stays(point, vec![Reason::Interim]),
+            true => leaves(point, Reason::Abandoned, now),
+            false => leaves(point, Reason::Superseded, now),
+        }
+    };
+    interim.iter().map(decide).collect()
+}
+
+/// How long the newest interim point waits for its session to go on.
+const INTERIM_SECONDS_MAX: i64 = 30 * DAY_SECONDS;
 
 /// That the point of this place stays, and why.
 type Grant = (u32, Reason);

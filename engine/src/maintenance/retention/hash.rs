@@ -82,7 +82,7 @@ impl Canon {
         let mut root = Vec::new();
         change.root.encode(&mut root);
         self.put(&root);
-        for id in [change.links, change.exceptions] {
+        for id in [change.maps.links, change.maps.exceptions, change.maps.state] {
             self.put(id.as_ref().map_or(&[], |id| &id.0[..]));
         }
         self.list(change.tags.iter());

@@ -37,7 +37,7 @@ impl Held {
             return Ok(held);
         }
         let mut lines: Vec<(Vec<u8>, Exception, (u64, bool))> = Vec::new();
-        for pair in MapCursor::open(nodes, old.exceptions) {
+        for pair in MapCursor::open(nodes, old.maps.exceptions) {
             let pair = pair?;
             let line = Exception::decode(&pair.value)?;
             if matches!(line.outcome, Outcome::Kept { .. })

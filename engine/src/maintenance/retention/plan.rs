@@ -258,6 +258,7 @@ pub(super) fn facts(repository: &Repository, point: &Point, locks: &Locks) -> Fa
         job: repository.job_of(point),
         time: m.started,
         complete: m.fills_a_slot(),
+        interim: m.is_interim(),
         tags: m.tags.clone(),
         locked_until: locks.get(&m.id).copied(),
     }

@@ -59,6 +59,12 @@ pub enum Reason {
     Outside(Period),
     /// No rule keeps it.
     NoRule,
+    /// A session that was not finished can go on from it.
+    Interim,
+    /// It is an interim point, and a later point of its job is there.
+    Superseded,
+    /// It is an interim point, and nobody has gone on from it for long.
+    Abandoned,
     /// It was named.
     Named,
 }
@@ -154,6 +160,9 @@ impl fmt::Display for Reason {
             }
             Reason::Outside(period) => write!(f, "older than {period}"),
             Reason::NoRule => f.write_str("no rule keeps it"),
+            Reason::Interim => f.write_str("interim: the next session goes on from it"),
+            Reason::Superseded => f.write_str("interim, and a later point of its job is there"),
+            Reason::Abandoned => f.write_str("interim, and no session has gone on from it for 30 days"),
             Reason::Named => f.write_str("named"),
         }
     }

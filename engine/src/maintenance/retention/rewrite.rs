@@ -12,7 +12,7 @@ use crate::monitor::Monitor;
 use crate::repository::Repository;
 use crate::restore_point::{NewNodes, Point, PointSink, ReferenceChange, reference_set, roots_of, store_again};
 use crate::session::{Opening, Rewrite, RewriteOutcome, WriteSession};
-use crate::tree::{Names, NodeSink, names_of};
+use crate::tree::{Names, NodeSink};
 use format_spec::ChunkId;
 use format_spec::log::Purpose;
 use std::collections::HashSet;
@@ -75,9 +75,10 @@ impl<'a> Rewriter<'a> {
                 .advise("look at the new plan, and apply that"));
         }
         self.writer.flush()?;
-        let new_nodes = NewNodes::default();
-        let roots = roots_of(&planned.root, planned.links, planned.exceptions);
-        self.account(&roots, &new_nodes)?;
+        let roots = roots_of(&planned.root, planned.maps);
+        // Those of its nodes that this session made, for this point or another.
+        let is_old = &mut |id: &ChunkId| Ok(!self.made.contains(id));
+        let new_nodes = NewNodes::default().reached(&roots, repository.nodes(), is_old)?;
         loop {
             let known = repository.log().view();
             if !known.condemned.is_empty() {
@@ -117,25 +118,11 @@ impl<'a> Rewriter<'a> {
         self.session.end("it has ended").map(|()| stored)
     }
 
-    /// Every new node of the point, with what it names: those of its nodes that this session made, for this point or another.
-    fn account(&self, roots: &[Names], new_nodes: &NewNodes) -> Result<()> {
-        let mut todo: Vec<ChunkId> = roots.iter().flat_map(|names| names.nodes.clone()).collect();
-        let mut seen = HashSet::new();
-        while let Some(id) = todo.pop() {
-            if self.made.contains(&id) && seen.insert(id) {
-                let names = names_of(&*self.repository.node(&id)?);
-                todo.extend(&names.nodes);
-                new_nodes.record(id, &names)?;
-            }
-        }
-        Ok(())
-    }
-
     fn references(&self, point: &Point, roots: &[Names], new_nodes: &NewNodes) -> Result<ChunkId> {
         let (repository, old) = (self.repository, &point.manifest);
         let change = ReferenceChange {
             base: Some((old.references, point.slot)),
-            base_roots: roots_of(&old.root, old.links, old.exceptions),
+            base_roots: roots_of(&old.root, old.maps),
             roots: roots.to_vec(),
             new_nodes,
             blobs: repository.blobs(),

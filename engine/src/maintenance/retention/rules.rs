@@ -83,6 +83,8 @@ pub struct Facts {
     pub time: Time,
     /// Whether it fills a slot of a rule: all its items were stored.
     pub complete: bool,
+    /// Whether it is an interim point ([POINT-17]).
+    pub interim: bool,
     /// Its words.
     pub tags: Vec<String>,
     /// The store keeps it until then, whatever anybody decides.

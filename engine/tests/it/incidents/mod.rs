@@ -11,7 +11,7 @@
 //! | 7 borg #10410 | a corrupt pack was copied under a new name, and then was sound | survivors are verified by their ids; bad bytes keep their name | [`damage`] |
 //! | 8 borg #3444, #1837, #5325 | a repair discarded good items | what looks and what heals writes new objects and changes none | [`damage`], `cli/tests/it/incidents.rs` |
 //! | 9 restic #4523, #4677 | an encoder wrote what no decoder could read | a block is decoded again before it leaves | `block::tests` (a unit test: no real encoder fails on demand) |
-//! | 10 atlas #339, #347, #34 | a cursor was kept of a backup that was not | cursor and ledger are in the manifest, and visible by its commit | [`points`] |
+//! | 10 atlas #339, #347, #34 | a cursor was kept of a backup that was not | the state of the source and the ledger hang on the manifest, and are visible by its commit | [`points`], `edits::state` |
 //! | 11 atlas #173, #31 | restore and verify shared one wrong idea of what belongs to a point | each point is a whole tree; verifying walks the source, not the restore | [`points`] |
 //! | 12 atlas #341, borg CVE-2023-36811, CVE-2016-10099 | refusals looked like absence; objects could change places | tags bind name and kind; kinds of errors stay apart | [`damage`]; exit codes: `cli/tests/it/incidents.rs` |
 //! | 13 kopia #4455, #1759, restic #21977, borg #1195 | one empty file made a repository unreadable | an empty object costs what it held, and no more, and repair gives it back | [`empty`], `cli/tests/it/incidents.rs` |

@@ -1,10 +1,8 @@
 //! Restore points: what comes with their commit, what they hold, and what does not take them away.
 
 use super::{change, elsewhere, rig};
-use crate::proofs::Rig;
 use crate::proofs::gc::{collect_all, expire, options};
-use crate::proofs::rig::{contents, copy_of};
-use bytes::Bytes;
+use crate::proofs::rig::contents;
 use engine::Kind;
 use engine::maintenance::retention::{ApplyOptions, Request, RetentionPlan, Rules, Scope, apply};
 use engine::maintenance::{ClockVerdict, PlanHash, compare};
@@ -12,41 +10,10 @@ use engine::monitor::Monitor;
 use engine::repository::Repository;
 use engine::source::folder::FolderSource;
 use engine::source::{About, Failure, Outcome, Source, Step, Walk, rules};
-use engine::store::{Fault, Faulty, ObjectName, RequestKind, StoreExt};
 use format_spec::config::RetentionKind;
-use format_spec::container::{Header, ObjectKind};
-use format_spec::log::{Change, ObjectRef, Purpose};
 use format_spec::point::Manifest;
-use format_spec::{ObjectId, names};
 use std::path::Path;
 use std::sync::Arc;
-
-#[test]
-fn incident_10_atlas_339_a_cursor_is_visible_with_its_commit_and_not_before() {
-    let folder = tempfile::tempdir().unwrap();
-    let rig = rig(folder.path());
-    rig.back_up().unwrap();
-    let repository = rig.open().unwrap();
-    let cursors = |rig: &Rig| newest(&rig.open().unwrap()).cursors;
-    assert!(cursors(&rig).is_empty());
-    // Everything that a commit needs is stored, and the entry is not.
-    let (session, point) = stored_with_cursor(&repository, b"delta-1");
-    assert!(cursors(&rig).is_empty(), "a cursor of what is not committed");
-    let (id, references) = (newest(&repository).id, newest(&repository).references);
-    let rewrite = Change::Rewrite { session, point, id, references, reason: "test".into() };
-    repository.log().append(&**repository.env(), &mut |_| Ok(rewrite.clone())).unwrap();
-    assert_eq!(cursors(&rig), [b"delta-1".to_vec()]);
-    // Who dies at any call before its commit leaves the cursor that there was.
-    for prefix in ["data/", "meta/", "index/", "points/"] {
-        change(&rig, 500);
-        let dying = Faulty::new(copy_of(&*rig.store), move |call| {
-            (call.verb == RequestKind::Put && call.name.starts_with(prefix)).then_some(Fault::Before(Kind::Denied))
-        });
-        let dying = rig.over(Arc::new(dying));
-        dying.back_up().unwrap_err();
-        assert_eq!(cursors(&dying), [b"delta-1".to_vec()], "{prefix}");
-    }
-}
 
 /// What failed is in the ledger of the same commit, each time until it succeeds.
 #[test]
@@ -61,7 +28,7 @@ fn incident_10_atlas_34_a_bad_item_neither_stops_the_others_nor_vanishes() {
         let summary = engine::backup::backup(&rig.open().unwrap(), &source, &rig.options(), &monitor).unwrap();
         assert_eq!((summary.counts.failed, monitor.take_warnings().len()), if is_bad { (1, 1) } else { (0, 0) });
         let made = newest(&rig.open().unwrap());
-        assert_eq!((made.counts.failed > 0, made.exceptions.is_some()), (is_bad, is_bad));
+        assert_eq!((made.counts.failed > 0, made.maps.exceptions.is_some()), (is_bad, is_bad));
         let target = tempfile::tempdir().unwrap();
         rig.restore("latest", target.path()).0.unwrap();
         let mut wanted = contents(&rig.source);
@@ -178,25 +145,4 @@ impl Walk for Walked<'_> {
 
 fn newest(repository: &Repository) -> Manifest {
     repository.newest_where(|point| point.manifest.job == "test").unwrap().unwrap().manifest.clone()
-}
-
-/// The newest manifest with a cursor, durable, in a session that has not committed.
-fn stored_with_cursor(repository: &Repository, cursor: &[u8]) -> (u32, ObjectRef) {
-    let (sealed_store, env) = (repository.sealed_store(), &**repository.env());
-    let open = Change::Open { job: "test".into(), host: String::new(), base: None, purpose: Purpose::Care };
-    let session = repository.log().append(env, &mut |_| Ok(open.clone())).unwrap();
-    let manifest = Manifest { cursors: vec![cursor.to_vec()], ..newest(repository) };
-    let header = Header::new(
-        ObjectKind::RestorePoint,
-        sealed_store.secrets.suite(),
-        sealed_store.repository,
-        session,
-        0,
-        [7; 32],
-    );
-    let (bytes, body_hash) = manifest.encode(header, &sealed_store.secrets);
-    let name = ObjectName::new(names::of_session(ObjectKind::RestorePoint, ObjectId { session, ordinal: 0 })).unwrap();
-    let stored = Bytes::from(bytes);
-    sealed_store.store.put_new(&name, stored.clone()).unwrap();
-    (session, ObjectRef { ordinal: 0, bytes: stored.len() as u64, body_hash })
 }

@@ -149,7 +149,7 @@ fn items_that_grow_too_old_at_the_slot_of_the_commit_are_not_kept() {
 fn lines(rig: &Rig) -> Vec<(String, Outcome)> {
     let (repository, point) = newest(rig);
     let mut lines = Vec::new();
-    for pair in engine::tree::MapCursor::open(repository.nodes(), point.manifest.exceptions) {
+    for pair in engine::tree::MapCursor::open(repository.nodes(), point.manifest.maps.exceptions) {
         let pair = pair.unwrap();
         let path = pair.key.strip_prefix(&rig.inside()[..]).unwrap_or(&pair.key).to_vec();
         lines.push((String::from_utf8_lossy(&path).into_owned(), Exception::decode(&pair.value).unwrap().outcome));

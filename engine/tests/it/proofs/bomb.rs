@@ -11,7 +11,7 @@ use engine::session::{Opening, WriteSession};
 use engine::store::Memory;
 use engine::tree::FolderBuilder;
 use format_spec::log::{PointId, Purpose};
-use format_spec::point::Manifest;
+use format_spec::point::{Manifest, Maps};
 use format_spec::tree::{Content, Entry};
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ fn commit_bomb(rig: &Rig, levels: u32) -> PointId {
         (root.content, root.totals) = folder.finish(&mut sink).unwrap();
     }
     writer.flush().unwrap();
-    let roots = roots_of(&root, None, None);
+    let roots = roots_of(&root, Maps::default());
     let change = ReferenceChange {
         base: None,
         base_roots: Vec::new(),
@@ -49,7 +49,14 @@ fn commit_bomb(rig: &Rig, levels: u32) -> PointId {
     writer.flush().unwrap();
     let (id, known) = (PointId([9; 16]), repository.log().view().head);
     let exceptions = None;
-    let manifest = Manifest { id, root, references, links: None, exceptions, base: None, ..good.manifest.clone() };
+    let manifest = Manifest {
+        id,
+        root,
+        references,
+        maps: Maps { exceptions, ..Maps::default() },
+        base: None,
+        ..good.manifest.clone()
+    };
     let grounds = Grounds::new(known, NameOf::Made(before));
     let done = session.commit(&manifest, grounds, &monitor);
     assert!(done.unwrap_or_else(|e| panic!("{}", shown(&e))).number.is_some());

@@ -215,7 +215,7 @@ fn items_leave_every_point_by_their_own_age() {
     for (old, new) in before.iter().zip(&after) {
         let (old, new) = (&old.manifest, &new.manifest);
         assert_eq!((old.id, old.started, old.finished, &old.job), (new.id, new.started, new.finished, &new.job));
-        assert_eq!(new.links, None, "both names of the old file have left");
+        assert_eq!(new.maps.links, None, "both names of the old file have left");
         let files = |m: &format_spec::point::Manifest| m.counts.new + m.counts.changed + m.counts.unchanged;
         assert_eq!(files(old) - files(new), 102);
     }
@@ -248,7 +248,7 @@ fn paths_are_erased_from_all_points_and_hard_links_keep_their_other_names() {
     assert_eq!(scene.names(one), names(["keep", "keep/a", "z-link", "zz-link"]));
     assert_eq!(scene.names(two), names(["keep", "keep/a", "keep/new", "z-link", "zz-link"]));
     let repository = scene.rig.open().unwrap();
-    let links = repository.points().unwrap()[0].manifest.links;
+    let links = repository.points().unwrap()[0].manifest.maps.links;
     let pair = engine::tree::MapCursor::open(repository.nodes(), links).next().unwrap().unwrap();
     assert_eq!(pair.value, inside("z-link"));
 }

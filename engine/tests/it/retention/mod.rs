@@ -27,7 +27,7 @@ fn point(number: u32, job: &str, time: Time) -> Facts {
     let mut id = [0; 16];
     id[..4].copy_from_slice(&number.to_be_bytes());
     let (job, tags) = (job_of("h", job), Vec::new());
-    Facts { id: PointId(id), place: number, job, time, complete: true, tags, locked_until: None }
+    Facts { id: PointId(id), place: number, job, time, complete: true, interim: false, tags, locked_until: None }
 }
 
 /// A host's job.

@@ -92,7 +92,7 @@ fn is_tight(repository: &Arc<Repository>) -> engine::Result<Result<(), String>> 
     let mut live = BTreeSet::new();
     for commit in &view.commits {
         let manifest = &repository.load(commit)?.manifest;
-        let roots = [manifest.links, manifest.exceptions, Some(manifest.references)];
+        let roots = [manifest.maps.links, manifest.maps.exceptions, manifest.maps.state, Some(manifest.references)];
         let mut nodes: Vec<ChunkId> = roots.into_iter().flatten().collect();
         let root = Names::of_entry(&manifest.root);
         nodes.extend(root.nodes);

@@ -55,7 +55,7 @@ pub(super) const PATHS: [&str; 8] = ["d/a", "d/b", "d/c", "e/a", "f", "g", "h", 
 
 impl Source for TreeSource {
     fn about(&self) -> About {
-        About { host: self.host.clone(), paths: vec![b"/".to_vec()], rules: Vec::new() }
+        About { host: self.host.clone(), paths: vec![b"/".to_vec()], ..About::default() }
     }
 
     fn walk(&self) -> Result<Box<dyn Walk + '_>> {

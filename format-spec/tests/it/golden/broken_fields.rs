@@ -241,7 +241,11 @@ fn points(suite: Suite) -> Vec<Vector> {
         place.vector("POINT-14 an entry in slot 0 that was seen", &place.row.and(30, &seen(0))),
         place.vector("POINT-14 an entry of 51 bytes that was seen", &place.row.and(30, &seen(1)[..51])),
         place.vector("POINT-14 an entry of 53 bytes that was seen", &place.row.and(30, &[&seen(1)[..], &[0]].concat())),
-        place.vector("ok two cursors", &place.row.and(19, b"one").and(19, b"two")),
+        place.vector("ok two cursors, which are read no more", &place.row.and(19, b"one").and(19, b"two")),
+        place.with("ok a point of a Microsoft 365 organisation", 11 | C, &[3]),
+        place.vector("ok the state of a source", &place.row.and(22 | C, &[9; 32])),
+        place.vector("POINT-1 a state of 31 bytes", &place.row.and(22 | C, &[9; 31])),
+        place.vector("CONT-19 a state twice", &place.row.and(22 | C, &[9; 32]).and(22 | C, &[9; 32])),
     ]
 }
 

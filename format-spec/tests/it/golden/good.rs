@@ -9,7 +9,7 @@ use format_spec::index::{BlockRow, PackRow, PlaceRow, Segment};
 use format_spec::key_slot::{Cost, KeySlot, NewSlot};
 use format_spec::log::{Change, LogEntry, ObjectRef, PointId, PublishedPack, Purpose};
 use format_spec::pack::{BlobEntry, Contents};
-use format_spec::point::{LedgerCounts, Manifest, PackReferences, PointKind, Workload, reference_key};
+use format_spec::point::{LedgerCounts, Manifest, Maps, PackReferences, PointKind, Workload, reference_key};
 use format_spec::tree::{Content, Entry, Extent, Kind};
 use format_spec::{ChunkId, ObjectId, Time, codec};
 
@@ -265,13 +265,11 @@ pub(crate) fn manifest(root: Entry, links: ChunkId, exceptions: ChunkId, referen
         kind_reason: "first of its job".into(),
         workload: Workload::Folders,
         root,
-        links: Some(links),
+        maps: Maps { links: Some(links), exceptions: Some(exceptions), state: None },
         counts: LedgerCounts { new: 9, folders: 2, failed: 1, ..LedgerCounts::default() },
-        exceptions: Some(exceptions),
         base: None,
         references,
         bytes: [713, 713, 700],
-        cursors: Vec::new(),
         first: None,
         rules: Vec::new(),
         cut: None,

@@ -12,7 +12,7 @@ use format_spec::log::{
     Change, CondemnedPack, KeyChange, ObjectRange, ObjectRef, ObjectRow, PointId, PublishedPack, Purpose,
     RetrievalMode, RetrievalStep, Run, Survivors,
 };
-use format_spec::point::{LedgerCounts, Manifest, PackReferences, PointKind, reference_key};
+use format_spec::point::{LedgerCounts, Manifest, Maps, PackReferences, PointKind, Workload, reference_key};
 use format_spec::tree::{Content, Entry, Kind};
 use format_spec::{ChunkId, ObjectId, Time};
 
@@ -140,7 +140,7 @@ fn backups(maker: &mut Maker<'_>, chunks: &[Vec<u8>; 4]) -> Manifest {
     maker.open("Open of the first backup", None, Purpose::Backup);
     let data = maker.pack(DATA, 1, 0, &chunks[..3]);
     let used = [((1, 0), 3, &[0, 1, 2][..]), ((1, 1), 2, &[0])];
-    let (nodes, mut manifest) = tree(maker.suite, &chunks[..3], &used);
+    let (nodes, mut manifest) = tree(maker.suite, &chunks[..3], &used, None);
     manifest.id = first;
     let meta = maker.pack(META, 1, 1, &nodes);
     maker.publish("Publish of the first backup", 1, &[&data, &meta], 2);
@@ -151,8 +151,8 @@ fn backups(maker: &mut Maker<'_>, chunks: &[Vec<u8>; 4]) -> Manifest {
     maker.open("Open of the second backup, with a base", Some(first), Purpose::Backup);
     maker.log("a sign of life", Change::Publish { session: 4, packs: Vec::new(), segment: None });
     let data = maker.pack(DATA, 4, 0, &chunks[3..]);
-    let used = [((1, 0), 3, &[1, 2][..]), ((4, 0), 1, &[0]), ((4, 1), 2, &[0])];
-    let (nodes, mut manifest) = tree(maker.suite, &chunks[1..], &used);
+    let used = [((1, 0), 3, &[1, 2][..]), ((4, 0), 1, &[0]), ((4, 1), 3, &[0, 2])];
+    let (nodes, mut manifest) = tree(maker.suite, &chunks[1..], &used, Some(b"delta-1"));
     (manifest.id, manifest.base, manifest.kind) = (second, Some(first), PointKind::Incremental);
     (manifest.started, manifest.finished) = (Time::new(1_700_090_000, 0), Time::new(1_700_090_060, 5));
     let meta = maker.pack(META, 4, 1, &nodes);
@@ -169,7 +169,8 @@ fn backups(maker: &mut Maker<'_>, chunks: &[Vec<u8>; 4]) -> Manifest {
 /// packs are retrieved.
 fn care(maker: &mut Maker<'_>, chunks: &[Vec<u8>; 4], before: Manifest) {
     maker.open("Open of the first collection", None, Purpose::Care);
-    let (nodes, fresh) = tree(maker.suite, &chunks[1..3], &[((1, 0), 3, &[1, 2][..]), ((9, 0), 2, &[0])]);
+    let used = [((1, 0), 3, &[1, 2][..]), ((9, 0), 3, &[0, 2])];
+    let (nodes, fresh) = tree(maker.suite, &chunks[1..3], &used, Some(b"delta-1"));
     let manifest = Manifest { root: fresh.root, references: fresh.references, ..before };
     let meta = maker.pack(META, 9, 0, &nodes);
     maker.publish("Publish of the rewritten tree", 9, &[&meta], 1);
@@ -218,8 +219,14 @@ fn care(maker: &mut Maker<'_>, chunks: &[Vec<u8>; 4], before: Manifest) {
     maker.log("Retrieval, which extends it", Change::Retrieval(RetrievalStep::Changed { retrieval, days: 7 }));
 }
 
-/// The two nodes of a point that has a file for each chunk, and its manifest. `used`: pack, its blobs, those that the point needs.
-fn tree(suite: Suite, chunks: &[Vec<u8>], used: &[((u32, u32), u32, &[u32])]) -> ([Vec<u8>; 2], Manifest) {
+/// The nodes of a point that has a file for each chunk: its root, its reference set, and the state of its source, if that wrote down a cursor;
+/// and its manifest. `used`: pack, its blobs, those that the point needs.
+fn tree(
+    suite: Suite,
+    chunks: &[Vec<u8>],
+    used: &[((u32, u32), u32, &[u32])],
+    cursor: Option<&[u8]>,
+) -> (Vec<Vec<u8>>, Manifest) {
     let ids = secrets(suite).ids();
     let file = |chunk: &Vec<u8>| {
         let name = chunk.split(|b| *b == b'\n').next().unwrap();
@@ -237,7 +244,11 @@ fn tree(suite: Suite, chunks: &[Vec<u8>], used: &[((u32, u32), u32, &[u32])]) ->
     let nothing = ChunkId([0; 32]);
     let plain = good::manifest(trees::root(&files, ids.node(&root)), nothing, nothing, ids.node(&references));
     let counts = LedgerCounts { new: files.len() as u64, folders: 1, ..LedgerCounts::default() };
-    ([root, references], Manifest { links: None, exceptions: None, counts, ..plain })
+    let state = cursor.map(|cursor| leaf_of_map(&[(b"cursor".to_vec(), cursor.to_vec())]));
+    let maps = Maps { state: state.as_ref().map(|node| ids.node(node)), ..Maps::default() };
+    let workload = if state.is_some() { Workload::Microsoft365 } else { Workload::Folders };
+    let nodes = [root, references].into_iter().chain(state).collect();
+    (nodes, Manifest { maps, counts, workload, ..plain })
 }
 
 fn id_of(session: u32, ordinal: u32) -> ObjectId {
