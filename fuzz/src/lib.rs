@@ -3,4 +3,5 @@
 pub mod cli;
 pub mod engine;
 pub mod format;
+pub mod m365;
 pub mod replay;
