@@ -66,6 +66,7 @@ impl Walked<'_> {
             counts: self.ledger.counts(),
             unnamed: self.ledger.unnamed(),
             shrunken,
+            takes_over: false,
         };
         self.attempt.commit(product, &self.new_nodes)
     }

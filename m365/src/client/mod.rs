@@ -175,7 +175,7 @@ fn http(network: &Network) -> Result<reqwest::Client, String> {
 /// How long before another try: doubles, and is not the same for all who wait.
 fn pause(tries: u32) -> Duration {
     let most = 500u64.saturating_mul(1 << tries.min(7));
-    let chance = u64::from(std::process::id()).wrapping_mul(2_654_435_761).wrapping_add(u64::from(tries) * 40_503);
+    let chance = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), tries);
     Duration::from_millis(most / 2 + chance % (most / 2).max(1))
 }
 

@@ -3,6 +3,7 @@
 use super::super::BackupSummary;
 use super::super::session::{Attempt, Ended, Last, Product};
 use super::draft::Draft;
+use super::fresh::FreshSink;
 use super::superseded;
 use crate::error::{Error, Kind, Result};
 use crate::restore_point::{NamedByBase, roots_of};
@@ -57,7 +58,9 @@ impl Draft<'_> {
         let mut sink = attempt.sink(&self.new_nodes);
         let (folder, counted) = root.close(&nodes, &mut sink).map_err(Ended::reading_old)?;
         let state = state.close(&nodes, &mut sink).map_err(Ended::reading_old)?;
-        let (exceptions, lines) = self.told.close(&nodes, &mut sink).map_err(Ended::reading_old)?;
+        // Lines are asked for while the nodes are on their way: unlike folders and state, nothing holds them until then.
+        let mut fresh = FreshSink { fresh: &self.fresh, sink: &mut sink };
+        let (exceptions, lines) = self.told.close(&nodes, &mut fresh).map_err(Ended::reading_old)?;
         attempt.writer.flush()?;
         self.fresh.forget();
         let items = folder.totals.descendants.saturating_add(1);
@@ -69,6 +72,7 @@ impl Draft<'_> {
             unchanged: items.saturating_sub(touched),
             ..lines
         };
+        let is_last = matches!(commit, Commit::Last { .. });
         let options = attempt.options;
         let mut tags = options.tags.clone();
         let (id, kind, reason, started) = match commit {
@@ -83,7 +87,6 @@ impl Draft<'_> {
                 (options.point, closing.kind, reason, self.started)
             }
         };
-        let is_last = !tags.iter().any(|tag| tag == INTERIM);
         let product = Product {
             id,
             started,
@@ -96,6 +99,7 @@ impl Draft<'_> {
             counts,
             unnamed: self.unnamed,
             shrunken: None,
+            takes_over: true,
         };
         let reached = {
             let log = self.repository.log().view();

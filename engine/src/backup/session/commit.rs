@@ -29,6 +29,7 @@ impl Attempt<'_> {
         new_nodes: &NewNodes,
     ) -> std::result::Result<BackupSummary, Ended> {
         let mut summary = self.summary(&product);
+        let takes_over = product.takes_over;
         let Some(session) = &self.session else { return Ok(summary) };
         let roots = roots_of(&product.root, product.maps);
         let mut manifest = self.manifest(product)?;
@@ -43,7 +44,10 @@ impl Attempt<'_> {
             let stored = self.writer.stored();
             manifest.bytes = [summary.bytes_source, stored.bytes_new, stored.bytes_stored];
             self.monitor.check()?;
-            let kept_from = self.newest.as_deref().filter(|_| manifest.counts.kept > 0);
+            let kept_from = match takes_over {
+                true => self.base.as_deref(),
+                false => self.newest.as_deref().filter(|_| manifest.counts.kept > 0),
+            };
             let name = match original {
                 None => NameOf::Made(self.before),
                 Some(original) => NameOf::Copied(original.alone, self.before),
@@ -63,7 +67,7 @@ impl Attempt<'_> {
     }
 
     fn manifest(&self, product: Product) -> Result<Manifest> {
-        let Product { id, started, about, kind, reason, tags, root, maps, counts, unnamed, shrunken } = product;
+        let Product { id, started, about, kind, reason, tags, root, maps, counts, unnamed, shrunken, .. } = product;
         let mut manifest = Manifest {
             id: self.point_id(id)?,
             started,
@@ -172,7 +176,7 @@ impl Attempt<'_> {
             if view.live(&point.manifest.id).is_some_and(|live| live.slot == point.slot) {
                 return Ok(());
             }
-            let what = "the restore point that unreadable items are kept from was rewritten, or let go, meanwhile";
+            let what = "the restore point that items are kept from was rewritten, or let go, meanwhile";
             Err(Error::new(Kind::Conflict, what).on(point.manifest.id))
         };
         let done = session.commit(manifest, Grounds { known, expect: &expect, name }, self.monitor)?;

@@ -23,6 +23,8 @@ pub(in crate::backup) struct Product {
     /// How many left out items no exception names.
     pub(in crate::backup) unnamed: u64,
     pub(in crate::backup) shrunken: Option<Shrunken>,
+    /// Whether what was not touched is the base's, unseen: then the base must still be what it was.
+    pub(in crate::backup) takes_over: bool,
 }
 
 /// A copy is the point that it is a copy of. Its ledger names again what the original's names; what the original counted without a name stays

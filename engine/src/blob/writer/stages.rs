@@ -52,7 +52,7 @@ pub(super) struct Stages {
     pub(super) publishing: Publishing,
     pub(super) verdict: Verdict,
     pub(super) counts: Counts,
-    /// `None`: there are no threads, and who sends a job does it.
+    /// `None`: there are no threads, and whoever sends a job does it.
     queues: Option<Queues>,
     closed: AtomicBool,
 }

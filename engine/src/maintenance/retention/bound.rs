@@ -139,7 +139,7 @@ fn last_plans(repository: &Repository, asked: BTreeSet<&JobId>, monitor: &Monito
         let Some(manifest) = manifest(repository, row.id)? else { continue };
         // A point that was rewritten is live still: what gave its old manifest up may have been a
         // change of its tags.
-        // Interim points leave by the commit of a later one, which is no plan.
+        // Interim points leave by the commit of a later one, which is not a plan.
         if view.live(&manifest.id).is_none() && !manifest.is_interim() {
             let job = JobId::of(&manifest, repository.config());
             found.entry(job).or_insert_with(|| next_number(&view, given.slot));

@@ -17,7 +17,7 @@
 //! Only complete points fill the slots of a rule. An incomplete point stays where it would have taken a slot, had it been complete, and no complete
 //! point of the same day (week, month, year) has taken it: so a job whose points are all incomplete is kept as if they were complete. A point
 //! that is dated in the future takes no slot, and stays until its date has passed. The newest complete point of a job stays, whatever the rules say. Interim
-//! points are no rule's: the newest of a job stays for thirty days, unless a later point has taken its place.
+//! points take no slot of a rule: the newest of a job stays for thirty days, unless a later point has taken its place.
 
 use super::reason::{Calendar, Reason};
 use super::rules::{Facts, Request, Rules, Scope};

@@ -193,3 +193,27 @@ fn items_that_leave_by_age_take_no_row_along() {
     assert_eq!(tree(&repository, &newest(&repository)).len(), 31);
     expect_sound(&rig);
 }
+
+/// Of an edited point nobody has seen what was not edited: what was erased while the session ran must not come back.
+#[test]
+fn what_is_erased_while_a_session_runs_does_not_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let rig = rig(folder.path());
+    let repository = rig.open().unwrap();
+    update(&repository, &By(fill)).unwrap();
+    let scope = Scope::of(Request::Paths([b"box/3.eml".to_vec()].into()));
+    let erased = std::sync::atomic::AtomicBool::new(false);
+    let source = By(|draft: &dyn PointDraft| {
+        if !erased.swap(true, std::sync::atomic::Ordering::SeqCst) {
+            let other = rig.open()?;
+            let plan = RetentionPlan::make(&other, &scope, &Monitor::new())?;
+            let options = ApplyOptions { hash: plan.hash, threads: 1 };
+            apply(&other, &scope, &options, &ClockVerdict::trusted(), &Arc::new(Monitor::new()))?;
+        }
+        put(draft, b"box", b"new", b"new")
+    });
+    update(&repository, &source).unwrap();
+    assert_eq!(entry(&repository, "box/3.eml"), None);
+    assert!(entry(&repository, "box/new").is_some() && entry(&repository, "box/4.eml").is_some());
+    expect_sound(&rig);
+}
